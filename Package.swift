@@ -1,0 +1,58 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Dependencies point one way:
+/// CKernels → CTorch → Torch → VMUNet → Segmentation → the tool; TensorFiles and Imaging stand beside Torch and know nothing of it.
+let package = Package(
+    name: "vmunet",
+    platforms: [.macOS(.v14)],
+    products: [
+        .library(name: "TensorFiles", targets: ["TensorFiles"]),
+        .library(name: "Imaging", targets: ["Imaging"]),
+        .library(name: "Torch", targets: ["Torch"]),
+        .library(name: "VMUNet", targets: ["VMUNet"]),
+        .library(name: "Segmentation", targets: ["Segmentation"]),
+        .executable(name: "vmunet", targets: ["VMUNetTool"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    ],
+    targets: [
+        // Libraries of others. libtorch's pkg-config file is written by `./vmunet`'s set-up.
+        .systemLibrary(name: "CLibTorch", pkgConfig: "vmunet-torch"),
+        .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+        .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
+        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
+        .systemLibrary(name: "CNIfTI", pkgConfig: nil, providers: [.apt(["libnifti-dev"]), .brew(["niftilib"])]),
+
+        // The network's own arithmetic on plain pointers, then the only code that names at::Tensor.
+        .target(name: "CKernels"),
+        .target(name: "CTorch", dependencies: ["CLibTorch", "CKernels"]),
+
+        .target(name: "TensorFiles", dependencies: ["CZip", "CHDF5", "CNIfTI"]),
+        .target(name: "Imaging", dependencies: ["CTurboJPEG", "CPNG"]),
+        .target(name: "Torch", dependencies: ["CTorch", "TensorFiles"]),
+        .target(name: "VMUNet", dependencies: ["Torch", "TensorFiles"]),
+        .target(
+            name: "Segmentation",
+            dependencies: ["VMUNet", "Torch", "TensorFiles", "Imaging", .product(name: "Yams", package: "Yams")]),
+        .executableTarget(
+            name: "VMUNetTool",
+            dependencies: [
+                "Segmentation", "VMUNet", "Torch", "TensorFiles", "Imaging",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
+        .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
+        .testTarget(name: "ImagingTests", dependencies: ["Imaging"]),
+        .testTarget(name: "TorchTests", dependencies: ["Torch", "TensorFiles"]),
+        .testTarget(name: "VMUNetTests", dependencies: ["VMUNet", "Torch", "TensorFiles"]),
+        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
+        .testTarget(name: "ToolTests", dependencies: ["TensorFiles", "Imaging"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx20
+)

@@ -1,1 +1,92 @@
+// The door to libtorch: opaque handles, a generic call of any operator by its schema name, and the few things that are not operators.
+// Every function that can fail returns 0 on success and -1 on failure; ct_last_error() then tells why (per thread).
 #pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// An owned reference to an at::Tensor. Release with ct_release. Never NULL on success; may be an undefined tensor.
+typedef struct ct_tensor_impl *ct_tensor;
+/// A resolved operator; lives as long as the process.
+typedef const struct ct_operator_impl *ct_operator;
+
+typedef enum {
+  CT_NONE = 0, CT_TENSOR, CT_DOUBLE, CT_INT, CT_BOOL, CT_INTS, CT_DOUBLES, CT_BOOLS, CT_TENSORS, CT_STRING, CT_DEVICE
+} ct_kind;
+
+/// One argument or result of an operator. `name` (may be NULL) places a keyword argument; the rest go by position.
+/// In results, tensors are owned by the caller; `tensors` arrays are released with ct_release_tensors.
+typedef struct {
+  ct_kind kind;
+  int64_t count;
+  const char *name;
+  union {
+    ct_tensor tensor;
+    double number;
+    int64_t integer;
+    bool boolean;
+    const int64_t *integers;
+    const double *numbers;
+    const bool *booleans;
+    ct_tensor *tensors;
+    const char *string;
+  } as;
+} ct_value;
+
+const char *ct_last_error(void);
+/// Whether the last error of this thread was an allocation that did not fit.
+bool ct_last_error_is_out_of_memory(void);
+
+// Operators.
+int ct_find_operator(const char *name, const char *overload, ct_operator *result);
+/// Calls with arguments and writes at most `capacity` results; missing arguments take their schema's defaults.
+int ct_call(ct_operator op, const ct_value *arguments, int64_t argument_count, ct_value *results, int64_t capacity, int64_t *result_count);
+
+// Tensors. Element types are at::ScalarType's numbers.
+void ct_release(ct_tensor tensor);
+void ct_release_tensors(ct_tensor *tensors, int64_t count);
+/// A handle to no tensor.
+int ct_undefined(ct_tensor *result);
+int ct_empty(const int64_t *shape, int64_t rank, int scalar_type, ct_tensor *result);
+/// Copies `bytes` bytes of row-major host data into a new CPU tensor.
+int ct_from_bytes(const void *data, size_t bytes, const int64_t *shape, int64_t rank, int scalar_type, ct_tensor *result);
+/// Copies the tensor's values, row-major, into host memory of exactly that many bytes.
+int ct_to_bytes(ct_tensor tensor, void *data, size_t bytes);
+int64_t ct_rank(ct_tensor tensor);
+int64_t ct_size(ct_tensor tensor, int64_t axis);
+int ct_scalar_type(ct_tensor tensor);
+bool ct_is_defined(ct_tensor tensor);
+bool ct_is_cpu(ct_tensor tensor);
+/// Writes "cpu", "cuda:0", … into a buffer.
+void ct_device(ct_tensor tensor, char *buffer, size_t capacity);
+int ct_to_device(ct_tensor tensor, const char *device, ct_tensor *result);
+
+// Autograd.
+int ct_set_requires_grad(ct_tensor tensor, bool value);
+bool ct_requires_grad(ct_tensor tensor);
+/// The gradient; an undefined tensor where there is none.
+int ct_gradient(ct_tensor tensor, ct_tensor *result);
+int ct_clear_gradient(ct_tensor tensor);
+int ct_backward(ct_tensor loss);
+/// Sets gradient recording for this thread and returns what it was.
+bool ct_set_grad_enabled(bool value);
+bool ct_grad_enabled(void);
+
+// Process.
+void ct_set_threads(int count);
+int ct_threads(void);
+void ct_manual_seed(uint64_t seed);
+const char *ct_version(void);
+bool ct_cuda_available(void);
+/// Keeps freed CPU blocks of 64 KiB and more for the next allocation of that size, so that a steady state touches no new pages.
+void ct_use_caching_allocator(void);
+/// Gives kept blocks back to the system.
+void ct_empty_cache(void);
+
+#ifdef __cplusplus
+}
+#endif

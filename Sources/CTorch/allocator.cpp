@@ -1,0 +1,102 @@
+// A CPU allocator that keeps freed blocks. Why: glibc maps large blocks anew for each allocation, and touching fresh pages costs more than many
+// of the network's steps (a 50 MB activation: 12,000 page faults; a matrix product into it fell from 400 to 115 GFLOP/s on two cores).
+#include "handles.h"
+
+#include <c10/core/CPUAllocator.h>
+#include <c10/core/Allocator.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace {
+
+constexpr size_t alignment = 64;          // one cache line, one AVX-512 vector
+constexpr size_t kept_from = 64 << 10;    // smaller blocks are malloc's
+constexpr size_t huge_from = 4 << 20;     // from here on, ask for transparent huge pages: fewer misses of the TLB
+constexpr size_t huge_page = 2 << 20;
+
+/// Sizes are rounded up to an eighth of their power of two, so that at most 12.5 % is wasted and like sizes meet again.
+size_t rounded(size_t bytes) {
+  if (bytes < kept_from) return (bytes + alignment - 1) / alignment * alignment;
+  size_t step = kept_from / 8;
+  while (step * 16 <= bytes) step *= 2;
+  return (bytes + step - 1) / step * step;
+}
+
+struct Block {
+  void *memory;
+  size_t bytes;
+};
+
+class KeepingAllocator final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) override {
+    if (bytes == 0) return {nullptr, nullptr, &release, c10::Device(c10::DeviceType::CPU)};
+    auto *block = take(rounded(bytes));
+    return {block->memory, block, &release, c10::Device(c10::DeviceType::CPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }  // the data pointer is not the context
+  void copy_data(void *to, const void *from, std::size_t bytes) const override { std::memcpy(to, from, bytes); }
+
+  void empty() {
+    std::lock_guard lock(mutex_);
+    for (auto &[bytes, block] : kept_) destroy(block);
+    kept_.clear();
+  }
+
+  static KeepingAllocator &shared() {
+    static auto *allocator = new KeepingAllocator;  // never destroyed: tensors may outlive static destructors
+    return *allocator;
+  }
+
+ private:
+  Block *take(size_t bytes) {
+    if (bytes >= kept_from) {
+      std::lock_guard lock(mutex_);
+      auto found = kept_.lower_bound(bytes);
+      if (found != kept_.end() && found->first <= bytes + bytes / 4) {
+        Block *block = found->second;
+        kept_.erase(found);
+        return block;
+      }
+    }
+    void *memory = nullptr;
+    if (posix_memalign(&memory, bytes >= huge_from ? huge_page : alignment, bytes) != 0) {
+      empty();
+      TORCH_CHECK_WITH(OutOfMemoryError, posix_memalign(&memory, alignment, bytes) == 0, "not enough memory: ", bytes, " bytes could not be allocated");
+    }
+#if defined(__linux__)
+    if (bytes >= huge_from) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    return new Block{memory, bytes};
+  }
+
+  static void release(void *context) {
+    if (!context) return;
+    auto *block = static_cast<Block *>(context);
+    if (block->bytes < kept_from) return destroy(block);
+    auto &self = shared();
+    std::lock_guard lock(self.mutex_);
+    self.kept_.emplace(block->bytes, block);
+  }
+
+  static void destroy(Block *block) {
+    std::free(block->memory);
+    delete block;
+  }
+
+  std::mutex mutex_;
+  std::multimap<size_t, Block *> kept_;
+};
+
+}  // namespace
+
+extern "C" {
+void ct_use_caching_allocator(void) { c10::SetCPUAllocator(&KeepingAllocator::shared(), 1); }
+void ct_empty_cache(void) { KeepingAllocator::shared().empty(); }
+}

@@ -1,0 +1,35 @@
+// What the files of this target share: handles to at::Tensor, and the translation of C++ exceptions into statuses.
+#pragma once
+#include "ctorch.h"
+
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
+
+#include <exception>
+#include <string>
+
+struct ct_tensor_impl {
+  at::Tensor tensor;
+};
+
+namespace ctorch {
+
+inline ct_tensor own(at::Tensor tensor) { return new ct_tensor_impl{std::move(tensor)}; }
+
+void remember_error(const std::exception &error);
+void remember_error(const char *what);
+
+/// Runs `body`; an exception becomes -1 and this thread's last error.
+template <class Body> int guarded(Body &&body) {
+  try {
+    body();
+    return 0;
+  } catch (const std::exception &error) {
+    remember_error(error);
+  } catch (...) {
+    remember_error("an exception of unknown type");
+  }
+  return -1;
+}
+
+}  // namespace ctorch

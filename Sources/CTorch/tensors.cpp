@@ -1,0 +1,113 @@
+// Tensors, autograd and process-wide settings behind the C header.
+#include "handles.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Context.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/version.h>
+
+#include <cstring>
+
+namespace {
+thread_local std::string last_error;
+thread_local bool last_error_out_of_memory = false;
+}  // namespace
+
+namespace ctorch {
+void remember_error(const std::exception &error) {
+  const auto *torch_error = dynamic_cast<const c10::Error *>(&error);
+  last_error = torch_error ? torch_error->what_without_backtrace() : error.what();
+  last_error_out_of_memory = dynamic_cast<const c10::OutOfMemoryError *>(&error) || dynamic_cast<const std::bad_alloc *>(&error)
+      || last_error.find("not enough memory") != std::string::npos || last_error.find("out of memory") != std::string::npos;
+}
+void remember_error(const char *what) {
+  last_error = what;
+  last_error_out_of_memory = false;
+}
+}  // namespace ctorch
+
+using ctorch::guarded;
+using ctorch::own;
+
+extern "C" {
+
+const char *ct_last_error(void) { return last_error.c_str(); }
+bool ct_last_error_is_out_of_memory(void) { return last_error_out_of_memory; }
+
+void ct_release(ct_tensor tensor) { delete tensor; }
+void ct_release_tensors(ct_tensor *tensors, int64_t count) {
+  for (int64_t i = 0; i < count; i++) delete tensors[i];
+  delete[] tensors;
+}
+
+int ct_undefined(ct_tensor *result) {
+  return guarded([&] { *result = own(at::Tensor()); });
+}
+
+int ct_empty(const int64_t *shape, int64_t rank, int scalar_type, ct_tensor *result) {
+  return guarded([&] { *result = own(at::empty(at::IntArrayRef(shape, rank), static_cast<at::ScalarType>(scalar_type))); });
+}
+
+int ct_from_bytes(const void *data, size_t bytes, const int64_t *shape, int64_t rank, int scalar_type, ct_tensor *result) {
+  return guarded([&] {
+    at::Tensor tensor = at::empty(at::IntArrayRef(shape, rank), static_cast<at::ScalarType>(scalar_type));
+    TORCH_CHECK(tensor.nbytes() == bytes, "a tensor of ", tensor.nbytes(), " bytes cannot be made from ", bytes, " bytes");
+    if (bytes) std::memcpy(tensor.mutable_data_ptr(), data, bytes);
+    *result = own(std::move(tensor));
+  });
+}
+
+int ct_to_bytes(ct_tensor tensor, void *data, size_t bytes) {
+  return guarded([&] {
+    at::Tensor host = tensor->tensor.detach().to(at::kCPU).contiguous();
+    TORCH_CHECK(host.nbytes() == bytes, "a tensor of ", host.nbytes(), " bytes cannot be copied into ", bytes, " bytes");
+    if (bytes) std::memcpy(data, host.const_data_ptr(), bytes);
+  });
+}
+
+int64_t ct_rank(ct_tensor tensor) { return tensor->tensor.defined() ? tensor->tensor.dim() : 0; }
+int64_t ct_size(ct_tensor tensor, int64_t axis) { return tensor->tensor.sizes()[axis]; }
+int ct_scalar_type(ct_tensor tensor) { return static_cast<int>(tensor->tensor.scalar_type()); }
+bool ct_is_defined(ct_tensor tensor) { return tensor->tensor.defined(); }
+bool ct_is_cpu(ct_tensor tensor) { return tensor->tensor.is_cpu(); }
+
+void ct_device(ct_tensor tensor, char *buffer, size_t capacity) {
+  const std::string name = tensor->tensor.defined() ? tensor->tensor.device().str() : "none";
+  std::strncpy(buffer, name.c_str(), capacity - 1);
+  buffer[capacity - 1] = 0;
+}
+
+int ct_to_device(ct_tensor tensor, const char *device, ct_tensor *result) {
+  return guarded([&] { *result = own(tensor->tensor.to(at::Device(device))); });
+}
+
+int ct_set_requires_grad(ct_tensor tensor, bool value) {
+  return guarded([&] { tensor->tensor.set_requires_grad(value); });
+}
+bool ct_requires_grad(ct_tensor tensor) { return tensor->tensor.requires_grad(); }
+
+int ct_gradient(ct_tensor tensor, ct_tensor *result) {
+  return guarded([&] { *result = own(tensor->tensor.grad()); });
+}
+int ct_clear_gradient(ct_tensor tensor) {
+  return guarded([&] { tensor->tensor.mutable_grad() = at::Tensor(); });
+}
+int ct_backward(ct_tensor loss) {
+  return guarded([&] { torch::autograd::backward({loss->tensor}, {}); });
+}
+
+bool ct_set_grad_enabled(bool value) {
+  const bool before = c10::GradMode::is_enabled();
+  c10::GradMode::set_enabled(value);
+  return before;
+}
+bool ct_grad_enabled(void) { return c10::GradMode::is_enabled(); }
+
+void ct_set_threads(int count) { at::set_num_threads(count); }
+int ct_threads(void) { return at::get_num_threads(); }
+void ct_manual_seed(uint64_t seed) { at::manual_seed(seed); }
+const char *ct_version(void) { return TORCH_VERSION; }
+bool ct_cuda_available(void) { return at::hasCUDA(); }
+
+}  // extern "C"

@@ -1,0 +1,39 @@
+import CTorch
+
+extension Tensor {
+    /// Whether operations on this tensor are recorded for ``backward()``.
+    public var requiresGrad: Bool { ct_requires_grad(handle) }
+
+    /// Starts (or stops) recording operations on this leaf; returns itself.
+    @discardableResult
+    public func requiringGrad(_ value: Bool = true) -> Tensor {
+        if !hasPendingError { check(ct_set_requires_grad(handle, value), "requires_grad") }
+        return self
+    }
+
+    /// What ``backward()`` has added up for this leaf; nil before.
+    public var gradient: Tensor? {
+        var result: ct_tensor?
+        guard check(ct_gradient(handle, &result), "gradient"), let result else { return nil }
+        let tensor = Tensor(owning: result)
+        return tensor.isDefined ? tensor : nil
+    }
+
+    /// Forgets the gradient, so that the next ``backward()`` starts afresh.
+    public func clearGradient() { check(ct_clear_gradient(handle), "clear gradient") }
+
+    /// Adds the derivative of this one-element tensor to the gradients of all leaves it was made from.
+    public func backward() {
+        if !hasPendingError { check(ct_backward(handle), "backward") }
+    }
+}
+
+/// Runs `body` without recording operations: what inference and updates of parameters want.
+public func withoutGradients<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let before = ct_set_grad_enabled(false)
+    defer { _ = ct_set_grad_enabled(before) }
+    return try body()
+}
+
+/// Whether operations are being recorded on this thread.
+public var isRecordingGradients: Bool { ct_grad_enabled() }

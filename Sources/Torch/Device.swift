@@ -1,0 +1,37 @@
+import CTorch
+
+/// Where a tensor's values are.
+public struct Device: Sendable, Hashable, CustomStringConvertible {
+    /// libtorch's name: "cpu", "cuda:0".
+    public let name: String
+    public init(name: String) { self.name = name == "cuda" ? "cuda:0" : name }
+
+    public static let cpu = Device(name: "cpu")
+    public static let cuda = Device(name: "cuda:0")
+
+    public var isCPU: Bool { name == "cpu" }
+    public var description: String { name }
+}
+
+/// What concerns the process as a whole.
+public enum Torch {
+    /// libtorch's version, for example "2.13.0".
+    public static var version: String { String(cString: ct_version()) }
+
+    /// Threads of one operation on the CPU.
+    public static var threads: Int {
+        get { Int(ct_threads()) }
+        set { ct_set_threads(Int32(newValue)) }
+    }
+
+    /// Seeds libtorch's generators: the same seed gives the same numbers, on every device its own.
+    public static func manualSeed(_ seed: UInt64) { ct_manual_seed(seed) }
+
+    /// Keeps freed CPU memory for the next operation. Once, before the first tensor; worth a factor in training.
+    public static func useCachingAllocator() { ct_use_caching_allocator() }
+
+    /// Gives kept CPU memory back to the system.
+    public static func emptyCache() { ct_empty_cache() }
+
+    public static var isCUDAAvailable: Bool { ct_cuda_available() }
+}

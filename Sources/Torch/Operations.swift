@@ -1,0 +1,114 @@
+/// libtorch's operators, by the names that PyTorch gives them.
+private enum Aten {
+    static let add = Operator("aten::add", "Tensor")
+    static let addScalar = Operator("aten::add", "Scalar")
+    static let sub = Operator("aten::sub", "Tensor")
+    static let mul = Operator("aten::mul", "Tensor")
+    static let mulScalar = Operator("aten::mul", "Scalar")
+    static let div = Operator("aten::div", "Tensor")
+    static let neg = Operator("aten::neg")
+    static let sum = Operator("aten::sum")
+    static let sumAxes = Operator("aten::sum", "dim_IntList")
+    static let mean = Operator("aten::mean")
+    static let reshape = Operator("aten::reshape")
+    static let permute = Operator("aten::permute")
+    static let narrow = Operator("aten::narrow")
+    static let contiguous = Operator("aten::contiguous")
+    static let cat = Operator("aten::cat")
+    static let to = Operator("aten::to", "dtype")
+    static let sigmoid = Operator("aten::sigmoid")
+    static let softmax = Operator("aten::softmax", "int")
+    static let logSoftmax = Operator("aten::log_softmax", "int")
+    static let argmax = Operator("aten::argmax")
+    static let isFinite = Operator("aten::isfinite")
+    static let all = Operator("aten::all")
+    static let clone = Operator("aten::clone")
+    static let detach = Operator("aten::detach")
+    static let copy = Operator("aten::copy_")
+    static let upsampleBilinear = Operator("aten::upsample_bilinear2d", "vec")
+    static let bce = Operator("aten::binary_cross_entropy_with_logits")
+    static let crossEntropy = Operator("aten::cross_entropy_loss")
+    static let oneHot = Operator("aten::one_hot")
+    static let rand = Operator("aten::rand")
+    static let floor = Operator("aten::floor")
+    static let zerosLike = Operator("aten::zeros_like")
+    static let uniform = Operator("aten::uniform_")
+    static let normal = Operator("aten::normal_")
+    static let fill = Operator("aten::fill_", "Scalar")
+    static let linalgNorm = Operator("aten::linalg_vector_norm")
+}
+
+extension Tensor {
+    public static func + (a: Tensor, b: Tensor) -> Tensor { Aten.add(.tensor(a), .tensor(b)) }
+    public static func - (a: Tensor, b: Tensor) -> Tensor { Aten.sub(.tensor(a), .tensor(b)) }
+    public static func * (a: Tensor, b: Tensor) -> Tensor { Aten.mul(.tensor(a), .tensor(b)) }
+    public static func / (a: Tensor, b: Tensor) -> Tensor { Aten.div(.tensor(a), .tensor(b)) }
+    public static func + (a: Tensor, b: Double) -> Tensor { Aten.addScalar(.tensor(a), .double(b)) }
+    public static func * (a: Tensor, b: Double) -> Tensor { Aten.mulScalar(.tensor(a), .double(b)) }
+    public static func * (a: Double, b: Tensor) -> Tensor { b * a }
+    public static func - (a: Double, b: Tensor) -> Tensor { -b + a }
+    public static prefix func - (a: Tensor) -> Tensor { Aten.neg(.tensor(a)) }
+
+    public func sum() -> Tensor { Aten.sum(.tensor(self)) }
+    public func sum(axes: [Int]) -> Tensor { Aten.sumAxes(.tensor(self), .ints(axes)) }
+    public func mean() -> Tensor { Aten.mean(.tensor(self)) }
+
+    public func reshaped(_ shape: [Int]) -> Tensor { Aten.reshape(.tensor(self), .ints(shape)) }
+    public func permuted(_ axes: [Int]) -> Tensor { Aten.permute(.tensor(self), .ints(axes)) }
+    public func contiguous() -> Tensor { Aten.contiguous(.tensor(self)) }
+
+    /// `length` entries of an axis from `start` on, as a view.
+    public func narrowed(axis: Int, start: Int, length: Int) -> Tensor {
+        Aten.narrow(.tensor(self), .int(axis), .int(start), .int(length))
+    }
+    public static func concatenated(_ tensors: [Tensor], axis: Int) -> Tensor { Aten.cat(.tensors(tensors), .int(axis)) }
+
+    /// The values in another element type; itself where it has it already.
+    public func to(_ type: ElementType) -> Tensor {
+        type == elementType ? self : Aten.to(.tensor(self), .elementType(type))
+    }
+
+    public func sigmoid() -> Tensor { Aten.sigmoid(.tensor(self)) }
+    public func softmax(axis: Int) -> Tensor { Aten.softmax(.tensor(self), .int(axis)) }
+    public func logSoftmax(axis: Int) -> Tensor { Aten.logSoftmax(.tensor(self), .int(axis)) }
+    /// The index of the greatest value along an axis, int64.
+    public func argmax(axis: Int) -> Tensor { Aten.argmax(.tensor(self), .int(axis)) }
+
+    /// Whether no value is NaN or infinite.
+    public var isFinite: Bool { Aten.all(.tensor(Aten.isFinite(.tensor(self)))).item != 0 }
+
+    /// √Σx² of all values, as a tensor of one element.
+    public func norm() -> Tensor { Aten.linalgNorm(.tensor(self)) }
+
+    /// A copy of the values that shares nothing; recorded by autograd like any operation.
+    public func copied() -> Tensor { Aten.clone(.tensor(self)) }
+    /// The same values, outside of the recorded graph.
+    public func detached() -> Tensor { Aten.detach(.tensor(self)) }
+    public func zerosLike() -> Tensor { Aten.zerosLike(.tensor(self)) }
+
+    /// Overwrites the values with those of `other`, of the same shape.
+    public func assign(_ other: Tensor) { _ = withoutGradients { Aten.copy(.tensor(self), .tensor(other)) } }
+    func fillUniform(from low: Double, to high: Double) { _ = Aten.uniform(.tensor(self), .double(low), .double(high)) }
+    func fillNormal(mean: Double, standardDeviation: Double) { _ = Aten.normal(.tensor(self), .double(mean), .double(standardDeviation)) }
+    func fill(_ value: Double) { _ = Aten.fill(.tensor(self), .double(value)) }
+
+    /// NCHW maps to `height`×`width`, bilinear, as `F.interpolate(mode="bilinear", align_corners=False)`.
+    public func upsampledBilinear(height: Int, width: Int) -> Tensor {
+        Aten.upsampleBilinear(.tensor(self), .ints([height, width]), .bool(false), .none)
+    }
+
+    /// Mean binary cross-entropy of logits against targets in 0…1, in a form that cannot overflow.
+    public func binaryCrossEntropy(target: Tensor) -> Tensor { Aten.bce(.tensor(self), .tensor(target)) }
+
+    /// Cross-entropy of logits [B, classes, …] against labels [B, …] (int64), weighted mean over labels that are not ignored.
+    public func crossEntropy(labels: Tensor, classWeights: Tensor? = nil, ignoring ignored: Int = -100) -> Tensor {
+        Aten.crossEntropy(.tensor(self), .tensor(labels), .optional(classWeights), .int(1), .int(ignored))
+    }
+
+    /// Labels [..] (int64) → [.., classes] of zeros and ones, int64.
+    public func oneHot(classes: Int) -> Tensor { Aten.oneHot(.tensor(self), .int(classes)) }
+
+    /// `count` numbers, uniform in [0, 1), from libtorch's generator.
+    public static func random(count: Int, device: Device = .cpu) -> Tensor { Aten.rand(.ints([count])).to(device) }
+    public func floored() -> Tensor { Aten.floor(.tensor(self)) }
+}

@@ -1,0 +1,170 @@
+import CTorch
+import TensorFiles
+
+/// An n-dimensional array of libtorch: a reference to values on a device, with autograd.
+///
+/// Copies of a `Tensor` share its values. It may be passed between threads; writing in place (`…_` operators, optimizers) while another thread
+/// reads the same values is the caller's mistake, as in PyTorch.
+public struct Tensor: @unchecked Sendable {
+    let storage: TensorStorage
+
+    init(owning handle: ct_tensor) {
+        storage = TensorStorage(handle)
+    }
+
+    var handle: ct_tensor { storage.handle }
+}
+
+/// Owns one reference to an at::Tensor.
+final class TensorStorage: @unchecked Sendable {
+    let handle: ct_tensor
+    init(_ handle: ct_tensor) { self.handle = handle }
+    deinit { ct_release(handle) }
+}
+
+// MARK: - From and to the host
+
+extension Tensor {
+    /// A CPU tensor with a copy of `values`, row-major.
+    public init(_ values: [Float], shape: [Int]) {
+        self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .float32) }
+    }
+
+    /// A CPU tensor with a copy of `values`, row-major.
+    public init(_ values: [Int64], shape: [Int]) {
+        self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .int64) }
+    }
+
+    /// A CPU tensor with a copy of `values`, row-major.
+    public init(_ values: [UInt8], shape: [Int]) {
+        self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .uint8) }
+    }
+
+    /// A CPU tensor with a copy of a file's tensor.
+    public init(_ host: HostTensor) {
+        self = host.withUnsafeBytes { Tensor(bytes: $0, shape: host.shape, elementType: host.elementType) }
+    }
+
+    /// A CPU tensor of uninitialised values.
+    public init(emptyOfShape shape: [Int], elementType: ElementType = .float32) {
+        var handle: ct_tensor?
+        let sizes = shape.map(Int64.init)
+        check(ct_empty(sizes, Int64(shape.count), elementType.scalarType, &handle), "empty\(shape)")
+        self = handle.map(Tensor.init(owning:)) ?? .undefined
+    }
+
+    private init(bytes: UnsafeRawBufferPointer, shape: [Int], elementType: ElementType) {
+        var handle: ct_tensor?
+        let sizes = shape.map(Int64.init)
+        check(
+            ct_from_bytes(bytes.baseAddress, bytes.count, sizes, Int64(shape.count), elementType.scalarType, &handle),
+            "a tensor of shape \(shape) from \(bytes.count) bytes")
+        self = handle.map(Tensor.init(owning:)) ?? .undefined
+    }
+
+    /// A tensor without values: what a failed operation yields inside ``withTorchErrors(_:)``.
+    public static var undefined: Tensor { Operator.undefinedTensor() }
+
+    /// The values as float32, row-major, copied to the host from any element type and device.
+    public func floats() -> [Float] {
+        let source = elementType == .float32 ? self : to(.float32)
+        return source.copied(count: source.count, of: Float.self, zero: 0)
+    }
+
+    /// The values as 64-bit integers, row-major, copied to the host.
+    public func integers() -> [Int64] {
+        let source = elementType == .int64 ? self : to(.int64)
+        return source.copied(count: source.count, of: Int64.self, zero: 0)
+    }
+
+    /// The values as bytes (element type uint8), row-major, copied to the host.
+    public func bytes() -> [UInt8] {
+        let source = elementType == .uint8 ? self : to(.uint8)
+        return source.copied(count: source.count, of: UInt8.self, zero: 0)
+    }
+
+    /// The only value of a tensor of one element.
+    public var item: Double {
+        guard count == 1 else {
+            report(TorchError(operation: "item", reason: "expected one element, got shape \(shape)", isOutOfMemory: false))
+            return .nan
+        }
+        return to(.float64).copied(count: 1, of: Double.self, zero: .nan)[0]
+    }
+
+    /// A copy of the values on the host, in the tensor's element type.
+    public func hostTensor() -> HostTensor {
+        let type = elementType
+        let data = copied(count: count * type.byteCount, of: UInt8.self, zero: 0)
+        return HostTensor(shape: shape, elementType: type, bytes: data)
+    }
+
+    private func copied<Value>(count: Int, of type: Value.Type, zero: Value) -> [Value] {
+        if hasPendingError { return Array(repeating: zero, count: count) }
+        return Array(unsafeUninitializedCapacity: count) { buffer, initialized in
+            check(ct_to_bytes(handle, buffer.baseAddress, count * MemoryLayout<Value>.stride), "copy to the host")
+            initialized = count
+        }
+    }
+}
+
+// MARK: - What it is
+
+extension Tensor {
+    public var isDefined: Bool { ct_is_defined(handle) }
+    public var rank: Int { Int(ct_rank(handle)) }
+    public var shape: [Int] { (0..<rank).map { Int(ct_size(handle, Int64($0))) } }
+    /// The number of elements; 0 of an undefined tensor.
+    public var count: Int { isDefined ? shape.reduce(1, *) : 0 }
+
+    /// The size of one axis, counted from the end when negative.
+    public func size(_ axis: Int) -> Int { Int(ct_size(handle, Int64(axis < 0 ? axis + rank : axis))) }
+
+    public var elementType: ElementType { isDefined ? ElementType(scalarType: ct_scalar_type(handle)) ?? .float32 : .float32 }
+
+    public var device: Device {
+        var name = [CChar](repeating: 0, count: 32)
+        ct_device(handle, &name, name.count)
+        return Device(name: String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
+    }
+
+    /// The same values on `device`; itself where it already is there.
+    public func to(_ device: Device) -> Tensor {
+        if device == self.device || hasPendingError { return self }
+        var result: ct_tensor?
+        check(ct_to_device(handle, device.name, &result), "copy to \(device)")
+        return result.map(Tensor.init(owning:)) ?? .undefined
+    }
+}
+
+extension Tensor: CustomStringConvertible {
+    public var description: String { isDefined ? "Tensor\(shape) \(elementType) on \(device)" : "Tensor(undefined)" }
+}
+
+// MARK: - Element types
+
+extension ElementType {
+    /// at::ScalarType's number.
+    var scalarType: Int32 {
+        switch self {
+        case .uint8: 0
+        case .int8: 1
+        case .int16: 2
+        case .int32: 3
+        case .int64: 4
+        case .float16: 5
+        case .float32: 6
+        case .float64: 7
+        case .bool: 11
+        case .bfloat16: 15
+        case .uint16: 27
+        case .uint32: 28
+        case .uint64: 29
+        }
+    }
+
+    init?(scalarType: Int32) {
+        guard let type = ElementType.allCases.first(where: { $0.scalarType == scalarType }) else { return nil }
+        self = type
+    }
+}

@@ -1,3 +1,6 @@
+import Foundation
+import TensorFiles
+
 /// libtorch's operators, by the names that PyTorch gives them.
 private enum Aten {
     static let add = Operator("aten::add", "Tensor")
@@ -35,6 +38,13 @@ private enum Aten {
     static let uniform = Operator("aten::uniform_")
     static let normal = Operator("aten::normal_")
     static let fill = Operator("aten::fill_", "Scalar")
+    static let whereSelf = Operator("aten::where", "self")
+    static let lessEqual = Operator("aten::le", "Scalar")
+    static let abs = Operator("aten::abs")
+    static let exp = Operator("aten::exp")
+    static let log = Operator("aten::log")
+    static let expm1 = Operator("aten::expm1")
+    static let clampMin = Operator("aten::clamp_min")
     static let linalgNorm = Operator("aten::linalg_vector_norm")
 }
 
@@ -111,4 +121,29 @@ extension Tensor {
     /// `count` numbers, uniform in [0, 1), from libtorch's generator.
     public static func random(count: Int, device: Device = .cpu) -> Tensor { Aten.rand(.ints([count])).to(device) }
     public func floored() -> Tensor { Aten.floor(.tensor(self)) }
+}
+
+// MARK: - What initial weights need
+
+extension Tensor {
+    func redrawOutside(limit: Double, standardDeviation: Double) {
+        // Each round leaves at most a third of what was outside before (for a limit of one deviation), so few rounds are needed.
+        for _ in 0..<64 {
+            let inside = Aten.lessEqual(.tensor(Aten.abs(.tensor(self))), .double(limit))
+            if Aten.all(.tensor(inside)).item != 0 { return }
+            let fresh = Tensor(emptyOfShape: shape)
+            fresh.fillNormal(mean: 0, standardDeviation: standardDeviation)
+            assign(Aten.whereSelf(.tensor(inside), .tensor(self), .tensor(fresh)))
+        }
+    }
+
+    func fillLogUniform(low: Double, high: Double) {
+        fillUniform(from: log(low), to: log(high))
+        assign(Aten.exp(.tensor(self)))
+    }
+
+    func clampedBelow(_ least: Double) -> Tensor { Aten.clampMin(.tensor(self), .double(least)) }
+
+    /// x + log(1 − e⁻ˣ), whose softplus is x.
+    func inverseSoftplus() -> Tensor { self + Aten.log(.tensor(-Aten.expm1(.tensor(-self)))) }
 }

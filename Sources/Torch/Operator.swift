@@ -1,19 +1,20 @@
 import CTorch
+import TensorFiles
 
 /// An operator of libtorch's dispatcher, found once by its schema name and called with boxed arguments.
-struct Operator: @unchecked Sendable {
+package struct Operator: @unchecked Sendable {
     /// A static schema entry: never freed, immutable.
     private let handle: ct_operator?
     let name: String
 
     /// For example `Operator("aten::sum", "dim_IntList")`. An unknown name is reported when it is called.
-    init(_ name: String, _ overload: String = "") {
+    package init(_ name: String, _ overload: String = "") {
         self.name = name
         var found: ct_operator?
         handle = ct_find_operator(name, overload, &found) == 0 ? found : nil
     }
 
-    enum Argument {
+    package enum Argument {
         case none
         case tensor(Tensor)
         case tensors([Tensor])
@@ -24,11 +25,11 @@ struct Operator: @unchecked Sendable {
         case string(String)
         case elementType(ElementType)
 
-        static func optional(_ tensor: Tensor?) -> Argument { tensor.map(Argument.tensor) ?? .none }
+        package static func optional(_ tensor: Tensor?) -> Argument { tensor.map(Argument.tensor) ?? .none }
     }
 
     /// Calls with positional and named arguments; `count` tensors are expected back. Errors go to the current scope.
-    func callAsFunction(_ arguments: [Argument], named: [(String, Argument)] = [], results count: Int) -> [Tensor] {
+    package func callAsFunction(_ arguments: [Argument], named: [(String, Argument)] = [], results count: Int) -> [Tensor] {
         let failed = { (0..<count).map { _ in Operator.undefinedTensor() } }
         if hasPendingError { return failed() }
         guard let handle else {
@@ -62,7 +63,7 @@ struct Operator: @unchecked Sendable {
         return tensors
     }
 
-    func callAsFunction(_ arguments: Argument..., named: [(String, Argument)] = []) -> Tensor {
+    package func callAsFunction(_ arguments: Argument..., named: [(String, Argument)] = []) -> Tensor {
         self(arguments, named: named, results: 1)[0]
     }
 

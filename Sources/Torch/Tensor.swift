@@ -42,7 +42,7 @@ extension Tensor {
 
     /// A CPU tensor with a copy of a file's tensor.
     public init(_ host: HostTensor) {
-        self = host.withUnsafeBytes { Tensor(bytes: $0, shape: host.shape, elementType: host.elementType) }
+        self = host.bytes.withUnsafeBytes { Tensor(bytes: $0, shape: host.shape, elementType: host.elementType) }
     }
 
     /// A CPU tensor of uninitialised values.
@@ -96,7 +96,8 @@ extension Tensor {
     public func hostTensor() -> HostTensor {
         let type = elementType
         let data = copied(count: count * type.byteCount, of: UInt8.self, zero: 0)
-        return HostTensor(shape: shape, elementType: type, bytes: data)
+        // The copy has exactly as many bytes as the shape needs, or an error is pending and an empty tensor stands for it.
+        return (try? HostTensor(shape: shape, elementType: type, bytes: data)) ?? HostTensor([Float](), shape: [0])
     }
 
     private func copied<Value>(count: Int, of type: Value.Type, zero: Value) -> [Value] {

@@ -1,0 +1,72 @@
+/// Sizes of a network: parameters and multiply-adds, module by module (Table V).
+public struct VMUNetSummary: Sendable, Codable {
+    /// One module of the network.
+    public struct Module: Sendable, Codable {
+        /// The place in the checkpoint's keys.
+        public let name: String
+        /// The shape after it: height, width, channels.
+        public let output: [Int]
+        public let parameters: Int
+        /// Multiply-adds of Linear and convolution layers and four operations for each value that a LayerNorm normalises: what Table V counts.
+        public let paperFLOPs: Int
+        /// All multiply-adds: with the x and dt projections and the scan.
+        public let flops: Int
+    }
+
+    public let modules: [Module]
+    public var parameters: Int { modules.reduce(0) { $0 + $1.parameters } }
+    /// The paper's count: Linear, convolution and LayerNorm layers, without the projections inside SS2D and the scan.
+    public var paperFLOPs: Int { modules.reduce(0) { $0 + $1.paperFLOPs } }
+    /// The whole count of multiply-adds.
+    public var flops: Int { modules.reduce(0) { $0 + $1.flops } }
+
+    /// The tool that the paper counted with takes subtraction, division, scaling and shift of a normalised value for an operation each.
+    private static let normFLOPs = 4
+
+    /// For one image of `height`×`width`, both multiples of 32.
+    public init(_ configuration: VMUNetConfiguration, height: Int, width: Int) {
+        let (dims, N) = (configuration.dims, configuration.stateSize)
+        var modules: [Module] = []
+        var (H, W) = (height / 4, width / 4)
+        func add(_ name: String, _ channels: Int, parameters: Int, paper: Int, more: Int = 0) {
+            modules.append(Module(name: name, output: [H, W, channels], parameters: parameters, paperFLOPs: paper, flops: paper + more))
+        }
+        func addBlock(_ name: String, _ C: Int) {
+            let (D, R, L) = (2 * C, (C + 15) / 16, H * W)
+            let linear = 2 * D * C + D * C
+            let norms = Self.normFLOPs * (C + D)
+            let projections = 4 * D * (R + 2 * N) + 4 * D * R
+            // A scan update is three multiply-adds: of the state, of its input, and of the output.
+            let scan = 3 * 4 * D * N
+            add(
+                name, C, parameters: 2 * C + linear + 10 * D + projections + 4 * D + 4 * D * N + 4 * D + 2 * D,
+                paper: L * (linear + 9 * D + norms), more: L * (projections + scan))
+        }
+
+        add("patch_embed", dims[0], parameters: 49 * dims[0] + 2 * dims[0], paper: H * W * (48 + Self.normFLOPs) * dims[0])
+        for i in 0..<4 {
+            for j in 0..<configuration.depths[i] { addBlock("layers.\(i).blocks.\(j)", dims[i]) }
+            if i < 3 {
+                let C = dims[i]
+                (H, W) = (H / 2, W / 2)
+                add("layers.\(i).downsample", 2 * C, parameters: 8 * C * C + 8 * C, paper: H * W * (8 * C * C + Self.normFLOPs * 4 * C))
+            }
+        }
+        for i in 0..<4 {
+            let C = dims[3 - i]
+            if i > 0 {
+                let tokens = H * W
+                (H, W) = (H * 2, W * 2)
+                add("layers_up.\(i).upsample", C, parameters: 8 * C * C + 2 * C, paper: tokens * 8 * C * C + H * W * Self.normFLOPs * C)
+            }
+            for j in 0..<configuration.decoderDepths[i] { addBlock("layers_up.\(i).blocks.\(j)", C) }
+        }
+        let (C, tokens) = (dims[0], H * W)
+        (H, W) = (H * 4, W * 4)
+        add("final_up", C / 4, parameters: 4 * C * C + C / 2, paper: tokens * 4 * C * C + H * W * Self.normFLOPs * (C / 4))
+        add(
+            "final_conv", configuration.classes, parameters: configuration.classes * (C / 4 + 1),
+            paper: H * W * configuration.classes * (C / 4))
+        self.modules = modules
+    }
+}

@@ -1,6 +1,7 @@
 // The network's operators, registered with libtorch's dispatcher so that they are called by name like any other.
 // Each is differentiable. Activations are channels-last: B images, H rows, W columns, channels contiguous.
 #include "composite.h"
+#include "operators.h"
 
 #include <torch/library.h>
 
@@ -10,9 +11,9 @@ TORCH_LIBRARY(vmunet, library) {
   // Image [B, 3 or 1, H, W] → patches [B, H/4, W/4, 48] in the order of the 4×4 convolution's weight.
   library.def("patchify(Tensor image, ScalarType dtype) -> Tensor", composite::patchify);
   // x·Wᵀ (+ bias) (+ residual): x [.., K], weight [N, K].
-  library.def("linear(Tensor x, Tensor weight, Tensor? bias=None, Tensor? residual=None) -> Tensor", composite::linear);
+  library.def("linear(Tensor x, Tensor weight, Tensor? bias=None, Tensor? residual=None) -> Tensor", linear);
   // One product, two halves: x [.., K], weight [2D, K] → [.., D] and [.., D].
-  library.def("linear_halves(Tensor x, Tensor weight) -> (Tensor, Tensor)", composite::linear_halves);
+  library.def("linear_halves(Tensor x, Tensor weight) -> (Tensor, Tensor)", linear_halves);
   library.def("layer_norm(Tensor x, Tensor weight, Tensor bias, ScalarType dtype) -> Tensor", composite::layer_norm);
   // silu(3×3 depthwise convolution): x [B, H, W, D], weight [D, 1, 3, 3].
   library.def("depthwise_conv_silu(Tensor x, Tensor weight, Tensor bias) -> Tensor", composite::depthwise_conv_silu);

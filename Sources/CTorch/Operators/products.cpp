@@ -1,0 +1,49 @@
+#include "products.h"
+
+#include <ATen/Context.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <string_view>
+
+namespace ctorch {
+
+namespace {
+
+using Pointwise = at::Tensor(const at::Tensor &, const at::Tensor &, const std::optional<at::Tensor> &, std::string_view,
+                             c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
+using PointwiseBinary = at::Tensor(const at::Tensor &, const at::Tensor &, const at::Tensor &, const std::optional<at::Tensor> &, std::string_view);
+
+/// An operator of libtorch's oneDNN library; none where it was built without.
+template <class Signature> std::optional<c10::TypedOperatorHandle<Signature>> one_dnn(const char *name, const char *overload) {
+  const auto handle = c10::Dispatcher::singleton().findSchema({name, overload});
+  if (!handle || !at::globalContext().userEnabledMkldnn() || !at::hasMKLDNN()) return std::nullopt;
+  return handle->typed<Signature>();
+}
+
+}  // namespace
+
+at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend) {
+  static const auto pointwise = one_dnn<Pointwise>("mkldnn::_linear_pointwise", "");
+  static const auto binary = one_dnn<PointwiseBinary>("mkldnn::_linear_pointwise", "binary");
+  const auto type = x.scalar_type();
+  const at::Tensor w = weight.scalar_type() == type ? weight : weight.to(type);
+  const auto b = bias && bias->scalar_type() != type ? std::optional(bias->to(type)) : bias;
+  const bool fast = x.is_cpu() && x.numel() > 0 && pointwise && binary && (type == at::kFloat || type == at::kBFloat16);
+  if (!fast) {
+    const at::Tensor y = at::linear(x, w, b);
+    return addend ? *addend + y : y;
+  }
+  const at::Tensor rows = x.reshape({-1, x.size(-1)});
+  auto shape = x.sizes().vec();
+  shape.back() = w.size(0);
+  if (addend && addend->scalar_type() == type) return binary->call(rows, addend->reshape({-1, w.size(0)}), w, b, "add").view(shape);
+  const at::Tensor y = pointwise->call(rows, w, b, "none", c10::List<std::optional<at::Scalar>>(), "").view(shape);
+  return addend ? *addend + y : y;
+}
+
+at::Tensor weight_gradient(const at::Tensor &dy, const at::Tensor &x) {
+  const at::Tensor rows = dy.reshape({-1, dy.size(-1)}), inputs = x.reshape({-1, x.size(-1)});
+  return at::mm(rows.t().to(at::kFloat), inputs.to(at::kFloat));
+}
+
+}  // namespace ctorch

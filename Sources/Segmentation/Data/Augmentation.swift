@@ -12,14 +12,14 @@ public struct Augmentation: Sendable, Equatable, Codable {
 
     public init() {}
 
-    /// The placement that these numbers give; five numbers are drawn whatever comes out, so that one does not change another.
+    /// The placement that these numbers give; four numbers are drawn whatever comes out, so that one does not change another.
     public func draw(_ random: CounterRandom) -> Placement {
         var random = random
         var placement = Placement()
         placement.flipsHorizontally = random.chance(horizontalFlip)
         placement.flipsVertically = random.chance(verticalFlip)
         let rotates = random.chance(rotation)
-        let angle = random.uniform(in: 0..<max(largestAngle, .leastNonzeroMagnitude))
+        let angle = largestAngle * random.uniform()
         placement.degrees = rotates ? angle : 0
         return placement
     }

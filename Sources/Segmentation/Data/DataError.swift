@@ -35,6 +35,7 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible, Lo
     /// How many problems a message names before it only counts.
     static let namedAtMost = 10
 
+    /// A fault with one line for each problem found.
     public init(_ kind: Kind, path: String, problems: [String], remedy: String) {
         self.kind = kind
         self.path = path
@@ -48,7 +49,7 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible, Lo
 
     /// The path, the problems (the first ten by name, then a count) and the way out.
     public var description: String {
-        guard problems.count > 1 else { return "\(path): \(problems.first ?? kind.rawValue). \(remedy)" }
+        guard problems.count > 1 else { return ([path + ": " + (problems.first ?? kind.rawValue)] + (remedy.isEmpty ? [] : [remedy])).joined(separator: ". ") }
         var lines = ["\(path): \(problems.count) problems:"]
         lines += problems.prefix(Self.namedAtMost).map { "  \($0)" }
         if problems.count > Self.namedAtMost { lines.append("  … and \(problems.count - Self.namedAtMost) more") }

@@ -54,9 +54,13 @@ public protocol SegmentationDataset: Sendable {
     /// What the network is given: every sample of a set has the same shape after this.
     /// - Parameter random: the numbers to augment with; nil for the sample as it is.
     func prepare(_ sample: Sample, random: CounterRandom?) throws -> Sample
+    /// Columns and rows of the files that samples are made from, where they have sizes of their own; otherwise nothing.
+    func sourceSizes() throws -> [(width: Int, height: Int)]
 }
 
 extension SegmentationDataset {
+    public func sourceSizes() throws -> [(width: Int, height: Int)] { [] }
+
     /// The sample as the network is given it when it is evaluated.
     public func sample(at index: Int) throws -> Sample { try prepare(load(at: index), random: nil) }
 }

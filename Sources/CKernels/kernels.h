@@ -11,5 +11,6 @@
 #include <immintrin.h>
 #endif
 
+#include "dense.h"
 #include "elementwise.h"
 #include "parallel.h"

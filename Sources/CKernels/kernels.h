@@ -13,3 +13,4 @@
 
 #include "elementwise.h"
 #include "parallel.h"
+#include "ss2d.h"

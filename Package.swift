@@ -46,7 +46,7 @@ let package = Package(
             ]),
 
         .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
-        .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
+        .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"], exclude: ["Fixtures", "make_fixtures.py"]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"]),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TensorFiles"]),
         .testTarget(name: "VMUNetTests", dependencies: ["VMUNet", "Torch", "TensorFiles"]),

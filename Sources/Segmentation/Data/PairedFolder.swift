@@ -50,7 +50,9 @@ public struct PairedFolder: SegmentationDataset {
     /// Two sets, drawn once by the seed: for a folder that comes without a validation split. Each keeps at least one pair.
     ///
     /// Which half a pair falls into depends on the seed and the names in the folder alone. Throws ``DataError`` when there are fewer than two pairs.
-    public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (training: PairedFolder, validation: PairedFolder) {
+    public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (
+        training: PairedFolder, validation: PairedFolder
+    ) {
         guard pairs.count > 1 else {
             throw DataError(
                 .noPairs, path: pairs.first?.picture.path ?? "", "\(pairs.count) pair cannot be divided into training and validation",
@@ -62,7 +64,8 @@ public struct PairedFolder: SegmentationDataset {
         let held = Set(drawn.prefix(min(max(1, wanted), pairs.count - 1)))
         let (training, validation) = (pairs.indices.filter { !held.contains($0) }, pairs.indices.filter(held.contains))
         return (
-            PairedFolder(pairs: training.map { pairs[$0] }, options: options), PairedFolder(pairs: validation.map { pairs[$0] }, options: options)
+            PairedFolder(pairs: training.map { pairs[$0] }, options: options),
+            PairedFolder(pairs: validation.map { pairs[$0] }, options: options)
         )
     }
 
@@ -81,13 +84,15 @@ public struct PairedFolder: SegmentationDataset {
         let mask = try options.masks.read(pair.mask)
         guard (picture.width, picture.height) == (mask.width, mask.height) else {
             throw DataError(
-                .sizeMismatch, path: pair.mask.path, Self.mismatch((picture.width, picture.height), (mask.width, mask.height)), remedy: Self.sizeRemedy)
+                .sizeMismatch, path: pair.mask.path, Self.mismatch((picture.width, picture.height), (mask.width, mask.height)),
+                remedy: Self.sizeRemedy)
         }
         let (height, width) = (options.height, options.width)
         return Sample(
             image: Preprocessing.stretched(picture, height: height, width: width), channels: 3, height: height, width: width,
             target: classes == 1
-                ? .binary(Preprocessing.softMask(mask, height: height, width: width)) : .labels(Preprocessing.labels(mask, height: height, width: width)),
+                ? .binary(Preprocessing.softMask(mask, height: height, width: width))
+                : .labels(Preprocessing.labels(mask, height: height, width: width)),
             name: pair.name)
     }
 
@@ -136,7 +141,8 @@ public struct PairedFolder: SegmentationDataset {
         guard let first = faults.first else { return }
         if faults.count == 1 { throw first }
         throw DataError(
-            first.kind, path: root, problems: faults.map { "\(($0.path as NSString).lastPathComponent): \($0.problems.joined(separator: "; "))" },
+            first.kind, path: root,
+            problems: faults.map { "\(($0.path as NSString).lastPathComponent): \($0.problems.joined(separator: "; "))" },
             remedy: first.remedy)
     }
 
@@ -150,13 +156,17 @@ public struct PairedFolder: SegmentationDataset {
 
     private static func missing(_ missing: [URL], in directory: URL, split: String?) -> DataError {
         guard Pairing.isFolder(directory) else {
-            return DataError(.missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
+            return DataError(
+                .missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
         }
         let there = ((try? Pairing.list(directory)) ?? []).map { Pairing.isFolder(directory.appending(path: $0)) ? $0 + "/" : $0 }
-        let holds = there.isEmpty ? "the folder is empty" : "it holds " + there.prefix(8).joined(separator: ", ") + (there.count > 8 ? ", …" : "")
+        let holds =
+            there.isEmpty ? "the folder is empty" : "it holds " + there.prefix(8).joined(separator: ", ") + (there.count > 8 ? ", …" : "")
         let wanted = missing.map { $0.path.dropFirst(directory.path.count).drop { $0 == "/" } }.joined(separator: " and ")
         return DataError(
             .missingFolder, path: directory.path, "\(wanted) not found; \(holds)",
-            remedy: "Put pictures into \(split.map { $0 + "/" } ?? "")images and their masks, by the same names, into \(split.map { $0 + "/" } ?? "")masks.")
+            remedy:
+                "Put pictures into \(split.map { $0 + "/" } ?? "")images and their masks, by the same names, into \(split.map { $0 + "/" } ?? "")masks."
+        )
     }
 }

@@ -103,11 +103,11 @@ public struct PairedFolder: SegmentationDataset {
 
     /// The pictures' sizes, from their headers.
     public func sourceSizes() throws -> [(width: Int, height: Int)] {
-        try Concurrent.map(pairs) { pair in
-            Result { () throws(DataError) -> (width: Int, height: Int) in
-                do throws(PictureError) { return try PictureFile.size(of: pair.picture) } catch { throw DataError(error, pair.picture) }
-            }
-        }.map { try $0.get() }
+        try Concurrent.map(pairs) { pair in Result { try Self.size(of: pair.picture) } }.map { try $0.get() }
+    }
+
+    private static func size(of url: URL) throws(DataError) -> (width: Int, height: Int) {
+        do { return try PictureFile.size(of: url) } catch { throw DataError(error, url) }
     }
 
     // MARK: Checks
@@ -116,16 +116,16 @@ public struct PairedFolder: SegmentationDataset {
     ///
     /// Masks' values are checked when they are read, or all at once by ``verifyMasks()``.
     public func verify() throws(DataError) {
-        let problems = Concurrent.map(pairs) { pair -> String? in
-            do throws(PictureError) {
-                let (picture, mask) = (try PictureFile.size(of: pair.picture), try PictureFile.size(of: pair.mask))
-                return picture == mask ? nil : "\(pair.mask.lastPathComponent): \(Self.mismatch(picture, mask))"
+        let faults = Concurrent.map(pairs) { pair -> DataError? in
+            do throws(DataError) {
+                let (picture, mask) = (try Self.size(of: pair.picture), try Self.size(of: pair.mask))
+                if picture == mask { return nil }
+                return DataError(.sizeMismatch, path: pair.mask.path, Self.mismatch(picture, mask), remedy: Self.sizeRemedy)
             } catch {
-                return error.description
+                return error
             }
-        }.compactMap(\.self)
-        guard !problems.isEmpty else { return }
-        throw DataError(.sizeMismatch, path: root, problems: problems, remedy: Self.sizeRemedy)
+        }
+        try throwAll(faults)
     }
 
     /// Decodes every mask, on all processors, and throws one ``DataError`` that lists all that ``MaskReader`` refuses.
@@ -137,13 +137,21 @@ public struct PairedFolder: SegmentationDataset {
             } catch {
                 return error
             }
-        }.compactMap(\.self)
+        }
+        try throwAll(faults)
+    }
+
+    /// One error for all faults found: the fault itself where there is only one, otherwise a list with each sort's way out.
+    private func throwAll(_ found: [DataError?]) throws(DataError) {
+        let faults = found.compactMap(\.self)
         guard let first = faults.first else { return }
-        if faults.count == 1 { throw first }
+        guard faults.count > 1 else { throw first }
+        var remedies: [String] = []
+        for fault in faults where !fault.remedy.isEmpty && !remedies.contains(fault.remedy) { remedies.append(fault.remedy) }
         throw DataError(
             first.kind, path: root,
             problems: faults.map { "\(($0.path as NSString).lastPathComponent): \($0.problems.joined(separator: "; "))" },
-            remedy: first.remedy)
+            remedy: remedies.prefix(3).joined(separator: "\n"))
     }
 
     private var root: String { pairs.first?.picture.deletingLastPathComponent().deletingLastPathComponent().path ?? "" }

@@ -5,8 +5,7 @@ public enum Preprocessing {
     /// A picture as planes, 3 × height × width: stretched to 0…255 by its own least and greatest value, then resized bilinearly without antialiasing.
     ///
     /// The published preprocessing first takes (x − mean)/std with constants of the data set and its split. Stretching cancels them, so they are left out, and any
-    /// data set can be preprocessed like ISIC. Stretching is affine and bilinear weights add to 1, so resizing first gives the same values for less work. A
-    /// picture of one value becomes zeros.
+    /// data set is preprocessed like ISIC. A grey picture is repeated; a picture of one value becomes zeros.
     public static func stretched(_ picture: Picture, height: Int, width: Int) -> [Float] {
         let (least, greatest) = range(picture.pixels)
         guard least < greatest else { return [Float](repeating: 0, count: 3 * height * width) }

@@ -1,9 +1,9 @@
 import Foundation
 
 /// Writes a file whole or not at all: a temporary file beside it, flushed to the disk, then renamed over it.
-enum AtomicFile {
+package enum AtomicFile {
     /// `body` gets a writer for the new contents. If anything fails, the old file stays as it was and the temporary one is removed.
-    static func write(to url: URL, _ body: (inout Writer) throws -> Void) throws {
+    package static func write(to url: URL, _ body: (inout Writer) throws -> Void) throws {
         let target = url.resolvingSymlinksInPath()
         let temporary = target.deletingLastPathComponent().appendingPathComponent(
             ".\(target.lastPathComponent).\(UInt32.random(in: 0 ... .max)).tmp")
@@ -36,7 +36,7 @@ enum AtomicFile {
     private static func refused(_ what: String) -> Fault { Fault(.unwritable, "\(what): \(String(cString: strerror(errno)))") }
 
     /// Gathers small pieces, and knows how many bytes went before.
-    struct Writer {
+    package struct Writer {
         fileprivate let descriptor: Int32
         private var pending: [UInt8] = []
         /// Bytes written so far.

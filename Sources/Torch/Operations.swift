@@ -44,6 +44,8 @@ private enum Aten {
     static let exp = Operator("aten::exp")
     static let log = Operator("aten::log")
     static let expm1 = Operator("aten::expm1")
+    static let clampMax = Operator("aten::clamp_max")
+    static let notEqual = Operator("aten::ne", "Scalar")
     static let clampMin = Operator("aten::clamp_min")
     static let linalgNorm = Operator("aten::linalg_vector_norm")
 }
@@ -114,6 +116,11 @@ extension Tensor {
     public func crossEntropy(labels: Tensor, classWeights: Tensor? = nil, ignoring ignored: Int = -100) -> Tensor {
         Aten.crossEntropy(.tensor(self), .tensor(labels), .optional(classWeights), .int(1), .int(ignored))
     }
+
+    /// Values of at least `limit` become `limit` − 1: labels outside of the classes, before one-hot coding.
+    public func clamped(below limit: Int) -> Tensor { Aten.clampMax(.tensor(self), .int(limit - 1)) }
+    /// 1 where a value is not `value`, 0 where it is, float32.
+    public func differs(from value: Int) -> Tensor { Aten.notEqual(.tensor(self), .int(value)).to(.float32) }
 
     /// Labels [..] (int64) → [.., classes] of zeros and ones, int64.
     public func oneHot(classes: Int) -> Tensor { Aten.oneHot(.tensor(self), .int(classes)) }

@@ -1,0 +1,8 @@
+// The kernels for portable.
+#include "kernels.h"
+
+#define VMK_WIDTH 4
+
+namespace vmk::portable {
+#include "kernels.inc"
+}

@@ -1,0 +1,117 @@
+// exp and its kin in vectors, a few ulp from the truth; exp, decay, sigmoid and softplus never fall where they should rise.
+// Included inside the namespace of an instruction set, after vec.h.
+//
+// All rest on 2^(k/G) 2^f with 0 <= f <= 1/G. Monotone by construction: every step is one rounded operation on numbers >= 0 that grow
+// with f, and the polynomial is exact at f = 0 and 1e-7 too small at the right end, so that rounding cannot let the next piece start lower.
+
+#if defined(VMK_AVX512)
+
+/// G = 32: 2^(i/32) comes from a table in two registers (vpermt2ps), 2^f = 1 + c1 f + c2 f^2 (relative error 1.05e-7, at the right end),
+/// and vscalefps multiplies by a power of two, under- and overflow included. In the scan this gives 1.5e10 updates a second on a core of Zen 5,
+/// a polynomial of degree five without a table 1.25e10: the table's instructions run on pipes that multiply-adds do not need.
+struct Exp2 {
+    __m512 low, high;
+
+    VMK_INLINE Exp2 make() {
+        alignas(64) static constexpr float powers[32] = {
+            0x1p0f,        0x1.059b0ep0f, 0x1.0b5586p0f, 0x1.11301ep0f, 0x1.172b84p0f, 0x1.1d4874p0f, 0x1.2387a6p0f, 0x1.29e9ep0f,
+            0x1.306fep0f,  0x1.371a74p0f, 0x1.3dea64p0f, 0x1.44e086p0f, 0x1.4bfdaep0f, 0x1.5342b6p0f, 0x1.5ab07ep0f, 0x1.6247ecp0f,
+            0x1.6a09e6p0f, 0x1.71f75ep0f, 0x1.7a1148p0f, 0x1.82589ap0f, 0x1.8ace54p0f, 0x1.93737cp0f, 0x1.9c4918p0f, 0x1.a5503cp0f,
+            0x1.ae89fap0f, 0x1.b7f77p0f,  0x1.c199bep0f, 0x1.cb720ep0f, 0x1.d5818ep0f, 0x1.dfc974p0f, 0x1.ea4afap0f, 0x1.f50766p0f};
+        return {_mm512_load_ps(powers), _mm512_load_ps(powers + 16)};
+    }
+
+    /// x + 1.5 * 2^18, rounded down: floor(32 x) in the lowest bits.
+    VMK_INLINE vf in_32nds(vf x) { return _mm512_add_round_ps(x, vf(0x1.8p18f), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+
+    /// 2^(floor(32 x) / 32 + f), given t = in_32nds(x).
+    __attribute__((always_inline)) vf power(vf x, vf t, vf f) const {
+        const vf root = _mm512_permutex2var_ps(low, _mm512_castps_si512(t), high);
+        const vf slope = fma(f, 0x1.f15490p-3f, 0x1.62e030p-1f);
+        return _mm512_scalef_ps(fma(root * f, slope, root), x);
+    }
+
+    /// 2^x for x <= 0, any x down to -inf; NaN stays NaN. Relative error as that of its argument, and 2 ulp.
+    __attribute__((always_inline)) vf decay(vf x) const { return power(x, in_32nds(x), _mm512_reduce_ps(x, 5 << 4 | _MM_FROUND_TO_NEG_INF)); }
+
+    /// e^x; the two parts of log2(e) keep f exact to 2^-24.
+    __attribute__((always_inline)) vf exp(vf x) const {
+        x = max(vf(-105.0f), min(vf(90.0f), x));
+        const vf y = x * 0x1.715476p0f;
+        const vf t = in_32nds(y), floor = t - 0x1.8p18f;
+        return power(floor, t, fma(x, 0x1.4ae0cp-26f, fma(x, 0x1.715476p0f, -floor)));
+    }
+};
+
+#else
+
+/// G = 1: 2^f by a polynomial of degree five (1.2e-7, at the right end).
+struct Exp2 {
+    VMK_INLINE Exp2 make() { return {}; }
+
+    VMK_INLINE vf polynomial(vf f) {
+        vf p = fma(f, 0x1.e4f474p-10f, 0x1.2906eep-7f);
+        p = fma(p, f, 0x1.c8bb70p-5f);
+        p = fma(p, f, 0x1.ebe504p-3f);
+        p = fma(p, f, 0x1.62e46ap-1f);
+        return fma(p, f, 1.0f);
+    }
+
+    /// Nearest integer, in the lowest bits of x + 1.5 * 2^23; |x| < 2^22.
+    VMK_INLINE vi integer(vf shifted) { return bits(shifted) - 0x4b400000; }
+    VMK_INLINE vf power_of_two(vi n) { return from_bits((n + 127) << 23); }
+
+    /// 2^x for x <= 0, zero below 2^-126; NaN stays NaN. Relative error as that of its argument, and 3 ulp.
+    __attribute__((always_inline)) vf decay(vf x) const {
+        const vf shifted = x + 0x1.8p23f;
+        vf f = x - (shifted - 0x1.8p23f);
+        vi n = integer(shifted);
+        const vi below = f < 0.0f;  // -1 or 0 a lane
+        f = below ? f + 1.0f : f;
+        const vf power = polynomial(f) * power_of_two(n + below);
+        return x < -126.0f ? 0.0f : power;
+    }
+
+    /// e^x, subnormal results included.
+    __attribute__((always_inline)) vf exp(vf x) const {
+        x = max(vf(-105.0f), min(vf(90.0f), x));
+        const vf shifted = x * 0x1.715476p0f + 0x1.8p23f;
+        const vf nearest = shifted - 0x1.8p23f;
+        vf f = (x - nearest * 0x1.62e4p-1f) - nearest * 0x1.7f7d1cp-20f;  // ln 2 in two parts, the first with 15 bits, so that its products are exact
+        vi n = integer(shifted);
+        const vi below = f < 0.0f;
+        f = f * 0x1.715476p0f;
+        f = below ? f + 1.0f : f;
+        n += below;
+        const vi half = n >> 1;
+        return polynomial(f) * power_of_two(half) * power_of_two(n - half);
+    }
+};
+
+#endif
+
+VMK_INLINE vf exp(vf x) { return Exp2::make().exp(x); }
+VMK_INLINE vf sigmoid(vf x) { return 1.0f / (1.0f + exp(-x)); }
+VMK_INLINE vf silu(vf x) { return x / (1.0f + exp(-x)); }
+
+/// log(1 + e^x) = max(x, 0) + log1p(e^-|x|). Around zero the two terms move against each other and their rounding errors would
+/// show as steps down; there it is x/2 + (an even polynomial) instead.
+VMK_INLINE vf softplus(vf x, const Exp2 &exp2) {
+    const vf u = exp2.exp(-abs(x));  // 0...0.61 where it counts: log1p(u) = u - u^2 Q(u), 1.2e-8
+    vf q = fma(u, 0x1.50e086p-6f, -0x1.310cbep-4f);
+    q = fma(q, u, 0x1.1b2862p-3f);
+    q = fma(q, u, -0x1.8b119ep-3f);
+    q = fma(q, u, 0x1.fdf7c6p-3f);
+    q = fma(q, u, -0x1.5543a2p-2f);
+    q = fma(q, u, 0x1.ffff96p-2f);
+    const vf far = max(vf(0.0f), x) + fma(-(u * u), q, u);
+
+    const vf s = x * x;  // |x| <= 1: log(2 cosh(x/2)) - log 2, 5e-9
+    vf even = fma(s, -0x1.6d986cp-16f, 0x1.6841bap-12f);
+    even = fma(even, s, -0x1.55418cp-8f);
+    even = fma(even, s, 0x1.ffffe0p-4f);
+    const vf near = fma(x, 0.5f, even * s) + 0x1.62e430p-1f;
+    return ((x > -0.5f) & (x < 1.0f)) ? near : far;
+}
+VMK_INLINE vf softplus(vf x) { return softplus(x, Exp2::make()); }
+VMK_INLINE vf decay(vf x) { return Exp2::make().decay(x); }

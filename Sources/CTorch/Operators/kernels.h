@@ -1,0 +1,41 @@
+// From at::Tensor to the kernels' plain pointers: which tensors they take, and how.
+#pragma once
+#include "operators.h"
+
+#include "CKernels.h"
+#include "CKernelsDense.h"
+
+namespace ctorch {
+
+constexpr float norm_epsilon = 1e-5f;  // of every LayerNorm
+
+/// Whether the kernels take this tensor; others (GPU, float64) go the composite way.
+inline bool has_kernels(const at::Tensor &x) {
+  return x.is_cpu() && x.numel() > 0 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+}
+
+inline vmk_type type_of(at::ScalarType type) { return type == at::kBFloat16 ? VMK_BFLOAT16 : VMK_FLOAT32; }
+inline vmk_type type_of(const at::Tensor &x) { return type_of(x.scalar_type()); }
+
+inline const float *floats(const at::Tensor &x) { return x.const_data_ptr<float>(); }
+inline float *mutable_floats(const at::Tensor &x) { return x.mutable_data_ptr<float>(); }
+inline const float *floats(const std::optional<at::Tensor> &x) { return x && x->defined() ? x->const_data_ptr<float>() : nullptr; }
+
+inline at::Tensor float32(const at::Tensor &x) { return x.to(at::kFloat).contiguous(); }
+
+/// Tokens of channels: contiguous channels, one stride between all tokens, as a contiguous map has and half of one.
+inline bool is_rows(const at::Tensor &x) {
+  if (x.stride(-1) != 1) return false;
+  for (int64_t axis = 0; axis + 2 < x.dim(); axis++) {
+    if (x.size(axis) > 1 && x.stride(axis) != x.stride(axis + 1) * x.size(axis + 1)) return false;
+  }
+  return true;
+}
+inline at::Tensor as_rows(const at::Tensor &x) { return is_rows(x) ? x : x.contiguous(); }
+inline int64_t row_stride(const at::Tensor &x) { return x.stride(-2); }
+inline int64_t row_count(const at::Tensor &x) { return x.numel() / x.size(-1); }
+
+/// A tensor of the same shape whose rows are contiguous.
+inline at::Tensor empty_rows(const at::Tensor &like, at::ScalarType type) { return at::empty(like.sizes(), like.options().dtype(type)); }
+
+}  // namespace ctorch

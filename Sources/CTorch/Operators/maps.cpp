@@ -1,0 +1,115 @@
+// What works on the map as a whole: patches, the depthwise convolution, the final projection, residuals with stochastic depth.
+#include "composite.h"
+#include "kernels.h"
+
+namespace ctorch {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+namespace {
+
+struct DepthwiseConvSiLU : torch::autograd::Function<DepthwiseConvSiLU> {
+  static at::Tensor run(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
+    at::Tensor y = empty_rows(x, x.scalar_type());
+    vmk_depthwise_silu_forward(x.size(0), x.size(1), x.size(2), x.size(3), type_of(x), x.const_data_ptr(), row_stride(x), floats(weight), floats(bias),
+                               y.mutable_data_ptr());
+    return y;
+  }
+  static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
+    context->save_for_backward({x, weight, bias});
+    return run(x, weight, bias);
+  }
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], dy = float32(gradients[0]);
+    at::Tensor dx = empty_rows(x, x.scalar_type()), dweight = at::empty_like(weight), dbias = at::empty_like(bias);
+    vmk_depthwise_silu_backward(x.size(0), x.size(1), x.size(2), x.size(3), type_of(x), floats(dy), nullptr, x.const_data_ptr(), row_stride(x),
+                                floats(weight), floats(bias), dx.mutable_data_ptr(), x.size(3), mutable_floats(dweight), mutable_floats(dbias));
+    return {dx, dweight, dbias};
+  }
+};
+
+struct Head : torch::autograd::Function<Head> {
+  static at::Tensor run(const at::Tensor &e, const at::Tensor &norm_weight, const at::Tensor &norm_bias, const at::Tensor &conv_weight,
+                        const at::Tensor &conv_bias) {
+    const auto B = e.size(0), H = e.size(1), W = e.size(2), classes = conv_weight.size(0);
+    at::Tensor logits = at::empty({B, classes, 4 * H, 4 * W}, e.options().dtype(at::kFloat));
+    vmk_head_forward(B, H, W, e.size(3) / 16, classes, type_of(e), e.const_data_ptr(), floats(norm_weight), floats(norm_bias), norm_epsilon,
+                     floats(conv_weight), floats(conv_bias), mutable_floats(logits));
+    return logits;
+  }
+  static at::Tensor forward(AutogradContext *context, const at::Tensor &e, const at::Tensor &norm_weight, const at::Tensor &norm_bias,
+                            const at::Tensor &conv_weight, const at::Tensor &conv_bias) {
+    context->save_for_backward({e, norm_weight, norm_bias, conv_weight});
+    return run(e, norm_weight, norm_bias, conv_weight, conv_bias);
+  }
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const at::Tensor &e = saved[0], &norm_weight = saved[1], &norm_bias = saved[2], &conv_weight = saved[3], dlogits = float32(gradients[0]);
+    const auto classes = conv_weight.size(0);
+    at::Tensor de = empty_rows(e, e.scalar_type()), dnorm_weight = at::empty_like(norm_weight), dnorm_bias = at::empty_like(norm_bias),
+               dconv_weight = at::empty_like(conv_weight), dconv_bias = at::empty({classes}, conv_weight.options());
+    vmk_head_backward(e.size(0), e.size(1), e.size(2), e.size(3) / 16, classes, floats(dlogits), type_of(e), e.const_data_ptr(), floats(norm_weight),
+                      floats(norm_bias), norm_epsilon, floats(conv_weight), de.mutable_data_ptr(), mutable_floats(dnorm_weight),
+                      mutable_floats(dnorm_bias), mutable_floats(dconv_weight), mutable_floats(dconv_bias));
+    return {de, dnorm_weight, dnorm_bias, dconv_weight, dconv_bias};
+  }
+};
+
+struct AddBranch : torch::autograd::Function<AddBranch> {
+  static at::Tensor run(const at::Tensor &x, const at::Tensor &branch, const std::optional<at::Tensor> &scale) {
+    at::Tensor y = empty_rows(x, at::kFloat);
+    vmk_residual_forward(x.size(0), x.numel() / x.size(0), floats(x), type_of(branch), branch.const_data_ptr(), floats(scale), mutable_floats(y));
+    return y;
+  }
+  static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &branch, const std::optional<at::Tensor> &scale) {
+    context->save_for_backward({scale.value_or(at::Tensor())});
+    context->saved_data["type"] = static_cast<int64_t>(branch.scalar_type());
+    return run(x, branch, scale);
+  }
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    const at::Tensor scale = context->get_saved_variables()[0], dy = float32(gradients[0]);
+    const auto type = static_cast<at::ScalarType>(context->saved_data["type"].toInt());
+    if (!scale.defined() && type == at::kFloat) return {dy, dy, at::Tensor()};
+    at::Tensor dbranch = empty_rows(dy, type);
+    vmk_residual_backward(dy.size(0), dy.numel() / dy.size(0), floats(dy), scale.defined() ? floats(scale) : nullptr, type_of(type),
+                          dbranch.mutable_data_ptr());
+    return {dy, dbranch, at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor patchify(const at::Tensor &image, at::ScalarType type) {
+  if (!has_kernels(image) || (at::GradMode::is_enabled() && image.requires_grad())) return composite::patchify(image, type);
+  const at::Tensor source = float32(image);
+  const auto B = image.size(0), H = image.size(2), W = image.size(3);
+  at::Tensor patches = at::empty({B, H / 4, W / 4, 48}, image.options().dtype(type));
+  vmk_patchify_forward(B, image.size(1), H, W, floats(source), type_of(type), patches.mutable_data_ptr());
+  return patches;
+}
+
+at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
+  if (!has_kernels(x)) return composite::depthwise_conv_silu(x, weight, bias);
+  const at::Tensor map = as_rows(x);
+  if (!at::GradMode::is_enabled()) return DepthwiseConvSiLU::run(map, weight, bias);
+  return DepthwiseConvSiLU::apply(map, weight, bias);
+}
+
+at::Tensor head(const at::Tensor &e, const at::Tensor &norm_weight, const at::Tensor &norm_bias, const at::Tensor &conv_weight,
+                const at::Tensor &conv_bias) {
+  if (!has_kernels(e)) return composite::head(e, norm_weight, norm_bias, conv_weight, conv_bias);
+  const at::Tensor map = e.contiguous();
+  if (!at::GradMode::is_enabled()) return Head::run(map, norm_weight, norm_bias, conv_weight, conv_bias);
+  return Head::apply(map, norm_weight, norm_bias, conv_weight, conv_bias);
+}
+
+at::Tensor add_branch(const at::Tensor &x, const at::Tensor &branch, const std::optional<at::Tensor> &scale) {
+  if (!has_kernels(x) || !has_kernels(branch)) return composite::add_branch(x, branch, scale);
+  const at::Tensor sum = float32(x), added = branch.contiguous();
+  if (!at::GradMode::is_enabled()) return AddBranch::run(sum, added, scale);
+  return AddBranch::apply(sum, added, scale);
+}
+
+}  // namespace ctorch

@@ -1,0 +1,52 @@
+import Torch
+
+/// What training makes small (section III-D): cross-entropy plus Dice loss, computed from logits in a form that cannot overflow.
+public struct SegmentationLoss: Sendable, Hashable {
+    /// λ of the cross-entropy term (λ1 of equation 5, λ3 of equation 6).
+    public var crossEntropyWeight: Double
+    /// λ of the Dice term (λ2, λ4).
+    public var diceWeight: Double
+    /// One weight a class for the cross-entropy of several classes; none means 1 each.
+    public var classWeights: [Double]?
+    /// A label whose pixels count in neither term.
+    public var ignoredLabel: Int?
+
+    public init(crossEntropyWeight: Double = 1, diceWeight: Double = 1, classWeights: [Double]? = nil, ignoredLabel: Int? = nil) {
+        self.crossEntropyWeight = crossEntropyWeight
+        self.diceWeight = diceWeight
+        self.classWeights = classWeights
+        self.ignoredLabel = ignoredLabel
+    }
+
+    /// BceDice (equation 5): logits and targets [B, 1, H, W], targets 0…1, soft or hard; a tensor of one element.
+    ///
+    /// The Dice term is 1 − mean over images of (2Σpt + 1) / (Σp + Σt + 1).
+    public func binary(_ logits: Tensor, target: Tensor) -> Tensor {
+        let bce = logits.binaryCrossEntropy(target: target)
+        let (B, pixels) = (logits.size(0), logits.count / max(logits.size(0), 1))
+        let p = logits.sigmoid().reshaped([B, pixels])
+        let t = target.reshaped([B, pixels])
+        let overlap = (p * t).sum(axes: [1]) * 2 + 1  // [B]
+        let total = p.sum(axes: [1]) + t.sum(axes: [1]) + 1  // [B]
+        return bce * crossEntropyWeight + (1 - (overlap / total).mean()) * diceWeight
+    }
+
+    /// CeDice (equation 6): logits [B, classes, H, W] against labels [B, H, W] (int64); a tensor of one element.
+    ///
+    /// The Dice term is the mean over classes of 1 − (2Σpt + 1e-5) / (Σp² + Σt² + 1e-5), sums over the whole batch.
+    public func manyClasses(_ logits: Tensor, labels: Tensor) -> Tensor {
+        let classes = logits.size(1)
+        let weights = classWeights.map { Tensor($0.map(Float.init), shape: [classes]).to(logits.device) }
+        let ce = logits.crossEntropy(labels: labels, classWeights: weights, ignoring: ignoredLabel ?? -100)
+        var p = logits.softmax(axis: 1)  // [B, classes, H, W]
+        var t = (ignoredLabel == nil ? labels : labels.clamped(below: classes)).oneHot(classes: classes).permuted([0, 3, 1, 2]).to(.float32)
+        if let ignoredLabel {
+            let counted = labels.differs(from: ignoredLabel).reshaped([labels.size(0), 1, labels.size(1), labels.size(2)])
+            p = p * counted
+            t = t * counted
+        }
+        let overlap = (p * t).sum(axes: [0, 2, 3]) * 2 + 1e-5  // [classes]
+        let total = (p * p).sum(axes: [0, 2, 3]) + t.sum(axes: [0, 2, 3]) + 1e-5  // [classes]; t² is t
+        return ce * crossEntropyWeight + (1 - (overlap / total).mean()) * diceWeight
+    }
+}

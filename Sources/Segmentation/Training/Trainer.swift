@@ -1,0 +1,265 @@
+import Foundation
+import TensorFiles
+import Torch
+import VMUNet
+
+/// Trains a VM-UNet: the loop is in ``run(_:)``, one epoch on one screen.
+public final class Trainer {
+    public let configuration: RunConfiguration
+    public let network: VMUNet
+    public private(set) var position = TrainingPosition()
+
+    private let folder: RunFolder
+    private let loader: DataLoader
+    private let evaluator: Evaluator
+    private let optimizer: any Optimizer
+    private let average: ExponentialMovingAverage?
+    private let loss: SegmentationLoss
+    private let device: Device
+    private let mode: ForwardMode
+
+    /// What the trainer tells while it works.
+    public enum Report: Sendable {
+        case step(TrainingEvent, progress: Progress)
+        case evaluating(done: Int, of: Int)
+        case epoch(TrainingEvent.EpochRecord)
+    }
+
+    public struct Progress: Sendable {
+        public var epoch: Int
+        public var epochs: Int
+        public var step: Int
+        public var steps: Int
+        public var imagesPerSecond: Double
+        /// Until the last epoch ends, at the speed so far; nil until a speed is known.
+        public var secondsLeft: Double?
+    }
+
+    /// How ``run(_:)`` ended.
+    public enum Outcome: Sendable, Equatable {
+        case finished
+        /// The validation loss had not fallen for as many epochs as the configuration allows.
+        case stoppedEarly
+        /// Asked to stop; everything is saved.
+        case interrupted
+    }
+
+    /// A new run in a new folder. `initial` are weights to begin with, as far as they fit.
+    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (Trainer, PretrainedWeights.Report?) {
+        try configuration.validate()
+        Torch.manualSeed(configuration.seed)
+        let network = try VMUNet(configuration.network)
+        let report = try configuration.initialWeights.map {
+            try PretrainedWeights.apply(try WeightsFile.read(URL(filePath: $0)).networkWeights, to: network)
+        }
+        let folder = try RunFolder.create(url)
+        try configuration.write(to: folder.configuration)
+        return (try Trainer(configuration, network, folder, data, TrainingPosition()), report)
+    }
+
+    /// Goes on with a run where its last checkpoint stands; a run that was stopped before its first one begins anew.
+    public static func resume(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> Trainer {
+        let folder = RunFolder(existing: url)
+        guard FileManager.default.fileExists(atPath: folder.last.path) else {
+            Torch.manualSeed(configuration.seed)
+            let network = try VMUNet(configuration.network)
+            if let initial = configuration.initialWeights {
+                try PretrainedWeights.apply(try WeightsFile.read(URL(filePath: initial)).networkWeights, to: network)
+            }
+            try FileManager.default.createDirectory(at: url.appending(path: "checkpoints"), withIntermediateDirectories: true)
+            return try Trainer(configuration, network, folder, data, TrainingPosition())
+        }
+        let checkpoint = try Checkpoint(folder.last)
+        let network = try VMUNet(configuration.network, weights: checkpoint.tensors.networkWeights)
+        let trainer = try Trainer(configuration, network, folder, data, checkpoint.position)
+        try checkpoint.restore(trainer.optimizer, trainer.average)
+        return trainer
+    }
+
+    private init(_ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition) throws {
+        self.configuration = configuration
+        self.folder = folder
+        self.position = position
+        device = try configuration.device.resolved()
+        self.network = try network.on(device)
+        mode = ForwardMode(precision: configuration.precision.elementType, isTraining: true)
+        var options = DataLoader.Options.training(batchSize: configuration.batchSize, seed: configuration.seed)
+        options.augment = configuration.data.augment
+        if let workers = configuration.workers { options.workers = workers }
+        loader = DataLoader(data.training, options)
+        evaluator = Evaluator(data.validation, configuration)
+        let parameters = self.network.parameters.map { $0.tensor.requiringGrad() }
+        optimizer = configuration.optimizer.make(parameters)
+        average = configuration.emaDecay.map { ExponentialMovingAverage(parameters, decay: $0) }
+        loss = configuration.segmentationLoss
+    }
+
+    // MARK: - The loop
+
+    /// Trains until the last epoch, until it does not pay any more, or until `shouldStop` says so; saves after every epoch and before it stops.
+    ///
+    /// Throws ``NonFiniteLoss`` before a loss that is not a number spoils anything, and what the data set throws.
+    public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> Outcome {
+        let log = try MetricsLog(folder.metrics, after: position)
+        var speed = Speed(remaining: remainingImages)
+        while position.epoch < configuration.epochs {
+            let epoch = position.epoch
+            let started = ContinuousClock.now
+            optimizer.learningRate = configuration.schedule.learningRate(
+                base: configuration.optimizer.learningRate, epoch: epoch, losses: position.validationLosses)
+
+            let batches = loader.batches(epoch: epoch, from: position.step)
+            while let batch = try batches.next() {
+                if shouldStop() {
+                    try save()
+                    return .interrupted
+                }
+                let value = try step(batch)
+                position.lossSum += value * Double(batch.count)
+                position.images += batch.count
+                let event = TrainingEvent.step(epoch: epoch + 1, step: position.step, loss: value, learningRate: optimizer.learningRate)
+                try log.append(event)
+                speed.add(batch.count)
+                report(.step(event, progress: progress(speed)))
+            }
+
+            let evaluated = (epoch + 1).isMultiple(of: configuration.evaluateEvery) || epoch + 1 == configuration.epochs
+            let result = evaluated ? try evaluate(report) : nil
+            let record = finishEpoch(result, seconds: (ContinuousClock.now - started).seconds)
+            if record.isBest { try saveBest(record) }
+            try save()
+            try log.append(.epoch(record))
+            report(.epoch(record))
+            if hasStoppedImproving { return .stoppedEarly }
+        }
+        return .finished
+    }
+
+    /// Forward, loss, backward, and with enough gradients gathered one step of the optimiser.
+    private func step(_ batch: Batch) throws -> Double {
+        // Stochastic depth draws from libtorch's generator: seeded by the step, it needs no state in a checkpoint.
+        Torch.manualSeed(StepSeed.of(configuration.seed, epoch: position.epoch, step: position.step))
+        let (images, value) = try withTorchErrors {
+            let images = Tensor(batch.images, shape: [batch.count, batch.channels, batch.height, batch.width]).to(device)
+            let value = loss(network(images, mode), batch.target, batch.count, batch.height, batch.width, device)
+            return (images, value)
+        }
+        let scalar = try withTorchErrors { value.item }
+        guard scalar.isFinite else {
+            throw NonFiniteLoss(
+                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar, layer: network.firstNonFiniteLayer(images, mode))
+        }
+        let isFirst = position.step.isMultiple(of: configuration.accumulate)
+        let isLast = (position.step + 1).isMultiple(of: configuration.accumulate) || position.step + 1 == loader.stepsPerEpoch
+        try withTorchErrors {
+            if isFirst { optimizer.clearGradients() }
+            (configuration.accumulate > 1 ? value * (1 / Double(configuration.accumulate)) : value).backward()
+            if isLast {
+                if let norm = configuration.clipNorm { clipGradients(optimizer.parameters, maximumNorm: norm) }
+                optimizer.step()
+                average?.update()
+            }
+        }
+        position.step += 1
+        if isLast { position.totalSteps += 1 }
+        return scalar
+    }
+
+    private func evaluate(_ report: (Report) -> Void) throws -> EvaluationResult {
+        let evaluation = { try self.evaluator.evaluate(self.network, progress: { report(.evaluating(done: $0, of: $1)) }) }
+        return try average?.withAveragedWeights(evaluation) ?? evaluation()
+    }
+
+    private func finishEpoch(_ result: EvaluationResult?, seconds: Double) -> TrainingEvent.EpochRecord {
+        let trainLoss = position.images > 0 ? position.lossSum / Double(position.images) : 0
+        let isBest = result.map { $0.loss < position.bestLoss ?? .infinity } ?? false
+        position.epoch += 1
+        (position.step, position.lossSum, position.images) = (0, 0, 0)
+        if let result {
+            position.validationLosses.append(result.loss)
+            if isBest { (position.bestLoss, position.bestEpoch) = (result.loss, position.epoch) }
+        }
+        return .init(
+            epoch: position.epoch, trainLoss: trainLoss, validationLoss: result?.loss, scores: result?.pooled,
+            learningRate: optimizer.learningRate, seconds: seconds, isBest: isBest)
+    }
+
+    // MARK: - Saving
+
+    private func save() throws {
+        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(to: folder.last, configuration: configuration)
+    }
+
+    private func saveBest(_ record: TrainingEvent.EpochRecord) throws {
+        var weights = try average?.withAveragedWeights { try network.stateDictionary() } ?? network.stateDictionary()
+        for (key, value) in configuration.weightsMetadata { weights.metadata[key] = value }
+        weights.metadata["epoch"] = .integer(record.epoch)
+        record.validationLoss.map { weights.metadata["val_loss"] = .number($0) }
+        try WeightsFile.write(weights, to: folder.best)
+    }
+
+    private var hasStoppedImproving: Bool {
+        guard let patience = configuration.earlyStopping, let best = position.validationLosses.indices.min(by: {
+            position.validationLosses[$0] < position.validationLosses[$1]
+        }) else { return false }
+        return position.validationLosses.count - 1 - best >= patience
+    }
+
+    // MARK: - Progress
+
+    private var remainingImages: Int {
+        (configuration.epochs - position.epoch) * loader.dataset.count - position.step * configuration.batchSize
+    }
+
+    private func progress(_ speed: Speed) -> Progress {
+        Progress(
+            epoch: position.epoch + 1, epochs: configuration.epochs, step: position.step, steps: loader.stepsPerEpoch,
+            imagesPerSecond: speed.perSecond, secondsLeft: speed.secondsLeft)
+    }
+}
+
+/// Images done in a time, and from that the time for those to come.
+private struct Speed {
+    private let start = ContinuousClock.now
+    private var done = 0
+    private let remaining: Int
+
+    init(remaining: Int) { self.remaining = remaining }
+
+    mutating func add(_ images: Int) { done += images }
+    var perSecond: Double { Double(done) / max((ContinuousClock.now - start).seconds, 1e-9) }
+    var secondsLeft: Double? { done > 0 ? Double(remaining - done) / perSecond : nil }
+}
+
+extension Duration {
+    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}
+
+/// The seed of a step's random numbers, a function of where it is in the run alone.
+enum StepSeed {
+    static func of(_ seed: UInt64, epoch: Int, step: Int) -> UInt64 {
+        // SplitMix64's finaliser over the three numbers: neighbouring steps get unrelated seeds.
+        var z = seed &+ 0x9E37_79B9_7F4A_7C15 &* (UInt64(epoch) << 32 | UInt64(step) &+ 1)
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+/// A loss that is not a number: nothing was changed by it.
+public struct NonFiniteLoss: Error, Sendable, CustomStringConvertible {
+    public let epoch: Int
+    public let step: Int
+    public let pictures: [String]
+    public let loss: Double
+    /// The first layer whose output is not finite; nil if all are, so that the loss itself overflowed.
+    public let layer: String?
+
+    public var description: String {
+        let names = pictures.prefix(8).joined(separator: ", ") + (pictures.count > 8 ? " and \(pictures.count - 8) more" : "")
+        return """
+            the loss is \(loss) in epoch \(epoch), step \(step) (pictures \(names)); first output that is not finite: \(layer ?? "none, only the loss"). \
+            The last checkpoint is kept. Lower the learning rate or clip the gradients, and resume
+            """
+    }
+}

@@ -1,0 +1,70 @@
+import Foundation
+import Imaging
+import TensorFiles
+import Torch
+import VMUNet
+
+/// The two sets that a run needs.
+public struct TrainingData: Sendable {
+    public let training: any SegmentationDataset
+    /// What the best epoch is chosen by.
+    public let validation: any SegmentationDataset
+
+    public init(training: any SegmentationDataset, validation: any SegmentationDataset) {
+        self.training = training
+        self.validation = validation
+    }
+
+    /// The sets that a configuration names. Throws ``DataError`` that lists what is wrong with them.
+    public init(_ configuration: RunConfiguration) throws {
+        let directory = URL(filePath: configuration.data.path)
+        switch configuration.data.dataset {
+        case .isic17, .isic18, .folder:
+            let options = configuration.data.folderOptions
+            training = try PairedFolder(directory, split: "train", options: options)
+            validation = try PairedFolder(directory, split: "val", options: options)
+        case .synapse:
+            throw DataError(.noPairs, path: directory.path, problems: ["the Synapse layout is not read yet"], remedy: "use --dataset folder")
+        }
+    }
+
+    /// One split of a set, to evaluate on.
+    public static func evaluation(_ settings: RunConfiguration.DataSettings, split: String) throws -> any SegmentationDataset {
+        try PairedFolder.evaluation(URL(filePath: settings.path), split: split, options: settings.folderOptions)
+    }
+}
+
+extension RunConfiguration.DataSettings {
+    var folderOptions: PairedFolder.Options {
+        PairedFolder.Options(size: imageSize, classes: classes)
+    }
+}
+
+extension RunConfiguration.Precision {
+    /// The element type of the matrix products.
+    public var elementType: ElementType { self == .bf16 ? .bfloat16 : .float32 }
+}
+
+extension RunConfiguration {
+    public var segmentationLoss: SegmentationLoss {
+        SegmentationLoss(crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel)
+    }
+
+    /// What weights carry beside their tensors, so that `predict` and `evaluate` know how they were trained.
+    var weightsMetadata: [String: MetadataValue] {
+        var metadata: [String: MetadataValue] = ["image_size": .integer(data.imageSize), "dataset": .string(data.dataset.rawValue)]
+        metadata["threshold"] = .number(threshold)
+        if let names = data.classNames { metadata["class_names"] = .string(names.joined(separator: ",")) }
+        return metadata
+    }
+}
+
+extension SegmentationLoss {
+    /// The loss of a batch's logits against its truth: binary or labels.
+    func callAsFunction(_ logits: Tensor, _ target: Sample.Target, _ B: Int, _ H: Int, _ W: Int, _ device: Device) -> Tensor {
+        switch target {
+        case .binary(let plane): binary(logits, target: Tensor(plane, shape: [B, 1, H, W]).to(device))
+        case .labels(let plane): manyClasses(logits, labels: Tensor(plane, shape: [B, H, W]).to(device).to(.int64))
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import TensorFiles
+import Testing
+import Torch
+
+@testable import VMUNet
+
+/// The whole network against PyTorch's float64 results: logits, loss, every gradient, then three steps of AdamW.
+@Suite(.serialized) struct ParityTests {
+    @Test(.enabled(if: Golden.shared != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
+    func smallNetworkForwardBackwardAndThreeSteps() throws {
+        let golden = try Golden.read("model_small_train.safetensors")
+        let network = try VMUNet(weights: try Golden.read("model_small_weights.safetensors"))
+        #expect(network.configuration.dims == [16, 32, 64, 128])
+        #expect(network.configuration.depths == [2, 1, 2, 1])
+        #expect(network.configuration.decoderDepths == [1, 2, 1, 1])
+
+        let text = try #require(golden.metadata["losses"]?.text)
+        let expectedLosses = try JSONDecoder().decode([Double].self, from: Data(text.utf8))
+        let optimizer = AdamW(network.parameters.map { $0.tensor.requiringGrad() })
+        for step in 0..<3 {
+            let (logits, loss) = try withTorchErrors {
+                let x = Tensor(try #require(golden["x"])), target = Tensor(try #require(golden["target"]))
+                let logits = network(x)
+                return (logits, bceDice(logits, target))
+            }
+            #expect(abs(loss.item - expectedLosses[step]) < 1e-5 * expectedLosses[step], "loss of step \(step)")
+            optimizer.clearGradients()
+            try withTorchErrors { loss.backward() }
+            if step == 0 {
+                #expect(relativeError(logits, try #require(golden["logits"])) < 1e-5)
+                for (key, parameter) in network.parameters {
+                    let error = relativeError(try #require(parameter.gradient), try #require(golden["grad." + key]))
+                    #expect(error < 1e-4, "gradient of \(key): \(error)")
+                }
+            }
+            try withTorchErrors { optimizer.step() }
+        }
+        for (key, parameter) in network.parameters {
+            // Adam's first steps have the size of the rate whatever the gradient's: where that is near zero its sign, and so the step, is rounding.
+            let difference = try maximumDifference(parameter.floats(), #require(golden["after3." + key]).floats)
+            #expect(difference < 3.1e-3 * 2, "\(key) after three steps: \(difference)")
+        }
+    }
+
+    @Test func nineClassesOneChannel() throws {
+        let golden = try Golden.read("model_small9.safetensors")
+        let network = try VMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
+        #expect(network.configuration.classes == 9)
+        let logits = try withTorchErrors { withoutGradients { network(Tensor(golden["x"]!)) } }
+        #expect(relativeError(logits, try #require(golden["logits"])) < 1e-5)
+    }
+
+    @Test func blockWithGradientsOnAMapThatIsNotSquare() throws {
+        let golden = try Golden.read("vss_block.safetensors")
+        let weights = StateDictionary(golden.keys.filter { golden["d" + $0] != nil && $0 != "x" }.map { ($0, golden[$0]!) })
+        let store = ParameterStore(weights: weights)
+        let block = try withTorchErrors { VSSBlock(store.root, channels: 32, stateSize: 16, dropRate: 0) }
+        try store.finish()
+        try withTorchErrors {
+            for (_, tensor) in store.parameters { tensor.requiringGrad() }
+            let x = Tensor(golden["x"]!).requiringGrad()
+            let y = block(x, .inference)
+            #expect(relativeError(y, golden["y"]!) < 1e-5)
+            (y * Tensor(golden["dy"]!)).sum().backward()
+            #expect(relativeError(try #require(x.gradient), golden["dx"]!) < 1e-4)
+            for (key, tensor) in store.parameters {
+                let error = relativeError(try #require(tensor.gradient), golden["d" + key]!)
+                #expect(error < 1e-4, "\(key): \(error)")
+            }
+        }
+    }
+
+    @Test func sameInputSameBits() throws {
+        let golden = try Golden.read("model_small9.safetensors")
+        let network = try VMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
+        func run() throws -> [Float] { try withTorchErrors { withoutGradients { network(Tensor(golden["x"]!)).floats() } } }
+        let first = try run()
+        for _ in 0..<3 { #expect(try run() == first) }
+    }
+
+    private func bceDice(_ logits: Tensor, _ target: Tensor) -> Tensor {
+        let B = logits.size(0), n = logits.count / B
+        let p = logits.sigmoid().reshaped([B, n]), t = target.reshaped([B, n])
+        let dice = ((p * t).sum(axes: [1]) * 2 + 1) / (p.sum(axes: [1]) + t.sum(axes: [1]) + 1)
+        return logits.binaryCrossEntropy(target: target) + (1 - dice.mean())
+    }
+
+    private func maximumDifference(_ a: [Float], _ b: [Float]) throws -> Float {
+        try #require(a.count == b.count)
+        return zip(a, b).map { abs($0 - $1) }.max() ?? 0
+    }
+}

@@ -1,0 +1,30 @@
+import Foundation
+import Testing
+import TensorFiles
+import Torch
+
+/// Golden cases from PyTorch in float64, kept small; the large ones are read where `VMUNET_FIXTURES` says.
+enum Golden {
+    static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
+    static let shared = ProcessInfo.processInfo.environment["VMUNET_FIXTURES"].map { URL(filePath: $0) }
+
+    static func read(_ name: String) throws -> StateDictionary {
+        let here = folder.appending(path: name)
+        let there = shared?.appending(path: name)
+        return try SafetensorsFile.read(FileManager.default.fileExists(atPath: here.path) ? here : #require(there))
+    }
+}
+
+/// The greatest difference between two tensors, over the greatest absolute value expected.
+func relativeError(_ got: Tensor, _ expected: HostTensor) -> Double { relativeError(got.floats(), expected.floats) }
+
+func relativeError(_ got: [Float], _ expected: [Float]) -> Double {
+    guard got.count == expected.count else { return .infinity }
+    var (worst, scale) = (0.0, 1e-30)
+    for (a, b) in zip(got, expected) {
+        if !a.isFinite { return .infinity }
+        worst = max(worst, abs(Double(a) - Double(b)))
+        scale = max(scale, abs(Double(b)))
+    }
+    return worst / scale
+}

@@ -49,9 +49,9 @@ struct LesionPainter {
         let pigment = scene.noise.pigment
         guard reach < 1.9 else { return RGB(repeating: 1) }
         let q = p / scene.radius
-        // The pigment's own border wanders about the outline that an expert would draw.
+        // The pigment's own border wanders about the outline that an expert would draw, mostly inside it.
         let ragged = reach + 1.6 * scene.fuzziness * pigment.fractal(3.5 * q.x, 3.5 * q.y, octaves: 5)
-        let cover = 1 / (1 + exp((ragged - 1) / (0.4 * scene.fuzziness)))
+        let cover = 1 / (1 + exp((ragged - 1 + 0.5 * scene.fuzziness) / (0.4 * scene.fuzziness)))
         var density = scene.density * (1 + scene.core * (0.5 - reach))
         density *= 1 + ((p - scene.center) * scene.gradient).sum() / scene.radius
         density *= 1 + scene.unevenness * 1.6 * pigment.fractal(1.7 * q.x + 9, 1.7 * q.y, octaves: 4)

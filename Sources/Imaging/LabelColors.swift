@@ -1,4 +1,4 @@
-/// A fixed colour for every label, the first eight by Okabe and Ito (2008), which colour-blind people tell apart.
+/// A fixed colour for every label, the first eight by Okabe and Ito (2008), which colour-blind people tell apart; blue comes first, since skin has none.
 public enum LabelColors {
     /// Red, green and blue, 0…255.
     public typealias Color = (red: UInt8, green: UInt8, blue: UInt8)
@@ -16,6 +16,6 @@ public enum LabelColors {
     }
 
     private static let palette: [Color] = [
-        (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167), (150, 150, 150),
+        (86, 180, 233), (230, 159, 0), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167), (150, 150, 150),
     ]
 }

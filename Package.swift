@@ -56,5 +56,5 @@ let package = Package(
         .testTarget(name: "ToolTests", dependencies: ["TensorFiles", "Imaging"]),
     ],
     swiftLanguageModes: [.v6],
-    cxxLanguageStandard: .cxx20
+    cxxLanguageStandard: .cxx17
 )

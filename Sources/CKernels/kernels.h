@@ -14,3 +14,4 @@
 #include "dense.h"
 #include "elementwise.h"
 #include "parallel.h"
+#include "ss2d.h"

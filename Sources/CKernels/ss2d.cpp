@@ -1,0 +1,147 @@
+// SS2D's C entries: the division of work, and the sums whose order must not depend on it.
+#include "ss2d.h"
+
+#include <algorithm>
+
+#include "parallel.h"
+
+namespace vmk {
+
+namespace {
+
+SS2D problem(
+    const vmk_ss2d_shape *shape, vmk_type x_type, const void *x, int64_t x_stride, const float *projection, const float *dt_weight,
+    const float *dt_bias, const float *A_logs, const float *Ds) {
+    return {shape->batch, shape->height, shape->width, shape->channels, shape->states, shape->rank, x_type, x, x_stride, projection,
+            dt_weight,    dt_bias,       A_logs,       Ds,              nullptr};
+}
+
+/// Fills SS2D::prepared; the memory stays this thread's until its next call.
+void prepare(SS2D &ss2d) {
+    const int64_t size = ss2d.prepared_size(), groups = ss2d.groups();
+    float *prepared = scratch(Slot::callA, 4 * groups * size);
+    ss2d.prepared = prepared;
+    const auto kernel = VMK_PICK(ss2d_prepare);
+    parallel(4 * groups, [&](int64_t i) { kernel(ss2d, i / groups, i % groups, prepared + i * size); });
+}
+
+/// y += a + b + c, element by element in this order.
+void add_in_order(int64_t count, float *y, const float *a, const float *b, const float *c) {
+    constexpr int64_t piece = 1 << 14;
+    parallel((count + piece - 1) / piece, [&](int64_t p) {
+        const int64_t end = std::min(count, (p + 1) * piece);
+        for (int64_t i = p * piece; i < end; i++) y[i] = ((y[i] + a[i]) + b[i]) + c[i];
+    });
+}
+
+}  // namespace
+
+}  // namespace vmk
+
+extern "C" int64_t vmk_ss2d_border_count(const vmk_ss2d_shape *shape) {
+    const vmk::SS2D ss2d = vmk::problem(shape, VMK_FLOAT32, nullptr, 0, nullptr, nullptr, nullptr, nullptr, nullptr);
+    return ss2d.tokens() > 0 ? ss2d.batch * 4 * (ss2d.blocks() - 1) * ss2d.border_size() : 0;
+}
+
+extern "C" void vmk_ss2d_forward(
+    const vmk_ss2d_shape *shape, vmk_type x_type, const void *x, int64_t x_stride, const float *projection, const float *dt_weight,
+    const float *dt_bias, const float *A_logs, const float *Ds, float *y, float *borders) {
+    using namespace vmk;
+    SS2D ss2d = problem(shape, x_type, x, x_stride, projection, dt_weight, dt_bias, A_logs, Ds);
+    if (ss2d.batch * ss2d.tokens() * ss2d.channels == 0) return;
+    prepare(ss2d);
+    const auto kernel = VMK_PICK(ss2d_forward);
+
+    // A task is an image and some groups of channels. Many groups share the packing of a block; few keep x and y of the four directions in the second-level cache.
+    const int64_t groups = ss2d.groups(), threads = vmk_threads(), wanted = 4 * threads;
+    int64_t size = std::max<int64_t>(1, std::min<int64_t>(4, groups * ss2d.batch / wanted));
+    const int64_t parts = (groups + size - 1) / size;
+    const bool split = ss2d.batch * parts < 2 * threads && threads > 1;
+    const int64_t count = ss2d.batch * ss2d.tokens() * ss2d.channels;
+    if (!split) {
+        parallel(ss2d.batch * parts, [&](int64_t i) {
+            const int64_t first = i % parts * size;
+            kernel(ss2d, i / parts, 0, 4, first, std::min(groups, first + size), y, borders);
+        });
+    } else {
+        // Too few for the threads: each direction has its own y, and they are added in the order in which one task would have.
+        float *others = scratch(Slot::callB, 3 * count);
+        parallel(ss2d.batch * parts * 4, [&](int64_t i) {
+            const int64_t direction = i % 4, first = i / 4 % parts * size;
+            kernel(ss2d, i / 4 / parts, direction, direction + 1, first, std::min(groups, first + size),
+                   direction == 0 ? y : others + (direction - 1) * count, borders);
+        });
+        add_in_order(count, y, others, others + count, others + 2 * count);
+    }
+}
+
+extern "C" void vmk_ss2d_backward(
+    const vmk_ss2d_shape *shape, vmk_type x_type, const void *x, int64_t x_stride, const float *projection, const float *dt_weight,
+    const float *dt_bias, const float *A_logs, const float *Ds, const float *borders, const float *dy, float *dx, float *dprojection,
+    float *ddt_weight, float *ddt_bias, float *dA_logs, float *dDs) {
+    using namespace vmk;
+    SS2D ss2d = problem(shape, x_type, x, x_stride, projection, dt_weight, dt_bias, A_logs, Ds);
+    const int64_t batch = ss2d.batch, D = ss2d.channels, N = ss2d.states, R = ss2d.rank, P = ss2d.padded_states(), groups = ss2d.groups();
+    if (batch * ss2d.tokens() * D == 0) {
+        std::fill_n(dprojection, batch * ss2d.tokens() * 4 * ss2d.projection_width(), 0.0f);
+        std::fill_n(ddt_weight, 4 * D * R, 0.0f), std::fill_n(ddt_bias, 4 * D, 0.0f), std::fill_n(dA_logs, 4 * D * N, 0.0f), std::fill_n(dDs, 4 * D, 0.0f);
+        return;
+    }
+    prepare(ss2d);
+    const auto kernel = VMK_PICK(ss2d_backward);
+
+    // A task is an image and some groups of channels. dB, dC and d delta are sums over all channels: each part of the groups has its own dprojection, and
+    // they are added in order. So the parts must follow from the shape alone: as many as give 16 tasks by direction, of 3 groups at least, 32 MB at most.
+    const int64_t projection_count = batch * ss2d.tokens() * 4 * ss2d.projection_width();
+    const int64_t most = std::min(groups / 3, 1 + (int64_t{8} << 20) / std::max<int64_t>(1, projection_count));
+    const int64_t wanted = std::max<int64_t>(1, std::min(most, 4 / std::max<int64_t>(1, batch)));
+    const int64_t size = (groups + wanted - 1) / wanted, parts = (groups + size - 1) / size;
+    const int64_t count = batch * ss2d.tokens() * D, weight_size = ss2d.weight_gradient_size();
+    float *dprojections = scratch(Slot::callC, (parts - 1) * projection_count + 1);
+    float *weights = scratch(Slot::callD, batch * 4 * groups * weight_size + 1);  // [B, 4, groups, ...]
+    const auto part_of = [&](int64_t part) { return part == 0 ? dprojection : dprojections + (part - 1) * projection_count; };
+
+    const bool split = batch * parts < 2 * vmk_threads() && vmk_threads() > 1;
+    if (!split) {
+        parallel(batch * parts, [&](int64_t i) {
+            const int64_t image = i / parts, part = i % parts, first = part * size;
+            kernel(ss2d, image, 0, 4, first, std::min(groups, first + size), borders, dy, dx, part_of(part), weights + image * 4 * groups * weight_size);
+        });
+    } else {
+        float *others = scratch(Slot::callB, 3 * count);
+        parallel(batch * parts * 4, [&](int64_t i) {
+            const int64_t direction = i % 4, image = i / 4 / parts, part = i / 4 % parts, first = part * size;
+            kernel(ss2d, image, direction, direction + 1, first, std::min(groups, first + size), borders, dy,
+                   direction == 0 ? dx : others + (direction - 1) * count, part_of(part), weights + image * 4 * groups * weight_size);
+        });
+        add_in_order(count, dx, others, others + count, others + 2 * count);
+    }
+
+    if (parts > 1) {
+        constexpr int64_t piece = 1 << 14;
+        parallel((projection_count + piece - 1) / piece, [&](int64_t p) {
+            const int64_t end = std::min(projection_count, (p + 1) * piece);
+            for (int64_t part = 1; part < parts; part++) {
+                const float *from = part_of(part);
+                for (int64_t i = p * piece; i < end; i++) dprojection[i] += from[i];
+            }
+        });
+    }
+    parallel(4 * groups, [&](int64_t i) {
+        const int64_t direction = i / groups, group = i % groups;
+        float *sum = weights + i * weight_size;  // the first image's
+        for (int64_t image = 1; image < batch; image++) {
+            const float *from = weights + (image * 4 * groups + i) * weight_size;
+            for (int64_t j = 0; j < weight_size; j++) sum[j] += from[j];
+        }
+        const float *A = ss2d.prepared_for(direction, group);
+        for (int64_t lane = 0; lane < std::min(ss2d_lanes, D - group * ss2d_lanes); lane++) {
+            const int64_t channel = direction * D + group * ss2d_lanes + lane;
+            const auto at = [&](int64_t row) { return row * ss2d_lanes + lane; };
+            for (int64_t n = 0; n < N; n++) dA_logs[channel * N + n] = sum[at(n)] * A[at(n)] * 0x1.62e430p-1f;  // A is prepared times log2(e)
+            for (int64_t r = 0; r < R; r++) ddt_weight[channel * R + r] = sum[at(P + r)];
+            ddt_bias[channel] = sum[at(P + R)];
+            dDs[channel] = sum[at(P + R + 1)];
+        }
+    });
+}

@@ -1,0 +1,63 @@
+// SS2D: everything between the depthwise convolution and the output's norm, except the projection of x.
+//
+// Sixteen channels fill a vector, the states of a channel are a loop over registers, and the B and C that all channels share are broadcast
+// from memory. A direction is an order of visiting tokens, so nothing is unfolded. Tokens go in blocks of 64: for a block, B, C
+// and delta are packed side by side; then for each vector of channels the steps are made, and the scan runs over them out of the first-level cache.
+// Forward leaves the state at the start of each block (as much memory as one activation); backward starts from it and recomputes the block.
+#pragma once
+
+#include <cstdint>
+
+#include "dispatch.h"
+#include "include/CKernels.h"
+
+namespace vmk {
+
+constexpr int64_t ss2d_block = 64;  // tokens
+constexpr int64_t ss2d_lanes = 16;  // channels that are divided and prepared together, whatever the vector's width
+
+/// One call's inputs, and sizes derived from its shape.
+struct SS2D {
+    int64_t batch, height, width, channels, states, rank;
+    vmk_type x_type;
+    const void *x;
+    int64_t x_stride;
+    const float *projection, *dt_weight, *dt_bias, *A_logs, *Ds;
+
+    int64_t tokens() const { return height * width; }
+    int64_t blocks() const { return (tokens() + ss2d_block - 1) / ss2d_block; }
+    int64_t groups() const { return (channels + ss2d_lanes - 1) / ss2d_lanes; }  // of sixteen channels, the last perhaps padded
+    int64_t padded_states() const { return (states + 3) / 4 * 4; }               // padded states have A = B = C = 0 and stay 0
+    int64_t padded_rank() const { return (rank + 15) / 16 * 16; }
+    int64_t projection_width() const { return rank + 2 * states; }
+
+    // Weights prepared for sixteen channels of one direction, lanes innermost: A log2(e) [padded N], dt_weight [R], dt_bias, Ds;
+    // then, for backward only, dt_weight as it came [16, padded R]. Padded channels are zero.
+    const float *prepared;
+    int64_t prepared_rows() const { return padded_states() + rank + 2; }
+    int64_t prepared_size() const { return (prepared_rows() + padded_rank()) * ss2d_lanes; }
+    const float *prepared_for(int64_t direction, int64_t group) const { return prepared + (direction * groups() + group) * prepared_size(); }
+
+    // States at the start of block 1, 2, ...: [B, 4, blocks - 1, padded N, groups * 16].
+    int64_t border_size() const { return padded_states() * groups() * ss2d_lanes; }
+    int64_t border_offset(int64_t image, int64_t direction, int64_t block) const {
+        return ((image * 4 + direction) * (blocks() - 1) + block - 1) * border_size();
+    }
+
+    // Gradients of the weights of sixteen channels of one direction from one image, lanes innermost: A [padded N], dt_weight [R], dt_bias, Ds.
+    int64_t weight_gradient_size() const { return prepared_rows() * ss2d_lanes; }
+};
+
+}  // namespace vmk
+
+/// Writes SS2D::prepared for one direction and group.
+VMK_KERNEL(void, ss2d_prepare, const vmk::SS2D &ss2d, int64_t direction, int64_t group, float *prepared)
+
+/// Scans one image in directions first_direction..<end_direction, channels of the groups first_group..<end_group. The first direction overwrites y, the
+/// others add to it.
+VMK_KERNEL(void, ss2d_forward, const vmk::SS2D &ss2d, int64_t image, int64_t first_direction, int64_t end_direction, int64_t first_group,
+           int64_t end_group, float *y, float *borders)
+
+/// The gradients for the same part. dprojection has the groups' sums [B, H, W, 4 (R + 2 N)]; weight_gradients [4, groups, weight_gradient_size].
+VMK_KERNEL(void, ss2d_backward, const vmk::SS2D &ss2d, int64_t image, int64_t first_direction, int64_t end_direction, int64_t first_group,
+           int64_t end_group, const float *borders, const float *dy, float *dx, float *dprojection, float *weight_gradients)

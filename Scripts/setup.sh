@@ -239,6 +239,8 @@ make_python() {
 pip_install() {
     local python=$1
     shift
+    # In a log, progress bars are noise.
+    [ -t 2 ] || set -- --quiet "$@"
     "$python" -m pip --disable-pip-version-check --no-input install "$@" </dev/null
 }
 
@@ -259,8 +261,7 @@ install_torch() {
         fi
         pip_install "$1" "torch==$torch_version" >&2 && return
     fi
-    cat "$log" >&2
-    fail 69 "pip could not install torch $torch_version; the reason is above." \
+    fail 69 "pip could not install torch $torch_version; the reason is above, and that of earlier attempts in $log." \
         "Without a network, use a torch that is there (VMUNET_TORCH=/path/to/site-packages/torch) or wheels (PIP_FIND_LINKS=/path/to/wheels)." \
         "'No matching distribution' without a network error: there is no torch $torch_version for $("$1" -V 2>&1)."
 }

@@ -130,7 +130,8 @@ swift_line() {
     fi
 }
 
-# Names of packages (Debian's, or Homebrew's on macOS) whose tools, headers or libraries are missing, one a line.
+# Names of packages (Debian's, or Homebrew's on macOS) whose tools, headers or libraries are missing, one a line. The libraries are
+# Package.swift's, by the names of their pkg-config files.
 missing_packages() {
     local pair
     command -v git >/dev/null || echo git
@@ -140,7 +141,6 @@ missing_packages() {
         for pair in libturbojpeg=jpeg-turbo libpng=libpng libzip=libzip hdf5=hdf5; do
             pkg-config --exists "${pair%%=*}" 2>/dev/null || echo "${pair#*=}"
         done
-        has_header nifti/nifti1_io.h || echo niftilib
     else
         command -v python3 >/dev/null || echo python3
         [ -n "${VMUNET_TORCH-}" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
@@ -150,17 +150,7 @@ missing_packages() {
         for pair in zlib=zlib1g-dev libturbojpeg=libturbojpeg0-dev libpng=libpng-dev libzip=libzip-dev hdf5=libhdf5-dev; do
             pkg-config --exists "${pair%%=*}" 2>/dev/null || echo "${pair#*=}"
         done
-        has_header nifti/nifti1_io.h || echo libniftiio-dev
-        { has_header nifti/znzlib.h || has_header znzlib.h; } || echo libznz-dev
     fi
-}
-
-has_header() {
-    local folder
-    for folder in /usr/include /usr/local/include /opt/homebrew/include; do
-        [ -e "$folder/$1" ] && return
-    done
-    return 1
 }
 
 check_libraries() {

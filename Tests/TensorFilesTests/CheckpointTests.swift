@@ -74,7 +74,7 @@ import Testing
         try TestFiles.withFolder { folder in
             let url = folder.appendingPathComponent(name)
             for count in 0..<bytes.count {
-                try Data(bytes.prefix(count)).write(to: url)
+                try TestFiles.put(bytes.prefix(count), at: url)
                 #expect(throws: TensorFileError.self, "\(count) bytes") { try WeightsFile.read(url) }
             }
         }

@@ -1,0 +1,121 @@
+import Torch
+import VMUNet
+
+/// Everything that a training run is told: one value, written whole to the run's folder, from which the run can be done again.
+///
+/// What is not given has the data set's published setting (SPEC: the ISIC and Synapse protocols of the paper).
+public struct RunConfiguration: Sendable, Hashable, Codable {
+    public var data = DataSettings()
+    /// The network's sizes and stochastic depth. Its class count is the data's: set either, both change.
+    public var network: VMUNetConfiguration {
+        get {
+            var network = sizes
+            network.classes = data.classes
+            return network
+        }
+        set {
+            sizes = newValue
+            sizes.classes = 1
+            data.classes = newValue.classes
+        }
+    }
+    /// The network without its class count, which `data` holds; always of one class, so that equal configurations compare equal.
+    var sizes = VMUNetConfiguration.base
+    /// A file of weights to begin with: VM-UNet's, or VMamba's for the encoder.
+    public var initialWeights: String?
+    public var loss = LossSettings()
+    public var optimizer = OptimizerConfiguration.published
+    public var schedule = Schedule.cosineAnnealing()
+    public var epochs = 300
+    /// Samples in one forward pass.
+    public var batchSize = 32
+    /// Batches whose gradients are summed for one step.
+    public var accumulate = 1
+    /// The greatest global norm of the gradients; nil leaves them as they are.
+    public var clipNorm: Double?
+    /// Decay of the exponential moving average of the weights, which then is what is evaluated; nil for none.
+    public var emaDecay: Double?
+    /// Evaluations without a lower validation loss after which the run ends; nil runs all epochs.
+    public var earlyStopping: Int?
+    public var seed: UInt64 = 42
+    public var precision = Precision.fp32
+    public var device = DeviceChoice.auto
+    /// Threads that prepare batches; nil takes what suits the machine.
+    public var workers: Int?
+    /// The probability from which on a pixel is foreground.
+    public var threshold = 0.5
+    /// Epochs between evaluations.
+    public var evaluateEvery = 1
+
+    /// The published settings of ISIC17.
+    public static let isic17 = RunConfiguration(.isic17)
+    /// The published settings of ISIC18.
+    public static let isic18 = RunConfiguration(.isic18)
+    /// The published settings of Synapse: 224×224, nine classes, a cosine of 100 epochs.
+    public static let synapse = RunConfiguration(.synapse)
+
+    /// The published settings for a data set; those of ISIC for any folder.
+    public init(_ dataset: Dataset = .folder, path: String = "") {
+        data.dataset = dataset
+        data.path = path
+        if dataset == .synapse {
+            data.imageSize = 224
+            data.classes = 9
+            data.classNames = Self.synapseClasses
+            schedule = .cosineAnnealing(tMax: 100)
+        }
+    }
+
+    /// Synapse's labels, in their order.
+    public static let synapseClasses = [
+        "background", "aorta", "gallbladder", "left kidney", "right kidney", "liver", "pancreas", "spleen", "stomach",
+    ]
+}
+
+extension RunConfiguration {
+    /// The layouts of data sets that are known by name.
+    public enum Dataset: String, Sendable, Codable, CaseIterable {
+        case isic17, isic18, synapse, folder
+    }
+
+    /// The arithmetic of the network; parameters, losses and statistics stay in float32.
+    public enum Precision: String, Sendable, Codable, CaseIterable {
+        case fp32, bf16
+    }
+
+    /// Where the network runs; `auto` is a GPU if there is one.
+    public enum DeviceChoice: String, Sendable, Codable, CaseIterable {
+        case auto, cpu, cuda
+    }
+
+    /// The data set, and how it is read.
+    public struct DataSettings: Sendable, Hashable, Codable {
+        /// The set's folder.
+        public var path = ""
+        public var dataset = Dataset.folder
+        /// Height and width of what the network is given, in pixels: a multiple of 32.
+        public var imageSize = 256
+        /// 1 is foreground against background; otherwise the number of labels, background included.
+        public var classes = 1
+        /// One name for each class.
+        public var classNames: [String]?
+        /// Whether training pictures are flipped and rotated.
+        public var augment = true
+        /// A label that counts in no loss and no score.
+        public var ignoredLabel: Int?
+
+        public init() {}
+    }
+
+    /// The weights of the loss's terms (λ of equations 5 and 6) and of the classes.
+    public struct LossSettings: Sendable, Hashable, Codable {
+        /// λ of the cross-entropy.
+        public var crossEntropy = 1.0
+        /// λ of the Dice term.
+        public var dice = 1.0
+        /// What each class weighs in the cross-entropy; nil weighs them alike.
+        public var classWeights: [Double]?
+
+        public init() {}
+    }
+}

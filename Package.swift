@@ -32,7 +32,9 @@ let package = Package(
         .target(name: "CTorch", dependencies: ["CLibTorch", "CKernels"]),
 
         .target(name: "TensorFiles", dependencies: ["CZip", "CHDF5", "CNIfTI"]),
-        .target(name: "Imaging", dependencies: ["CTurboJPEG", "CPNG"]),
+        // libpng reports errors by longjmp, which Swift cannot catch: a few lines of C between them.
+        .target(name: "CPNGCodec", dependencies: ["CPNG"]),
+        .target(name: "Imaging", dependencies: ["CTurboJPEG", "CPNGCodec"]),
         .target(name: "Torch", dependencies: ["CTorch", "TensorFiles"]),
         .target(name: "VMUNet", dependencies: ["Torch", "TensorFiles"]),
         .target(

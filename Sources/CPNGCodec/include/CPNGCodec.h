@@ -1,0 +1,29 @@
+#ifndef CPNGCODEC_H
+#define CPNGCODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// PNG in and out on memory. libpng leaves a failed call by longjmp, which must not cross Swift frames; these functions
+// contain the jump and return a status with a message instead. No function keeps a pointer it was given.
+
+enum { CPNG_MESSAGE_SIZE = 160 };
+
+// How cpng_read lays out a pixel.
+typedef enum {
+    CPNG_COLOR = 0,  // 8-bit grey or RGB as the file has it; palettes become RGB, 16 bit keeps the high byte, alpha is dropped
+    CPNG_RGB = 1,    // as CPNG_COLOR, grey repeated to RGB
+    CPNG_RAW = 2     // as stored, one sample after another: palette indices, 1/2/4-bit grey scaled to 0…255,
+                     // 16-bit samples in the machine's byte order; alpha is dropped
+} cpng_layout;
+
+// Decodes a whole PNG into out, `row_bytes` bytes a row. The decoder's own row size must equal row_bytes. 0, or -1 with a message.
+int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out, size_t row_bytes, char *message);
+
+// Encodes 8-bit grey (1 channel) or RGB (3) to a buffer the caller releases by cpng_release. 0, or -1 with a message.
+int cpng_write(const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int level, uint8_t **out, size_t *out_size,
+               char *message);
+
+void cpng_release(uint8_t *buffer);
+
+#endif

@@ -1,0 +1,75 @@
+import Foundation
+
+/// Pictures in PNG and JPEG files. The content decides what a file is, not its name.
+///
+/// Values are taken as stored: no gamma or colour profile is applied, alpha is dropped, and the EXIF orientation of a JPEG is *not* applied, because
+/// masks are drawn on the stored pixels. Values equal Pillow's `convert("RGB")` and `convert("L")`.
+public enum PictureFile {
+    /// Endings of the files that ``read(_:channels:)`` is for, lower case, without the dot.
+    public static let extensions: Set<String> = ["jpg", "jpeg", "png"]
+
+    /// The most pixels a picture may claim in its header: 400 million, well above 12000×9000.
+    public static let pixelLimit = 400_000_000
+
+    /// Columns and rows, from the header alone.
+    public static func size(of url: URL) throws(PictureError) -> (width: Int, height: Int) {
+        try PictureHeader(of: FileBytes(url)).size
+    }
+
+    /// Reads a picture as stored (grey or RGB), or as grey (`channels` 1) or RGB (3) if asked. 16-bit values keep their high byte.
+    ///
+    /// A file that is cut off or corrupt is an error, never part of a picture.
+    public static func read(_ url: URL, channels: Int? = nil) throws(PictureError) -> Picture {
+        precondition(channels == nil || channels == 1 || channels == 3, "a picture has 1 or 3 channels")
+        let file = try FileBytes(url)
+        let header = try PictureHeader(of: file)
+        let data = try file.all()
+        let picture =
+            switch header {
+            case .png(let header): try PNGCodec.decode(data, header, rgb: channels == 3, path: file.path)
+            case .jpeg(let header): try JPEGCodec.decode(data, header, rgb: channels == 3, path: file.path)
+            }
+        return channels == 1 ? picture.grey : picture
+    }
+
+    /// Reads a map of labels, 1 channel: grey values as stored (1, 2 and 4 bits scaled to 0…255, as Pillow does), the *indices* of a palette PNG.
+    ///
+    /// RGB whose channels are equal counts as grey. Colours, and 16-bit values above 255, are errors, because no label could be told from them.
+    /// For a mask of two values in any form, `read(url, channels: 1)` is the better choice.
+    public static func readLabels(_ url: URL) throws(PictureError) -> Picture {
+        let file = try FileBytes(url)
+        let header = try PictureHeader(of: file)
+        let data = try file.all()
+        switch header {
+        case .png(let header):
+            return try PNGCodec.decodeLabels(data, header, path: file.path)
+        case .jpeg(let header):
+            return try labels(JPEGCodec.decode(data, header, rgb: false, path: file.path), path: file.path)
+        }
+    }
+
+    /// Writes a `.png` (lossless) or `.jpg`/`.jpeg` (quality 95, colour at full resolution), whole or not at all.
+    public static func write(_ picture: Picture, to url: URL) throws(PictureError) {
+        let bytes =
+            switch url.pathExtension.lowercased() {
+            case "png": try PNGCodec.encode(picture, path: url.path)
+            case "jpg", "jpeg": try JPEGCodec.encode(picture, path: url.path)
+            default: throw PictureError.unwritable(path: url.path, reason: "the name must end in .png or .jpg")
+            }
+        try AtomicFile.write(bytes, to: url)
+    }
+
+    /// One channel of a picture whose channels are all equal.
+    static func labels(_ picture: Picture, path: String) throws(PictureError) -> Picture {
+        guard picture.channels == 3 else { return picture }
+        let (width, height, rgb) = (picture.width, picture.height, picture.pixels)
+        var values = [UInt8](repeating: 0, count: width * height)
+        for i in values.indices {
+            guard rgb[3 * i] == rgb[3 * i + 1], rgb[3 * i] == rgb[3 * i + 2] else {
+                throw .notLabels(path: path, reason: "it is a colour picture (row \(i / width), column \(i % width))")
+            }
+            values[i] = rgb[3 * i]
+        }
+        return Picture(width: width, height: height, channels: 1, pixels: values)
+    }
+}

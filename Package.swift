@@ -49,7 +49,7 @@ let package = Package(
 
         .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
-        .testTarget(name: "ImagingTests", dependencies: ["Imaging"]),
+        .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"]),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TensorFiles"]),
         .testTarget(name: "VMUNetTests", dependencies: ["VMUNet", "Torch", "TensorFiles"]),
         .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),

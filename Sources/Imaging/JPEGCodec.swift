@@ -37,6 +37,11 @@ enum JPEGCodec {
 
     /// libjpeg fills up a picture that is cut off, and goes through as many scans as a file claims: both are found here, before decoding.
     private static func check(_ data: [UInt8], _ header: JPEGHeader, path: String) throws(PictureError) {
+        // Every block has at least one bit, and at most 1024 pixels share the 18 blocks of a unit.
+        guard !header.isHuffman || header.width * header.height / 512 <= data.count else {
+            throw .damaged(
+                path: path, reason: "\(data.count) bytes cannot hold the \(header.width)×\(header.height) pixels that its header claims")
+        }
         let scanLimit = 100
         let (scans, isComplete) = data.withUnsafeBufferPointer { scanMarkers($0, from: header.firstScan) }
         guard isComplete else { throw .damaged(path: path, reason: "the JPEG is cut off") }

@@ -20,16 +20,12 @@ public enum PictureFile {
     ///
     /// A file that is cut off or corrupt is an error, never part of a picture.
     public static func read(_ url: URL, channels: Int? = nil) throws(PictureError) -> Picture {
-        precondition(channels == nil || channels == 1 || channels == 3, "a picture has 1 or 3 channels")
-        let file = try FileBytes(url)
-        let header = try PictureHeader(of: file)
-        let data = try file.all()
-        let picture =
-            switch header {
-            case .png(let header): try PNGCodec.decode(data, header, rgb: channels == 3, path: file.path)
-            case .jpeg(let header): try JPEGCodec.decode(data, header, rgb: channels == 3, path: file.path)
-            }
-        return channels == 1 ? picture.grey : picture
+        try read(FileBytes(url), channels: channels)
+    }
+
+    /// ``read(_:channels:)`` from the bytes of a file in memory; `name` stands for the path in errors.
+    public static func decode(_ bytes: [UInt8], name: String, channels: Int? = nil) throws(PictureError) -> Picture {
+        try read(FileBytes(bytes, name: name), channels: channels)
     }
 
     /// Reads a map of labels, 1 channel: grey values as stored (1, 2 and 4 bits scaled to 0…255, as Pillow does), the *indices* of a palette PNG.
@@ -37,15 +33,12 @@ public enum PictureFile {
     /// RGB whose channels are equal counts as grey. Colours, and 16-bit values above 255, are errors, because no label could be told from them.
     /// For a mask of two values in any form, `read(url, channels: 1)` is the better choice.
     public static func readLabels(_ url: URL) throws(PictureError) -> Picture {
-        let file = try FileBytes(url)
-        let header = try PictureHeader(of: file)
-        let data = try file.all()
-        switch header {
-        case .png(let header):
-            return try PNGCodec.decodeLabels(data, header, path: file.path)
-        case .jpeg(let header):
-            return try labels(JPEGCodec.decode(data, header, rgb: false, path: file.path), path: file.path)
-        }
+        try readLabels(FileBytes(url))
+    }
+
+    /// ``readLabels(_:)`` from the bytes of a file in memory; `name` stands for the path in errors.
+    public static func decodeLabels(_ bytes: [UInt8], name: String) throws(PictureError) -> Picture {
+        try readLabels(FileBytes(bytes, name: name))
     }
 
     /// Writes a `.png` (lossless) or `.jpg`/`.jpeg` (quality 95, colour at full resolution), whole or not at all.
@@ -57,6 +50,27 @@ public enum PictureFile {
             default: throw PictureError.unwritable(path: url.path, reason: "the name must end in .png or .jpg")
             }
         try AtomicFile.write(bytes, to: url)
+    }
+
+    private static func read(_ file: FileBytes, channels: Int?) throws(PictureError) -> Picture {
+        precondition(channels == nil || channels == 1 || channels == 3, "a picture has 1 or 3 channels")
+        let header = try PictureHeader(of: file)
+        let data = try file.all()
+        let picture =
+            switch header {
+            case .png(let header): try PNGCodec.decode(data, header, rgb: channels == 3, path: file.path)
+            case .jpeg(let header): try JPEGCodec.decode(data, header, rgb: channels == 3, path: file.path)
+            }
+        return channels == 1 ? picture.grey : picture
+    }
+
+    private static func readLabels(_ file: FileBytes) throws(PictureError) -> Picture {
+        let header = try PictureHeader(of: file)
+        let data = try file.all()
+        switch header {
+        case .png(let header): return try PNGCodec.decodeLabels(data, header, path: file.path)
+        case .jpeg(let header): return try labels(JPEGCodec.decode(data, header, rgb: false, path: file.path), path: file.path)
+        }
     }
 
     /// One channel of a picture whose channels are all equal.

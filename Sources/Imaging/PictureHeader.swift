@@ -76,13 +76,15 @@ struct JPEGHeader: Equatable {
     let width: Int
     let height: Int
     let components: Int
+    /// Huffman codes, rather than arithmetic coding.
+    let isHuffman: Bool
     /// Where the first scan's marker stands in the file.
     let firstScan: Int
 
     /// Walks the markers up to the first scan; metadata before the frame may be of any length.
     init(of file: FileBytes) throws(PictureError) {
         var position = 2
-        var frame: (width: Int, height: Int, components: Int)?
+        var frame: (width: Int, height: Int, components: Int, isHuffman: Bool)?
         while true {
             let marker = try file.bytes(at: position, count: 11)
             guard marker.count >= 4 else { throw .damaged(path: file.path, reason: "the JPEG ends within its header") }
@@ -100,7 +102,7 @@ struct JPEGHeader: Equatable {
                 guard marker[4] == 8 else {
                     throw .unsupported(path: file.path, reason: "a JPEG of \(marker[4]) bits a channel is not read")
                 }
-                frame = (marker.bigEndian(at: 7, bytes: 2), marker.bigEndian(at: 5, bytes: 2), Int(marker[9]))
+                frame = (marker.bigEndian(at: 7, bytes: 2), marker.bigEndian(at: 5, bytes: 2), Int(marker[9]), marker[1] < 0xC9)
             case 0xDA:
                 guard let frame else { throw .damaged(path: file.path, reason: "the JPEG has no frame header") }
                 guard frame.width > 0, frame.height > 0 else {
@@ -109,7 +111,7 @@ struct JPEGHeader: Equatable {
                 guard [1, 3, 4].contains(frame.components) else {
                     throw .unsupported(path: file.path, reason: "a JPEG of \(frame.components) channels is not read")
                 }
-                (width, height, components) = frame
+                (width, height, components, isHuffman) = frame
                 firstScan = position
                 return
             case 0xD9: throw .damaged(path: file.path, reason: "the JPEG holds no picture")

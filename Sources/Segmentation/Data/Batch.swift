@@ -1,0 +1,59 @@
+/// Samples side by side, ready to be copied into tensors.
+public struct Batch: Sendable {
+    /// Intensities: count × channels × height × width.
+    public var images: [Float]
+    /// Truth, as in the samples: count × height × width.
+    public var target: Sample.Target
+    public var channels: Int
+    public var height: Int
+    public var width: Int
+    /// Positions in the data set.
+    public var indices: [Int]
+    public var names: [String]
+
+    public var count: Int { indices.count }
+
+    /// Puts samples together. Throws ``DataError`` when they differ in shape or kind of target.
+    init(_ samples: [Sample], indices: [Int]) throws(DataError) {
+        precondition(!samples.isEmpty && samples.count == indices.count)
+        let first = samples[0]
+        (channels, height, width) = (first.channels, first.height, first.width)
+        (self.indices, names) = (indices, samples.map(\.name))
+
+        let area = height * width
+        images = []
+        images.reserveCapacity(samples.count * channels * area)
+        for sample in samples {
+            guard
+                (sample.channels, sample.height, sample.width) == (channels, height, width),
+                sample.image.count == channels * area
+            else {
+                throw DataError(
+                    .shape, path: sample.name,
+                    "\(sample.channels)×\(sample.height)×\(sample.width), where \(first.name) is \(channels)×\(height)×\(width)",
+                    remedy: "Samples of one batch must have one shape.")
+            }
+            images += sample.image
+        }
+        switch first.target {
+        case .binary: target = .binary(try Self.joined(samples, area: area) { if case .binary(let plane) = $0 { plane } else { nil } })
+        case .labels: target = .labels(try Self.joined(samples, area: area) { if case .labels(let plane) = $0 { plane } else { nil } })
+        }
+    }
+
+    private static func joined<Value>(
+        _ samples: [Sample], area: Int, plane: (Sample.Target) -> [Value]?
+    ) throws(DataError) -> [Value] {
+        var all: [Value] = []
+        all.reserveCapacity(samples.count * area)
+        for sample in samples {
+            guard let values = plane(sample.target), values.count == area else {
+                throw DataError(
+                    .shape, path: sample.name, "its target is of another kind or size than its picture or its neighbours'",
+                    remedy: "Samples of one set must have targets of one kind, one value a pixel.")
+            }
+            all += values
+        }
+        return all
+    }
+}

@@ -1,0 +1,46 @@
+import Imaging
+
+/// What a data set holds, for reports.
+public struct DatasetSummary: Sendable, Equatable, Codable {
+    public var count: Int
+    public var classes: Int
+    /// Share of all pixels that each class has, 0…1, at the size that samples are loaded at; background and foreground for binary sets.
+    public var classFrequencies: [Double]
+    /// How many samples, evenly spread over the set, the shares were counted on.
+    public var sampled: Int
+    /// Least and greatest width and height of the pictures' files; nil where the set has no pictures of its own size.
+    public var widths: ClosedRange<Int>?
+    public var heights: ClosedRange<Int>?
+}
+
+extension SegmentationDataset {
+    /// Counts a set. Throws ``DataError`` when one of the samples looked at cannot be read.
+    public func summary(sampling limit: Int = 64) throws -> DatasetSummary {
+        let sampled = min(count, max(0, limit))
+        let shares = Concurrent.map(Array(0..<sampled)) { i in Result { try shareOfClasses(at: i * count / sampled) } }
+        var frequencies = [Double](repeating: 0, count: max(2, classes))
+        for share in shares {
+            for (label, value) in try share.get().enumerated() { frequencies[label] += value / Double(sampled) }
+        }
+        let sizes = try sourceSizes()
+        return DatasetSummary(
+            count: count, classes: classes, classFrequencies: frequencies, sampled: sampled,
+            widths: Self.range(sizes.map(\.width)), heights: Self.range(sizes.map(\.height)))
+    }
+
+    /// Shares of the classes in one sample. Labels that are ignored belong to none.
+    private func shareOfClasses(at index: Int) throws -> [Double] {
+        switch try load(at: index).target {
+        case .binary(let plane):
+            let foreground = plane.reduce(0.0) { $0 + Double($1) } / Double(max(1, plane.count))
+            return [1 - foreground, foreground]
+        case .labels(let plane):
+            return MaskReader.histogram(plane).prefix(max(2, classes)).map { Double($0) / Double(max(1, plane.count)) }
+        }
+    }
+
+    private static func range(_ values: [Int]) -> ClosedRange<Int>? {
+        guard let least = values.min(), let greatest = values.max() else { return nil }
+        return least...greatest
+    }
+}

@@ -1,0 +1,50 @@
+import Imaging
+
+/// Which samples make which batch, as a pure function of (seed, epoch).
+public struct EpochOrder: Sendable, Equatable {
+    public var count: Int
+    public var batchSize: Int
+    public var seed: UInt64
+    /// Draw a new permutation each epoch; otherwise 0, 1, 2, ….
+    public var shuffle: Bool
+
+    public init(count: Int, batchSize: Int, seed: UInt64, shuffle: Bool) {
+        precondition(count >= 0 && batchSize > 0, "a batch has at least one sample")
+        self.count = count
+        self.batchSize = batchSize
+        self.seed = seed
+        self.shuffle = shuffle
+    }
+
+    /// Batches in an epoch. The last holds what is left over; none is dropped.
+    public var stepsPerEpoch: Int { (count + batchSize - 1) / batchSize }
+
+    /// The samples of an epoch in the order in which they are drawn.
+    public func permutation(epoch: Int) -> [Int] {
+        guard shuffle else { return Array(0..<count) }
+        var random = DataRandom.order(seed: seed, epoch: epoch)
+        return random.permutation(count)
+    }
+
+    /// The batches of an epoch from a step on (counted from 0): empty at its end.
+    public func batches(epoch: Int, from step: Int = 0) -> [[Int]] {
+        let order = permutation(epoch: epoch)
+        return (min(max(0, step), stepsPerEpoch)..<stepsPerEpoch).map { step in
+            Array(order[step * batchSize..<min(count, (step + 1) * batchSize)])
+        }
+    }
+}
+
+/// The sequences of random numbers that data use, apart from each other and from those of other parts with the same seed.
+enum DataRandom {
+    // Streams are 2³² · purpose + epoch.
+    private static func stream(_ purpose: UInt64, _ epoch: Int) -> UInt64 { (0xDA7A_0000 + purpose) << 32 | UInt64(UInt32(truncatingIfNeeded: epoch)) }
+
+    static func order(seed: UInt64, epoch: Int) -> CounterRandom { CounterRandom(seed: seed, stream: stream(1, epoch)) }
+
+    static func augmentation(seed: UInt64, epoch: Int, index: Int) -> CounterRandom {
+        CounterRandom(seed: seed, stream: stream(2, epoch), substream: UInt64(index))
+    }
+
+    static func split(seed: UInt64) -> CounterRandom { CounterRandom(seed: seed, stream: stream(3, 0)) }
+}

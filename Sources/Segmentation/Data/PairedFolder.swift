@@ -1,0 +1,162 @@
+import Foundation
+import Imaging
+
+/// Pictures and masks in folders: `DIR/train/images`, `DIR/train/masks`, and the same for `val`. ISIC17 and ISIC18 come this way, and any set can be put so.
+///
+/// A mask belongs to the picture whose name it has, alone or followed by `_segmentation`, `_mask` or `_label`. Hidden files and files other than JPEG and PNG are
+/// passed over. Samples are in byte order of their names.
+public struct PairedFolder: SegmentationDataset {
+    /// How pictures and masks are read and what the network is given.
+    public struct Options: Sendable, Equatable {
+        /// Rows and columns that pictures are resized to.
+        public var height: Int
+        public var width: Int
+        public var masks: MaskReader
+        public var augmentation: Augmentation
+
+        public init(size: Int = 256, classes: Int = 1, augmentation: Augmentation = Augmentation()) {
+            (height, width) = (size, size)
+            masks = MaskReader(classes: classes)
+            self.augmentation = augmentation
+        }
+    }
+
+    /// The pairs, in byte order of their names.
+    public let pairs: [PicturePair]
+    public let options: Options
+
+    public init(pairs: [PicturePair], options: Options) {
+        self.pairs = pairs
+        self.options = options
+    }
+
+    /// The pairs of `DIR/SPLIT/{images,masks}`; of `DIR/{images,masks}` where `split` is nil.
+    ///
+    /// Throws ``DataError``: a folder that is not there, no pair, or all pictures and masks that are without their other half.
+    public init(_ directory: URL, split: String?, options: Options) throws(DataError) {
+        let folder = split.map { directory.appending(path: $0) } ?? directory
+        let (images, masks) = (folder.appending(path: "images"), folder.appending(path: "masks"))
+        let missing = [images, masks].filter { !Pairing.isFolder($0) }
+        guard missing.isEmpty else { throw Self.missing(missing, in: directory, split: split) }
+        self.init(pairs: try Pairing.pairs(images: images, masks: masks), options: options)
+    }
+
+    /// A split to evaluate: `DIR/SPLIT/{images,masks}` or, where there is no folder `SPLIT`, `DIR/{images,masks}`.
+    public static func evaluation(_ directory: URL, split: String, options: Options) throws(DataError) -> PairedFolder {
+        let isFlat = !Pairing.isFolder(directory.appending(path: split)) && Pairing.isFolder(directory.appending(path: "images"))
+        return try PairedFolder(directory, split: isFlat ? nil : split, options: options)
+    }
+
+    /// Two sets, drawn once by the seed: for a folder that comes without a validation split. Each keeps at least one pair.
+    ///
+    /// Which half a pair falls into depends on the seed and the names in the folder alone. Throws ``DataError`` when there are fewer than two pairs.
+    public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (training: PairedFolder, validation: PairedFolder) {
+        guard pairs.count > 1 else {
+            throw DataError(
+                .noPairs, path: pairs.first?.picture.path ?? "", "\(pairs.count) pair cannot be divided into training and validation",
+                remedy: "Add pictures with masks.")
+        }
+        var random = DataRandom.split(seed: seed)
+        let drawn = random.permutation(pairs.count)
+        let wanted = Int((Double(pairs.count) * validationFraction).rounded())
+        let held = Set(drawn.prefix(min(max(1, wanted), pairs.count - 1)))
+        let (training, validation) = (pairs.indices.filter { !held.contains($0) }, pairs.indices.filter(held.contains))
+        return (
+            PairedFolder(pairs: training.map { pairs[$0] }, options: options), PairedFolder(pairs: validation.map { pairs[$0] }, options: options)
+        )
+    }
+
+    // MARK: SegmentationDataset
+
+    public var count: Int { pairs.count }
+    public var classes: Int { options.masks.classes }
+    public func name(at index: Int) -> String { pairs[index].name }
+
+    /// The pair read, checked, stretched and resized: 3 × height × width, 0…255. Throws ``DataError`` that names the file.
+    public func load(at index: Int) throws -> Sample { try load(pairs[index]) }
+
+    func load(_ pair: PicturePair) throws(DataError) -> Sample {
+        let picture: Picture
+        do { picture = try PictureFile.read(pair.picture, channels: 3) } catch { throw DataError(error, pair.picture) }
+        let mask = try options.masks.read(pair.mask)
+        guard (picture.width, picture.height) == (mask.width, mask.height) else {
+            throw DataError(
+                .sizeMismatch, path: pair.mask.path, Self.mismatch((picture.width, picture.height), (mask.width, mask.height)), remedy: Self.sizeRemedy)
+        }
+        let (height, width) = (options.height, options.width)
+        return Sample(
+            image: Preprocessing.stretched(picture, height: height, width: width), channels: 3, height: height, width: width,
+            target: classes == 1
+                ? .binary(Preprocessing.softMask(mask, height: height, width: width)) : .labels(Preprocessing.labels(mask, height: height, width: width)),
+            name: pair.name)
+    }
+
+    public func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
+        guard let random else { return sample }
+        return options.augmentation.draw(random).applied(to: sample)
+    }
+
+    /// The pictures' sizes, from their headers.
+    public func sourceSizes() throws -> [(width: Int, height: Int)] {
+        try Concurrent.map(pairs) { pair in
+            Result { () throws(DataError) -> (width: Int, height: Int) in
+                do throws(PictureError) { return try PictureFile.size(of: pair.picture) } catch { throw DataError(error, pair.picture) }
+            }
+        }.map { try $0.get() }
+    }
+
+    // MARK: Checks
+
+    /// Reads the headers of all files, on all processors, and throws one ``DataError`` that lists every file that is no picture and every pair whose sizes differ.
+    ///
+    /// Masks' values are checked when they are read, or all at once by ``verifyMasks()``.
+    public func verify() throws(DataError) {
+        let problems = Concurrent.map(pairs) { pair -> String? in
+            do throws(PictureError) {
+                let (picture, mask) = (try PictureFile.size(of: pair.picture), try PictureFile.size(of: pair.mask))
+                return picture == mask ? nil : "\(pair.mask.lastPathComponent): \(Self.mismatch(picture, mask))"
+            } catch {
+                return error.description
+            }
+        }.compactMap(\.self)
+        guard !problems.isEmpty else { return }
+        throw DataError(.sizeMismatch, path: root, problems: problems, remedy: Self.sizeRemedy)
+    }
+
+    /// Decodes every mask, on all processors, and throws one ``DataError`` that lists all that ``MaskReader`` refuses.
+    public func verifyMasks() throws(DataError) {
+        let faults = Concurrent.map(pairs) { pair -> DataError? in
+            do throws(DataError) {
+                _ = try options.masks.read(pair.mask)
+                return nil
+            } catch {
+                return error
+            }
+        }.compactMap(\.self)
+        guard let first = faults.first else { return }
+        if faults.count == 1 { throw first }
+        throw DataError(
+            first.kind, path: root, problems: faults.map { "\(($0.path as NSString).lastPathComponent): \($0.problems.joined(separator: "; "))" },
+            remedy: first.remedy)
+    }
+
+    private var root: String { pairs.first?.picture.deletingLastPathComponent().deletingLastPathComponent().path ?? "" }
+
+    private static let sizeRemedy = "Each mask must have its picture's size; export or crop both alike."
+
+    private static func mismatch(_ picture: (width: Int, height: Int), _ mask: (width: Int, height: Int)) -> String {
+        "the mask is \(mask.width)×\(mask.height) pixels, its picture \(picture.width)×\(picture.height)"
+    }
+
+    private static func missing(_ missing: [URL], in directory: URL, split: String?) -> DataError {
+        guard Pairing.isFolder(directory) else {
+            return DataError(.missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
+        }
+        let there = ((try? Pairing.list(directory)) ?? []).map { Pairing.isFolder(directory.appending(path: $0)) ? $0 + "/" : $0 }
+        let holds = there.isEmpty ? "the folder is empty" : "it holds " + there.prefix(8).joined(separator: ", ") + (there.count > 8 ? ", …" : "")
+        let wanted = missing.map { $0.path.dropFirst(directory.path.count).drop { $0 == "/" } }.joined(separator: " and ")
+        return DataError(
+            .missingFolder, path: directory.path, "\(wanted) not found; \(holds)",
+            remedy: "Put pictures into \(split.map { $0 + "/" } ?? "")images and their masks, by the same names, into \(split.map { $0 + "/" } ?? "")masks.")
+    }
+}

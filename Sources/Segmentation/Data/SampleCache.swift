@@ -1,0 +1,31 @@
+import Synchronization
+
+/// Keeps loaded samples in memory up to a bound.
+///
+/// What came first stays: a set is visited in a new order each epoch, where throwing the oldest away would never give a hit. Samples are kept as they are, so
+/// a cached one has the same bits as one read afresh.
+final class SampleCache: Sendable {
+    private struct State {
+        var samples: [Int: Sample] = [:]
+        var bytes = 0
+    }
+
+    let limit: Int
+    private let state = Mutex(State())
+
+    init(limit: Int) { self.limit = limit }
+
+    var bytes: Int { state.withLock { $0.bytes } }
+    var count: Int { state.withLock { $0.samples.count } }
+
+    func sample(at index: Int, load: () throws -> Sample) rethrows -> Sample {
+        if let kept = state.withLock({ $0.samples[index] }) { return kept }
+        let sample = try load()
+        state.withLock { state in
+            guard state.samples[index] == nil, state.bytes + sample.byteCount <= limit else { return }
+            state.samples[index] = sample
+            state.bytes += sample.byteCount
+        }
+        return sample
+    }
+}

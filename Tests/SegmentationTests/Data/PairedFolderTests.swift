@@ -1,0 +1,168 @@
+import Foundation
+import Imaging
+import Testing
+
+@testable import Segmentation
+
+@Suite struct PairedFolderTests {
+    let folder: TemporaryFolder
+    let options = PairedFolder.Options(size: 16)
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func open(_ split: String? = "train", _ options: PairedFolder.Options? = nil) throws(DataError) -> PairedFolder {
+        try PairedFolder(folder.url, split: split, options: options ?? self.options)
+    }
+
+    private func fault(_ body: () throws -> Void) -> DataError? {
+        do { try body() } catch { return error as? DataError }
+        return nil
+    }
+
+    // MARK: Pairs
+
+    @Test func pairsByNameWhateverTheOrder() throws {
+        // In sorted order the masks stand otherwise than the pictures.
+        let masks = [
+            "a.JPG": "a_Segmentation.PNG", "a_1.png": "a_1.png", "a_mask.png": "a_mask_label.png", "B.jpeg": "B_mask.png", "é.png": "é_label.png",
+        ]
+        for (i, (picture, mask)) in masks.sorted(by: { $0.key < $1.key }).enumerated() {
+            try folder.write(.noise(width: 8, height: 9 + i), "train/images/\(picture)")
+            try folder.write(.disc(width: 8, height: 9 + i), "train/masks/\(mask)")
+        }
+        for name in [".DS_Store", "Thumbs.db", "notes.txt", "a_superpixels.png", "._a.jpg"] { try folder.write([1], "train/images/\(name)") }
+        try folder.write([1], "train/masks/Thumbs.db")
+
+        let set = try open()
+        #expect(set.pairs.map(\.name) == ["B", "a", "a_1", "a_mask", "é"])
+        for pair in set.pairs { #expect(masks[pair.picture.lastPathComponent] == pair.mask.lastPathComponent) }
+        // Each pair has a height of its own: this fails where one is not with its like.
+        try set.verify()
+        for i in 0..<set.count { #expect(try set.sample(at: i).name == set.name(at: i)) }
+    }
+
+    @Test func samplesHaveTheShapeAskedFor() throws {
+        try folder.writePairs(3, split: "train")
+        var options = options
+        (options.height, options.width) = (12, 18)
+        let sample = try open("train", options).sample(at: 2)
+        #expect((sample.channels, sample.height, sample.width) == (3, 12, 18))
+        #expect(sample.image.count == 3 * 12 * 18)
+        guard case .binary(let plane) = sample.target else { return #expect(Bool(false), "a binary target") }
+        #expect(plane.count == 12 * 18 && plane.max() == 1 && plane.min() == 0)
+    }
+
+    @Test func evaluationTakesFlatFolders() throws {
+        try folder.writePairs(3, split: "flat")
+        let flat = folder.url.appending(path: "flat")
+        #expect(try PairedFolder.evaluation(flat, split: "val", options: options).count == 3)
+        #expect(try PairedFolder.evaluation(folder.url, split: "flat", options: options).count == 3)
+        #expect(fault { _ = try PairedFolder(flat, split: "val", options: options) }?.kind == .missingFolder)
+    }
+
+    @Test func dividedByTheSeedAlone() throws {
+        try folder.writePairs(10, split: "train")
+        let set = try open()
+        let (training, validation) = try set.divided(seed: 5)
+        #expect((training.count, validation.count) == (8, 2))
+        #expect(Set((training.pairs + validation.pairs).map(\.name)) == Set(set.pairs.map(\.name)))
+        #expect(try set.divided(seed: 5).validation.pairs == validation.pairs)
+        #expect(try set.divided(seed: 6).validation.pairs != validation.pairs || set.divided(seed: 7).validation.pairs != validation.pairs)
+        #expect(try set.divided(validationFraction: 0, seed: 5).validation.count == 1)
+        #expect(try set.divided(validationFraction: 1, seed: 5).training.count == 1)
+        let one = PairedFolder(pairs: Array(set.pairs.prefix(1)), options: options)
+        #expect(fault { _ = try one.divided(seed: 1) }?.kind == .noPairs)
+    }
+
+    // MARK: Folders and names that are wrong
+
+    @Test func missingFoldersSayWhatIsThere() throws {
+        let nowhere = folder.url.appending(path: "nowhere")
+        #expect(fault { _ = try PairedFolder(nowhere, split: "train", options: options) }?.path == nowhere.path)
+        let empty = try #require(fault { _ = try open() })
+        #expect(empty.kind == .missingFolder && empty.description.contains("train/images and train/masks not found; the folder is empty"))
+        try folder.writePairs(1, split: "Training")
+        let error = try #require(fault { _ = try open() })
+        #expect(error.description.contains("it holds Training/"))
+    }
+
+    @Test func noPairs() throws {
+        try folder.write([1], "train/images/a.bmp")
+        try folder.write(.disc(width: 4, height: 4), "train/masks/b.png")
+        let error = try #require(fault { _ = try open() })
+        #expect(error.kind == .noPairs)
+        #expect(error.description.contains("1 bmp in images, 1 png in masks"))
+    }
+
+    @Test func everyUnpairedFileIsListed() throws {
+        try folder.writePairs(2, split: "train")
+        for i in 0..<6 {
+            try folder.write(.noise(width: 4, height: 4), "train/images/lone_\(i).png")
+            try folder.write(.disc(width: 4, height: 4), "train/masks/orphan_\(i).png")
+        }
+        try folder.write(.disc(width: 4, height: 4), "train/masks/case_0.png")
+        try folder.write(.noise(width: 4, height: 4), "train/images/case_1.jpg")
+        let error = try #require(fault { _ = try open() })
+        #expect(error.kind == .unpaired && error.problems.count == 14)
+        for i in 0..<6 {
+            #expect(error.problems.contains("picture without a mask: lone_\(i).png"))
+            #expect(error.problems.contains("mask without a picture: orphan_\(i).png"))
+        }
+        #expect(error.problems.contains("several masks for case_0.png: case_0.png, case_0_segmentation.png"))
+        #expect(error.problems.contains("two pictures of one name: case_1.jpg, case_1.png"))
+        #expect(error.description.contains("14 problems") && error.description.contains("and 4 more"))
+    }
+
+    // MARK: Files that are wrong
+
+    @Test func sizesThatDifferAreListedUpFront() throws {
+        try folder.writePairs(4, split: "train")
+        try folder.write(.disc(width: 5, height: 6), "train/masks/case_1_segmentation.png")
+        try folder.write([], "train/images/case_2.png")
+        let set = try open()
+        let error = try #require(fault { try set.verify() })
+        #expect(error.problems.count == 2)
+        #expect(error.problems[0].contains("case_1_segmentation.png: the mask is 5×6 pixels, its picture 21×21"))
+        #expect(error.problems[1].contains("case_2.png: is empty"))
+        let atReading = fault { _ = try set.load(at: 1) }
+        #expect(atReading?.kind == .sizeMismatch && atReading?.path.hasSuffix("case_1_segmentation.png") == true)
+    }
+
+    @Test func unreadablePicturesAreNamed() throws {
+        try folder.writePairs(3, split: "train")
+        let whole = try Data(contentsOf: folder.url.appending(path: "train/images/case_0.png"))
+        try folder.write(Array(whole.prefix(whole.count / 2)), "train/images/case_0.png")
+        try folder.write(Array("not a picture".utf8), "train/masks/case_1_segmentation.png")
+        let set = try open()
+        for (index, name) in [(0, "images/case_0.png"), (1, "masks/case_1_segmentation.png")] {
+            let error = try #require(fault { _ = try set.load(at: index) })
+            #expect(error.kind == .unreadable && error.path.hasSuffix(name) && error.description.hasPrefix(error.path + ": "))
+        }
+        #expect(try set.load(at: 2).name == "case_2")
+        // The batch that holds it fails with the same words.
+        let stream = DataLoader(set, DataLoader.Options(batchSize: 1)).batches(epoch: 0)
+        #expect(fault { _ = try stream.next() }?.path.hasSuffix("images/case_0.png") == true)
+    }
+
+    @Test func verifyMasksListsAll() throws {
+        try folder.writePairs(4, split: "train")
+        try folder.write(Picture(width: 21, height: 21, channels: 1, filledWith: 0), "train/masks/case_1_segmentation.png")
+        try folder.write(.noise(width: 20, height: 21, channels: 1), "train/masks/case_3_segmentation.png")
+        let error = try #require(fault { try open().verifyMasks() })
+        #expect(error.problems.count == 2)
+        #expect(error.problems[0].hasPrefix("case_1_segmentation.png: every pixel of this mask is 0"))
+        #expect(error.problems[1].hasPrefix("case_3_segmentation.png: a binary mask holds"))
+    }
+
+    @Test func summaryCounts() throws {
+        try folder.writePairs(6, split: "train")
+        let set = try open()
+        let summary = try set.summary()
+        #expect((summary.count, summary.classes, summary.sampled) == (6, 1, 6))
+        #expect(summary.widths == 20...22 && summary.heights == 20...21)
+        #expect(abs(summary.classFrequencies.reduce(0, +) - 1) < 1e-9)
+        // The disc covers π · 0.4 / 4 of its square.
+        #expect(abs(summary.classFrequencies[1] - .pi / 10) < 0.05)
+        #expect(try set.summary(sampling: 0).classFrequencies == [0, 0])
+    }
+}

@@ -1,0 +1,117 @@
+/// The few calls that a checkpoint of tensors consists of, by name. Nothing here runs anything of the file's.
+extension PickleHeap {
+    /// What `name(arguments…)` describes; `work` grows by what it costs beyond one step.
+    mutating func construct(
+        _ name: String, _ arguments: [PickleValue], work: inout Int
+    ) throws -> PickleValue {
+        switch name {
+        case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
+            return try rebuildTensor(arguments, typeAt: name.hasSuffix("v3") ? 6 : nil)
+        case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state":
+            guard case .tensor(let index)? = arguments.first else { return .foreign(name) }
+            return .tensor(index)
+        case "torch._tensor._rebuild_from_type_v2":
+            return try rebuildFromType(arguments)
+        case "collections.OrderedDict", "builtins.dict", "__builtin__.dict":
+            return try buildDictionary(arguments, name: name, work: &work)
+        case "torch.Size", "builtins.set", "__builtin__.set", "builtins.frozenset", "__builtin__.frozenset", "builtins.list",
+            "__builtin__.list", "builtins.tuple", "__builtin__.tuple":
+            guard let first = arguments.first else { return sequence([]) }
+            // The same items: whether they are a list or a set matters to nobody here.
+            if case .sequence = first { return first }
+            return .foreign(name)
+        case "_codecs.encode": return .opaque
+        default: return .foreign(name)
+        }
+    }
+
+    /// What torch.save refers to by ('storage', class, key, device, count[, view]).
+    mutating func persistent(_ identifier: PickleValue) throws -> PickleValue {
+        guard case .sequence(let index) = identifier, sequences[index].count >= 5, case .string(let kind) = sequences[index][0] else {
+            throw Fault(.corrupt, "a persistent id that is none of torch.save's")
+        }
+        let items = sequences[index]
+        guard kind == "storage" else { return .foreign(kind.printable()) }
+        guard case .global(let className) = items[1], case .string(let key) = items[2], case .integer(let count) = items[4], count >= 0
+        else {
+            throw Fault(.corrupt, "a storage that is none of torch.save's")
+        }
+        guard key.utf8.count <= PickleMachine.Limits.nameBytes else { throw Fault(.limit, "a storage key of \(key.utf8.count) bytes") }
+        var recipe = StorageRecipe(key: key, type: StorageType(className: className), count: count, viewCount: count)
+        if items.count > 5, case .sequence(let view) = items[5] {
+            guard sequences[view].count == 3, case .integer(let offset) = sequences[view][1],
+                case .integer(let length) = sequences[view][2],
+                offset >= 0, length >= 0, offset <= count, length <= count - offset
+            else { throw Fault(.corrupt, "a view of a storage beyond its end") }
+            recipe.viewOffset = offset
+            recipe.viewCount = length
+        }
+        return storage(recipe)
+    }
+
+    /// (storage, offset, shape, strides, …), where the type is the storage's or, in version 3, an argument of its own.
+    private mutating func rebuildTensor(_ arguments: [PickleValue], typeAt: Int?) throws -> PickleValue {
+        guard arguments.count >= 4, case .storage(let storage) = arguments[0], case .integer(let offset) = arguments[1],
+            let shape = integers(arguments[2]), let strides = integers(arguments[3])
+        else { throw Fault(.corrupt, "a tensor without storage, offset, shape and strides") }
+        var type = storages[storage].type
+        if let typeAt {
+            guard arguments.count > typeAt, case .global(let name) = arguments[typeAt] else {
+                throw Fault(.corrupt, "a tensor without a type")
+            }
+            type =
+                ElementType(rawValue: name.split(separator: ".").last.map(String.init) ?? "").map { .typed($0) }
+                ?? .unsupported(name: name, byteCount: nil)
+        } else if type == .untyped {
+            type = .typed(.uint8)
+        }
+        guard case .typed(let elementType) = type else {
+            if case .unsupported(let name, _) = type { return .foreign(name) }
+            return .foreign("torch.UntypedStorage")
+        }
+        return tensor(TensorRecipe(storage: storage, elementType: elementType, offset: offset, shape: shape, strides: strides))
+    }
+
+    /// (function, class, arguments, state): a tensor of a subclass, or with attributes. Only the plain functions are followed.
+    private mutating func rebuildFromType(_ arguments: [PickleValue]) throws -> PickleValue {
+        guard arguments.count >= 3, case .global(let function) = arguments[0], case .sequence(let index) = arguments[2] else {
+            return .foreign("torch._tensor._rebuild_from_type_v2")
+        }
+        switch function {
+        case "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
+            return try rebuildTensor(sequences[index], typeAt: function.hasSuffix("v3") ? 6 : nil)
+        case "torch._utils._rebuild_parameter":
+            if case .tensor(let tensor)? = sequences[index].first { return .tensor(tensor) }
+            return .foreign(function)
+        default: return .foreign(function)
+        }
+    }
+
+    private mutating func buildDictionary(
+        _ arguments: [PickleValue], name: String, work: inout Int
+    ) throws -> PickleValue {
+        let result = dictionary()
+        guard let first = arguments.first, case .dictionary(let target) = result else { return result }
+        if case .dictionary = first { return first }
+        guard case .sequence(let index) = first else { return .foreign(name) }
+        work += sequences[index].count
+        for item in sequences[index] {
+            guard case .sequence(let pair) = item, sequences[pair].count == 2 else { return .foreign(name) }
+            guard case .string(let key) = sequences[pair][0] else { continue }
+            guard key.utf8.count <= PickleMachine.Limits.keyBytes else { throw Fault(.limit, "a key of \(key.utf8.count) bytes") }
+            work += key.utf8.count / 64
+            dictionaries[target].set(key, sequences[pair][1])
+        }
+        return result
+    }
+
+    private func integers(_ value: PickleValue) -> [Int]? {
+        guard case .sequence(let index) = value, sequences[index].count <= PickleMachine.Limits.axes else { return nil }
+        var result: [Int] = []
+        for item in sequences[index] {
+            guard case .integer(let length) = item else { return nil }
+            result.append(length)
+        }
+        return result
+    }
+}

@@ -1,0 +1,78 @@
+/// Writes a zip archive of stored (not compressed) entries, each beginning at a multiple of 64 bytes so that it can be mapped into memory.
+struct ZipWriter {
+    private let prefix: String
+    private var directory: [UInt8] = []
+    private var count = 0
+
+    private static let alignment = 64
+    /// Beyond these the format needs its 64-bit extension, which is not written.
+    private static let maximumSize = Int(UInt32.max) - 1
+    private static let maximumCount = 65_534
+
+    /// Every entry's name begins with `prefix/`.
+    init(prefix: String) { self.prefix = prefix }
+
+    mutating func add(_ name: String, _ bytes: [UInt8], to writer: inout AtomicFile.Writer) throws {
+        let name = Array("\(prefix)/\(name)".utf8)
+        let offset = writer.offset
+        // An extra field of its own pads the header, as PyTorch does; it takes 4 bytes at least.
+        let unpadded = offset + 30 + name.count + 4
+        let padding = (ZipWriter.alignment - unpadded % ZipWriter.alignment) % ZipWriter.alignment
+        guard unpadded + padding + bytes.count <= ZipWriter.maximumSize, count < ZipWriter.maximumCount else {
+            throw Fault(.limit, "a .pth of 4 GiB or more cannot be written", remedy: "write .safetensors instead")
+        }
+        // Version 2.0, names in UTF-8, stored, 1 January 1980, checksum, both sizes, length of the name.
+        var common: [UInt8] = []
+        common.put(UInt16(20))
+        common.put(UInt16(0x800))
+        common.put(UInt16(0))
+        common.put(UInt16(0))
+        common.put(UInt16(0x21))
+        common.put(Checksum.crc32(bytes))
+        common.put(UInt32(bytes.count))
+        common.put(UInt32(bytes.count))
+        common.put(UInt16(name.count))
+
+        var header: [UInt8] = []
+        header.put(UInt32(0x0403_4B50))
+        header += common
+        header.put(UInt16(4 + padding))
+        header += name
+        header += Array("FB".utf8)
+        header.put(UInt16(padding))
+        header += [UInt8](repeating: UInt8(ascii: "Z"), count: padding)
+        try writer.write(header)
+        try writer.write(bytes)
+
+        directory.put(UInt32(0x0201_4B50))
+        directory.put(UInt16(20))
+        directory += common
+        // No extra field, no comment, first disk, no attributes.
+        directory += [UInt8](repeating: 0, count: 12)
+        directory.put(UInt32(offset))
+        directory += name
+        count += 1
+    }
+
+    func finish(to writer: inout AtomicFile.Writer) throws {
+        let offset = writer.offset
+        guard offset + directory.count <= ZipWriter.maximumSize else {
+            throw Fault(.limit, "a .pth of 4 GiB or more cannot be written", remedy: "write .safetensors instead")
+        }
+        var end: [UInt8] = []
+        end.put(UInt32(0x0605_4B50))
+        end.put(UInt32(0))
+        end.put(UInt16(count))
+        end.put(UInt16(count))
+        end.put(UInt32(directory.count))
+        end.put(UInt32(offset))
+        end.put(UInt16(0))
+        try writer.write(directory)
+        try writer.write(end)
+    }
+}
+
+extension [UInt8] {
+    /// Appends a number, little-endian.
+    mutating func put(_ value: some FixedWidthInteger) { Swift.withUnsafeBytes(of: value.littleEndian) { self += $0 } }
+}

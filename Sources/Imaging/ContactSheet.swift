@@ -1,0 +1,82 @@
+/// Pictures in rows and columns, each with a caption below, for reports.
+public struct ContactSheet: Sendable {
+    /// A picture and the line below it.
+    public struct Cell: Sendable {
+        /// What is shown, scaled to fit.
+        public var picture: Picture
+        /// One line; cut where it is longer than the cell is wide.
+        public var caption: String
+
+        /// A cell of a picture and its caption.
+        public init(_ picture: Picture, caption: String = "") {
+            self.picture = picture
+            self.caption = caption
+        }
+    }
+
+    /// From left to right, then top to bottom.
+    public var cells: [Cell]
+    /// Cells in a row.
+    public var columns: Int
+    /// Width and height of a cell without its caption, in pixels.
+    public var cellSize: Int
+    /// Pixels a dot of the caption's letters has.
+    public var textScale: Int
+
+    /// A sheet of cells; columns and cell size are at least 1.
+    public init(cells: [Cell], columns: Int, cellSize: Int = 256, textScale: Int = 1) {
+        precondition(columns > 0 && cellSize > 0 && textScale > 0, "columns, cell size and text scale are at least 1")
+        self.cells = cells
+        self.columns = columns
+        self.cellSize = cellSize
+        self.textScale = textScale
+    }
+
+    private static let gap = 4
+    private static let paper: UInt8 = 255
+    private static let ink: UInt8 = 30
+
+    /// Draws the sheet, RGB on white. Pictures keep their proportions and are centred; the caption line is left out where no cell has one.
+    public func render() -> Picture {
+        let gap = Self.gap
+        let captionHeight = cells.contains { !$0.caption.isEmpty } ? (Font.height + 3) * textScale : 0
+        let used = max(1, min(columns, cells.count))
+        let rows = max(1, (cells.count + columns - 1) / columns)
+        var sheet = Picture(
+            width: gap + used * (cellSize + gap), height: gap + rows * (cellSize + captionHeight + gap), channels: 3, filledWith: Self.paper
+        )
+        for (i, cell) in cells.enumerated() {
+            let left = gap + i % columns * (cellSize + gap)
+            let top = gap + i / columns * (cellSize + captionHeight + gap)
+            let thumbnail = Resize.thumbnail(cell.picture, fitting: cellSize).rgb
+            sheet.paste(thumbnail, left: left + (cellSize - thumbnail.width) / 2, top: top + (cellSize - thumbnail.height) / 2)
+            sheet.write(cell.caption, left: left, top: top + cellSize + 2 * textScale, scale: textScale, limit: cellSize, value: Self.ink)
+        }
+        return sheet
+    }
+}
+
+extension Picture {
+    /// Copies a picture of as many channels in; the caller sees to it that it fits.
+    fileprivate mutating func paste(_ picture: Picture, left: Int, top: Int) {
+        let length = picture.width * channels
+        for y in 0..<picture.height {
+            let start = ((top + y) * width + left) * channels
+            pixels.replaceSubrange(start..<(start + length), with: picture.pixels[(y * length)..<((y + 1) * length)])
+        }
+    }
+
+    /// Writes a line of text, cut at `limit` pixels.
+    fileprivate mutating func write(_ text: String, left: Int, top: Int, scale: Int, limit: Int, value: UInt8) {
+        let room = max(0, (limit + scale) / (Font.advance * scale))
+        let line = text.count <= room ? text : String(text.prefix(max(0, room - 1))) + "…"
+        for (i, character) in line.prefix(room).enumerated() {
+            for row in 0..<(Font.height * scale) {
+                for column in 0..<(Font.width * scale) where Font.isInked(character, column: column / scale, row: row / scale) {
+                    let x = left + i * Font.advance * scale + column
+                    for c in 0..<channels { self[top + row, x, c] = value }
+                }
+            }
+        }
+    }
+}

@@ -49,7 +49,9 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible, Lo
 
     /// The path, the problems (the first ten by name, then a count) and the way out.
     public var description: String {
-        guard problems.count > 1 else { return ([path + ": " + (problems.first ?? kind.rawValue)] + (remedy.isEmpty ? [] : [remedy])).joined(separator: ". ") }
+        guard problems.count > 1 else {
+            return ([path + ": " + (problems.first ?? kind.rawValue)] + (remedy.isEmpty ? [] : [remedy])).joined(separator: ". ")
+        }
         var lines = ["\(path): \(problems.count) problems:"]
         lines += problems.prefix(Self.namedAtMost).map { "  \($0)" }
         if problems.count > Self.namedAtMost { lines.append("  … and \(problems.count - Self.namedAtMost) more") }

@@ -38,7 +38,9 @@ public struct EpochOrder: Sendable, Equatable {
 /// The sequences of random numbers that data use, apart from each other and from those of other parts with the same seed.
 enum DataRandom {
     // Streams are 2³² · purpose + epoch.
-    private static func stream(_ purpose: UInt64, _ epoch: Int) -> UInt64 { (0xDA7A_0000 + purpose) << 32 | UInt64(UInt32(truncatingIfNeeded: epoch)) }
+    private static func stream(_ purpose: UInt64, _ epoch: Int) -> UInt64 {
+        (0xDA7A_0000 + purpose) << 32 | UInt64(UInt32(truncatingIfNeeded: epoch))
+    }
 
     static func order(seed: UInt64, epoch: Int) -> CounterRandom { CounterRandom(seed: seed, stream: stream(1, epoch)) }
 

@@ -50,7 +50,9 @@ public struct PairedFolder: SegmentationDataset {
     /// Two sets, drawn once by the seed: for a folder that comes without a validation split. Each keeps at least one pair.
     ///
     /// Which half a pair falls into depends on the seed and the names in the folder alone. Throws ``DataError`` when there are fewer than two pairs.
-    public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (training: PairedFolder, validation: PairedFolder) {
+    public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (
+        training: PairedFolder, validation: PairedFolder
+    ) {
         guard pairs.count > 1 else {
             throw DataError(
                 .noPairs, path: pairs.first?.picture.path ?? "", "\(pairs.count) pair cannot be divided into training and validation",
@@ -62,7 +64,8 @@ public struct PairedFolder: SegmentationDataset {
         let held = Set(drawn.prefix(min(max(1, wanted), pairs.count - 1)))
         let (training, validation) = (pairs.indices.filter { !held.contains($0) }, pairs.indices.filter(held.contains))
         return (
-            PairedFolder(pairs: training.map { pairs[$0] }, options: options), PairedFolder(pairs: validation.map { pairs[$0] }, options: options)
+            PairedFolder(pairs: training.map { pairs[$0] }, options: options),
+            PairedFolder(pairs: validation.map { pairs[$0] }, options: options)
         )
     }
 
@@ -81,13 +84,15 @@ public struct PairedFolder: SegmentationDataset {
         let mask = try options.masks.read(pair.mask)
         guard (picture.width, picture.height) == (mask.width, mask.height) else {
             throw DataError(
-                .sizeMismatch, path: pair.mask.path, Self.mismatch((picture.width, picture.height), (mask.width, mask.height)), remedy: Self.sizeRemedy)
+                .sizeMismatch, path: pair.mask.path, Self.mismatch((picture.width, picture.height), (mask.width, mask.height)),
+                remedy: Self.sizeRemedy)
         }
         let (height, width) = (options.height, options.width)
         return Sample(
             image: Preprocessing.stretched(picture, height: height, width: width), channels: 3, height: height, width: width,
             target: classes == 1
-                ? .binary(Preprocessing.softMask(mask, height: height, width: width)) : .labels(Preprocessing.labels(mask, height: height, width: width)),
+                ? .binary(Preprocessing.softMask(mask, height: height, width: width))
+                : .labels(Preprocessing.labels(mask, height: height, width: width)),
             name: pair.name)
     }
 
@@ -98,11 +103,11 @@ public struct PairedFolder: SegmentationDataset {
 
     /// The pictures' sizes, from their headers.
     public func sourceSizes() throws -> [(width: Int, height: Int)] {
-        try Concurrent.map(pairs) { pair in
-            Result { () throws(DataError) -> (width: Int, height: Int) in
-                do throws(PictureError) { return try PictureFile.size(of: pair.picture) } catch { throw DataError(error, pair.picture) }
-            }
-        }.map { try $0.get() }
+        try Concurrent.map(pairs) { pair in Result { try Self.size(of: pair.picture) } }.map { try $0.get() }
+    }
+
+    private static func size(of url: URL) throws(DataError) -> (width: Int, height: Int) {
+        do { return try PictureFile.size(of: url) } catch { throw DataError(error, url) }
     }
 
     // MARK: Checks
@@ -111,16 +116,16 @@ public struct PairedFolder: SegmentationDataset {
     ///
     /// Masks' values are checked when they are read, or all at once by ``verifyMasks()``.
     public func verify() throws(DataError) {
-        let problems = Concurrent.map(pairs) { pair -> String? in
-            do throws(PictureError) {
-                let (picture, mask) = (try PictureFile.size(of: pair.picture), try PictureFile.size(of: pair.mask))
-                return picture == mask ? nil : "\(pair.mask.lastPathComponent): \(Self.mismatch(picture, mask))"
+        let faults = Concurrent.map(pairs) { pair -> DataError? in
+            do throws(DataError) {
+                let (picture, mask) = (try Self.size(of: pair.picture), try Self.size(of: pair.mask))
+                if picture == mask { return nil }
+                return DataError(.sizeMismatch, path: pair.mask.path, Self.mismatch(picture, mask), remedy: Self.sizeRemedy)
             } catch {
-                return error.description
+                return error
             }
-        }.compactMap(\.self)
-        guard !problems.isEmpty else { return }
-        throw DataError(.sizeMismatch, path: root, problems: problems, remedy: Self.sizeRemedy)
+        }
+        try throwAll(faults)
     }
 
     /// Decodes every mask, on all processors, and throws one ``DataError`` that lists all that ``MaskReader`` refuses.
@@ -132,12 +137,21 @@ public struct PairedFolder: SegmentationDataset {
             } catch {
                 return error
             }
-        }.compactMap(\.self)
+        }
+        try throwAll(faults)
+    }
+
+    /// One error for all faults found: the fault itself where there is only one, otherwise a list with each sort's way out.
+    private func throwAll(_ found: [DataError?]) throws(DataError) {
+        let faults = found.compactMap(\.self)
         guard let first = faults.first else { return }
-        if faults.count == 1 { throw first }
+        guard faults.count > 1 else { throw first }
+        var remedies: [String] = []
+        for fault in faults where !fault.remedy.isEmpty && !remedies.contains(fault.remedy) { remedies.append(fault.remedy) }
         throw DataError(
-            first.kind, path: root, problems: faults.map { "\(($0.path as NSString).lastPathComponent): \($0.problems.joined(separator: "; "))" },
-            remedy: first.remedy)
+            first.kind, path: root,
+            problems: faults.map { "\(($0.path as NSString).lastPathComponent): \($0.problems.joined(separator: "; "))" },
+            remedy: remedies.prefix(3).joined(separator: "\n"))
     }
 
     private var root: String { pairs.first?.picture.deletingLastPathComponent().deletingLastPathComponent().path ?? "" }
@@ -150,13 +164,17 @@ public struct PairedFolder: SegmentationDataset {
 
     private static func missing(_ missing: [URL], in directory: URL, split: String?) -> DataError {
         guard Pairing.isFolder(directory) else {
-            return DataError(.missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
+            return DataError(
+                .missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
         }
         let there = ((try? Pairing.list(directory)) ?? []).map { Pairing.isFolder(directory.appending(path: $0)) ? $0 + "/" : $0 }
-        let holds = there.isEmpty ? "the folder is empty" : "it holds " + there.prefix(8).joined(separator: ", ") + (there.count > 8 ? ", …" : "")
+        let holds =
+            there.isEmpty ? "the folder is empty" : "it holds " + there.prefix(8).joined(separator: ", ") + (there.count > 8 ? ", …" : "")
         let wanted = missing.map { $0.path.dropFirst(directory.path.count).drop { $0 == "/" } }.joined(separator: " and ")
         return DataError(
             .missingFolder, path: directory.path, "\(wanted) not found; \(holds)",
-            remedy: "Put pictures into \(split.map { $0 + "/" } ?? "")images and their masks, by the same names, into \(split.map { $0 + "/" } ?? "")masks.")
+            remedy:
+                "Put pictures into \(split.map { $0 + "/" } ?? "")images and their masks, by the same names, into \(split.map { $0 + "/" } ?? "")masks."
+        )
     }
 }

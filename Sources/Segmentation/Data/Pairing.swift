@@ -27,7 +27,9 @@ enum Pairing {
         var problems: [String] = []
         var pictureOf: [String: String] = [:]
         for file in pictureFiles {
-            if let other = pictureOf.updateValue(file, forKey: stem(file)) { problems.append("two pictures of one name: \(other), \(file)") }
+            if let other = pictureOf.updateValue(file, forKey: stem(file)) {
+                problems.append("two pictures of one name: \(other), \(file)")
+            }
         }
         var masksOf: [String: [String]] = [:]
         for file in maskFiles {
@@ -42,7 +44,8 @@ enum Pairing {
             switch masksOf[name] ?? [] {
             case let found where found.isEmpty: problems.append("picture without a mask: \(picture)")
             case let found where found.count > 1: problems.append("several masks for \(picture): \(found.joined(separator: ", "))")
-            case let found: pairs.append(PicturePair(name: name, picture: images.appending(path: picture), mask: masks.appending(path: found[0])))
+            case let found:
+                pairs.append(PicturePair(name: name, picture: images.appending(path: picture), mask: masks.appending(path: found[0])))
             }
         }
 

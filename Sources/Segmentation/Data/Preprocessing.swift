@@ -5,27 +5,24 @@ public enum Preprocessing {
     /// A picture as planes, 3 × height × width: stretched to 0…255 by its own least and greatest value, then resized bilinearly without antialiasing.
     ///
     /// The published preprocessing first takes (x − mean)/std with constants of the data set and its split. Stretching cancels them, so they are left out, and any
-    /// data set can be preprocessed like ISIC. Stretching is affine and bilinear weights add to 1, so resizing first gives the same values for less work. A
-    /// picture of one value becomes zeros.
+    /// data set is preprocessed like ISIC. A grey picture is repeated; a picture of one value becomes zeros.
     public static func stretched(_ picture: Picture, height: Int, width: Int) -> [Float] {
         let (least, greatest) = range(picture.pixels)
         guard least < greatest else { return [Float](repeating: 0, count: 3 * height * width) }
-        var planes = Resize.bilinear(picture.rgb, width: width, height: height)
-        let (offset, scale) = (Float(least), 255 / Float(greatest - least))
-        planes.withUnsafeMutableBufferPointer { planes in
-            for i in planes.indices { planes[i] = (planes[i] - offset) * scale }
-        }
-        return planes
+        let stretch = 255 / Double(greatest - least)
+        let values = (0..<256).map { Float((Double($0) - Double(least)) * stretch) }
+        let planes = Resize.bilinear(picture, to: (height, width), values: values)
+        return picture.channels == 1 ? planes + planes + planes : planes
     }
 
     /// A mask of zeros and ones as probabilities, height × width: resized bilinearly, so soft along outlines.
     public static func softMask(_ mask: Picture, height: Int, width: Int) -> [Float] {
-        Resize.bilinear(mask, width: width, height: height)
+        Resize.bilinear(mask, to: (height, width))
     }
 
     /// A label image, height × width: each pixel's label is that of the nearest.
     public static func labels(_ mask: Picture, height: Int, width: Int) -> [UInt8] {
-        Resize.nearest(mask, width: width, height: height).pixels
+        Resize.nearest(mask, to: (height, width)).pixels
     }
 
     private static func range(_ pixels: [UInt8]) -> (least: UInt8, greatest: UInt8) {

@@ -173,7 +173,9 @@ extension BatchStream {
 
     @Test func samplesOfDifferentShapeAreRefused() throws {
         func sample(_ side: Int, _ target: Sample.Target) -> Sample {
-            Sample(image: [Float](repeating: 0, count: side * side), channels: 1, height: side, width: side, target: target, name: "side \(side)")
+            Sample(
+                image: [Float](repeating: 0, count: side * side), channels: 1, height: side, width: side, target: target,
+                name: "side \(side)")
         }
         let one = sample(1, .binary([0]))
         #expect(throws: DataError.self) { try Batch([one, sample(2, .binary([0, 0, 0, 0]))], indices: [0, 1]) }

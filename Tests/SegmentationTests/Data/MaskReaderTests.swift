@@ -26,6 +26,23 @@ import Testing
         #expect(try MaskReader().read(folder.url.appending(path: "mask.png")).pixels == [0, 1])
     }
 
+    /// Palette PNGs written by Pillow, indices 0, 1, 1, 0: black and dark red, whose luma is neither 0 nor 255; then white and black, where colour tells the lesion.
+    @Test(
+        arguments: [
+            (
+                "iVBORw0KGgoAAAANSUhEUgAAAAQAAAABAQMAAADD8p2OAAAABlBMVEUAAADIAAA62343AAAACklEQVR4nGNIAAAAYgBhsZh58gAAAABJRU5ErkJggg==",
+                [0, 1, 1, 0]
+            ),
+            (
+                "iVBORw0KGgoAAAANSUhEUgAAAAQAAAABAQMAAADD8p2OAAAABlBMVEX///8AAABVwtN+AAAACklEQVR4nGNIAAAAYgBhsZh58gAAAABJRU5ErkJggg==",
+                [1, 0, 0, 1]
+            ),
+        ] as [(String, [UInt8])])
+    func palettes(png: String, expected: [UInt8]) throws {
+        try folder.write(Array(#require(Data(base64Encoded: png))), "mask.png")
+        #expect(try MaskReader().read(folder.url.appending(path: "mask.png")).pixels == expected)
+    }
+
     @Test(arguments: [[0, 128], [0, 254, 255], [1, 255], [0, 1, 2], [7]] as [[UInt8]])
     func greyIsRefused(pixels: [UInt8]) throws {
         let error = try #require(fault(pixels, MaskReader()))

@@ -24,13 +24,16 @@ import Testing
     @Test func pairsByNameWhateverTheOrder() throws {
         // In sorted order the masks stand otherwise than the pictures.
         let masks = [
-            "a.JPG": "a_Segmentation.PNG", "a_1.png": "a_1.png", "a_mask.png": "a_mask_label.png", "B.jpeg": "B_mask.png", "é.png": "é_label.png",
+            "a.JPG": "a_Segmentation.PNG", "a_1.png": "a_1.png", "a_mask.png": "a_mask_label.png", "B.jpeg": "B_mask.png",
+            "é.png": "é_label.png",
         ]
         for (i, (picture, mask)) in masks.sorted(by: { $0.key < $1.key }).enumerated() {
             try folder.write(.noise(width: 8, height: 9 + i), "train/images/\(picture)")
             try folder.write(.disc(width: 8, height: 9 + i), "train/masks/\(mask)")
         }
-        for name in [".DS_Store", "Thumbs.db", "notes.txt", "a_superpixels.png", "._a.jpg"] { try folder.write([1], "train/images/\(name)") }
+        for name in [".DS_Store", "Thumbs.db", "notes.txt", "a_superpixels.png", "._a.jpg"] {
+            try folder.write([1], "train/images/\(name)")
+        }
         try folder.write([1], "train/masks/Thumbs.db")
 
         let set = try open()

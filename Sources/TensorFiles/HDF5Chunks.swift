@@ -126,7 +126,7 @@ struct HDF5Chunks {
     }
 
     /// Both halves of a checksum modulo 65535, of which HDF5 writes 0 in two ways.
-    private func folded(_ checksum: UInt32) -> UInt32 { (checksum >> 16) % 65535 << 16 | (checksum & 0xFFFF) % 65535 }
+    private func folded(_ checksum: UInt32) -> UInt32 { ((checksum >> 16) % 65535) << 16 | ((checksum & 0xFFFF) % 65535) }
 
     private func copy(_ source: [UInt8], at corner: [Int], into target: inout [UInt8]) {
         let rank = shape.count

@@ -25,13 +25,13 @@ let package = Package(
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
         .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
-        .systemLibrary(name: "CNIfTI", pkgConfig: nil, providers: [.apt(["libnifti-dev"]), .brew(["niftilib"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The network's own arithmetic on plain pointers, then the only code that names at::Tensor.
         .target(name: "CKernels"),
         .target(name: "CTorch", dependencies: ["CLibTorch", "CKernels"]),
 
-        .target(name: "TensorFiles", dependencies: ["CZip", "CHDF5", "CNIfTI"]),
+        .target(name: "TensorFiles", dependencies: ["CZip", "CHDF5", "CZlib"]),
         // libpng reports errors by longjmp, which Swift cannot catch: a few lines of C between them.
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
         .target(name: "Imaging", dependencies: ["CTurboJPEG", "CPNGCodec"]),
@@ -52,9 +52,9 @@ let package = Package(
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"]),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TensorFiles"]),
         .testTarget(name: "VMUNetTests", dependencies: ["VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),
-        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"], exclude: ["Fixtures"]),
+        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation", "Imaging", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(name: "ToolTests", dependencies: ["TensorFiles", "Imaging"]),
     ],
     swiftLanguageModes: [.v6],
-    cxxLanguageStandard: .cxx20
+    cxxLanguageStandard: .cxx17
 )

@@ -130,7 +130,8 @@ swift_line() {
     fi
 }
 
-# Names of packages (Debian's, or Homebrew's on macOS) whose tools, headers or libraries are missing, one a line.
+# Names of packages (Debian's, or Homebrew's on macOS) whose tools, headers or libraries are missing, one a line. The libraries are
+# Package.swift's, by the names of their pkg-config files.
 missing_packages() {
     local pair
     command -v git >/dev/null || echo git
@@ -140,7 +141,6 @@ missing_packages() {
         for pair in libturbojpeg=jpeg-turbo libpng=libpng libzip=libzip hdf5=hdf5; do
             pkg-config --exists "${pair%%=*}" 2>/dev/null || echo "${pair#*=}"
         done
-        has_header nifti/nifti1_io.h || echo niftilib
     else
         command -v python3 >/dev/null || echo python3
         [ -n "${VMUNET_TORCH-}" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
@@ -150,17 +150,7 @@ missing_packages() {
         for pair in zlib=zlib1g-dev libturbojpeg=libturbojpeg0-dev libpng=libpng-dev libzip=libzip-dev hdf5=libhdf5-dev; do
             pkg-config --exists "${pair%%=*}" 2>/dev/null || echo "${pair#*=}"
         done
-        has_header nifti/nifti1_io.h || echo libniftiio-dev
-        { has_header nifti/znzlib.h || has_header znzlib.h; } || echo libznz-dev
     fi
-}
-
-has_header() {
-    local folder
-    for folder in /usr/include /usr/local/include /opt/homebrew/include; do
-        [ -e "$folder/$1" ] && return
-    done
-    return 1
 }
 
 check_libraries() {
@@ -239,6 +229,8 @@ make_python() {
 pip_install() {
     local python=$1
     shift
+    # In a log, progress bars are noise.
+    [ -t 2 ] || set -- --quiet "$@"
     "$python" -m pip --disable-pip-version-check --no-input install "$@" </dev/null
 }
 
@@ -259,8 +251,7 @@ install_torch() {
         fi
         pip_install "$1" "torch==$torch_version" >&2 && return
     fi
-    cat "$log" >&2
-    fail 69 "pip could not install torch $torch_version; the reason is above." \
+    fail 69 "pip could not install torch $torch_version; the reason is above, and that of earlier attempts in $log." \
         "Without a network, use a torch that is there (VMUNET_TORCH=/path/to/site-packages/torch) or wheels (PIP_FIND_LINKS=/path/to/wheels)." \
         "'No matching distribution' without a network error: there is no torch $torch_version for $("$1" -V 2>&1)."
 }

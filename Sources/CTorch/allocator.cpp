@@ -2,8 +2,6 @@
 // of the network's steps (a 50 MB activation: 12,000 page faults; a matrix product into it fell from 400 to 115 GFLOP/s on two cores).
 #include "handles.h"
 
-#include <c10/core/CPUAllocator.h>
-#include <c10/core/Allocator.h>
 
 #include <cstdlib>
 #include <cstring>

@@ -1,8 +1,6 @@
 // Any operator of libtorch's dispatcher, by schema name, with boxed arguments.
 #include "handles.h"
 
-#include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/core/ivalue.h>
 
 #include <vector>
 

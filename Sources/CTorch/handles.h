@@ -1,9 +1,8 @@
 // What the files of this target share: handles to at::Tensor, and the translation of C++ exceptions into statuses.
 #pragma once
 #include "ctorch.h"
+#include "libtorch.h"
 
-#include <ATen/ATen.h>
-#include <c10/util/Exception.h>
 
 #include <exception>
 #include <string>

@@ -1,11 +1,6 @@
 // Tensors, autograd and process-wide settings behind the C header.
 #include "handles.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/Context.h>
-#include <c10/core/GradMode.h>
-#include <torch/csrc/autograd/autograd.h>
-#include <torch/version.h>
 
 #include <cstring>
 

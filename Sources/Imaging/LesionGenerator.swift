@@ -34,8 +34,8 @@ public enum LesionGenerator {
                 let (picture, mask) = sample(index: index, size: size, seed: seed)
                 let digits = String(index + 1)
                 let name = "lesion_" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
-                try PictureFile.write(picture, to: images.appendingPathComponent(name + ".jpg"))
-                try PictureFile.write(mask, to: masks.appendingPathComponent(name + ".png"))
+                try PictureFile.write(picture, to: images.appendingPathComponent(name + ".jpg"), isDurable: false)
+                try PictureFile.write(mask, to: masks.appendingPathComponent(name + ".png"), isDurable: false)
                 progress(index + 1)
             }
         }

@@ -36,7 +36,8 @@ struct LesionPainter {
         let flush = scene.redness * smoothStep(-0.1, 0.6, noise.skin.fractal(2.3 * p.x + 50, 2.3 * p.y, octaves: 5))
         color *= RGB(1 - 0.05 * flush, 1 - 0.45 * flush, 1 - 0.35 * flush)
         if scene.freckles > 0 {
-            let spot = smoothStep(0.32, 0.1, noise.skin.cells(9 * p.x, 9 * p.y) + 0.25 * grain)
+            let spot = smoothStep(
+                0.34, 0.08, noise.skin.cells(9 * p.x, 9 * p.y) + 0.1 * grain + 0.12 * noise.fine.value(20 * p.x, 20 * p.y))
             let isThere = noise.skin.value(4 * p.x - 30, 4 * p.y) > 0.1 ? spot : 0
             color *= RGB(1 - 0.18 * scene.freckles * isThere, 1 - 0.3 * scene.freckles * isThere, 1 - 0.38 * scene.freckles * isThere)
         }
@@ -45,13 +46,12 @@ struct LesionPainter {
 
     /// The part of the light that the pigment lets through (Beer–Lambert), by channel.
     private func transmission(_ p: SIMD2<Float>, _ reach: Float) -> RGB {
-        let scene = scene
         let pigment = scene.noise.pigment
         guard reach < 1.9 else { return RGB(repeating: 1) }
         let q = p / scene.radius
-        // The pigment's own border wanders about the outline that an expert would draw.
-        let ragged = reach + 0.35 * scene.fuzziness * 4 * pigment.fractal(3.5 * q.x, 3.5 * q.y, octaves: 3)
-        let cover = 1 / (1 + exp((ragged - 1) / (0.35 * scene.fuzziness)))
+        // The pigment's own border wanders about the outline that an expert would draw, mostly inside it.
+        let ragged = reach + 1.6 * scene.fuzziness * pigment.fractal(3.5 * q.x, 3.5 * q.y, octaves: 5)
+        let cover = 1 / (1 + exp((ragged - 1 + 0.5 * scene.fuzziness) / (0.4 * scene.fuzziness)))
         var density = scene.density * (1 + scene.core * (0.5 - reach))
         density *= 1 + ((p - scene.center) * scene.gradient).sum() / scene.radius
         density *= 1 + scene.unevenness * 1.6 * pigment.fractal(1.7 * q.x + 9, 1.7 * q.y, octaves: 4)
@@ -92,7 +92,11 @@ struct LesionPainter {
     private func stroke(_ hair: LesionScene.Hair, _ canvas: inout [RGB]) {
         let half = max(0.35, 0.5 * hair.width * Float(size))
         var cover = [Int: Float]()
-        let steps = max(2, 3 * size)
+        let length =
+            ((hair.bend - hair.start) * (hair.bend - hair.start)).sum().squareRoot()
+            + ((hair.end - hair.bend) * (hair.end - hair.bend)).sum().squareRoot()
+        // Two stamps a pixel.
+        let steps = max(2, Int(2 * length * Float(size)))
         for i in 0...steps {
             let t = Float(i) / Float(steps)
             let p = (hair.start * ((1 - t) * (1 - t)) + hair.bend * (2 * t * (1 - t)) + hair.end * (t * t)) * Float(size)

@@ -74,7 +74,7 @@ struct LesionScene: Sendable {
         blotchiness = uniform(0.02, 0.09)
         redness = random.chance(0.35) ? uniform(0.15, 0.5) : uniform(0, 0.12)
         texture = uniform(0.01, 0.035)
-        freckles = random.chance(0.3) ? uniform(0.3, 0.9) : 0
+        freckles = random.chance(0.25) ? uniform(0.2, 0.7) : 0
         noise = (Noise(&random), Noise(&random), Noise(&random), Noise(&random))
 
         center = [0.5 + uniform(-0.14, 0.14), 0.5 + uniform(-0.14, 0.14)]
@@ -85,21 +85,21 @@ struct LesionScene: Sendable {
         let irregularity = uniform(0.05, 0.3)
         waves = (2...6).map { k in (irregularity * uniform(0.2, 1) / Float(k).squareRoot() / 1.6, uniform(0, 2 * .pi)) }
         roughness = uniform(0.01, 0.07)
-        fuzziness = random.chance(0.3) ? uniform(0.1, 0.2) : uniform(0.025, 0.1)
+        fuzziness = random.chance(0.4) ? uniform(0.12, 0.26) : uniform(0.04, 0.12)
         let isFaint = random.chance(0.3)
-        density = isFaint ? uniform(0.22, 0.42) : uniform(0.45, 1.5)
+        density = isFaint ? uniform(0.22, 0.42) : 0.45 * exp(uniform(0, 1.4))
         // Melanin takes blue most; blood takes green.
-        let melanin: RGB = [0.55, 1.0, 1.25]
+        let melanin: RGB = [uniform(0.5, 0.78), 1.0, uniform(1.1, 1.35)]
         let blood: RGB = [0.2, 1.05, 0.85]
-        let share = random.chance(0.25) ? uniform(0.5, 0.9) : uniform(0, 0.35)
+        let share = random.chance(0.2) ? uniform(0.5, 0.9) : uniform(0, 0.2)
         absorption = melanin + (blood - melanin) * share
-        unevenness = isFaint ? uniform(0.1, 0.35) : uniform(0.15, 0.6)
+        unevenness = isFaint ? uniform(0.15, 0.45) : uniform(0.25, 0.95)
         core = uniform(-0.35, 0.6)
         gradient = point(0.5)
         network = random.chance(0.45) ? uniform(0.15, 0.5) : 0
         globules = random.chance(0.3) ? uniform(0.2, 0.6) : 0
         veil = random.chance(0.15) ? uniform(0.3, 0.7) : 0
-        halo = random.chance(0.2) ? uniform(0.05, 0.18) : 0
+        halo = random.chance(0.15) ? uniform(0.04, 0.12) : 0
 
         let hairCount = random.chance(0.5) ? 3 + random.integer(below: random.chance(0.3) ? 36 : 12) : 0
         let isFair = random.chance(0.15)
@@ -111,7 +111,7 @@ struct LesionScene: Sendable {
             let middle: SIMD2<Float> = [uniform(0, 1), uniform(0, 1)]
             let across: SIMD2<Float> = [-along.y, along.x]
             return Hair(
-                start: middle - half * along, bend: middle + across * uniform(-0.4, 0.4) * half, end: middle + half * along,
+                start: middle - half * along, bend: middle + across * Float(random.normal()) * 0.45 * half, end: middle + half * along,
                 width: uniform(0.002, 0.0055), color: isFair ? [0.85, 0.78, 0.68] : color([0.2, 0.13, 0.1], 0.06),
                 opacity: uniform(0.55, 0.95))
         }

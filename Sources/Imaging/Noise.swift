@@ -8,9 +8,8 @@ struct Noise: Sendable {
 
     /// One octave, about −1…1, of period 1 a lattice cell.
     func value(_ x: Float, _ y: Float) -> Float {
-        let (left, top) = (x.rounded(.down), y.rounded(.down))
-        let (u, v) = (x - left, y - top)
-        let (i, j) = (Int32(left), Int32(top))
+        let (i, j) = (floor(x), floor(y))
+        let (u, v) = (x - Float(i), y - Float(j))
         let (fadeX, fadeY) = (u * u * u * (u * (u * 6 - 15) + 10), v * v * v * (v * (v * 6 - 15) + 10))
         let upper = lerp(slope(i, j, u, v), slope(i &+ 1, j, u - 1, v), fadeX)
         let lower = lerp(slope(i, j &+ 1, u, v - 1), slope(i &+ 1, j &+ 1, u - 1, v - 1), fadeX)
@@ -31,6 +30,12 @@ struct Noise: Sendable {
         return sum / total
     }
 
+    /// Without the call to the C library that `rounded(.down)` is on the oldest x86-64.
+    private func floor(_ x: Float) -> Int32 {
+        let whole = Int32(x)
+        return Float(whole) > x ? whole - 1 : whole
+    }
+
     private func slope(_ i: Int32, _ j: Int32, _ dx: Float, _ dy: Float) -> Float {
         let bits = hash(i, j)
         let a = Float(Int32(truncatingIfNeeded: bits)) * 0x1p-31
@@ -48,7 +53,7 @@ struct Noise: Sendable {
 
     /// Distance to the nearest of points strewn one a cell: 0 at a point, up to about 1.
     func cells(_ x: Float, _ y: Float) -> Float {
-        let (i, j) = (Int32(x.rounded(.down)), Int32(y.rounded(.down)))
+        let (i, j) = (floor(x), floor(y))
         var nearest = Float.infinity
         for dj in -1...1 as ClosedRange<Int32> {
             for di in -1...1 as ClosedRange<Int32> {

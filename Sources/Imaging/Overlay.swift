@@ -5,7 +5,7 @@ public enum Overlay {
     /// - Parameters:
     ///   - mask: labels, 1 channel, of the picture's size; 0 is background and stays as it is.
     ///   - opacity: of the fill, 0…1.
-    ///   - lineWidth: of the outline, in pixels, inside the region; 2, or 1/250 of the shorter side where that is more, unless given.
+    ///   - lineWidth: of the outline, in pixels, inside the region; 2, or 1/160 of the shorter side where that is more, unless given.
     public static func draw(
         _ mask: Picture, on picture: Picture, opacity: Double = 0.25, lineWidth: Int? = nil
     ) throws(PictureError) -> Picture {
@@ -48,7 +48,7 @@ public enum Overlay {
         return out
     }
 
-    private static func defaultLineWidth(_ picture: Picture) -> Int { max(2, min(picture.width, picture.height) / 250) }
+    private static func defaultLineWidth(_ picture: Picture) -> Int { max(2, min(picture.width, picture.height) / 160) }
 
     private static func mix(_ value: UInt8, _ color: UInt8, _ weight: Int) -> UInt8 {
         UInt8((Int(value) * (256 - weight) + Int(color) * weight + 128) >> 8)

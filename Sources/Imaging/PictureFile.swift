@@ -43,13 +43,17 @@ public enum PictureFile {
 
     /// Writes a `.png` (lossless) or `.jpg`/`.jpeg` (quality 95, colour at full resolution), whole or not at all.
     public static func write(_ picture: Picture, to url: URL) throws(PictureError) {
+        try write(picture, to: url, isDurable: true)
+    }
+
+    static func write(_ picture: Picture, to url: URL, isDurable: Bool) throws(PictureError) {
         let bytes =
             switch url.pathExtension.lowercased() {
             case "png": try PNGCodec.encode(picture, path: url.path)
             case "jpg", "jpeg": try JPEGCodec.encode(picture, path: url.path)
             default: throw PictureError.unwritable(path: url.path, reason: "the name must end in .png or .jpg")
             }
-        try AtomicFile.write(bytes, to: url)
+        try AtomicFile.write(bytes, to: url, isDurable: isDurable)
     }
 
     private static func read(_ file: FileBytes, channels: Int?) throws(PictureError) -> Picture {

@@ -37,20 +37,16 @@ public struct HostTensor: Sendable, Equatable {
 
     /// Product of the lengths, nil if one is negative or the product overflows.
     public static func elementCount(shape: [Int]) -> Int? {
+        guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
+        // An axis of length 0 makes the tensor empty, however long the others are.
+        if shape.contains(0) { return 0 }
         var product = 1
-        var isEmpty = false
         for length in shape {
-            guard length >= 0 else { return nil }
-            // An axis of length 0 makes the tensor empty, however long the others are.
-            if length == 0 {
-                isEmpty = true
-            } else {
-                let (next, overflow) = product.multipliedReportingOverflow(by: length)
-                guard !overflow else { return nil }
-                product = next
-            }
+            let (next, overflow) = product.multipliedReportingOverflow(by: length)
+            guard !overflow else { return nil }
+            product = next
         }
-        return isEmpty ? 0 : product
+        return product
     }
 
     /// Bytes that a tensor takes, nil if a length is negative or the product overflows.

@@ -18,7 +18,7 @@ public enum WeightsFile {
             let file = try FileReader(url)
             return (try file.head(FileSignature.headLength), file.size)
         }
-        if head.starts(with: FileSignature.zip) || head.starts(with: PyTorchLegacy.magic) { return try PyTorchArchive.read(url) }
+        if head.starts(with: FileSignature.zip) || PyTorchLegacy.begins(head) { return try PyTorchArchive.read(url) }
         guard SafetensorsFile.isLikely(head) else {
             return try naming(url) {
                 throw FileSignature.refusal(head, size: size, expected: "a PyTorch checkpoint or a safetensors file")

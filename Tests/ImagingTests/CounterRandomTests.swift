@@ -3,7 +3,6 @@ import Imaging
 import Testing
 
 @Suite struct CounterRandomTests {
-    /// `numpy.random.Philox(key=[42, 7], counter=[2**64 - 1, 4, 0, 0])`-style reference: see Fixtures/make.py for the exact call.
     @Test func equalsNumPyPhilox() throws {
         let expected = try Fixture.committed.json("philox.json", as: [PhiloxCase].self)
         #expect(expected.count >= 3)

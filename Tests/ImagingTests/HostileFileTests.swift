@@ -110,28 +110,38 @@ private func fixture(_ name: String) throws -> [UInt8] { try [UInt8](Data(conten
         #expect(reason.contains("scans"))
     }
 
-    @Test(arguments: [
-        ("RIFF\u{4}\u{4}\u{4}\u{4}WEBPVP8 ", "WebP"), ("GIF89a....", "GIF"), ("BM......", "BMP"), ("II*\0....", "TIFF"),
-        ("MM\0*....", "TIFF"),
-        ("\0\0\0\u{18}ftypheic....", "HEIC"), ("\0\0\0\u{18}ftypavif....", "AVIF"), ("%PDF-1.7", "PDF"),
-        ("\n <!DOCTYPE html><html>", "HTML"),
-        ("<html><body>403", "HTML"), ("<svg xmlns=''/>", "SVG"), ("\0\0\0\u{C}jP  \r\n", "JPEG 2000"), ("just words", "text"),
-        ("\0\0\0\0\0\0", "zeros"),
-        ("version https://git-lfs.github.com/spec/v1", "Git LFS"), ("PK\u{3}\u{4}", "zip"),
-    ])
-    func mislabelledFilesAreNamed(content: String, kind: String) throws {
-        for name in ["picture.png", "picture.jpg"] {
-            guard case .failure(let error) = read(Array(content.utf8), name: name) else {
-                Issue.record("\(kind) was read")
-                return
+    private static let foreign: [String: [String]] = [
+        "WebP": ["RIFF\u{4}\u{4}\u{4}\u{4}WEBPVP8 "],
+        "GIF": ["GIF89a...."],
+        "BMP": ["BM......"],
+        "TIFF": ["II*\0....", "MM\0*...."],
+        "HEIC": ["\0\0\0\u{18}ftypheic...."],
+        "AVIF": ["\0\0\0\u{18}ftypavif...."],
+        "PDF": ["%PDF-1.7"],
+        "HTML": ["\n <!DOCTYPE html><html>", "<html><body>403"],
+        "SVG": ["<svg xmlns=''/>"],
+        "JPEG 2000": ["\0\0\0\u{C}jP  \r\n"],
+        "text": ["just words"],
+        "zeros": ["\0\0\0\0\0\0"],
+        "Git LFS": ["version https://git-lfs.github.com/spec/v1"],
+        "zip": ["PK\u{3}\u{4}"],
+    ]
+
+    @Test(arguments: foreign.keys.sorted())
+    func mislabelledFilesAreNamed(kind: String) throws {
+        for content in try #require(Self.foreign[kind]) {
+            for name in ["picture.png", "picture.jpg"] {
+                guard case .failure(let error) = read(Array(content.utf8), name: name) else {
+                    Issue.record("\(kind) was read")
+                    return
+                }
+                guard case .notAPicture(name, let found) = error else {
+                    Issue.record("\(error)")
+                    return
+                }
+                #expect(found.contains(kind))
+                #expect(error.description.contains("convert it to PNG or JPEG"))
             }
-            guard case .notAPicture(let path, let found) = error else {
-                Issue.record("\(error)")
-                return
-            }
-            #expect(path.hasSuffix(name))
-            #expect(found.contains(kind))
-            #expect(error.description.contains("convert it to PNG or JPEG"))
         }
     }
 

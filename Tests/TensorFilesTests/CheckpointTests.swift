@@ -46,7 +46,7 @@ import Testing
     @Test func halfPrecisionIsTheRoundedWeights() throws {
         let expected = try SafetensorsFile.read(Self.weights)
         let got = try WeightsFile.read(TestFiles.fixture("half.pth"))
-        #expect(got.keys == expected.keys.filter { got[$0] != nil } && got.count == expected.count)
+        #expect(Set(got.keys) == Set(expected.keys))
         for (key, tensor) in expected { #expect(got[key] == tensor.converted(toFloatingPoint: .float16), "\(key)") }
     }
 
@@ -59,7 +59,7 @@ import Testing
     @Test(arguments: [
         ("whole_module.pth", "whole object (__main__.Whole)"), ("torchscript.pt", "TorchScript"),
         ("no_weights.pth", "only the keys epoch, loss"),
-        ("bomb.pth", "unpack to far more"), ("bomb_pickle.pth", "data.pkl' unpacks to 100000000 bytes"), ("stored.npz", ".npz"),
+        ("bomb.pth", "far more than the file"), ("bomb_pickle.pth", "data.pkl' unpacks to 100000000 bytes"), ("stored.npz", ".npz"),
         ("f4.npy", ".npy"),
     ])
     func saysWhyItCannot(name: String, reason: String) throws {
@@ -74,7 +74,7 @@ import Testing
         try TestFiles.withFolder { folder in
             let url = folder.appendingPathComponent(name)
             for count in 0..<bytes.count {
-                try Data(bytes.prefix(count)).write(to: url)
+                try TestFiles.put(bytes.prefix(count), at: url)
                 #expect(throws: TensorFileError.self, "\(count) bytes") { try WeightsFile.read(url) }
             }
         }
@@ -83,7 +83,7 @@ import Testing
     @Test(arguments: [
         ("", "is empty"), ("<!DOCTYPE html><html>", "HTML page"), ("  <HTML>\n<head>", "HTML page"),
         ("version https://git-lfs.github.com/spec/v1\noid", "git-lfs"),
-        ("\u{89}PNG", "unknown format"), ("%PDF-1.7", "PDF"), ("hello", "text file"), ("PK\u{5}\u{6}", "empty zip"),
+        ("%PDF-1.7", "PDF"), ("hello", "text file"), ("PK\u{5}\u{6}", "empty zip"),
         ("\0\0\0\0\0\0\0\0\0\0\0", "zeros"),
     ])
     func saysWhatAFileReallyIs(text: String, reason: String) throws {

@@ -38,7 +38,7 @@ import Testing
         try TestFiles.withFolder { folder in
             let url = folder.appendingPathComponent(name)
             for _ in 0..<500 {
-                try Data(Self.mutated(bytes, &generator)).write(to: url)
+                try TestFiles.put(Self.mutated(bytes, &generator), at: url)
                 do {
                     switch url.pathExtension {
                     case "npy": _ = try NumPyFile.read(url)

@@ -235,7 +235,7 @@ import Testing
         var entries: [UInt8] = []
         for index in 0..<50 {
             var entry = Array(bytes[start..<end])
-            entry[entry.count - 1] = UInt8(index + 97)
+            entry[entry.count - 1] = UInt8(index + 58)
             entries += entry
         }
         var tail = Array(bytes[end...])

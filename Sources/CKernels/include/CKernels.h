@@ -81,3 +81,5 @@ void vmk_ss2d_backward_reference(
 #ifdef __cplusplus
 }
 #endif
+
+#include "CKernelsDense.h"

@@ -1,7 +1,7 @@
 // The network's operators written in libtorch's own: for every device, differentiable, and the truth that the kernels are tested against.
 // Shapes and names are those of register.cpp's schemas.
 #pragma once
-#include <ATen/ATen.h>
+#include "../libtorch.h"
 
 #include <optional>
 #include <tuple>

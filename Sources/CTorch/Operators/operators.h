@@ -1,7 +1,6 @@
 // The network's operators with kernels of our own, as register.cpp registers them. Shapes stand beside their schemas there.
 #pragma once
-#include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include "../libtorch.h"
 
 #include <optional>
 #include <tuple>

@@ -2,8 +2,6 @@
 
 #include "kernels.h"
 
-#include <ATen/Context.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 
 #include <string_view>
 

@@ -1,7 +1,7 @@
 // The matrix products of the network, at the speed of oneDNN where libtorch has it: MKL, which at::linear would take, reaches less than half of
 // that on AMD processors in float32.
 #pragma once
-#include <ATen/ATen.h>
+#include "../libtorch.h"
 
 #include <optional>
 

@@ -2,7 +2,6 @@
 // Each is differentiable. Activations are channels-last: B images, H rows, W columns, channels contiguous.
 #include "operators.h"
 
-#include <torch/library.h>
 
 using namespace ctorch;
 

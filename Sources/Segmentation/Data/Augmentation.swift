@@ -3,13 +3,16 @@ import Imaging
 
 /// How often a training picture is turned over and turned round (paper, section IV-B).
 public struct Augmentation: Sendable, Equatable, Codable {
-    /// Probability of mirroring left and right, of mirroring top and bottom, and of rotating.
+    /// Probability of mirroring left and right.
     public var horizontalFlip = 0.5
+    /// Probability of mirroring top and bottom.
     public var verticalFlip = 0.5
+    /// Probability of rotating.
     public var rotation = 0.5
     /// Angles are drawn uniformly from 0 to this, in degrees.
     public var largestAngle = 360.0
 
+    /// The published probabilities and angles.
     public init() {}
 
     /// The placement that these numbers give; four numbers are drawn whatever comes out, so that one does not change another.
@@ -30,11 +33,14 @@ public struct Augmentation: Sendable, Equatable, Codable {
 /// The rotation is the published one (torchvision's `rotate`): counter-clockwise, nearest pixel for picture and mask alike, 0 where there was no picture, same
 /// size. All three are done in one visit to each pixel.
 public struct Placement: Sendable, Equatable {
+    /// Mirror left and right.
     public var flipsHorizontally = false
+    /// Mirror top and bottom.
     public var flipsVertically = false
     /// Counter-clockwise; 0 for none.
     public var degrees = 0.0
 
+    /// Nothing is moved unless said.
     public init(flipsHorizontally: Bool = false, flipsVertically: Bool = false, degrees: Double = 0) {
         self.flipsHorizontally = flipsHorizontally
         self.flipsVertically = flipsVertically

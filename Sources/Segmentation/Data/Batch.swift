@@ -4,13 +4,18 @@ public struct Batch: Sendable {
     public var images: [Float]
     /// Truth, as in the samples: count × height × width.
     public var target: Sample.Target
+    /// Planes of each picture.
     public var channels: Int
+    /// Rows.
     public var height: Int
+    /// Columns.
     public var width: Int
     /// Positions in the data set.
     public var indices: [Int]
+    /// The samples' names, for messages.
     public var names: [String]
 
+    /// Samples in the batch.
     public var count: Int { indices.count }
 
     /// Puts samples together. Throws ``DataError`` when they differ in shape or kind of target.

@@ -24,6 +24,7 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible, Lo
         case shape
     }
 
+    /// The sort of fault; that of the first where there are several.
     public var kind: Kind
     /// The file or folder at fault.
     public var path: String
@@ -59,5 +60,6 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible, Lo
         return lines.joined(separator: "\n")
     }
 
+    /// As ``description``.
     public var errorDescription: String? { description }
 }

@@ -7,11 +7,13 @@ import Imaging
 public final class DataLoader: Sendable {
     /// How samples are drawn, and what that may cost.
     public struct Options: Sendable, Equatable {
+        /// Samples in a batch; the last of an epoch may have fewer.
         public var batchSize = 32
         /// Draw in a new order each epoch; otherwise in the set's own.
         public var shuffle = false
         /// Vary the samples, as the set defines it.
         public var augment = false
+        /// What order and augmentation are a function of, with epoch and index.
         public var seed: UInt64 = 42
         /// Threads beside the consumer's.
         public var workers = DataLoader.defaultWorkers
@@ -20,6 +22,7 @@ public final class DataLoader: Sendable {
         /// Bytes of samples that may be kept in memory after reading; 0 reads each anew every epoch.
         public var cacheBytes = DataLoader.defaultCacheBytes
 
+        /// In the set's own order and not augmented: for evaluation.
         public init(batchSize: Int = 32, seed: UInt64 = 42) {
             self.batchSize = batchSize
             self.seed = seed
@@ -38,12 +41,15 @@ public final class DataLoader: Sendable {
     /// 2 GiB, or a quarter of the machine's memory where that is less.
     public static var defaultCacheBytes: Int { Int(min(2 << 30, ProcessInfo.processInfo.physicalMemory / 4)) }
 
+    /// Where samples come from.
     public let dataset: any SegmentationDataset
+    /// How they are drawn.
     public let options: Options
     /// In which order samples come.
     public let order: EpochOrder
     let cache: SampleCache
 
+    /// Reads nothing yet.
     public init(_ dataset: any SegmentationDataset, _ options: Options) {
         self.dataset = dataset
         self.options = options

@@ -2,7 +2,9 @@ import Imaging
 
 /// What a data set holds, for reports.
 public struct DatasetSummary: Sendable, Equatable, Codable {
+    /// Samples.
     public var count: Int
+    /// 1 for binary sets; otherwise labels, background included.
     public var classes: Int
     /// Share of all pixels that each class has, 0…1, at the size that samples are loaded at; background and foreground for binary sets.
     public var classFrequencies: [Double]
@@ -10,6 +12,7 @@ public struct DatasetSummary: Sendable, Equatable, Codable {
     public var sampled: Int
     /// Least and greatest width and height of the pictures' files; nil where the set has no pictures of its own size.
     public var widths: ClosedRange<Int>?
+    /// See ``widths``.
     public var heights: ClosedRange<Int>?
 }
 

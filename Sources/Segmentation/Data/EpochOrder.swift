@@ -2,12 +2,16 @@ import Imaging
 
 /// Which samples make which batch, as a pure function of (seed, epoch).
 public struct EpochOrder: Sendable, Equatable {
+    /// Samples in the set.
     public var count: Int
+    /// Samples in a batch.
     public var batchSize: Int
+    /// The run's seed.
     public var seed: UInt64
     /// Draw a new permutation each epoch; otherwise 0, 1, 2, ….
     public var shuffle: Bool
 
+    /// `count` may be 0, `batchSize` is at least 1.
     public init(count: Int, batchSize: Int, seed: UInt64, shuffle: Bool) {
         precondition(count >= 0 && batchSize > 0, "a batch has at least one sample")
         self.count = count

@@ -10,6 +10,7 @@ public struct MaskReader: Sendable, Equatable {
     /// Let masks through that are all one value, such as pictures without a lesion. They are refused otherwise, because most often they are damage.
     public var allowsUniformMasks: Bool
 
+    /// `classes` from 1 to 256.
     public init(classes: Int = 1, ignoredLabel: UInt8? = nil, allowsUniformMasks: Bool = false) {
         precondition((1...256).contains(classes), "classes: expected 1…256, got \(classes)")
         self.classes = classes

@@ -8,12 +8,16 @@ import Imaging
 public struct PairedFolder: SegmentationDataset {
     /// How pictures and masks are read and what the network is given.
     public struct Options: Sendable, Equatable {
-        /// Rows and columns that pictures are resized to.
+        /// Rows that pictures are resized to.
         public var height: Int
+        /// Columns that they are resized to.
         public var width: Int
+        /// Which masks are accepted, and the number of classes.
         public var masks: MaskReader
+        /// How samples vary in training.
         public var augmentation: Augmentation
 
+        /// Square pictures; the published augmentation unless said otherwise.
         public init(size: Int = 256, classes: Int = 1, augmentation: Augmentation = Augmentation()) {
             (height, width) = (size, size)
             masks = MaskReader(classes: classes)
@@ -23,8 +27,10 @@ public struct PairedFolder: SegmentationDataset {
 
     /// The pairs, in byte order of their names.
     public let pairs: [PicturePair]
+    /// How they are read.
     public let options: Options
 
+    /// A set of pairs that are known already.
     public init(pairs: [PicturePair], options: Options) {
         self.pairs = pairs
         self.options = options
@@ -60,7 +66,7 @@ public struct PairedFolder: SegmentationDataset {
         }
         var random = DataRandom.split(seed: seed)
         let drawn = random.permutation(pairs.count)
-        let wanted = Int((Double(pairs.count) * validationFraction).rounded())
+        let wanted = Int((Double(pairs.count) * min(1, max(0, validationFraction))).rounded())
         let held = Set(drawn.prefix(min(max(1, wanted), pairs.count - 1)))
         let (training, validation) = (pairs.indices.filter { !held.contains($0) }, pairs.indices.filter(held.contains))
         return (
@@ -71,8 +77,11 @@ public struct PairedFolder: SegmentationDataset {
 
     // MARK: SegmentationDataset
 
+    /// The number of pairs.
     public var count: Int { pairs.count }
+    /// 1 for binary masks; otherwise labels, background included.
     public var classes: Int { options.masks.classes }
+    /// The picture's name without extension.
     public func name(at index: Int) -> String { pairs[index].name }
 
     /// The pair read, checked, stretched and resized: 3 × height × width, 0…255. Throws ``DataError`` that names the file.
@@ -96,6 +105,7 @@ public struct PairedFolder: SegmentationDataset {
             name: pair.name)
     }
 
+    /// The sample turned over and round by ``Options/augmentation``; as it is without random numbers.
     public func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
         guard let random else { return sample }
         return options.augmentation.draw(random).applied(to: sample)

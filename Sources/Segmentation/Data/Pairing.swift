@@ -5,8 +5,9 @@ import Imaging
 public struct PicturePair: Sendable, Equatable {
     /// The picture's name without folder and extension.
     public var name: String
-    /// The two files.
+    /// The picture.
     public var picture: URL
+    /// Its mask.
     public var mask: URL
 }
 

@@ -12,13 +12,18 @@ public struct Sample: Sendable, Equatable {
 
     /// Intensities, channel by channel, rows from the top: channels × height × width.
     public var image: [Float]
+    /// Planes of the image.
     public var channels: Int
+    /// Rows.
     public var height: Int
+    /// Columns.
     public var width: Int
+    /// The truth, height × width.
     public var target: Target
     /// The name to report it by.
     public var name: String
 
+    /// Counts must agree with the shape; ``Batch`` checks them.
     public init(image: [Float], channels: Int, height: Int, width: Int, target: Target, name: String) {
         self.image = image
         self.channels = channels
@@ -59,6 +64,7 @@ public protocol SegmentationDataset: Sendable {
 }
 
 extension SegmentationDataset {
+    /// Nothing, unless a set says otherwise.
     public func sourceSizes() throws -> [(width: Int, height: Int)] { [] }
 
     /// The sample as the network is given it when it is evaluated.

@@ -19,7 +19,7 @@ public enum PyTorchArchive {
                 root = try machine.load()
                 heap = machine.heap
                 source = archive
-            } else if head.starts(with: PyTorchLegacy.magic) {
+            } else if PyTorchLegacy.begins(head) {
                 let legacy = try PyTorchLegacy(file)
                 root = legacy.root
                 heap = legacy.heap

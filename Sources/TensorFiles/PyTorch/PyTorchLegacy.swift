@@ -6,8 +6,14 @@ final class PyTorchLegacy: StorageSource {
     private let file: FileReader
     private var offsets: [String: (offset: Int, count: Int)] = [:]
 
-    /// The first pickle: protocol 2, the integer 0x1950a86a20f9469cfc6c.
-    static let magic: [UInt8] = [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
+    /// Little-endian bytes of 0x1950a86a20f9469cfc6c, the first pickle's one value.
+    private static let magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
+
+    /// Whether a file begins with that pickle, of whichever protocol: 80 02 8A 0A and the magic number, or a frame before it.
+    static func begins(_ head: [UInt8]) -> Bool {
+        guard head.count >= 2, head[0] == PickleOpcode.protocol.rawValue else { return false }
+        return (4...14).contains { head.count >= $0 + magic.count && head[$0...].starts(with: magic) }
+    }
 
     init(_ file: FileReader) throws {
         self.file = file

@@ -128,13 +128,11 @@ extension BatchStream {
         options.queueDepth = 2
         let stream = DataLoader(data, options).batches(epoch: 0)
         _ = try stream.next()
-        // The threads fill their window and then wait.
-        var before = -1
-        while before != data.loads.load(ordering: .relaxed) {
-            before = data.loads.load(ordering: .relaxed)
-            Thread.sleep(forTimeInterval: 0.05)
-        }
-        #expect(before == 4 * 3)
+        // The threads fill their window of two batches beyond the one taken, and go no further.
+        let deadline = Date(timeIntervalSinceNow: 10)
+        while data.loads.load(ordering: .relaxed) < 12, Date() < deadline { Thread.sleep(forTimeInterval: 0.002) }
+        Thread.sleep(forTimeInterval: 0.05)
+        #expect(data.loads.load(ordering: .relaxed) == 12)
         #expect(stream.runningThreads == 3)
         stream.cancel()
         #expect(stream.runningThreads == 0)

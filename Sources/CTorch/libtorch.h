@@ -1,0 +1,19 @@
+// libtorch's headers, in one place. They use a few conveniences of C++20, which clang takes in C++17 with a warning; this package stays with C++17
+// because SwiftPM's clang, in C++20, turns the include of another target's header into the import of a module that it does not build.
+#pragma once
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wc++20-extensions"
+#include <ATen/ATen.h>
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/ivalue.h>
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <c10/core/GradMode.h>
+#include <c10/util/Exception.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+#include <torch/version.h>
+#pragma clang diagnostic pop

@@ -1,0 +1,90 @@
+/// The extent of a plane in pixels: rows, then columns.
+public struct PlaneSize: Sendable, Codable, Hashable, CustomStringConvertible {
+    public let height: Int
+    public let width: Int
+
+    public init(height: Int, width: Int) {
+        self.height = height
+        self.width = width
+    }
+
+    public var count: Int { height * width }
+    public var description: String { "\(height)×\(width)" }
+}
+
+/// The extent of a volume in voxels: slices, rows, columns (the last is contiguous).
+public struct VolumeShape: Sendable, Codable, Hashable, CustomStringConvertible {
+    public let depth: Int
+    public let height: Int
+    public let width: Int
+
+    public init(depth: Int, height: Int, width: Int) {
+        self.depth = depth
+        self.height = height
+        self.width = width
+    }
+
+    public var count: Int { depth * height * width }
+    public var plane: PlaneSize { PlaneSize(height: height, width: width) }
+    public var description: String { "\(depth)×\(height)×\(width)" }
+}
+
+/// The distance between neighbouring voxels along each axis, in millimetres, or 1 where distances are counted in voxels.
+public struct VoxelSpacing: Sendable, Codable, Hashable {
+    public let depth: Double
+    public let height: Double
+    public let width: Double
+
+    public init(depth: Double, height: Double, width: Double) {
+        self.depth = depth
+        self.height = height
+        self.width = width
+    }
+
+    /// Distances counted in voxels, as the published scores are.
+    public static let voxels = VoxelSpacing(depth: 1, height: 1, width: 1)
+
+    var isUsable: Bool { [depth, height, width].allSatisfy { $0.isFinite && $0 > 0 } }
+}
+
+/// A volume that does not fit the operation it was given to.
+public struct VolumeError: Error, Equatable, Sendable, CustomStringConvertible {
+    public let operation: String
+    public let expected: String
+    public let got: String
+
+    public init(operation: String, expected: String, got: String) {
+        self.operation = operation
+        self.expected = expected
+        self.got = got
+    }
+
+    public var description: String { "\(operation): expected \(expected), got \(got)" }
+}
+
+/// Class numbers 0…255 of every voxel, row-major (depth, height, width); 0 is background.
+public struct LabelVolume: Sendable, Equatable {
+    public let shape: VolumeShape
+    public let labels: [UInt8]
+
+    /// The longest axis that distances are computed for; NIfTI-1 cannot hold a longer one either.
+    public static let largestExtent = 32_767
+
+    /// Checks that every extent is 1…32767 and that the labels fill the shape; throws `VolumeError` otherwise.
+    public init(shape: VolumeShape, labels: [UInt8]) throws(VolumeError) {
+        let extents = [shape.depth, shape.height, shape.width]
+        guard extents.allSatisfy({ (1...Self.largestExtent).contains($0) }) else {
+            throw VolumeError(operation: "label volume", expected: "extents of 1…\(Self.largestExtent) voxels", got: "\(shape)")
+        }
+        guard labels.count == shape.count else {
+            throw VolumeError(operation: "label volume", expected: "\(shape.count) labels for \(shape)", got: "\(labels.count)")
+        }
+        self.shape = shape
+        self.labels = labels
+    }
+
+    /// The labels of one slice, row-major (height, width).
+    public func slice(_ index: Int) -> [UInt8] {
+        Array(labels[index * shape.plane.count..<(index + 1) * shape.plane.count])
+    }
+}

@@ -1,0 +1,98 @@
+import Foundation
+import TensorFiles
+
+/// How many classes a set in Synapse's layout has, and what they are called.
+public enum SynapseClasses {
+    /// The names of the classes, background first.
+    ///
+    /// They come from `configured`; else from `DIR/dataset.json` (nnU-Net's `labels`) or `DIR/classes.txt` (one name a line); else every label of the set is read:
+    /// nine labels are Synapse's, others are called by their numbers. Throws ``DataError`` where a file is unsound or the labels hold one class alone.
+    public static func names(in directory: URL, configured: [String]? = nil) throws(DataError) -> [String] {
+        if let configured { return try checked(configured, path: directory.path) }
+        let (json, text) = (directory.appending(path: "dataset.json"), directory.appending(path: "classes.txt"))
+        if FileManager.default.fileExists(atPath: json.path) { return try checked(fromJSON(json), path: json.path) }
+        if FileManager.default.fileExists(atPath: text.path) {
+            guard let lines = try? String(contentsOf: text, encoding: .utf8) else {
+                throw DataError(.unreadable, path: text.path, "cannot be read as text", remedy: "Write one class's name a line, background first.")
+            }
+            let names = lines.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+            return try checked(names, path: text.path)
+        }
+        let count = try countByReading(directory)
+        return count == SynapseLayout.synapseClassNames.count
+            ? SynapseLayout.synapseClassNames : ["background"] + (1..<count).map { "class \($0)" }
+    }
+
+    private static func checked(_ names: [String], path: String) throws(DataError) -> [String] {
+        guard (2...255).contains(names.count), Set(names).count == names.count, names.allSatisfy({ !$0.isEmpty && $0.count <= 80 }) else {
+            throw DataError(
+                .unreadable, path: path, "names \(names.count) classes, of which \(Set(names).count) differ",
+                remedy: "Name 2…255 classes, background first, each differently and briefly.")
+        }
+        return names
+    }
+
+    /// nnU-Net's `labels`: `{"background": 0, "aorta": 1}` or, in its first version, `{"0": "background", "1": "aorta"}`.
+    private static func fromJSON(_ file: URL) throws(DataError) -> [String] {
+        struct Description: Decodable {
+            let labels: [String: Label]
+
+            enum Label: Decodable {
+                case number(Int)
+                case name(String)
+
+                init(from decoder: any Decoder) throws {
+                    let container = try decoder.singleValueContainer()
+                    if let number = try? container.decode(Int.self) { self = .number(number) } else { self = .name(try container.decode(String.self)) }
+                }
+            }
+        }
+        let remedy = #"Write "labels": {"background": 0, "aorta": 1, …} with the numbers 0, 1, 2 and so on."#
+        guard let data = try? Data(contentsOf: file), data.count <= 1 << 24,
+            let labels = try? JSONDecoder().decode(Description.self, from: data).labels
+        else { throw DataError(.unreadable, path: file.path, "has no 'labels' of names and numbers", remedy: remedy) }
+        var names: [Int: String] = [:]
+        for (key, label) in labels {
+            switch label {
+            case .number(let number): names[number] = key
+            case .name(let name): if let number = Int(key) { names[number] = name }
+            }
+        }
+        // nnU-Net's reserved name for pixels that do not count is no class.
+        names = names.filter { $0.value != "ignore" }
+        let ordered = (0..<names.count).compactMap { names[$0] }
+        guard ordered.count == names.count, !ordered.isEmpty else {
+            throw DataError(.unreadable, path: file.path, "its labels are not numbered 0, 1, 2 and so on", remedy: remedy)
+        }
+        return ordered
+    }
+
+    /// One more than the largest label of the training slices, or of the test volumes where there are none.
+    private static func countByReading(_ directory: URL) throws(DataError) -> Int {
+        let layout = SynapseLayout(directory: directory)
+        let files: [URL]
+        if Pairing.isFolder(directory.appending(path: "train_npz")) {
+            files = try layout.files(layout.cases(in: "train"), folder: "train_npz", extensions: ["npz"])
+        } else {
+            files = try layout.files(layout.cases(in: "test_vol"), folder: "test_vol_h5", extensions: ["npy.h5", "h5"])
+        }
+        var largest = 0
+        for result in Concurrent.map(files, { file in Result { () throws(DataError) in try largestLabel(file) } }) {
+            largest = max(largest, try result.get())
+        }
+        guard largest > 0 else {
+            throw DataError(
+                .labelOutOfRange, path: directory.path, "every label is background",
+                remedy: "Name the classes in the configuration or in dataset.json, or check the labels.")
+        }
+        return largest + 1
+    }
+
+    private static func largestLabel(_ file: URL) throws(DataError) -> Int {
+        let tensor: HostTensor
+        do throws(TensorFileError) {
+            tensor = file.pathExtension == "npz" ? try NPZFile(file).read("label") : try HDF5File.read(["label"], from: file)[0]
+        } catch { throw DataError(error) }
+        return Int(try SynapseArrays.labels(tensor, path: file.path, classes: nil, ignoredLabel: nil).max() ?? 0)
+    }
+}

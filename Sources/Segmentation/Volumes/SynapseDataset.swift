@@ -1,0 +1,104 @@
+import Foundation
+import Imaging
+import TensorFiles
+
+/// Training slices in Synapse's layout: `DIR/train_npz/NAME.npz` with `image` and `label`, named by `DIR/lists/lists_Synapse/train.txt`.
+public struct SynapseDataset: SegmentationDataset {
+    /// What the network is given.
+    public struct Options: Sendable, Equatable {
+        /// Rows and columns that slices are resized to.
+        public var size: PlaneSize
+        public var augmentation: SynapseAugmentation
+        /// A label beyond the classes that is allowed, for pixels that do not count.
+        public var ignoredLabel: UInt8?
+
+        public init(
+            size: PlaneSize = PlaneSize(height: 224, width: 224), augmentation: SynapseAugmentation = SynapseAugmentation(), ignoredLabel: UInt8? = nil
+        ) {
+            self.size = size
+            self.augmentation = augmentation
+            self.ignoredLabel = ignoredLabel
+        }
+    }
+
+    /// The slices' names, in the list's order.
+    public let cases: [String]
+    /// The classes' names, background first.
+    public let classNames: [String]
+    public let options: Options
+    private let files: [URL]
+
+    /// The slices of a list; `classNames` as ``SynapseClasses/names(in:configured:)`` gives them.
+    ///
+    /// Throws ``DataError``: no folder or list, or every case that is listed and not there.
+    public init(_ directory: URL, list: String = "train", classNames: [String], options: Options = Options()) throws(DataError) {
+        let layout = SynapseLayout(directory: directory)
+        let cases = try layout.cases(in: list)
+        self.init(
+            cases: cases, files: try layout.files(cases, folder: "train_npz", extensions: ["npz"]), classNames: classNames, options: options)
+    }
+
+    private init(cases: [String], files: [URL], classNames: [String], options: Options) {
+        self.cases = cases
+        self.files = files
+        self.classNames = classNames
+        self.options = options
+    }
+
+    /// Two sets, drawn once by the seed, no patient in both: slices belong to the patient whose name stands before `_slice`.
+    ///
+    /// Throws ``DataError`` when the slices are of one patient.
+    public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (training: SynapseDataset, validation: SynapseDataset) {
+        let patients = Set(cases.map(Self.patient)).sorted()
+        guard patients.count > 1 else {
+            throw DataError(
+                .noPairs, path: files.first?.deletingLastPathComponent().path ?? "", "slices of one patient cannot be divided into training and validation",
+                remedy: "Add slices of other patients.")
+        }
+        var random = DataRandom.split(seed: seed)
+        let drawn = random.permutation(patients.count)
+        let wanted = Int((Double(patients.count) * validationFraction).rounded())
+        let held = Set(drawn.prefix(min(max(1, wanted), patients.count - 1)).map { patients[$0] })
+        return (part { !held.contains($0) }, part(held.contains))
+    }
+
+    private func part(_ isIncluded: (String) -> Bool) -> SynapseDataset {
+        let chosen = cases.indices.filter { isIncluded(Self.patient(cases[$0])) }
+        return SynapseDataset(cases: chosen.map { cases[$0] }, files: chosen.map { files[$0] }, classNames: classNames, options: options)
+    }
+
+    private static func patient(_ name: String) -> String { name.range(of: "_slice").map { String(name[..<$0.lowerBound]) } ?? name }
+
+    // MARK: SegmentationDataset
+
+    public var count: Int { cases.count }
+    public var classes: Int { classNames.count }
+    public func name(at index: Int) -> String { cases[index] }
+
+    /// The slice read and checked, at its own size: 1 × height × width, intensities as they are. Throws ``DataError`` that names the file.
+    public func load(at index: Int) throws -> Sample {
+        let file = files[index]
+        let arrays: [HostTensor]
+        do throws(TensorFileError) { arrays = try NPZFile(file).read(["image", "label"], limit: Self.largestArray) } catch { throw DataError(error) }
+        let (image, label, shape) = try SynapseArrays.checked(
+            arrays, path: file.path, rank: 2...2, classes: classes, ignoredLabel: options.ignoredLabel)
+        return Sample(image: image, channels: 1, height: shape[0], width: shape[1], target: .labels(label), name: cases[index])
+    }
+
+    /// Bytes that one array of a slice may take: 4096 × 4096 of 8 bytes.
+    private static let largestArray = 1 << 27
+
+    /// The slice placed by the augmentation, where there are numbers for it, then resized: cubic spline for the image, nearest for the label.
+    public func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
+        guard case .labels(let labels) = sample.target, sample.channels == 1 else { return sample }
+        let placement = random.map(options.augmentation.draw) ?? .unchanged
+        let size = PlaneSize(height: sample.height, width: sample.width)
+        let (image, placedSize) = placement.applied(to: sample.image, size: size)
+        let (label, _) = placement.applied(to: labels, size: size)
+        var prepared = sample
+        prepared.image = SplineZoom(from: placedSize, to: options.size)(image)
+        prepared.target = .labels(NearestZoom(from: placedSize, to: options.size)(label))
+        (prepared.height, prepared.width) = (options.size.height, options.size.width)
+        return prepared
+    }
+}

@@ -1,0 +1,123 @@
+import Foundation
+import TensorFiles
+
+/// A folder laid out as the published Synapse set: `train_npz/*.npz`, `test_vol_h5/*.npy.h5`, and lists of their names.
+struct SynapseLayout: Sendable {
+    let directory: URL
+
+    /// The paper's classes (SPEC §3).
+    static let synapseClassNames = [
+        "background", "aorta", "gallbladder", "left kidney", "right kidney", "liver", "pancreas", "spleen", "stomach",
+    ]
+
+    /// The names in `lists/lists_Synapse/NAME.txt`, or in the only other `lists/…/NAME.txt` there is; in the list's order.
+    ///
+    /// Throws ``DataError``: no such list, an empty one, a name twice, or one that leads out of the folder.
+    func cases(in list: String) throws(DataError) -> [String] {
+        let file = try listFile(list)
+        guard let data = try? Data(contentsOf: file), data.count <= Self.largestList, let text = String(data: data, encoding: .utf8) else {
+            throw DataError(.unreadable, path: file.path, "cannot be read as a list of names", remedy: "Save it as text, one name a line.")
+        }
+        let names = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+        guard !names.isEmpty else { throw DataError(.noPairs, path: file.path, "names no case", remedy: "Write one case's name a line.") }
+        let astray = names.filter { $0.contains("/") || $0.contains("\\") || $0.hasPrefix(".") || $0.contains("\0") }
+        guard astray.isEmpty else {
+            throw DataError(
+                .unreadable, path: file.path, problems: astray.map { "'\($0.prefix(40))' is no name of a case" },
+                remedy: "Write names without folders and extensions.")
+        }
+        var seen: Set<String> = []
+        let twice = names.filter { !seen.insert($0).inserted }
+        guard twice.isEmpty else {
+            throw DataError(.unpaired, path: file.path, problems: twice.map { "\($0) is listed twice" }, remedy: "List each case once.")
+        }
+        return names
+    }
+
+    private static let largestList = 1 << 24
+
+    private func listFile(_ list: String) throws(DataError) -> URL {
+        guard Pairing.isFolder(directory) else {
+            throw DataError(.missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
+        }
+        let lists = directory.appending(path: "lists")
+        let published = lists.appending(path: "lists_Synapse/\(list).txt")
+        if FileManager.default.fileExists(atPath: published.path) { return published }
+        let others = ((try? Pairing.list(lists)) ?? []).map { lists.appending(path: "\($0)/\(list).txt") }
+            .filter { FileManager.default.fileExists(atPath: $0.path) }
+        guard others.count == 1 else {
+            throw DataError(
+                .missingFolder, path: published.path, others.isEmpty ? "there is no such list" : "there are \(others.count) such lists, none of it Synapse's",
+                remedy: "Write the cases' names, one a line, into it.")
+        }
+        return others[0]
+    }
+
+    /// Files of listed cases, the first of `extensions` that is there; throws one ``DataError`` that names every case without a file.
+    func files(_ cases: [String], folder: String, extensions: [String]) throws(DataError) -> [URL] {
+        let folder = directory.appending(path: folder)
+        let found = cases.map { name in
+            extensions.map { folder.appending(path: "\(name).\($0)") }.first { FileManager.default.fileExists(atPath: $0.path) }
+        }
+        let missing = zip(cases, found).filter { $0.1 == nil }.map(\.0)
+        guard missing.isEmpty else {
+            throw DataError(
+                .unpaired, path: folder.path, problems: missing.map { "\($0).\(extensions[0]) is listed, but not there" },
+                remedy: "Put the files there, or take the names off the list.")
+        }
+        return found.compactMap(\.self)
+    }
+}
+
+/// The planes `image` and `label` of a file, checked.
+enum SynapseArrays {
+    /// Checks an image of `rank` axes and its label, and gives their values.
+    ///
+    /// Throws ``DataError``: a wrong rank or size, an image that is not finite, a label that is no whole number below `classes`.
+    static func checked(
+        _ arrays: [HostTensor], path: String, rank: ClosedRange<Int>, classes: Int?, ignoredLabel: UInt8?
+    ) throws(DataError) -> (image: [Float], label: [UInt8], shape: [Int]) {
+        let (image, label) = (arrays[0], arrays[1])
+        guard rank.contains(image.shape.count), image.shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {
+            throw DataError(
+                .shape, path: path, "its image has shape \(image.shape)",
+                remedy: "An image has \(rank.upperBound == 2 ? "rows and columns" : "slices, rows and columns"), none of them empty.")
+        }
+        guard label.shape == image.shape else {
+            throw DataError(
+                .sizeMismatch, path: path, "its image has shape \(image.shape), its label \(label.shape)", remedy: "Save both with the same shape.")
+        }
+        guard image.elementType != .bool else {
+            throw DataError(.unreadable, path: path, "its image holds truth values", remedy: "Save the image as float32 in 0…1.")
+        }
+        let values = image.floats
+        guard values.allSatisfy(\.isFinite) else {
+            throw DataError(
+                .unreadable, path: path, "its image holds values that are not finite numbers (NaN or infinity)",
+                remedy: "Clip the intensities and scale them to 0…1 before saving.")
+        }
+        return (values, try labels(label, path: path, classes: classes, ignoredLabel: ignoredLabel), image.shape)
+    }
+
+    static func labels(_ tensor: HostTensor, path: String, classes: Int?, ignoredLabel: UInt8?) throws(DataError) -> [UInt8] {
+        let values = tensor.elementType == .uint8 ? tensor.bytes : tensor.floats.map { UInt8(exactly: $0) }.compactMap(\.self)
+        guard values.count == tensor.count else {
+            throw DataError(
+                .labelOutOfRange, path: path, "its label holds values that are no whole numbers of 0…255",
+                remedy: "Save the number of each pixel's class; resize labels by nearest neighbour alone.")
+        }
+        if let classes, let wrong = values.first(where: { Int($0) >= classes && $0 != ignoredLabel }) {
+            throw DataError(
+                .labelOutOfRange, path: path, "its label holds \(wrong), where the set has \(classes) classes (0…\(classes - 1))",
+                remedy: "Name all classes in the configuration or in dataset.json, or correct the label.")
+        }
+        return values
+    }
+}
+
+extension DataError {
+    /// The fault of a file of arrays.
+    init(_ error: TensorFileError) {
+        self.init(.unreadable, path: error.file, error.reason, remedy: error.remedy.prefix(1).uppercased() + error.remedy.dropFirst() + ".")
+    }
+}

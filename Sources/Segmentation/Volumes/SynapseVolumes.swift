@@ -1,0 +1,56 @@
+import Foundation
+import TensorFiles
+
+/// A volume with its truth.
+public struct SynapseVolume: Sendable {
+    public let name: String
+    /// Intensities, (slices, rows, columns), row-major.
+    public let image: [Float]
+    public let label: LabelVolume
+
+    public init(name: String, image: [Float], label: LabelVolume) {
+        self.name = name
+        self.image = image
+        self.label = label
+    }
+
+    public var shape: VolumeShape { label.shape }
+
+    /// The intensities of one slice, (rows, columns).
+    public func slice(_ index: Int) -> [Float] { Array(image[index * shape.plane.count..<(index + 1) * shape.plane.count]) }
+}
+
+/// Test volumes in Synapse's layout: `DIR/test_vol_h5/NAME.npy.h5` with `image` and `label`, named by `DIR/lists/lists_Synapse/test_vol.txt`.
+public struct SynapseVolumes: Sendable {
+    /// The volumes' names, in the list's order.
+    public let cases: [String]
+    /// The classes' names, background first.
+    public let classNames: [String]
+    private let files: [URL]
+
+    /// The volumes of a list; `classNames` as ``SynapseClasses/names(in:configured:)`` gives them.
+    ///
+    /// Throws ``DataError``: no folder or list, or every case that is listed and not there.
+    public init(_ directory: URL, list: String = "test_vol", classNames: [String]) throws(DataError) {
+        let layout = SynapseLayout(directory: directory)
+        cases = try layout.cases(in: list)
+        files = try layout.files(cases, folder: "test_vol_h5", extensions: ["npy.h5", "h5"])
+        self.classNames = classNames
+    }
+
+    public var count: Int { cases.count }
+
+    /// A volume read and checked; a two-dimensional array is one slice. Throws ``DataError`` that names the file.
+    public func load(at index: Int) throws(DataError) -> SynapseVolume {
+        let file = files[index]
+        let arrays: [HostTensor]
+        do throws(TensorFileError) { arrays = try HDF5File.read(["image", "label"], from: file) } catch { throw DataError(error) }
+        let (image, label, shape) = try SynapseArrays.checked(arrays, path: file.path, rank: 2...3, classes: classNames.count, ignoredLabel: nil)
+        let extents = VolumeShape(depth: shape.count == 3 ? shape[0] : 1, height: shape[shape.count - 2], width: shape[shape.count - 1])
+        do throws(VolumeError) {
+            return SynapseVolume(name: cases[index], image: image, label: try LabelVolume(shape: extents, labels: label))
+        } catch {
+            throw DataError(.shape, path: file.path, error.description, remedy: "Save the volume as slices, rows and columns.")
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import CKernels
+import Testing
+
+private let fixture = Result { try Fixture("dense") }
+
+extension KernelTests {
+    /// The dense companions of SS2D against PyTorch in float64 (make_dense_fixtures.py), and against themselves.
+    @Suite struct Dense {
+        /// Shape, inputs and outputs of every golden case of an operation.
+        private func cases(_ operation: DenseOperation) throws -> [(
+            shape: [Int], inputs: DenseOperation.Values, outputs: DenseOperation.Values
+        )] {
+            let tensors = try fixture.get().tensors
+            return (0...).lazy.map { "\(operation.name)/\($0)/" }.prefix { tensors[$0 + "shape"] != nil }.map { name in
+                func values(_ kind: String) -> DenseOperation.Values {
+                    let keys = tensors.keys.filter { $0.hasPrefix(name + kind) }
+                    return Dictionary(uniqueKeysWithValues: keys.map { (String($0.dropFirst((name + kind).count)), tensors[$0]!.values) })
+                }
+                return (tensors[name + "shape"]!.values.map { Int($0) }, values("in."), values("out."))
+            }
+        }
+
+        @Test(arguments: DenseOperation.all, instructionSets) func agreesWithPyTorch(operation: DenseOperation, instructionSet: String)
+            throws
+        {
+            let cases = try cases(operation)
+            try #require(cases.count >= 2)
+            for (shape, inputs, expected) in cases {
+                for padding in [0, 3] {
+                    let actual = with(instructionSet: instructionSet) { operation.run(shape, inputs, VMK_FLOAT32, padding) }
+                    #expect(Set(actual.keys) == Set(expected.keys))
+                    for (name, values) in actual {
+                        #expect(relativeError(values, expected[name] ?? []) < 5e-6, "\(name), shape \(shape), \(padding) between rows")
+                    }
+                }
+            }
+        }
+
+        /// The inputs are exact in bfloat16, so only what is stored as bfloat16 may differ, by its rounding: 2⁻⁸ of each number.
+        @Test(arguments: DenseOperation.all, instructionSets) func bfloat16Rounds(operation: DenseOperation, instructionSet: String) throws
+        {
+            for (shape, inputs, expected) in try cases(operation) {
+                let actual = with(instructionSet: instructionSet) { operation.run(shape, inputs, VMK_BFLOAT16, 5) }
+                for (name, values) in actual {
+                    let isBfloat16 = values.allSatisfy { $0.bitPattern & 0xffff == 0 }
+                    #expect(relativeError(values, expected[name] ?? []) < (isBfloat16 ? 0.004 : 5e-6), "\(name), shape \(shape)")
+                }
+            }
+        }
+
+        @Test(arguments: DenseOperation.all, instructionSets)
+        func sameBitsForAnyNumberOfThreads(operation: DenseOperation, instructionSet: String) {
+            var numbers = Numbers(state: 5)
+            let inputs = operation.inputs(operation.large).sorted { $0.key < $1.key }.map { ($0.key, numbers.normal($0.value)) }
+            let values = Dictionary(uniqueKeysWithValues: inputs)
+            let results = [1, 2, 5, 2].map { threads in
+                with(instructionSet: instructionSet, threads: Int32(threads)) { operation.run(operation.large, values, VMK_FLOAT32, 0) }
+            }
+            for result in results { #expect(result == results[0]) }
+            #expect(results[0].values.allSatisfy { $0.allSatisfy(\.isFinite) })
+        }
+
+        /// The large shape, where sums are divided into parts, against the portable kernels.
+        @Test(arguments: DenseOperation.all, instructionSets) func instructionSetsAgree(operation: DenseOperation, instructionSet: String) {
+            var numbers = Numbers(state: 6)
+            let inputs = operation.inputs(operation.large).sorted { $0.key < $1.key }.map { ($0.key, numbers.normal($0.value)) }
+            let values = Dictionary(uniqueKeysWithValues: inputs)
+            let expected = with(instructionSet: "portable") { operation.run(operation.large, values, VMK_FLOAT32, 0) }
+            let actual = with(instructionSet: instructionSet) { operation.run(operation.large, values, VMK_FLOAT32, 0) }
+            for (name, result) in actual { #expect(relativeError(result, expected[name]!) < 5e-6, "\(name)") }
+        }
+
+        @Test(arguments: DenseOperation.all, instructionSets) func nothingGivesZeroGradients(
+            operation: DenseOperation, instructionSet: String
+        ) {
+            let shape = [0] + operation.large.dropFirst()
+            let inputs = operation.inputs(shape).mapValues { [Float](repeating: 0, count: $0) }
+            let result = with(instructionSet: instructionSet) { operation.run(shape, inputs, VMK_FLOAT32, 0) }
+            #expect(!result.isEmpty)
+            for (name, values) in result { #expect(values.allSatisfy { $0 == 0 }, "\(name)") }
+        }
+
+        @Test(arguments: instructionSets) func castRoundsToNearestEven(instructionSet: String) {
+            let cases: [(Float, UInt16)] = [
+                (0, 0), (-0.0, 0x8000), (1, 0x3f80), (1.00390625, 0x3f80), (1.01171875, 0x3f82), (1.0039064, 0x3f81), (-1.0039064, 0xbf81),
+                (.infinity, 0x7f80), (-.infinity, 0xff80), (.greatestFiniteMagnitude, 0x7f80), (.leastNonzeroMagnitude, 0),
+                (Float(bitPattern: 0x0001_8000), 2), (.nan, 0x7fc0), (Float(bitPattern: 0x7f80_0001), 0x7fc0), (3.14159265, 0x4049),
+            ]
+            for count in [0, 1, 4, 15, 16, 17, 40000] {
+                let x = (0..<count).map { cases[$0 % cases.count].0 }
+                var half = [UInt16](repeating: 0x1234, count: count + 1)
+                var back = [Float](repeating: 7, count: count + 1)
+                with(instructionSet: instructionSet) {
+                    vmk_cast(Int64(count), VMK_FLOAT32, x, VMK_BFLOAT16, &half)
+                    vmk_cast(Int64(count), VMK_BFLOAT16, half, VMK_FLOAT32, &back)
+                }
+                #expect(half == (0..<count).map { cases[$0 % cases.count].1 } + [0x1234])
+                #expect(back.dropLast().map(\.bitPattern) == half.dropLast().map { UInt32($0) << 16 } && back[count] == 7)
+            }
+        }
+
+        @Test(arguments: instructionSets) func addAdds(instructionSet: String) {
+            var numbers = Numbers(state: 3)
+            for count in [0, 1, 19, 33000] {
+                let (a, b) = (numbers.normal(count), numbers.normal(count))
+                var out = a
+                with(instructionSet: instructionSet) {
+                    out.withUnsafeMutableBufferPointer { vmk_add(Int64(count), $0.baseAddress, b, $0.baseAddress) }
+                }
+                #expect(out == zip(a, b).map { $0 + $1 })
+            }
+        }
+
+        /// What inference and frozen layers leave out changes nothing else.
+        @Test(arguments: instructionSets) func optionalResultsMayBeLeftOut(instructionSet: String) {
+            var numbers = Numbers(state: 4)
+            let (rows, c) = (9, 21)
+            let (x, weight, bias, dy) = (numbers.normal(rows * c), numbers.normal(c), numbers.normal(c), numbers.normal(rows * c))
+            func run(_ all: Bool) -> [[Float]] {
+                let arena = Arena()
+                let (y, dx, mean, rstd) = (
+                    arena.floats(count: rows * c), arena.floats(count: rows * c), arena.floats(count: rows), arena.floats(count: rows)
+                )
+                let (dweight, dbias) = (arena.floats(count: c), arena.floats(count: c))
+                vmk_layer_norm_forward(
+                    Int64(rows), Int64(c), x, Int64(c), weight, bias, 1e-5, VMK_FLOAT32, y, Int64(c), all ? mean : nil, all ? rstd : nil)
+                let forward = y.values(rows * c)
+                vmk_layer_norm_forward(Int64(rows), Int64(c), x, Int64(c), weight, bias, 1e-5, VMK_FLOAT32, y, Int64(c), mean, rstd)
+                vmk_layer_norm_backward(
+                    Int64(rows), Int64(c), VMK_FLOAT32, dy, Int64(c), x, Int64(c), mean, rstd, weight, nil, dx, Int64(c),
+                    all ? dweight : nil,
+                    all ? dbias : nil)
+                return [forward, dx.values(rows * c)]
+            }
+            with(instructionSet: instructionSet) { #expect(run(true) == run(false)) }
+        }
+    }
+}

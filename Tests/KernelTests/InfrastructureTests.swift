@@ -1,0 +1,53 @@
+import CKernels
+import Testing
+
+extension KernelTests {
+    @Suite struct Infrastructure {
+        @Test(arguments: [1, 2, 5] as [Int32]) func everyIndexRunsOnce(threads: Int32) {
+            vmk_set_threads(threads)
+            defer { vmk_set_threads(0) }
+            var counts = [Int32](repeating: 0, count: 1000)
+            counts.withUnsafeMutableBufferPointer { buffer in
+                vmk_parallel(1000, buffer.baseAddress) { context, index in
+                    context!.assumingMemoryBound(to: Int32.self)[Int(index)] += 1
+                }
+            }
+            #expect(counts == [Int32](repeating: 1, count: 1000))
+            vmk_parallel(0, nil) { _, _ in Issue.record("there is no index in 0..<0") }
+        }
+
+        @Test func aTaskMayDivideItsOwnWork() {
+            vmk_set_threads(3)
+            defer { vmk_set_threads(0) }
+            var counts = [Int32](repeating: 0, count: 64)
+            counts.withUnsafeMutableBufferPointer { buffer in
+                vmk_parallel(8, buffer.baseAddress) { context, outer in
+                    vmk_parallel(8, context! + Int(outer) * 8 * 4) { context, inner in
+                        context!.assumingMemoryBound(to: Int32.self)[Int(inner)] += 1
+                    }
+                }
+            }
+            #expect(counts == [Int32](repeating: 1, count: 64))
+        }
+
+        @Test func threadsReturnToTheDefault() {
+            let standard = vmk_threads()
+            #expect(standard >= 1)
+            vmk_set_threads(7)
+            #expect(vmk_threads() == 7)
+            vmk_set_threads(0)
+            #expect(vmk_threads() == standard)
+        }
+
+        @Test func instructionSetIsTheOneThatRuns() {
+            defer { vmk_set_instruction_set(nil) }
+            #expect(instructionSets.contains("portable"))
+            for (place, name) in instructionSets.enumerated() {
+                #expect(String(cString: vmk_set_instruction_set(name)) == name)
+                #expect(String(cString: vmk_instruction_set()) == instructionSets[place])
+            }
+            #expect(
+                instructionSets.contains(String(cString: vmk_set_instruction_set("avx512"))), "an impossible wish falls to the best below")
+        }
+    }
+}

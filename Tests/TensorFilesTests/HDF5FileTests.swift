@@ -1,0 +1,107 @@
+import Foundation
+import Testing
+
+@testable import TensorFiles
+
+/// Files that h5py and nibabel wrote (see `Fixtures/Volumes/make.py`).
+let volumeFiles = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/Volumes")
+
+@Suite("HDF5 files")
+struct HDF5FileTests {
+    private let kinds = volumeFiles.appendingPathComponent("kinds.h5")
+    private let chunked = volumeFiles.appendingPathComponent("chunked.h5")
+    private let hostile = volumeFiles.appendingPathComponent("hostile.h5")
+
+    @Test(arguments: [
+        ("f4", ElementType.float32), ("f8", .float64), ("f2", .float32), ("i1", .int8), ("u1", .uint8), ("i2", .int16), ("u2", .uint16),
+        ("i4", .int32), ("u4", .uint32), ("i8", .int64), ("u8", .uint64), ("big_f4", .float32), ("big_f8", .float64), ("big_i2", .int16),
+        ("big_u4", .uint32),
+    ])
+    func everyNumericTypeIsRead(_ name: String, _ type: ElementType) throws {
+        let tensor = try HDF5File.read([name], from: kinds)[0]
+        #expect(tensor.elementType == type)
+        #expect(tensor.shape == [2, 3, 4])
+        let (scale, shift) = (name.contains("f") ? 1.5 : 1, name.contains("u") ? 0.0 : 5)
+        #expect(tensor.doubles == (0..<24).map { Double($0) * scale - shift })
+        #expect(try HDF5File.shape(of: name, in: kinds) == [2, 3, 4])
+    }
+
+    @Test func smallShapesAreRead() throws {
+        let read = try HDF5File.read(["number", "empty", "packed_in"], from: kinds)
+        #expect(read[0].shape == [] && read[0].floats == [7])
+        #expect(read[1].shape == [0, 3] && read[1].count == 0)
+        #expect(read[2].shape == [4] && read[2].integers == [0, 1, 2, 3])
+    }
+
+    @Test(arguments: ["plain", "gzip", "shuffled", "checked", "checked_alone", "growing", "big_end"])
+    func chunksEqualNumPy(_ name: String) throws {
+        let tensor = try HDF5File.read([name], from: chunked)[0]
+        let expected = try NumPyFile.read(volumeFiles.appendingPathComponent("chunked.npy"))
+        #expect(tensor.shape == expected.shape)
+        #expect(tensor.floats == expected.floats)
+    }
+
+    @Test func convertedChunksGrow() throws {
+        let halves = try HDF5File.read(["halves"], from: chunked)[0]
+        let expected = try NumPyFile.read(volumeFiles.appendingPathComponent("chunked.npy"))
+        #expect(halves.elementType == .float32)
+        #expect(halves.floats == expected.floats.map { $0 / 2 })
+    }
+
+    @Test(arguments: [
+        ("kinds.h5", "absent", TensorFileError.Kind.missing), ("kinds.h5", "rank5", .unsupported), ("kinds.h5", "text", .unsupported),
+        ("kinds.h5", "truth", .unsupported), ("kinds.h5", "record", .unsupported), ("kinds.h5", "group", .corrupt),
+        ("chunked.h5", "lzf", .unsupported), ("chunked.h5", "scaled", .unsupported), ("chunked.h5", "half_written", .truncated),
+        ("chunked.h5", "never_written", .truncated), ("chunked.h5", "never_written_plain", .truncated),
+        ("hostile.h5", "bomb", .corrupt), ("hostile.h5", "short", .corrupt), ("hostile.h5", "garbage", .corrupt),
+        ("hostile.h5", "lies", .truncated), ("hostile.h5", "enormous", .corrupt), ("hostile.h5", "soft", .unsupported),
+        ("hostile.h5", "elsewhere", .unsupported), ("hostile.h5", "virtual", .unsupported), ("hostile.h5", "outside", .unsupported),
+    ])
+    func othersAreRefused(_ file: String, _ name: String, _ kind: TensorFileError.Kind) throws {
+        let url = volumeFiles.appendingPathComponent(file)
+        let error = try #require(throws: TensorFileError.self) { try HDF5File.read([name], from: url) }
+        #expect(error.kind == kind, "\(error)")
+        #expect(error.description.contains(file) && error.description.contains("'\(name)'"), "\(error)")
+        #expect(!error.remedy.isEmpty)
+    }
+
+    @Test func limitIsKept() throws {
+        #expect(try HDF5File.read(["plain"], from: chunked, limit: 4 * 385).count == 1)
+        let error = try #require(throws: TensorFileError.self) { try HDF5File.read(["plain"], from: chunked, limit: 4 * 385 - 1) }
+        #expect(error.kind == .limit)
+    }
+
+    @Test func otherFilesAreRefused() throws {
+        try TestFiles.withFolder { folder in
+            let file = folder.appendingPathComponent("case.npy.h5")
+            #expect(try #require(throws: TensorFileError.self) { try HDF5File.read(["image"], from: file) }.kind == .missing)
+            for contents in [Data(), Data("image".utf8), Data(count: 5000)] {
+                try contents.write(to: file)
+                #expect(try #require(throws: TensorFileError.self) { try HDF5File.read(["image"], from: file) }.kind == .wrongFormat)
+            }
+            #expect(try #require(throws: TensorFileError.self) { try HDF5File.read(["image"], from: folder) }.kind == .unreadable)
+        }
+    }
+
+    /// A file cut anywhere is an error, never a crash or numbers made up.
+    @Test func truncatedFilesAreRefused() throws {
+        let whole = try Data(contentsOf: chunked)
+        try TestFiles.withFolder { folder in
+            let file = folder.appendingPathComponent("cut.h5")
+            for length in stride(from: 0, to: whole.count - 1, by: 997) {
+                try whole.prefix(length).write(to: file)
+                #expect(throws: TensorFileError.self, "\(length) bytes") { try HDF5File.read(["growing"], from: file) }
+            }
+        }
+    }
+
+    /// Readers on many threads: the library itself bears only one.
+    @Test func manyThreadsRead() async throws {
+        let expected = try NumPyFile.read(volumeFiles.appendingPathComponent("chunked.npy")).floats
+        let chunked = chunked
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for _ in 0..<16 { group.addTask { try HDF5File.read(["checked"], from: chunked)[0].floats == expected } }
+            for try await isEqual in group { #expect(isEqual) }
+        }
+    }
+}

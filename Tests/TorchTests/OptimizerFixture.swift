@@ -1,0 +1,107 @@
+import Foundation
+import Testing
+import Torch
+
+enum TorchFixture {
+    static func data(_ name: String) throws -> Data {
+        try Data(contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)"))
+    }
+
+    static func optimizers() throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: data("optimizers.json")) as? [String: Any])
+    }
+}
+
+/// What PyTorch's optimizers made of two parameters in six steps.
+struct OptimizerFixture {
+    struct Case {
+        var options: OptimizerConfiguration
+        /// Whether parameter 1 has no gradient in the first and the third step.
+        var sparse: Bool
+        /// After each step, each parameter's values.
+        var parameters: [[[Double]]]
+    }
+
+    let shapes: [[Int]]
+    let start: [[Double]]
+    /// For each step, each parameter's values.
+    let gradients: [[[Double]]]
+    let cases: [Case]
+    let json: [String: Any]
+
+    init() throws {
+        json = try TorchFixture.optimizers()
+        shapes = try #require(json["shapes"] as? [[Int]])
+        start = try #require(json["start"] as? [[Double]])
+        gradients = try #require(json["gradients"] as? [[[Double]]])
+        cases = try #require(json["cases"] as? [[String: Any]]).map { row in
+            let name = try #require(OptimizerConfiguration.Name(rawValue: try #require(row["name"] as? String)))
+            var options = OptimizerConfiguration(name)
+            for (key, value) in try #require(row["options"] as? [String: Any]) {
+                try options.set(try #require(OptimizerConfiguration.Option(rawValue: key)), to: value)
+            }
+            return Case(
+                options: options, sparse: try #require(row["sparse"] as? Bool), parameters: try #require(row["parameters"] as? [[[Double]]])
+            )
+        }
+    }
+
+    func parameters() -> [Tensor] {
+        zip(start, shapes).map { Tensor($0.map(Float.init), shape: $1).requiringGrad() }
+    }
+
+    /// Gives the parameters the gradients of a step; `nil` gradients where the case has none.
+    func setGradients(_ parameters: [Tensor], step: Int, sparse: Bool = false) {
+        for (i, parameter) in parameters.enumerated() {
+            parameter.clearGradient()
+            if sparse, i == 1, step == 0 || step == 2 { continue }
+            (parameter * Tensor(gradients[step][i].map(Float.init), shape: shapes[i])).sum().backward()
+        }
+    }
+
+    /// Steps of a range, as the fixture was made: from step 4 on with a third of the rate.
+    func run(_ optimizer: any Optimizer, _ steps: Range<Int>, _ one: Case, after: (Int) throws -> Void = { _ in }) rethrows {
+        for step in steps {
+            if step >= 4 { optimizer.learningRate = one.options.learningRate / 3 }
+            setGradients(optimizer.parameters, step: step, sparse: one.sparse)
+            optimizer.step()
+            try after(step)
+        }
+    }
+}
+
+extension OptimizerConfiguration {
+    mutating func set(_ option: Option, to value: Any) throws {
+        func number() throws -> Double { try #require(value as? Double) }
+        func flag() throws -> Bool { try #require(value as? Bool) }
+        func pair() throws -> [Double] { try #require(value as? [Double]) }
+        switch option {
+        case .learningRate: learningRate = try number()
+        case .weightDecay: weightDecay = try number()
+        case .betas: betas = try pair()
+        case .epsilon: epsilon = try number()
+        case .amsgrad: amsgrad = try flag()
+        case .momentum: momentum = try number()
+        case .dampening: dampening = try number()
+        case .nesterov: nesterov = try flag()
+        case .rho: rho = try number()
+        case .alpha: alpha = try number()
+        case .centered: centered = try flag()
+        case .learningRateDecay: learningRateDecay = try number()
+        case .lambda: lambda = try number()
+        case .t0: t0 = try number()
+        case .initialAccumulator: initialAccumulator = try number()
+        case .etas: etas = try pair()
+        case .stepSizes: stepSizes = try pair()
+        }
+    }
+}
+
+/// The largest difference, relative to the larger of the expected value and a hundredth.
+func largestDifference(_ got: [Float], _ expected: [Double]) -> Double {
+    guard got.count == expected.count else { return .infinity }
+    return zip(got, expected).map { got, expected in
+        let difference = abs(Double(got) - expected) / max(abs(expected), 0.01)
+        return difference.isNaN ? .infinity : difference
+    }.max() ?? 0
+}

@@ -14,7 +14,7 @@ struct OptimizerTests {
         for one in cases {
             let parameters = fixture.parameters()
             let optimizer = one.options.make(parameters)
-            try fixture.run(optimizer, 0..<6, one) { step in
+            fixture.run(optimizer, 0..<6, one) { step in
                 for i in parameters.indices {
                     let difference = largestDifference(parameters[i].floats(), one.parameters[step][i])
                     #expect(difference < 1e-6, "\(one.options), sparse \(one.sparse), step \(step), parameter \(i)")

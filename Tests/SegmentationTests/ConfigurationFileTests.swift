@@ -1,0 +1,252 @@
+import Foundation
+import Testing
+import Torch
+import VMUNet
+
+@testable import Segmentation
+
+/// Reading and writing configuration files.
+struct ConfigurationFileTests {
+    /// The error that a text gives, as "line: key: expected … got …".
+    private func error(_ yaml: String) -> ConfigurationFileError? {
+        #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yaml: yaml, path: "run.yaml") }
+    }
+
+    // MARK: - What is read
+
+    @Test func whatIsNotGivenIsTheDataSets() throws {
+        #expect(try RunConfiguration(yaml: "") == RunConfiguration())
+        #expect(try RunConfiguration(yaml: "# nothing\n") == RunConfiguration())
+        #expect(try RunConfiguration(yaml: "data:\n  dataset: isic18\n") == .isic18)
+        #expect(try RunConfiguration(yaml: "data: {dataset: synapse}") == .synapse)
+        #expect(try RunConfiguration(yaml: "optimizer:\nschedule:\n") == RunConfiguration())
+        #expect(try RunConfiguration(yaml: "", dataset: .synapse) == .synapse)
+        #expect(try RunConfiguration(yaml: "data: {dataset: isic17}", dataset: .synapse) == .synapse)
+    }
+
+    @Test func someKeysOfEverySection() throws {
+        let read = try RunConfiguration(
+            yaml: """
+                data:
+                  path: 2017   # a folder whose name is a number is a text all the same
+                  dataset: synapse
+                  classes: 4
+                  ignored_label: 255
+                network: {preset: tiny, depths: [2, 2, 9, 2], drop_path: 0.5}
+                loss:
+                  dice: 2
+                  class_weights: [1, 2.5, 3, 4e0]
+                optimizer: {name: sgd, learning_rate: 1e-2, momentum: 0.9, nesterov: yes}
+                schedule: {name: multi_step, milestones: [3, 7]}
+                clip_norm: 1
+                workers: null
+                seed: 18446744073709551615
+                precision: bf16
+                """)
+        var expected = RunConfiguration(.synapse, path: "2017")
+        expected.data.classes = 4
+        expected.data.classNames = nil
+        expected.data.ignoredLabel = 255
+        expected.network = .tiny
+        expected.network.depths = [2, 2, 9, 2]
+        expected.network.dropPath = 0.5
+        expected.data.classes = 4
+        expected.loss.dice = 2
+        expected.loss.classWeights = [1, 2.5, 3, 4]
+        expected.optimizer = OptimizerConfiguration(.sgd, learningRate: 0.01)
+        expected.optimizer.momentum = 0.9
+        expected.optimizer.nesterov = true
+        expected.schedule = .multiStep(milestones: [3, 7])
+        expected.clipNorm = 1
+        expected.seed = .max
+        expected.precision = .bf16
+        #expect(read == expected)
+        #expect(read.network.classes == 4)
+    }
+
+    // MARK: - What is refused, and where
+
+    @Test(arguments: [
+        ("epochs: 3\nepoch: 4\n", 2, "epoch", "did you mean epochs?"),
+        ("optimizer:\n  learning_rat: 1\n", 2, "optimizer.learning_rat", "did you mean learning_rate?"),
+        ("optimizer:\n  learningRate: 1\n", 2, "optimizer.learningRate", "did you mean learning_rate?"),
+        ("learning_rate: 1\n", 1, "learning_rate", "did you mean optimizer.learning_rate?"),
+        ("\n\nschedule:\n  name: step\n  t_max: 4\n", 5, "schedule.t_max", "did you mean schedule.t_max?"),
+        ("optimizer: {name: adamw, momentum: 0.9}\n", 1, "optimizer.momentum", "did you mean optimizer.momentum?"),
+        ("zzz: 1\n", 1, "zzz", ""),
+    ])
+    func unknownKeys(yaml: String, line: Int, key: String, remedy: String) {
+        let error = error(yaml)
+        #expect(error?.line == line && error?.key == key && error?.remedy == remedy, "\(String(describing: error))")
+        #expect(error?.got == "an unknown key")
+    }
+
+    @Test(arguments: [
+        ("epochs: many\n", 1, "epochs", "a whole number", "many"),
+        ("seed: 1\nepochs:\n  12.5\n", 3, "epochs", "a whole number", "12.5"),
+        ("epochs: \"300\"\n", 1, "epochs", "a whole number", "the text \"300\""),
+        ("epochs:\nseed: 1\n", 1, "epochs", "a whole number", "nothing"),
+        ("batch_size: [1]\n", 1, "batch_size", "a whole number", "a list of 1"),
+        ("batch_size: 99999999999999999999\n", 1, "batch_size", "a whole number", "99999999999999999999"),
+        ("threshold: nan\n", 1, "threshold", "a number", "nan"),
+        ("threshold: .inf\n", 1, "threshold", "a number", ".inf"),
+        ("threshold: 1e999\n", 1, "threshold", "a number", "1e999"),
+        ("data:\n  augment: 1\n", 2, "data.augment", "true or false", "1"),
+        ("data:\n  path: {a: b}\n", 2, "data.path", "a text", "a section"),
+        ("data:\n  dataset: isic19\n", 2, "data.dataset", "one of isic17, isic18, synapse, folder", "isic19"),
+        ("network:\n  dims: [1, 2, x, 4]\n", 2, "network.dims", "a list, each a whole number", "a list of 4"),
+        ("device: gpu\n", 1, "device", "one of auto, cpu, cuda", "gpu"),
+        ("workers: few\n", 1, "workers", "a whole number, or null", "few"),
+        ("optimizer: adam\n", 1, "optimizer", "a section of `key: value` lines", "adam"),
+        ("- a\n- b\n", 1, "", "a section of `key: value` lines", "a list of 2"),
+    ])
+    func wrongTypes(yaml: String, line: Int, key: String, expected: String, got: String) {
+        let error = error(yaml)
+        #expect(
+            error?.line == line && error?.key == key && error?.expected == expected && error?.got == got, "\(String(describing: error))")
+    }
+
+    @Test(arguments: [
+        ("seed: 1\nepochs: 0\n", 2, "epochs"),
+        ("data:\n  image_size: 250\n", 2, "data.image_size"),
+        ("data:\n  classes: 2\n  class_names: [a, b, c]\n", 3, "data.class_names"),
+        ("network:\n\n  drop_path: 1.0\n", 3, "network.drop_path"),
+        ("network:\n  dims: [4, 8, 16]\n", 2, "network.dims"),
+        ("network:\n  decoder_depths: [0, 1, 1, 1]\n", 2, "network.decoder_depths"),
+        ("optimizer:\n  name: sgd\n  learning_rate: -1\n", 3, "optimizer.learning_rate"),
+        ("schedule:\n  t_max: 0\n", 2, "schedule.t_max"),
+        ("schedule:\n  name: cosine_anealing\n", 2, "schedule.name"),
+        ("loss: {class_weights: [1]}\n", 1, "loss.class_weights"),
+        ("loss: {dice: 0, cross_entropy: 0}\n", 1, "loss.dice"),
+        ("clip_norm: 0\n", 1, "clip_norm"),
+        ("ema_decay: 1\n", 1, "ema_decay"),
+        ("threshold: 1\n", 1, "threshold"),
+    ])
+    func senselessValues(yaml: String, line: Int, key: String) {
+        let error = error(yaml)
+        #expect(error?.line == line && error?.key == key, "\(String(describing: error))")
+    }
+
+    @Test func aPresetWithOtherChannelsIsRefused() throws {
+        let error = error("network:\n  preset: tiny\n  dims: [96, 192, 384, 768]\n")
+        #expect(error?.key == "network.dims" && error?.line == 3)
+        let yaml = try RunConfiguration.isic17.yaml
+        #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yaml: yaml.replacing("preset: base", with: "preset: tiny")) }
+        let stated = try RunConfiguration(yaml: "network: {preset: tiny, dims: [24, 48, 96, 192]}")
+        #expect(stated.network == .tiny)
+    }
+
+    @Test func messagesSayFileLineExpectedAndGot() {
+        #expect(
+            error("\nepochs: many")?.description == "run.yaml:2: epochs: expected a whole number, got many")
+        #expect(
+            error("optimizer: {name: rprop, eta: 1}")?.description
+                == "run.yaml:1: optimizer.eta: expected one of name, learning_rate, etas, step_sizes, got an unknown key; did you mean etas?"
+        )
+    }
+
+    // MARK: - What is no YAML, or hostile
+
+    @Test(
+        arguments: [
+            ("epochs: 3\n  seed: 1\n", 2), ("a: [1, 2\n", nil), ("epochs: 1\nepochs: 2\n", nil), ("a: 'b\n", nil), ("? [1]\n: 2\n", nil),
+            ("epochs: 1\n---\nepochs: 2\n", nil), ("\u{0}", nil), ("%YAML 9.9\n---\na: 1", nil), ("\tepochs: 1\n", nil),
+        ] as [(String, Int?)])
+    func brokenYAML(yaml: String, line: Int?) {
+        let error = error(yaml)
+        #expect(error?.path == "run.yaml")
+        if let line { #expect(error?.line == line, "\(String(describing: error))") }
+    }
+
+    @Test func bombsAreRefused() {
+        var bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+        for i in 1...30 { bomb += "a\(i): &a\(i) [" + Array(repeating: "*a\(i - 1)", count: 10).joined(separator: ", ") + "]\n" }
+        let refused = error(bomb)
+        #expect(refused?.line == 2 && refused?.remedy == "write the value out where it is needed")
+        // As a key, which the parser itself would unfold to compare it.
+        #expect(error(bomb + "? *a30\n: 1\n")?.line == 2)
+        #expect(error("a: &x 1\n<<: *x\n")?.line == 2)
+        // Depth, size and length of what is repeated in a message.
+        #expect(error(String(repeating: "[", count: 200_000)) != nil)
+        #expect(error(String(repeating: "{a: ", count: 100_000)) != nil)
+        #expect(error((0..<500).map { String(repeating: " ", count: $0) + "a:\n" }.joined()) != nil)
+        #expect(error(String(repeating: "#", count: 2 << 20))?.expected.contains("at most") == true)
+        #expect((error("epochs: " + String(repeating: "9", count: 100_000))?.description.count ?? .max) < 300)
+        #expect((error(String(repeating: "k", count: 1000) + ": 1") != nil))
+    }
+
+    @Test func starsAndAmpersandsInTextsAreNoAliases() throws {
+        let read = try RunConfiguration(yaml: "data:\n  path: \"/a/*b/&c d\" # x *b\n  classes: 1\n  class_names: ['R&D *']\n")
+        #expect(read.data.path == "/a/*b/&c d")
+        #expect(read.data.classNames == ["R&D *"])
+    }
+
+    // MARK: - Files
+
+    private func withFolder(_ body: (URL) throws -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "vmunet-configuration-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try body(folder)
+    }
+
+    @Test func filesThatAreNone() throws {
+        try withFolder { folder in
+            let file = folder.appending(path: "c.yaml")
+            let missing = #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yamlFile: file) }
+            #expect(missing?.path == file.relativePath)
+            #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yamlFile: folder) }
+            #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yamlFile: URL(filePath: "/dev/zero")) }
+            try Data([0xFF, 0xFE, 0x80]).write(to: file)
+            #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yamlFile: file) }
+            try Data(repeating: 0x20, count: (1 << 20) + 1).write(to: file)
+            #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yamlFile: file) }
+            #expect(throws: ConfigurationFileError.self) { try RunConfiguration().write(to: folder.appending(path: "none/c.yaml")) }
+        }
+    }
+
+    @Test func writtenFilesReadBackEqual() throws {
+        try withFolder { folder in
+            let file = folder.appending(path: "config.yaml")
+            for configuration in Self.various {
+                try configuration.write(to: file)
+                #expect(try RunConfiguration(yamlFile: file) == configuration)
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["config.yaml"])
+        }
+    }
+
+    @Test func theWholeIsWritten() throws {
+        let yaml = try RunConfiguration.isic17.yaml
+        for key in RunConfiguration.allKeys where !key.hasPrefix("optimizer.") && !key.hasPrefix("schedule.") {
+            #expect(yaml.contains((key.split(separator: ".").last ?? "") + ":"), "\(key)")
+        }
+        #expect(yaml.contains("learning_rate: 0.001\n") && yaml.contains("eta_min: 1.0e-05\n") && yaml.contains("betas: [0.9, 0.999]\n"))
+    }
+
+    /// Every optimizer and schedule, and values that are hard to write.
+    static var various: [RunConfiguration] {
+        var all: [RunConfiguration] = [.isic17, .isic18, .synapse, RunConfiguration()]
+        for (i, name) in OptimizerConfiguration.Name.allCases.enumerated() {
+            var one = RunConfiguration(.isic17, path: ["null", "~", "", "12", "a: b # c", "C:\\ü\"'\n\t–", "true", "*x &x", " lead"][i])
+            one.optimizer = OptimizerConfiguration(name)
+            one.optimizer.learningRate = [0.1 + 0.2, 1e-300, 5e-324, .greatestFiniteMagnitude, 1.0 / 3, 1e22, 123456789.125, 1, 0][i]
+            one.schedule = Schedule.all[i]
+            one.initialWeights = i.isMultiple(of: 2) ? nil : "null"
+            one.data.classes = i + 2
+            one.data.classNames = i.isMultiple(of: 3) ? nil : (0..<i + 2).map { "class \($0): yes" }
+            one.data.ignoredLabel = i.isMultiple(of: 4) ? 255 : nil
+            one.data.augment = i.isMultiple(of: 2)
+            one.loss.classWeights = i.isMultiple(of: 2) ? (0..<i + 2).map { Double($0) / 7 } : nil
+            one.network = i.isMultiple(of: 2) ? .tiny : VMUNetConfiguration(dims: [16, 32, 64, 128], depths: [2, 1, 2, 1])
+            one.data.classes = i + 2
+            one.clipNorm = i.isMultiple(of: 2) ? 0.1 : nil
+            one.emaDecay = i.isMultiple(of: 3) ? 0.9999 : nil
+            one.earlyStopping = i.isMultiple(of: 3) ? 5 : nil
+            one.workers = i.isMultiple(of: 2) ? i : nil
+            one.seed = .max - UInt64(i)
+            all.append(one)
+        }
+        return all
+    }
+}

@@ -44,7 +44,7 @@ package enum AtomicFile {
 
         fileprivate init(descriptor: Int32) { self.descriptor = descriptor }
 
-        mutating func write(_ bytes: [UInt8]) throws {
+        package mutating func write(_ bytes: [UInt8]) throws {
             offset += bytes.count
             if pending.count + bytes.count <= 1 << 16 {
                 pending += bytes

@@ -1,4 +1,4 @@
-import Dispatch
+@preconcurrency import Dispatch
 import Foundation
 import Synchronization
 
@@ -14,7 +14,8 @@ final class StopSignal: Sendable {
             return DispatchSource.makeSignalSource(signal: number, queue: .global(qos: .userInteractive))
         }
         for source in sources {
-            source.setEventHandler { [received] in
+            source.setEventHandler { [weak self] in
+                guard let self else { return }
                 if received.exchange(true, ordering: .sequentiallyConsistent) { exit(Failure.interrupted) }
                 Console.note("stopping after this step and saving; once more to leave at once")
             }

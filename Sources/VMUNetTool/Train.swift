@@ -52,14 +52,14 @@ struct Train: ParsableCommand {
 
     @OptionGroup var compute: ComputeOptions
 
-    @Option(help: "The run's folder; without it runs/DATASET-DATE.")
-    var run: String?
+    @Option(name: .customLong("run"), help: "The run's folder; without it runs/DATASET-DATE.")
+    var runFolder: String?
 
     @Flag(help: "Go on with the run in --run, with the settings it began with.")
     var resume = false
 
     func run() throws {
-        let folder = try runFolder()
+        let folder = try chosenFolder()
         let configuration = resume ? try RunConfiguration(yamlFile: RunFolder(existing: folder).configuration) : try settings()
         let sets = try TrainingData(configuration)
         try sets.verify()
@@ -87,8 +87,8 @@ struct Train: ParsableCommand {
         }
     }
 
-    private func runFolder() throws -> URL {
-        if let run { return URL(filePath: run) }
+    private func chosenFolder() throws -> URL {
+        if let runFolder { return URL(filePath: runFolder) }
         guard !resume else { throw ValidationError("--resume needs --run, the folder of the run to go on with") }
         let stamp = Date.now.formatted(.iso8601.year().month().day().dateSeparator(.omitted).time(includingFractionalSeconds: false).timeSeparator(.omitted))
         return URL(filePath: "runs/\(dataset?.rawValue ?? "run")-\(stamp)")

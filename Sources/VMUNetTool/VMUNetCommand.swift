@@ -42,8 +42,8 @@ enum Failure {
         case is CleanExit, is ValidationError: nil
         case is TorchError: internalError
         case is NonFiniteLoss, is NonFiniteWeights: internalError
-        case is DataError, is TensorFileError, is PictureError, is RunFolderError, is BadWeights, is WeightsMismatch, is VMUNet.ConfigurationError,
-            is PretrainedWeights.NothingFits, is DeviceError, is InputError, is VolumeError, is RunConfigurationError:
+        case is DataError, is TensorFileError, is PictureError, is RunFolderError, is BadWeights, is WeightsMismatch, is ConfigurationError,
+            is PretrainedWeights.NothingFits, is DeviceError, is InputError, is VolumeError, is RunConfigurationError, is ConfigurationFileError:
             badInput
         case let error as NSError where error.domain == NSCocoaErrorDomain || error.domain == NSPOSIXErrorDomain: badInput
         default: String(reflecting: type(of: error)).hasPrefix("ArgumentParser") ? nil : internalError

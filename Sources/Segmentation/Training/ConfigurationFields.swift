@@ -1,0 +1,141 @@
+import Yams
+
+/// A part of a configuration that lists its fields once, for reading and for writing alike: under which key of the file each one is.
+protocol ConfigurationSection {
+    mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError)
+}
+
+/// What goes over the fields of a section: a reader changes them, a writer only looks.
+protocol ConfigurationFields {
+    mutating func value<Value: ConfigurationValue>(_ key: String, _ value: inout Value) throws(ConfigurationFileError)
+    mutating func section(_ key: String, _ section: inout some ConfigurationSection) throws(ConfigurationFileError)
+    /// Refuses the value of a key that was visited before.
+    func refuse(_ key: String, expected: String, got: String) throws(ConfigurationFileError)
+}
+
+/// What a field can hold.
+protocol ConfigurationValue {
+    /// What a reader is told to write, after "expected".
+    static var expectation: String { get }
+    /// Nil unless the node is of this type.
+    init?(_ node: Node)
+    var node: Node { get }
+}
+
+extension Node {
+    /// The text of a scalar that is not quoted: numbers, truth values and null are written so.
+    fileprivate var plain: String? {
+        guard case .scalar(let scalar) = self, scalar.style == .plain || scalar.style == .any else { return nil }
+        return scalar.string
+    }
+
+    fileprivate var isNull: Bool { plain.map { ["", "~", "null", "Null", "NULL"].contains($0) } ?? false }
+
+    /// What a message says was found, without more of a file than helps.
+    var shown: String {
+        switch self {
+        case .scalar(let scalar):
+            if isNull { return "nothing" }
+            let text = scalar.string.count > 60 ? scalar.string.prefix(60) + "…" : scalar.string
+            return plain == nil ? "the text \"\(text)\"" : text
+        case .sequence(let sequence): return "a list of \(sequence.count)"
+        case .mapping: return "a section"
+        case .alias: return "an alias"
+        }
+    }
+}
+
+extension Int: ConfigurationValue {
+    static let expectation = "a whole number"
+    init?(_ node: Node) {
+        guard let text = node.plain, let value = Int(text) else { return nil }
+        self = value
+    }
+    var node: Node { Node(String(self)) }
+}
+
+extension UInt64: ConfigurationValue {
+    static let expectation = "a whole number of 0 or more"
+    init?(_ node: Node) {
+        guard let text = node.plain, let value = UInt64(text) else { return nil }
+        self = value
+    }
+    var node: Node { Node(String(self)) }
+}
+
+extension Double: ConfigurationValue {
+    static let expectation = "a number"
+    init?(_ node: Node) {
+        guard let text = node.plain, text.allSatisfy({ "0123456789+-.eE".contains($0) }), let value = Double(text), value.isFinite else {
+            return nil
+        }
+        self = value
+    }
+
+    /// The shortest text that reads as the same number; always with a point, without which other YAML readers see a word in 1e-05.
+    var node: Node {
+        let text = String(self)
+        guard let exponent = text.firstIndex(of: "e"), !text.contains(".") else { return Node(text) }
+        return Node(text[..<exponent] + ".0" + text[exponent...])
+    }
+}
+
+extension Bool: ConfigurationValue {
+    static let expectation = "true or false"
+    init?(_ node: Node) {
+        switch node.plain?.lowercased() {
+        case "true", "yes", "on": self = true
+        case "false", "no", "off": self = false
+        default: return nil
+        }
+    }
+    var node: Node { Node(self ? "true" : "false") }
+}
+
+extension String: ConfigurationValue {
+    static let expectation = "a text"
+    init?(_ node: Node) {
+        guard case .scalar(let scalar) = node, !node.isNull else { return nil }
+        self = scalar.string
+    }
+    var node: Node { Node(self, .implicit, .doubleQuoted) }
+}
+
+extension Optional: ConfigurationValue where Wrapped: ConfigurationValue {
+    static var expectation: String { Wrapped.expectation + ", or null" }
+    init?(_ node: Node) {
+        if node.isNull {
+            self = nil
+            return
+        }
+        guard let value = Wrapped(node) else { return nil }
+        self = value
+    }
+    var node: Node { self?.node ?? Node("null") }
+}
+
+extension Array: ConfigurationValue where Element: ConfigurationValue {
+    static var expectation: String { "a list, each \(Element.expectation)" }
+    init?(_ node: Node) {
+        guard case .sequence(let sequence) = node else { return nil }
+        var values: [Element] = []
+        for node in sequence {
+            guard let value = Element(node) else { return nil }
+            values.append(value)
+        }
+        self = values
+    }
+    var node: Node { .sequence(Node.Sequence(map(\.node), .implicit, .flow)) }
+}
+
+/// One of a few words.
+protocol ConfigurationChoice: ConfigurationValue, RawRepresentable, CaseIterable where RawValue == String {}
+
+extension ConfigurationChoice {
+    static var expectation: String { "one of " + allCases.map(\.rawValue).joined(separator: ", ") }
+    init?(_ node: Node) {
+        guard let word = String(node) else { return nil }
+        self.init(rawValue: word)
+    }
+    var node: Node { Node(rawValue) }
+}

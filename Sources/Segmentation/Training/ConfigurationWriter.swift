@@ -1,0 +1,25 @@
+import Yams
+
+/// Collects the fields of a section, in their order, as a mapping of a YAML file.
+struct ConfigurationWriter: ConfigurationFields {
+    private let prefix: String
+    private(set) var pairs: [(Node, Node)] = []
+    /// Every key from the root, with points between.
+    private(set) var keys: [String] = []
+
+    init(prefix: String = "") { self.prefix = prefix }
+
+    mutating func value<Value: ConfigurationValue>(_ key: String, _ value: inout Value) {
+        pairs.append((Node(key), value.node))
+        keys.append(prefix + key)
+    }
+
+    mutating func section(_ key: String, _ section: inout some ConfigurationSection) throws(ConfigurationFileError) {
+        var writer = ConfigurationWriter(prefix: prefix + key + ".")
+        try section.visit(&writer)
+        pairs.append((Node(key), Node(writer.pairs)))
+        keys += writer.keys
+    }
+
+    func refuse(_ key: String, expected: String, got: String) {}
+}

@@ -1,0 +1,187 @@
+import Torch
+import VMUNet
+
+extension RunConfiguration.Dataset: ConfigurationChoice {}
+extension RunConfiguration.Precision: ConfigurationChoice {}
+extension RunConfiguration.DeviceChoice: ConfigurationChoice {}
+extension OptimizerConfiguration.Name: ConfigurationChoice {}
+extension Schedule.Plateau.ThresholdMode: ConfigurationChoice {}
+
+extension RunConfiguration: ConfigurationSection {
+    mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
+        try fields.section("data", &data)
+        var network = NetworkSection(sizes: sizes)
+        try fields.section("network", &network)
+        sizes = network.sizes
+        try fields.value("initial_weights", &initialWeights)
+        try fields.section("loss", &loss)
+        try fields.section("optimizer", &optimizer)
+        try fields.section("schedule", &schedule)
+        try fields.value("epochs", &epochs)
+        try fields.value("batch_size", &batchSize)
+        try fields.value("accumulate", &accumulate)
+        try fields.value("clip_norm", &clipNorm)
+        try fields.value("ema_decay", &emaDecay)
+        try fields.value("early_stopping", &earlyStopping)
+        try fields.value("seed", &seed)
+        try fields.value("precision", &precision)
+        try fields.value("device", &device)
+        try fields.value("workers", &workers)
+        try fields.value("threshold", &threshold)
+        try fields.value("evaluate_every", &evaluateEvery)
+    }
+
+    /// Every key that a configuration can have, whatever its optimizer and schedule.
+    static let allKeys: [String] = {
+        var keys: [String] = []
+        for (i, name) in OptimizerConfiguration.Name.allCases.enumerated() {
+            var configuration = RunConfiguration()
+            configuration.optimizer = OptimizerConfiguration(name)
+            configuration.schedule = Schedule.all[i % Schedule.all.count]
+            var writer = ConfigurationWriter()
+            // A writer refuses nothing.
+            try? configuration.visit(&writer)
+            keys += writer.keys.filter { !keys.contains($0) }
+        }
+        return keys
+    }()
+}
+
+extension RunConfiguration.DataSettings: ConfigurationSection {
+    mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
+        try fields.value("path", &path)
+        try fields.value("dataset", &dataset)
+        try fields.value("image_size", &imageSize)
+        try fields.value("classes", &classes)
+        // The data set's own names are of no use for another number of classes.
+        if let names = classNames, names.count != classes { classNames = nil }
+        try fields.value("class_names", &classNames)
+        try fields.value("augment", &augment)
+        try fields.value("ignored_label", &ignoredLabel)
+    }
+}
+
+extension RunConfiguration.LossSettings: ConfigurationSection {
+    mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
+        try fields.value("cross_entropy", &crossEntropy)
+        try fields.value("dice", &dice)
+        try fields.value("class_weights", &classWeights)
+    }
+}
+
+/// A network's sizes, by the name of a preset or one by one.
+private struct NetworkSection: ConfigurationSection {
+    enum Preset: String, ConfigurationChoice {
+        case base, small, tiny
+    }
+
+    var sizes: VMUNetConfiguration
+
+    mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
+        var preset = sizes.presetName.flatMap(Preset.init(rawValue:))
+        let before = preset
+        try fields.value("preset", &preset)
+        if let preset, preset != before, let chosen = VMUNetConfiguration.presets[preset.rawValue] {
+            (sizes.dims, sizes.depths, sizes.decoderDepths, sizes.stateSize) = (
+                chosen.dims, chosen.depths, chosen.decoderDepths, chosen.stateSize
+            )
+        }
+        let dims = sizes.dims
+        try fields.value("dims", &sizes.dims)
+        // Who changes the preset of a written file and leaves its channels would get the old network under a new name.
+        if let preset, preset != before, sizes.dims != dims {
+            try fields.refuse("dims", expected: "no channels beside the preset \(preset), or its own \(dims)", got: "\(sizes.dims)")
+        }
+        try fields.value("depths", &sizes.depths)
+        try fields.value("decoder_depths", &sizes.decoderDepths)
+        try fields.value("state_size", &sizes.stateSize)
+        try fields.value("drop_path", &sizes.dropPath)
+    }
+}
+
+extension OptimizerConfiguration: ConfigurationSection {
+    mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
+        var name = name
+        try fields.value("name", &name)
+        if name != self.name { self = OptimizerConfiguration(name) }
+        for option in options {
+            let key = option.rawValue
+            switch option {
+            case .learningRate: try fields.value(key, &learningRate)
+            case .weightDecay: try fields.value(key, &weightDecay)
+            case .betas: try fields.value(key, &betas)
+            case .epsilon: try fields.value(key, &epsilon)
+            case .amsgrad: try fields.value(key, &amsgrad)
+            case .momentum: try fields.value(key, &momentum)
+            case .dampening: try fields.value(key, &dampening)
+            case .nesterov: try fields.value(key, &nesterov)
+            case .rho: try fields.value(key, &rho)
+            case .alpha: try fields.value(key, &alpha)
+            case .centered: try fields.value(key, &centered)
+            case .learningRateDecay: try fields.value(key, &learningRateDecay)
+            case .lambda: try fields.value(key, &lambda)
+            case .t0: try fields.value(key, &t0)
+            case .initialAccumulator: try fields.value(key, &initialAccumulator)
+            case .etas: try fields.value(key, &etas)
+            case .stepSizes: try fields.value(key, &stepSizes)
+            }
+        }
+    }
+}
+
+extension Schedule: ConfigurationSection {
+    mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
+        var name = name
+        try fields.value("name", &name)
+        if name != self.name {
+            guard let other = Schedule(name: name) else {
+                let names = Schedule.all.map(\.name)
+                let hint = EditDistance.nearest(to: name, among: names).map { " (did you mean \($0)?)" } ?? ""
+                return try fields.refuse("name", expected: "one of " + names.joined(separator: ", "), got: name + hint)
+            }
+            self = other
+        }
+        switch self {
+        case .constant:
+            break
+        case .step(var stepSize, var gamma):
+            try fields.value("step_size", &stepSize)
+            try fields.value("gamma", &gamma)
+            self = .step(stepSize: stepSize, gamma: gamma)
+        case .multiStep(var milestones, var gamma):
+            try fields.value("milestones", &milestones)
+            try fields.value("gamma", &gamma)
+            self = .multiStep(milestones: milestones, gamma: gamma)
+        case .exponential(var gamma):
+            try fields.value("gamma", &gamma)
+            self = .exponential(gamma: gamma)
+        case .cosineAnnealing(var tMax, var etaMin):
+            try fields.value("t_max", &tMax)
+            try fields.value("eta_min", &etaMin)
+            self = .cosineAnnealing(tMax: tMax, etaMin: etaMin)
+        case .reduceOnPlateau(var plateau):
+            try fields.value("factor", &plateau.factor)
+            try fields.value("patience", &plateau.patience)
+            try fields.value("threshold", &plateau.threshold)
+            try fields.value("threshold_mode", &plateau.thresholdMode)
+            try fields.value("cooldown", &plateau.cooldown)
+            try fields.value("minimum", &plateau.minimum)
+            try fields.value("epsilon", &plateau.epsilon)
+            self = .reduceOnPlateau(plateau)
+        case .cosineAnnealingWarmRestarts(var t0, var tMult, var etaMin):
+            try fields.value("t_0", &t0)
+            try fields.value("t_mult", &tMult)
+            try fields.value("eta_min", &etaMin)
+            self = .cosineAnnealingWarmRestarts(t0: t0, tMult: tMult, etaMin: etaMin)
+        case .warmUpMultiStep(var warmUp, var milestones, var gamma):
+            try fields.value("warm_up", &warmUp)
+            try fields.value("milestones", &milestones)
+            try fields.value("gamma", &gamma)
+            self = .warmUpMultiStep(warmUp: warmUp, milestones: milestones, gamma: gamma)
+        case .warmUpCosine(var warmUp, var epochs):
+            try fields.value("warm_up", &warmUp)
+            try fields.value("epochs", &epochs)
+            self = .warmUpCosine(warmUp: warmUp, epochs: epochs)
+        }
+    }
+}

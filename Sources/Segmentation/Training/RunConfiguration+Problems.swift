@@ -1,0 +1,76 @@
+import Torch
+import VMUNet
+
+extension RunConfiguration {
+    /// A setting that makes no sense, by its key in a configuration file.
+    public struct Problem: Sendable, Equatable, CustomStringConvertible {
+        public let key: String
+        public let expected: String
+        public let got: String
+
+        public var description: String { "\(key): expected \(expected), got \(got)" }
+    }
+
+    /// Throws ``RunConfigurationError`` with every setting that makes no sense.
+    public func validate() throws(RunConfigurationError) {
+        let problems = problems
+        if !problems.isEmpty { throw RunConfigurationError(problems: problems) }
+    }
+
+    /// Every setting that makes no sense, in the order of the file.
+    public var problems: [Problem] {
+        var problems: [Problem] = []
+        func require(_ holds: Bool, _ key: String, _ expected: String, _ got: Any) {
+            if !holds { problems.append(Problem(key: key, expected: expected, got: "\(got)")) }
+        }
+        func within(_ range: ClosedRange<Int>, _ key: String, _ value: Int?) {
+            if let value { require(range.contains(value), key, "\(range.lowerBound) to \(range.upperBound)", value) }
+        }
+
+        require(!data.path.isEmpty, "data.path", "the data set's folder", "nothing")
+        let fits = (32...16384).contains(data.imageSize) && data.imageSize.isMultiple(of: 32)
+        require(fits, "data.image_size", "a multiple of 32 from 32 to 16384", data.imageSize)
+        within((data.dataset == .synapse ? 2 : 1)...256, "data.classes", data.classes)
+        if let names = data.classNames {
+            require(names.count == data.classes, "data.class_names", "one for each class (\(data.classes))", "\(names.count) names")
+        }
+        within(0...255, "data.ignored_label", data.ignoredLabel)
+
+        do { try sizes.validate() } catch {
+            let key = "network." + error.what.replacing(" ", with: "_")
+            problems.append(Problem(key: key, expected: error.expected, got: error.got))
+        }
+        if let initialWeights { require(!initialWeights.isEmpty, "initial_weights", "a file's path, or null", "an empty text") }
+
+        for (key, weight) in [("loss.cross_entropy", loss.crossEntropy), ("loss.dice", loss.dice)] {
+            require(weight >= 0 && weight.isFinite, key, "a number of 0 or more", weight)
+        }
+        require(loss.crossEntropy != 0 || loss.dice != 0, "loss.dice", "more than 0 where the other term weighs 0", loss.dice)
+        if let weights = loss.classWeights {
+            require(data.classes > 1, "loss.class_weights", "null where there is one class", weights)
+            let usable = weights.allSatisfy { $0 >= 0 && $0.isFinite } && weights.contains { $0 > 0 }
+            require(
+                usable && weights.count == data.classes, "loss.class_weights", "\(data.classes) numbers of 0 or more, not all 0", weights)
+        }
+
+        problems += optimizer.problems.map { Problem(key: "optimizer." + $0.option, expected: $0.expected, got: $0.got) }
+        problems += schedule.problems.map { Problem(key: "schedule." + $0.option, expected: $0.expected, got: $0.got) }
+
+        within(1...1_000_000, "epochs", epochs)
+        within(1...65536, "batch_size", batchSize)
+        within(1...65536, "accumulate", accumulate)
+        if let clipNorm { require(clipNorm > 0 && clipNorm.isFinite, "clip_norm", "a number above 0, or null", clipNorm) }
+        if let emaDecay { require(emaDecay >= 0 && emaDecay < 1, "ema_decay", "at least 0 and below 1, or null", emaDecay) }
+        within(1...1_000_000, "early_stopping", earlyStopping)
+        within(0...1024, "workers", workers)
+        require(threshold > 0 && threshold < 1, "threshold", "above 0 and below 1", threshold)
+        within(1...1_000_000, "evaluate_every", evaluateEvery)
+        return problems
+    }
+}
+
+/// A configuration with settings that make no sense: all of them.
+public struct RunConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let problems: [RunConfiguration.Problem]
+    public var description: String { problems.map(\.description).joined(separator: "\n") }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import TensorFiles
+import Yams
+
+extension RunConfiguration {
+    /// A file larger than this is no configuration.
+    static let largestFile = 1 << 20
+
+    /// Reads a YAML file. What it does not give has the published setting of its data set.
+    ///
+    /// Throws ``ConfigurationFileError`` with file and line for unknown keys, values of the wrong type, and values that make no sense. What may still come from
+    /// elsewhere (the data's path) is checked by ``validate()``.
+    /// - Parameter dataset: the data set, whatever the file says of it.
+    public init(yamlFile url: URL, dataset: Dataset? = nil) throws {
+        try self.init(yaml: Self.text(of: url), path: url.relativePath, dataset: dataset)
+    }
+
+    /// Reads YAML text; `path` is what errors name. See ``init(yamlFile:dataset:)``.
+    public init(yaml text: String, path: String = "configuration", dataset: Dataset? = nil) throws(ConfigurationFileError) {
+        guard text.utf8.count <= Self.largestFile else { throw Self.tooLarge(path) }
+        let root = try Self.compose(text, path: path)
+        let named = root?["data"]?["dataset"].flatMap(Dataset.init(_:))
+        self.init(dataset ?? named ?? .folder)
+        var reader = try ConfigurationReader(root, path: path)
+        try visit(&reader)
+        try reader.finish()
+        if let dataset { data.dataset = dataset }
+        for problem in problems {
+            guard let line = reader.lines[problem.key] else { continue }
+            throw ConfigurationFileError(path: path, line: line, key: problem.key, expected: problem.expected, got: problem.got)
+        }
+    }
+
+    /// The whole configuration as YAML, which reads back as an equal one.
+    public var yaml: String {
+        get throws {
+            var (copy, writer) = (self, ConfigurationWriter())
+            try copy.visit(&writer)
+            return try Yams.serialize(node: Node(writer.pairs), width: -1, allowUnicode: true)
+        }
+    }
+
+    /// Writes the whole configuration, the file whole or not at all.
+    public func write(to url: URL) throws {
+        let text = try yaml
+        do {
+            try AtomicFile.write(to: url) { try $0.write(Array(text.utf8)) }
+        } catch {
+            throw ConfigurationFileError(
+                path: url.relativePath, expected: "a file that can be written", got: "\(error)",
+                remedy: "check the folder, its permissions and the disk's free space")
+        }
+    }
+
+    private static func text(of url: URL) throws(ConfigurationFileError) -> String {
+        let path = url.relativePath
+        func refused(_ expected: String, _ got: String) -> ConfigurationFileError {
+            ConfigurationFileError(path: path, expected: expected, got: got)
+        }
+        let attributes = try? FileManager.default.attributesOfItem(atPath: url.resolvingSymlinksInPath().path)
+        guard let attributes else { throw refused("a configuration file", "none of that name that can be read") }
+        guard attributes[.type] as? FileAttributeType == .typeRegular else { throw refused("a configuration file", "a folder or a device") }
+        guard let file = try? FileHandle(forReadingFrom: url), let data = try? file.read(upToCount: largestFile + 1) ?? Data() else {
+            throw refused("a configuration file", "one that cannot be read; check its permissions")
+        }
+        guard data.count <= largestFile else { throw tooLarge(path) }
+        guard let text = String(data: data, encoding: .utf8) else { throw refused("YAML in UTF-8", "other bytes") }
+        return text
+    }
+
+    private static func tooLarge(_ path: String) -> ConfigurationFileError {
+        ConfigurationFileError(path: path, expected: "a configuration of at most \(largestFile) bytes", got: "a larger file")
+    }
+
+    private static func compose(_ text: String, path: String) throws(ConfigurationFileError) -> Node? {
+        if let line = Aliases.line(of: text) {
+            throw ConfigurationFileError(
+                path: path, line: line, expected: "no anchors and aliases", got: "one (& and *)",
+                remedy: "write the value out where it is needed")
+        }
+        do {
+            return try Yams.compose(yaml: text)
+        } catch {
+            let (line, reason) = Self.place(of: error)
+            throw ConfigurationFileError(
+                path: path, line: line, expected: "YAML", got: reason, remedy: "check indentation, colons and quotes")
+        }
+    }
+
+    private static func place(of error: any Error) -> (line: Int?, reason: String) {
+        switch error as? YamlError {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+            (mark.line, problem)
+        case .duplicatedKeysInMapping(let keys, let context): (context.mark.line, "the key \(keys.joined(separator: ", ")) twice")
+        case .reader(let problem, _, _, _): (nil, problem)
+        default: (nil, "something that cannot be read")
+        }
+    }
+}
+
+/// Aliases (`*name` for an earlier `&name`) make exponentially much of a small file, and a configuration needs none. They are found before the parser
+/// unfolds them.
+private enum Aliases {
+    /// The line, from 1, of the first alias that has its anchor in the text; a star or an ampersand in a path or a comment has none.
+    static func line(of text: String) -> Int? {
+        let anchors = Set(names(after: UInt8(ascii: "&"), in: text).map(\.name))
+        return anchors.isEmpty ? nil : names(after: UInt8(ascii: "*"), in: text).first { anchors.contains($0.name) }?.line
+    }
+
+    /// Runs of the characters that names of anchors are made of, directly behind a sign, with their lines.
+    private static func names(after sign: UInt8, in text: String) -> [(name: String, line: Int)] {
+        var (found, line, name) = ([(name: String, line: Int)](), 1, nil as [UInt8]?)
+        for byte in Array(text.utf8) + [0] {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "_"), UInt8(ascii: "-"):
+                name?.append(byte)
+            default:
+                if let name, !name.isEmpty { found.append((String(decoding: name, as: UTF8.self), line)) }
+                name = byte == sign ? [] : nil
+            }
+            if byte == UInt8(ascii: "\n") { line += 1 }
+        }
+        return found
+    }
+}

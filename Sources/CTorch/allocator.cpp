@@ -7,6 +7,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <new>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -26,19 +27,20 @@ size_t rounded(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-struct Block {
-  void *memory;
-  size_t bytes;
+/// Stands in the line before the memory that is handed out: libtorch wants the pointer itself to be all that freeing needs.
+struct alignas(alignment) Header {
+  size_t bytes;  // of the block, header included
 };
+
+Header *header_of(void *data) { return static_cast<Header *>(data) - 1; }
 
 class KeepingAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
-    if (bytes == 0) return {nullptr, nullptr, &release, c10::Device(c10::DeviceType::CPU)};
-    auto *block = take(rounded(bytes));
-    return {block->memory, block, &release, c10::Device(c10::DeviceType::CPU)};
+    void *data = bytes ? take(rounded(bytes + sizeof(Header))) + 1 : nullptr;
+    return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
   }
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }  // the data pointer is not the context
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void *to, const void *from, std::size_t bytes) const override { std::memcpy(to, from, bytes); }
 
   void empty() {
@@ -53,12 +55,12 @@ class KeepingAllocator final : public c10::Allocator {
   }
 
  private:
-  Block *take(size_t bytes) {
+  Header *take(size_t bytes) {
     if (bytes >= kept_from) {
       std::lock_guard lock(mutex_);
       auto found = kept_.lower_bound(bytes);
       if (found != kept_.end() && found->first <= bytes + bytes / 4) {
-        Block *block = found->second;
+        Header *block = found->second;
         kept_.erase(found);
         return block;
       }
@@ -71,25 +73,22 @@ class KeepingAllocator final : public c10::Allocator {
 #if defined(__linux__)
     if (bytes >= huge_from) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
-    return new Block{memory, bytes};
+    return new (memory) Header{bytes};
   }
 
-  static void release(void *context) {
-    if (!context) return;
-    auto *block = static_cast<Block *>(context);
+  static void release(void *data) {
+    if (!data) return;
+    Header *block = header_of(data);
     if (block->bytes < kept_from) return destroy(block);
     auto &self = shared();
     std::lock_guard lock(self.mutex_);
     self.kept_.emplace(block->bytes, block);
   }
 
-  static void destroy(Block *block) {
-    std::free(block->memory);
-    delete block;
-  }
+  static void destroy(Header *block) { std::free(block); }
 
   std::mutex mutex_;
-  std::multimap<size_t, Block *> kept_;
+  std::multimap<size_t, Header *> kept_;
 };
 
 }  // namespace

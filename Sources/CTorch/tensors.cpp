@@ -1,6 +1,8 @@
 // Tensors, autograd and process-wide settings behind the C header.
 #include "handles.h"
 
+#include "CKernels.h"
+
 
 #include <cstring>
 
@@ -99,7 +101,11 @@ bool ct_set_grad_enabled(bool value) {
 }
 bool ct_grad_enabled(void) { return c10::GradMode::is_enabled(); }
 
-void ct_set_threads(int count) { at::set_num_threads(count); }
+void ct_set_threads(int count) {
+  at::set_num_threads(count);
+  vmk_set_threads(count);
+}
+const char *ct_instruction_set(void) { return vmk_instruction_set(); }
 int ct_threads(void) { return at::get_num_threads(); }
 void ct_manual_seed(uint64_t seed) { at::manual_seed(seed); }
 const char *ct_version(void) { return TORCH_VERSION; }

@@ -24,6 +24,9 @@ public enum Torch {
         set { ct_set_threads(Int32(newValue)) }
     }
 
+    /// What the CPU kernels run on: avx512, avx2 or portable; the environment variable VMUNET_CPU forces one.
+    public static var instructionSet: String { String(cString: ct_instruction_set()) }
+
     /// Seeds libtorch's generators: the same seed gives the same numbers, on every device its own.
     public static func manualSeed(_ seed: UInt64) { ct_manual_seed(seed) }
 

@@ -77,15 +77,24 @@ bool ct_set_grad_enabled(bool value);
 bool ct_grad_enabled(void);
 
 // Process.
+/// Threads of libtorch's operators and of this package's kernels.
 void ct_set_threads(int count);
 int ct_threads(void);
 void ct_manual_seed(uint64_t seed);
 const char *ct_version(void);
+/// What the CPU kernels run on: "avx512", "avx2" or "portable".
+const char *ct_instruction_set(void);
 bool ct_cuda_available(void);
 /// Keeps freed CPU blocks of 64 KiB and more for the next allocation of that size, so that a steady state touches no new pages.
 void ct_use_caching_allocator(void);
 /// Gives kept blocks back to the system.
 void ct_empty_cache(void);
+
+// Profile: the time inside each operator, forward and backward, from libtorch's own record of calls.
+void ct_profile_begin(void);
+void ct_profile_end(void);
+/// One line an operator, "name\tcalls\tseconds\n", most expensive first; time inside of operators that it calls is not its own. Freed by the caller.
+char *ct_profile_lines(void);
 
 #ifdef __cplusplus
 }

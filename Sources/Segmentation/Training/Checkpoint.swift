@@ -43,12 +43,13 @@ struct Checkpoint {
     }
 
     init(network: VMUNet, optimizer: any Optimizer, average: ExponentialMovingAverage?, position: TrainingPosition) throws {
-        tensors = try network.stateDictionary()
-        try withTorchErrors {
-            for (name, tensor) in optimizer.state { tensors["optimizer." + name] = tensor.hostTensor() }
-            for (name, tensor) in average?.state ?? [] { tensors["ema." + name] = tensor.hostTensor() }
-        }
         self.position = position
+        var all = try network.stateDictionary()
+        try withTorchErrors {
+            for (name, tensor) in optimizer.state { all["optimizer." + name] = tensor.hostTensor() }
+            for (name, tensor) in average?.state ?? [] { all["ema." + name] = tensor.hostTensor() }
+        }
+        tensors = all
     }
 
     /// Writes the file whole or not at all. Throws ``NonFiniteWeights`` rather than replace good weights by bad ones.

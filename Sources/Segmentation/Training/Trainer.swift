@@ -166,8 +166,9 @@ public final class Trainer {
     }
 
     private func evaluate(_ report: (Report) -> Void) throws -> EvaluationResult {
-        let evaluation = { try self.evaluator.evaluate(self.network, progress: { report(.evaluating(done: $0, of: $1)) }) }
-        return try average?.withAveragedWeights(evaluation) ?? evaluation()
+        func evaluation() throws -> EvaluationResult { try evaluator.evaluate(network, progress: { report(.evaluating(done: $0, of: $1)) }) }
+        guard let average else { return try evaluation() }
+        return try average.withAveragedWeights(evaluation)
     }
 
     private func finishEpoch(_ result: EvaluationResult?, seconds: Double) -> TrainingEvent.EpochRecord {

@@ -28,6 +28,14 @@ public struct TrainingData: Sendable {
         }
     }
 
+    /// Looks at every file's header and every mask before a run begins, and throws one ``DataError`` that lists all that is wrong.
+    public func verify() throws {
+        for case let folder as PairedFolder in [training, validation] {
+            try folder.verify()
+            try folder.verifyMasks()
+        }
+    }
+
     /// One split of a set, to evaluate on.
     public static func evaluation(_ settings: RunConfiguration.DataSettings, split: String) throws -> any SegmentationDataset {
         try PairedFolder.evaluation(URL(filePath: settings.path), split: split, options: settings.folderOptions)

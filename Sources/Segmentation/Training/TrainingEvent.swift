@@ -69,11 +69,13 @@ extension TrainingEvent: Codable {
 /// `metrics.jsonl`, one event a line, appended as it happens.
 final class MetricsLog {
     private let handle: FileHandle
-    private let encoder = JSONEncoder()
+    private let encoder: JSONEncoder
 
     /// Goes on after `position`: lines of steps and epochs that a stopped run had written beyond its checkpoint will come again, so they are cut off.
     init(_ url: URL, after position: TrainingPosition) throws {
+        let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
+        self.encoder = encoder
         let kept = try Self.read(url).filter { event in
             switch event {
             case .step(let epoch, let step, _, _): epoch <= position.epoch || (epoch == position.epoch + 1 && step <= position.step)

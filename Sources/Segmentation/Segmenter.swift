@@ -1,0 +1,113 @@
+import Foundation
+import Imaging
+import TensorFiles
+import Torch
+import VMUNet
+
+/// Segments pictures with a trained network: weights in, masks of the pictures' own size out.
+public struct Segmenter: Sendable {
+    public let network: VMUNet
+    /// Height and width at which the network sees pictures, in pixels.
+    public let imageSize: Int
+    /// The probability from which on a pixel is foreground.
+    public let threshold: Float
+    public let precision: RunConfiguration.Precision
+    private let device: Device
+
+    /// What was found in one picture.
+    public struct Result: Sendable {
+        /// Of the picture's own size, one channel: 0 and 255 of a binary network, otherwise the label's number.
+        public let mask: Picture
+        /// Probability of the foreground, 0…255 for 0…1, of the picture's own size.
+        public let probability: Picture
+    }
+
+    /// Loads weights of any supported form; their keys say the architecture, their metadata the picture size they were trained at (256 where it says nothing).
+    ///
+    /// Throws ``TensorFiles/TensorFileError`` for a file that cannot be read, ``Torch/WeightsMismatch`` and ``VMUNet/ConfigurationError`` for one
+    /// that is no VM-UNet's, ``DeviceError``.
+    public init(
+        weights url: URL, imageSize: Int? = nil, threshold: Double? = nil, precision: RunConfiguration.Precision = .fp32,
+        device: RunConfiguration.DeviceChoice = .auto
+    ) throws {
+        let weights = try WeightsFile.read(url)
+        self.device = try device.resolved()
+        do {
+            network = try VMUNet(weights: weights.networkWeights).prepared(precision.elementType).on(self.device)
+        } catch let error as any WeightsProblem {
+            throw BadWeights(file: url.relativePath, problem: error)
+        }
+        self.imageSize = imageSize ?? weights.metadata["image_size"]?.integerValue ?? 256
+        self.threshold = Float(threshold ?? weights.metadata["threshold"]?.numberValue ?? 0.5)
+        self.precision = precision
+        guard (32...4096).contains(self.imageSize), self.imageSize.isMultiple(of: 32) else {
+            throw ConfigurationError(what: "image size", expected: "a multiple of 32, 32 to 4096", got: "\(self.imageSize)")
+        }
+    }
+
+    /// Segments one picture of any size.
+    public func segment(_ picture: Picture) throws -> Result {
+        let S = imageSize
+        let planes = Preprocessing.stretched(picture, height: S, width: S)
+        let logits = try withTorchErrors {
+            withoutGradients { network(Tensor(planes, shape: [1, 3, S, S]).to(device), ForwardMode(precision: precision.elementType)) }
+        }
+        return network.configuration.classes == 1 ? try binary(logits, like: picture) : try labels(logits, like: picture)
+    }
+
+    private func binary(_ logits: Tensor, like picture: Picture) throws -> Result {
+        let probabilities = try withTorchErrors { logits.sigmoid().floats() }
+        var mask = [UInt8](repeating: 0, count: picture.width * picture.height)
+        var grey = mask
+        Resize.bilinearRows(probabilities, from: (imageSize, imageSize), to: (picture.height, picture.width)) { y, row in
+            for x in row.indices {
+                mask[y * picture.width + x] = row[x] >= threshold ? 255 : 0
+                grey[y * picture.width + x] = UInt8(row[x] * 255 + 0.5)
+            }
+        }
+        return Result(
+            mask: Picture(width: picture.width, height: picture.height, channels: 1, pixels: mask),
+            probability: Picture(width: picture.width, height: picture.height, channels: 1, pixels: grey))
+    }
+
+    /// Each pixel gets the class of the greatest interpolated probability: outlines are smoother than those of labels resized by nearest.
+    private func labels(_ logits: Tensor, like picture: Picture) throws -> Result {
+        let classes = network.configuration.classes
+        let all = try withTorchErrors { logits.softmax(axis: 1).floats() }
+        let area = imageSize * imageSize
+        var best = [Float](repeating: -1, count: picture.width * picture.height)
+        var mask = [UInt8](repeating: 0, count: best.count)
+        var background = mask
+        for c in 0..<classes {
+            Resize.bilinearRows(Array(all[c * area..<(c + 1) * area]), from: (imageSize, imageSize), to: (picture.height, picture.width)) { y, row in
+                for x in row.indices {
+                    let i = y * picture.width + x
+                    if c == 0 { background[i] = UInt8(row[x] * 255 + 0.5) }
+                    if row[x] > best[i] { (best[i], mask[i]) = (row[x], UInt8(c)) }
+                }
+            }
+        }
+        return Result(
+            mask: Picture(width: picture.width, height: picture.height, channels: 1, pixels: mask),
+            probability: Picture(width: picture.width, height: picture.height, channels: 1, pixels: background.map { 255 - $0 }))
+    }
+}
+
+/// Errors of weights that could be read, but are not this network's.
+protocol WeightsProblem: Error, CustomStringConvertible {}
+extension WeightsMismatch: WeightsProblem {}
+extension ConfigurationError: WeightsProblem {}
+
+/// A file of weights that fits no VM-UNet, or not the one wanted.
+public struct BadWeights: Error, Sendable, CustomStringConvertible, LocalizedError {
+    public let file: String
+    public let reason: String
+
+    init(file: String, problem: any WeightsProblem) {
+        self.file = file
+        reason = problem.description
+    }
+
+    public var description: String { "\(file): \(reason)\ngive weights of a VM-UNet, of the sizes and the class count asked for" }
+    public var errorDescription: String? { description }
+}

@@ -1,0 +1,145 @@
+import ArgumentParser
+import Foundation
+import Segmentation
+import TensorFiles
+import Torch
+import VMUNet
+
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Time the network on random pictures: median of several runs after a warm-up.",
+        discussion: "Weights are random. With --train a run is forward, backward and a step of AdamW; otherwise inference.")
+
+    @OptionGroup var network: NetworkOptions
+
+    @Option(help: "Height and width, a multiple of 32.")
+    var imageSize = 256
+
+    @Option(help: "Pictures at a time.")
+    var batchSize = 1
+
+    @Flag(help: "Time training steps.")
+    var train = false
+
+    @Option(help: "Runs that count.")
+    var runs = 10
+
+    @Option(help: "Runs before those.")
+    var warmUp = 3
+
+    @Option(help: "Threads; without it as many as the machine has cores.")
+    var threads: Int?
+
+    @OptionGroup var compute: ComputeOptions
+
+    @Flag(help: "One JSON object on standard output.")
+    var json = false
+
+    @Flag(help: "Also print the time of each operator.")
+    var profile = false
+
+    struct Result: Encodable {
+        let median_seconds: Double
+        let minimum_seconds: Double
+        let images_per_second: Double
+        let peak_memory_bytes: Int
+        let runs: Int
+        let image_size: Int
+        let batch_size: Int
+        let train: Bool
+        let precision: String
+        let device: String
+        let threads: Int
+        let instruction_set: String
+        let parameters: Int
+    }
+
+    func run() throws {
+        guard imageSize > 0, imageSize.isMultiple(of: 32) else { throw ValidationError("--image-size: expected a multiple of 32, got \(imageSize)") }
+        guard batchSize > 0, runs > 0, warmUp >= 0 else { throw ValidationError("--batch-size and --runs: expected at least 1") }
+        if let threads { Torch.threads = threads }
+        var configuration = VMUNetConfiguration.base
+        try self.network.apply(to: &configuration)
+        let device = try (compute.device ?? .auto).resolved()
+        let precision = compute.precision ?? .fp32
+        Torch.manualSeed(1)
+        var network = try VMUNet(configuration).on(device)
+        if !train { network = try network.prepared(precision.elementType) }
+
+        let work = try train ? trainingStep(network, precision, device) : inference(network, precision, device)
+        for _ in 0..<warmUp { try work() }
+        var times: [Double] = []
+        if profile { Profile.begin() }
+        for i in 0..<runs {
+            Console.status("run \(i + 1) of \(runs)")
+            let start = ContinuousClock.now
+            try work()
+            let passed = (ContinuousClock.now - start).components
+            times.append(Double(passed.seconds) + Double(passed.attoseconds) * 1e-18)
+        }
+        Console.status("")
+        times.sort()
+        let median = times.count.isMultiple(of: 2) ? (times[times.count / 2 - 1] + times[times.count / 2]) / 2 : times[times.count / 2]
+        let result = Result(
+            median_seconds: median, minimum_seconds: times[0], images_per_second: Double(batchSize) / median, peak_memory_bytes: Self.peakMemory, runs: runs,
+            image_size: imageSize, batch_size: batchSize, train: train, precision: precision.rawValue, device: device.name, threads: Torch.threads,
+            instruction_set: Torch.instructionSet, parameters: VMUNetSummary(configuration, height: imageSize, width: imageSize).parameters)
+        if json { try Console.json(result) } else { tell(result) }
+        if profile { Console.note(Profile.table(runs: runs)) }
+    }
+
+    private func tell(_ result: Result) {
+        print(
+            String(
+                format: "%@ %d×%d, batch %d, %@, %@, %d threads, %@: median %.4f s (least %.4f), %.2f images/s, peak memory %.2f GiB", train ? "training step" : "inference",
+                imageSize, imageSize, batchSize, result.precision, result.device, result.threads, result.instruction_set, result.median_seconds,
+                result.minimum_seconds, result.images_per_second, Double(result.peak_memory_bytes) / 1_073_741_824))
+    }
+
+    private func inference(_ network: VMUNet, _ precision: RunConfiguration.Precision, _ device: Device) throws -> () throws -> Void {
+        let images = try withTorchErrors { Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped([batchSize, 3, imageSize, imageSize]).to(device) }
+        return {
+            try withTorchErrors {
+                withoutGradients {
+                    // Reading a value waits for the device.
+                    _ = network(images, ForwardMode(precision: precision.elementType)).narrowed(axis: 0, start: 0, length: 1).sum().item
+                }
+            }
+        }
+    }
+
+    private func trainingStep(_ network: VMUNet, _ precision: RunConfiguration.Precision, _ device: Device) throws -> () throws -> Void {
+        let shape = [batchSize, 3, imageSize, imageSize]
+        let (images, target) = try withTorchErrors {
+            (
+                Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped(shape).to(device),
+                Tensor.random(count: batchSize * imageSize * imageSize).reshaped([batchSize, 1, imageSize, imageSize]).to(device)
+            )
+        }
+        let labels = try withTorchErrors { (target * Double(network.configuration.classes)).to(.int64).reshaped([batchSize, imageSize, imageSize]) }
+        let optimizer = AdamW(network.parameters.map { $0.tensor.requiringGrad() })
+        let loss = SegmentationLoss()
+        return {
+            try withTorchErrors {
+                optimizer.clearGradients()
+                let logits = network(images, ForwardMode(precision: precision.elementType, isTraining: true))
+                let value = network.configuration.classes == 1 ? loss.binary(logits, target: target) : loss.manyClasses(logits, labels: labels)
+                value.backward()
+                optimizer.step()
+                _ = value.item
+            }
+        }
+    }
+
+    /// The most memory that the process ever held, in bytes.
+    static var peakMemory: Int {
+        var usage = rusage()
+        #if os(Linux)
+            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+            return Int(usage.ru_maxrss) * 1024
+        #else
+            getrusage(RUSAGE_SELF, &usage)
+            return Int(usage.ru_maxrss)
+        #endif
+    }
+}

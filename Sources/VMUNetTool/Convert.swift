@@ -1,0 +1,28 @@
+import ArgumentParser
+import Foundation
+import Segmentation
+import TensorFiles
+
+struct Convert: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Convert weights between .pth and .safetensors.",
+        discussion: "Reads every form of PyTorch checkpoint without running anything in it. A written .pth is read by torch.load(weights_only=True).")
+
+    @Argument(help: "Weights to read.")
+    var input: String
+
+    @Argument(help: "The file to write; its extension says the format.")
+    var output: String
+
+    @Flag(help: "Keep what a run's checkpoint holds beside the weights.")
+    var keepOptimizer = false
+
+    func run() throws {
+        let url = URL(filePath: output)
+        guard WeightsFile.Format(url: url) != nil else { throw ValidationError("OUT: expected a name that ends in .pth, .pt or .safetensors, got \(output)") }
+        let weights = try WeightsFile.read(URL(filePath: input))
+        let kept = keepOptimizer ? weights : weights.networkWeights
+        try WeightsFile.write(kept, to: url)
+        Console.note("\(kept.count) tensors written to \(output)")
+    }
+}

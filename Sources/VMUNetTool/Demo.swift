@@ -1,0 +1,107 @@
+import ArgumentParser
+import Foundation
+import Imaging
+import Segmentation
+import Torch
+import VMUNet
+
+struct Demo: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "The whole job on generated pictures: train a small network, score it on pictures it has not seen, segment some, and draw them.",
+        discussion: "The pictures are lesion-like, with hair, vignettes, low contrast and known masks, made by a deterministic generator. Takes a few minutes.")
+
+    @Option(help: "The folder for everything that the demo writes; it must not hold a demo yet.")
+    var output = "demo"
+
+    @Option(help: "Pictures to train on.")
+    var pictures = 400
+
+    @Option(help: "Epochs.")
+    var epochs = 14
+
+    @Option(help: "Height and width of the pictures.")
+    var imageSize = 96
+
+    @Flag(help: "Replace what an earlier demo wrote.")
+    var force = false
+
+    static let validation = 60
+    static let target = 0.80
+
+    func run() throws {
+        let folder = URL(filePath: output)
+        let (data, runFolder, results) = (folder.appending(path: "data"), folder.appending(path: "run"), folder.appending(path: "segmented"))
+        if FileManager.default.fileExists(atPath: folder.path) {
+            // Only what a demo wrote is ever removed: a folder of that name that holds something else is the user's.
+            guard force || FileManager.default.fileExists(atPath: folder.appending(path: ".demo").path) else {
+                throw InputError("\(output): it is there already and is no demo's; choose another --output")
+            }
+            for part in [data, runFolder, results] { try? FileManager.default.removeItem(at: part) }
+        }
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try Data().write(to: folder.appending(path: ".demo"))
+
+        Console.note("1. \(pictures) pictures to train on and \(Self.validation) to validate, generated into \(data.relativePath)")
+        try LesionGenerator.write(train: pictures, validation: Self.validation, size: imageSize, seed: 42, to: data) { done in
+            Console.status("   \(Console.bar(Double(done) / Double(pictures + Self.validation))) \(done)")
+        }
+
+        var settings = RunConfiguration(.folder, path: data.path)
+        settings.network = .tiny
+        settings.network.dropPath = 0
+        settings.data.imageSize = imageSize
+        settings.epochs = epochs
+        settings.batchSize = 8
+        settings.optimizer.learningRate = 2e-3
+        settings.schedule = .cosineAnnealing(tMax: epochs, etaMin: 1e-5)
+        settings.device = .cpu
+        let sets = try TrainingData(settings)
+        Console.note("2. training a tiny VM-UNet (\(VMUNetSummary(settings.network, height: imageSize, width: imageSize).parameters) parameters) for \(epochs) epochs")
+        let (trainer, _) = try Trainer.begin(settings, in: runFolder, data: sets)
+        let stop = StopSignal()
+        let display = TrainingDisplay()
+        if try trainer.run(shouldStop: { stop.isSet }, report: display.show) == .interrupted { throw ExitCode(Failure.interrupted) }
+
+        let best = RunFolder(existing: runFolder).best
+        Console.note("3. scoring its best epoch on the \(Self.validation) pictures that it has not been trained on")
+        let segmenter = try Segmenter(weights: best, device: .cpu)
+        let result = try Evaluator(sets.validation, settings).evaluate(segmenter.network)
+        print(Evaluate.table(result))
+
+        Console.note("4. segmenting pictures into \(results.relativePath)")
+        let sheet = try segment(with: segmenter, from: data, to: results, scores: result)
+        Console.note("   look at \(sheet.relativePath): picture, truth, prediction; best above, worst below")
+        guard let miou = result.pooled.miou, miou >= Self.target else {
+            throw DemoMissed(miou: result.pooled.miou ?? 0)
+        }
+        Console.note("done: mIoU \(Console.percent(miou)) on pictures that it has not seen")
+    }
+
+    /// Segments the pictures of best, middle and worst score and joins them in one sheet.
+    private func segment(with segmenter: Segmenter, from data: URL, to folder: URL, scores: EvaluationResult) throws -> URL {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let sorted = scores.images.sorted { ($0.scores.miou ?? 0) > ($1.scores.miou ?? 0) }
+        let chosen = [0, sorted.count / 4, sorted.count / 2, 3 * sorted.count / 4, sorted.count - 1].map { sorted[$0] }
+        var cells: [ContactSheet.Cell] = []
+        for item in chosen {
+            let picture = try PictureFile.read(data.appending(path: "val/images/\(item.name).jpg"))
+            let truth = try PictureFile.read(data.appending(path: "val/masks/\(item.name).png"), channels: 1)
+            let found = try segmenter.segment(picture)
+            try PictureFile.write(found.mask, to: folder.appending(path: item.name + ".png"))
+            let overlay = try Overlay.draw(found.mask, on: picture)
+            try PictureFile.write(overlay, to: folder.appending(path: item.name + "_overlay.png"))
+            cells.append(.init(picture, caption: item.name))
+            cells.append(.init(try Overlay.draw(truth, on: picture), caption: "truth"))
+            cells.append(.init(overlay, caption: "prediction, IoU \(Console.percent(item.scores.miou))"))
+        }
+        let sheet = folder.appending(path: "sheet.png")
+        try PictureFile.write(ContactSheet(cells: cells, columns: 3, cellSize: 192).render(), to: sheet)
+        return sheet
+    }
+}
+
+/// A demo that did not learn what it always learns: a fault of the program or of the machine, never of the user.
+struct DemoMissed: Error, CustomStringConvertible {
+    let miou: Double
+    var description: String { "the demo reached mIoU \(Console.percent(miou)), expected at least \(Console.percent(Demo.target)): please report this" }
+}

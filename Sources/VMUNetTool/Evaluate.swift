@@ -1,0 +1,74 @@
+import ArgumentParser
+import Foundation
+import Segmentation
+import TensorFiles
+import VMUNet
+
+struct Evaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Score weights on a set: pooled over all pixels, and picture by picture.")
+
+    @Option(help: "Weights: .pth or .safetensors.")
+    var weights: String
+
+    @Option(help: "The data set's folder.")
+    var data: String
+
+    @Option(help: "How the folder is laid out.")
+    var dataset: RunConfiguration.Dataset
+
+    @Option(help: "The part of the set to score.")
+    var split = "val"
+
+    @Option(help: "Height and width that pictures are resized to; without it the size that the weights were trained at.")
+    var imageSize: Int?
+
+    @Option(help: "Pictures at a time.")
+    var batchSize = 8
+
+    @Option(help: "The probability from which on a pixel is foreground.")
+    var threshold: Double?
+
+    @OptionGroup var compute: ComputeOptions
+
+    @Option(help: "Also write all scores, those of each picture too, as JSON to this file; - prints them instead of the table.")
+    var json: String?
+
+    func run() throws {
+        let segmenter = try Segmenter(
+            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32, device: compute.device ?? .auto)
+        var settings = RunConfiguration(dataset, path: data)
+        settings.data.imageSize = segmenter.imageSize
+        settings.network = segmenter.network.configuration
+        settings.batchSize = batchSize
+        settings.threshold = Double(segmenter.threshold)
+        settings.precision = segmenter.precision
+        let set = try TrainingData.evaluation(settings.data, split: split)
+        let result = try Evaluator(set, settings).evaluate(segmenter.network) { done, count in
+            Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
+        }
+        Console.status("")
+        if let json, json != "-" { try write(result, to: URL(filePath: json)) }
+        if json == "-" { try Console.json(result) } else { print(Self.table(result)) }
+    }
+
+    private func write(_ result: EvaluationResult, to url: URL) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        try (try encoder.encode(result) + Data("\n".utf8)).write(to: url, options: .atomic)
+    }
+
+    /// The paper's columns, in percent.
+    static func table(_ result: EvaluationResult) -> String {
+        func row(_ name: String, _ scores: BinaryScores) -> String {
+            let values = [scores.miou, scores.dsc, scores.accuracy, scores.specificity, scores.sensitivity]
+            return name.padding(toLength: 24, withPad: " ", startingAt: 0) + values.map { pad(Console.percent($0)) }.joined()
+        }
+        func pad(_ text: String) -> String { String(repeating: " ", count: max(0, 9 - text.count)) + text }
+        var lines = [String(repeating: " ", count: 24) + ["mIoU%", "DSC%", "Acc%", "Spe%", "Sen%"].map(pad).joined()]
+        lines.append(row("pooled over all pixels", result.pooled))
+        lines.append(row("mean over pictures", result.perImageMean))
+        for item in result.classes ?? [] { lines.append(row("  \(item.label) \(item.name ?? "")", item.scores)) }
+        lines.append(String(format: "loss %.4f over %d pictures", result.loss, result.images.count))
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,65 @@
+import ArgumentParser
+import Foundation
+import Segmentation
+import VMUNet
+
+extension RunConfiguration.Dataset: ExpressibleByArgument {}
+extension RunConfiguration.Precision: ExpressibleByArgument {}
+extension RunConfiguration.DeviceChoice: ExpressibleByArgument {}
+
+/// Where and how the network computes.
+struct ComputeOptions: ParsableArguments {
+    @Option(help: "Where to compute: auto takes a GPU where there is one.")
+    var device: RunConfiguration.DeviceChoice?
+
+    @Option(help: "Matrix products in float32 or bfloat16.")
+    var precision: RunConfiguration.Precision?
+}
+
+/// "2,2,9,2" on the command line.
+struct IntegerList: ExpressibleByArgument {
+    let values: [Int]
+    init?(argument: String) {
+        let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0.trimmingCharacters(in: .whitespaces)) }
+        guard !parts.isEmpty, !parts.contains(nil) else { return nil }
+        values = parts.compactMap { $0 }
+    }
+}
+
+/// The network's shape, by name or in numbers.
+struct NetworkOptions: ParsableArguments {
+    @Option(help: "base (the paper's), small (half the channels) or tiny (a quarter).")
+    var preset: String?
+
+    @Option(help: "VSS blocks of the encoder's stages, such as 2,2,9,2.")
+    var depths: IntegerList?
+
+    @Option(help: "VSS blocks of the decoder's stages, deepest first.")
+    var decoderDepths: IntegerList?
+
+    @Option(help: "Channels of the encoder's stages, such as 96,192,384,768.")
+    var dims: IntegerList?
+
+    @Option(help: "States of the selective scan.")
+    var stateSize: Int?
+
+    @Option(help: "Classes; 1 is foreground against background.")
+    var classes: Int?
+
+    func apply(to network: inout VMUNetConfiguration) throws {
+        if let preset {
+            guard let known = VMUNetConfiguration.presets[preset] else {
+                throw ValidationError("--preset: expected base, small or tiny, got \(preset)")
+            }
+            let (classes, dropPath) = (network.classes, network.dropPath)
+            network = known
+            (network.classes, network.dropPath) = (classes, dropPath)
+        }
+        if let depths { network.depths = depths.values }
+        if let decoderDepths { network.decoderDepths = decoderDepths.values }
+        if let dims { network.dims = dims.values }
+        if let stateSize { network.stateSize = stateSize }
+        if let classes { network.classes = classes }
+        do { try network.validate() } catch { throw ValidationError("\(error)") }
+    }
+}

@@ -1,0 +1,136 @@
+import ArgumentParser
+import Foundation
+import Imaging
+import Segmentation
+import TensorFiles
+import Torch
+import VMUNet
+
+struct Predict: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Segment pictures: a mask of each picture's own size.",
+        discussion: """
+            Writes OUTPUT/NAME.png for each picture: 0 and 255, or the label's number where there are several classes. A picture that cannot be read \
+            does not stop the others; it is told at the end, with exit code 65. With --raw, a .npy of float32 [B, C, H, W] goes into the network as it \
+            is, and its logits come out.
+            """)
+
+    @Option(help: "Weights: .pth or .safetensors.")
+    var weights: String
+
+    @Argument(help: "Pictures (JPEG, PNG) and folders of them.")
+    var inputs: [String] = []
+
+    @Option(name: .shortAndLong, help: "The folder for the masks; with --raw the .npy for the logits.")
+    var output: String
+
+    @Flag(help: "Also write NAME_overlay.png: the picture with the outline and a translucent fill.")
+    var overlay = false
+
+    @Flag(help: "Also write NAME_probability.png: the foreground's probability in grey.")
+    var probabilities = false
+
+    @Option(help: "Height and width at which the network sees pictures; without it the size that the weights were trained at.")
+    var imageSize: Int?
+
+    @Option(help: "The probability from which on a pixel is foreground.")
+    var threshold: Double?
+
+    @Option(help: "A .npy of float32 [B, C, H, W] to run through the network as it is.")
+    var raw: String?
+
+    @OptionGroup var compute: ComputeOptions
+
+    func validate() throws {
+        guard raw != nil || !inputs.isEmpty else { throw ValidationError("name at least one picture or folder") }
+        guard raw == nil || inputs.isEmpty else { throw ValidationError("--raw takes the place of pictures") }
+    }
+
+    func run() throws {
+        let segmenter = try Segmenter(
+            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32, device: compute.device ?? .auto)
+        if let raw { return try runRaw(segmenter, URL(filePath: raw)) }
+
+        let folder = URL(filePath: output)
+        let pictures = try PictureList(inputs)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        var failures: [String] = pictures.failures
+        for (index, item) in pictures.items.enumerated() {
+            Console.status("segmenting \(Console.bar(Double(index) / Double(pictures.items.count))) \(index)/\(pictures.items.count)  \(item.url.lastPathComponent)")
+            do {
+                let picture = try PictureFile.read(item.url)
+                let result = try segmenter.segment(picture)
+                try PictureFile.write(result.mask, to: folder.appending(path: item.name + ".png"))
+                if overlay { try PictureFile.write(try Overlay.draw(result.mask, on: picture), to: folder.appending(path: item.name + "_overlay.png")) }
+                if probabilities { try PictureFile.write(result.probability, to: folder.appending(path: item.name + "_probability.png")) }
+            } catch let error as PictureError {
+                if case .unwritable = error { throw error }
+                failures.append("\(error)")
+            }
+        }
+        Console.note("\(pictures.items.count - failures.count + pictures.failures.count) of \(pictures.items.count) pictures segmented, in \(folder.relativePath)")
+        guard failures.isEmpty else { throw InputError("\(failures.count) could not be segmented:\n" + failures.map { "  " + $0 }.joined(separator: "\n")) }
+    }
+
+    private func runRaw(_ segmenter: Segmenter, _ url: URL) throws {
+        let host = try NumPyFile.read(url)
+        let shape = host.shape
+        guard host.elementType == .float32, shape.count == 4, [1, 3].contains(shape[1]), shape[0] > 0, shape[2] > 0, shape[3] > 0,
+            shape[2].isMultiple(of: 32), shape[3].isMultiple(of: 32)
+        else {
+            throw InputError(
+                "\(url.relativePath): expected float32 [B, 3 or 1, H, W] with H and W multiples of 32, got \(host.elementType) \(shape); save it so with numpy")
+        }
+        let device = segmenter.network.parameters[0].tensor.device
+        let logits = try withTorchErrors {
+            withoutGradients { segmenter.network(Tensor(host).to(device), ForwardMode(precision: segmenter.precision.elementType)).hostTensor() }
+        }
+        try NumPyFile.write(logits, to: URL(filePath: output))
+    }
+}
+
+/// The pictures that a list of files and folders names, each with the name for its results.
+struct PictureList {
+    struct Item {
+        let url: URL
+        let name: String
+    }
+    private(set) var items: [Item] = []
+    /// What was named and is not there.
+    private(set) var failures: [String] = []
+
+    init(_ inputs: [String]) throws {
+        let files = FileManager.default
+        var urls: [URL] = []
+        for input in inputs {
+            let url = URL(filePath: input)
+            var isFolder: ObjCBool = false
+            guard files.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+                failures.append("\(input): there is no such file or folder; check the path")
+                continue
+            }
+            guard isFolder.boolValue else {
+                urls.append(url)
+                continue
+            }
+            let inside = try files.contentsOfDirectory(at: url, includingPropertiesForKeys: nil, options: .skipsHiddenFiles)
+                .filter { PictureFile.extensions.contains($0.pathExtension.lowercased()) }
+                .sorted { $0.lastPathComponent < $1.lastPathComponent }
+            if inside.isEmpty { failures.append("\(input): no JPEG or PNG in this folder; check the path") }
+            urls += inside
+        }
+        // Two pictures of one name (a.jpg and a.png, or of two folders) must not overwrite each other's mask.
+        var taken: Set<String> = []
+        for url in urls {
+            let base = url.deletingPathExtension().lastPathComponent
+            var name = base
+            var number = 2
+            while !taken.insert(name).inserted {
+                name = "\(base)_\(number)"
+                number += 1
+            }
+            items.append(Item(url: url, name: name))
+        }
+        if items.isEmpty, !failures.isEmpty { throw InputError(failures.joined(separator: "\n")) }
+    }
+}

@@ -1,0 +1,27 @@
+@preconcurrency import Dispatch
+import Foundation
+import Synchronization
+
+/// SIGINT and SIGTERM as a question that a loop asks. A second SIGINT ends the process at once.
+final class StopSignal: Sendable {
+    private let received = Atomic(false)
+    private let sources: [any DispatchSourceSignal]
+
+    init() {
+        let numbers = [SIGINT, SIGTERM]
+        sources = numbers.map { number in
+            signal(number, SIG_IGN)
+            return DispatchSource.makeSignalSource(signal: number, queue: .global(qos: .userInteractive))
+        }
+        for source in sources {
+            source.setEventHandler { [weak self] in
+                guard let self else { return }
+                if received.exchange(true, ordering: .sequentiallyConsistent) { exit(Failure.interrupted) }
+                Console.note("stopping after this step and saving; once more to leave at once")
+            }
+            source.resume()
+        }
+    }
+
+    var isSet: Bool { received.load(ordering: .sequentiallyConsistent) }
+}

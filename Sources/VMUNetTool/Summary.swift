@@ -1,0 +1,62 @@
+import ArgumentParser
+import Foundation
+import VMUNet
+
+struct Summary: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Parameters and multiply-adds of a network, module by module.",
+        discussion: "FLOPs are counted twice: as the paper's Table V does (Linear, convolution and LayerNorm layers), and whole (with the projections inside SS2D and the scan).")
+
+    @OptionGroup var network: NetworkOptions
+
+    @Option(help: "Height and width of the picture, a multiple of 32.")
+    var imageSize = 256
+
+    @Flag(help: "One JSON object on standard output.")
+    var json = false
+
+    private struct Output: Encodable {
+        let parameters: Int
+        let flops_paper: Int
+        let flops: Int
+        let image_size: Int
+        let configuration: VMUNetConfiguration
+        let modules: [VMUNetSummary.Module]
+    }
+
+    func run() throws {
+        guard imageSize > 0, imageSize.isMultiple(of: 32) else { throw ValidationError("--image-size: expected a multiple of 32, got \(imageSize)") }
+        var configuration = VMUNetConfiguration.base
+        try network.apply(to: &configuration)
+        let summary = VMUNetSummary(configuration, height: imageSize, width: imageSize)
+        if json {
+            return try Console.json(
+                Output(
+                    parameters: summary.parameters, flops_paper: summary.paperFLOPs, flops: summary.flops, image_size: imageSize,
+                    configuration: configuration, modules: summary.modules))
+        }
+        print(line("module", "output", "parameters", "FLOPs (paper)", "FLOPs (whole)"))
+        for module in summary.modules {
+            print(
+                line(
+                    module.name, module.output.map(String.init).joined(separator: "×"), grouped(module.parameters), giga(module.paperFLOPs), giga(module.flops)))
+        }
+        print(line("total", "", grouped(summary.parameters), giga(summary.paperFLOPs), giga(summary.flops)))
+    }
+
+    private func line(_ name: String, _ columns: String...) -> String {
+        name.padding(toLength: 26, withPad: " ", startingAt: 0) + columns.map { String(repeating: " ", count: max(1, 15 - $0.count)) + $0 }.joined()
+    }
+
+    private func giga(_ value: Int) -> String { String(format: "%.4f G", Double(value) / 1e9) }
+
+    private func grouped(_ value: Int) -> String {
+        var digits = String(value)
+        var groups: [String] = []
+        while digits.count > 3 {
+            groups.insert(String(digits.suffix(3)), at: 0)
+            digits.removeLast(3)
+        }
+        return ([digits] + groups).joined(separator: ",")
+    }
+}

@@ -1,0 +1,148 @@
+import ArgumentParser
+import Foundation
+import Segmentation
+import Torch
+import VMUNet
+
+struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Train on a set of pictures and masks.",
+        discussion: """
+            Settings come from --config, else from the data set's published ones; options on the command line override both. The run's folder keeps \
+            config.yaml, metrics.jsonl and checkpoints; --resume goes on where it was stopped, bit for bit as if it had not been.
+            """)
+
+    @Option(help: "The data set's folder: {train,val}/{images,masks}.")
+    var data: String?
+
+    @Option(help: "How the folder is laid out and with which published settings to train.")
+    var dataset: RunConfiguration.Dataset?
+
+    @Option(help: "Settings in YAML.")
+    var config: String?
+
+    @OptionGroup var network: NetworkOptions
+
+    @Option(name: .customLong("init"), help: "Weights to begin with: VMamba's, or a VM-UNet's.")
+    var initialWeights: String?
+
+    @Option(help: "Epochs.")
+    var epochs: Int?
+
+    @Option(help: "Pictures in a step.")
+    var batchSize: Int?
+
+    @Option(help: "Height and width that pictures are resized to, a multiple of 32.")
+    var imageSize: Int?
+
+    @Option(name: .customLong("lr"), help: "The optimiser's learning rate.")
+    var learningRate: Double?
+
+    @Option(help: "The highest rate of stochastic depth.")
+    var dropPath: Double?
+
+    @Flag(help: "Train on the pictures as they are.")
+    var noAugment = false
+
+    @Option(help: "Seed of every random number.")
+    var seed: UInt64?
+
+    @Option(help: "Threads that prepare pictures beside the training step.")
+    var workers: Int?
+
+    @OptionGroup var compute: ComputeOptions
+
+    @Option(name: .customLong("run"), help: "The run's folder; without it runs/DATASET-DATE.")
+    var runFolder: String?
+
+    @Flag(help: "Go on with the run in --run, with the settings it began with.")
+    var resume = false
+
+    func run() throws {
+        let folder = try chosenFolder()
+        let configuration = resume ? try RunConfiguration(yamlFile: RunFolder(existing: folder).configuration) : try settings()
+        let sets = try TrainingData(configuration)
+        try sets.verify()
+        let trainer: Trainer
+        if resume {
+            trainer = try Trainer.resume(configuration, in: folder, data: sets)
+            Console.note("resuming \(folder.relativePath) after epoch \(trainer.position.epoch), step \(trainer.position.step)")
+        } else {
+            let begun = try Trainer.begin(configuration, in: folder, data: sets)
+            trainer = begun.0
+            if let report = begun.1 { Self.tell(report) }
+        }
+        Console.note(
+            "\(configuration.network.presetName ?? "custom") network, \(sets.training.count) pictures to train on, \(sets.validation.count) to validate, "
+                + "\(configuration.data.imageSize)×\(configuration.data.imageSize), run in \(folder.relativePath)")
+        let stop = StopSignal()
+        let display = TrainingDisplay()
+        let outcome = try trainer.run(shouldStop: { stop.isSet }, report: display.show)
+        switch outcome {
+        case .finished: Console.note("done; best weights in \(RunFolder(existing: folder).best.relativePath)")
+        case .stoppedEarly: Console.note("no better validation loss for \(configuration.earlyStopping ?? 0) evaluations: stopped; best weights kept")
+        case .interrupted:
+            Console.note("stopped and saved; go on by: vmunet train --resume --run \(folder.relativePath)")
+            throw ExitCode(Failure.interrupted)
+        }
+    }
+
+    private func chosenFolder() throws -> URL {
+        if let runFolder { return URL(filePath: runFolder) }
+        guard !resume else { throw ValidationError("--resume needs --run, the folder of the run to go on with") }
+        let stamp = Date.now.formatted(.iso8601.year().month().day().dateSeparator(.omitted).time(includingFractionalSeconds: false).timeSeparator(.omitted))
+        return URL(filePath: "runs/\(dataset?.rawValue ?? "run")-\(stamp)")
+    }
+
+    private func settings() throws -> RunConfiguration {
+        var settings = try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
+        if config == nil, dataset == nil { throw ValidationError("--dataset is needed: isic17, isic18, synapse or folder (or --config)") }
+        if let data { settings.data.path = data }
+        guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
+        if let dataset { settings.data.dataset = dataset }
+        var shape = settings.network
+        try network.apply(to: &shape)
+        if let dropPath { shape.dropPath = dropPath }
+        settings.network = shape
+        if let initialWeights { settings.initialWeights = initialWeights }
+        if let epochs { settings.epochs = epochs }
+        if let batchSize { settings.batchSize = batchSize }
+        if let imageSize { settings.data.imageSize = imageSize }
+        if let learningRate { settings.optimizer.learningRate = learningRate }
+        if noAugment { settings.data.augment = false }
+        if let seed { settings.seed = seed }
+        if let workers { settings.workers = workers }
+        if let device = compute.device { settings.device = device }
+        if let precision = compute.precision { settings.precision = precision }
+        do { try settings.validate() } catch { throw ValidationError("\(error)") }
+        return settings
+    }
+
+    static func tell(_ report: PretrainedWeights.Report) {
+        Console.note("initial weights: " + report.summary)
+        for key in report.left.prefix(5) { Console.note("  left at its initial weights: \(key)") }
+        for key in report.unused.prefix(5) { Console.note("  of the checkpoint, not used: \(key)") }
+    }
+}
+
+/// Training on a terminal: a line for each epoch, below them a bar; elsewhere plain lines.
+struct TrainingDisplay {
+    func show(_ report: Trainer.Report) {
+        switch report {
+        case .step(.step(let epoch, let step, let loss, let rate), let progress):
+            let left = progress.secondsLeft.map(Console.time) ?? "?"
+            Console.status(
+                "epoch \(epoch)/\(progress.epochs) \(Console.bar(Double(step) / Double(max(progress.steps, 1)))) \(step)/\(progress.steps)  "
+                    + String(format: "loss %.4f  lr %.2e  %.1f img/s", loss, rate, progress.imagesPerSecond) + "  \(left) left")
+        case .step:
+            break
+        case .evaluating(let done, let count):
+            Console.status("validating \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
+        case .epoch(let record):
+            var line = String(format: "epoch %3d  train loss %.4f", record.epoch, record.trainLoss)
+            if let loss = record.validationLoss { line += String(format: "  val loss %.4f", loss) }
+            if let scores = record.scores { line += "  mIoU \(Console.percent(scores.miou))  DSC \(Console.percent(scores.dsc))" }
+            Console.note(line + String(format: "  lr %.2e  ", record.learningRate) + Console.time(record.seconds) + (record.isBest ? "  best" : ""))
+        }
+    }
+}

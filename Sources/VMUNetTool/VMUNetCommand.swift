@@ -1,0 +1,67 @@
+import ArgumentParser
+import Foundation
+import Imaging
+import Segmentation
+import TensorFiles
+import Torch
+import VMUNet
+
+@main
+struct VMUNetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "vmunet",
+        abstract: "Vision Mamba UNet: trains, evaluates and runs medical image segmentation.",
+        discussion: "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.",
+        version: "0.1.0 (libtorch \(Torch.version))",
+        subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Demo.self])
+
+    static func main() {
+        Torch.useCachingAllocator()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let exit as ExitCode {
+            Foundation.exit(exit.rawValue)
+        } catch {
+            guard let code = Failure.code(of: error) else { Self.exit(withError: error) }
+            Console.error(Failure.message(of: error))
+            Foundation.exit(code)
+        }
+    }
+}
+
+/// From errors to exit codes (SPEC §5).
+enum Failure {
+    static let badInput: Int32 = 65
+    static let internalError: Int32 = 70
+    static let interrupted: Int32 = 130
+
+    /// The code of an error of ours or the system's; nil for the parser's own, which it reports itself.
+    static func code(of error: any Error) -> Int32? {
+        switch error {
+        case is CleanExit, is ValidationError: nil
+        case is TorchError: internalError
+        case is NonFiniteLoss, is NonFiniteWeights: internalError
+        case is DataError, is TensorFileError, is PictureError, is RunFolderError, is BadWeights, is WeightsMismatch, is ConfigurationError,
+            is PretrainedWeights.NothingFits, is DeviceError, is InputError, is VolumeError, is RunConfigurationError, is ConfigurationFileError:
+            badInput
+        case let error as NSError where error.domain == NSCocoaErrorDomain || error.domain == NSPOSIXErrorDomain: badInput
+        default: String(reflecting: type(of: error)).hasPrefix("ArgumentParser") ? nil : internalError
+        }
+    }
+
+    static func message(of error: any Error) -> String {
+        switch error {
+        case let error as TorchError where error.isOutOfMemory:
+            "not enough memory (\(error)); lower --batch-size or --image-size, or take a smaller --preset"
+        case let error as NSError where error.domain == NSCocoaErrorDomain: error.localizedDescription
+        default: "\(error)"
+        }
+    }
+}
+
+/// Input that a command cannot work on: what, and the way out.
+struct InputError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

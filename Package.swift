@@ -47,7 +47,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
-        .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
+        .testTarget(name: "KernelTests", dependencies: ["CKernels"], exclude: ["Fixtures", "make_dense_fixtures.py"]),
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"], exclude: ["Fixtures", "make_fixtures.py"]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"]),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TensorFiles"], exclude: ["Fixtures"]),

@@ -15,16 +15,16 @@ enum Golden {
     }
 }
 
-/// The greatest difference between two tensors, over the greatest absolute value expected.
+/// ‖got − expected‖ / ‖expected‖ in double precision; infinite where a value is not finite or shapes differ.
 func relativeError(_ got: Tensor, _ expected: HostTensor) -> Double { relativeError(got.floats(), expected.floats) }
 
 func relativeError(_ got: [Float], _ expected: [Float]) -> Double {
     guard got.count == expected.count else { return .infinity }
-    var (worst, scale) = (0.0, 1e-30)
+    var (difference, norm) = (0.0, 1e-30)
     for (a, b) in zip(got, expected) {
         if !a.isFinite { return .infinity }
-        worst = max(worst, abs(Double(a) - Double(b)))
-        scale = max(scale, abs(Double(b)))
+        difference += (Double(a) - Double(b)) * (Double(a) - Double(b))
+        norm += Double(b) * Double(b)
     }
-    return worst / scale
+    return (difference / norm).squareRoot()
 }

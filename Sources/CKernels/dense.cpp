@@ -1,6 +1,18 @@
 // The C interface of the dense kernels: each call goes to the instruction set in use.
 #include "dense.h"
 
+#if defined(__x86_64__)
+#define VMK_PICK_GEMM(name, is_bfloat16) ((is_bfloat16) && multiplies_bfloat16() ? vmk::avx512_bfloat16::name : VMK_PICK(name))
+namespace {
+bool multiplies_bfloat16() {
+    static const bool has = __builtin_cpu_supports("avx512bf16");
+    return has && vmk::instruction_set() == vmk::InstructionSet::avx512;
+}
+}  // namespace
+#else
+#define VMK_PICK_GEMM(name, is_bfloat16) VMK_PICK(name)
+#endif
+
 extern "C" {
 
 void vmk_layer_norm_forward(
@@ -105,7 +117,21 @@ void vmk_cast(int64_t count, vmk_type from_type, const void *from, vmk_type to_t
 void vmk_gemm_tn(
     int64_t m, int64_t n, int64_t k, vmk_type dy_type, const void *dy, int64_t dy_stride, vmk_type x_type, const void *x, int64_t x_stride, int accumulate,
     float *dw) {
-    VMK_PICK(gemm_tn)(m, n, k, dy_type, dy, dy_stride, x_type, x, x_stride, accumulate, dw);
+    VMK_PICK_GEMM(gemm_tn, dy_type == VMK_BFLOAT16 && x_type == VMK_BFLOAT16)(m, n, k, dy_type, dy, dy_stride, x_type, x, x_stride, accumulate, dw);
+}
+
+int64_t vmk_packed_bytes(int64_t columns, int64_t depth) {
+    return (columns + 47) / 48 * 48 * depth * 4;  // 48 is a multiple of every instruction set's panel
+}
+
+void vmk_pack_weight(int64_t columns, int64_t depth, int transposed, vmk_type type, const float *weight, void *packed) {
+    VMK_PICK_GEMM(pack_weight, type == VMK_BFLOAT16)(columns, depth, transposed, type, weight, packed);
+}
+
+void vmk_gemm_packed(
+    int64_t m, int64_t columns, int64_t depth, vmk_type x_type, const void *x, int64_t x_stride, const void *packed, const float *residual, vmk_type y_type,
+    void *y) {
+    VMK_PICK_GEMM(gemm_packed, x_type == VMK_BFLOAT16)(m, columns, depth, x_type, x, x_stride, packed, residual, y_type, y);
 }
 
 }  // extern "C"

@@ -113,6 +113,20 @@ void vmk_gemm_tn(
     int64_t m, int64_t n, int64_t k, vmk_type dy_type, const void *dy, int64_t dy_stride, vmk_type x_type, const void *x, int64_t x_stride, int accumulate,
     float *dw);
 
+// MARK: matrix products with weights prepared once
+
+/// How many bytes `vmk_pack_weight` may write for a matrix of `columns` columns and `depth` rows.
+int64_t vmk_packed_bytes(int64_t columns, int64_t depth);
+
+/// Prepares a Linear layer's weight [out][in] for `vmk_gemm_packed` with x of `type`, on the instruction set in use (and for that alone). transposed = 1 for
+/// y = x·weightᵀ (columns = out, depth = in), 0 for dx = dy·weight (columns = in, depth = out). For bfloat16 the weight is rounded to it.
+void vmk_pack_weight(int64_t columns, int64_t depth, int transposed, vmk_type type, const float *weight, void *packed);
+
+/// y[m][columns] = x[m][depth] · packed (+ residual[m][columns], float32, contiguous; NULL for none; y itself allowed). Sums are float32; y is contiguous.
+void vmk_gemm_packed(
+    int64_t m, int64_t columns, int64_t depth, vmk_type x_type, const void *x, int64_t x_stride, const void *packed, const float *residual, vmk_type y_type,
+    void *y);
+
 #ifdef __cplusplus
 }
 #endif

@@ -28,14 +28,14 @@ struct SS2D {
     int64_t blocks() const { return (tokens() + ss2d_block - 1) / ss2d_block; }
     int64_t groups() const { return (channels + ss2d_lanes - 1) / ss2d_lanes; }  // of sixteen channels, the last perhaps padded
     int64_t padded_states() const { return (states + 3) / 4 * 4; }               // padded states have A = B = C = 0 and stay 0
-    int64_t padded_rank() const { return (rank + 15) / 16 * 16; }
+    int64_t padded_rank() const { return (rank + 15) / 16 * 16; }                // rows of delta's gradient
     int64_t projection_width() const { return rank + 2 * states; }
 
-    // Weights prepared for sixteen channels of one direction, lanes innermost: A log2(e) [padded N], dt_weight [R], dt_bias, Ds;
-    // then, for backward only, dt_weight as it came [16, padded R]. Padded channels are zero.
+    // Weights prepared for sixteen channels of one direction, lanes innermost: A log2(e) [padded N], dt_weight [R], dt_bias, Ds.
+    // Padded channels are zero.
     const float *prepared;
     int64_t prepared_rows() const { return padded_states() + rank + 2; }
-    int64_t prepared_size() const { return (prepared_rows() + padded_rank()) * ss2d_lanes; }
+    int64_t prepared_size() const { return prepared_rows() * ss2d_lanes; }
     const float *prepared_for(int64_t direction, int64_t group) const { return prepared + (direction * groups() + group) * prepared_size(); }
 
     // States at the start of block 1, 2, ...: [B, 4, blocks - 1, padded N, groups * 16].
@@ -45,7 +45,7 @@ struct SS2D {
     }
 
     // Gradients of the weights of sixteen channels of one direction from one image, lanes innermost: A [padded N], dt_weight [R], dt_bias, Ds.
-    int64_t weight_gradient_size() const { return prepared_rows() * ss2d_lanes; }
+    int64_t weight_gradient_size() const { return prepared_size(); }
 };
 
 }  // namespace vmk

@@ -96,8 +96,10 @@ VMK_INLINE vf silu(vf x) { return x / (1.0f + exp(-x)); }
 
 /// log(1 + e^x) = max(x, 0) + log1p(e^-|x|). Around zero the two terms move against each other and their rounding errors would
 /// show as steps down; there it is x/2 + (an even polynomial) instead.
-VMK_INLINE vf softplus(vf x, const Exp2 &exp2) {
-    const vf u = exp2.exp(-abs(x));  // 0...0.61 where it counts: log1p(u) = u - u^2 Q(u), 1.2e-8
+///
+/// `u` is e^-|x|.
+VMK_INLINE vf softplus_given(vf u, vf x) {
+    // u is 0...0.61 where it counts: log1p(u) = u - u^2 Q(u), 1.2e-8
     vf q = fma(u, 0x1.50e086p-6f, -0x1.310cbep-4f);
     q = fma(q, u, 0x1.1b2862p-3f);
     q = fma(q, u, -0x1.8b119ep-3f);
@@ -112,6 +114,14 @@ VMK_INLINE vf softplus(vf x, const Exp2 &exp2) {
     even = fma(even, s, 0x1.ffffe0p-4f);
     const vf near = fma(x, 0.5f, even * s) + 0x1.62e430p-1f;
     return ((x > -0.5f) & (x < 1.0f)) ? near : far;
+}
+VMK_INLINE vf softplus(vf x, const Exp2 &exp2) { return softplus_given(exp2.exp(-abs(x)), x); }
+
+/// softplus, and its derivative, the sigmoid.
+VMK_INLINE vf softplus(vf x, const Exp2 &exp2, vf &slope) {
+    const vf u = exp2.exp(-abs(x));
+    slope = (x > 0.0f ? 1.0f : u) / (1.0f + u);
+    return softplus_given(u, x);
 }
 VMK_INLINE vf softplus(vf x) { return softplus(x, Exp2::make()); }
 VMK_INLINE vf decay(vf x) { return Exp2::make().decay(x); }

@@ -7,6 +7,11 @@
 #include "dispatch.h"
 #include "include/CKernelsDense.h"
 
+#define VMK_GEMM_KERNELS                 \
+    decltype(vmk_gemm_tn) gemm_tn;         \
+    decltype(vmk_pack_weight) pack_weight; \
+    decltype(vmk_gemm_packed) gemm_packed;
+
 #define VMK_DENSE_KERNELS                                          \
     decltype(vmk_layer_norm_forward) layer_norm_forward;           \
     decltype(vmk_layer_norm_backward) layer_norm_backward;         \
@@ -26,7 +31,7 @@
     decltype(vmk_residual_backward) residual_backward;             \
     decltype(vmk_add) add;                                         \
     decltype(vmk_cast) cast;                                       \
-    decltype(vmk_gemm_tn) gemm_tn;
+    VMK_GEMM_KERNELS
 
 namespace vmk {
 namespace portable {
@@ -38,6 +43,9 @@ VMK_DENSE_KERNELS
 }
 namespace avx512 {
 VMK_DENSE_KERNELS
+}
+namespace avx512_bfloat16 {  // products of bfloat16 pairs, where the processor has them
+VMK_GEMM_KERNELS
 }
 #endif
 }  // namespace vmk

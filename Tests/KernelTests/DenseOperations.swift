@@ -82,7 +82,7 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let all = [layerNorm, normGate, depthwiseSilu, mergeNorm, expandNorm, head, patchify, residual, gemm]
+    static let all = [layerNorm, normGate, depthwiseSilu, mergeNorm, expandNorm, head, patchify, residual, gemm, linear]
     private static let epsilon: Float = 1e-5
 
     static let layerNorm = DenseOperation(
@@ -251,5 +251,27 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
             vmk_gemm_tn(m, n, k, type, dy.pointer, dy.step, type, x.pointer, x.step, 0, dw)
             vmk_gemm_tn(m, n, k, type, dy.pointer, dy.step, type, x.pointer, x.step, 1, added)
             return ["dw": dw.values(s[1] * s[2]), "added": added.values(s[1] * s[2])]
+        })
+
+    /// A Linear layer's forward product and the gradient of its input, by weights prepared for either.
+    static let linear = DenseOperation(
+        name: "linear", large: [1030, 100, 70],
+        inputs: { s in ["x": s[0] * s[2], "weight": s[1] * s[2], "residual": s[0] * s[1], "dy": s[0] * s[1]] },
+        run: { s, v, type, padding in
+            let arena = Arena()
+            let (m, n, k) = (Int64(s[0]), Int64(s[1]), Int64(s[2]))
+            let weight = arena.floats(v["weight"]!)
+            let forward = arena.floats(count: Int(vmk_packed_bytes(n, k)) / 4),
+                backward = arena.floats(count: Int(vmk_packed_bytes(k, n)) / 4)
+            vmk_pack_weight(n, k, 1, type, weight, forward)
+            vmk_pack_weight(k, n, 0, type, weight, backward)
+            let x = arena.rows(v["x"]!, channels: s[2], padding: padding, type: type)
+            let dy = arena.rows(v["dy"]!, channels: s[1], padding: 2 * padding, type: type)
+            let y = arena.output(s[0] * s[1], channels: s[1], type: type), sum = arena.floats(v["residual"]!)
+            vmk_gemm_packed(m, n, k, type, x.pointer, x.step, forward, nil, type, y.pointer)
+            vmk_gemm_packed(m, n, k, type, x.pointer, x.step, forward, sum, VMK_FLOAT32, sum)
+            let dx = arena.floats(count: s[0] * s[2])
+            vmk_gemm_packed(m, k, n, type, dy.pointer, dy.step, backward, nil, VMK_FLOAT32, dx)
+            return ["y": y.values, "sum": sum.values(s[0] * s[1]), "dx": dx.values(s[0] * s[2])]
         })
 }

@@ -53,11 +53,13 @@ extension KernelTests {
             var numbers = Numbers(state: 5)
             let inputs = operation.inputs(operation.large).sorted { $0.key < $1.key }.map { ($0.key, numbers.normal($0.value)) }
             let values = Dictionary(uniqueKeysWithValues: inputs)
-            let results = [1, 2, 5, 2].map { threads in
-                with(instructionSet: instructionSet, threads: Int32(threads)) { operation.run(operation.large, values, VMK_FLOAT32, 0) }
+            for type in [VMK_FLOAT32, VMK_BFLOAT16] {
+                let results = [1, 2, 5, 2].map { threads in
+                    with(instructionSet: instructionSet, threads: Int32(threads)) { operation.run(operation.large, values, type, 0) }
+                }
+                for result in results { #expect(result == results[0]) }
+                #expect(results[0].values.allSatisfy { $0.allSatisfy(\.isFinite) })
             }
-            for result in results { #expect(result == results[0]) }
-            #expect(results[0].values.allSatisfy { $0.allSatisfy(\.isFinite) })
         }
 
         /// The large shape, where sums are divided into parts, against the portable kernels.

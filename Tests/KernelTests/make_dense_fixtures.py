@@ -94,6 +94,10 @@ for m, n, k in ((1, 1, 1), (5, 7, 9), (130, 8, 48), (129, 9, 50), (40, 6, 17), (
     dy, x, before = normal(m, n), normal(m, k), normal(n, k)
     case("gemm_tn", (m, n, k), dict(dy=dy, x=x, before=before), dict(dw=dy.T @ x, added=before + dy.T @ x))
 
+for m, out, k in ((1, 1, 1), (5, 7, 9), (70, 50, 17), (9, 100, 16), (8, 48, 33)):
+    x, weight, residual, dy = normal(m, k), normal(out, k), normal(m, out), normal(m, out)
+    case("linear", (m, out, k), dict(x=x, weight=weight, residual=residual, dy=dy), dict(y=x @ weight.T, sum=residual + x @ weight.T, dx=dy @ weight))
+
 path = pathlib.Path(__file__).parent / "Fixtures" / "dense.safetensors"
 save_file(tensors, path)
 print(path, path.stat().st_size)

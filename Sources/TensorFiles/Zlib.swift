@@ -8,8 +8,12 @@ enum Zlib {
 
     /// Unpacks a zlib stream that holds exactly `count` bytes; never writes more.
     static func inflate(_ packed: [UInt8], count: Int) throws -> [UInt8] {
-        guard packed.count <= Int(UInt32.max), count <= Int(UInt32.max) else { throw Fault(.limit, "has a packed block of more than 4 GiB") }
-        guard count / largestRatio <= packed.count else { throw Fault(.corrupt, "a packed block of \(packed.count) bytes cannot hold \(count)") }
+        guard packed.count <= Int(UInt32.max), count <= Int(UInt32.max) else {
+            throw Fault(.limit, "has a packed block of more than 4 GiB")
+        }
+        guard count / largestRatio <= packed.count else {
+            throw Fault(.corrupt, "a packed block of \(packed.count) bytes cannot hold \(count)")
+        }
         var stream = z_stream()
         guard inflateInit_(&stream, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
             throw Fault(.limit, "needs more memory than there is")

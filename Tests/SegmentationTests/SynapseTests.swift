@@ -60,7 +60,9 @@ struct SynapseTests {
                 let size = PlaneSize(height: 50, width: 61)
                 let turned = Rotate.nearest(label, size: size, degrees: degrees, outside: 0)
                 #expect(placed.target == .labels(NearestZoom(from: size, to: options.size)(turned)))
-                #expect(placed.image == SplineZoom(from: size, to: options.size)(Rotate.nearest(image, size: size, degrees: degrees, outside: 0)))
+                #expect(
+                    placed.image
+                        == SplineZoom(from: size, to: options.size)(Rotate.nearest(image, size: size, degrees: degrees, outside: 0)))
             }
             #expect(seen > 0)
         }
@@ -70,7 +72,10 @@ struct SynapseTests {
         let fixture = try VolumeFixture("synapse_preprocess")
         let resizer = SliceResizer(slice: PlaneSize(height: 50, width: 61), network: PlaneSize(height: 32, width: 32))
         #expect(resizer.restore(fixture.labels("label.zoom32x32").values) == fixture.labels("label.back50x61").values)
-        #expect(zip(resizer.prepare(fixture.floats("slice").values), fixture.floats("slice.zoom32x32").values).allSatisfy { abs($0 - $1) < 1e-6 })
+        #expect(
+            zip(resizer.prepare(fixture.floats("slice").values), fixture.floats("slice.zoom32x32").values).allSatisfy {
+                abs($0 - $1) < 1e-6
+            })
     }
 
     // MARK: Sets made here
@@ -97,14 +102,17 @@ struct SynapseTests {
             }
             let missing = try fault("a\nc\nb\nd\n")
             #expect(missing.kind == .unpaired && missing.problems.count == 2)
-            #expect(missing.description.contains("c.npz") && missing.description.contains("d.npz") && missing.description.contains("train_npz"))
+            #expect(
+                missing.description.contains("c.npz") && missing.description.contains("d.npz") && missing.description.contains("train_npz"))
             #expect(try fault("").description.contains("train.txt"))
             #expect(try fault("a\na\n").problems == ["a is listed twice"])
             #expect(try fault("../a\n").kind == .unreadable)
             #expect(try fault("/etc/passwd\n").kind == .unreadable)
             try FileManager.default.removeItem(at: list)
             #expect(throws: DataError.self) { try SynapseDataset(folder, classNames: ["background", "organ"]) }
-            #expect(throws: DataError.self) { try SynapseDataset(folder.appendingPathComponent("absent"), classNames: ["background", "organ"]) }
+            #expect(throws: DataError.self) {
+                try SynapseDataset(folder.appendingPathComponent("absent"), classNames: ["background", "organ"])
+            }
         }
     }
 
@@ -139,8 +147,10 @@ struct SynapseTests {
             let names = ["background", "organ"]
             let (slices, volumes) = (try SynapseDataset(folder, classNames: names), try SynapseVolumes(folder, classNames: names))
             let kinds: [String: DataError.Kind] = [
-                "no_image": .unreadable, "no_label": .unreadable, "nan": .unreadable, "fraction": .labelOutOfRange, "negative": .labelOutOfRange,
-                "high": .labelOutOfRange, "sizes": .sizeMismatch, "rank": .shape, "text": .unreadable, "nothing": .shape, "cut": .unreadable,
+                "no_image": .unreadable, "no_label": .unreadable, "nan": .unreadable, "fraction": .labelOutOfRange,
+                "negative": .labelOutOfRange,
+                "high": .labelOutOfRange, "sizes": .sizeMismatch, "rank": .shape, "text": .unreadable, "nothing": .shape,
+                "cut": .unreadable,
                 "zero": .unreadable,
             ]
             for (index, name) in slices.cases.enumerated() {
@@ -177,7 +187,9 @@ struct SynapseTests {
             try Data(#"{"labels": {"1": "heart", "0": "background"}}"#.utf8).write(to: json)
             #expect(try SynapseClasses.names(in: folder) == ["background", "heart"])
             #expect(try SynapseClasses.names(in: folder, configured: ["b", "c", "d"]) == ["b", "c", "d"])
-            for unsound in ["", "{}", "[]", #"{"labels": {}}"#, #"{"labels": {"a": 0, "b": 2}}"#, #"{"labels": {"a": [0]}}"#, #"{"labels": {"a": 0}}"#] {
+            for unsound in [
+                "", "{}", "[]", #"{"labels": {}}"#, #"{"labels": {"a": 0, "b": 2}}"#, #"{"labels": {"a": [0]}}"#, #"{"labels": {"a": 0}}"#,
+            ] {
                 try Data(unsound.utf8).write(to: json)
                 let error = try #require(throws: DataError.self) { try SynapseClasses.names(in: folder) }
                 #expect(error.path.hasSuffix("dataset.json"), "\(unsound)")
@@ -216,7 +228,9 @@ struct SynapseTests {
         let names = try SynapseClasses.names(in: folder, configured: ["background", "right ventricle", "myocardium", "left ventricle"])
         let volume = try SynapseVolumes(folder, classNames: names).load(at: 0)
         let network = PlaneSize(height: 64, width: 64)
-        let (shrink, resizer) = (NearestZoom(from: volume.shape.plane, to: network), SliceResizer(slice: volume.shape.plane, network: network))
+        let (shrink, resizer) = (
+            NearestZoom(from: volume.shape.plane, to: network), SliceResizer(slice: volume.shape.plane, network: network)
+        )
         let predicted = (0..<volume.shape.depth).flatMap { resizer.restore(shrink(volume.label.slice($0))) }
         let prediction = try LabelVolume(shape: volume.shape, labels: predicted)
         let score = try VolumeScores(name: volume.name, prediction: prediction, label: volume.label, classNames: names)

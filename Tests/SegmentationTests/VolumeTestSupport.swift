@@ -29,7 +29,9 @@ struct VolumeFixture {
 
     func floats(_ name: String) -> (values: [Float], shape: [Int]) {
         let (bytes, shape) = bytes(name)
-        return (bytes.withUnsafeBytes { raw in (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) } }, shape)
+        return (
+            bytes.withUnsafeBytes { raw in (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) } }, shape
+        )
     }
 
     func labels(_ name: String) -> (values: [UInt8], shape: [Int]) {
@@ -89,6 +91,8 @@ func writeVolumeBytes<Value>(_ values: [Value], to url: URL) throws {
 func readVolumeValues<Value>(_ url: URL, as _: Value.Type = Value.self) throws -> [Value] {
     let data = try Data(contentsOf: url)
     return data.withUnsafeBytes { raw in
-        (0..<raw.count / MemoryLayout<Value>.stride).map { raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<Value>.stride, as: Value.self) }
+        (0..<raw.count / MemoryLayout<Value>.stride).map {
+            raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<Value>.stride, as: Value.self)
+        }
     }
 }

@@ -13,7 +13,8 @@ struct NIfTIFileTests {
     }
 
     private static let names = [
-        "labels.nii.gz", "turned_by_quaternion.nii", "left_handed.nii.gz", "scaled_big_endian.nii", "version2.nii.gz", "flat.nii", "one_time.nii",
+        "labels.nii.gz", "turned_by_quaternion.nii", "left_handed.nii.gz", "scaled_big_endian.nii", "version2.nii.gz", "flat.nii",
+        "one_time.nii",
     ]
 
     private func expected(_ name: String) throws -> Expected {
@@ -40,7 +41,9 @@ struct NIfTIFileTests {
     }
 
     @Test func labelsAreWholeNumbers() throws {
-        #expect(try NIfTIFile.read(volumeFiles.appendingPathComponent("labels.nii.gz")).labels == (try expected("labels.nii.gz")).values.map { UInt8($0) })
+        #expect(
+            try NIfTIFile.read(volumeFiles.appendingPathComponent("labels.nii.gz")).labels
+                == (try expected("labels.nii.gz")).values.map { UInt8($0) })
         #expect(try NIfTIFile.read(volumeFiles.appendingPathComponent("flat.nii")).labels != nil)
         #expect(try NIfTIFile.read(volumeFiles.appendingPathComponent("version2.nii.gz")).labels == nil)
         #expect(try NIfTIFile.read(volumeFiles.appendingPathComponent("scaled_big_endian.nii")).labels == nil)
@@ -74,7 +77,8 @@ struct NIfTIFileTests {
                     to: folder.appendingPathComponent(name.hasSuffix("gz") ? name : name + ".gz"))
             }
             try NIfTIFile.write(
-                labels: [3], shape: [1, 1, 1], geometry: NIfTIGeometry(spacing: [0.5, 0.75, 2]), to: folder.appendingPathComponent("bare.nii"))
+                labels: [3], shape: [1, 1, 1], geometry: NIfTIGeometry(spacing: [0.5, 0.75, 2]),
+                to: folder.appendingPathComponent("bare.nii"))
             let text = try TestFiles.python(
                 """
                 import sys, os, numpy as np, nibabel as nib
@@ -97,7 +101,10 @@ struct NIfTIFileTests {
         }
     }
 
-    @Test(arguments: [("four.nii", TensorFileError.Kind.unsupported), ("complex.nii", .unsupported), ("pair.hdr", .unsupported), ("chunked.h5", .wrongFormat)])
+    @Test(arguments: [
+        ("four.nii", TensorFileError.Kind.unsupported), ("complex.nii", .unsupported), ("pair.hdr", .unsupported),
+        ("chunked.h5", .wrongFormat),
+    ])
     func othersAreRefused(_ name: String, _ kind: TensorFileError.Kind) throws {
         let error = try #require(throws: TensorFileError.self) { try NIfTIFile.read(volumeFiles.appendingPathComponent(name)) }
         #expect(error.kind == kind && error.description.contains(name), "\(error)")
@@ -156,7 +163,10 @@ struct NIfTIFileTests {
     }
 
     /// Real volumes against nibabel, where they are.
-    @Test(.enabled(if: TestFiles.python != nil && ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"] != nil, "set VMUNET_PYTHON and VMUNET_TEST_DATA"))
+    @Test(
+        .enabled(
+            if: TestFiles.python != nil && ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"] != nil,
+            "set VMUNET_PYTHON and VMUNET_TEST_DATA"))
     func realVolumesEqualNibabel() throws {
         let root = URL(fileURLWithPath: ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"] ?? "").appendingPathComponent("volumes")
         let text = try TestFiles.python(

@@ -17,7 +17,9 @@ final class LowerEnvelope {
         squaredSpacing = spacing * spacing
         reciprocals = .allocate(capacity: length + 1)
         reciprocals.initialize(repeating: 0, count: length + 1)
-        for distance in 1..<max(length + 1, 2) where distance <= length { reciprocals[distance] = 1 / (2 * squaredSpacing * Double(distance)) }
+        for distance in 1..<max(length + 1, 2) where distance <= length {
+            reciprocals[distance] = 1 / (2 * squaredSpacing * Double(distance))
+        }
         centres = .allocate(capacity: length)
         values = .allocate(capacity: length)
         starts = .allocate(capacity: length)

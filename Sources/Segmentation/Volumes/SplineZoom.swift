@@ -155,9 +155,15 @@ public struct NearestZoom: Sendable {
         precondition(plane.count == input.count, "NearestZoom: expected \(input.count) values, got \(plane.count)")
         if input == output { return plane }
         var result = [Value](repeating: outside, count: output.count)
-        for (y, row) in rows.enumerated() where row >= 0 {
-            for (x, column) in columns.enumerated() where column >= 0 {
-                result[y * output.width + x] = plane[row * input.width + column]
+        plane.withUnsafeBufferPointer { plane in
+            result.withUnsafeMutableBufferPointer { result in
+                for (y, row) in rows.enumerated() where row >= 0 {
+                    let (source, target) = (plane.baseAddress! + row * input.width, result.baseAddress! + y * output.width)
+                    for x in 0..<output.width {
+                        let column = columns[x]
+                        if column >= 0 { target[x] = source[column] }
+                    }
+                }
             }
         }
         return result

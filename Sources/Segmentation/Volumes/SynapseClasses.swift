@@ -13,7 +13,8 @@ public enum SynapseClasses {
         if FileManager.default.fileExists(atPath: json.path) { return try checked(fromJSON(json), path: json.path) }
         if FileManager.default.fileExists(atPath: text.path) {
             guard let lines = try? String(contentsOf: text, encoding: .utf8) else {
-                throw DataError(.unreadable, path: text.path, "cannot be read as text", remedy: "Write one class's name a line, background first.")
+                throw DataError(
+                    .unreadable, path: text.path, "cannot be read as text", remedy: "Write one class's name a line, background first.")
             }
             let names = lines.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
             return try checked(names, path: text.path)
@@ -43,7 +44,11 @@ public enum SynapseClasses {
 
                 init(from decoder: any Decoder) throws {
                     let container = try decoder.singleValueContainer()
-                    if let number = try? container.decode(Int.self) { self = .number(number) } else { self = .name(try container.decode(String.self)) }
+                    if let number = try? container.decode(Int.self) {
+                        self = .number(number)
+                    } else {
+                        self = .name(try container.decode(String.self))
+                    }
                 }
             }
         }

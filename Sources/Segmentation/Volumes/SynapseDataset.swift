@@ -13,7 +13,8 @@ public struct SynapseDataset: SegmentationDataset {
         public var ignoredLabel: UInt8?
 
         public init(
-            size: PlaneSize = PlaneSize(height: 224, width: 224), augmentation: SynapseAugmentation = SynapseAugmentation(), ignoredLabel: UInt8? = nil
+            size: PlaneSize = PlaneSize(height: 224, width: 224), augmentation: SynapseAugmentation = SynapseAugmentation(),
+            ignoredLabel: UInt8? = nil
         ) {
             self.size = size
             self.augmentation = augmentation
@@ -35,7 +36,8 @@ public struct SynapseDataset: SegmentationDataset {
         let layout = SynapseLayout(directory: directory)
         let cases = try layout.cases(in: list)
         self.init(
-            cases: cases, files: try layout.files(cases, folder: "train_npz", extensions: ["npz"]), classNames: classNames, options: options)
+            cases: cases, files: try layout.files(cases, folder: "train_npz", extensions: ["npz"]), classNames: classNames, options: options
+        )
     }
 
     private init(cases: [String], files: [URL], classNames: [String], options: Options) {
@@ -48,11 +50,14 @@ public struct SynapseDataset: SegmentationDataset {
     /// Two sets, drawn once by the seed, no patient in both: slices belong to the patient whose name stands before `_slice`.
     ///
     /// Throws ``DataError`` when the slices are of one patient.
-    public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (training: SynapseDataset, validation: SynapseDataset) {
+    public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (
+        training: SynapseDataset, validation: SynapseDataset
+    ) {
         let patients = Set(cases.map(Self.patient)).sorted()
         guard patients.count > 1 else {
             throw DataError(
-                .noPairs, path: files.first?.deletingLastPathComponent().path ?? "", "slices of one patient cannot be divided into training and validation",
+                .noPairs, path: files.first?.deletingLastPathComponent().path ?? "",
+                "slices of one patient cannot be divided into training and validation",
                 remedy: "Add slices of other patients.")
         }
         var random = DataRandom.split(seed: seed)
@@ -79,7 +84,9 @@ public struct SynapseDataset: SegmentationDataset {
     public func load(at index: Int) throws -> Sample {
         let file = files[index]
         let arrays: [HostTensor]
-        do throws(TensorFileError) { arrays = try NPZFile(file).read(["image", "label"], limit: Self.largestArray) } catch { throw DataError(error) }
+        do throws(TensorFileError) { arrays = try NPZFile(file).read(["image", "label"], limit: Self.largestArray) } catch {
+            throw DataError(error)
+        }
         let (image, label, shape) = try SynapseArrays.checked(
             arrays, path: file.path, rank: 2...2, classes: classes, ignoredLabel: options.ignoredLabel)
         return Sample(image: image, channels: 1, height: shape[0], width: shape[1], target: .labels(label), name: cases[index])

@@ -38,7 +38,8 @@ struct SynapseLayout: Sendable {
 
     private func listFile(_ list: String) throws(DataError) -> URL {
         guard Pairing.isFolder(directory) else {
-            throw DataError(.missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
+            throw DataError(
+                .missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
         }
         let lists = directory.appending(path: "lists")
         let published = lists.appending(path: "lists_Synapse/\(list).txt")
@@ -47,7 +48,8 @@ struct SynapseLayout: Sendable {
             .filter { FileManager.default.fileExists(atPath: $0.path) }
         guard others.count == 1 else {
             throw DataError(
-                .missingFolder, path: published.path, others.isEmpty ? "there is no such list" : "there are \(others.count) such lists, none of it Synapse's",
+                .missingFolder, path: published.path,
+                others.isEmpty ? "there is no such list" : "there are \(others.count) such lists, none of it Synapse's",
                 remedy: "Write the cases' names, one a line, into it.")
         }
         return others[0]
@@ -85,7 +87,8 @@ enum SynapseArrays {
         }
         guard label.shape == image.shape else {
             throw DataError(
-                .sizeMismatch, path: path, "its image has shape \(image.shape), its label \(label.shape)", remedy: "Save both with the same shape.")
+                .sizeMismatch, path: path, "its image has shape \(image.shape), its label \(label.shape)",
+                remedy: "Save both with the same shape.")
         }
         guard image.elementType != .bool else {
             throw DataError(.unreadable, path: path, "its image holds truth values", remedy: "Save the image as float32 in 0…1.")

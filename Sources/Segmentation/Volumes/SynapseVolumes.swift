@@ -45,7 +45,8 @@ public struct SynapseVolumes: Sendable {
         let file = files[index]
         let arrays: [HostTensor]
         do throws(TensorFileError) { arrays = try HDF5File.read(["image", "label"], from: file) } catch { throw DataError(error) }
-        let (image, label, shape) = try SynapseArrays.checked(arrays, path: file.path, rank: 2...3, classes: classNames.count, ignoredLabel: nil)
+        let (image, label, shape) = try SynapseArrays.checked(
+            arrays, path: file.path, rank: 2...3, classes: classNames.count, ignoredLabel: nil)
         let extents = VolumeShape(depth: shape.count == 3 ? shape[0] : 1, height: shape[shape.count - 2], width: shape[shape.count - 1])
         do throws(VolumeError) {
             return SynapseVolume(name: cases[index], image: image, label: try LabelVolume(shape: extents, labels: label))

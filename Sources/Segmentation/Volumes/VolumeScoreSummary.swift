@@ -64,7 +64,8 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
             let count = { (presence: ClassScore.Presence) in scores.count { $0.presence == presence } }
             honestClasses.append(
                 HonestClass(
-                    value: reference.value, name: reference.name, dice: mean(scores.compactMap(\.dice)), hd95: mean(scores.compactMap(\.hd95)),
+                    value: reference.value, name: reference.name, dice: mean(scores.compactMap(\.dice)),
+                    hd95: mean(scores.compactMap(\.hd95)),
                     predictedOnly: count(.predictedOnly), missed: count(.missed), absent: count(.absent)))
         }
         published = Published(

@@ -108,7 +108,9 @@ public struct VolumeScores: Sendable, Codable, Equatable {
             throw VolumeError(operation: "volume scores", expected: "a positive voxel spacing", got: "\(spacing)")
         }
         let census = VolumeCensus(prediction: prediction, label: label)
-        if let value = census.entries.indices.last(where: { census.entries[$0].predicted + census.entries[$0].labelled > 0 }), value > largest {
+        if let value = census.entries.indices.last(where: { census.entries[$0].predicted + census.entries[$0].labelled > 0 }),
+            value > largest
+        {
             throw VolumeError(operation: "volume scores", expected: "labels of 0…\(largest)", got: "\(value)")
         }
 

@@ -32,6 +32,14 @@ with h5py.File("chunked.h5", "w") as f:
     f.create_dataset("never_written", (8, 8), "f4", chunks=(4, 4))
     f.create_dataset("never_written_plain", (8, 8), "f4")
     f.create_dataset("growing", data=noise.astype("u1"), chunks=(8, 8, 16), maxshape=(None, None, None), compression="gzip")
+with h5py.File("latest.h5", "w", libver=("v110", "v110")) as f:
+    f["whole"] = noise.astype("i2")
+    f.create_dataset("single", data=noise.astype("f4"), chunks=noise.shape, compression="gzip", shuffle=True)
+    f.create_dataset("single_plain", data=noise.astype("f4"), chunks=noise.shape)
+    f.create_dataset("many", data=noise.astype("f4"), chunks=(2, 3, 4))
+with h5py.File("many_names.h5", "w", userblock_size=1024) as f:
+    for i in range(60): f[f"array{i:02}"] = np.full((2, 2), i, "i4")
+    f["array07"].attrs.update({f"note{i}": "text" * 20 for i in range(30)})
 np.save("chunked.npy", noise.astype("f4"))
 
 with h5py.File("hostile.h5", "w") as f:
@@ -44,10 +52,14 @@ with h5py.File("hostile.h5", "w") as f:
     f.create_dataset("lies", (30000, 1000, 100), "u1", chunks=(100, 100, 100), compression="gzip")[:100, :100, :100] = 1
     f.create_dataset("enormous", (1 << 40, 1 << 20, 4), "f8", chunks=(1, 100, 4))
     f["soft"] = h5py.SoftLink("/bomb")
-    f["elsewhere"] = h5py.ExternalLink("kinds.h5", "/f4")
     v = h5py.VirtualLayout((2, 3, 4), "f4"); v[:] = h5py.VirtualSource("kinds.h5", "f4", (2, 3, 4))
     f.create_virtual_dataset("virtual", v)
     f.create_dataset("outside", (4,), "u1", external=[("kinds.h5", 0, 4)])
+
+with h5py.File("links.h5", "w") as f:
+    f["elsewhere"] = h5py.ExternalLink("kinds.h5", "/f4")
+    f["soft"] = h5py.SoftLink("/hard")
+    f["hard"] = base.astype("u1")
 
 expected = {}
 def nifti(name, image, slope=None, q=None, s=None, units="mm"):

@@ -42,7 +42,9 @@ struct NIfTIHeader {
         }
         guard magic == [0x6E, 0x2B, digit, 0] else { throw Fault(.wrongFormat, "is not a NIfTI file (its magic is missing)") }
 
-        let lengths = (0..<8).map { isVersion2 ? Int(truncatingIfNeeded: fields.integer(16 + 8 * $0, Int64.self)) : Int(fields.integer(40 + 2 * $0, Int16.self)) }
+        let lengths = (0..<8).map {
+            isVersion2 ? Int(truncatingIfNeeded: fields.integer(16 + 8 * $0, Int64.self)) : Int(fields.integer(40 + 2 * $0, Int16.self))
+        }
         guard (1...7).contains(lengths[0]), lengths[1...lengths[0]].allSatisfy({ $0 > 0 }) else {
             throw Fault(.corrupt, "its header declares an impossible shape \(lengths)")
         }
@@ -69,7 +71,8 @@ struct NIfTIHeader {
         }
         dataOffset = Int(offset)
 
-        let (declaredSlope, declaredIntercept) = isVersion2 ? (fields.double(176), fields.double(184)) : (fields.real(112), fields.real(116))
+        let (declaredSlope, declaredIntercept) =
+            isVersion2 ? (fields.double(176), fields.double(184)) : (fields.real(112), fields.real(116))
         // A slope of 0, or none that is a number, means that values are not scaled.
         if declaredSlope.isFinite, declaredSlope != 0 {
             guard declaredIntercept.isFinite else { throw Fault(.corrupt, "its header's intercept is not a number") }
@@ -97,7 +100,8 @@ struct NIfTIHeader {
     }
 
     /// A NIfTI-1 header, little-endian, with the four bytes that say that no extensions follow.
-    static func encode(shape: [Int], elementType: ElementType, slope: Double, intercept: Double, geometry: NIfTIGeometry) throws -> [UInt8] {
+    static func encode(shape: [Int], elementType: ElementType, slope: Double, intercept: Double, geometry: NIfTIGeometry) throws -> [UInt8]
+    {
         guard shape.count == 3, shape.allSatisfy({ (1...Int(Int16.max)).contains($0) }) else {
             throw Fault(.unwritable, "cannot hold a volume of shape \(shape)", remedy: "NIfTI-1 takes three axes of 1…32767 voxels")
         }

@@ -60,7 +60,8 @@ public enum NIfTIFile {
     public static func write(labels: [UInt8], shape: [Int], geometry: NIfTIGeometry, to url: URL) throws(TensorFileError) {
         guard HostTensor.elementCount(shape: shape) == labels.count else {
             throw TensorFileError(
-                .unwritable, file: url.relativePath, reason: "\(labels.count) labels do not have shape \(shape)", remedy: "give one label a voxel")
+                .unwritable, file: url.relativePath, reason: "\(labels.count) labels do not have shape \(shape)",
+                remedy: "give one label a voxel")
         }
         try write(NIfTIVolume(voxels: HostTensor(labels, shape: shape), geometry: geometry), to: url)
     }

@@ -59,7 +59,9 @@ public struct NIfTIGeometry: Sendable, Equatable {
         // The clearest axis chooses first.
         let order = (0..<3).sorted { clarity(affine, axis: $0) > clarity(affine, axis: $1) }
         for axis in order {
-            guard let world = free.sorted().max(by: { abs(affine[$0][axis]) < abs(affine[$1][axis]) }), affine[world][axis] != 0 else { continue }
+            guard let world = free.sorted().max(by: { abs(affine[$0][axis]) < abs(affine[$1][axis]) }), affine[world][axis] != 0 else {
+                continue
+            }
             free.remove(world)
             letters[axis] = Array(affine[world][axis] > 0 ? "RAS" : "LPI")[world]
         }

@@ -1,0 +1,78 @@
+/// What was done to a chunk before it was stored.
+enum HDF5Filter: Equatable {
+    case deflate, shuffle, checksum
+
+    /// The filters of a header's message, in the order in which they were applied.
+    static func pipeline(_ message: HDF5Bytes) throws -> [HDF5Filter] {
+        var fields = message
+        let (version, count) = (try fields.byte(), try fields.byte())
+        guard version == 1 || version == 2, count <= 32 else { throw Fault(.corrupt, "its list of filters is damaged") }
+        if version == 1 { try fields.skip(6) }
+        return try (0..<count).map { _ in
+            let number = try fields.short()
+            let nameLength = version == 1 || number >= 256 ? try fields.short() : 0
+            try fields.skip(2)
+            let values = try fields.short()
+            try fields.skip(nameLength + 4 * values + (version == 1 && values % 2 != 0 ? 4 : 0))
+            switch number {
+            case 1: return .deflate
+            case 2: return .shuffle
+            case 3: return .checksum
+            default:
+                throw Fault(
+                    .unsupported, "is packed by HDF5 filter \(number), which is not read", remedy: "save it with compression 'gzip' or none"
+                )
+            }
+        }
+    }
+
+    /// Undoes the filters that a chunk was stored with; `skipped` has a bit for each that was left out. `count` bytes come out.
+    static func undo(_ filters: [HDF5Filter], skipped: UInt32, _ stored: [UInt8], count: Int, elementSize: Int) throws -> [UInt8] {
+        let applied = filters.enumerated().filter { skipped & (1 << UInt32($0.offset)) == 0 }.map(\.element)
+        var bytes = stored
+        for (index, filter) in applied.enumerated().reversed() {
+            switch filter {
+            case .checksum:
+                guard bytes.count >= 4 else { throw Fault(.corrupt, "a chunk is too short") }
+                let declared = bytes.littleEndian(at: bytes.count - 4, as: UInt32.self)
+                bytes.removeLast(4)
+                guard fletcher32(bytes) == folded(declared) else { throw Fault(.corrupt, "a chunk does not match its checksum") }
+            case .deflate:
+                // Checksums that were made before packing come out with the data.
+                bytes = try Zlib.inflate(bytes, count: count + 4 * applied[..<index].count { $0 == .checksum })
+            case .shuffle: bytes = unshuffled(bytes, elementSize: elementSize)
+            }
+        }
+        guard bytes.count == count else { throw Fault(.corrupt, "a chunk has \(bytes.count) of \(count) bytes") }
+        return bytes
+    }
+
+    /// Undoes the grouping of the elements' first bytes, second bytes, and so on; left-over bytes stay at the end.
+    private static func unshuffled(_ bytes: [UInt8], elementSize: Int) -> [UInt8] {
+        let elements = bytes.count / elementSize
+        guard elementSize > 1, elements > 1 else { return bytes }
+        var result = bytes
+        bytes.withUnsafeBufferPointer { bytes in
+            result.withUnsafeMutableBufferPointer { result in
+                for byte in 0..<elementSize {
+                    for element in 0..<elements { result[element &* elementSize &+ byte] = bytes[byte &* elements &+ element] }
+                }
+            }
+        }
+        return result
+    }
+
+    /// Fletcher's checksum over big-endian 16-bit words, as HDF5 stores it.
+    private static func fletcher32(_ bytes: [UInt8]) -> UInt32 {
+        var (first, second): (UInt64, UInt64) = (0, 0)
+        for i in stride(from: 0, to: bytes.count, by: 2) {
+            let low = i + 1 < bytes.count ? UInt64(bytes[i + 1]) : 0
+            first = (first + (UInt64(bytes[i]) << 8 | low)) % 65535
+            second = (second + first) % 65535
+        }
+        return UInt32(second << 16 | first)
+    }
+
+    /// Both halves of a checksum modulo 65535, of which HDF5 writes 0 in two ways.
+    private static func folded(_ checksum: UInt32) -> UInt32 { ((checksum >> 16) % 65535) << 16 | ((checksum & 0xFFFF) % 65535) }
+}

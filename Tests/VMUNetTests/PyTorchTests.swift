@@ -45,10 +45,9 @@ import Torch
             """
         let process = Process()
         process.executableURL = URL(filePath: try #require(Self.python))
-        process.arguments =
-            ["-c", script, oracle.path, folder.path]
-            + [setting.classes, setting.channels, setting.batch, setting.height, setting.width].map(String.init)
-            + [setting.dims.map(String.init).joined(separator: ",")]
+        let sizes: [Int] = [setting.classes, setting.channels, setting.batch, setting.height, setting.width]
+        let dims: String = setting.dims.map { String($0) }.joined(separator: ",")
+        process.arguments = ["-c", script, oracle.path, folder.path] + sizes.map { String($0) } + [dims]
         // The library path is this process's libtorch: Python finds its own.
         process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "LD_LIBRARY_PATH" }
         try process.run()

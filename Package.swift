@@ -5,7 +5,7 @@ import PackageDescription
 /// CKernels → CTorch → Torch → VMUNet → Segmentation → the tool; TensorFiles and Imaging stand beside Torch and know nothing of it.
 let package = Package(
     name: "vmunet",
-    platforms: [.macOS(.v14)],
+    platforms: [.macOS(.v15)],
     products: [
         .library(name: "TensorFiles", targets: ["TensorFiles"]),
         .library(name: "Imaging", targets: ["Imaging"]),

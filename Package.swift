@@ -51,7 +51,8 @@ let package = Package(
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"]),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(name: "VMUNetTests", dependencies: ["VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),
-        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation", "VMUNet", "Torch", "Imaging", "TensorFiles"], exclude: ["Fixtures"]),
+        .testTarget(
+            name: "SegmentationTests", dependencies: ["Segmentation", "VMUNet", "Torch", "Imaging", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(name: "ToolTests", dependencies: ["TensorFiles", "Imaging"]),
     ],
     swiftLanguageModes: [.v6],

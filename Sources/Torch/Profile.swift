@@ -75,7 +75,9 @@ public enum Profile {
         }
         lines.append("\nmodule, forward                                            ms/run")
         for module in modules {
-            lines.append(module.name.padding(toLength: 54, withPad: " ", startingAt: 0) + String(format: "%11.3f", module.seconds / Double(runs) * 1000))
+            lines.append(
+                module.name.padding(toLength: 54, withPad: " ", startingAt: 0)
+                    + String(format: "%11.3f", module.seconds / Double(runs) * 1000))
         }
         return lines.joined(separator: "\n")
     }

@@ -84,10 +84,15 @@ extension VMUNet {
     /// Training keeps float32 weights and must not use it.
     public func prepared(_ precision: ElementType) throws -> VMUNet {
         if precision == .float32 { return self }
-        let products = ["in_proj.weight", "out_proj.weight", "x_proj_weight", "reduction.weight", "expand.weight", "patch_embed.proj.weight", "patch_embed.proj.bias"]
+        let products = [
+            "in_proj.weight", "out_proj.weight", "x_proj_weight", "reduction.weight", "expand.weight", "patch_embed.proj.weight",
+            "patch_embed.proj.bias",
+        ]
         let tensors = try withTorchErrors {
             Dictionary(
-                uniqueKeysWithValues: parameters.map { key, tensor in (key, products.contains(where: key.hasSuffix) ? tensor.to(precision) : tensor) })
+                uniqueKeysWithValues: parameters.map { key, tensor in
+                    (key, products.contains(where: key.hasSuffix) ? tensor.to(precision) : tensor)
+                })
         }
         return try VMUNet(configuration, ParameterStore(tensors: tensors))
     }

@@ -35,7 +35,8 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         let segmenter = try Segmenter(
-            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32, device: compute.device ?? .auto)
+            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32,
+            device: compute.device ?? .auto)
         var settings = RunConfiguration(dataset, path: data)
         settings.data.imageSize = segmenter.imageSize
         settings.network = segmenter.network.configuration

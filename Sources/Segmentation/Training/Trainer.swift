@@ -45,7 +45,9 @@ public final class Trainer {
     }
 
     /// A new run in a new folder. `initial` are weights to begin with, as far as they fit.
-    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (Trainer, PretrainedWeights.Report?) {
+    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (
+        Trainer, PretrainedWeights.Report?
+    ) {
         try configuration.validate()
         Torch.manualSeed(configuration.seed)
         let network = try VMUNet(configuration.network)
@@ -76,7 +78,9 @@ public final class Trainer {
         return trainer
     }
 
-    private init(_ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition) throws {
+    private init(
+        _ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition
+    ) throws {
         self.configuration = configuration
         self.folder = folder
         self.position = position
@@ -147,7 +151,8 @@ public final class Trainer {
         let scalar = try withTorchErrors { value.item }
         guard scalar.isFinite else {
             throw NonFiniteLoss(
-                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar, layer: network.firstNonFiniteLayer(images, mode))
+                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar,
+                layer: network.firstNonFiniteLayer(images, mode))
         }
         let isFirst = position.step.isMultiple(of: configuration.accumulate)
         let isLast = (position.step + 1).isMultiple(of: configuration.accumulate) || position.step + 1 == loader.stepsPerEpoch
@@ -166,7 +171,9 @@ public final class Trainer {
     }
 
     private func evaluate(_ report: (Report) -> Void) throws -> EvaluationResult {
-        func evaluation() throws -> EvaluationResult { try evaluator.evaluate(network, progress: { report(.evaluating(done: $0, of: $1)) }) }
+        func evaluation() throws -> EvaluationResult {
+            try evaluator.evaluate(network, progress: { report(.evaluating(done: $0, of: $1)) })
+        }
         guard let average else { return try evaluation() }
         return try average.withAveragedWeights(evaluation)
     }
@@ -188,7 +195,8 @@ public final class Trainer {
     // MARK: - Saving
 
     private func save() throws {
-        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(to: folder.last, configuration: configuration)
+        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(
+            to: folder.last, configuration: configuration)
     }
 
     private func saveBest(_ record: TrainingEvent.EpochRecord) throws {
@@ -200,9 +208,11 @@ public final class Trainer {
     }
 
     private var hasStoppedImproving: Bool {
-        guard let patience = configuration.earlyStopping, let best = position.validationLosses.indices.min(by: {
-            position.validationLosses[$0] < position.validationLosses[$1]
-        }) else { return false }
+        guard let patience = configuration.earlyStopping,
+            let best = position.validationLosses.indices.min(by: {
+                position.validationLosses[$0] < position.validationLosses[$1]
+            })
+        else { return false }
         return position.validationLosses.count - 1 - best >= patience
     }
 

@@ -24,7 +24,8 @@ public struct TrainingData: Sendable {
             training = try PairedFolder(directory, split: "train", options: options)
             validation = try PairedFolder(directory, split: "val", options: options)
         case .synapse:
-            throw DataError(.noPairs, path: directory.path, problems: ["the Synapse layout is not read yet"], remedy: "use --dataset folder")
+            throw DataError(
+                .noPairs, path: directory.path, problems: ["the Synapse layout is not read yet"], remedy: "use --dataset folder")
         }
     }
 
@@ -55,7 +56,8 @@ extension RunConfiguration.Precision {
 
 extension RunConfiguration {
     public var segmentationLoss: SegmentationLoss {
-        SegmentationLoss(crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel)
+        SegmentationLoss(
+            crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel)
     }
 
     /// What weights carry beside their tensors, so that `predict` and `evaluate` know how they were trained.

@@ -138,7 +138,7 @@ missing_packages() {
     if [ $suffix = dylib ]; then
         command -v python3 >/dev/null || echo python3
         command -v pkg-config >/dev/null || echo pkgconf
-        for pair in libturbojpeg=jpeg-turbo libpng=libpng libzip=libzip hdf5=hdf5; do
+        for pair in libturbojpeg=jpeg-turbo libpng=libpng libzip=libzip; do
             pkg-config --exists "${pair%%=*}" 2>/dev/null || echo "${pair#*=}"
         done
     else

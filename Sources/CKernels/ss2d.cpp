@@ -91,10 +91,10 @@ extern "C" void vmk_ss2d_backward(
     const auto kernel = VMK_PICK(ss2d_backward);
 
     // A task is an image and some groups of channels. dB, dC and d delta are sums over all channels: each part of the groups has its own dprojection, and
-    // they are added in order. So the parts must follow from the shape alone: as many as give 16 tasks by direction, of 3 groups at least, 32 MB at most.
+    // they are added in order. So the parts must follow from the shape alone: as many as give 8 tasks by direction, of 3 groups at least, 32 MB at most.
     const int64_t projection_count = batch * ss2d.tokens() * 4 * ss2d.projection_width();
     const int64_t most = std::min(groups / 3, 1 + (int64_t{8} << 20) / std::max<int64_t>(1, projection_count));
-    const int64_t wanted = std::max<int64_t>(1, std::min(most, 4 / std::max<int64_t>(1, batch)));
+    const int64_t wanted = std::max<int64_t>(1, std::min(most, 2 / std::max<int64_t>(1, batch)));
     const int64_t size = (groups + wanted - 1) / wanted, parts = (groups + size - 1) / size;
     const int64_t count = batch * ss2d.tokens() * D, weight_size = ss2d.weight_gradient_size();
     float *dprojections = scratch(Slot::callC, (parts - 1) * projection_count + 1);

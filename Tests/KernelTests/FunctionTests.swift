@@ -3,7 +3,8 @@ import Foundation
 import Testing
 
 /// A function of one number: the kernel, the truth in double precision, and the greatest error allowed, in units in the last place of a result that is
-/// not subnormal. All floats were once compared: exp 2.4 (AVX-512) to 3.6 (portable), decay the same, sigmoid 4.7, softplus 3.1.
+/// not subnormal. All floats were once compared, and none fell below its left neighbour; greatest errors on AVX-512, AVX2 and portable:
+/// exp 2.4, 3.7, 4.0; decay 2.4, 3.2, 3.6; softplus 3.7, 4.0, 4.1; sigmoid 4.5, 4.4, 4.1.
 struct Function: Sendable, CustomTestStringConvertible {
     let name: String
     let kernel: @Sendable (Int64, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
@@ -25,7 +26,7 @@ struct Function: Sendable, CustomTestStringConvertible {
         Function(name: "exp", kernel: { vmk_exp($0, $1, $2) }, truth: { Foundation.exp($0) }, ulp: 4),
         Function(name: "sigmoid", kernel: { vmk_sigmoid($0, $1, $2) }, truth: { 1 / (1 + Foundation.exp(-$0)) }, ulp: 5, range: -87...200),
         Function(
-            name: "softplus", kernel: { vmk_softplus($0, $1, $2) }, truth: { max($0, 0) + log1p(Foundation.exp(-abs($0))) }, ulp: 4),
+            name: "softplus", kernel: { vmk_softplus($0, $1, $2) }, truth: { max($0, 0) + log1p(Foundation.exp(-abs($0))) }, ulp: 4.5),
         Function(
             name: "silu", kernel: { vmk_silu($0, $1, $2) }, truth: { $0 / (1 + Foundation.exp(-$0)) }, ulp: 6, range: -87...200,
             isMonotone: false),

@@ -105,6 +105,8 @@ public final class Trainer {
     /// Throws ``NonFiniteLoss`` before a loss that is not a number spoils anything, and what the data set throws.
     public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> Outcome {
         let log = try MetricsLog(folder.metrics, after: position)
+        let board = try TensorBoardLog(folder, stepsPerEpoch: loader.stepsPerEpoch, after: position.epoch * loader.stepsPerEpoch + position.step)
+        try RunEnvironment.current(device: device).append(to: folder)
         var speed = Speed(remaining: remainingImages)
         while position.epoch < configuration.epochs {
             let epoch = position.epoch
@@ -123,6 +125,7 @@ public final class Trainer {
                 position.images += batch.count
                 let event = TrainingEvent.step(epoch: epoch + 1, step: position.step, loss: value, learningRate: optimizer.learningRate)
                 try log.append(event)
+                try board.append(event)
                 speed.add(batch.count)
                 report(.step(event, progress: progress(speed)))
             }
@@ -133,6 +136,7 @@ public final class Trainer {
             if record.isBest { try saveBest(record) }
             try save()
             try log.append(.epoch(record))
+            try board.append(.epoch(record))
             report(.epoch(record))
             if hasStoppedImproving { return .stoppedEarly }
         }

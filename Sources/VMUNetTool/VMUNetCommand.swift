@@ -13,7 +13,7 @@ struct VMUNetCommand: ParsableCommand {
         abstract: "Vision Mamba UNet: trains, evaluates and runs medical image segmentation.",
         discussion: "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.",
         version: "0.1.0 (libtorch \(Torch.version))",
-        subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Demo.self])
+        subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Demo.self, Ablate.self])
 
     static func main() {
         Torch.useCachingAllocator()

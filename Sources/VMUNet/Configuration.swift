@@ -67,7 +67,10 @@ public struct VMUNetConfiguration: Codable, Sendable, Hashable {
     }
 
     private static func linear(from first: Double, to last: Double, count: Int) -> [Double] {
-        (0..<count).map { count == 1 ? first : first + (last - first) * Double($0) / Double(count - 1) }
+        (0..<count).map { i in
+            let share = count == 1 ? 0 : Double(i) / Double(count - 1)
+            return first * (1 - share) + last * share  // exact at both ends
+        }
     }
 
     private static func split(_ values: [Double], by counts: [Int]) -> [[Double]] {

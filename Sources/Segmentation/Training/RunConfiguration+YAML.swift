@@ -30,7 +30,8 @@ extension RunConfiguration {
         try reader.finish()
         if let dataset { data.dataset = dataset }
         for problem in problems {
-            guard let line = reader.lines[problem.key] else { continue }
+            // Where the data is, the command line may still say.
+            guard let line = reader.lines[problem.key], problem.key != "data.path" else { continue }
             throw ConfigurationFileError(path: path, line: line, key: problem.key, expected: problem.expected, got: problem.got)
         }
     }
@@ -93,8 +94,8 @@ extension RunConfiguration {
     static func compose(_ text: String, path: String) throws(ConfigurationFileError) -> Node? {
         if let line = Aliases.line(of: text) {
             throw ConfigurationFileError(
-                path: path, line: line, expected: "no anchors and aliases", got: "one (& and *)",
-                remedy: "write the value out where it is needed")
+                path: path, line: line, expected: "at most \(Aliases.allowed) aliases (*name)", got: "more",
+                remedy: "write the values out where they are needed")
         }
         do {
             return try Yams.compose(yaml: text)
@@ -116,13 +117,15 @@ extension RunConfiguration {
     }
 }
 
-/// Aliases (`*name` for an earlier `&name`) make exponentially much of a small file, and a configuration needs none. They are found before the parser
-/// unfolds them.
+/// Many aliases (`*name` for an earlier `&name`) make exponentially much of a small file; a few do no harm. They are counted before the parser unfolds them.
 private enum Aliases {
-    /// The line, from 1, of the first alias that has its anchor in the text; a star or an ampersand in a path or a comment has none.
+    static let allowed = 8
+
+    /// The line, from 1, of the first alias too many. What looks like one in a text or a comment is counted as well; without its anchor nothing is.
     static func line(of text: String) -> Int? {
         let anchors = Set(names(after: UInt8(ascii: "&"), in: text).map(\.name))
-        return anchors.isEmpty ? nil : names(after: UInt8(ascii: "*"), in: text).first { anchors.contains($0.name) }?.line
+        if anchors.isEmpty { return nil }
+        return names(after: UInt8(ascii: "*"), in: text).filter { anchors.contains($0.name) }.dropFirst(allowed).first?.line
     }
 
     /// Runs of the characters that names of anchors are made of, directly behind a sign, with their lines.

@@ -12,7 +12,11 @@ public struct Segmenter: Sendable {
     /// The probability from which on a pixel is foreground.
     public let threshold: Float
     public let precision: RunConfiguration.Precision
-    private let device: Device
+    /// The classes' names, background first, where the weights carry them.
+    public let classNames: [String]?
+    /// The layout of the set that the weights were trained on, where they say.
+    public let dataset: RunConfiguration.Dataset?
+    let device: Device
 
     /// What was found in one picture.
     public struct Result: Sendable {
@@ -40,6 +44,9 @@ public struct Segmenter: Sendable {
         self.imageSize = imageSize ?? weights.metadata["image_size"]?.integerValue ?? 256
         self.threshold = Float(threshold ?? weights.metadata["threshold"]?.numberValue ?? 0.5)
         self.precision = precision
+        let names = weights.metadata["class_names"]?.text.split(separator: ",").map(String.init)
+        classNames = names?.count == network.configuration.classes ? names : nil
+        dataset = weights.metadata["dataset"].flatMap { RunConfiguration.Dataset(rawValue: $0.text) }
         guard (32...4096).contains(self.imageSize), self.imageSize.isMultiple(of: 32) else {
             throw ConfigurationError(what: "image size", expected: "a multiple of 32, 32 to 4096", got: "\(self.imageSize)")
         }

@@ -72,7 +72,8 @@ struct Demo: ParsableCommand {
         let best = RunFolder(existing: runFolder).best
         Console.note("3. scoring its best epoch on the \(Self.validation) pictures that it has not been trained on")
         let segmenter = try Segmenter(weights: best, device: .cpu)
-        let result = try Evaluator(sets.validation, settings).evaluate(segmenter.network)
+        let validation = try PairedFolder(data, split: "val", options: .init(size: imageSize))
+        let result = try Evaluator(validation, settings).evaluate(segmenter.network)
         print(Evaluate.table(result))
 
         Console.note("4. segmenting pictures into \(results.relativePath)")

@@ -12,7 +12,7 @@ struct Train: ParsableCommand {
             config.yaml, metrics.jsonl and checkpoints; --resume goes on where it was stopped, bit for bit as if it had not been.
             """)
 
-    @Option(help: "The data set's folder: {train,val}/{images,masks}.")
+    @Option(help: "The data set's folder: {train,val}/{images,masks}, or train_npz and lists of Synapse's layout.")
     var data: String?
 
     @Option(help: "How the folder is laid out and with which published settings to train.")
@@ -44,6 +44,9 @@ struct Train: ParsableCommand {
     @Flag(help: "Train on the pictures as they are.")
     var noAugment = false
 
+    @Option(help: "Synapse's layout without a list val: the share of the patients held back to validate; 0 trains on all, as published.")
+    var validationFraction: Double?
+
     @Option(help: "Seed of every random number.")
     var seed: UInt64?
 
@@ -63,6 +66,7 @@ struct Train: ParsableCommand {
         let configuration = resume ? try RunConfiguration(yamlFile: RunFolder(existing: folder).configuration) : try settings()
         let sets = try TrainingData(configuration)
         try sets.verify()
+        for note in sets.notes { Console.note(note) }
         let trainer: Trainer
         if resume {
             trainer = try Trainer.resume(configuration, in: folder, data: sets)
@@ -73,7 +77,8 @@ struct Train: ParsableCommand {
             if let report = begun.1 { Self.tell(report) }
         }
         Console.note(
-            "\(configuration.network.presetName ?? "custom") network, \(sets.training.count) pictures to train on, \(sets.validation.count) to validate, "
+            "\(configuration.network.presetName ?? "custom") network of \(Self.classes(configuration)), \(sets.training.count) pictures to train on, "
+                + "\(sets.validation?.count ?? 0) to validate, "
                 + "\(configuration.data.imageSize)×\(configuration.data.imageSize), run in \(folder.relativePath)")
         let stop = StopSignal()
         let display = TrainingDisplay()
@@ -107,11 +112,16 @@ struct Train: ParsableCommand {
         try network.apply(to: &shape)
         if let dropPath { shape.dropPath = dropPath }
         settings.network = shape
+        let given = try config.map { try RunConfiguration.keys(inYAMLFile: URL(filePath: $0)) } ?? []
+        try settings.takeClassesFromSet(
+            givenCount: network.classes != nil || given.contains("data.classes"),
+            givenNames: given.contains("data.class_names") && network.classes == nil)
         if let initialWeights { settings.initialWeights = initialWeights }
         if let epochs { settings.epochs = epochs }
         if let batchSize { settings.batchSize = batchSize }
         if let imageSize { settings.data.imageSize = imageSize }
         if let learningRate { settings.optimizer.learningRate = learningRate }
+        if let validationFraction { settings.data.validationFraction = validationFraction }
         if noAugment { settings.data.augment = false }
         if let seed { settings.seed = seed }
         if let workers { settings.workers = workers }
@@ -119,6 +129,11 @@ struct Train: ParsableCommand {
         if let precision = compute.precision { settings.precision = precision }
         do { try settings.validate() } catch { throw ValidationError("\(error)") }
         return settings
+    }
+
+    private static func classes(_ configuration: RunConfiguration) -> String {
+        guard configuration.data.classes > 1 else { return "one class" }
+        return "\(configuration.data.classes) classes" + (configuration.data.classNames.map { " (\($0.joined(separator: ", ")))" } ?? "")
     }
 
     static func tell(_ report: PretrainedWeights.Report) {

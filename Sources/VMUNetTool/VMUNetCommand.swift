@@ -14,7 +14,7 @@ struct VMUNetCommand: ParsableCommand {
         discussion:
             "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.",
         version: "0.1.0 (libtorch \(Torch.version))",
-        subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Report.self, Demo.self])
+        subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Ablate.self, Report.self, Demo.self])
 
     static func main() {
         Torch.useCachingAllocator()

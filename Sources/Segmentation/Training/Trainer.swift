@@ -11,7 +11,8 @@ public final class Trainer {
 
     private let folder: RunFolder
     private let loader: DataLoader
-    private let evaluator: Evaluator
+    /// Nil where nothing is validated: then the last epoch is the one to keep.
+    private let evaluator: Evaluator?
     private let optimizer: any Optimizer
     private let average: ExponentialMovingAverage?
     private let loss: SegmentationLoss
@@ -91,7 +92,7 @@ public final class Trainer {
         options.augment = configuration.data.augment
         if let workers = configuration.workers { options.workers = workers }
         loader = DataLoader(data.training, options)
-        evaluator = Evaluator(data.validation, configuration)
+        evaluator = data.validation.map { Evaluator($0, configuration) }
         let parameters = self.network.parameters.map { $0.tensor.requiringGrad() }
         optimizer = configuration.optimizer.make(parameters)
         average = configuration.emaDecay.map { ExponentialMovingAverage(parameters, decay: $0) }
@@ -105,7 +106,8 @@ public final class Trainer {
     /// Throws ``NonFiniteLoss`` before a loss that is not a number spoils anything, and what the data set throws.
     public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> Outcome {
         let log = try MetricsLog(folder.metrics, after: position)
-        let board = try TensorBoardLog(folder, stepsPerEpoch: loader.stepsPerEpoch, after: position.epoch * loader.stepsPerEpoch + position.step)
+        let board = try TensorBoardLog(
+            folder, stepsPerEpoch: loader.stepsPerEpoch, after: position.epoch * loader.stepsPerEpoch + position.step)
         try RunEnvironment.current(device: device).append(to: folder)
         var speed = Speed(remaining: remainingImages)
         while position.epoch < configuration.epochs {
@@ -130,8 +132,8 @@ public final class Trainer {
                 report(.step(event, progress: progress(speed)))
             }
 
-            let evaluated = (epoch + 1).isMultiple(of: configuration.evaluateEvery) || epoch + 1 == configuration.epochs
-            let result = evaluated ? try evaluate(report) : nil
+            let isDue = (epoch + 1).isMultiple(of: configuration.evaluateEvery) || epoch + 1 == configuration.epochs
+            let result = isDue ? try evaluate(report) : nil
             let record = finishEpoch(result, seconds: (ContinuousClock.now - started).seconds)
             if record.isBest { try saveBest(record) }
             try save()
@@ -174,7 +176,8 @@ public final class Trainer {
         return scalar
     }
 
-    private func evaluate(_ report: (Report) -> Void) throws -> EvaluationResult {
+    private func evaluate(_ report: (Report) -> Void) throws -> EvaluationResult? {
+        guard let evaluator else { return nil }
         func evaluation() throws -> EvaluationResult {
             try evaluator.evaluate(network, progress: { report(.evaluating(done: $0, of: $1)) })
         }
@@ -184,12 +187,15 @@ public final class Trainer {
 
     private func finishEpoch(_ result: EvaluationResult?, seconds: Double) -> TrainingEvent.EpochRecord {
         let trainLoss = position.images > 0 ? position.lossSum / Double(position.images) : 0
-        let isBest = result.map { $0.loss < position.bestLoss ?? .infinity } ?? false
+        let isBest =
+            result.map { $0.loss < position.bestLoss ?? .infinity } ?? (evaluator == nil && position.epoch + 1 == configuration.epochs)
         position.epoch += 1
         (position.step, position.lossSum, position.images) = (0, 0, 0)
         if let result {
             position.validationLosses.append(result.loss)
             if isBest { (position.bestLoss, position.bestEpoch) = (result.loss, position.epoch) }
+        } else if isBest {
+            position.bestEpoch = position.epoch
         }
         return .init(
             epoch: position.epoch, trainLoss: trainLoss, validationLoss: result?.loss, scores: result?.pooled,
@@ -211,14 +217,7 @@ public final class Trainer {
         try WeightsFile.write(weights, to: folder.best)
     }
 
-    private var hasStoppedImproving: Bool {
-        guard let patience = configuration.earlyStopping,
-            let best = position.validationLosses.indices.min(by: {
-                position.validationLosses[$0] < position.validationLosses[$1]
-            })
-        else { return false }
-        return position.validationLosses.count - 1 - best >= patience
-    }
+    private var hasStoppedImproving: Bool { configuration.hasStoppedImproving(position.validationLosses) }
 
     // MARK: - Progress
 
@@ -230,6 +229,14 @@ public final class Trainer {
         Progress(
             epoch: position.epoch + 1, epochs: configuration.epochs, step: position.step, steps: loader.stepsPerEpoch,
             imagesPerSecond: speed.perSecond, secondsLeft: speed.secondsLeft)
+    }
+}
+
+extension RunConfiguration {
+    /// Whether early stopping ends a run with these validation losses, oldest first.
+    func hasStoppedImproving(_ losses: [Double]) -> Bool {
+        guard let patience = earlyStopping, let best = losses.indices.min(by: { losses[$0] < losses[$1] }) else { return false }
+        return losses.count - 1 - best >= patience
     }
 }
 

@@ -37,7 +37,7 @@ public struct Segmenter: Sendable {
         let weights = try WeightsFile.read(url)
         self.device = try device.resolved()
         do {
-            network = try VMUNet(weights: weights.networkWeights).prepared(precision.elementType).on(self.device)
+            network = try VMUNet(weights: weights.networkWeights).on(self.device)
         } catch let error as any WeightsProblem {
             throw BadWeights(file: url.relativePath, problem: error)
         }

@@ -78,22 +78,3 @@ public struct VMUNet: Sendable {
         return try VMUNet(configuration, ParameterStore(tensors: moved))
     }
 }
-
-extension VMUNet {
-    /// The same network with the weights of its matrix products held in `precision`: what inference in bfloat16 wants, so that they are converted once.
-    /// Training keeps float32 weights and must not use it.
-    public func prepared(_ precision: ElementType) throws -> VMUNet {
-        if precision == .float32 { return self }
-        let products = [
-            "in_proj.weight", "out_proj.weight", "x_proj_weight", "reduction.weight", "expand.weight", "patch_embed.proj.weight",
-            "patch_embed.proj.bias",
-        ]
-        let tensors = try withTorchErrors {
-            Dictionary(
-                uniqueKeysWithValues: parameters.map { key, tensor in
-                    (key, products.contains(where: key.hasSuffix) ? tensor.to(precision) : tensor)
-                })
-        }
-        return try VMUNet(configuration, ParameterStore(tensors: tensors))
-    }
-}

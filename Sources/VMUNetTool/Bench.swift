@@ -65,8 +65,7 @@ struct Bench: ParsableCommand {
         let device = try (compute.device ?? .auto).resolved()
         let precision = compute.precision ?? .fp32
         Torch.manualSeed(1)
-        var network = try VMUNet(configuration).on(device)
-        if !train { network = try network.prepared(precision.elementType) }
+        let network = try VMUNet(configuration).on(device)
 
         let work = try train ? trainingStep(network, precision, device) : inference(network, precision, device)
         for _ in 0..<warmUp { try work() }

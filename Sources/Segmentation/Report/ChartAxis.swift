@@ -46,11 +46,11 @@ struct ChartAxis: Equatable {
 
     /// An axis of whole numbers that ends where the values end, for epochs.
     static func counting(from low: Double, to high: Double, count: Int = 8) -> ChartAxis {
-        let (low, high) = (min(low, high), max(low, high))
         guard high > low else {
             return ChartAxis(scale: .linear, range: low - 1...low + 1, ticks: [Tick(value: low, label: label(low, step: 1))])
         }
-        let step = max(1, roundStep((high - low) / Double(count)))
+        let rough = roundStep((high - low) / Double(count))
+        let step = rough == 2.5 ? 5 : max(1, rough)
         let ticks = stride(from: (low / step).rounded(.up), through: (high / step).rounded(.down), by: 1).map { $0 * step }
         return ChartAxis(scale: .linear, range: low...high, ticks: ticks.map { Tick(value: $0, label: label($0, step: step)) })
     }
@@ -82,7 +82,7 @@ struct ChartAxis: Equatable {
 
     /// As many digits behind the point as the step has.
     private static func label(_ value: Double, step: Double) -> String {
-        if abs(value) >= 1e6 || step < 1e-4 { return Figures.short(value, digits: 3) }
+        if abs(value) >= 1e6 || step < 1e-3 { return abs(value) < step / 2 ? "0" : Figures.scientific(value) }
         let digits = (0...4).first { abs((step * pow(10, Double($0))).rounded() / pow(10, Double($0)) - step) < step * 1e-6 } ?? 4
         return String(format: "%.\(digits)f", value == 0 ? 0 : value).replacing("-", with: "−")
     }

@@ -64,17 +64,28 @@ enum Figures {
         return text.replacing("e-0", with: "e-").replacing("e+0", with: "e")
     }
 
+    /// "9.5e-4".
+    static func scientific(_ value: Double) -> String {
+        guard value.isFinite else { return "–" }
+        let parts = String(format: "%.3e", value).split(separator: "e")
+        var mantissa = parts[0]
+        while mantissa.hasSuffix("0") { mantissa.removeLast() }
+        if mantissa.hasSuffix(".") { mantissa.removeLast() }
+        return "\(mantissa)e\(Int(parts[1]) ?? 0)"
+    }
+
     static func fixed(_ value: Double?, digits: Int = 4) -> String {
         guard let value, value.isFinite else { return "–" }
         return abs(value) < 1e6 ? String(format: "%.\(digits)f", value) : short(value)
     }
 
-    /// "2 h 05 min", "3 min 20 s", "12 s".
+    /// "2 h 05 min", "28 min", "3 min 20 s", "12 s".
     static func duration(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "–" }
         let whole = Int(seconds.rounded())
         let (h, m, s) = (whole / 3600, whole / 60 % 60, whole % 60)
         if h > 0 { return String(format: "%d h %02d min", h, m) }
+        if m >= 10 { return "\((whole + 30) / 60) min" }
         return m > 0 ? String(format: "%d min %02d s", m, s) : "\(s) s"
     }
 

@@ -35,7 +35,7 @@ struct LineChart {
     var format: @Sendable (Double) -> String = { Figures.short($0) }
 
     private static let (width, height) = (460.0, 290.0)
-    private static let (left, right, top, bottom) = (58.0, 14.0, 14.0, 44.0)
+    private static let (left, right, top, bottom) = (58.0, 14.0, 24.0, 44.0)
     /// Above this many points, dots would hide the line.
     private static let mostDots = 40
     /// Columns that tell their values; with more epochs a column tells those of the first of several.
@@ -69,7 +69,7 @@ struct LineChart {
                 Self.height - Self.bottom - y.position(point.y) * (Self.height - Self.top - Self.bottom)
             )
         }
-        let lines = HTML.each(drawn.filter(\.isFaint) + drawn.filter { !$0.isFaint }) { line($0, place) }
+        let lines = HTML.each(drawn.filter(\.isFaint) + drawn.filter { !$0.isFaint }) { line($0, y, place) }
         return """
             <svg viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" role="img" aria-label="\(title): \(drawn.map(\.name).joined(separator: ", ")) by \(xLabel)">
             \(frame(x, y, place))\(markLine(x, y, place))\(lines)\(columns(leading, place))
@@ -117,15 +117,17 @@ struct LineChart {
     private func markLine(_ x: ChartAxis, _ y: ChartAxis, _ place: (Point) -> (Double, Double)) -> HTML {
         guard let mark, x.range.contains(mark.x) else { return "" }
         let at = place(Point(x: mark.x, y: y.range.upperBound))
-        let isLate = x.position(mark.x) > 0.5
+        let share = x.position(mark.x)
+        let anchor = share > 0.95 ? "end" : share < 0.05 ? "start" : "middle"
         return """
             <line class="mark" x1="\(at.0.svg)" x2="\(at.0.svg)" y1="\(Self.top.svg)" y2="\((Self.height - Self.bottom).svg)"/>\
-            <text class="tick" x="\((at.0 + (isLate ? -5 : 5)).svg)" y="\((Self.top + 10).svg)" text-anchor="\(isLate ? "end" : "start")">\(mark.label)</text>
+            <text class="tick" x="\(at.0.svg)" y="\((Self.top - 8).svg)" text-anchor="\(anchor)">\(mark.label)</text>
             """
     }
 
-    private func line(_ series: Series, _ place: (Point) -> (Double, Double)) -> HTML {
-        let runs = series.points.split { !Self.isDrawable($0) }
+    private func line(_ series: Series, _ y: ChartAxis, _ place: (Point) -> (Double, Double)) -> HTML {
+        // What a faint line has beyond the others' range is cut rather than pressed against the edge.
+        let runs = series.points.split { !Self.isDrawable($0) || (series.isFaint && !y.range.contains($0.y)) }
         let paths = HTML.each(runs.filter { $0.count > 1 }) { run in
             let points = run.map { point in
                 let (x, y) = place(point)

@@ -28,7 +28,9 @@ struct ReportContent: Sendable {
     struct Evaluation: Sendable {
         var pooled: BinaryScores
         var perImageMean: BinaryScores
-        var pictures: Int
+        /// The IoU of each picture; nil where neither truth nor prediction has any foreground.
+        var pictureScores: [Double?]
+        var pictures: Int { pictureScores.count }
         /// Scores of each class but the background; empty for binary sets.
         var classes: [(name: String, scores: BinaryScores)] = []
     }

@@ -67,10 +67,15 @@ struct ReportPage {
         let heading: HTML = content.runs.count == 1 ? "<h2>Curves</h2>" : "<h2>\(run.name)</h2><p class=\"muted\">\(run.summary)</p>"
         let notes = HTML.each(run.notes) { "<p class=\"muted\">\($0)</p>" }
         return """
-            <section>\(heading)<div class="charts">\(ReportCurves.of(run))\(classBars(run))</div></section>
+            <section>\(heading)<div class="charts">\(ReportCurves.of(run))\(histogram(run))\(classBars(run))</div></section>
             <section>\(run.examples.isEmpty && notes.isEmpty ? "" : pictures(run, notes))\(ReportTables.epochs(run))</section>
 
             """
+    }
+
+    private func histogram(_ run: ReportContent.Run) -> HTML {
+        guard let scores = run.evaluation?.pictureScores.compactMap(\.self), !scores.isEmpty else { return "" }
+        return Histogram(title: "IoU of each picture of the validation split", xLabel: "IoU %", values: scores).html
     }
 
     private func classBars(_ run: ReportContent.Run) -> HTML {

@@ -56,7 +56,7 @@ struct ReportPicture {
     func truthTile(_ caption: String = "truth") throws -> ReportContent.Tile {
         try tile(
             isBinary
-                ? Overlay.outline(truth, on: picture, color: Self.truthColor, lineWidth: 2)
+                ? Overlay.outline(truth, on: picture, color: Self.truthColor, lineWidth: 3)
                 : Overlay.draw(truth, on: picture, lineWidth: 2), caption)
     }
 
@@ -64,8 +64,10 @@ struct ReportPicture {
     func found(_ finding: Finding, size: (height: Int, width: Int), caption: String = "prediction") throws -> ReportContent.Tile {
         let mask = mask(finding, size)
         guard isBinary else { return try tile(Overlay.draw(mask, on: picture, lineWidth: 2), caption) }
-        let below = try Overlay.outline(truth, on: picture, color: Self.truthColor, lineWidth: 4)
-        return try tile(Overlay.outline(mask, on: below, color: Self.foundColor, lineWidth: 2), caption)
+        let below = try Overlay.outline(truth, on: picture, color: Self.truthColor, lineWidth: 5)
+        return try tile(
+            Overlay.outline(mask, on: below, color: Self.foundColor, lineWidth: 3),
+            caption + (mask.pixels.contains(1) ? "" : ": nothing found"))
     }
 
     private func tile(_ picture: Picture, _ caption: String) throws -> ReportContent.Tile {

@@ -18,9 +18,9 @@ enum ReportStyle {
         .card,.tile{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px}
         .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:24px 0 0}
         .tile span,.tile small{display:block;color:var(--soft);font-size:.82rem}
-        .tile b{font-size:1.5rem;line-height:1.3;font-variant-numeric:tabular-nums}
-        .charts,.settings{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px;align-items:start}
-        .settings{grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr))}
+        .tile b{font-size:1.4rem;white-space:nowrap;line-height:1.3;font-variant-numeric:tabular-nums}
+        .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px}
+        .settings{columns:3 300px;column-gap:16px}.settings .card{break-inside:avoid;margin-bottom:16px}.machine{max-width:640px;margin-bottom:16px}.machine th{width:11em}
         figure{margin:0}
         svg{display:block;width:100%;height:auto;overflow:visible}
         svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fill:var(--soft)}

@@ -94,7 +94,7 @@ enum ReportTables {
             let rows = HTML.each(facts) { "<tr><th scope=\"row\">\($0.0)</th><td>\($0.1)</td></tr>" }
             let heading: HTML = runs.count > 1 ? "<h3>\(run.name)</h3>" : ""
             let missing: HTML = run.environments.isEmpty ? "<p class=\"muted\">The machine was not recorded with this run.</p>" : ""
-            return "<div class=\"card scroll\">\(heading)\(missing)<table class=\"pairs\"><tbody>\(rows)</tbody></table></div>\n"
+            return "<div class=\"card scroll machine\">\(heading)\(missing)<table class=\"pairs\"><tbody>\(rows)</tbody></table></div>\n"
         }
     }
 

@@ -22,7 +22,9 @@ struct AblationTests {
         #expect(sizes.map(\.decoderDepths) == [[2, 2, 2, 1], [2, 2, 2, 2], [2, 3, 2, 2], [2, 4, 2, 2], [2, 9, 2, 2]])
         // SPEC §1's parameters of Table V.
         #expect(
-            sizes.map { VMUNetSummary($0, height: 256, width: 256).parameters } == [27_427_561, 27_532_969, 29_924_521, 32_316_073, 44_273_833])
+            sizes.map { VMUNetSummary($0, height: 256, width: 256).parameters } == [
+                27_427_561, 27_532_969, 29_924_521, 32_316_073, 44_273_833,
+            ])
 
         #expect(try PaperTable.inputSize.grid(base).cells.map(\.configuration.data.imageSize) == [256, 384, 512])
 
@@ -57,7 +59,8 @@ struct AblationTests {
               network.preset: [tiny]
               initial_weights: [null, some/where.pth]
             """)
-        #expect(grid.title == "Two things" && grid.axes.map(\.name) == ["network.drop_path", "optimizer", "network.preset", "initial_weights"])
+        #expect(
+            grid.title == "Two things" && grid.axes.map(\.name) == ["network.drop_path", "optimizer", "network.preset", "initial_weights"])
         #expect(grid.cells.count == 8 && Set(grid.cells.map(\.name)).count == 8)
         let last = try #require(grid.cells.last)
         #expect(last.labels == ["0.25", "momentum", "tiny", "where.pth"])
@@ -73,14 +76,16 @@ struct AblationTests {
         #expect(grid.cells[0].configuration.optimizer.learningRate == 0.002 && grid.cells[0].configuration.initialWeights == nil)
     }
 
-    @Test(arguments: [
-        ("axes: {epochs: [1]}\nmore: 1", "more", 2), ("base: {epochs: 2}", "axes", nil), ("- 1", "", 1),
-        ("base: {epoch: 2}\naxes: {epochs: [1]}", "epoch", 1), ("axes:\n  epochs: [1, 2]\n  epcohs: [3]", "epcohs", 3),
-        ("axes:\n  epochs: 3", "axes.epochs", 2), ("axes:\n  epochs: []", "axes.epochs", 2), ("axes:\n\n  epochs: [two]", "epochs", 3),
-        ("axes:\n  network.drop_path: [0.1, 1.5]", "network.drop_path", 2), ("axes:\n  epochs: [3, 3]", "", nil),
-        ("axes:\n  sizes: {a: 3}", "axes.sizes", 2), ("base: missing.yaml\naxes: {epochs: [1]}", "", nil), ("title: [1]\naxes: {epochs: [1]}", "title", 1),
-        ("axes:\n  seed: [\(Array(repeating: "1", count: 5000).joined(separator: ","))]", "axes.seed", 2),
-    ] as [(String, String, Int?)])
+    @Test(
+        arguments: [
+            ("axes: {epochs: [1]}\nmore: 1", "more", 2), ("base: {epochs: 2}", "axes", nil), ("- 1", "", 1),
+            ("base: {epoch: 2}\naxes: {epochs: [1]}", "epoch", 1), ("axes:\n  epochs: [1, 2]\n  epcohs: [3]", "epcohs", 3),
+            ("axes:\n  epochs: 3", "axes.epochs", 2), ("axes:\n  epochs: []", "axes.epochs", 2), ("axes:\n\n  epochs: [two]", "epochs", 3),
+            ("axes:\n  network.drop_path: [0.1, 1.5]", "network.drop_path", 2), ("axes:\n  epochs: [3, 3]", "", nil),
+            ("axes:\n  sizes: {a: 3}", "axes.sizes", 2), ("base: missing.yaml\naxes: {epochs: [1]}", "", nil),
+            ("title: [1]\naxes: {epochs: [1]}", "title", 1),
+            ("axes:\n  seed: [\(Array(repeating: "1", count: 5000).joined(separator: ","))]", "axes.seed", 2),
+        ] as [(String, String, Int?)])
     func unsoundFilesAreRefused(text: String, key: String, line: Int?) throws {
         let error = try #require(throws: ConfigurationFileError.self) { try grid(text) }
         #expect(error.key == key && (line == nil || error.line == line), "\(error)")
@@ -103,7 +108,11 @@ struct AblationTests {
         base.epochs = epochs
         return try AblationGrid(
             title: "drop path", base: base,
-            axes: [.init("network.drop_path", [.init("0.0", [.init("network.drop_path", "0.0")]), .init("0.5", [.init("network.drop_path", "0.5")])])])
+            axes: [
+                .init(
+                    "network.drop_path",
+                    [.init("0.0", [.init("network.drop_path", "0.0")]), .init("0.5", [.init("network.drop_path", "0.5")])])
+            ])
     }
 
     @Test func everyCellIsARunAndTheTableSaysWhatWasMeasured() throws {
@@ -119,10 +128,13 @@ struct AblationTests {
                 let best = try #require(try run.epochs().last(where: \.isBest))
                 #expect(row.scores == best.scores && row.bestEpoch == best.epoch && row.validationLoss == best.validationLoss)
             }
-            let saved = try JSONDecoder().decode(AblationResult.self, from: Data(contentsOf: runner.folder.appending(path: "ablation.json")))
+            let saved = try JSONDecoder().decode(
+                AblationResult.self, from: Data(contentsOf: runner.folder.appending(path: "ablation.json")))
             #expect(saved == result)
             let table = try String(contentsOf: runner.folder.appending(path: "ablation.md"), encoding: .utf8)
-            #expect(table == result.markdown && table.contains("| network.drop_path |") && table.contains("| 0.5 |") && !table.contains("paper"))
+            #expect(
+                table == result.markdown && table.contains("| network.drop_path |") && table.contains("| 0.5 |") && !table.contains("paper")
+            )
 
             // Nothing is trained twice.
             var trained = 0
@@ -178,7 +190,14 @@ struct AblationTests {
             let base = try SynapseSet.configuration()
             let grid = try AblationGrid(
                 title: "t", base: base,
-                axes: [.init("rate", [.init("high", [.init("optimizer.learning_rate", "1e30")]), .init("low", [.init("optimizer.learning_rate", "1e-3")])])])
+                axes: [
+                    .init(
+                        "rate",
+                        [
+                            .init("high", [.init("optimizer.learning_rate", "1e30")]),
+                            .init("low", [.init("optimizer.learning_rate", "1e-3")]),
+                        ])
+                ])
             let result = try AblationRunner(grid, in: folder).run()
             #expect(result.rows.map(\.state) == [.failed, .finished] && result.markdown.contains("failed"))
         }
@@ -199,7 +218,9 @@ struct AblationTests {
         #expect(lines.contains { $0.hasPrefix("| VMamba-S |") && $0.hasSuffix("| not run |") })
         #expect(result.markdown.contains("not 300 epochs"))
 
-        let other = try AblationResult(try PaperTable.dropPath.grid(RunConfiguration(.folder, path: "d")), in: URL(filePath: "/nowhere"), states: Array(repeating: .pending, count: 4))
+        let other = try AblationResult(
+            try PaperTable.dropPath.grid(RunConfiguration(.folder, path: "d")), in: URL(filePath: "/nowhere"),
+            states: Array(repeating: .pending, count: 4))
         #expect(other.markdown.contains("no figures for this data set") && !other.markdown.contains("paper's mIoU"))
     }
 }

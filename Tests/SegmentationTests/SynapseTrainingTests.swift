@@ -24,7 +24,8 @@ enum SynapseSet {
     /// A network of one block a stage, for slices of 32×32.
     static func configuration(_ folder: URL = url) throws -> RunConfiguration {
         var settings = RunConfiguration(.synapse, path: folder.path)
-        settings.network = VMUNetConfiguration(dims: [12, 24, 48, 96], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 4, dropPath: 0)
+        settings.network = VMUNetConfiguration(
+            dims: [12, 24, 48, 96], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 4, dropPath: 0)
         try settings.takeClassesFromSet()
         settings.data.imageSize = 32
         (settings.batchSize, settings.epochs, settings.device, settings.workers) = (4, 2, .cpu, 1)
@@ -94,7 +95,8 @@ struct SynapseTrainingTests {
             let sets = try TrainingData(settings)
             #expect(sets.training.count == 12 && sets.validation?.count == 1)
             #expect(sets.notes.count == 1 && sets.notes[0].contains("case0003"))  // it is in both lists
-            try Data((0..<3).flatMap { p in (0..<3).map { "case000\(p)_slice00\($0)\n" } }.joined().utf8).write(to: lists.appending(path: "train.txt"))
+            try Data((0..<3).flatMap { p in (0..<3).map { "case000\(p)_slice00\($0)\n" } }.joined().utf8).write(
+                to: lists.appending(path: "train.txt"))
             #expect(try TrainingData(settings).notes.isEmpty)
         }
     }

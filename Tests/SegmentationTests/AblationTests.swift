@@ -138,7 +138,7 @@ struct AblationTests {
 
             // Nothing is trained twice.
             var trained = 0
-            let again = try runner.run { if case .cell = $0 { trained += 1 } }
+            let again = try runner.run(report: { if case .cell = $0 { trained += 1 } })
             #expect(trained == 0 && again == result)
         }
     }
@@ -154,7 +154,7 @@ struct AblationTests {
             #expect(first.isInterrupted && first.rows.map(\.state) == [.interrupted, .pending])
             #expect(first.markdown.contains("1 of 2 epochs") && first.markdown.contains("pending"))
             var states: [AblationResult.State] = []
-            let second = try runner.run { if case .cell(_, let state, _, _) = $0 { states.append(state) } }
+            let second = try runner.run(report: { if case .cell(_, let state, _, _) = $0 { states.append(state) } })
             #expect(states == [.interrupted, .pending] && !second.isInterrupted && second.rows == whole.rows)
         }
     }

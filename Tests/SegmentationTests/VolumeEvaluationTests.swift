@@ -77,7 +77,9 @@ struct VolumeEvaluationTests {
             let values = (0..<shape.count).map { Float($0 % 10) / 10 }
             #expect(try VolumeSegmenter(low).segment(values, shape: shape).labels == [UInt8](repeating: 1, count: shape.count))
             #expect(try VolumeSegmenter(high).segment(values, shape: shape).labels == [UInt8](repeating: 0, count: shape.count))
-            #expect(throws: VolumeError.self) { try VolumeSegmenter(low).segment(values, shape: VolumeShape(depth: 2, height: 7, width: 9)) }
+            #expect(throws: VolumeError.self) {
+                try VolumeSegmenter(low).segment(values, shape: VolumeShape(depth: 2, height: 7, width: 9))
+            }
         }
     }
 
@@ -106,7 +108,9 @@ struct VolumeEvaluationTests {
     @Test func windowsAreRead() {
         #expect(IntensityWindow("-125,275") == .abdomen && IntensityWindow("minmax") == .range)
         #expect(IntensityWindow("percentiles") == .percentiles && IntensityWindow("none") == IntensityWindow.none)
-        for unsound in ["", ",", "1", "1,2,3", "2,1", "1,1", "nan,2", "0,inf", "a,b"] { #expect(IntensityWindow(unsound) == nil, "\(unsound)") }
+        for unsound in ["", ",", "1", "1,2,3", "2,1", "1,1", "nan,2", "0,inf", "a,b"] {
+            #expect(IntensityWindow(unsound) == nil, "\(unsound)")
+        }
     }
 
     @Test func windowsStretch() {
@@ -117,7 +121,8 @@ struct VolumeEvaluationTests {
         #expect(IntensityWindow.none.applied(to: values) == values)
         // numpy.percentile(arange(1001), [.5, 99.5]) is 5 and 995.
         let stretched = IntensityWindow.percentiles.applied(to: (0...1000).map(Float.init).reversed())
-        #expect(stretched.first == 1 && stretched.last == 0 && abs(stretched[500] - 0.5) < 1e-6 && stretched[996] == 0 && stretched[994] > 0)
+        #expect(
+            stretched.first == 1 && stretched.last == 0 && abs(stretched[500] - 0.5) < 1e-6 && stretched[996] == 0 && stretched[994] > 0)
         #expect(IntensityWindow.range.applied(to: [7, 7]) == [0, 0] && IntensityWindow.percentiles.applied(to: []) == [])
         let huge: [Float] = [-.greatestFiniteMagnitude, 0, .greatestFiniteMagnitude]
         #expect(IntensityWindow.range.applied(to: huge) == [0, 0.5, 1])
@@ -146,9 +151,9 @@ struct VolumeEvaluationTests {
     /// Labels go back into the place of the image, whose header says nothing of a person afterwards.
     @Test func labelsKeepTheGeometry() throws {
         try withVolumeFolder { folder in
-            var geometry = NIfTIGeometry(spacing: [0.7, 0.8, 3])
+            var geometry = NIfTIGeometry(spacing: [0.75, 0.5, 3])
             geometry.matrixCode = 1
-            geometry.matrix = [[-0.7, 0, 0, 90], [0, 0, 3, -120], [0, 0.8, 0, 33]]
+            geometry.matrix = [[-0.75, 0, 0, 90], [0, 0, 3, -120], [0, 0.5, 0, 33]]
             let input = folder.appending(path: "ct.nii.gz")
             let values = (0..<5 * 40 * 36).map { Int16(truncatingIfNeeded: $0 % 700 - 300) }
             try NIfTIFile.write(NIfTIVolume(voxels: HostTensor(values, shape: [5, 40, 36]), geometry: geometry), to: input)
@@ -156,7 +161,8 @@ struct VolumeEvaluationTests {
             #expect(file.intensities == values.map(Float.init) && !file.isNormalized && file.geometry == geometry)
             let segmenter = try segmenter()
             #expect(file.window(for: segmenter) == .percentiles)
-            let labels = try VolumeSegmenter(segmenter).segment(file.networkIntensities(for: segmenter, window: .abdomen), shape: file.shape)
+            let labels = try VolumeSegmenter(segmenter).segment(
+                file.networkIntensities(for: segmenter, window: .abdomen), shape: file.shape)
             let output = folder.appending(path: "labels.nii.gz")
             try labels.write(to: output, geometry: file.geometry)
             let back = try NIfTIFile.read(output)
@@ -221,7 +227,9 @@ struct VolumeEvaluationTests {
             try FileManager.default.createDirectory(at: deep, withIntermediateDirectories: true)
             let executable = deep.appending(path: "vmunet")
             try Data().write(to: package.appending(path: "Package.swift"))
-            for folder in [root, package] { try FileManager.default.createDirectory(at: folder.appending(path: "Weights"), withIntermediateDirectories: true) }
+            for folder in [root, package] {
+                try FileManager.default.createDirectory(at: folder.appending(path: "Weights"), withIntermediateDirectories: true)
+            }
             // What lies above the package is not the package's.
             try Data().write(to: root.appending(path: "Weights/isic17.safetensors"))
             #expect(ShippedWeights.url(environment: [:], executable: executable) == nil)

@@ -84,7 +84,9 @@ public struct AblationGrid: Sendable, Equatable {
             do throws(ConfigurationFileError) {
                 configuration = try base.setting(chosen.flatMap(\.settings), path: path)
             } catch {
-                let axis = axes.first { $0.variants.contains { $0.settings.contains { error.key == $0.key || error.key.hasPrefix($0.key + ".") } } }
+                let axis = axes.first {
+                    $0.variants.contains { $0.settings.contains { error.key == $0.key || error.key.hasPrefix($0.key + ".") } }
+                }
                 throw ConfigurationFileError(
                     path: path, line: axis?.line, key: error.key, expected: error.expected, got: error.got, remedy: error.remedy)
             }
@@ -132,10 +134,12 @@ extension RunConfiguration {
             let keys = setting.key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
             guard let value = try Self.compose(setting.value, path: path) ?? Node?.some(Node("null")) else { continue }
             if ["network.preset", "optimizer.name", "schedule.name"].contains(setting.key) {
-                for other in ["dims", "depths", "decoder_depths", "state_size"] where keys[0] == "network" { root.set(["network", other], nil) }
+                for other in ["dims", "depths", "decoder_depths", "state_size"] where keys[0] == "network" {
+                    root.set(["network", other], nil)
+                }
                 if keys[0] != "network" {
                     let rate = keys[0] == "optimizer" ? root["optimizer"]?["learning_rate"] : nil
-                    root.set([keys[0]], Node([]))
+                    root.set([keys[0]], .mapping(Node.Mapping([])))
                     rate.map { root.set(["optimizer", "learning_rate"], $0) }
                 }
             }
@@ -153,17 +157,15 @@ extension Node {
     /// Puts a value under a path of keys, making sections as needed; nil removes it.
     fileprivate mutating func set(_ keys: ArraySlice<String>, _ value: Node?) {
         guard let first = keys.first else { return }
+        var mapping = Node.Mapping([])
+        if case .mapping(let own) = self { mapping = own }
         if keys.count == 1 {
-            self[first] = value
+            mapping[first] = value
         } else {
-            var section = self[first] ?? Node([])
+            var section = mapping[first] ?? .mapping(Node.Mapping([]))
             section.set(keys.dropFirst(), value)
-            self[first] = section
+            mapping[first] = section
         }
+        self = .mapping(mapping)
     }
-}
-
-extension Node {
-    /// An empty section.
-    fileprivate init(_ pairs: [(Node, Node)]) { self = .mapping(Node.Mapping(pairs)) }
 }

@@ -57,7 +57,9 @@ extension AblationGrid {
         try self.init(title: title, base: base, axes: axes, path: path)
     }
 
-    private static func axis(_ name: String, _ node: Node, refused: (Node, String) -> ConfigurationFileError) throws(ConfigurationFileError) -> Axis {
+    private static func axis(_ name: String, _ node: Node, refused: (Node, String) -> ConfigurationFileError) throws(ConfigurationFileError)
+        -> Axis
+    {
         func text(_ node: Node) throws(ConfigurationFileError) -> String {
             guard let text = try? Yams.serialize(node: node, width: -1, allowUnicode: true) else { throw refused(node, "a value") }
             return text

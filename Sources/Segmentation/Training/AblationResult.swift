@@ -28,7 +28,8 @@ public struct AblationResult: Sendable, Codable, Equatable {
         public let paper: PaperTable.Figures?
 
         private enum CodingKeys: String, CodingKey {
-            case run, labels, state, scores, validationLoss = "val_loss", bestEpoch = "best_epoch", epochs, ofEpochs = "of_epochs", parameters
+            case run, labels, state, scores, validationLoss = "val_loss", bestEpoch = "best_epoch", epochs, ofEpochs = "of_epochs",
+                parameters
             case paperFLOPs = "flops_paper", paper
         }
     }
@@ -89,13 +90,17 @@ public struct AblationResult: Sendable, Codable, Equatable {
         let columns =
             axes + (hasSizes ? ["parameters", "FLOPs"] : []) + ["mIoU%", "DSC%", "Acc%", "Spe%", "Sen%"]
             + (hasPaper ? ["paper's mIoU%", "paper's DSC%"] : []) + ["kept epoch", "state"]
-        var lines = ["# \(title.prefix(1).uppercased() + title.dropFirst())", "", "Data set: \(dataset.rawValue). " + settings.joined(separator: ", ") + ".", ""]
+        var lines = [
+            "# \(title.prefix(1).uppercased() + title.dropFirst())", "",
+            "Data set: \(dataset.rawValue). " + settings.joined(separator: ", ") + ".", "",
+        ]
         lines.append(Self.line(columns))
         lines.append(Self.line(columns.map { axes.contains($0) || $0 == "state" ? "---" : "---:" }))
         for row in rows {
             let scores = row.scores
             let measured = [scores?.miou, scores?.dsc, scores?.accuracy, scores?.specificity, scores?.sensitivity]
-            let state = row.state == .finished ? "done" : row.state == .interrupted ? "\(row.epochs) of \(row.ofEpochs) epochs" : row.state.rawValue
+            let state =
+                row.state == .finished ? "done" : row.state == .interrupted ? "\(row.epochs) of \(row.ofEpochs) epochs" : row.state.rawValue
             lines.append(
                 Self.line(
                     row.labels + (hasSizes ? [Self.scaled(row.parameters, 1e6, "M"), Self.scaled(row.paperFLOPs, 1e9, "G")] : [])
@@ -105,7 +110,9 @@ public struct AblationResult: Sendable, Codable, Equatable {
         }
         for label in missing { lines.append(Self.line([label] + Array(repeating: "–", count: columns.count - 2) + ["not run"])) }
         if hasPaper, !differences.isEmpty {
-            lines += ["", "The paper's figures are of other settings, and compare only in tendency: " + differences.joined(separator: "; ") + "."]
+            lines += [
+                "", "The paper's figures are of other settings, and compare only in tendency: " + differences.joined(separator: "; ") + ".",
+            ]
         } else if table != nil, !hasPaper {
             lines += ["", "The paper has no figures for this data set."]
         }
@@ -116,7 +123,9 @@ public struct AblationResult: Sendable, Codable, Equatable {
         "| " + cells.map { $0.replacing("|", with: "\\|").replacing("\n", with: " ") }.joined(separator: " | ") + " |"
     }
     private static func number(_ value: Double?) -> String { value.map { String(format: "%.2f", $0) } ?? "–" }
-    private static func scaled(_ value: Int, _ unit: Double, _ letter: String) -> String { String(format: "%.2f%@", Double(value) / unit, letter) }
+    private static func scaled(_ value: Int, _ unit: Double, _ letter: String) -> String {
+        String(format: "%.2f%@", Double(value) / unit, letter)
+    }
 }
 
 extension RunConfiguration {
@@ -129,8 +138,10 @@ extension RunConfiguration {
     fileprivate func differences(without varied: Set<String>) -> [String] {
         var published = RunConfiguration(data.dataset)
         published.initialWeights = "VMamba-S"
-        return zip(facts, published.facts).filter { ours, theirs in ours.text != theirs.text && varied.isDisjoint(with: ours.keys) && ours.compares }
-            .map { ours, theirs in "\(ours.text), not \(theirs.text)" }
+        return zip(facts, published.facts).filter { ours, theirs in
+            ours.text != theirs.text && varied.isDisjoint(with: ours.keys) && ours.compares
+        }
+        .map { ours, theirs in "\(ours.text), not \(theirs.text)" }
     }
 
     private struct Fact {
@@ -145,7 +156,9 @@ extension RunConfiguration {
             Fact(
                 keys: ["network.preset", "network.dims", "network.depths", "network.decoder_depths", "network.state_size"],
                 text: sizes.presetName.map { "\($0) network" } ?? "a network of \(sizes.dims[0]) channels"),
-            Fact(keys: ["initial_weights"], text: initialWeights.map { "from \(($0 as NSString).lastPathComponent)" } ?? "from random weights",
+            Fact(
+                keys: ["initial_weights"],
+                text: initialWeights.map { "from \(($0 as NSString).lastPathComponent)" } ?? "from random weights",
                 // A file's name does not say whether it is the paper's.
                 compares: initialWeights == nil),
             Fact(keys: ["data.image_size"], text: "\(data.imageSize)×\(data.imageSize)"),

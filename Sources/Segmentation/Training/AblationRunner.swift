@@ -40,7 +40,9 @@ public struct AblationRunner: Sendable {
     /// The first setting that differs: " (epochs: 2, not 3)".
     private static func difference(_ a: RunConfiguration, _ b: RunConfiguration) throws -> String {
         let (found, wanted) = (try a.yaml.split(separator: "\n"), try b.yaml.split(separator: "\n"))
-        return zip(found, wanted).first { $0 != $1 }.map { " (\($0.trimmingCharacters(in: .whitespaces)), not \($1.trimmingCharacters(in: .whitespaces)))" } ?? ""
+        return zip(found, wanted).first { $0 != $1 }.map {
+            " (\($0.trimmingCharacters(in: .whitespaces)), not \($1.trimmingCharacters(in: .whitespaces)))"
+        } ?? ""
     }
 
     /// Trains what is not trained yet, and writes the table after each cell.

@@ -109,12 +109,13 @@ public enum PaperTable: String, Sendable, Codable, CaseIterable {
 extension String {
     /// The text in YAML's double quotes.
     fileprivate var quotedForYAML: String {
-        "\"" + unicodeScalars.map { scalar in
-            switch scalar {
-            case "\"", "\\": "\\\(scalar)"
-            case "\u{20}"..."\u{7E}", "\u{A0}"...: "\(scalar)"
-            default: "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-            }
-        }.joined() + "\""
+        "\""
+            + unicodeScalars.map { scalar in
+                switch scalar {
+                case "\"", "\\": "\\\(scalar)"
+                case "\u{20}"..."\u{7E}", "\u{A0}"...: "\(scalar)"
+                default: "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+                }
+            }.joined() + "\""
     }
 }

@@ -21,8 +21,12 @@ public enum IntensityWindow: Sendable, Equatable {
         case "minmax": self = .range
         case "percentiles": self = .percentiles
         default:
-            let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0.trimmingCharacters(in: .whitespaces)) }
-            guard numbers.count == 2, let low = numbers[0], let high = numbers[1], low.isFinite, high.isFinite, low < high else { return nil }
+            let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map {
+                Double($0.trimmingCharacters(in: .whitespaces))
+            }
+            guard numbers.count == 2, let low = numbers[0], let high = numbers[1], low.isFinite, high.isFinite, low < high else {
+                return nil
+            }
             self = .fixed(low: low, high: high)
         }
     }

@@ -21,7 +21,9 @@ extension TrainingData {
             try configuration.requireNoValidation()
             self.init(
                 training: all, validation: nil,
-                notes: ["no validation: all \(all.patients.count) patients are trained on and the last epoch's weights are kept, as published"])
+                notes: [
+                    "no validation: all \(all.patients.count) patients are trained on and the last epoch's weights are kept, as published"
+                ])
             return
         }
         let (training, validation) = try all.divided(validationFraction: settings.validationFraction, seed: configuration.seed)
@@ -38,11 +40,14 @@ extension RunConfiguration {
     fileprivate func requireNoValidation() throws(RunConfigurationError) {
         var problems: [Problem] = []
         if case .reduceOnPlateau = schedule {
-            problems.append(Problem(key: "schedule.name", expected: "a schedule that needs no validation (validation_fraction is 0)", got: schedule.name))
+            problems.append(
+                Problem(
+                    key: "schedule.name", expected: "a schedule that needs no validation (validation_fraction is 0)", got: schedule.name))
         }
         if let earlyStopping {
             problems.append(
-                Problem(key: "early_stopping", expected: "null where nothing is validated (validation_fraction is 0)", got: "\(earlyStopping)"))
+                Problem(
+                    key: "early_stopping", expected: "null where nothing is validated (validation_fraction is 0)", got: "\(earlyStopping)"))
         }
         if !problems.isEmpty { throw RunConfigurationError(problems: problems) }
     }

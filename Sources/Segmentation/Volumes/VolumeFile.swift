@@ -34,7 +34,9 @@ public struct VolumeFile: Sendable {
         switch Self.suffix(of: url) {
         case ".npz"?:
             let tensor: HostTensor
-            do throws(TensorFileError) { tensor = try NPZFile(url).read("image", limit: Self.largestArray) } catch { throw DataError(error) }
+            do throws(TensorFileError) { tensor = try NPZFile(url).read("image", limit: Self.largestArray) } catch {
+                throw DataError(error)
+            }
             try self.init(array: tensor, path: url.relativePath)
         case ".h5"?, ".npy.h5"?:
             let tensor: HostTensor
@@ -48,7 +50,8 @@ public struct VolumeFile: Sendable {
             let shape = volume.voxels.shape
             guard volume.voxels.count <= Self.largestArray / 4, shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {
                 throw DataError(
-                    .shape, path: url.relativePath, "its image has shape \(shape)", remedy: "Crop the volume, or save it at a larger spacing.")
+                    .shape, path: url.relativePath, "its image has shape \(shape)",
+                    remedy: "Crop the volume, or save it at a larger spacing.")
             }
             let values = volume.values
             guard values.allSatisfy(\.isFinite) else {

@@ -31,7 +31,8 @@ public struct VolumeSegmenter: Sendable {
     /// Throws `VolumeError` where there are not as many intensities as the shape has voxels, or an extent is out of range.
     public func segment(_ intensities: [Float], shape: VolumeShape, progress: (_ slices: Int) -> Void = { _ in }) throws -> LabelVolume {
         guard intensities.count == shape.count, shape.count > 0 else {
-            throw VolumeError(operation: "volume segmentation", expected: "\(shape.count) intensities for \(shape)", got: "\(intensities.count)")
+            throw VolumeError(
+                operation: "volume segmentation", expected: "\(shape.count) intensities for \(shape)", got: "\(intensities.count)")
         }
         let resizer = SliceResizer(slice: shape.plane, network: networkSize)
         let (area, networkArea) = (shape.plane.count, networkSize.count)

@@ -151,9 +151,9 @@ struct VolumeEvaluationTests {
     /// Labels go back into the place of the image, whose header says nothing of a person afterwards.
     @Test func labelsKeepTheGeometry() throws {
         try withVolumeFolder { folder in
-            var geometry = NIfTIGeometry(spacing: [0.7, 0.8, 3])
+            var geometry = NIfTIGeometry(spacing: [0.75, 0.5, 3])
             geometry.matrixCode = 1
-            geometry.matrix = [[-0.7, 0, 0, 90], [0, 0, 3, -120], [0, 0.8, 0, 33]]
+            geometry.matrix = [[-0.75, 0, 0, 90], [0, 0, 3, -120], [0, 0.5, 0, 33]]
             let input = folder.appending(path: "ct.nii.gz")
             let values = (0..<5 * 40 * 36).map { Int16(truncatingIfNeeded: $0 % 700 - 300) }
             try NIfTIFile.write(NIfTIVolume(voxels: HostTensor(values, shape: [5, 40, 36]), geometry: geometry), to: input)

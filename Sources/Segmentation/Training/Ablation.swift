@@ -139,7 +139,7 @@ extension RunConfiguration {
                 }
                 if keys[0] != "network" {
                     let rate = keys[0] == "optimizer" ? root["optimizer"]?["learning_rate"] : nil
-                    root.set([keys[0]], Node([]))
+                    root.set([keys[0]], .mapping(Node.Mapping([])))
                     rate.map { root.set(["optimizer", "learning_rate"], $0) }
                 }
             }
@@ -157,17 +157,15 @@ extension Node {
     /// Puts a value under a path of keys, making sections as needed; nil removes it.
     fileprivate mutating func set(_ keys: ArraySlice<String>, _ value: Node?) {
         guard let first = keys.first else { return }
+        var mapping = Node.Mapping([])
+        if case .mapping(let own) = self { mapping = own }
         if keys.count == 1 {
-            self[first] = value
+            mapping[first] = value
         } else {
-            var section = self[first] ?? Node([])
+            var section = mapping[first] ?? .mapping(Node.Mapping([]))
             section.set(keys.dropFirst(), value)
-            self[first] = section
+            mapping[first] = section
         }
+        self = .mapping(mapping)
     }
-}
-
-extension Node {
-    /// An empty section.
-    fileprivate init(_ pairs: [(Node, Node)]) { self = .mapping(Node.Mapping(pairs)) }
 }

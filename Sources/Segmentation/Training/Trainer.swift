@@ -187,8 +187,8 @@ public final class Trainer {
 
     private func finishEpoch(_ result: EvaluationResult?, seconds: Double) -> TrainingEvent.EpochRecord {
         let trainLoss = position.images > 0 ? position.lossSum / Double(position.images) : 0
-        let isBest =
-            result.map { $0.loss < position.bestLoss ?? .infinity } ?? (evaluator == nil && position.epoch + 1 == configuration.epochs)
+        let isLast = position.epoch + 1 == configuration.epochs
+        let isBest = result.map { $0.loss < position.bestLoss ?? .infinity } ?? (evaluator == nil && isLast)
         position.epoch += 1
         (position.step, position.lossSum, position.images) = (0, 0, 0)
         if let result {

@@ -50,7 +50,7 @@ enum ReportTables {
         guard !epochs.isEmpty else { return "<p class=\"muted\">No epoch is finished yet.</p>" }
         let rows = HTML.each(epochs) { record in
             """
-            <tr\(record.isBest && record.epoch == run.best?.epoch ? " class=\"best\"" : "")><th scope="row">\(record.epoch)</th>\
+            <tr class="\(record.isBest && record.epoch == run.best?.epoch ? "best" : "")"><th scope="row">\(record.epoch)</th>\
             <td>\(Figures.fixed(record.trainLoss))</td><td>\(Figures.fixed(record.validationLoss))</td>\(cells(record.scores))\
             <td>\(Figures.short(record.learningRate, digits: 3))</td><td>\(Figures.duration(record.seconds))</td></tr>
 
@@ -80,7 +80,7 @@ enum ReportTables {
         let rows = HTML.each(keys) { key in
             let values = groups.map { group in group.first { $0.key == key }?.value ?? "–" }
             let differs = Set(values).count > 1
-            return "<tr\(differs ? " class=\"differs\"" : "")><th scope=\"row\">\(key)</th>\(HTML.each(values) { "<td>\($0)</td>" })</tr>"
+            return "<tr class=\"\(differs ? "differs" : "")\"><th scope=\"row\">\(key)</th>\(HTML.each(values) { "<td>\($0)</td>" })</tr>"
         }
         let head: HTML = runs.count > 1 ? "<thead><tr><th></th>\(HTML.each(runs) { "<th scope=\"col\">\($0.name)</th>" })</tr></thead>" : ""
         return

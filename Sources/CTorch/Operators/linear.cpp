@@ -67,13 +67,13 @@ struct LinearHalves : torch::autograd::Function<LinearHalves> {
 at::Tensor linear(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &residual,
                   std::optional<at::ScalarType> type) {
   const auto result_type = type.value_or(residual ? at::kFloat : x.scalar_type());
-  if (!at::GradMode::is_enabled()) return product(x, weight, bias, residual, result_type);
+  if (!at::GradMode::is_enabled()) return product(x, weight, bias, residual, result_type, use_of(weight));
   return Linear::apply(x, weight, bias, residual, static_cast<int64_t>(result_type));
 }
 
 std::tuple<at::Tensor, at::Tensor> linear_halves(const at::Tensor &x, const at::Tensor &weight) {
   if (!at::GradMode::is_enabled()) {
-    const auto [first, second] = LinearHalves::halves(product(x, weight));
+    const auto [first, second] = LinearHalves::halves(product(x, weight, std::nullopt, std::nullopt, std::nullopt, use_of(weight)));
     return {first, second};
   }
   const auto result = LinearHalves::apply(x, weight);

@@ -9,6 +9,10 @@ namespace ctorch {
 /// Whether a weight stays as it is between products (inference) or changes after every use (training).
 enum class Weight { constant, changing };
 
+/// How inference uses a weight. One that an optimiser may move between two passes is never kept: libtorch's fused steps do not count a
+/// tensor's versions, so nothing would tell that it was moved.
+inline Weight use_of(const at::Tensor &weight) { return weight.requires_grad() ? Weight::changing : Weight::constant; }
+
 /// x·Wᵀ (+ bias) (+ addend): x [.., K], weight [N, K], addend [.., N] float32 → [.., N] of `type`, x's own where none is given. Not differentiable.
 /// The prepared form of a constant weight is kept until the weight changes.
 at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias = std::nullopt,

@@ -75,7 +75,7 @@ at::Tensor ss2d(const at::Tensor &x, const at::Tensor &x_proj_weight, const at::
   const at::Tensor map = as_rows(x);
   if (!at::GradMode::is_enabled()) {
     const SS2D::Weights w{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds};
-    return SS2D::scan(map, SS2D::project(map, w, Weight::constant), w, at::Tensor());
+    return SS2D::scan(map, SS2D::project(map, w, use_of(x_proj_weight)), w, at::Tensor());
   }
   return SS2D::apply(map, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
 }

@@ -16,6 +16,9 @@ struct Convert: ParsableCommand {
     @Argument(help: "The file to write; its extension says the format.")
     var output: String
 
+    @Flag(name: .customLong("bf16"), help: "Store floating-point tensors in bfloat16: half the size, three digits kept.")
+    var toBFloat16 = false
+
     @Flag(help: "Keep what a run's checkpoint holds beside the weights.")
     var keepOptimizer = false
 
@@ -25,7 +28,8 @@ struct Convert: ParsableCommand {
             throw ValidationError("OUT: expected a name that ends in .pth, .pt or .safetensors, got \(output)")
         }
         let weights = try WeightsFile.read(URL(filePath: input))
-        let kept = keepOptimizer ? weights : weights.networkWeights
+        var kept = keepOptimizer ? weights : weights.networkWeights
+        if toBFloat16 { for key in kept.keys { kept[key] = kept[key]?.converted(toFloatingPoint: .bfloat16) } }
         try WeightsFile.write(kept, to: url)
         Console.note("\(kept.count) tensors written to \(output)")
     }

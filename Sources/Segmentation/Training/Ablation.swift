@@ -95,7 +95,8 @@ public struct AblationGrid: Sendable, Equatable {
                     path: path, expected: "runs that differ", got: "the same settings for \(twin.labels) and \(chosen.map(\.label))",
                     remedy: "leave one out")
             }
-            var name = zip(axes, chosen).map { Self.fileName($0.name.split(separator: ".").last ?? "") + "-" + Self.fileName($1.label) }.joined(separator: "_")
+            var name = zip(axes, chosen).map { Self.fileName($0.name.split(separator: ".").last ?? "") + "-" + Self.fileName($1.label) }
+                .joined(separator: "_")
             if name.isEmpty { name = "base" }
             let plain = name
             var number = 2

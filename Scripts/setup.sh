@@ -147,7 +147,7 @@ missing_packages() {
         command -v pkg-config >/dev/null || echo pkg-config
         # The first is any C++ standard library header: Swift's clang++ takes GCC's.
         compgen -G '/usr/include/c++/*/vector' >/dev/null || echo g++
-        for pair in zlib=zlib1g-dev libturbojpeg=libturbojpeg0-dev libpng=libpng-dev libzip=libzip-dev hdf5=libhdf5-dev; do
+        for pair in zlib=zlib1g-dev libturbojpeg=libturbojpeg0-dev libpng=libpng-dev libzip=libzip-dev; do
             pkg-config --exists "${pair%%=*}" 2>/dev/null || echo "${pair#*=}"
         done
     fi

@@ -7,7 +7,8 @@ extension PaperTable: ExpressibleByArgument {}
 
 struct Ablate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Train a grid of settings, one run each, and print the table: the paper's ablations (Tables III–VI) or a grid of your own.",
+        abstract:
+            "Train a grid of settings, one run each, and print the table: the paper's ablations (Tables III–VI) or a grid of your own.",
         discussion: """
             RUNS/CELL is each run's folder; RUNS/ablation.md and ablation.json hold the table, with the paper's figures beside ours where they compare. The \
             same command goes on with a grid that was interrupted: finished runs are left alone, a half-done one is resumed. A grid's file has the sections \
@@ -64,7 +65,9 @@ struct Ablate: ParsableCommand {
     var json = false
 
     func validate() throws {
-        guard table != nil || config != nil else { throw ValidationError("--table (III, IV, V or VI) or --config, a grid's file, is needed") }
+        guard table != nil || config != nil else {
+            throw ValidationError("--table (III, IV, V or VI) or --config, a grid's file, is needed")
+        }
         guard table == .initialWeights || (vmambaT == nil && vmambaS == nil) else {
             throw ValidationError("--vmamba-t and --vmamba-s belong to --table III; give --init for the others")
         }
@@ -81,7 +84,8 @@ struct Ablate: ParsableCommand {
         let runner = AblationRunner(try grid(), in: URL(filePath: runs))
         let cells = runner.grid.cells
         let states = try cells.map { try runner.state(of: $0) }
-        Console.note("\(runner.grid.title): \(cells.count) runs, \(states.count { $0 == .finished }) of them done, in \(runner.folder.relativePath)")
+        Console.note(
+            "\(runner.grid.title): \(cells.count) runs, \(states.count { $0 == .finished }) of them done, in \(runner.folder.relativePath)")
         if dryRun {
             for (cell, state) in zip(cells, states) { Console.note("  \(cell.name): \(state.rawValue)") }
             return
@@ -108,8 +112,11 @@ struct Ablate: ParsableCommand {
 
     private func grid() throws -> AblationGrid {
         guard let table else { return try AblationGrid(yamlFile: URL(filePath: config ?? "")) { try apply(to: &$0, given: $1) } }
-        guard config != nil || dataset != nil else { throw ValidationError("--dataset is needed: isic17, isic18, synapse or folder (or --config)") }
-        var base = try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
+        guard config != nil || dataset != nil else {
+            throw ValidationError("--dataset is needed: isic17, isic18, synapse or folder (or --config)")
+        }
+        var base =
+            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
         try apply(to: &base, given: try config.map { try RunConfiguration.keys(inYAMLFile: URL(filePath: $0)) } ?? [])
         var weights: [String: String] = [:]
         if let vmambaT { weights["VMamba-T"] = vmambaT }
@@ -126,7 +133,8 @@ struct Ablate: ParsableCommand {
         try network.apply(to: &shape)
         settings.network = shape
         try settings.takeClassesFromSet(
-            givenCount: network.classes != nil || given.contains("data.classes"), givenNames: given.contains("data.class_names") && network.classes == nil)
+            givenCount: network.classes != nil || given.contains("data.classes"),
+            givenNames: given.contains("data.class_names") && network.classes == nil)
         if let initialWeights { settings.initialWeights = initialWeights }
         if let epochs { settings.epochs = epochs }
         if let batchSize { settings.batchSize = batchSize }

@@ -7,8 +7,12 @@ import TensorFiles
 struct SpacingOption: ExpressibleByArgument {
     let spacing: VoxelSpacing
     init?(argument: String) {
-        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0.trimmingCharacters(in: .whitespaces)) }
-        guard numbers.count == 3, let d = numbers[0], let h = numbers[1], let w = numbers[2], [d, h, w].allSatisfy({ $0.isFinite && $0 > 0 }) else {
+        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map {
+            Double($0.trimmingCharacters(in: .whitespaces))
+        }
+        guard numbers.count == 3, let d = numbers[0], let h = numbers[1], let w = numbers[2],
+            [d, h, w].allSatisfy({ $0.isFinite && $0 > 0 })
+        else {
             return nil
         }
         spacing = VoxelSpacing(depth: d, height: h, width: w)
@@ -25,7 +29,8 @@ extension Evaluate {
         let evaluator = VolumeEvaluator(volumes, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize), spacing: spacing?.spacing)
         let summary = try evaluator.evaluate { progress in
             Console.status(
-                "scoring \(Console.bar(progress.share)) volume \(progress.volume + 1)/\(progress.volumes), slice \(progress.slice)/\(progress.slices)")
+                "scoring \(Console.bar(progress.share)) volume \(progress.volume + 1)/\(progress.volumes), slice \(progress.slice)/\(progress.slices)"
+            )
         } keep: { volume, prediction in
             if let folder {
                 try prediction.write(
@@ -47,7 +52,10 @@ extension Evaluate {
         }
         func distance(_ value: Double?) -> String { value.map { String(format: "%.2f", $0) } ?? "–" }
         let unit = summary.volumes.first?.unit == .millimetres ? "mm" : "voxels"
-        var lines = [row("", ["published", "", "honest", "", "", "spurious", ""]), row("", ["DSC%", "HD95", "DSC%", "HD95", "missed", "", "absent"])]
+        var lines = [
+            row("", ["published", "", "honest", "", "", "spurious", ""]),
+            row("", ["DSC%", "HD95", "DSC%", "HD95", "missed", "", "absent"]),
+        ]
         for (published, honest) in zip(summary.published.classes, summary.honest.classes) {
             lines.append(
                 row(
@@ -63,7 +71,8 @@ extension Evaluate {
                 "mean",
                 [
                     Console.percent(published.dice), distance(published.hd95), Console.percent(honest.dice), distance(honest.hd95),
-                    "\(honest.classes.reduce(0) { $0 + $1.missed })", "\(honest.classes.reduce(0) { $0 + $1.predictedOnly })", "\(honest.absent)",
+                    "\(honest.classes.reduce(0) { $0 + $1.missed })", "\(honest.classes.reduce(0) { $0 + $1.predictedOnly })",
+                    "\(honest.absent)",
                 ]))
         lines.append(
             """

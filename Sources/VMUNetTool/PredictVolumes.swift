@@ -19,7 +19,9 @@ extension Predict {
         let window = self.window ?? volume.window(for: segmenter)
         let intensities = volume.networkIntensities(for: segmenter, window: window)
         let labels = try VolumeSegmenter(segmenter).segment(intensities, shape: volume.shape) { done in
-            Console.status("segmenting \(Console.bar(Double(done) / Double(volume.shape.depth))) slice \(done)/\(volume.shape.depth)  \(url.lastPathComponent)")
+            Console.status(
+                "segmenting \(Console.bar(Double(done) / Double(volume.shape.depth))) slice \(done)/\(volume.shape.depth)  \(url.lastPathComponent)"
+            )
         }
         try labels.write(to: output, geometry: volume.geometry)
         if overlay {

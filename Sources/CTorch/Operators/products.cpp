@@ -25,6 +25,7 @@ template <class Signature> std::optional<c10::TypedOperatorHandle<Signature>> on
 at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend) {
   static const auto pointwise = one_dnn<Pointwise>("mkldnn::_linear_pointwise", "");
   static const auto binary = one_dnn<PointwiseBinary>("mkldnn::_linear_pointwise", "binary");
+  TORCH_CHECK(weight.dim() == 2 && x.dim() >= 1 && x.size(-1) == weight.size(1), "linear: expected [.., K] and [N, K], got ", x.sizes(), " and ", weight.sizes());
   const auto type = x.scalar_type();
   const at::Tensor w = weight.scalar_type() == type ? weight : weight.to(type);
   const auto b = bias && bias->scalar_type() != type ? std::optional(bias->to(type)) : bias;

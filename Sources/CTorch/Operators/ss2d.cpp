@@ -61,6 +61,15 @@ struct SS2D : torch::autograd::Function<SS2D> {
 at::Tensor ss2d(const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
                 const at::Tensor &A_logs, const at::Tensor &Ds) {
   if (!has_kernels(x)) return composite::ss2d(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
+  expect_map("ss2d", x);
+  TORCH_CHECK(x_proj_weight.dim() == 3 && dt_projs_weight.dim() == 3 && A_logs.dim() == 2, "ss2d: weights of other ranks than 3, 3 and 2");
+  const auto D = x.size(3), N = A_logs.size(1), R = dt_projs_weight.size(2);
+  TORCH_CHECK(N >= 1 && N <= 256, "ss2d: expected 1 to 256 states, got ", N);
+  expect_size("ss2d", "x_proj_weight", x_proj_weight, 4 * (R + 2 * N) * D);
+  expect_size("ss2d", "dt_projs_weight", dt_projs_weight, 4 * D * R);
+  expect_size("ss2d", "dt_projs_bias", dt_projs_bias, 4 * D);
+  expect_size("ss2d", "A_logs", A_logs, 4 * D * N);
+  expect_size("ss2d", "Ds", Ds, 4 * D);
   const at::Tensor map = as_rows(x);
   if (!at::GradMode::is_enabled()) {
     const SS2D::Weights w{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds};

@@ -46,7 +46,9 @@ public final class Trainer {
     }
 
     /// A new run in a new folder. `initial` are weights to begin with, as far as they fit.
-    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (Trainer, PretrainedWeights.Report?) {
+    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (
+        Trainer, PretrainedWeights.Report?
+    ) {
         try configuration.validate()
         Torch.manualSeed(configuration.seed)
         let network = try VMUNet(configuration.network)
@@ -77,7 +79,9 @@ public final class Trainer {
         return trainer
     }
 
-    private init(_ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition) throws {
+    private init(
+        _ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition
+    ) throws {
         self.configuration = configuration
         self.folder = folder
         self.position = position
@@ -148,7 +152,8 @@ public final class Trainer {
         let scalar = try withTorchErrors { value.item }
         guard scalar.isFinite else {
             throw NonFiniteLoss(
-                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar, layer: network.firstNonFiniteLayer(images, mode))
+                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar,
+                layer: network.firstNonFiniteLayer(images, mode))
         }
         let isFirst = position.step.isMultiple(of: configuration.accumulate)
         let isLast = (position.step + 1).isMultiple(of: configuration.accumulate) || position.step + 1 == loader.stepsPerEpoch
@@ -168,14 +173,17 @@ public final class Trainer {
 
     private func evaluate(_ report: (Report) -> Void) throws -> EvaluationResult? {
         guard let evaluator else { return nil }
-        func evaluation() throws -> EvaluationResult { try evaluator.evaluate(network, progress: { report(.evaluating(done: $0, of: $1)) }) }
+        func evaluation() throws -> EvaluationResult {
+            try evaluator.evaluate(network, progress: { report(.evaluating(done: $0, of: $1)) })
+        }
         guard let average else { return try evaluation() }
         return try average.withAveragedWeights(evaluation)
     }
 
     private func finishEpoch(_ result: EvaluationResult?, seconds: Double) -> TrainingEvent.EpochRecord {
         let trainLoss = position.images > 0 ? position.lossSum / Double(position.images) : 0
-        let isBest = result.map { $0.loss < position.bestLoss ?? .infinity } ?? (evaluator == nil && position.epoch + 1 == configuration.epochs)
+        let isBest =
+            result.map { $0.loss < position.bestLoss ?? .infinity } ?? (evaluator == nil && position.epoch + 1 == configuration.epochs)
         position.epoch += 1
         (position.step, position.lossSum, position.images) = (0, 0, 0)
         if let result {
@@ -192,7 +200,8 @@ public final class Trainer {
     // MARK: - Saving
 
     private func save() throws {
-        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(to: folder.last, configuration: configuration)
+        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(
+            to: folder.last, configuration: configuration)
     }
 
     private func saveBest(_ record: TrainingEvent.EpochRecord) throws {

@@ -54,11 +54,15 @@ struct Bench: ParsableCommand {
         let parameters: Int
     }
 
+    func validate() throws {
+        try Require.imageSize(imageSize)
+        try Require.count(batchSize, "--batch-size", upTo: 65536)
+        try Require.count(runs, "--runs", upTo: 1_000_000)
+        try Require.count(warmUp, "--warm-up", from: 0, upTo: 1_000_000)
+        if let threads { try Require.count(threads, "--threads", upTo: 1024) }
+    }
+
     func run() throws {
-        guard imageSize > 0, imageSize.isMultiple(of: 32) else {
-            throw ValidationError("--image-size: expected a multiple of 32, got \(imageSize)")
-        }
-        guard batchSize > 0, runs > 0, warmUp >= 0 else { throw ValidationError("--batch-size and --runs: expected at least 1") }
         if let threads { Torch.threads = threads }
         var configuration = VMUNetConfiguration.base
         try self.network.apply(to: &configuration)

@@ -13,7 +13,7 @@ struct Demo: ParsableCommand {
             "The pictures are lesion-like, with hair, vignettes, low contrast and known masks, made by a deterministic generator. Takes a few minutes."
     )
 
-    @Option(help: "The folder for everything that the demo writes; it must not hold a demo yet.")
+    @Option(help: "The folder for everything that the demo writes: a new one, or an earlier demo's, which is replaced.")
     var output = "demo"
 
     @Option(help: "Pictures to train on.")
@@ -25,11 +25,14 @@ struct Demo: ParsableCommand {
     @Option(help: "Height and width of the pictures.")
     var imageSize = 96
 
-    @Flag(help: "Replace what an earlier demo wrote.")
-    var force = false
-
     static let validation = 60
     static let target = 0.80
+
+    func validate() throws {
+        try Require.count(pictures, "--pictures", upTo: 100_000)
+        try Require.count(epochs, "--epochs", upTo: 100_000)
+        try Require.imageSize(imageSize, upTo: 1024)
+    }
 
     func run() throws {
         let folder = URL(filePath: output)
@@ -38,12 +41,12 @@ struct Demo: ParsableCommand {
         )
         if FileManager.default.fileExists(atPath: folder.path) {
             // Only what a demo wrote is ever removed: a folder of that name that holds something else is the user's.
-            guard force || FileManager.default.fileExists(atPath: folder.appending(path: ".demo").path) else {
+            guard FileManager.default.fileExists(atPath: folder.appending(path: ".demo").path) else {
                 throw InputError("\(output): it is there already and is no demo's; choose another --output")
             }
             for part in [data, runFolder, results] { try? FileManager.default.removeItem(at: part) }
         }
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try RunFolder.make(folder, option: "--output")
         try Data().write(to: folder.appending(path: ".demo"))
 
         Console.note("1. \(pictures) pictures to train on and \(Self.validation) to validate, generated into \(data.relativePath)")

@@ -39,11 +39,16 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Also write all scores, those of each picture too, as JSON to this file; - prints them instead of the table.")
     var json: String?
 
+    func validate() throws {
+        try Require.imageSize(imageSize)
+        try Require.threshold(threshold)
+        try Require.count(batchSize, "--batch-size", upTo: 65536)
+    }
+
     func run() throws {
         let segmenter = try Segmenter(
             weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32,
             device: compute.device ?? .auto)
-        guard batchSize > 0 else { throw ValidationError("--batch-size: expected at least 1, got \(batchSize)") }
         let split = self.split ?? (dataset == .synapse ? "test_vol" : "val")
         if dataset == .synapse, try SynapseVolumes.areListed(in: URL(filePath: data), list: split) {
             return try runVolumes(segmenter, list: split)
@@ -57,12 +62,24 @@ struct Evaluate: ParsableCommand {
         settings.threshold = Double(segmenter.threshold)
         settings.precision = segmenter.precision
         let set = try TrainingData.evaluation(settings.data, split: split)
-        let result = try Evaluator(set, settings).evaluate(segmenter.network) { done, count in
-            Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
+        let result: EvaluationResult
+        do {
+            result = try Evaluator(set, settings).evaluate(segmenter.network) { done, count in
+                Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
+            }
+        } catch let error as DataError where [.labelOutOfRange, .greyMask].contains(error.kind) {
+            // Which masks fit is up to the weights: their class count is not to be seen in the masks' error.
+            let classes = segmenter.network.configuration.classes
+            throw InputError(
+                "\(error)\n\(weights) is a network of \(classes == 1 ? "one class" : "\(classes) classes"): score it on masks of as many")
+        } catch let error as NonFiniteScore {
+            throw InputError("\(weights): \(error); give other weights")
         }
         Console.status("")
-        if let json, json != "-" { try write(result, to: URL(filePath: json)) }
-        if json == "-" { try Console.json(result) } else { print(Self.table(result)) }
+        if json == "-" { return try Console.json(result) }
+        // The table first: a file that cannot be written must not cost the scores.
+        print(Self.table(result))
+        if let json { try write(result, to: URL(filePath: json)) }
     }
 
     func write(_ result: some Encodable, to url: URL) throws {

@@ -16,6 +16,24 @@ struct ComputeOptions: ParsableArguments {
     var precision: RunConfiguration.Precision?
 }
 
+/// Checks of options that several commands have; each throws what the command line's user is told.
+enum Require {
+    static func imageSize(_ size: Int?, upTo most: Int = 4096) throws {
+        guard let size, !(32...most).contains(size) || !size.isMultiple(of: 32) else { return }
+        throw ValidationError("--image-size: expected a multiple of 32 from 32 to \(most), got \(size)")
+    }
+
+    static func threshold(_ value: Double?) throws {
+        guard let value, !(value > 0 && value < 1) else { return }
+        throw ValidationError("--threshold: expected more than 0 and less than 1, got \(value)")
+    }
+
+    static func count(_ value: Int, _ option: String, from least: Int = 1, upTo most: Int) throws {
+        guard !(least...most).contains(value) else { return }
+        throw ValidationError("\(option): expected \(least) to \(most), got \(value)")
+    }
+}
+
 /// "2,2,9,2" on the command line.
 struct IntegerList: ExpressibleByArgument {
     let values: [Int]

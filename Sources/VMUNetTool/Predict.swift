@@ -53,6 +53,8 @@ struct Predict: ParsableCommand {
     func validate() throws {
         guard raw != nil || !inputs.isEmpty else { throw ValidationError("name at least one picture or folder") }
         guard raw == nil || inputs.isEmpty else { throw ValidationError("--raw takes the place of pictures") }
+        try Require.imageSize(imageSize)
+        try Require.threshold(threshold)
     }
 
     func run() throws {
@@ -66,8 +68,9 @@ struct Predict: ParsableCommand {
         if let raw { return try runRaw(segmenter, URL(filePath: raw)) }
 
         let folder = URL(filePath: output)
-        let pictures = try PictureList(inputs)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let variants = [""] + (overlay ? ["_overlay"] : []) + (probabilities ? ["_probability"] : [])
+        let pictures = try PictureList(inputs, output: folder, variants: variants)
+        try RunFolder.make(folder, option: "--output")
         var failures: [String] = pictures.failures
         for (index, item) in pictures.items.enumerated() {
             Console.status(
@@ -133,7 +136,8 @@ struct PictureList {
     /// What was named and is not there.
     private(set) var failures: [String] = []
 
-    init(_ inputs: [String]) throws {
+    /// `variants` are what follows a name in the results' names. Throws ``InputError`` if nothing is there, or a result would replace a picture.
+    init(_ inputs: [String], output: URL, variants: [String]) throws {
         let files = FileManager.default
         var urls: [URL] = []
         for input in inputs {
@@ -153,18 +157,29 @@ struct PictureList {
             if inside.isEmpty { failures.append("\(input): no JPEG, PNG or volume in this folder; check the path") }
             urls += inside
         }
-        // Two pictures of one name (a.jpg and a.png, or of two folders) must not overwrite each other's mask.
+        // Two pictures of one name (a.jpg and a.png, or of two folders) must not overwrite each other's results; neither must a_overlay.png's mask a.png's overlay.
         var taken: Set<String> = []
+        let sources = Set(urls.map(Self.place))
         for url in urls {
             let base = VolumeFile.isVolume(url) ? VolumeFile.name(of: url) : url.deletingPathExtension().lastPathComponent
             var name = base
             var number = 2
-            while !taken.insert(name).inserted {
+            while !taken.isDisjoint(with: variants.map { name + $0 }) {
                 name = "\(base)_\(number)"
                 number += 1
+            }
+            let results = variants.map { name + $0 }
+            taken.formUnion(results)
+            if let lost = results.map({ output.appending(path: $0 + ".png") }).first(where: { sources.contains(Self.place($0)) }) {
+                throw InputError("\(lost.relativePath): a mask would replace this picture; choose another --output")
             }
             items.append(Item(url: url, name: name))
         }
         if items.isEmpty, !failures.isEmpty { throw InputError(failures.joined(separator: "\n")) }
+    }
+
+    /// Where a file really is, by whichever path it was named.
+    private static func place(_ url: URL) -> String {
+        url.deletingLastPathComponent().resolvingSymlinksInPath().standardizedFileURL.appending(path: url.lastPathComponent).path
     }
 }

@@ -26,10 +26,9 @@ struct Summary: ParsableCommand {
         let modules: [VMUNetSummary.Module]
     }
 
+    func validate() throws { try Require.imageSize(imageSize, upTo: 16384) }
+
     func run() throws {
-        guard imageSize > 0, imageSize.isMultiple(of: 32) else {
-            throw ValidationError("--image-size: expected a multiple of 32, got \(imageSize)")
-        }
         var configuration = VMUNetConfiguration.base
         try network.apply(to: &configuration)
         let summary = VMUNetSummary(configuration, height: imageSize, width: imageSize)

@@ -63,7 +63,8 @@ struct Train: ParsableCommand {
 
     func run() throws {
         let folder = try chosenFolder()
-        let configuration = resume ? try RunConfiguration(yamlFile: RunFolder(existing: folder).configuration) : try settings()
+        let stop = StopSignal()
+        let configuration = resume ? try resumed(RunFolder(existing: folder)) : try settings()
         let sets = try TrainingData(configuration)
         try sets.verify()
         for note in sets.notes { Console.note(note) }
@@ -80,18 +81,24 @@ struct Train: ParsableCommand {
             "\(configuration.network.presetName ?? "custom") network of \(Self.classes(configuration)), \(sets.training.count) pictures to train on, "
                 + "\(sets.validation?.count ?? 0) to validate, "
                 + "\(configuration.data.imageSize)×\(configuration.data.imageSize), run in \(folder.relativePath)")
-        let stop = StopSignal()
         let display = TrainingDisplay()
-        let outcome = try trainer.run(shouldStop: { stop.isSet }, report: display.show)
+        let outcome: Trainer.Outcome
+        do {
+            outcome = try trainer.run(shouldStop: { stop.isSet }, report: display.show)
+        } catch let error as DataError {
+            throw InputError("\(error)\nWhat was trained is saved; once this is mended, go on by: \(Self.resumption(folder))")
+        }
         switch outcome {
         case .finished: Console.note("done; best weights in \(RunFolder(existing: folder).best.relativePath)")
         case .stoppedEarly:
             Console.note("no better validation loss for \(configuration.earlyStopping ?? 0) evaluations: stopped; best weights kept")
         case .interrupted:
-            Console.note("stopped and saved; go on by: vmunet train --resume --run \(folder.relativePath)")
+            Console.note("stopped and saved; go on by: \(Self.resumption(folder))")
             throw ExitCode(Failure.interrupted)
         }
     }
+
+    private static func resumption(_ folder: URL) -> String { "vmunet train --resume --run \(folder.relativePath)" }
 
     private func chosenFolder() throws -> URL {
         if let runFolder { return URL(filePath: runFolder) }
@@ -105,8 +112,43 @@ struct Train: ParsableCommand {
         var settings =
             try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
         if config == nil, dataset == nil { throw ValidationError("--dataset is needed: isic17, isic18, synapse or folder (or --config)") }
-        if let data { settings.data.path = data }
+        try apply(to: &settings)
         guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
+        let given = try config.map { try RunConfiguration.keys(inYAMLFile: URL(filePath: $0)) } ?? []
+        try settings.takeClassesFromSet(
+            givenCount: network.classes != nil || given.contains("data.classes"),
+            givenNames: given.contains("data.class_names") && network.classes == nil)
+        do { try settings.validate() } catch { throw ValidationError("\(error)") }
+        return settings
+    }
+
+    /// The settings that a run began with, and what may change on the way: where its data are, how long it goes on, and what it computes on.
+    private func resumed(_ run: RunFolder) throws -> RunConfiguration {
+        guard FileManager.default.fileExists(atPath: run.configuration.path) else {
+            throw RunFolderError(
+                folder: run.url.relativePath, reason: "it holds no run", remedy: "give the folder of one, or begin one without --resume")
+        }
+        let saved = try RunConfiguration(yamlFile: run.configuration)
+        var wanted = saved
+        if config != nil { wanted = try settings() } else { try apply(to: &wanted) }
+        var configuration = saved
+        configuration.data.path = wanted.data.path
+        configuration.epochs = wanted.epochs
+        configuration.device = wanted.device
+        configuration.workers = wanted.workers
+        if let difference = try wanted.difference(from: configuration) {
+            throw ValidationError(
+                "a resumed run keeps the settings that it began with, but the options ask for \(difference); leave them out, or begin another run"
+            )
+        }
+        do { try configuration.validate() } catch { throw ValidationError("\(error)") }
+        if configuration != saved { try configuration.write(to: run.configuration) }
+        return configuration
+    }
+
+    /// Lays the options that were given over the settings.
+    private func apply(to settings: inout RunConfiguration) throws {
+        if let data { settings.data.path = data }
         if let dataset { settings.data.dataset = dataset }
         var shape = settings.network
         try network.apply(to: &shape)
@@ -127,8 +169,6 @@ struct Train: ParsableCommand {
         if let workers { settings.workers = workers }
         if let device = compute.device { settings.device = device }
         if let precision = compute.precision { settings.precision = precision }
-        do { try settings.validate() } catch { throw ValidationError("\(error)") }
-        return settings
     }
 
     private static func classes(_ configuration: RunConfiguration) -> String {

@@ -112,6 +112,6 @@ extension HostTensor {
 public struct NonFiniteWeights: Error, Sendable, CustomStringConvertible {
     public let key: String
     public var description: String {
-        "\(key) has values that are not finite: the checkpoint before it is kept; lower the learning rate or clip the gradients"
+        "\(key) has values that are not finite: the checkpoint before it is kept; lower optimizer.learning_rate or set clip_norm in the run's config.yaml, and go on by --resume"
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Torch
 import VMUNet
 
@@ -64,6 +65,15 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
             data.classNames = Self.synapseClasses
             schedule = .cosineAnnealing(tMax: 100)
         }
+    }
+
+    /// The first setting in which this configuration differs: "epochs: 2, not 3"; nil where they are equal.
+    public func difference(from other: RunConfiguration) throws -> String? {
+        if self == other { return nil }
+        let (mine, others) = (try yaml.split(separator: "\n"), try other.yaml.split(separator: "\n"))
+        let first = zip(mine, others).first { $0 != $1 }
+        return first.map { "\($0.trimmingCharacters(in: .whitespaces)), not \($1.trimmingCharacters(in: .whitespaces))" }
+            ?? "other settings"
     }
 
     /// Synapse's labels, in their order.

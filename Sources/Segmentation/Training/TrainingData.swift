@@ -56,7 +56,9 @@ public struct TrainingData: Sendable {
 
 extension RunConfiguration.DataSettings {
     var folderOptions: PairedFolder.Options {
-        PairedFolder.Options(size: imageSize, classes: classes)
+        var options = PairedFolder.Options(size: imageSize, classes: classes)
+        options.masks.ignoredLabel = ignoredLabel.flatMap(UInt8.init(exactly:))
+        return options
     }
 }
 

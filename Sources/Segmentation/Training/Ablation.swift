@@ -95,7 +95,8 @@ public struct AblationGrid: Sendable, Equatable {
                     path: path, expected: "runs that differ", got: "the same settings for \(twin.labels) and \(chosen.map(\.label))",
                     remedy: "leave one out")
             }
-            var name = zip(axes, chosen).map { Self.fileName($0.name) + "-" + Self.fileName($1.label) }.joined(separator: "_")
+            var name = zip(axes, chosen).map { Self.fileName($0.name.split(separator: ".").last ?? "") + "-" + Self.fileName($1.label) }
+                .joined(separator: "_")
             if name.isEmpty { name = "base" }
             let plain = name
             var number = 2
@@ -110,10 +111,8 @@ public struct AblationGrid: Sendable, Equatable {
     }
 
     /// Text with nothing in it that a file system or a shell would mind.
-    private static func fileName(_ text: String) -> String {
-        let last = text.split(separator: ".").last.map(String.init) ?? text
-        let source = text.contains(" ") || Double(text) != nil || !text.contains(".") ? text : last
-        let kept = source.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ".") ? $0 : "_" }
+    private static func fileName(_ text: some StringProtocol) -> String {
+        let kept = text.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ".") ? $0 : "_" }
         let name = String(kept).split(separator: "_").joined(separator: "_")
         return name.isEmpty ? "none" : String(name.prefix(60))
     }

@@ -7,7 +7,9 @@ extension RunConfiguration.DeviceChoice {
         case .cpu: return .cpu
         case .auto: return Torch.isCUDAAvailable ? .cuda : .cpu
         case .cuda:
-            guard Torch.isCUDAAvailable else { throw DeviceError(reason: "this libtorch (\(Torch.version)) finds no NVIDIA GPU or was built without CUDA") }
+            guard Torch.isCUDAAvailable else {
+                throw DeviceError(reason: "this libtorch (\(Torch.version)) finds no NVIDIA GPU or was built without CUDA")
+            }
             return .cuda
         }
     }

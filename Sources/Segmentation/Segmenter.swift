@@ -37,7 +37,7 @@ public struct Segmenter: Sendable {
         let weights = try WeightsFile.read(url)
         self.device = try device.resolved()
         do {
-            network = try VMUNet(weights: weights.networkWeights).prepared(precision.elementType).on(self.device)
+            network = try VMUNet(weights: weights.networkWeights).on(self.device)
         } catch let error as any WeightsProblem {
             throw BadWeights(file: url.relativePath, problem: error)
         }
@@ -86,7 +86,8 @@ public struct Segmenter: Sendable {
         var mask = [UInt8](repeating: 0, count: best.count)
         var background = mask
         for c in 0..<classes {
-            Resize.bilinearRows(Array(all[c * area..<(c + 1) * area]), from: (imageSize, imageSize), to: (picture.height, picture.width)) { y, row in
+            Resize.bilinearRows(Array(all[c * area..<(c + 1) * area]), from: (imageSize, imageSize), to: (picture.height, picture.width)) {
+                y, row in
                 for x in row.indices {
                     let i = y * picture.width + x
                     if c == 0 { background[i] = UInt8(row[x] * 255 + 0.5) }

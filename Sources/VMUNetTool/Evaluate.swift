@@ -41,10 +41,13 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         let segmenter = try Segmenter(
-            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32, device: compute.device ?? .auto)
+            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32,
+            device: compute.device ?? .auto)
         guard batchSize > 0 else { throw ValidationError("--batch-size: expected at least 1, got \(batchSize)") }
         let split = self.split ?? (dataset == .synapse ? "test_vol" : "val")
-        if dataset == .synapse, try SynapseVolumes.areListed(in: URL(filePath: data), list: split) { return try runVolumes(segmenter, list: split) }
+        if dataset == .synapse, try SynapseVolumes.areListed(in: URL(filePath: data), list: split) {
+            return try runVolumes(segmenter, list: split)
+        }
         guard predictions == nil, spacing == nil else { throw ValidationError("--predictions and --spacing are for volumes") }
         var settings = RunConfiguration(dataset, path: data)
         settings.data.imageSize = segmenter.imageSize

@@ -57,10 +57,12 @@ struct Predict: ParsableCommand {
 
     func run() throws {
         guard let weights = weights.map({ URL(filePath: $0) }) ?? ShippedWeights.url() else {
-            throw ValidationError("--weights is needed: this package comes without weights of its own, and \(ShippedWeights.variable) names none")
+            throw ValidationError(
+                "--weights is needed: this package comes without weights of its own, and \(ShippedWeights.variable) names none")
         }
         let segmenter = try Segmenter(
-            weights: weights, imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32, device: compute.device ?? .auto)
+            weights: weights, imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32,
+            device: compute.device ?? .auto)
         if let raw { return try runRaw(segmenter, URL(filePath: raw)) }
 
         let folder = URL(filePath: output)
@@ -68,7 +70,9 @@ struct Predict: ParsableCommand {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         var failures: [String] = pictures.failures
         for (index, item) in pictures.items.enumerated() {
-            Console.status("segmenting \(Console.bar(Double(index) / Double(pictures.items.count))) \(index)/\(pictures.items.count)  \(item.url.lastPathComponent)")
+            Console.status(
+                "segmenting \(Console.bar(Double(index) / Double(pictures.items.count))) \(index)/\(pictures.items.count)  \(item.url.lastPathComponent)"
+            )
             do {
                 if VolumeFile.isVolume(item.url) {
                     try segment(volume: item.url, name: item.name, with: segmenter, to: folder)
@@ -77,7 +81,10 @@ struct Predict: ParsableCommand {
                 let picture = try PictureFile.read(item.url)
                 let result = try segmenter.segment(picture)
                 try PictureFile.write(result.mask, to: folder.appending(path: item.name + ".png"))
-                if overlay { try PictureFile.write(try Overlay.draw(result.mask, on: picture), to: folder.appending(path: item.name + "_overlay.png")) }
+                if overlay {
+                    try PictureFile.write(
+                        try Overlay.draw(result.mask, on: picture), to: folder.appending(path: item.name + "_overlay.png"))
+                }
                 if probabilities { try PictureFile.write(result.probability, to: folder.appending(path: item.name + "_probability.png")) }
             } catch let error as PictureError {
                 if case .unwritable = error { throw error }
@@ -88,8 +95,12 @@ struct Predict: ParsableCommand {
                 failures.append("\(error)")
             }
         }
-        Console.note("\(pictures.items.count - failures.count + pictures.failures.count) of \(pictures.items.count) segmented, in \(folder.relativePath)")
-        guard failures.isEmpty else { throw InputError("\(failures.count) could not be segmented:\n" + failures.map { "  " + $0 }.joined(separator: "\n")) }
+        Console.note(
+            "\(pictures.items.count - failures.count + pictures.failures.count) of \(pictures.items.count) segmented, in \(folder.relativePath)"
+        )
+        guard failures.isEmpty else {
+            throw InputError("\(failures.count) could not be segmented:\n" + failures.map { "  " + $0 }.joined(separator: "\n"))
+        }
     }
 
     private func runRaw(_ segmenter: Segmenter, _ url: URL) throws {
@@ -99,11 +110,14 @@ struct Predict: ParsableCommand {
             shape[2].isMultiple(of: 32), shape[3].isMultiple(of: 32)
         else {
             throw InputError(
-                "\(url.relativePath): expected float32 [B, 3 or 1, H, W] with H and W multiples of 32, got \(host.elementType) \(shape); save it so with numpy")
+                "\(url.relativePath): expected float32 [B, 3 or 1, H, W] with H and W multiples of 32, got \(host.elementType) \(shape); save it so with numpy"
+            )
         }
         let device = segmenter.network.parameters[0].tensor.device
         let logits = try withTorchErrors {
-            withoutGradients { segmenter.network(Tensor(host).to(device), ForwardMode(precision: segmenter.precision.elementType)).hostTensor() }
+            withoutGradients {
+                segmenter.network(Tensor(host).to(device), ForwardMode(precision: segmenter.precision.elementType)).hostTensor()
+            }
         }
         try NumPyFile.write(logits, to: URL(filePath: output))
     }

@@ -85,7 +85,8 @@ struct Train: ParsableCommand {
         let outcome = try trainer.run(shouldStop: { stop.isSet }, report: display.show)
         switch outcome {
         case .finished: Console.note("done; best weights in \(RunFolder(existing: folder).best.relativePath)")
-        case .stoppedEarly: Console.note("no better validation loss for \(configuration.earlyStopping ?? 0) evaluations: stopped; best weights kept")
+        case .stoppedEarly:
+            Console.note("no better validation loss for \(configuration.earlyStopping ?? 0) evaluations: stopped; best weights kept")
         case .interrupted:
             Console.note("stopped and saved; go on by: vmunet train --resume --run \(folder.relativePath)")
             throw ExitCode(Failure.interrupted)
@@ -95,12 +96,14 @@ struct Train: ParsableCommand {
     private func chosenFolder() throws -> URL {
         if let runFolder { return URL(filePath: runFolder) }
         guard !resume else { throw ValidationError("--resume needs --run, the folder of the run to go on with") }
-        let stamp = Date.now.formatted(.iso8601.year().month().day().dateSeparator(.omitted).time(includingFractionalSeconds: false).timeSeparator(.omitted))
+        let stamp = Date.now.formatted(
+            .iso8601.year().month().day().dateSeparator(.omitted).time(includingFractionalSeconds: false).timeSeparator(.omitted))
         return URL(filePath: "runs/\(dataset?.rawValue ?? "run")-\(stamp)")
     }
 
     private func settings() throws -> RunConfiguration {
-        var settings = try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
+        var settings =
+            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
         if config == nil, dataset == nil { throw ValidationError("--dataset is needed: isic17, isic18, synapse or folder (or --config)") }
         if let data { settings.data.path = data }
         guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
@@ -111,7 +114,8 @@ struct Train: ParsableCommand {
         settings.network = shape
         let given = try config.map { try RunConfiguration.keys(inYAMLFile: URL(filePath: $0)) } ?? []
         try settings.takeClassesFromSet(
-            givenCount: network.classes != nil || given.contains("data.classes"), givenNames: given.contains("data.class_names") && network.classes == nil)
+            givenCount: network.classes != nil || given.contains("data.classes"),
+            givenNames: given.contains("data.class_names") && network.classes == nil)
         if let initialWeights { settings.initialWeights = initialWeights }
         if let epochs { settings.epochs = epochs }
         if let batchSize { settings.batchSize = batchSize }
@@ -156,7 +160,8 @@ struct TrainingDisplay {
             var line = String(format: "epoch %3d  train loss %.4f", record.epoch, record.trainLoss)
             if let loss = record.validationLoss { line += String(format: "  val loss %.4f", loss) }
             if let scores = record.scores { line += "  mIoU \(Console.percent(scores.miou))  DSC \(Console.percent(scores.dsc))" }
-            Console.note(line + String(format: "  lr %.2e  ", record.learningRate) + Console.time(record.seconds) + (record.isBest ? "  best" : ""))
+            Console.note(
+                line + String(format: "  lr %.2e  ", record.learningRate) + Console.time(record.seconds) + (record.isBest ? "  best" : ""))
         }
     }
 }

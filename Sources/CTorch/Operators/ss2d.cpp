@@ -20,7 +20,9 @@ struct SS2D : torch::autograd::Function<SS2D> {
     }
   };
 
-  static at::Tensor project(const at::Tensor &x, const Weights &w) { return float32(product(x, w.joined_x_proj())); }
+  static at::Tensor project(const at::Tensor &x, const Weights &w, Weight use) {
+    return product(x, w.joined_x_proj(), std::nullopt, std::nullopt, at::kFloat, use);
+  }
 
   static at::Tensor scan(const at::Tensor &x, const at::Tensor &projection, const Weights &w, const at::Tensor &borders) {
     const auto shape = w.shape(x);
@@ -34,7 +36,7 @@ struct SS2D : torch::autograd::Function<SS2D> {
                             const at::Tensor &dt_bias, const at::Tensor &A_logs, const at::Tensor &Ds) {
     const Weights w{x_proj, dt_weight, dt_bias, A_logs, Ds};
     const auto shape = w.shape(x);
-    const at::Tensor projection = project(x, w);
+    const at::Tensor projection = project(x, w, Weight::changing);
     const at::Tensor borders = at::empty({vmk_ss2d_border_count(&shape)}, projection.options());
     context->save_for_backward({x, x_proj, dt_weight, dt_bias, A_logs, Ds, projection, borders});
     return scan(x, projection, w, borders);
@@ -51,7 +53,7 @@ struct SS2D : torch::autograd::Function<SS2D> {
                       floats(w.A_logs), floats(w.Ds), floats(borders), floats(dy), mutable_floats(dx), mutable_floats(dprojection),
                       mutable_floats(ddt_weight), mutable_floats(ddt_bias), mutable_floats(dA_logs), mutable_floats(dDs));
     const at::Tensor d = dprojection.to(x.scalar_type());
-    const at::Tensor whole = product(d, w.joined_x_proj().t(), std::nullopt, dx);
+    const at::Tensor whole = product(d, w.joined_x_proj().t(), std::nullopt, dx, at::kFloat, Weight::changing);
     return {whole.to(x.scalar_type()), weight_gradient(d, x).view(w.x_proj.sizes()), ddt_weight, ddt_bias, dA_logs, dDs};
   }
 };
@@ -61,10 +63,19 @@ struct SS2D : torch::autograd::Function<SS2D> {
 at::Tensor ss2d(const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
                 const at::Tensor &A_logs, const at::Tensor &Ds) {
   if (!has_kernels(x)) return composite::ss2d(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
+  expect_map("ss2d", x);
+  TORCH_CHECK(x_proj_weight.dim() == 3 && dt_projs_weight.dim() == 3 && A_logs.dim() == 2, "ss2d: weights of other ranks than 3, 3 and 2");
+  const auto D = x.size(3), N = A_logs.size(1), R = dt_projs_weight.size(2);
+  TORCH_CHECK(N >= 1 && N <= 256, "ss2d: expected 1 to 256 states, got ", N);
+  expect_size("ss2d", "x_proj_weight", x_proj_weight, 4 * (R + 2 * N) * D);
+  expect_size("ss2d", "dt_projs_weight", dt_projs_weight, 4 * D * R);
+  expect_size("ss2d", "dt_projs_bias", dt_projs_bias, 4 * D);
+  expect_size("ss2d", "A_logs", A_logs, 4 * D * N);
+  expect_size("ss2d", "Ds", Ds, 4 * D);
   const at::Tensor map = as_rows(x);
   if (!at::GradMode::is_enabled()) {
     const SS2D::Weights w{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds};
-    return SS2D::scan(map, SS2D::project(map, w), w, at::Tensor());
+    return SS2D::scan(map, SS2D::project(map, w, use_of(x_proj_weight)), w, at::Tensor());
   }
   return SS2D::apply(map, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
 }

@@ -46,7 +46,9 @@ public final class Trainer {
     }
 
     /// A new run in a new folder. `initial` are weights to begin with, as far as they fit.
-    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (Trainer, PretrainedWeights.Report?) {
+    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (
+        Trainer, PretrainedWeights.Report?
+    ) {
         try configuration.validate()
         Torch.manualSeed(configuration.seed)
         let network = try VMUNet(configuration.network)
@@ -77,7 +79,9 @@ public final class Trainer {
         return trainer
     }
 
-    private init(_ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition) throws {
+    private init(
+        _ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition
+    ) throws {
         self.configuration = configuration
         self.folder = folder
         self.position = position
@@ -102,6 +106,9 @@ public final class Trainer {
     /// Throws ``NonFiniteLoss`` before a loss that is not a number spoils anything, and what the data set throws.
     public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> Outcome {
         let log = try MetricsLog(folder.metrics, after: position)
+        let board = try TensorBoardLog(
+            folder, stepsPerEpoch: loader.stepsPerEpoch, after: position.epoch * loader.stepsPerEpoch + position.step)
+        try RunEnvironment.current(device: device).append(to: folder)
         var speed = Speed(remaining: remainingImages)
         while position.epoch < configuration.epochs {
             let epoch = position.epoch
@@ -120,6 +127,7 @@ public final class Trainer {
                 position.images += batch.count
                 let event = TrainingEvent.step(epoch: epoch + 1, step: position.step, loss: value, learningRate: optimizer.learningRate)
                 try log.append(event)
+                try board.append(event)
                 speed.add(batch.count)
                 report(.step(event, progress: progress(speed)))
             }
@@ -130,6 +138,7 @@ public final class Trainer {
             if record.isBest { try saveBest(record) }
             try save()
             try log.append(.epoch(record))
+            try board.append(.epoch(record))
             report(.epoch(record))
             if hasStoppedImproving { return .stoppedEarly }
         }
@@ -148,7 +157,8 @@ public final class Trainer {
         let scalar = try withTorchErrors { value.item }
         guard scalar.isFinite else {
             throw NonFiniteLoss(
-                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar, layer: network.firstNonFiniteLayer(images, mode))
+                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar,
+                layer: network.firstNonFiniteLayer(images, mode))
         }
         let isFirst = position.step.isMultiple(of: configuration.accumulate)
         let isLast = (position.step + 1).isMultiple(of: configuration.accumulate) || position.step + 1 == loader.stepsPerEpoch
@@ -168,7 +178,9 @@ public final class Trainer {
 
     private func evaluate(_ report: (Report) -> Void) throws -> EvaluationResult? {
         guard let evaluator else { return nil }
-        func evaluation() throws -> EvaluationResult { try evaluator.evaluate(network, progress: { report(.evaluating(done: $0, of: $1)) }) }
+        func evaluation() throws -> EvaluationResult {
+            try evaluator.evaluate(network, progress: { report(.evaluating(done: $0, of: $1)) })
+        }
         guard let average else { return try evaluation() }
         return try average.withAveragedWeights(evaluation)
     }
@@ -193,7 +205,8 @@ public final class Trainer {
     // MARK: - Saving
 
     private func save() throws {
-        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(to: folder.last, configuration: configuration)
+        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(
+            to: folder.last, configuration: configuration)
     }
 
     private func saveBest(_ record: TrainingEvent.EpochRecord) throws {

@@ -67,7 +67,8 @@ extension RunConfiguration.Precision {
 
 extension RunConfiguration {
     public var segmentationLoss: SegmentationLoss {
-        SegmentationLoss(crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel)
+        SegmentationLoss(
+            crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel)
     }
 
     /// What weights carry beside their tensors, so that `predict` and `evaluate` know how they were trained.

@@ -154,10 +154,6 @@ struct Train: ParsableCommand {
         try network.apply(to: &shape)
         if let dropPath { shape.dropPath = dropPath }
         settings.network = shape
-        let given = try config.map { try RunConfiguration.keys(inYAMLFile: URL(filePath: $0)) } ?? []
-        try settings.takeClassesFromSet(
-            givenCount: network.classes != nil || given.contains("data.classes"),
-            givenNames: given.contains("data.class_names") && network.classes == nil)
         if let initialWeights { settings.initialWeights = initialWeights }
         if let epochs { settings.epochs = epochs }
         if let batchSize { settings.batchSize = batchSize }

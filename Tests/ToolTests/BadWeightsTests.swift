@@ -32,8 +32,8 @@ extension ToolTests {
                 ("page.pth", Data("<!DOCTYPE html><html>not found</html>".utf8), "HTML"), ("empty.safetensors", Data(), "empty"),
                 ("picture.pth", try Data(contentsOf: Shared.pictures.appending(path: names(Shared.pictures)[0])), "PNG"),
                 ("cut.safetensors", try Data(contentsOf: Shared.nineClasses).prefix(10_000), "truncated"),
-                ("lies.safetensors", Data([255, 255, 255, 255, 255, 255, 255, 127]) + Data("{}".utf8), ""),
-                ("zeros.pth", Data(count: 4096), ""),
+                ("lies.safetensors", Data([255, 255, 255, 255, 255, 255, 255, 127]) + Data("{}".utf8), "unknown format"),
+                ("zeros.pth", Data(count: 4096), "zeros"),
             ] {
                 let file = folder.appending(path: name)
                 try content.write(to: file)

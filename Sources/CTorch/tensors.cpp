@@ -107,8 +107,6 @@ void ct_set_threads(int count) {
 }
 const char *ct_instruction_set(void) { return vmk_instruction_set(); }
 int ct_threads(void) { return at::get_num_threads(); }
-void ct_manual_seed(uint64_t seed) { at::manual_seed(seed); }
 const char *ct_version(void) { return TORCH_VERSION; }
-bool ct_cuda_available(void) { return at::hasCUDA(); }
 
 }  // extern "C"

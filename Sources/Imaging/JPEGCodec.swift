@@ -17,7 +17,7 @@ enum JPEGCodec {
         }
     }
 
-    static func encode(_ picture: Picture, path: String) throws(PictureError) -> [UInt8] {
+    static func encode(_ picture: Picture, path: String, quality: Int = 95) throws(PictureError) -> [UInt8] {
         guard picture.width <= 65535, picture.height <= 65535 else {
             throw .unwritable(path: path, reason: "a JPEG has at most 65535 pixels a side; write a PNG")
         }
@@ -29,7 +29,7 @@ enum JPEGCodec {
         let status = tjCompress2(
             codec, picture.pixels, Int32(picture.width), 0, Int32(picture.height), (grey ? TJPF_GRAY : TJPF_RGB).rawValueInt32, &buffer,
             &size,
-            (grey ? TJSAMP_GRAY : TJSAMP_444).rawValueInt32, 95, TJFLAG_ACCURATEDCT)
+            (grey ? TJSAMP_GRAY : TJSAMP_444).rawValueInt32, Int32(quality), TJFLAG_ACCURATEDCT)
         defer { tjFree(buffer) }
         guard status == 0, let buffer else { throw .unwritable(path: path, reason: String(cString: tjGetErrorStr2(codec))) }
         return [UInt8](UnsafeBufferPointer(start: buffer, count: Int(size)))

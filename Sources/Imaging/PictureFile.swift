@@ -46,6 +46,12 @@ public enum PictureFile {
         try write(picture, to: url, isDurable: true)
     }
 
+    /// The bytes of a JPEG file of quality 1…100, colour at full resolution; for pictures inside other files.
+    public static func jpeg(_ picture: Picture, quality: Int = 90) throws(PictureError) -> [UInt8] {
+        precondition((1...100).contains(quality), "a quality of 1 to 100, got \(quality)")
+        return try JPEGCodec.encode(picture, path: "a JPEG in memory", quality: quality)
+    }
+
     static func write(_ picture: Picture, to url: URL, isDurable: Bool) throws(PictureError) {
         let bytes =
             switch url.pathExtension.lowercased() {

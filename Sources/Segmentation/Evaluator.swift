@@ -118,7 +118,8 @@ private struct Tally {
             classes: classes == 1
                 ? nil
                 : (0..<classes).map { c in
-                    .init(label: c, name: classNames.flatMap { c < $0.count ? $0[c] : nil }, counts: total[c], scores: BinaryScores(total[c]))
+                    .init(
+                        label: c, name: classNames.flatMap { c < $0.count ? $0[c] : nil }, counts: total[c], scores: BinaryScores(total[c]))
                 })
     }
 }

@@ -12,7 +12,11 @@ public struct Segmenter: Sendable {
     /// The probability from which on a pixel is foreground.
     public let threshold: Float
     public let precision: RunConfiguration.Precision
-    private let device: Device
+    /// The classes' names, background first, where the weights carry them.
+    public let classNames: [String]?
+    /// The layout of the set that the weights were trained on, where they say.
+    public let dataset: RunConfiguration.Dataset?
+    let device: Device
 
     /// What was found in one picture.
     public struct Result: Sendable {
@@ -33,13 +37,16 @@ public struct Segmenter: Sendable {
         let weights = try WeightsFile.read(url)
         self.device = try device.resolved()
         do {
-            network = try VMUNet(weights: weights.networkWeights).prepared(precision.elementType).on(self.device)
+            network = try VMUNet(weights: weights.networkWeights).on(self.device)
         } catch let error as any WeightsProblem {
             throw BadWeights(file: url.relativePath, problem: error)
         }
         self.imageSize = imageSize ?? weights.metadata["image_size"]?.integerValue ?? 256
         self.threshold = Float(threshold ?? weights.metadata["threshold"]?.numberValue ?? 0.5)
         self.precision = precision
+        let names = weights.metadata["class_names"]?.text.split(separator: ",").map(String.init)
+        classNames = names?.count == network.configuration.classes ? names : nil
+        dataset = weights.metadata["dataset"].flatMap { RunConfiguration.Dataset(rawValue: $0.text) }
         guard (32...4096).contains(self.imageSize), self.imageSize.isMultiple(of: 32) else {
             throw ConfigurationError(what: "image size", expected: "a multiple of 32, 32 to 4096", got: "\(self.imageSize)")
         }
@@ -79,7 +86,8 @@ public struct Segmenter: Sendable {
         var mask = [UInt8](repeating: 0, count: best.count)
         var background = mask
         for c in 0..<classes {
-            Resize.bilinearRows(Array(all[c * area..<(c + 1) * area]), from: (imageSize, imageSize), to: (picture.height, picture.width)) { y, row in
+            Resize.bilinearRows(Array(all[c * area..<(c + 1) * area]), from: (imageSize, imageSize), to: (picture.height, picture.width)) {
+                y, row in
                 for x in row.indices {
                     let i = y * picture.width + x
                     if c == 0 { background[i] = UInt8(row[x] * 255 + 0.5) }

@@ -15,7 +15,7 @@ extension Torch {
     /// Whether a GPU or its driver is here, usable or not. Costs next to nothing.
     public static var isGPUPresent: Bool { ct_nvidia_gpu_present() }
 
-    /// Opens what a GPU needs and tries it: a second or more the first time. Tensors can be on ``Device/cuda`` once this is ``CUDAStatus/ready``, TF32 is off then.
+    /// Opens what a GPU needs and tries it: a second or more the first time. Tensors can be on ``Device/cuda`` once this is ``CUDAStatus/ready``.
     public static var cudaStatus: CUDAStatus {
         switch ct_load_cuda() {
         case CT_CUDA_READY: .ready
@@ -24,7 +24,8 @@ extension Torch {
         }
     }
 
-    /// Lets the GPU's matrix products and convolutions in float32 round their inputs to TF32, ten bits of mantissa: faster, and no longer the CPU's numbers.
+    /// Lets the GPU's matrix products and convolutions in float32 round their inputs to TF32, ten bits of mantissa: faster, and no longer the CPU's
+    /// numbers. Off until asked for.
     public static func allowTF32(_ allowed: Bool) throws {
         if ct_set_allow_tf32(allowed) != 0 { throw TorchError.last("TF32") }
     }

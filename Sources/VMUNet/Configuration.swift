@@ -38,7 +38,9 @@ public struct VMUNetConfiguration: Codable, Sendable, Hashable {
 
     /// The preset of these sizes, whatever its class count and drop path.
     public var presetName: String? {
-        Self.presets.first { $0.value.dims == dims && $0.value.depths == depths && $0.value.decoderDepths == decoderDepths && $0.value.stateSize == stateSize }?.key
+        Self.presets.first {
+            $0.value.dims == dims && $0.value.depths == depths && $0.value.decoderDepths == decoderDepths && $0.value.stateSize == stateSize
+        }?.key
     }
 
     /// Stochastic depth's rate for each block of each encoder stage: linearly from 0 to ``dropPath`` over all of them.
@@ -67,7 +69,10 @@ public struct VMUNetConfiguration: Codable, Sendable, Hashable {
     }
 
     private static func linear(from first: Double, to last: Double, count: Int) -> [Double] {
-        (0..<count).map { count == 1 ? first : first + (last - first) * Double($0) / Double(count - 1) }
+        (0..<count).map { i in
+            let share = count == 1 ? 0 : Double(i) / Double(count - 1)
+            return first * (1 - share) + last * share  // exact at both ends
+        }
     }
 
     private static func split(_ values: [Double], by counts: [Int]) -> [[Double]] {

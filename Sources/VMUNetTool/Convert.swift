@@ -6,7 +6,9 @@ import TensorFiles
 struct Convert: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Convert weights between .pth and .safetensors.",
-        discussion: "Reads every form of PyTorch checkpoint without running anything in it. A written .pth is read by torch.load(weights_only=True).")
+        discussion:
+            "Reads every form of PyTorch checkpoint without running anything in it. A written .pth is read by torch.load(weights_only=True)."
+    )
 
     @Argument(help: "Weights to read.")
     var input: String
@@ -19,7 +21,9 @@ struct Convert: ParsableCommand {
 
     func run() throws {
         let url = URL(filePath: output)
-        guard WeightsFile.Format(url: url) != nil else { throw ValidationError("OUT: expected a name that ends in .pth, .pt or .safetensors, got \(output)") }
+        guard WeightsFile.Format(url: url) != nil else {
+            throw ValidationError("OUT: expected a name that ends in .pth, .pt or .safetensors, got \(output)")
+        }
         let weights = try WeightsFile.read(URL(filePath: input))
         let kept = keepOptimizer ? weights : weights.networkWeights
         try WeightsFile.write(kept, to: url)

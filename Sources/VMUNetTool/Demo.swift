@@ -7,8 +7,11 @@ import VMUNet
 
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "The whole job on generated pictures: train a small network, score it on pictures it has not seen, segment some, and draw them.",
-        discussion: "The pictures are lesion-like, with hair, vignettes, low contrast and known masks, made by a deterministic generator. Takes a few minutes.")
+        abstract:
+            "The whole job on generated pictures: train a small network, score it on pictures it has not seen, segment some, and draw them.",
+        discussion:
+            "The pictures are lesion-like, with hair, vignettes, low contrast and known masks, made by a deterministic generator. Takes a few minutes."
+    )
 
     @Option(help: "The folder for everything that the demo writes; it must not hold a demo yet.")
     var output = "demo"
@@ -30,7 +33,9 @@ struct Demo: ParsableCommand {
 
     func run() throws {
         let folder = URL(filePath: output)
-        let (data, runFolder, results) = (folder.appending(path: "data"), folder.appending(path: "run"), folder.appending(path: "segmented"))
+        let (data, runFolder, results) = (
+            folder.appending(path: "data"), folder.appending(path: "run"), folder.appending(path: "segmented")
+        )
         if FileManager.default.fileExists(atPath: folder.path) {
             // Only what a demo wrote is ever removed: a folder of that name that holds something else is the user's.
             guard force || FileManager.default.fileExists(atPath: folder.appending(path: ".demo").path) else {
@@ -56,7 +61,9 @@ struct Demo: ParsableCommand {
         settings.schedule = .cosineAnnealing(tMax: epochs, etaMin: 1e-5)
         settings.device = .cpu
         let sets = try TrainingData(settings)
-        Console.note("2. training a tiny VM-UNet (\(VMUNetSummary(settings.network, height: imageSize, width: imageSize).parameters) parameters) for \(epochs) epochs")
+        Console.note(
+            "2. training a tiny VM-UNet (\(VMUNetSummary(settings.network, height: imageSize, width: imageSize).parameters) parameters) for \(epochs) epochs"
+        )
         let (trainer, _) = try Trainer.begin(settings, in: runFolder, data: sets)
         let stop = StopSignal()
         let display = TrainingDisplay()
@@ -65,7 +72,8 @@ struct Demo: ParsableCommand {
         let best = RunFolder(existing: runFolder).best
         Console.note("3. scoring its best epoch on the \(Self.validation) pictures that it has not been trained on")
         let segmenter = try Segmenter(weights: best, device: .cpu)
-        let result = try Evaluator(sets.validation, settings).evaluate(segmenter.network)
+        let validation = try PairedFolder(data, split: "val", options: .init(size: imageSize))
+        let result = try Evaluator(validation, settings).evaluate(segmenter.network)
         print(Evaluate.table(result))
 
         Console.note("4. segmenting pictures into \(results.relativePath)")
@@ -103,5 +111,7 @@ struct Demo: ParsableCommand {
 /// A demo that did not learn what it always learns: a fault of the program or of the machine, never of the user.
 struct DemoMissed: Error, CustomStringConvertible {
     let miou: Double
-    var description: String { "the demo reached mIoU \(Console.percent(miou)), expected at least \(Console.percent(Demo.target)): please report this" }
+    var description: String {
+        "the demo reached mIoU \(Console.percent(miou)), expected at least \(Console.percent(Demo.target)): please report this"
+    }
 }

@@ -11,9 +11,10 @@ struct VMUNetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "vmunet",
         abstract: "Vision Mamba UNet: trains, evaluates and runs medical image segmentation.",
-        discussion: "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.",
+        discussion:
+            "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.",
         version: "0.1.0 (libtorch \(Torch.version))",
-        subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Demo.self])
+        subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Ablate.self, Report.self, Demo.self])
 
     static func main() {
         Torch.useCachingAllocator()
@@ -43,7 +44,8 @@ enum Failure {
         case is TorchError: internalError
         case is NonFiniteLoss, is NonFiniteWeights: internalError
         case is DataError, is TensorFileError, is PictureError, is RunFolderError, is BadWeights, is WeightsMismatch, is ConfigurationError,
-            is PretrainedWeights.NothingFits, is DeviceError, is InputError, is VolumeError, is RunConfigurationError, is ConfigurationFileError:
+            is PretrainedWeights.NothingFits, is DeviceError, is InputError, is VolumeError, is RunConfigurationError,
+            is ConfigurationFileError:
             badInput
         case let error as NSError where error.domain == NSCocoaErrorDomain || error.domain == NSPOSIXErrorDomain: badInput
         default: String(reflecting: type(of: error)).hasPrefix("ArgumentParser") ? nil : internalError

@@ -71,8 +71,8 @@ struct ConfigurationFileTests {
         ("optimizer:\n  learning_rat: 1\n", 2, "optimizer.learning_rat", "did you mean learning_rate?"),
         ("optimizer:\n  learningRate: 1\n", 2, "optimizer.learningRate", "did you mean learning_rate?"),
         ("learning_rate: 1\n", 1, "learning_rate", "did you mean optimizer.learning_rate?"),
-        ("\n\nschedule:\n  name: step\n  t_max: 4\n", 5, "schedule.t_max", "did you mean schedule.t_max?"),
-        ("optimizer: {name: adamw, momentum: 0.9}\n", 1, "optimizer.momentum", "did you mean optimizer.momentum?"),
+        ("\n\nschedule:\n  name: step\n  t_max: 4\n", 5, "schedule.t_max", "that is an option of another `schedule.name`"),
+        ("optimizer: {name: adamw, momentum: 0.9}\n", 1, "optimizer.momentum", "that is an option of another `optimizer.name`"),
         ("zzz: 1\n", 1, "zzz", ""),
     ])
     func unknownKeys(yaml: String, line: Int, key: String, remedy: String) {
@@ -162,10 +162,10 @@ struct ConfigurationFileTests {
         var bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
         for i in 1...30 { bomb += "a\(i): &a\(i) [" + Array(repeating: "*a\(i - 1)", count: 10).joined(separator: ", ") + "]\n" }
         let refused = error(bomb)
-        #expect(refused?.line == 2 && refused?.remedy == "write the value out where it is needed")
+        #expect(refused?.line == 2 && refused?.remedy == "write the values out where they are needed")
         // As a key, which the parser itself would unfold to compare it.
         #expect(error(bomb + "? *a30\n: 1\n")?.line == 2)
-        #expect(error("a: &x 1\n<<: *x\n")?.line == 2)
+        #expect(error("a: &x 1\n<<: *x\n")?.key == "a")
         // Depth, size and length of what is repeated in a message.
         #expect(error(String(repeating: "[", count: 200_000)) != nil)
         #expect(error(String(repeating: "{a: ", count: 100_000)) != nil)
@@ -173,6 +173,11 @@ struct ConfigurationFileTests {
         #expect(error(String(repeating: "#", count: 2 << 20))?.expected.contains("at most") == true)
         #expect((error("epochs: " + String(repeating: "9", count: 100_000))?.description.count ?? .max) < 300)
         #expect((error(String(repeating: "k", count: 1000) + ": 1") != nil))
+    }
+
+    @Test func aFewAliasesAreRead() throws {
+        let read = try RunConfiguration(yaml: "epochs: &n 7\nbatch_size: *n\n")
+        #expect(read.epochs == 7 && read.batchSize == 7)
     }
 
     @Test func starsAndAmpersandsInTextsAreNoAliases() throws {
@@ -230,7 +235,8 @@ struct ConfigurationFileTests {
         for (i, name) in OptimizerConfiguration.Name.allCases.enumerated() {
             var one = RunConfiguration(.isic17, path: ["null", "~", "", "12", "a: b # c", "C:\\ü\"'\n\t–", "true", "*x &x", " lead"][i])
             one.optimizer = OptimizerConfiguration(name)
-            one.optimizer.learningRate = [0.1 + 0.2, 1e-300, 5e-324, .greatestFiniteMagnitude, 1.0 / 3, 1e22, 123456789.125, 1, 0][i]
+            one.optimizer.learningRate =
+                [0.1 + 0.2, 1e-300, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 1.0 / 3, 1e22, 123456789.125, 1, 0][i]
             one.schedule = Schedule.all[i]
             one.initialWeights = i.isMultiple(of: 2) ? nil : "null"
             one.data.classes = i + 2

@@ -28,3 +28,10 @@ func relativeError(_ got: [Float], _ expected: [Float]) -> Double {
     }
     return (difference / norm).squareRoot()
 }
+
+/// The greatest difference over the greatest expected absolute value.
+func maximumRelativeError(_ got: [Float], _ expected: [Float]) -> Double {
+    guard got.count == expected.count else { return .infinity }
+    let worst = zip(got, expected).map { abs(Double($0) - Double($1)) }.max() ?? 0
+    return worst / max(expected.map { abs(Double($0)) }.max() ?? 0, 1e-30)
+}

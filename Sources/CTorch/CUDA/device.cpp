@@ -20,7 +20,13 @@ using ctorch::cuda::Driver;
 std::mutex mutex;
 std::optional<ct_cuda_state> state;
 std::string reason;
+bool tf32 = false;             // libtorch's own default is on for convolutions
 std::optional<uint64_t> seed;  // asked for before CUDA was there
+
+void allow_tf32() {
+  at::globalContext().setAllowTF32CuBLAS(tf32);
+  at::globalContext().setAllowTF32CuDNN(tf32);
+}
 
 bool exists(const std::string &path) {
   struct stat status;
@@ -59,8 +65,7 @@ std::string libtorch_problem(int driver_version) {
     return "the NVIDIA driver is for CUDA " + release(driver_version) + " and older, this libtorch needs CUDA " + release(runtime) +
         ": update the driver, or take a torch that is built for CUDA " + std::to_string(driver_version / 1000);
   try {
-    at::globalContext().setAllowTF32CuBLAS(false);
-    at::globalContext().setAllowTF32CuDNN(false);  // libtorch's own default is on
+    allow_tf32();
     if (c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA).deviceCount() == 0) return "libtorch finds no GPU";
     const at::Tensor one = at::ones({1}, at::TensorOptions().device(at::kCUDA));
     TORCH_CHECK(one.item<float>() == 1, "a computation on the GPU gave a wrong result");
@@ -133,8 +138,9 @@ void ct_manual_seed(uint64_t value) {
 
 int ct_set_allow_tf32(bool value) {
   return ctorch::guarded([&] {
-    at::globalContext().setAllowTF32CuBLAS(value);
-    at::globalContext().setAllowTF32CuDNN(value);
+    std::lock_guard lock(mutex);
+    tf32 = value;
+    if (state == CT_CUDA_READY) allow_tf32();
   });
 }
 

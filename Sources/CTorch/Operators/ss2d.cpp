@@ -21,7 +21,9 @@ struct SS2D : torch::autograd::Function<SS2D> {
     }
   };
 
-  static at::Tensor project(const at::Tensor &x, const Weights &w) { return float32(product(x, w.joined_x_proj())); }
+  static at::Tensor project(const at::Tensor &x, const Weights &w, Weight use) {
+    return product(x, w.joined_x_proj(), std::nullopt, std::nullopt, at::kFloat, use);
+  }
 
   /// y, and what backward starts from; that only if `for_backward`.
   static std::pair<at::Tensor, at::Tensor> scan(const at::Tensor &x, const at::Tensor &projection, const Weights &w, bool for_backward) {
@@ -49,7 +51,7 @@ struct SS2D : torch::autograd::Function<SS2D> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &x_proj, const at::Tensor &dt_weight,
                             const at::Tensor &dt_bias, const at::Tensor &A_logs, const at::Tensor &Ds) {
     const Weights w{x_proj, dt_weight, dt_bias, A_logs, Ds};
-    const at::Tensor projection = project(x, w);
+    const at::Tensor projection = project(x, w, Weight::changing);
     const auto [y, borders] = scan(x, projection, w, true);
     context->save_for_backward({x, x_proj, dt_weight, dt_bias, A_logs, Ds, projection, borders});
     return y;
@@ -61,8 +63,9 @@ struct SS2D : torch::autograd::Function<SS2D> {
     const Weights w{saved[1], saved[2], saved[3], saved[4], saved[5]};
     const auto gradients = scan_backward(x, projection, w, borders, dy);
     const at::Tensor d = gradients.projection.to(x.scalar_type());
-    const at::Tensor whole = product(d, w.joined_x_proj().t(), std::nullopt, gradients.x);
-    return {whole.to(x.scalar_type()), weight_gradient(d, x).view(w.x_proj.sizes()), gradients.dt_weight, gradients.dt_bias, gradients.A_logs, gradients.Ds};
+    const at::Tensor whole = product(d, w.joined_x_proj().t(), std::nullopt, gradients.x, at::kFloat, Weight::changing);
+    return {whole.to(x.scalar_type()), weight_gradient(d, x).view(w.x_proj.sizes()), gradients.dt_weight, gradients.dt_bias,
+            gradients.A_logs,          gradients.Ds};
   }
 };
 
@@ -71,10 +74,19 @@ struct SS2D : torch::autograd::Function<SS2D> {
 at::Tensor ss2d(const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
                 const at::Tensor &A_logs, const at::Tensor &Ds) {
   if (!has_kernels(x) && !cuda::has_ss2d(x)) return composite::ss2d(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
+  expect_map("ss2d", x);
+  TORCH_CHECK(x_proj_weight.dim() == 3 && dt_projs_weight.dim() == 3 && A_logs.dim() == 2, "ss2d: weights of other ranks than 3, 3 and 2");
+  const auto D = x.size(3), N = A_logs.size(1), R = dt_projs_weight.size(2);
+  TORCH_CHECK(N >= 1 && N <= 256, "ss2d: expected 1 to 256 states, got ", N);
+  expect_size("ss2d", "x_proj_weight", x_proj_weight, 4 * (R + 2 * N) * D);
+  expect_size("ss2d", "dt_projs_weight", dt_projs_weight, 4 * D * R);
+  expect_size("ss2d", "dt_projs_bias", dt_projs_bias, 4 * D);
+  expect_size("ss2d", "A_logs", A_logs, 4 * D * N);
+  expect_size("ss2d", "Ds", Ds, 4 * D);
   const at::Tensor map = as_rows(x);
   if (!at::GradMode::is_enabled()) {
     const SS2D::Weights w{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds};
-    return SS2D::scan(map, SS2D::project(map, w), w, false).first;
+    return SS2D::scan(map, SS2D::project(map, w, use_of(x_proj_weight)), w, false).first;
   }
   return SS2D::apply(map, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
 }

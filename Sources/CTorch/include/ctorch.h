@@ -89,13 +89,13 @@ const char *ct_instruction_set(void);
 typedef enum { CT_CUDA_READY = 0, CT_CUDA_NO_GPU, CT_CUDA_UNUSABLE } ct_cuda_state;
 /// Whether a GPU or its driver is here, usable or not; opens nothing but the driver.
 bool ct_nvidia_gpu_present(void);
-/// Opens the driver, the compiler NVRTC and libtorch's CUDA half, and tries them; once, later calls repeat the answer. Turns TF32 off.
+/// Opens the driver, the compiler NVRTC and libtorch's CUDA half, and tries them; once, later calls repeat the answer.
 ct_cuda_state ct_load_cuda(void);
 /// What is missing, and how to get it; empty if nothing is.
 const char *ct_cuda_reason(void);
 /// Whether ct_load_cuda has found a GPU ready.
 bool ct_cuda_available(void);
-/// Matrix products and convolutions in float32 with TF32's ten bits of mantissa.
+/// Matrix products and convolutions in float32 with TF32's ten bits of mantissa; off until asked for, before or after the GPU is loaded.
 int ct_set_allow_tf32(bool value);
 /// The most memory that libtorch ever held on the first GPU.
 int ct_cuda_peak_memory(int64_t *bytes);

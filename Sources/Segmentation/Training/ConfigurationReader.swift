@@ -69,9 +69,10 @@ struct ConfigurationReader: ConfigurationFields {
             got: "an unknown key", remedy: Self.suggestion(unknown, known: known, prefix: prefix))
     }
 
-    /// A key like the unknown one here, or the same one in another section.
+    /// A key like the unknown one here, or where else the same one is.
     private static func suggestion(_ key: String, known: [String], prefix: String) -> String {
         if let near = EditDistance.nearest(to: key, among: known) { return "did you mean \(near)?" }
+        if RunConfiguration.allKeys.contains(prefix + key) { return "that is an option of another `\(prefix)name`" }
         let elsewhere = RunConfiguration.allKeys.filter { $0.split(separator: ".").last.map(String.init) == key }
         return elsewhere.first.map { "did you mean \($0)?" } ?? ""
     }

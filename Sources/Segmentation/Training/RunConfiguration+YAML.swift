@@ -18,7 +18,11 @@ extension RunConfiguration {
     /// Reads YAML text; `path` is what errors name. See ``init(yamlFile:dataset:)``.
     public init(yaml text: String, path: String = "configuration", dataset: Dataset? = nil) throws(ConfigurationFileError) {
         guard text.utf8.count <= Self.largestFile else { throw Self.tooLarge(path) }
-        let root = try Self.compose(text, path: path)
+        try self.init(node: Self.compose(text, path: path), path: path, dataset: dataset)
+    }
+
+    /// The same of a section of YAML that was read already; nil is an empty one.
+    init(node root: Node?, path: String, dataset: Dataset? = nil) throws(ConfigurationFileError) {
         let named = root?["data"]?["dataset"].flatMap(Dataset.init(_:))
         self.init(dataset ?? named ?? .folder)
         var reader = try ConfigurationReader(root, path: path)
@@ -26,8 +30,23 @@ extension RunConfiguration {
         try reader.finish()
         if let dataset { data.dataset = dataset }
         for problem in problems {
-            guard let line = reader.lines[problem.key] else { continue }
+            // Where the data is, the command line may still say.
+            guard let line = reader.lines[problem.key], problem.key != "data.path" else { continue }
             throw ConfigurationFileError(path: path, line: line, key: problem.key, expected: problem.expected, got: problem.got)
+        }
+    }
+
+    /// The keys that a YAML file gives itself, from the root with points between; whether they are sound is not looked at.
+    public static func keys(inYAMLFile url: URL) throws -> Set<String> {
+        keys(of: try compose(try text(of: url), path: url.relativePath))
+    }
+
+    static func keys(of node: Node?, prefix: String = "") -> Set<String> {
+        guard case .mapping(let mapping) = node else { return [] }
+        return mapping.reduce(into: []) { keys, pair in
+            guard let name = String(pair.key) else { return }
+            keys.insert(prefix + name)
+            keys.formUnion(Self.keys(of: pair.value, prefix: prefix + name + "."))
         }
     }
 
@@ -52,7 +71,7 @@ extension RunConfiguration {
         }
     }
 
-    private static func text(of url: URL) throws(ConfigurationFileError) -> String {
+    static func text(of url: URL) throws(ConfigurationFileError) -> String {
         let path = url.relativePath
         func refused(_ expected: String, _ got: String) -> ConfigurationFileError {
             ConfigurationFileError(path: path, expected: expected, got: got)
@@ -72,11 +91,11 @@ extension RunConfiguration {
         ConfigurationFileError(path: path, expected: "a configuration of at most \(largestFile) bytes", got: "a larger file")
     }
 
-    private static func compose(_ text: String, path: String) throws(ConfigurationFileError) -> Node? {
+    static func compose(_ text: String, path: String) throws(ConfigurationFileError) -> Node? {
         if let line = Aliases.line(of: text) {
             throw ConfigurationFileError(
-                path: path, line: line, expected: "no anchors and aliases", got: "one (& and *)",
-                remedy: "write the value out where it is needed")
+                path: path, line: line, expected: "at most \(Aliases.allowed) aliases (*name)", got: "more",
+                remedy: "write the values out where they are needed")
         }
         do {
             return try Yams.compose(yaml: text)
@@ -98,13 +117,15 @@ extension RunConfiguration {
     }
 }
 
-/// Aliases (`*name` for an earlier `&name`) make exponentially much of a small file, and a configuration needs none. They are found before the parser
-/// unfolds them.
+/// Many aliases (`*name` for an earlier `&name`) make exponentially much of a small file; a few do no harm. They are counted before the parser unfolds them.
 private enum Aliases {
-    /// The line, from 1, of the first alias that has its anchor in the text; a star or an ampersand in a path or a comment has none.
+    static let allowed = 8
+
+    /// The line, from 1, of the first alias too many. What looks like one in a text or a comment is counted as well; without its anchor nothing is.
     static func line(of text: String) -> Int? {
         let anchors = Set(names(after: UInt8(ascii: "&"), in: text).map(\.name))
-        return anchors.isEmpty ? nil : names(after: UInt8(ascii: "*"), in: text).first { anchors.contains($0.name) }?.line
+        if anchors.isEmpty { return nil }
+        return names(after: UInt8(ascii: "*"), in: text).filter { anchors.contains($0.name) }.dropFirst(allowed).first?.line
     }
 
     /// Runs of the characters that names of anchors are made of, directly behind a sign, with their lines.

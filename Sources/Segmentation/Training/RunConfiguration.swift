@@ -103,6 +103,9 @@ extension RunConfiguration {
         public var augment = true
         /// A label that counts in no loss and no score.
         public var ignoredLabel: Int?
+        /// In Synapse's layout without a list `val`: the share of the training patients held back to validate. 0 trains on all and keeps the last epoch's
+        /// weights, as published.
+        public var validationFraction = 0.2
 
         public init() {}
     }

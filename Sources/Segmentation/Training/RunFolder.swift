@@ -20,7 +20,8 @@ public struct RunFolder: Sendable {
         let run = RunFolder(existing: url)
         let files = FileManager.default
         if [run.configuration, run.metrics, run.last].contains(where: { files.fileExists(atPath: $0.path) }) {
-            throw RunFolderError(folder: url.relativePath, reason: "it holds another run", remedy: "go on with it by --resume, or choose another --run")
+            throw RunFolderError(
+                folder: url.relativePath, reason: "it holds another run", remedy: "go on with it by --resume, or choose another --run")
         }
         do {
             try files.createDirectory(at: url.appending(path: "checkpoints"), withIntermediateDirectories: true)
@@ -30,7 +31,8 @@ public struct RunFolder: Sendable {
             try files.removeItem(at: probe)
         } catch {
             throw RunFolderError(
-                folder: url.relativePath, reason: "it cannot be written to (\(reason(error)))", remedy: "choose another --run, or change its permissions")
+                folder: url.relativePath, reason: "it cannot be written to (\(reason(error)))",
+                remedy: "choose another --run, or change its permissions")
         }
         return run
     }

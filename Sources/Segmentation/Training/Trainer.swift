@@ -11,7 +11,8 @@ public final class Trainer {
 
     private let folder: RunFolder
     private let loader: DataLoader
-    private let evaluator: Evaluator
+    /// Nil where nothing is validated: then the last epoch is the one to keep.
+    private let evaluator: Evaluator?
     private let optimizer: any Optimizer
     private let average: ExponentialMovingAverage?
     private let loss: SegmentationLoss
@@ -45,7 +46,9 @@ public final class Trainer {
     }
 
     /// A new run in a new folder. `initial` are weights to begin with, as far as they fit.
-    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (Trainer, PretrainedWeights.Report?) {
+    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (
+        Trainer, PretrainedWeights.Report?
+    ) {
         try configuration.validate()
         Torch.manualSeed(configuration.seed)
         let network = try VMUNet(configuration.network)
@@ -76,7 +79,9 @@ public final class Trainer {
         return trainer
     }
 
-    private init(_ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition) throws {
+    private init(
+        _ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition
+    ) throws {
         self.configuration = configuration
         self.folder = folder
         self.position = position
@@ -87,7 +92,7 @@ public final class Trainer {
         options.augment = configuration.data.augment
         if let workers = configuration.workers { options.workers = workers }
         loader = DataLoader(data.training, options)
-        evaluator = Evaluator(data.validation, configuration)
+        evaluator = data.validation.map { Evaluator($0, configuration) }
         let parameters = self.network.parameters.map { $0.tensor.requiringGrad() }
         optimizer = configuration.optimizer.make(parameters)
         average = configuration.emaDecay.map { ExponentialMovingAverage(parameters, decay: $0) }
@@ -101,6 +106,9 @@ public final class Trainer {
     /// Throws ``NonFiniteLoss`` before a loss that is not a number spoils anything, and what the data set throws.
     public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> Outcome {
         let log = try MetricsLog(folder.metrics, after: position)
+        let board = try TensorBoardLog(
+            folder, stepsPerEpoch: loader.stepsPerEpoch, after: position.epoch * loader.stepsPerEpoch + position.step)
+        try RunEnvironment.current(device: device).append(to: folder)
         var speed = Speed(remaining: remainingImages)
         while position.epoch < configuration.epochs {
             let epoch = position.epoch
@@ -119,16 +127,18 @@ public final class Trainer {
                 position.images += batch.count
                 let event = TrainingEvent.step(epoch: epoch + 1, step: position.step, loss: value, learningRate: optimizer.learningRate)
                 try log.append(event)
+                try board.append(event)
                 speed.add(batch.count)
                 report(.step(event, progress: progress(speed)))
             }
 
-            let evaluated = (epoch + 1).isMultiple(of: configuration.evaluateEvery) || epoch + 1 == configuration.epochs
-            let result = evaluated ? try evaluate(report) : nil
+            let isDue = (epoch + 1).isMultiple(of: configuration.evaluateEvery) || epoch + 1 == configuration.epochs
+            let result = isDue ? try evaluate(report) : nil
             let record = finishEpoch(result, seconds: (ContinuousClock.now - started).seconds)
             if record.isBest { try saveBest(record) }
             try save()
             try log.append(.epoch(record))
+            try board.append(.epoch(record))
             report(.epoch(record))
             if hasStoppedImproving { return .stoppedEarly }
         }
@@ -147,7 +157,8 @@ public final class Trainer {
         let scalar = try withTorchErrors { value.item }
         guard scalar.isFinite else {
             throw NonFiniteLoss(
-                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar, layer: network.firstNonFiniteLayer(images, mode))
+                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar,
+                layer: network.firstNonFiniteLayer(images, mode))
         }
         let isFirst = position.step.isMultiple(of: configuration.accumulate)
         let isLast = (position.step + 1).isMultiple(of: configuration.accumulate) || position.step + 1 == loader.stepsPerEpoch
@@ -165,20 +176,26 @@ public final class Trainer {
         return scalar
     }
 
-    private func evaluate(_ report: (Report) -> Void) throws -> EvaluationResult {
-        func evaluation() throws -> EvaluationResult { try evaluator.evaluate(network, progress: { report(.evaluating(done: $0, of: $1)) }) }
+    private func evaluate(_ report: (Report) -> Void) throws -> EvaluationResult? {
+        guard let evaluator else { return nil }
+        func evaluation() throws -> EvaluationResult {
+            try evaluator.evaluate(network, progress: { report(.evaluating(done: $0, of: $1)) })
+        }
         guard let average else { return try evaluation() }
         return try average.withAveragedWeights(evaluation)
     }
 
     private func finishEpoch(_ result: EvaluationResult?, seconds: Double) -> TrainingEvent.EpochRecord {
         let trainLoss = position.images > 0 ? position.lossSum / Double(position.images) : 0
-        let isBest = result.map { $0.loss < position.bestLoss ?? .infinity } ?? false
+        let isLast = position.epoch + 1 == configuration.epochs
+        let isBest = result.map { $0.loss < position.bestLoss ?? .infinity } ?? (evaluator == nil && isLast)
         position.epoch += 1
         (position.step, position.lossSum, position.images) = (0, 0, 0)
         if let result {
             position.validationLosses.append(result.loss)
             if isBest { (position.bestLoss, position.bestEpoch) = (result.loss, position.epoch) }
+        } else if isBest {
+            position.bestEpoch = position.epoch
         }
         return .init(
             epoch: position.epoch, trainLoss: trainLoss, validationLoss: result?.loss, scores: result?.pooled,
@@ -188,7 +205,8 @@ public final class Trainer {
     // MARK: - Saving
 
     private func save() throws {
-        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(to: folder.last, configuration: configuration)
+        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(
+            to: folder.last, configuration: configuration)
     }
 
     private func saveBest(_ record: TrainingEvent.EpochRecord) throws {
@@ -199,12 +217,7 @@ public final class Trainer {
         try WeightsFile.write(weights, to: folder.best)
     }
 
-    private var hasStoppedImproving: Bool {
-        guard let patience = configuration.earlyStopping, let best = position.validationLosses.indices.min(by: {
-            position.validationLosses[$0] < position.validationLosses[$1]
-        }) else { return false }
-        return position.validationLosses.count - 1 - best >= patience
-    }
+    private var hasStoppedImproving: Bool { configuration.hasStoppedImproving(position.validationLosses) }
 
     // MARK: - Progress
 
@@ -216,6 +229,14 @@ public final class Trainer {
         Progress(
             epoch: position.epoch + 1, epochs: configuration.epochs, step: position.step, steps: loader.stepsPerEpoch,
             imagesPerSecond: speed.perSecond, secondsLeft: speed.secondsLeft)
+    }
+}
+
+extension RunConfiguration {
+    /// Whether early stopping ends a run with these validation losses, oldest first.
+    func hasStoppedImproving(_ losses: [Double]) -> Bool {
+        guard let patience = earlyStopping, let best = losses.indices.min(by: { losses[$0] < losses[$1] }) else { return false }
+        return losses.count - 1 - best >= patience
     }
 }
 

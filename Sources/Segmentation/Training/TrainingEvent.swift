@@ -31,7 +31,8 @@ extension TrainingEvent: Codable {
         switch try fields.decode(String.self, forKey: .kind) {
         case "step":
             self = .step(
-                epoch: epoch, step: try fields.decode(Int.self, forKey: .step), loss: try fields.decode(Double.self, forKey: .loss), learningRate: rate)
+                epoch: epoch, step: try fields.decode(Int.self, forKey: .step), loss: try fields.decode(Double.self, forKey: .loss),
+                learningRate: rate)
         case "epoch":
             let validationLoss = try fields.decodeIfPresent(Double.self, forKey: .validationLoss)
             self = .epoch(
@@ -94,7 +95,9 @@ final class MetricsLog {
     static func read(_ url: URL) throws -> [TrainingEvent] {
         guard FileManager.default.fileExists(atPath: url.path) else { return [] }
         let decoder = JSONDecoder()
-        return try Data(contentsOf: url).split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(TrainingEvent.self, from: $0) }
+        return try Data(contentsOf: url).split(separator: UInt8(ascii: "\n")).compactMap {
+            try? decoder.decode(TrainingEvent.self, from: $0)
+        }
     }
 }
 

@@ -1,0 +1,191 @@
+import Foundation
+
+/// Curves over epochs as inline SVG with a legend in HTML; colours are classes of the page's style.
+struct LineChart {
+    struct Point: Equatable {
+        var x: Double
+        var y: Double
+    }
+
+    struct Series {
+        var name: String
+        /// Which of the style's colours, from 1.
+        var color: Int
+        /// Ascending in x. Values that are not finite break the line.
+        var points: [Point]
+        /// Drawn behind the others and faintly; what of it lies outside their range is cut.
+        var isFaint = false
+        /// The latest value, or what else the legend tells.
+        var note = ""
+    }
+
+    struct Mark {
+        var x: Double
+        var label: String
+    }
+
+    var title: String
+    var xLabel = "epoch"
+    var yLabel: String
+    var series: [Series]
+    var yScale = ChartAxis.Scale.linear
+    var yBounds: ClosedRange<Double>?
+    var mark: Mark?
+    /// What is told of values when the pointer is over them.
+    var format: @Sendable (Double) -> String = { Figures.short($0) }
+
+    private static let (width, height) = (460.0, 290.0)
+    private static let (left, right, top, bottom) = (58.0, 14.0, 24.0, 44.0)
+    /// Above this many points, dots would hide the line.
+    private static let mostDots = 40
+    /// Columns that tell their values; with more epochs a column tells those of the first of several.
+    private static let mostColumns = 400
+
+    /// The chart with its title and legend; a sentence where there is nothing to draw.
+    var html: HTML {
+        let drawn = series.filter { $0.points.contains { Self.isDrawable($0) } }
+        guard !drawn.isEmpty else {
+            return "<figure class=\"card chart\"><h3>\(title)</h3><p class=\"muted\">Nothing was recorded.</p></figure>\n"
+        }
+        let legend = HTML.each(drawn) { item in
+            "<li><span class=\"key c\(item.color)\(item.isFaint ? " faint" : "")\"></span>\(item.name)\(item.note.isEmpty ? "" : " ")<b>\(item.note)</b></li>"
+        }
+        return """
+            <figure class="card chart"><h3>\(title)</h3><ul class="legend">\(legend)</ul>
+            \(svg(drawn))
+            </figure>
+
+            """
+    }
+
+    private static func isDrawable(_ point: Point) -> Bool { abs(point.x) <= ChartAxis.limit && abs(point.y) <= ChartAxis.limit }
+
+    private func svg(_ drawn: [Series]) -> HTML {
+        let leading = drawn.contains { !$0.isFaint } ? drawn.filter { !$0.isFaint } : drawn
+        let (x, y) = axes(drawn, leading)
+        let place = { (point: Point) in
+            (
+                Self.left + x.position(point.x) * (Self.width - Self.left - Self.right),
+                Self.height - Self.bottom - y.position(point.y) * (Self.height - Self.top - Self.bottom)
+            )
+        }
+        let lines = HTML.each(drawn.filter(\.isFaint) + drawn.filter { !$0.isFaint }) { line($0, y, place) }
+        return """
+            <svg viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" role="img" aria-label="\(title): \(drawn.map(\.name).joined(separator: ", ")) by \(xLabel)">
+            \(frame(x, y, place))\(markLine(x, y, place))\(lines)\(columns(leading, place))
+            </svg>
+            """
+    }
+
+    private func axes(_ drawn: [Series], _ leading: [Series]) -> (x: ChartAxis, y: ChartAxis) {
+        let xs = drawn.flatMap(\.points).filter(Self.isDrawable).map(\.x)
+        var ys = leading.flatMap(\.points).filter(Self.isDrawable).map(\.y)
+        // Behind few epochs the faint line is most of what there is to see: the middle nine tenths of it count.
+        for faint in drawn where faint.isFaint {
+            let sorted = faint.points.filter(Self.isDrawable).map(\.y).sorted()
+            ys += [sorted[sorted.count / 20], sorted[sorted.count - 1 - sorted.count / 20]]
+        }
+        let x = ChartAxis.counting(from: xs.min() ?? 0, to: xs.max() ?? 1)
+        return (x, yScale == .linear ? .linear(over: ys, within: yBounds) : .logarithmic(over: ys))
+    }
+
+    /// Grid, ticks and what the axes are called.
+    private func frame(_ x: ChartAxis, _ y: ChartAxis, _ place: (Point) -> (Double, Double)) -> HTML {
+        let (right, floor) = (Self.width - Self.right, Self.height - Self.bottom)
+        let rows = HTML.each(y.ticks) { tick in
+            let at = place(Point(x: x.range.lowerBound, y: tick.value)).1
+            return """
+                <line class="grid" x1="\(Self.left.svg)" x2="\(right.svg)" y1="\(at.svg)" y2="\(at.svg)"/>\
+                <text class="tick" x="\((Self.left - 7).svg)" y="\((at + 4).svg)" text-anchor="end">\(tick.label)</text>
+                """
+        }
+        let columns = HTML.each(x.ticks) { tick in
+            let at = place(Point(x: tick.value, y: y.range.lowerBound)).0
+            return """
+                <line class="axis" x1="\(at.svg)" x2="\(at.svg)" y1="\(floor.svg)" y2="\((floor + 4).svg)"/>\
+                <text class="tick" x="\(at.svg)" y="\((floor + 18).svg)" text-anchor="middle">\(tick.label)</text>
+                """
+        }
+        let middle = ((Self.left + right) / 2, (Self.top + floor) / 2)
+        return """
+            \(rows)\(columns)<line class="axis" x1="\(Self.left.svg)" x2="\(right.svg)" y1="\(floor.svg)" y2="\(floor.svg)"/>\
+            <text class="name" x="\(middle.0.svg)" y="\((Self.height - 6).svg)" text-anchor="middle">\(xLabel)</text>\
+            <text class="name" transform="translate(13 \(middle.1.svg)) rotate(-90)" text-anchor="middle">\(yLabel)</text>
+            """
+    }
+
+    private func markLine(_ x: ChartAxis, _ y: ChartAxis, _ place: (Point) -> (Double, Double)) -> HTML {
+        guard let mark, x.range.contains(mark.x) else { return "" }
+        let at = place(Point(x: mark.x, y: y.range.upperBound))
+        let share = x.position(mark.x)
+        let anchor = share > 0.95 ? "end" : share < 0.05 ? "start" : "middle"
+        return """
+            <line class="mark" x1="\(at.0.svg)" x2="\(at.0.svg)" y1="\(Self.top.svg)" y2="\((Self.height - Self.bottom).svg)"/>\
+            <text class="tick" x="\(at.0.svg)" y="\((Self.top - 8).svg)" text-anchor="\(anchor)">\(mark.label)</text>
+            """
+    }
+
+    private func line(_ series: Series, _ y: ChartAxis, _ place: (Point) -> (Double, Double)) -> HTML {
+        // What a faint line has beyond the others' range is cut rather than pressed against the edge.
+        let runs = series.points.split { !Self.isDrawable($0) || (series.isFaint && !y.range.contains($0.y)) }
+        let paths = HTML.each(runs.filter { $0.count > 1 }) { run in
+            let points = run.map { point in
+                let (x, y) = place(point)
+                return "\(x.svg),\(y.svg)"
+            }
+            return
+                "<polyline class=\"line c\(series.color)\(series.isFaint ? " faint" : "")\" points=\"\(points.joined(separator: " "))\"/>"
+        }
+        guard !series.isFaint else { return paths }
+        // A point without neighbours has no line; it must be seen all the same.
+        let dotted = series.points.count <= Self.mostDots ? runs.flatMap { Array($0) } : runs.filter { $0.count == 1 }.flatMap { Array($0) }
+        return paths
+            + HTML.each(dotted) { point in
+                let (x, y) = place(point)
+                return
+                    "<circle class=\"dot c\(series.color)\" cx=\"\(x.svg)\" cy=\"\(y.svg)\" r=\"\(series.points.count > 20 ? "2" : "3")\"/>"
+            }
+    }
+
+    /// A column for each epoch over everything else: without drawing anything it tells the values there.
+    private func columns(_ leading: [Series], _ place: (Point) -> (Double, Double)) -> HTML {
+        var values: [Double: [String]] = [:]
+        for item in leading {
+            for point in item.points where Self.isDrawable(point) { values[point.x, default: []].append("\(item.name) \(format(point.y))") }
+        }
+        let all = values.keys.sorted()
+        let xs =
+            all.count <= Self.mostColumns
+            ? all : stride(from: 0, to: all.count, by: (all.count + Self.mostColumns - 1) / Self.mostColumns).map { all[$0] }
+        let centers = xs.map { place(Point(x: $0, y: 0)).0 }
+        return HTML.each(xs.indices) { i in
+            let from = i == 0 ? Self.left : (centers[i - 1] + centers[i]) / 2
+            let to = i + 1 == xs.count ? Self.width - Self.right : (centers[i] + centers[i + 1]) / 2
+            let told = (["\(xLabel) \(Figures.short(xs[i], digits: 7))"] + (values[xs[i]] ?? [])).joined(separator: "\n")
+            return """
+                <rect class="hit" x="\(from.svg)" y="\(Self.top.svg)" width="\(max(to - from, 0.1).svg)" \
+                height="\((Self.height - Self.top - Self.bottom).svg)"><title>\(told)</title></rect>
+                """
+        }
+    }
+}
+
+extension LineChart {
+    /// At most `count` points, each the mean of as many neighbours: steps are many, and single ones are noise.
+    static func averaged(_ points: [Point], count: Int) -> [Point] {
+        let known = points.filter(isDrawable)
+        guard known.count > count, count > 0 else { return known }
+        return (0..<count).map { i in
+            let part = known[i * known.count / count..<(i + 1) * known.count / count]
+            return Point(x: part.reduce(0) { $0 + $1.x } / Double(part.count), y: part.reduce(0) { $0 + $1.y } / Double(part.count))
+        }
+    }
+}
+
+extension Double {
+    /// A coordinate with two digits behind the point at most.
+    var svg: String {
+        let text = String(format: "%.1f", self)
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    }
+}

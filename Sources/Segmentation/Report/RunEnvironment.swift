@@ -1,0 +1,109 @@
+import Foundation
+
+/// Where and with what a run was trained: an entry of the run's `environment.json`, which gets one each time that the run is begun or resumed.
+public struct RunEnvironment: Sendable, Codable, Equatable {
+    /// When, in ISO 8601.
+    public var date: String
+    /// The processor's name.
+    public var cpu: String
+    public var cores: Int
+    public var memoryBytes: UInt64
+    public var system: String
+    /// What the kernels use of the processor: portable, avx2, avx512, …
+    public var instructionSet: String
+    public var libtorch: String
+    /// Where the network ran: cpu, cuda:0.
+    public var device: String
+    /// The commit of the program's sources; nil where it does not run from a checkout.
+    public var commit: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case date, cpu, cores, memoryBytes = "memory_bytes", system, instructionSet = "instruction_set", libtorch, device, commit
+    }
+
+    /// This machine, now; what only libtorch knows is given.
+    init(instructionSet: String, libtorch: String, device: String) {
+        date = Date.now.formatted(.iso8601)
+        let process = ProcessInfo.processInfo
+        cpu = Self.processor
+        cores = process.activeProcessorCount
+        memoryBytes = process.physicalMemory
+        system = process.operatingSystemVersionString
+        self.instructionSet = instructionSet
+        self.libtorch = libtorch
+        self.device = device
+        commit = SourceCommit.ofExecutable
+    }
+
+    /// The entries of a run, oldest first; none where nothing was recorded or the file is no such list.
+    static func read(_ folder: RunFolder) -> [RunEnvironment] {
+        (try? JSONDecoder().decode([RunEnvironment].self, from: Data(contentsOf: folder.environment))) ?? []
+    }
+
+    /// Adds this entry to a run's file.
+    func append(to folder: RunFolder) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let entries = Self.read(folder).suffix(999) + [self]
+        try (try encoder.encode(Array(entries)) + Data("\n".utf8)).write(to: folder.environment, options: .atomic)
+    }
+
+    private static var processor: String {
+        #if os(Linux)
+            let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+            let line = text.split(separator: "\n").first { $0.hasPrefix("model name") || $0.hasPrefix("Model") }
+            return line?.split(separator: ":", maxSplits: 1).last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+        #else
+            var size = 0
+            guard sysctlbyname("machdep.cpu.brand_string", nil, &size, nil, 0) == 0, size > 1 else { return "unknown" }
+            var bytes = [UInt8](repeating: 0, count: size)
+            guard sysctlbyname("machdep.cpu.brand_string", &bytes, &size, nil, 0) == 0 else { return "unknown" }
+            return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        #endif
+    }
+}
+
+extension RunFolder {
+    /// Where and with what the run was trained, see ``RunEnvironment``.
+    public var environment: URL { url.appending(path: "environment.json") }
+}
+
+/// The commit of the checkout that the program was built in.
+enum SourceCommit {
+    /// Nil where the program does not lie in a checkout of this project.
+    static var ofExecutable: String? {
+        guard let executable = Bundle.main.executableURL?.resolvingSymlinksInPath() else { return nil }
+        var folder = executable.deletingLastPathComponent()
+        while folder.path != "/", folder.pathComponents.count > 1 {
+            // A program that was copied into some other project must not be given that one's commit.
+            if FileManager.default.fileExists(atPath: folder.appending(path: "Sources/VMUNetTool").path) { return of(folder) }
+            folder.deleteLastPathComponent()
+        }
+        return nil
+    }
+
+    /// What is checked out in a folder, read from git's own files.
+    static func of(_ folder: URL) -> String? {
+        var git = folder.appending(path: ".git")
+        // In a linked working tree `.git` is a file that names the folder.
+        if let link = line(git), link.hasPrefix("gitdir: ") {
+            git = URL(filePath: String(link.dropFirst(8)), relativeTo: folder).absoluteURL
+        }
+        guard let head = line(git.appending(path: "HEAD")) else { return nil }
+        guard head.hasPrefix("ref: ") else { return checked(head) }
+        let name = String(head.dropFirst(5))
+        let common =
+            line(git.appending(path: "commondir")).map { URL(filePath: $0, relativeTo: git.appending(path: "/")).absoluteURL } ?? git
+        for place in [git, common] {
+            if let commit = line(place.appending(path: name)).flatMap(checked) { return commit }
+        }
+        let packed = (try? String(contentsOf: common.appending(path: "packed-refs"), encoding: .utf8)) ?? ""
+        return packed.split(separator: "\n").first { $0.hasSuffix(" " + name) }.flatMap { checked(String($0.prefix(40))) }
+    }
+
+    private static func line(_ file: URL) -> String? {
+        (try? String(contentsOf: file, encoding: .utf8))?.split(separator: "\n").first.map(String.init)
+    }
+
+    private static func checked(_ text: String) -> String? { text.count == 40 && text.allSatisfy(\.isHexDigit) ? text : nil }
+}

@@ -1,0 +1,157 @@
+import Foundation
+import Imaging
+import TensorFiles
+import VMUNet
+
+/// A page that tells of one training run, or compares several: curves, scores, pictures, settings, machine.
+public struct RunReport: Sendable {
+    public var options: Options
+
+    /// What the page shows.
+    public struct Options: Sendable {
+        /// The data set's folder; nil takes what each run's configuration names.
+        public var data: String?
+        /// Whether pictures' names are shown, numbers otherwise; nil shows names of the published sets, which are public, and of no others.
+        public var showsNames: Bool?
+        /// Pictures each of the best, the middle and the worst.
+        public var examples = 3
+        /// Whether the best weights are run on the validation split; without it there are no pictures and only the scores recorded in training.
+        public var runsNetwork = true
+        public var device = RunConfiguration.DeviceChoice.auto
+        public var precision = RunConfiguration.Precision.fp32
+
+        public init() {}
+    }
+
+    /// What a report tells while it is made.
+    public enum Progress: Sendable {
+        case scoring(run: String, done: Int, of: Int)
+        /// Something is left out of the page, and why.
+        case skipped(run: String, reason: String)
+    }
+
+    public init(_ options: Options = Options()) { self.options = options }
+
+    /// Writes the page about these runs' folders, whole or not at all.
+    ///
+    /// Throws ``RunFolderError`` for a folder that holds no run, ``ConfigurationFileError``, ``BadWeights`` and ``TensorFiles/TensorFileError`` for damaged ones,
+    /// ``DataError`` for a folder of data that was asked for and is not one.
+    public func write(_ folders: [URL], to url: URL, progress: (Progress) -> Void = { _ in }) throws {
+        let page = try html(of: folders, progress: progress)
+        do {
+            try AtomicFile.write(to: url) { try $0.write(Array(page.utf8)) }
+        } catch {
+            throw RunFolderError(
+                folder: url.relativePath, reason: "the report cannot be written (\(error))",
+                remedy: "choose another --output, or check the disk's free space")
+        }
+    }
+
+    /// The page as text. See ``write(_:to:progress:)``.
+    public func html(of folders: [URL], progress: (Progress) -> Void = { _ in }) throws -> String {
+        precondition(!folders.isEmpty, "a report is of at least one run")
+        let names = Self.names(of: folders)
+        var content = ReportContent(runs: [], date: Date.now.formatted(.iso8601.year().month().day()))
+        var scored: [ScoredRun?] = []
+        var datasets: [RunConfiguration.Dataset] = []
+        for (url, name) in zip(folders, names) {
+            let folder = RunFolder(existing: url)
+            guard FileManager.default.fileExists(atPath: folder.configuration.path) else {
+                throw RunFolderError(
+                    folder: url.relativePath, reason: "it holds no run (no config.yaml)", remedy: "give the folder that `train --run` wrote"
+                )
+            }
+            let configuration = try RunConfiguration(yamlFile: folder.configuration)
+            var run = try Self.summary(of: configuration, folder, name: name)
+            let result = try score(&run, folder, configuration, progress)
+            content.runs.append(run)
+            scored.append(result)
+            datasets.append(configuration.data.dataset)
+        }
+        if let first = datasets.first, datasets.allSatisfy({ $0 == first }) { content.published = PublishedResults.on(first) }
+        if folders.count > 1 { content.comparison = try grid(scored.compactMap(\.self)) }
+        return ReportPage(content: content).html
+    }
+
+    // MARK: - Gathering
+
+    /// The folders' own names, never their paths; two of one name are numbered.
+    private static func names(of folders: [URL]) -> [String] {
+        let names = folders.map { $0.standardizedFileURL.lastPathComponent }
+        return names.indices.map { i in
+            let earlier = names[..<i].count { $0 == names[i] }
+            return earlier == 0 ? names[i] : "\(names[i]) (\(earlier + 1))"
+        }
+    }
+
+    private static func summary(of configuration: RunConfiguration, _ folder: RunFolder, name: String) throws -> ReportContent.Run {
+        let size = configuration.data.imageSize
+        let network = configuration.network
+        let classes = configuration.data.classes == 1 ? "" : ", \(configuration.data.classes) classes"
+        return ReportContent.Run(
+            name: name,
+            summary: "\(network.presetName ?? "custom") VM-UNet on \(configuration.data.dataset.rawValue), \(size)×\(size)\(classes)",
+            events: try folder.events(), plannedEpochs: configuration.epochs, settings: SettingsGroup.read(yaml: try configuration.yaml),
+            parameters: VMUNetSummary(network, height: size, width: size).parameters, environments: RunEnvironment.read(folder))
+    }
+
+    /// Scores a run's best weights and picks its pictures; where that cannot be, the run keeps a note instead and the result is nil.
+    private func score(
+        _ run: inout ReportContent.Run, _ folder: RunFolder, _ configuration: RunConfiguration, _ progress: (Progress) -> Void
+    ) throws -> ScoredRun? {
+        func skip(_ reason: String, _ more: String = "") {
+            run.notes.append("No pictures: \(reason).")
+            progress(.skipped(run: run.name, reason: reason + more))
+        }
+        guard options.runsNetwork else { return nil }
+        guard FileManager.default.fileExists(atPath: folder.best.path) else {
+            skip("the run has no best weights yet")
+            return nil
+        }
+        let dataset: any SegmentationDataset
+        do {
+            dataset = try validationSet(configuration)
+        } catch let error as DataError where options.data == nil {
+            // Data may have been moved since; what was recorded is still worth a page.
+            skip("the validation pictures were not found", "; give their folder by --data (\(error))")
+            return nil
+        }
+        let name = run.name
+        let scored = try ScoredRun(
+            name: name, weights: folder.best, configuration: configuration, dataset: dataset, options: options,
+            progress: { progress(.scoring(run: name, done: $0, of: $1)) })
+        run.evaluation = scored.evaluation
+        run.examples = try scored.examples(each: options.examples)
+        return scored
+    }
+
+    private func validationSet(_ configuration: RunConfiguration) throws -> any SegmentationDataset {
+        var configuration = configuration
+        if let data = options.data { configuration.data.path = data }
+        switch configuration.data.dataset {
+        case .isic17, .isic18, .folder: return try TrainingData.evaluation(configuration.data, split: "val")
+        case .synapse:
+            // The published way keeps none of its slices back: then the training slices are what there is to look at.
+            let sets = try TrainingData(configuration)
+            return sets.validation ?? sets.training
+        }
+    }
+
+    /// Pictures that all runs were scored on, a row each (Figure 4).
+    private func grid(_ runs: [ScoredRun]) throws -> ReportContent.Grid? {
+        guard runs.count > 1, let first = runs.first,
+            runs.allSatisfy({ $0.pictureNames == first.pictureNames && $0.classes == first.classes })
+        else { return nil }
+        let choices = ReportSelection.compared(runs.map(\.imageScores), disputed: options.examples)
+        return ReportContent.Grid(
+            columns: ["picture", "truth"] + runs.map(\.name),
+            rows: try choices.map { choice in
+                let picture = try first.picture(choice.index)
+                let found = try runs.map { run in
+                    let (finding, size) = try run.find(choice.index)
+                    return try picture.found(finding, size: size, caption: "IoU \(Figures.percent(run.imageScores[choice.index]))")
+                }
+                return ("\(choice.rank): \(first.shownName(choice.index))", [try picture.plain(""), try picture.truthTile("")] + found)
+            })
+    }
+}

@@ -1,0 +1,110 @@
+import Foundation
+
+/// Writes an event file that TensorBoard shows while it grows.
+///
+/// Each call is one write, so that a reader never sees half an event for long and a killed run loses nothing.
+public final class TensorBoardWriter {
+    /// The file, `events.out.tfevents.SECONDS.vmunet.N`.
+    public let url: URL
+    private let handle: FileHandle
+
+    /// Begins a new file in `folder`, which is made where it is missing; files that are there stay as they are.
+    ///
+    /// - Parameter firstStep: where a run goes on: readers drop what earlier files say of it and later steps, which come again.
+    ///
+    /// Throws ``RunFolderError`` where the folder cannot be written to.
+    public init(folder: URL, firstStep: Int = 1) throws {
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            url = try Self.newFile(in: folder)
+            handle = try FileHandle(forWritingTo: url)
+        } catch {
+            throw RunFolderError(
+                folder: folder.relativePath, reason: "no event file can be written (\(RunFolder.reason(error)))",
+                remedy: "check its permissions and the disk's free space")
+        }
+        var first = Self.event(step: 0)
+        first.add(3, "brain.Event:2")
+        try write(first)
+        var start = ProtobufMessage()
+        start.add(1, Int64(1))  // SessionLog.START
+        var event = Self.event(step: firstStep)
+        event.add(7, start)
+        try write(event)
+    }
+
+    /// Adds values of one step under their tags.
+    public func add(_ scalars: [(tag: String, value: Double)], step: Int) throws {
+        guard !scalars.isEmpty else { return }
+        var summary = ProtobufMessage()
+        for scalar in scalars {
+            var value = ProtobufMessage()
+            value.add(1, scalar.tag)
+            value.add(2, Float(scalar.value))
+            summary.add(1, value)
+        }
+        var event = Self.event(step: step)
+        event.add(5, summary)
+        try write(event)
+    }
+
+    private func write(_ event: ProtobufMessage) throws { try handle.write(contentsOf: Data(RecordFile.frame(event.bytes))) }
+
+    private static func event(step: Int) -> ProtobufMessage {
+        var event = ProtobufMessage()
+        event.add(1, Date.now.timeIntervalSince1970)
+        event.add(2, Int64(step))
+        return event
+    }
+
+    /// TensorBoard reads files in the order of their names: seconds first, then a number, so that a run resumed within the second comes after.
+    private static func newFile(in folder: URL) throws -> URL {
+        let seconds = Int(Date.now.timeIntervalSince1970)
+        for number in 0..<10_000 {
+            let digits = String(number)
+            let name = "events.out.tfevents.\(seconds).vmunet." + String(repeating: "0", count: 4 - digits.count) + digits
+            let url = folder.appending(path: name)
+            let descriptor = open(url.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+            if descriptor >= 0 {
+                close(descriptor)
+                return url
+            }
+            guard errno == EEXIST else { break }
+        }
+        throw NSError(
+            domain: NSCocoaErrorDomain, code: CocoaError.fileWriteUnknown.rawValue,
+            userInfo: [NSUnderlyingErrorKey: NSError(domain: NSPOSIXErrorDomain, code: Int(errno))])
+    }
+}
+
+/// A run's events for TensorBoard, in `RUN/tensorboard`. The steps are batches since the run's beginning, for values of epochs too: so all curves share an axis.
+final class TensorBoardLog {
+    private let writer: TensorBoardWriter
+    private let stepsPerEpoch: Int
+
+    /// Goes on after `steps` batches; 0 for a new run.
+    init(_ folder: RunFolder, stepsPerEpoch: Int, after steps: Int) throws {
+        writer = try TensorBoardWriter(folder: folder.tensorBoard, firstStep: steps + 1)
+        self.stepsPerEpoch = stepsPerEpoch
+    }
+
+    func append(_ event: TrainingEvent) throws {
+        switch event {
+        case .step(let epoch, let step, let loss, let learningRate):
+            try writer.add([("loss/step", loss), ("lr", learningRate)], step: (epoch - 1) * stepsPerEpoch + step)
+        case .epoch(let record):
+            let optional: [(String, Double?)] = [
+                ("loss/train", record.trainLoss), ("loss/val", record.validationLoss), ("scores/miou", record.scores?.miou),
+                ("scores/dsc", record.scores?.dsc), ("scores/accuracy", record.scores?.accuracy),
+                ("scores/specificity", record.scores?.specificity),
+                ("scores/sensitivity", record.scores?.sensitivity), ("epoch", Double(record.epoch)), ("seconds_per_epoch", record.seconds),
+            ]
+            try writer.add(optional.compactMap { tag, value in value.map { (tag, $0) } }, step: record.epoch * stepsPerEpoch)
+        }
+    }
+}
+
+extension RunFolder {
+    /// Event files for TensorBoard.
+    public var tensorBoard: URL { url.appending(path: "tensorboard") }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Foundation
+import Segmentation
+
+struct Report: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write one self-contained HTML page about a training run, or one that compares several.",
+        discussion: """
+            Curves of losses, scores and learning rate, the score table, the best, median and worst pictures of the validation split with truth and \
+            prediction outlined, settings and machine. The page needs no network and no script. Pictures are numbered rather than named, unless the set is \
+            a published one or --names is given; folders' paths are never shown. Look at a page before you pass it on: it holds pictures of your data.
+            """)
+
+    @Argument(help: "Folders of runs, as train writes them.")
+    var runs: [String]
+
+    @Option(name: .shortAndLong, help: "The page's file; without it report.html in the run's folder, or here for several runs.")
+    var output: String?
+
+    @Option(help: "The data set's folder; without it the one in the run's config.yaml.")
+    var data: String?
+
+    @Option(help: "Pictures each of the best, the median and the worst.")
+    var examples = 3
+
+    @Flag(inversion: .prefixedNo, help: "Whether to show the pictures' file names.")
+    var names: Bool?
+
+    @Flag(help: "Do not run the network: no pictures, and only the scores recorded in training.")
+    var curvesOnly = false
+
+    @OptionGroup var compute: ComputeOptions
+
+    func validate() throws {
+        guard (1...50).contains(examples) else { throw ValidationError("--examples: expected 1 to 50, got \(examples)") }
+    }
+
+    func run() throws {
+        var options = RunReport.Options()
+        (options.data, options.showsNames, options.examples, options.runsNetwork) = (data, names, examples, !curvesOnly)
+        options.device = compute.device ?? .auto
+        options.precision = compute.precision ?? .fp32
+        let folders = runs.map { URL(filePath: $0) }
+        let page =
+            output.map { URL(filePath: $0) }
+            ?? (folders.count == 1 ? folders[0].appending(path: "report.html") : URL(filePath: "report.html"))
+        try RunReport(options).write(folders, to: page) { progress in
+            switch progress {
+            case .scoring(let run, let done, let count):
+                Console.status("scoring \(run) \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
+            case .skipped(let run, let reason):
+                Console.note("\(run): no pictures: \(reason)")
+            }
+        }
+        Console.note("report in \(page.relativePath)")
+    }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import Imaging
+import Testing
+import VMUNet
+
+@testable import Segmentation
+
+@Suite("Report of a real run")
+struct ReportRunTests {
+    private let folder = FileManager.default.temporaryDirectory.appending(path: "report-\(UUID().uuidString)")
+
+    /// Two epochs of a very small network on generated pictures.
+    private func train(_ name: String, seed: UInt64, epochs: Int = 2) throws -> URL {
+        let data = folder.appending(path: "data")
+        if !FileManager.default.fileExists(atPath: data.path) { try LesionGenerator.write(train: 4, validation: 5, size: 32, to: data) }
+        var settings = RunConfiguration(.folder, path: data.path)
+        settings.network = VMUNetConfiguration(dims: [4, 8, 16, 32], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 2)
+        settings.data.imageSize = 32
+        (settings.epochs, settings.batchSize, settings.seed, settings.device) = (epochs, 2, seed, .cpu)
+        let url = folder.appending(path: name)
+        let (trainer, _) = try Trainer.begin(settings, in: url, data: try TrainingData(settings))
+        #expect(try trainer.run() == .finished)
+        return url
+    }
+
+    private var options: RunReport.Options {
+        var options = RunReport.Options()
+        options.device = .cpu
+        return options
+    }
+
+    @Test("training leaves event files and the machine; the page has its scores, pictures and settings, and no path")
+    func one() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let url = try train("run & <one>", seed: 1)
+        let run = RunFolder(existing: url)
+        let files = try FileManager.default.contentsOfDirectory(atPath: run.tensorBoard.path)
+        #expect(files.count == 1 && files[0].hasPrefix("events.out.tfevents."))
+        let environment = try #require(RunEnvironment.read(run).first)
+
+        let output = folder.appending(path: "page.html")
+        try RunReport(options).write([url], to: output)
+        let page = try String(contentsOf: output, encoding: .utf8)
+        let reader = PageReader(page)
+        #expect(reader.problem == nil)
+        #expect(reader.text.contains("run & <one>"))
+        #expect(
+            reader.text.contains(environment.cpu) && reader.text.contains(environment.libtorch)
+                && reader.text.contains(environment.instructionSet))
+        // Five pictures: one each of best, median and worst, each with its outlines beside it; numbered, since the set may be private.
+        #expect(reader.all("img").count == 6)
+        #expect(!page.contains("lesion_") && reader.text.contains("picture "))
+        #expect(!page.contains(folder.path) && !page.contains("report-"))
+        for event in try run.events() {
+            guard case .epoch(let record) = event else { continue }
+            #expect(reader.text.contains(Figures.fixed(record.trainLoss)) && reader.text.contains(Figures.percent(record.scores?.dsc)))
+        }
+        var named = options
+        named.showsNames = true
+        #expect(try RunReport(named).html(of: [url]).contains("lesion_00005"))
+    }
+
+    @Test("two runs: a grid of the pictures that both were scored on; without the data a word instead")
+    func two() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let urls = [try train("a", seed: 1, epochs: 1), try train("b", seed: 2, epochs: 1)]
+        let reader = PageReader(try RunReport(options).html(of: urls))
+        #expect(reader.problem == nil)
+        let rows = reader.all("table", class: "grid4").count
+        #expect(rows == 1)
+        #expect(reader.text.contains("Visual comparison"))
+        // Each row has picture, truth and both runs; each run has its own six as well.
+        #expect((reader.all("img").count - 12).isMultiple(of: 4) && reader.all("img").count > 12)
+
+        let moved = folder.appending(path: "moved")
+        try FileManager.default.moveItem(at: folder.appending(path: "data"), to: moved)
+        var skipped: [String] = []
+        let without = try RunReport(options).html(of: [urls[0]]) { if case .skipped(_, let reason) = $0 { skipped.append(reason) } }
+        #expect(PageReader(without).all("img").isEmpty && PageReader(without).text.contains("not found"))
+        #expect(skipped.count == 1 && skipped[0].contains("--data"))
+        var elsewhere = options
+        elsewhere.data = moved.path
+        #expect(PageReader(try RunReport(elsewhere).html(of: [urls[0]])).all("img").count == 6)
+        elsewhere.data = folder.appending(path: "nowhere").path
+        #expect(throws: DataError.self) { try RunReport(elsewhere).html(of: [urls[0]]) }
+        #expect(throws: RunFolderError.self) { try RunReport(options).html(of: [moved]) }
+    }
+}

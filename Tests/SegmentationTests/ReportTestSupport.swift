@@ -1,0 +1,87 @@
+import Foundation
+import Imaging
+
+@testable import Segmentation
+
+#if canImport(FoundationXML)
+    import FoundationXML
+#endif
+
+/// Runs with metrics that we made up, for pages about them.
+enum ReportSamples {
+    static func scores(_ share: Double) -> BinaryScores {
+        var scores = BinaryScores(ConfusionCounts())
+        (scores.miou, scores.dsc, scores.accuracy) = (share, min(1, share + 0.05), min(1, share + 0.1))
+        (scores.specificity, scores.sensitivity) = (min(1, share + 0.12), share + 0.02)
+        return scores
+    }
+
+    static func epoch(_ number: Int, train: Double, validation: Double?, score: Double, isBest: Bool) -> TrainingEvent {
+        .epoch(
+            .init(
+                epoch: number, trainLoss: train, validationLoss: validation, scores: validation == nil ? nil : scores(score),
+                learningRate: 0.001 / Double(number), seconds: 90, isBest: isBest))
+    }
+
+    /// Losses 1/1.5, 1/2.5 and so on, every second epoch the best.
+    static func events(epochs: Int, steps: Int = 4) -> [TrainingEvent] {
+        var events: [TrainingEvent] = []
+        for number in stride(from: 1, through: epochs, by: 1) {
+            for step in 1...steps {
+                let loss = 1 / (Double(number) + 0.1 * Double(step))
+                events.append(.step(epoch: number, step: step, loss: loss, learningRate: 0.001))
+            }
+            let train = 1 / (Double(number) + 0.5)
+            let score = 0.5 + 0.01 * Double(number)
+            events.append(epoch(number, train: train, validation: 1.1 / Double(number), score: score, isBest: number % 2 == 0))
+        }
+        return events
+    }
+
+    static func run(_ name: String = "first", events: [TrainingEvent]) -> ReportContent.Run {
+        .init(
+            name: name, summary: "tiny VM-UNet on folder, 64×64", events: events, plannedEpochs: 12,
+            settings: [SettingsGroup(name: "training", values: [("seed", "42"), ("batch_size", "8")])], parameters: 1_234_567)
+    }
+
+    static func page(_ runs: [ReportContent.Run], comparison: ReportContent.Grid? = nil) -> String {
+        ReportPage(content: ReportContent(runs: runs, comparison: comparison, date: "2025-01-02")).html
+    }
+
+    static func tile(_ caption: String = "") throws -> ReportContent.Tile {
+        let (picture, _) = LesionGenerator.sample(index: 3, size: 32, seed: 5)
+        return .init(jpeg: try PictureFile.jpeg(picture), caption: caption)
+    }
+}
+
+/// Elements and texts of a page, read by libxml2: pages are written so that they are XML too.
+final class PageReader: NSObject, XMLParserDelegate {
+    private(set) var elements: [(name: String, attributes: [String: String])] = []
+    private(set) var text = ""
+    private(set) var problem: String?
+
+    init(_ page: String) {
+        super.init()
+        let parser = XMLParser(data: Data(page.utf8))
+        parser.delegate = self
+        if !parser.parse() { problem = problem ?? "not well-formed" }
+    }
+
+    func parser(
+        _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?, attributes: [String: String]
+    ) {
+        elements.append((name, attributes))
+    }
+
+    func parser(_ parser: XMLParser, foundCharacters string: String) { text += string }
+
+    func parser(_ parser: XMLParser, parseErrorOccurred error: any Error) {
+        problem = problem ?? "line \(parser.lineNumber), column \(parser.columnNumber): \(error)"
+    }
+
+    func all(_ name: String, class wanted: String? = nil) -> [[String: String]] {
+        elements.filter {
+            $0.name == name && (wanted == nil || ($0.attributes["class"] ?? "").split(separator: " ").contains(wanted![...]))
+        }.map(\.attributes)
+    }
+}

@@ -1,0 +1,41 @@
+import TensorFiles
+import Testing
+import Torch
+
+@testable import VMUNet
+
+@Suite(.serialized) struct PretrainedWeightsTests {
+    private let configuration = VMUNetConfiguration(dims: [8, 16, 32, 64], depths: [1, 1, 2, 1], decoderDepths: [1, 2, 1, 1])
+
+    /// A VMamba checkpoint of these sizes: the encoder's keys without `vmunet.`, and a classifier.
+    private func vmamba() throws -> StateDictionary {
+        Torch.manualSeed(3)
+        let encoder = try VMUNet(configuration).stateDictionary().filter { $0.key.contains(".layers.") || $0.key.contains("patch_embed") }
+        var weights = StateDictionary(encoder.map { (String($0.key.dropFirst("vmunet.".count)), $0.tensor) })
+        weights["head.weight"] = HostTensor([Float](repeating: 1, count: 640), shape: [10, 64])
+        return weights
+    }
+
+    @Test func encoderAndMirroredDecoderAreFilled() throws {
+        let weights = try vmamba()
+        Torch.manualSeed(4)
+        let network = try VMUNet(configuration)
+        let report = try PretrainedWeights.apply(weights, to: network)
+        let filled = Dictionary(uniqueKeysWithValues: report.filled.map { ($0.key, $0.from) })
+        #expect(filled["vmunet.layers.2.blocks.1.ln_1.weight"] == "layers.2.blocks.1.ln_1.weight")
+        #expect(filled["vmunet.layers_up.0.blocks.0.self_attention.in_proj.weight"] == "layers.3.blocks.0.self_attention.in_proj.weight")
+        #expect(filled["vmunet.layers_up.1.blocks.1.self_attention.A_logs"] == "layers.2.blocks.1.self_attention.A_logs")
+        #expect(report.left.contains("vmunet.final_conv.weight"))
+        #expect(report.unused == ["head.weight"])
+        let key = "vmunet.layers_up.1.blocks.0.self_attention.in_proj.weight"
+        let parameter = try #require(network.parameters.first { $0.key == key }).tensor
+        #expect(parameter.floats() == weights["layers.2.blocks.0.self_attention.in_proj.weight"]!.floats)
+    }
+
+    @Test func fillingNothingIsAnError() throws {
+        let network = try VMUNet(configuration)
+        #expect(throws: PretrainedWeights.NothingFits.self) {
+            try PretrainedWeights.apply(StateDictionary([("head.weight", HostTensor([1 as Float]))]), to: network)
+        }
+    }
+}

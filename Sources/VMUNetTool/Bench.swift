@@ -87,7 +87,7 @@ struct Bench: ParsableCommand {
         let median = times.count.isMultiple(of: 2) ? (times[times.count / 2 - 1] + times[times.count / 2]) / 2 : times[times.count / 2]
         let result = Result(
             median_seconds: median, minimum_seconds: times[0], images_per_second: Double(batchSize) / median,
-            peak_memory_bytes: Self.peakMemory, runs: runs,
+            peak_memory_bytes: device.isCPU ? Self.peakMemory : Torch.peakGPUMemory ?? 0, runs: runs,
             image_size: imageSize, batch_size: batchSize, train: train, precision: precision.rawValue, device: device.name,
             threads: Torch.threads,
             instruction_set: Torch.instructionSet, parameters: VMUNetSummary(configuration, height: imageSize, width: imageSize).parameters)

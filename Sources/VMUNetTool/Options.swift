@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Segmentation
+import Torch
 import VMUNet
 
 extension RunConfiguration.Dataset: ExpressibleByArgument {}
@@ -14,6 +15,11 @@ struct ComputeOptions: ParsableArguments {
 
     @Option(help: "Matrix products in float32 or bfloat16.")
     var precision: RunConfiguration.Precision?
+
+    @Flag(help: "On a GPU: float32 products in TF32, faster and with ten bits of mantissa.")
+    var tf32 = false
+
+    func validate() throws { try Torch.allowTF32(tf32) }
 }
 
 /// Checks of options that several commands have; each throws what the command line's user is told.

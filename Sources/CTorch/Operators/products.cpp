@@ -109,6 +109,8 @@ at::Tensor weight_gradient(const at::Tensor &dy, const at::Tensor &x) {
     return dw;
   }
   const at::Tensor rows = dy.reshape({-1, dy.size(-1)}), inputs = x.reshape({-1, x.size(-1)});
+  // A GPU's matrix units take 16-bit numbers and sum in float32: converting first would cost their speed and a second copy of x.
+  if (rows.is_cuda() && rows.scalar_type() == inputs.scalar_type()) return at::mm(rows.t(), inputs).to(at::kFloat);
   return at::mm(rows.t().to(at::kFloat), inputs.to(at::kFloat));
 }
 

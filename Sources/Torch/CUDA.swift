@@ -49,7 +49,9 @@ package enum CUDAKernels {
     }
 
     /// SS2D's kernels for an architecture such as "sm_90". Verbose compiles afresh, whatever the cache holds.
-    package static func compileSS2D(architecture: String, states: Int = 16, input: Input = .float32, verbose: Bool = false) throws -> Compiled {
+    package static func compileSS2D(architecture: String, states: Int = 16, input: Input = .float32, verbose: Bool = false) throws
+        -> Compiled
+    {
         var (log, fromCache, bytes): (UnsafeMutablePointer<CChar>?, Bool, Int64) = (nil, false, 0)
         guard ct_cuda_compile_check(architecture, Int32(states), input.rawValue, verbose, &log, &fromCache, &bytes) == 0, let log else {
             throw TorchError.last("compiling SS2D for \(architecture)")

@@ -24,7 +24,9 @@ import Testing
         else { return nil }
         let folder = packages.trimmingCharacters(in: .whitespacesAndNewlines)
         let libraries = ["nvidia/cu13/lib", "nvidia/cuda_nvrtc/lib"].map { folder + "/" + $0 }
-        return libraries.contains { ((try? FileManager.default.contentsOfDirectory(atPath: $0)) ?? []).contains { $0.hasPrefix("libnvrtc.so") } }
+        return libraries.contains {
+            ((try? FileManager.default.contentsOfDirectory(atPath: $0)) ?? []).contains { $0.hasPrefix("libnvrtc.so") }
+        }
             ? folder : nil
     }
 
@@ -33,7 +35,8 @@ import Testing
     // MARK: - NVRTC
 
     static let variants: [(String, Int, CUDAKernels.Input)] = [
-        ("sm_80", 16, .float32), ("sm_80", 16, .bfloat16), ("sm_90", 16, .float32), ("sm_90", 16, .bfloat16), ("sm_90", 16, .float16), ("sm_80", 250, .float32),
+        ("sm_80", 16, .float32), ("sm_80", 16, .bfloat16), ("sm_90", 16, .float32), ("sm_90", 16, .bfloat16), ("sm_90", 16, .float16),
+        ("sm_80", 250, .float32),
     ]
 
     /// Without warnings, and with few enough registers for the blocks that the plan counts on: four of backward on a multiprocessor of 65,536 registers.
@@ -61,7 +64,9 @@ import Testing
     @Test(.enabled(if: nvrtc != nil, wantsNVRTC)) func theCacheIsUsedAndADamagedEntryIsMadeAgain() throws {
         let folder = Self.cache.appending(path: "vmunet")
         try? FileManager.default.removeItem(at: folder)
-        func compile(_ states: Int = 2) throws -> CUDAKernels.Compiled { try CUDAKernels.compileSS2D(architecture: "sm_90", states: states) }
+        func compile(_ states: Int = 2) throws -> CUDAKernels.Compiled {
+            try CUDAKernels.compileSS2D(architecture: "sm_90", states: states)
+        }
         let first = try compile()
         #expect(!first.isFromCache)
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
@@ -130,7 +135,8 @@ import Testing
     /// The published module between convolution and norm, on a map that is not square: PyTorch's numbers in double precision.
     @Test(.enabled(if: hasClang, "clang++ is not in PATH")) func emulatedKernelsAgreeWithPyTorch() throws {
         let program = try #require(Self.emulation)
-        let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "KernelTests/Fixtures")
+        let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(
+            path: "KernelTests/Fixtures")
         let fixture = try SafetensorsFile.read(fixtures.appending(path: "ss2d.safetensors"))
         func tensor(_ key: String) throws -> HostTensor { try #require(fixture[key]) }
         func weight(_ key: String) throws -> HostTensor { try tensor("self_attention." + key) }
@@ -141,7 +147,9 @@ import Testing
         let (values, xProj) = (x.floats, try weight("x_proj_weight").floats)
         var projection = [Float](repeating: 0, count: tokens * columns)
         for t in 0..<tokens {
-            for c in 0..<columns { projection[t * columns + c] = Float((0..<D).reduce(0.0) { $0 + Double(values[t * D + $1]) * Double(xProj[c * D + $1]) }) }
+            for c in 0..<columns {
+                projection[t * columns + c] = Float((0..<D).reduce(0.0) { $0 + Double(values[t * D + $1]) * Double(xProj[c * D + $1]) })
+            }
         }
         var input = Data()
         for size in [B, H, W, D, N, R] { withUnsafeBytes(of: Int64(size)) { input.append(contentsOf: $0) } }
@@ -190,7 +198,8 @@ import Testing
                     ((Tensor.random(count: shape.reduce(1, *)) + -0.5) * scale + mean).reshaped(shape).to(device).requiringGrad()
                 }
                 let inputs = [
-                    random([batch, H, W, D], 2), random([4, R + 2 * N, D], 0.3), random([4, D, R], 1), random([4, D], 2, -3), random([4 * D, N], 1, 1),
+                    random([batch, H, W, D], 2), random([4, R + 2 * N, D], 0.3), random([4, D, R], 1), random([4, D], 2, -3),
+                    random([4 * D, N], 1, 1),
                     random([4 * D], 1, 1),
                 ]
                 let y = op(inputs.map(Operator.Argument.tensor), results: 1)[0]

@@ -5,7 +5,7 @@ import PackageDescription
 /// CKernels → CTorch → Torch → VMUNet → Segmentation → the tool; TensorFiles and Imaging stand beside Torch and know nothing of it.
 let package = Package(
     name: "vmunet",
-    platforms: [.macOS(.v14)],
+    platforms: [.macOS(.v15)],
     products: [
         .library(name: "TensorFiles", targets: ["TensorFiles"]),
         .library(name: "Imaging", targets: ["Imaging"]),
@@ -51,7 +51,8 @@ let package = Package(
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"]),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(name: "VMUNetTests", dependencies: ["VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),
-        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation", "VMUNet", "Torch", "Imaging", "TensorFiles"], exclude: ["Fixtures"]),
+        .testTarget(
+            name: "SegmentationTests", dependencies: ["Segmentation", "VMUNet", "Torch", "Imaging", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(name: "ToolTests", dependencies: ["TensorFiles", "Imaging"]),
     ],
     swiftLanguageModes: [.v6],

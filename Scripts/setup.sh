@@ -138,7 +138,7 @@ missing_packages() {
     if [ $suffix = dylib ]; then
         command -v python3 >/dev/null || echo python3
         command -v pkg-config >/dev/null || echo pkgconf
-        for pair in libturbojpeg=jpeg-turbo libpng=libpng libzip=libzip hdf5=hdf5; do
+        for pair in libturbojpeg=jpeg-turbo libpng=libpng libzip=libzip; do
             pkg-config --exists "${pair%%=*}" 2>/dev/null || echo "${pair#*=}"
         done
     else
@@ -147,7 +147,7 @@ missing_packages() {
         command -v pkg-config >/dev/null || echo pkg-config
         # The first is any C++ standard library header: Swift's clang++ takes GCC's.
         compgen -G '/usr/include/c++/*/vector' >/dev/null || echo g++
-        for pair in zlib=zlib1g-dev libturbojpeg=libturbojpeg0-dev libpng=libpng-dev libzip=libzip-dev hdf5=libhdf5-dev; do
+        for pair in zlib=zlib1g-dev libturbojpeg=libturbojpeg0-dev libpng=libpng-dev libzip=libzip-dev; do
             pkg-config --exists "${pair%%=*}" 2>/dev/null || echo "${pair#*=}"
         done
     fi

@@ -1,6 +1,5 @@
 #include "dispatch.h"
 
-#include <atomic>
 #include <cstdlib>
 #include <cstring>
 
@@ -30,13 +29,13 @@ InstructionSet at_most(const char *wish) {
     return limit;
 }
 
-std::atomic<int> chosen{-1};
+// Of the calling thread alone: a test that tries another set must not change what runs beside it. Kernels pick before they divide their work.
+thread_local int chosen = -1;
 
 }  // namespace
 
 InstructionSet instruction_set() {
-    const int set = chosen.load(std::memory_order_relaxed);
-    if (set >= 0) return static_cast<InstructionSet>(set);
+    if (chosen >= 0) return static_cast<InstructionSet>(chosen);
     static const InstructionSet standard = at_most(std::getenv("VMUNET_CPU"));
     return standard;
 }
@@ -49,6 +48,6 @@ extern "C" const char *vmk_instruction_set(void) {
 }
 
 extern "C" const char *vmk_set_instruction_set(const char *name) {
-    vmk::chosen.store(name ? static_cast<int>(vmk::at_most(name)) : -1, std::memory_order_relaxed);
+    vmk::chosen = name ? static_cast<int>(vmk::at_most(name)) : -1;
     return vmk_instruction_set();
 }

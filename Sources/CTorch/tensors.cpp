@@ -16,7 +16,8 @@ void remember_error(const std::exception &error) {
   const auto *torch_error = dynamic_cast<const c10::Error *>(&error);
   last_error = torch_error ? torch_error->what_without_backtrace() : error.what();
   last_error_out_of_memory = dynamic_cast<const c10::OutOfMemoryError *>(&error) || dynamic_cast<const std::bad_alloc *>(&error)
-      || last_error.find("not enough memory") != std::string::npos || last_error.find("out of memory") != std::string::npos;
+      || last_error.find("not enough memory") != std::string::npos || last_error.find("out of memory") != std::string::npos
+      || last_error.find("CUBLAS_STATUS_ALLOC_FAILED") != std::string::npos;
 }
 void remember_error(const char *what) {
   last_error = what;
@@ -107,8 +108,6 @@ void ct_set_threads(int count) {
 }
 const char *ct_instruction_set(void) { return vmk_instruction_set(); }
 int ct_threads(void) { return at::get_num_threads(); }
-void ct_manual_seed(uint64_t seed) { at::manual_seed(seed); }
 const char *ct_version(void) { return TORCH_VERSION; }
-bool ct_cuda_available(void) { return at::hasCUDA(); }
 
 }  // extern "C"

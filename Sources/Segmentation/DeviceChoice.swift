@@ -1,20 +1,36 @@
+import Foundation
 import Torch
 
 extension RunConfiguration.DeviceChoice {
-    /// The device to work on: `auto` takes a GPU where there is one. Throws ``DeviceError`` when a GPU is asked for and there is none to use.
-    public func resolved() throws -> Device {
+    /// The device to work on: `auto` takes a GPU where there is one that works. Throws ``DeviceError`` when a GPU is asked for and there is none to use.
+    ///
+    /// `note` is told why `auto` leaves a GPU that is there unused; by default it writes a line to standard error.
+    public func resolved(note: (String) -> Void = Self.writeNote) throws -> Device {
         switch self {
         case .cpu: return .cpu
-        case .auto: return Torch.isCUDAAvailable ? .cuda : .cpu
+        case .auto:
+            guard Torch.isGPUPresent else { return .cpu }
+            switch Torch.cudaStatus {
+            case .ready: return .cuda
+            case .noGPU: return .cpu
+            case .unusable(let reason):
+                note("the GPU here is not used, the CPU is: \(reason.replacing("\n", with: " "))")
+                return .cpu
+            }
         case .cuda:
-            guard Torch.isCUDAAvailable else { throw DeviceError(reason: "this libtorch (\(Torch.version)) finds no NVIDIA GPU or was built without CUDA") }
-            return .cuda
+            switch Torch.cudaStatus {
+            case .ready: return .cuda
+            case .noGPU(let reason), .unusable(let reason): throw DeviceError(reason: reason)
+            }
         }
     }
+
+    public static func writeNote(_ text: String) { FileHandle.standardError.write(Data("note: \(text)\n".utf8)) }
 }
 
 /// A device that cannot be used, and why.
 public struct DeviceError: Error, Sendable, CustomStringConvertible {
+    /// All that is missing, and where to get it.
     public let reason: String
-    public var description: String { "--device cuda: \(reason); use --device cpu, or install a CUDA build of torch and its driver" }
+    public var description: String { "--device cuda: \(reason). Or use --device cpu" }
 }

@@ -51,8 +51,10 @@ public struct Evaluator {
         classNames = configuration.data.classNames
     }
 
-    /// Every picture once, in the set's order.
-    public func evaluate(_ network: VMUNet, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }) throws -> EvaluationResult {
+    /// Every picture once, in the set's order. What `progress` throws ends it.
+    ///
+    /// Throws ``NonFiniteScore`` for a network whose output is not a number, and what the data set throws.
+    public func evaluate(_ network: VMUNet, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }) throws -> EvaluationResult {
         let device = network.parameters[0].tensor.device
         var tally = Tally(classes: dataset.classes)
         let batches = loader.batches(epoch: 0)
@@ -64,11 +66,29 @@ public struct Evaluator {
                     return (loss(logits, batch.target, batch.count, batch.height, batch.width, device).item, Prediction(logits))
                 }
             }
+            guard value.isFinite else {
+                let images = try withTorchErrors {
+                    Tensor(batch.images, shape: [batch.count, batch.channels, batch.height, batch.width]).to(device)
+                }
+                throw NonFiniteScore(
+                    pictures: batch.names, loss: value,
+                    layer: network.firstNonFiniteLayer(images, ForwardMode(precision: precision.elementType)))
+            }
             tally.add(batch, prediction, loss: value, threshold: threshold, ignoring: ignoredLabel)
-            progress(tally.images.count, dataset.count)
+            try progress(tally.images.count, dataset.count)
         }
         return tally.result(classNames: classNames)
     }
+}
+
+/// A network whose loss on pictures to score is NaN or infinite: its weights are no use.
+public struct NonFiniteScore: Error, Sendable, CustomStringConvertible {
+    public let pictures: [String]
+    public let loss: Double
+    /// The first layer whose output is not finite; nil if all are.
+    public let layer: String?
+
+    public var description: String { "the loss is \(loss.isNaN ? "not a number" : "infinite") \(NonFiniteLoss.place(pictures, layer))" }
 }
 
 /// What the network says of a batch, on the host.
@@ -118,7 +138,8 @@ private struct Tally {
             classes: classes == 1
                 ? nil
                 : (0..<classes).map { c in
-                    .init(label: c, name: classNames.flatMap { c < $0.count ? $0[c] : nil }, counts: total[c], scores: BinaryScores(total[c]))
+                    .init(
+                        label: c, name: classNames.flatMap { c < $0.count ? $0[c] : nil }, counts: total[c], scores: BinaryScores(total[c]))
                 })
     }
 }

@@ -12,7 +12,13 @@ public struct Segmenter: Sendable {
     /// The probability from which on a pixel is foreground.
     public let threshold: Float
     public let precision: RunConfiguration.Precision
-    private let device: Device
+    /// The classes' names, background first, where the weights carry them.
+    public let classNames: [String]?
+    /// The layout of the set that the weights were trained on, where they say.
+    public let dataset: RunConfiguration.Dataset?
+    let device: Device
+    /// The weights' file, for messages.
+    private let file: String
 
     /// What was found in one picture.
     public struct Result: Sendable {
@@ -31,18 +37,31 @@ public struct Segmenter: Sendable {
         device: RunConfiguration.DeviceChoice = .auto
     ) throws {
         let weights = try WeightsFile.read(url)
+        let file = url.relativePath
         self.device = try device.resolved()
         do {
-            network = try VMUNet(weights: weights.networkWeights).prepared(precision.elementType).on(self.device)
+            network = try VMUNet(weights: weights.networkWeights).on(self.device)
         } catch let error as any WeightsProblem {
-            throw BadWeights(file: url.relativePath, problem: error)
+            throw BadWeights(file: file, problem: error)
+        }
+        try weights.requireFinite(file: file)
+        guard network.configuration.classes <= 256 else {
+            throw BadWeights(file: file, reason: "is a network of \(network.configuration.classes) classes; a mask's labels are 0 to 255")
         }
         self.imageSize = imageSize ?? weights.metadata["image_size"]?.integerValue ?? 256
         self.threshold = Float(threshold ?? weights.metadata["threshold"]?.numberValue ?? 0.5)
         self.precision = precision
+        let names = weights.metadata["class_names"]?.text.split(separator: ",").map(String.init)
+        classNames = names?.count == network.configuration.classes ? names : nil
+        dataset = weights.metadata["dataset"].flatMap { RunConfiguration.Dataset(rawValue: $0.text) }
         guard (32...4096).contains(self.imageSize), self.imageSize.isMultiple(of: 32) else {
-            throw ConfigurationError(what: "image size", expected: "a multiple of 32, 32 to 4096", got: "\(self.imageSize)")
+            let problem = ConfigurationError(what: "image size", expected: "a multiple of 32, 32 to 4096", got: "\(self.imageSize)")
+            throw BadWeights(file: file, problem: problem)
         }
+        guard self.threshold > 0, self.threshold < 1 else {
+            throw BadWeights(file: file, problem: ConfigurationError(what: "threshold", expected: "0 to 1", got: "\(self.threshold)"))
+        }
+        self.file = file
     }
 
     /// Segments one picture of any size.
@@ -51,6 +70,9 @@ public struct Segmenter: Sendable {
         let planes = Preprocessing.stretched(picture, height: S, width: S)
         let logits = try withTorchErrors {
             withoutGradients { network(Tensor(planes, shape: [1, 3, S, S]).to(device), ForwardMode(precision: precision.elementType)) }
+        }
+        guard try withTorchErrors({ logits.isFinite }) else {
+            throw BadWeights(file: file, reason: "the network's output is not finite: its values are too large")
         }
         return network.configuration.classes == 1 ? try binary(logits, like: picture) : try labels(logits, like: picture)
     }
@@ -79,7 +101,8 @@ public struct Segmenter: Sendable {
         var mask = [UInt8](repeating: 0, count: best.count)
         var background = mask
         for c in 0..<classes {
-            Resize.bilinearRows(Array(all[c * area..<(c + 1) * area]), from: (imageSize, imageSize), to: (picture.height, picture.width)) { y, row in
+            Resize.bilinearRows(Array(all[c * area..<(c + 1) * area]), from: (imageSize, imageSize), to: (picture.height, picture.width)) {
+                y, row in
                 for x in row.indices {
                     let i = y * picture.width + x
                     if c == 0 { background[i] = UInt8(row[x] * 255 + 0.5) }
@@ -97,6 +120,16 @@ public struct Segmenter: Sendable {
 protocol WeightsProblem: Error, CustomStringConvertible {}
 extension WeightsMismatch: WeightsProblem {}
 extension ConfigurationError: WeightsProblem {}
+extension PretrainedWeights.NothingFits: WeightsProblem {}
+
+extension StateDictionary {
+    /// Throws ``BadWeights`` for a tensor with values that are NaN or infinite: nothing of use can come out of such a network.
+    func requireFinite(file: String) throws {
+        for (key, tensor) in self where !tensor.isFinite {
+            throw BadWeights(file: file, reason: "\(key) has values that are not finite: the training that wrote it went wrong")
+        }
+    }
+}
 
 /// A file of weights that fits no VM-UNet, or not the one wanted.
 public struct BadWeights: Error, Sendable, CustomStringConvertible, LocalizedError {
@@ -107,6 +140,8 @@ public struct BadWeights: Error, Sendable, CustomStringConvertible, LocalizedErr
         self.file = file
         reason = problem.description
     }
+
+    init(file: String, reason: String) { (self.file, self.reason) = (file, reason) }
 
     public var description: String { "\(file): \(reason)\ngive weights of a VM-UNet, of the sizes and the class count asked for" }
     public var errorDescription: String? { description }

@@ -36,5 +36,6 @@ public enum Torch {
     /// Gives kept CPU memory back to the system.
     public static func emptyCache() { ct_empty_cache() }
 
+    /// Whether a GPU has been asked for and found ready; see ``cudaStatus``.
     public static var isCUDAAvailable: Bool { ct_cuda_available() }
 }

@@ -120,7 +120,9 @@ public struct WeightsMismatch: Error, Sendable, Equatable, CustomStringConvertib
     public var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && wrongShape.isEmpty }
 
     public var description: String {
-        var lines = ["the weights do not fit the network: \(missing.count) missing, \(unexpected.count) unexpected, \(wrongShape.count) of another shape"]
+        var lines = [
+            "the weights do not fit the network: \(missing.count) missing, \(unexpected.count) unexpected, \(wrongShape.count) of another shape"
+        ]
         lines += missing.map { "  missing: \($0)" }
         lines += unexpected.map { "  unexpected: \($0)" }
         lines += wrongShape.map { "  shape: \($0.key): expected \($0.expected), got \($0.got)" }

@@ -38,7 +38,9 @@ public struct VMUNetConfiguration: Codable, Sendable, Hashable {
 
     /// The preset of these sizes, whatever its class count and drop path.
     public var presetName: String? {
-        Self.presets.first { $0.value.dims == dims && $0.value.depths == depths && $0.value.decoderDepths == decoderDepths && $0.value.stateSize == stateSize }?.key
+        Self.presets.first {
+            $0.value.dims == dims && $0.value.depths == depths && $0.value.decoderDepths == decoderDepths && $0.value.stateSize == stateSize
+        }?.key
     }
 
     /// Stochastic depth's rate for each block of each encoder stage: linearly from 0 to ``dropPath`` over all of them.

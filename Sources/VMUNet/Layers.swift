@@ -11,6 +11,9 @@ struct Linear {
 
     func callAsFunction(_ x: Tensor) -> Tensor { VMUNetOperators.linear(x, weight) }
 
+    /// The result in float32, whatever x is in: for the residual stream.
+    func inFloat32(_ x: Tensor) -> Tensor { VMUNetOperators.linear(x, weight, to: .float32) }
+
     /// residual + x·Wᵀ in one pass over the result.
     func callAsFunction(_ x: Tensor, addedTo residual: Tensor) -> Tensor { VMUNetOperators.linear(x, weight, residual: residual) }
 

@@ -17,8 +17,8 @@ enum VMUNetOperators {
 
     static func patchify(_ image: Tensor, _ type: ElementType) -> Tensor { patchifyOp(.tensor(image), .elementType(type)) }
 
-    static func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil, residual: Tensor? = nil) -> Tensor {
-        linearOp(.tensor(x), .tensor(weight), .optional(bias), .optional(residual))
+    static func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil, residual: Tensor? = nil, to type: ElementType? = nil) -> Tensor {
+        linearOp(.tensor(x), .tensor(weight), .optional(bias), .optional(residual), type.map { .elementType($0) } ?? .none)
     }
 
     static func linearHalves(_ x: Tensor, _ weight: Tensor) -> (Tensor, Tensor) {

@@ -15,8 +15,8 @@ struct PatchEmbedding {
 
     func callAsFunction(_ image: Tensor, _ mode: ForwardMode) -> Tensor {  // [B, 3 or 1, H, W]
         let patches = VMUNetOperators.patchify(image, mode.precision)  // [B, H/4, W/4, 48]
-        let x = VMUNetOperators.linear(patches, weight.reshaped([weight.size(0), 48]), bias: bias)  // [B, H/4, W/4, C]
-        return norm(x.to(.float32), ForwardMode())
+        let x = VMUNetOperators.linear(patches, weight.reshaped([weight.size(0), 48]), bias: bias, to: .float32)  // [B, H/4, W/4, C]
+        return norm(x, ForwardMode())
     }
 }
 
@@ -32,7 +32,7 @@ struct PatchMerging {
 
     func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {  // [B, H, W, C]
         let joined = VMUNetOperators.mergeNorm(x, norm.weight, norm.bias, mode.precision)  // [B, H/2, W/2, 4C]
-        return reduction(joined).to(.float32)  // [B, H/2, W/2, 2C]
+        return reduction.inFloat32(joined)  // [B, H/2, W/2, 2C]
     }
 }
 

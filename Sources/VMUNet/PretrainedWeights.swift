@@ -33,11 +33,17 @@ public struct PretrainedWeights: Sendable {
         return [key, bare]
     }
 
-    /// Copies into the network's parameters every tensor of `weights` that has its key and shape; throws ``NothingFits`` when none has.
+    /// Copies into the network's parameters every tensor of `weights` that has its key and shape; throws ``NothingFits`` when no tensor of a block has:
+    /// a bias of the classes or the first convolution may fit any network, and says nothing.
     @discardableResult
     public static func apply(_ weights: StateDictionary, to network: VMUNet) throws -> Report {
         var report = Report()
         var used: Set<String> = []
+        guard
+            network.parameters.contains(where: { key, parameter in
+                key.contains(".blocks.") && sources(of: key).contains { weights[$0]?.shape == parameter.shape }
+            })
+        else { throw NothingFits(keys: weights.keys) }
         try withTorchErrors {
             for (key, parameter) in network.parameters {
                 let fitting = sources(of: key).first { weights[$0]?.shape == parameter.shape }
@@ -51,7 +57,6 @@ public struct PretrainedWeights: Sendable {
             }
         }
         report.unused = weights.keys.filter { !used.contains($0) }
-        if report.filled.isEmpty { throw NothingFits(keys: weights.keys) }
         return report
     }
 
@@ -60,7 +65,8 @@ public struct PretrainedWeights: Sendable {
         public let keys: [String]
         public var description: String {
             let example = keys.first.map { ", for example \($0.prefix(80))" } ?? ""
-            return "initial weights: expected VMamba's or VM-UNet's keys and shapes, got \(keys.count) tensors of which none fits\(example)"
+            return
+                "initial weights: expected VMamba's or VM-UNet's keys, of this network's shapes, got \(keys.count) tensors of which none fits a block\(example)"
         }
     }
 }

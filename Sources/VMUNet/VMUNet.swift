@@ -53,16 +53,17 @@ public struct VMUNet: Sendable {
 
     /// Logits [B, classes, H, W], float32, of images [B, 3 or 1, H, W]; H and W are multiples of 32.
     public func callAsFunction(_ images: Tensor, _ mode: ForwardMode = .inference) -> Tensor {
-        var x = patchEmbedding(images, mode)  // [B, H/4, W/4, C]
+        var x = Profile.module("patch_embed") { patchEmbedding(images, mode) }  // [B, H/4, W/4, C]
         var inputs: [Tensor] = []
-        for stage in encoder {
+        for (i, stage) in encoder.enumerated() {
             inputs.append(x)  // a stage's skip is its input
-            x = stage(x, mode)  // … [B, H/32, W/32, 8C]
+            x = Profile.module("layers.\(i)") { stage(x, mode) }  // … [B, H/32, W/32, 8C]
         }
         for (i, stage) in decoder.enumerated() {
-            x = stage(x, skip: i > 0 ? inputs[4 - i] : nil, mode)  // … [B, H/4, W/4, C]
+            let skip = i > 0 ? inputs[4 - i] : nil
+            x = Profile.module("layers_up.\(i)") { stage(x, skip: skip, mode) }  // … [B, H/4, W/4, C]
         }
-        return finalProjection(x, mode)
+        return Profile.module("final_up, final_conv") { finalProjection(x, mode) }
     }
 
     /// The weights as a checkpoint holds them: float32, under the published keys.
@@ -75,19 +76,5 @@ public struct VMUNet: Sendable {
         if device.isCPU { return self }
         let moved = try withTorchErrors { Dictionary(uniqueKeysWithValues: parameters.map { ($0.key, $0.tensor.to(device)) }) }
         return try VMUNet(configuration, ParameterStore(tensors: moved))
-    }
-}
-
-extension VMUNet {
-    /// The same network with the weights of its matrix products held in `precision`: what inference in bfloat16 wants, so that they are converted once.
-    /// Training keeps float32 weights and must not use it.
-    public func prepared(_ precision: ElementType) throws -> VMUNet {
-        if precision == .float32 { return self }
-        let products = ["in_proj.weight", "out_proj.weight", "x_proj_weight", "reduction.weight", "expand.weight", "patch_embed.proj.weight", "patch_embed.proj.bias"]
-        let tensors = try withTorchErrors {
-            Dictionary(
-                uniqueKeysWithValues: parameters.map { key, tensor in (key, products.contains(where: key.hasSuffix) ? tensor.to(precision) : tensor) })
-        }
-        return try VMUNet(configuration, ParameterStore(tensors: tensors))
     }
 }

@@ -54,17 +54,22 @@ struct Bench: ParsableCommand {
         let parameters: Int
     }
 
+    func validate() throws {
+        try Require.imageSize(imageSize)
+        try Require.count(batchSize, "--batch-size", upTo: 65536)
+        try Require.count(runs, "--runs", upTo: 1_000_000)
+        try Require.count(warmUp, "--warm-up", from: 0, upTo: 1_000_000)
+        if let threads { try Require.count(threads, "--threads", upTo: 1024) }
+    }
+
     func run() throws {
-        guard imageSize > 0, imageSize.isMultiple(of: 32) else { throw ValidationError("--image-size: expected a multiple of 32, got \(imageSize)") }
-        guard batchSize > 0, runs > 0, warmUp >= 0 else { throw ValidationError("--batch-size and --runs: expected at least 1") }
         if let threads { Torch.threads = threads }
         var configuration = VMUNetConfiguration.base
         try self.network.apply(to: &configuration)
         let device = try (compute.device ?? .auto).resolved()
         let precision = compute.precision ?? .fp32
         Torch.manualSeed(1)
-        var network = try VMUNet(configuration).on(device)
-        if !train { network = try network.prepared(precision.elementType) }
+        let network = try VMUNet(configuration).on(device)
 
         let work = try train ? trainingStep(network, precision, device) : inference(network, precision, device)
         for _ in 0..<warmUp { try work() }
@@ -81,8 +86,10 @@ struct Bench: ParsableCommand {
         times.sort()
         let median = times.count.isMultiple(of: 2) ? (times[times.count / 2 - 1] + times[times.count / 2]) / 2 : times[times.count / 2]
         let result = Result(
-            median_seconds: median, minimum_seconds: times[0], images_per_second: Double(batchSize) / median, peak_memory_bytes: Self.peakMemory, runs: runs,
-            image_size: imageSize, batch_size: batchSize, train: train, precision: precision.rawValue, device: device.name, threads: Torch.threads,
+            median_seconds: median, minimum_seconds: times[0], images_per_second: Double(batchSize) / median,
+            peak_memory_bytes: device.isCPU ? Self.peakMemory : Torch.peakGPUMemory ?? 0, runs: runs,
+            image_size: imageSize, batch_size: batchSize, train: train, precision: precision.rawValue, device: device.name,
+            threads: Torch.threads,
             instruction_set: Torch.instructionSet, parameters: VMUNetSummary(configuration, height: imageSize, width: imageSize).parameters)
         if json { try Console.json(result) } else { tell(result) }
         if profile { Console.note(Profile.table(runs: runs)) }
@@ -91,13 +98,17 @@ struct Bench: ParsableCommand {
     private func tell(_ result: Result) {
         print(
             String(
-                format: "%@ %d×%d, batch %d, %@, %@, %d threads, %@: median %.4f s (least %.4f), %.2f images/s, peak memory %.2f GiB", train ? "training step" : "inference",
-                imageSize, imageSize, batchSize, result.precision, result.device, result.threads, result.instruction_set, result.median_seconds,
+                format: "%@ %d×%d, batch %d, %@, %@, %d threads, %@: median %.4f s (least %.4f), %.2f images/s, peak memory %.2f GiB",
+                train ? "training step" : "inference",
+                imageSize, imageSize, batchSize, result.precision, result.device, result.threads, result.instruction_set,
+                result.median_seconds,
                 result.minimum_seconds, result.images_per_second, Double(result.peak_memory_bytes) / 1_073_741_824))
     }
 
     private func inference(_ network: VMUNet, _ precision: RunConfiguration.Precision, _ device: Device) throws -> () throws -> Void {
-        let images = try withTorchErrors { Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped([batchSize, 3, imageSize, imageSize]).to(device) }
+        let images = try withTorchErrors {
+            Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped([batchSize, 3, imageSize, imageSize]).to(device)
+        }
         return {
             try withTorchErrors {
                 withoutGradients {
@@ -116,14 +127,17 @@ struct Bench: ParsableCommand {
                 Tensor.random(count: batchSize * imageSize * imageSize).reshaped([batchSize, 1, imageSize, imageSize]).to(device)
             )
         }
-        let labels = try withTorchErrors { (target * Double(network.configuration.classes)).to(.int64).reshaped([batchSize, imageSize, imageSize]) }
+        let labels = try withTorchErrors {
+            (target * Double(network.configuration.classes)).to(.int64).reshaped([batchSize, imageSize, imageSize])
+        }
         let optimizer = AdamW(network.parameters.map { $0.tensor.requiringGrad() })
         let loss = SegmentationLoss()
         return {
             try withTorchErrors {
                 optimizer.clearGradients()
                 let logits = network(images, ForwardMode(precision: precision.elementType, isTraining: true))
-                let value = network.configuration.classes == 1 ? loss.binary(logits, target: target) : loss.manyClasses(logits, labels: labels)
+                let value =
+                    network.configuration.classes == 1 ? loss.binary(logits, target: target) : loss.manyClasses(logits, labels: labels)
                 value.backward()
                 optimizer.step()
                 _ = value.item

@@ -4,6 +4,18 @@ import Foundation
 enum Console {
     static let isTerminal = isatty(STDERR_FILENO) == 1
 
+    /// Makes the three standard streams safe to write to, before any file is opened.
+    ///
+    /// A closed one would hand its number to the next file, and messages would end up in a checkpoint. A full disk must be an error of `write`, not a signal that
+    /// ends the process between two files.
+    static func prepare() {
+        signal(SIGXFSZ, SIG_IGN)
+        for (descriptor, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDWR)]
+        where fcntl(descriptor, F_GETFD) == -1 {
+            _ = open("/dev/null", mode)  // takes the lowest free number: this one
+        }
+    }
+
     /// A line for people.
     static func note(_ text: String) { write(clear + text + "\n") }
 
@@ -19,7 +31,14 @@ enum Console {
     static func json(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        FileHandle.standardOutput.write(try encoder.encode(value) + Data("\n".utf8))
+        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        try finish()
+    }
+
+    /// Hands on what was printed; throws when standard output does not take it, so that a script never takes part of an answer for the whole.
+    static func finish() throws {
+        guard fflush(nil) != 0 else { return }
+        throw InputError("standard output cannot be written: \(String(cString: strerror(errno))); send it elsewhere")
     }
 
     private static var clear: String { isTerminal ? "\r\u{1B}[K" : "" }
@@ -29,11 +48,20 @@ enum Console {
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 20 ? Int(size.ws_col) : 100
     }
 
-    private static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    /// What standard error does not take is lost: no reason to end a training run.
+    private static func write(_ text: String) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
 
     /// "1:02:03" or "4:05".
     static func time(_ seconds: Double) -> String {
-        let whole = Int(max(0, seconds.isFinite ? seconds.rounded() : 0))
+        let whole = Int(max(0, seconds.isFinite ? min(seconds.rounded(), 1e9) : 0))
         let (h, m, s) = (whole / 3600, whole / 60 % 60, whole % 60)
         return h > 0 ? String(format: "%d:%02d:%02d", h, m, s) : String(format: "%d:%02d", m, s)
     }

@@ -6,7 +6,9 @@ import TensorFiles
 struct Convert: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Convert weights between .pth and .safetensors.",
-        discussion: "Reads every form of PyTorch checkpoint without running anything in it. A written .pth is read by torch.load(weights_only=True).")
+        discussion:
+            "Reads every form of PyTorch checkpoint without running anything in it. A written .pth is read by torch.load(weights_only=True)."
+    )
 
     @Argument(help: "Weights to read.")
     var input: String
@@ -14,14 +16,20 @@ struct Convert: ParsableCommand {
     @Argument(help: "The file to write; its extension says the format.")
     var output: String
 
+    @Flag(name: .customLong("bf16"), help: "Store floating-point tensors in bfloat16: half the size, three digits kept.")
+    var toBFloat16 = false
+
     @Flag(help: "Keep what a run's checkpoint holds beside the weights.")
     var keepOptimizer = false
 
     func run() throws {
         let url = URL(filePath: output)
-        guard WeightsFile.Format(url: url) != nil else { throw ValidationError("OUT: expected a name that ends in .pth, .pt or .safetensors, got \(output)") }
+        guard WeightsFile.Format(url: url) != nil else {
+            throw ValidationError("OUT: expected a name that ends in .pth, .pt or .safetensors, got \(output)")
+        }
         let weights = try WeightsFile.read(URL(filePath: input))
-        let kept = keepOptimizer ? weights : weights.networkWeights
+        var kept = keepOptimizer ? weights : weights.networkWeights
+        if toBFloat16 { for key in kept.keys { kept[key] = kept[key]?.converted(toFloatingPoint: .bfloat16) } }
         try WeightsFile.write(kept, to: url)
         Console.note("\(kept.count) tensors written to \(output)")
     }

@@ -7,10 +7,13 @@ import VMUNet
 
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "The whole job on generated pictures: train a small network, score it on pictures it has not seen, segment some, and draw them.",
-        discussion: "The pictures are lesion-like, with hair, vignettes, low contrast and known masks, made by a deterministic generator. Takes a few minutes.")
+        abstract:
+            "The whole job on generated pictures: train a small network, score it on pictures it has not seen, segment some, and draw them.",
+        discussion:
+            "The pictures are lesion-like, with hair, vignettes, low contrast and known masks, made by a deterministic generator. Takes a few minutes."
+    )
 
-    @Option(help: "The folder for everything that the demo writes; it must not hold a demo yet.")
+    @Option(help: "The folder for everything that the demo writes: a new one, or an earlier demo's, which is replaced.")
     var output = "demo"
 
     @Option(help: "Pictures to train on.")
@@ -22,23 +25,28 @@ struct Demo: ParsableCommand {
     @Option(help: "Height and width of the pictures.")
     var imageSize = 96
 
-    @Flag(help: "Replace what an earlier demo wrote.")
-    var force = false
-
     static let validation = 60
     static let target = 0.80
 
+    func validate() throws {
+        try Require.count(pictures, "--pictures", upTo: 100_000)
+        try Require.count(epochs, "--epochs", upTo: 100_000)
+        try Require.imageSize(imageSize, upTo: 1024)
+    }
+
     func run() throws {
         let folder = URL(filePath: output)
-        let (data, runFolder, results) = (folder.appending(path: "data"), folder.appending(path: "run"), folder.appending(path: "segmented"))
+        let (data, runFolder, results) = (
+            folder.appending(path: "data"), folder.appending(path: "run"), folder.appending(path: "segmented")
+        )
         if FileManager.default.fileExists(atPath: folder.path) {
             // Only what a demo wrote is ever removed: a folder of that name that holds something else is the user's.
-            guard force || FileManager.default.fileExists(atPath: folder.appending(path: ".demo").path) else {
+            guard FileManager.default.fileExists(atPath: folder.appending(path: ".demo").path) else {
                 throw InputError("\(output): it is there already and is no demo's; choose another --output")
             }
             for part in [data, runFolder, results] { try? FileManager.default.removeItem(at: part) }
         }
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try RunFolder.make(folder, option: "--output")
         try Data().write(to: folder.appending(path: ".demo"))
 
         Console.note("1. \(pictures) pictures to train on and \(Self.validation) to validate, generated into \(data.relativePath)")
@@ -56,7 +64,9 @@ struct Demo: ParsableCommand {
         settings.schedule = .cosineAnnealing(tMax: epochs, etaMin: 1e-5)
         settings.device = .cpu
         let sets = try TrainingData(settings)
-        Console.note("2. training a tiny VM-UNet (\(VMUNetSummary(settings.network, height: imageSize, width: imageSize).parameters) parameters) for \(epochs) epochs")
+        Console.note(
+            "2. training a tiny VM-UNet (\(VMUNetSummary(settings.network, height: imageSize, width: imageSize).parameters) parameters) for \(epochs) epochs"
+        )
         let (trainer, _) = try Trainer.begin(settings, in: runFolder, data: sets)
         let stop = StopSignal()
         let display = TrainingDisplay()
@@ -65,7 +75,8 @@ struct Demo: ParsableCommand {
         let best = RunFolder(existing: runFolder).best
         Console.note("3. scoring its best epoch on the \(Self.validation) pictures that it has not been trained on")
         let segmenter = try Segmenter(weights: best, device: .cpu)
-        let result = try Evaluator(sets.validation, settings).evaluate(segmenter.network)
+        let validation = try PairedFolder(data, split: "val", options: .init(size: imageSize))
+        let result = try Evaluator(validation, settings).evaluate(segmenter.network)
         print(Evaluate.table(result))
 
         Console.note("4. segmenting pictures into \(results.relativePath)")
@@ -103,5 +114,7 @@ struct Demo: ParsableCommand {
 /// A demo that did not learn what it always learns: a fault of the program or of the machine, never of the user.
 struct DemoMissed: Error, CustomStringConvertible {
     let miou: Double
-    var description: String { "the demo reached mIoU \(Console.percent(miou)), expected at least \(Console.percent(Demo.target)): please report this" }
+    var description: String {
+        "the demo reached mIoU \(Console.percent(miou)), expected at least \(Console.percent(Demo.target)): please report this"
+    }
 }

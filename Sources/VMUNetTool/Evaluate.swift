@@ -16,8 +16,8 @@ struct Evaluate: ParsableCommand {
     @Option(help: "How the folder is laid out.")
     var dataset: RunConfiguration.Dataset
 
-    @Option(help: "The part of the set to score.")
-    var split = "val"
+    @Option(help: "The part of the set to score: val unless given; of a set in Synapse's layout a list's name, test_vol unless given.")
+    var split: String?
 
     @Option(help: "Height and width that pictures are resized to; without it the size that the weights were trained at.")
     var imageSize: Int?
@@ -28,30 +28,61 @@ struct Evaluate: ParsableCommand {
     @Option(help: "The probability from which on a pixel is foreground.")
     var threshold: Double?
 
+    @Option(help: "Volumes: the folder to save each one's labels in, as NAME.nii.gz.")
+    var predictions: String?
+
+    @Option(help: "Volumes: millimetres between slices, rows and columns, such as 3,0.8,0.8; without it HD95 is in voxels.")
+    var spacing: SpacingOption?
+
     @OptionGroup var compute: ComputeOptions
 
     @Option(help: "Also write all scores, those of each picture too, as JSON to this file; - prints them instead of the table.")
     var json: String?
 
+    func validate() throws {
+        try Require.imageSize(imageSize)
+        try Require.threshold(threshold)
+        try Require.count(batchSize, "--batch-size", upTo: 65536)
+    }
+
     func run() throws {
         let segmenter = try Segmenter(
-            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32, device: compute.device ?? .auto)
+            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32,
+            device: compute.device ?? .auto)
+        let split = self.split ?? (dataset == .synapse ? "test_vol" : "val")
+        if dataset == .synapse, try SynapseVolumes.areListed(in: URL(filePath: data), list: split) {
+            return try runVolumes(segmenter, list: split)
+        }
+        guard predictions == nil, spacing == nil else { throw ValidationError("--predictions and --spacing are for volumes") }
         var settings = RunConfiguration(dataset, path: data)
         settings.data.imageSize = segmenter.imageSize
         settings.network = segmenter.network.configuration
+        settings.data.classNames = segmenter.classNames
         settings.batchSize = batchSize
         settings.threshold = Double(segmenter.threshold)
         settings.precision = segmenter.precision
         let set = try TrainingData.evaluation(settings.data, split: split)
-        let result = try Evaluator(set, settings).evaluate(segmenter.network) { done, count in
-            Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
+        let result: EvaluationResult
+        do {
+            result = try Evaluator(set, settings).evaluate(segmenter.network) { done, count in
+                Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
+            }
+        } catch let error as DataError where [.labelOutOfRange, .greyMask].contains(error.kind) {
+            // Which masks fit is up to the weights: their class count is not to be seen in the masks' error.
+            let classes = segmenter.network.configuration.classes
+            throw InputError(
+                "\(error)\n\(weights) is a network of \(classes == 1 ? "one class" : "\(classes) classes"): score it on masks of as many")
+        } catch let error as NonFiniteScore {
+            throw InputError("\(weights): \(error); give other weights")
         }
         Console.status("")
-        if let json, json != "-" { try write(result, to: URL(filePath: json)) }
-        if json == "-" { try Console.json(result) } else { print(Self.table(result)) }
+        if json == "-" { return try Console.json(result) }
+        // The table first: a file that cannot be written must not cost the scores.
+        print(Self.table(result))
+        if let json { try write(result, to: URL(filePath: json)) }
     }
 
-    private func write(_ result: EvaluationResult, to url: URL) throws {
+    func write(_ result: some Encodable, to url: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try (try encoder.encode(result) + Data("\n".utf8)).write(to: url, options: .atomic)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Segmentation
+import Torch
 import VMUNet
 
 extension RunConfiguration.Dataset: ExpressibleByArgument {}
@@ -14,6 +15,29 @@ struct ComputeOptions: ParsableArguments {
 
     @Option(help: "Matrix products in float32 or bfloat16.")
     var precision: RunConfiguration.Precision?
+
+    @Flag(help: "On a GPU: float32 products in TF32, faster and with ten bits of mantissa.")
+    var tf32 = false
+
+    func validate() throws { try Torch.allowTF32(tf32) }
+}
+
+/// Checks of options that several commands have; each throws what the command line's user is told.
+enum Require {
+    static func imageSize(_ size: Int?, upTo most: Int = 4096) throws {
+        guard let size, !(32...most).contains(size) || !size.isMultiple(of: 32) else { return }
+        throw ValidationError("--image-size: expected a multiple of 32 from 32 to \(most), got \(size)")
+    }
+
+    static func threshold(_ value: Double?) throws {
+        guard let value, !(value > 0 && value < 1) else { return }
+        throw ValidationError("--threshold: expected more than 0 and less than 1, got \(value)")
+    }
+
+    static func count(_ value: Int, _ option: String, from least: Int = 1, upTo most: Int) throws {
+        guard !(least...most).contains(value) else { return }
+        throw ValidationError("\(option): expected \(least) to \(most), got \(value)")
+    }
 }
 
 /// "2,2,9,2" on the command line.

@@ -8,26 +8,27 @@ import VMUNet
 
 struct Predict: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Segment pictures: a mask of each picture's own size.",
+        abstract: "Segment pictures and volumes: a mask of each one's own size.",
         discussion: """
-            Writes OUTPUT/NAME.png for each picture: 0 and 255, or the label's number where there are several classes. A picture that cannot be read \
+            Writes OUTPUT/NAME.png for each picture: 0 and 255, or the label's number where there are several classes. Volumes are segmented slice by slice \
+            along their last axis (in .npy.h5 and .npz the first), into OUTPUT/NAME.nii.gz with the input's geometry. A picture that cannot be read \
             does not stop the others; it is told at the end, with exit code 65. With --raw, a .npy of float32 [B, C, H, W] goes into the network as it \
             is, and its logits come out.
             """)
 
-    @Option(help: "Weights: .pth or .safetensors.")
-    var weights: String
+    @Option(help: "Weights: .pth or .safetensors; without it those that VMUNET_WEIGHTS names or that come with the package.")
+    var weights: String?
 
-    @Argument(help: "Pictures (JPEG, PNG) and folders of them.")
+    @Argument(help: "Pictures (JPEG, PNG), volumes (.nii, .nii.gz; .npy.h5 and .npz with an array image), and folders of them.")
     var inputs: [String] = []
 
     @Option(name: .shortAndLong, help: "The folder for the masks; with --raw the .npy for the logits.")
     var output: String
 
-    @Flag(help: "Also write NAME_overlay.png: the picture with the outline and a translucent fill.")
+    @Flag(help: "Also write NAME_overlay.png: the picture with the outline and a translucent fill; of a volume a sheet of some slices.")
     var overlay = false
 
-    @Flag(help: "Also write NAME_probability.png: the foreground's probability in grey.")
+    @Flag(help: "Also write NAME_probability.png: the foreground's probability in grey. Pictures alone.")
     var probabilities = false
 
     @Option(help: "Height and width at which the network sees pictures; without it the size that the weights were trained at.")
@@ -35,6 +36,14 @@ struct Predict: ParsableCommand {
 
     @Option(help: "The probability from which on a pixel is foreground.")
     var threshold: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: """
+            Volumes: which intensities become 0…1: LOW,HIGH, minmax, percentiles (0.5th to 99.5th) or none. Without it -125,275 for a network of Synapse's \
+            classes, none for .npy.h5 and .npz, which hold 0…1, and percentiles otherwise.
+            """)
+    var window: IntensityWindow?
 
     @Option(help: "A .npy of float32 [B, C, H, W] to run through the network as it is.")
     var raw: String?
@@ -44,32 +53,57 @@ struct Predict: ParsableCommand {
     func validate() throws {
         guard raw != nil || !inputs.isEmpty else { throw ValidationError("name at least one picture or folder") }
         guard raw == nil || inputs.isEmpty else { throw ValidationError("--raw takes the place of pictures") }
+        try Require.imageSize(imageSize)
+        try Require.threshold(threshold)
     }
 
     func run() throws {
+        guard let weights = weights.map({ URL(filePath: $0) }) ?? ShippedWeights.url() else {
+            throw ValidationError(
+                "--weights is needed: this package comes without weights of its own, and \(ShippedWeights.variable) names none")
+        }
         let segmenter = try Segmenter(
-            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32, device: compute.device ?? .auto)
+            weights: weights, imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32,
+            device: compute.device ?? .auto)
         if let raw { return try runRaw(segmenter, URL(filePath: raw)) }
 
         let folder = URL(filePath: output)
-        let pictures = try PictureList(inputs)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let variants = [""] + (overlay ? ["_overlay"] : []) + (probabilities ? ["_probability"] : [])
+        let pictures = try PictureList(inputs, output: folder, variants: variants)
+        try RunFolder.make(folder, option: "--output")
         var failures: [String] = pictures.failures
         for (index, item) in pictures.items.enumerated() {
-            Console.status("segmenting \(Console.bar(Double(index) / Double(pictures.items.count))) \(index)/\(pictures.items.count)  \(item.url.lastPathComponent)")
+            Console.status(
+                "segmenting \(Console.bar(Double(index) / Double(pictures.items.count))) \(index)/\(pictures.items.count)  \(item.url.lastPathComponent)"
+            )
             do {
+                if VolumeFile.isVolume(item.url) {
+                    try segment(volume: item.url, name: item.name, with: segmenter, to: folder)
+                    continue
+                }
                 let picture = try PictureFile.read(item.url)
                 let result = try segmenter.segment(picture)
                 try PictureFile.write(result.mask, to: folder.appending(path: item.name + ".png"))
-                if overlay { try PictureFile.write(try Overlay.draw(result.mask, on: picture), to: folder.appending(path: item.name + "_overlay.png")) }
+                if overlay {
+                    try PictureFile.write(
+                        try Overlay.draw(result.mask, on: picture), to: folder.appending(path: item.name + "_overlay.png"))
+                }
                 if probabilities { try PictureFile.write(result.probability, to: folder.appending(path: item.name + "_probability.png")) }
             } catch let error as PictureError {
                 if case .unwritable = error { throw error }
                 failures.append("\(error)")
+            } catch let error as DataError {
+                failures.append("\(error)")
+            } catch let error as InputError {
+                failures.append("\(error)")
             }
         }
-        Console.note("\(pictures.items.count - failures.count + pictures.failures.count) of \(pictures.items.count) pictures segmented, in \(folder.relativePath)")
-        guard failures.isEmpty else { throw InputError("\(failures.count) could not be segmented:\n" + failures.map { "  " + $0 }.joined(separator: "\n")) }
+        Console.note(
+            "\(pictures.items.count - failures.count + pictures.failures.count) of \(pictures.items.count) segmented, in \(folder.relativePath)"
+        )
+        guard failures.isEmpty else {
+            throw InputError("\(failures.count) could not be segmented:\n" + failures.map { "  " + $0 }.joined(separator: "\n"))
+        }
     }
 
     private func runRaw(_ segmenter: Segmenter, _ url: URL) throws {
@@ -79,11 +113,14 @@ struct Predict: ParsableCommand {
             shape[2].isMultiple(of: 32), shape[3].isMultiple(of: 32)
         else {
             throw InputError(
-                "\(url.relativePath): expected float32 [B, 3 or 1, H, W] with H and W multiples of 32, got \(host.elementType) \(shape); save it so with numpy")
+                "\(url.relativePath): expected float32 [B, 3 or 1, H, W] with H and W multiples of 32, got \(host.elementType) \(shape); save it so with numpy"
+            )
         }
         let device = segmenter.network.parameters[0].tensor.device
         let logits = try withTorchErrors {
-            withoutGradients { segmenter.network(Tensor(host).to(device), ForwardMode(precision: segmenter.precision.elementType)).hostTensor() }
+            withoutGradients {
+                segmenter.network(Tensor(host).to(device), ForwardMode(precision: segmenter.precision.elementType)).hostTensor()
+            }
         }
         try NumPyFile.write(logits, to: URL(filePath: output))
     }
@@ -99,7 +136,8 @@ struct PictureList {
     /// What was named and is not there.
     private(set) var failures: [String] = []
 
-    init(_ inputs: [String]) throws {
+    /// `variants` are what follows a name in the results' names. Throws ``InputError`` if nothing is there, or a result would replace a picture.
+    init(_ inputs: [String], output: URL, variants: [String]) throws {
         let files = FileManager.default
         var urls: [URL] = []
         for input in inputs {
@@ -114,23 +152,34 @@ struct PictureList {
                 continue
             }
             let inside = try files.contentsOfDirectory(at: url, includingPropertiesForKeys: nil, options: .skipsHiddenFiles)
-                .filter { PictureFile.extensions.contains($0.pathExtension.lowercased()) }
+                .filter { PictureFile.extensions.contains($0.pathExtension.lowercased()) || VolumeFile.isVolume($0) }
                 .sorted { $0.lastPathComponent < $1.lastPathComponent }
-            if inside.isEmpty { failures.append("\(input): no JPEG or PNG in this folder; check the path") }
+            if inside.isEmpty { failures.append("\(input): no JPEG, PNG or volume in this folder; check the path") }
             urls += inside
         }
-        // Two pictures of one name (a.jpg and a.png, or of two folders) must not overwrite each other's mask.
+        // Two pictures of one name (a.jpg and a.png, or of two folders) must not overwrite each other's results; neither must a_overlay.png's mask a.png's overlay.
         var taken: Set<String> = []
+        let sources = Set(urls.map(Self.place))
         for url in urls {
-            let base = url.deletingPathExtension().lastPathComponent
+            let base = VolumeFile.isVolume(url) ? VolumeFile.name(of: url) : url.deletingPathExtension().lastPathComponent
             var name = base
             var number = 2
-            while !taken.insert(name).inserted {
+            while !taken.isDisjoint(with: variants.map { name + $0 }) {
                 name = "\(base)_\(number)"
                 number += 1
+            }
+            let results = variants.map { name + $0 }
+            taken.formUnion(results)
+            if let lost = results.map({ output.appending(path: $0 + ".png") }).first(where: { sources.contains(Self.place($0)) }) {
+                throw InputError("\(lost.relativePath): a mask would replace this picture; choose another --output")
             }
             items.append(Item(url: url, name: name))
         }
         if items.isEmpty, !failures.isEmpty { throw InputError(failures.joined(separator: "\n")) }
+    }
+
+    /// Where a file really is, by whichever path it was named.
+    private static func place(_ url: URL) -> String {
+        url.deletingLastPathComponent().resolvingSymlinksInPath().standardizedFileURL.appending(path: url.lastPathComponent).path
     }
 }

@@ -8,6 +8,8 @@ final class StopSignal: Sendable {
     private let sources: [any DispatchSourceSignal]
 
     init() {
+        // Whoever reads the progress may go away: `train 2>&1 | head` must not end the run.
+        signal(SIGPIPE, SIG_IGN)
         let numbers = [SIGINT, SIGTERM]
         sources = numbers.map { number in
             signal(number, SIG_IGN)

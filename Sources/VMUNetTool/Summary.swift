@@ -5,7 +5,9 @@ import VMUNet
 struct Summary: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Parameters and multiply-adds of a network, module by module.",
-        discussion: "FLOPs are counted twice: as the paper's Table V does (Linear, convolution and LayerNorm layers), and whole (with the projections inside SS2D and the scan).")
+        discussion:
+            "FLOPs are counted twice: as the paper's Table V does (Linear, convolution and LayerNorm layers), and whole (with the projections inside SS2D and the scan)."
+    )
 
     @OptionGroup var network: NetworkOptions
 
@@ -24,8 +26,9 @@ struct Summary: ParsableCommand {
         let modules: [VMUNetSummary.Module]
     }
 
+    func validate() throws { try Require.imageSize(imageSize, upTo: 16384) }
+
     func run() throws {
-        guard imageSize > 0, imageSize.isMultiple(of: 32) else { throw ValidationError("--image-size: expected a multiple of 32, got \(imageSize)") }
         var configuration = VMUNetConfiguration.base
         try network.apply(to: &configuration)
         let summary = VMUNetSummary(configuration, height: imageSize, width: imageSize)
@@ -39,13 +42,15 @@ struct Summary: ParsableCommand {
         for module in summary.modules {
             print(
                 line(
-                    module.name, module.output.map(String.init).joined(separator: "×"), grouped(module.parameters), giga(module.paperFLOPs), giga(module.flops)))
+                    module.name, module.output.map(String.init).joined(separator: "×"), grouped(module.parameters), giga(module.paperFLOPs),
+                    giga(module.flops)))
         }
         print(line("total", "", grouped(summary.parameters), giga(summary.paperFLOPs), giga(summary.flops)))
     }
 
     private func line(_ name: String, _ columns: String...) -> String {
-        name.padding(toLength: 26, withPad: " ", startingAt: 0) + columns.map { String(repeating: " ", count: max(1, 15 - $0.count)) + $0 }.joined()
+        name.padding(toLength: 26, withPad: " ", startingAt: 0)
+            + columns.map { String(repeating: " ", count: max(1, 15 - $0.count)) + $0 }.joined()
     }
 
     private func giga(_ value: Int) -> String { String(format: "%.4f G", Double(value) / 1e9) }

@@ -12,7 +12,7 @@ struct Train: ParsableCommand {
             config.yaml, metrics.jsonl and checkpoints; --resume goes on where it was stopped, bit for bit as if it had not been.
             """)
 
-    @Option(help: "The data set's folder: {train,val}/{images,masks}.")
+    @Option(help: "The data set's folder: {train,val}/{images,masks}, or train_npz and lists of Synapse's layout.")
     var data: String?
 
     @Option(help: "How the folder is laid out and with which published settings to train.")
@@ -44,6 +44,9 @@ struct Train: ParsableCommand {
     @Flag(help: "Train on the pictures as they are.")
     var noAugment = false
 
+    @Option(help: "Synapse's layout without a list val: the share of the patients held back to validate; 0 trains on all, as published.")
+    var validationFraction: Double?
+
     @Option(help: "Seed of every random number.")
     var seed: UInt64?
 
@@ -60,9 +63,11 @@ struct Train: ParsableCommand {
 
     func run() throws {
         let folder = try chosenFolder()
-        let configuration = resume ? try RunConfiguration(yamlFile: RunFolder(existing: folder).configuration) : try settings()
+        let stop = StopSignal()
+        let configuration = resume ? try resumed(RunFolder(existing: folder)) : try settings()
         let sets = try TrainingData(configuration)
         try sets.verify()
+        for note in sets.notes { Console.note(note) }
         let trainer: Trainer
         if resume {
             trainer = try Trainer.resume(configuration, in: folder, data: sets)
@@ -73,32 +78,77 @@ struct Train: ParsableCommand {
             if let report = begun.1 { Self.tell(report) }
         }
         Console.note(
-            "\(configuration.network.presetName ?? "custom") network, \(sets.training.count) pictures to train on, \(sets.validation.count) to validate, "
+            "\(configuration.network.presetName ?? "custom") network of \(Self.classes(configuration)), \(sets.training.count) pictures to train on, "
+                + "\(sets.validation?.count ?? 0) to validate, "
                 + "\(configuration.data.imageSize)×\(configuration.data.imageSize), run in \(folder.relativePath)")
-        let stop = StopSignal()
         let display = TrainingDisplay()
-        let outcome = try trainer.run(shouldStop: { stop.isSet }, report: display.show)
+        let outcome: Trainer.Outcome
+        do {
+            outcome = try trainer.run(shouldStop: { stop.isSet }, report: display.show)
+        } catch let error as DataError {
+            throw InputError("\(error)\nWhat was trained is saved; once this is mended, go on by: \(Self.resumption(folder))")
+        }
         switch outcome {
         case .finished: Console.note("done; best weights in \(RunFolder(existing: folder).best.relativePath)")
-        case .stoppedEarly: Console.note("no better validation loss for \(configuration.earlyStopping ?? 0) evaluations: stopped; best weights kept")
+        case .stoppedEarly:
+            Console.note("no better validation loss for \(configuration.earlyStopping ?? 0) evaluations: stopped; best weights kept")
         case .interrupted:
-            Console.note("stopped and saved; go on by: vmunet train --resume --run \(folder.relativePath)")
+            Console.note("stopped and saved; go on by: \(Self.resumption(folder))")
             throw ExitCode(Failure.interrupted)
         }
     }
 
+    private static func resumption(_ folder: URL) -> String { "vmunet train --resume --run \(folder.relativePath)" }
+
     private func chosenFolder() throws -> URL {
         if let runFolder { return URL(filePath: runFolder) }
         guard !resume else { throw ValidationError("--resume needs --run, the folder of the run to go on with") }
-        let stamp = Date.now.formatted(.iso8601.year().month().day().dateSeparator(.omitted).time(includingFractionalSeconds: false).timeSeparator(.omitted))
+        let stamp = Date.now.formatted(
+            .iso8601.year().month().day().dateSeparator(.omitted).time(includingFractionalSeconds: false).timeSeparator(.omitted))
         return URL(filePath: "runs/\(dataset?.rawValue ?? "run")-\(stamp)")
     }
 
     private func settings() throws -> RunConfiguration {
-        var settings = try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
+        var settings =
+            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
         if config == nil, dataset == nil { throw ValidationError("--dataset is needed: isic17, isic18, synapse or folder (or --config)") }
-        if let data { settings.data.path = data }
+        try apply(to: &settings)
         guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
+        let given = try config.map { try RunConfiguration.keys(inYAMLFile: URL(filePath: $0)) } ?? []
+        try settings.takeClassesFromSet(
+            givenCount: network.classes != nil || given.contains("data.classes"),
+            givenNames: given.contains("data.class_names") && network.classes == nil)
+        do { try settings.validate() } catch { throw ValidationError("\(error)") }
+        return settings
+    }
+
+    /// The settings that a run began with, and what may change on the way: where its data are, how long it goes on, and what it computes on.
+    private func resumed(_ run: RunFolder) throws -> RunConfiguration {
+        guard FileManager.default.fileExists(atPath: run.configuration.path) else {
+            throw RunFolderError(
+                folder: run.url.relativePath, reason: "it holds no run", remedy: "give the folder of one, or begin one without --resume")
+        }
+        let saved = try RunConfiguration(yamlFile: run.configuration)
+        var wanted = saved
+        if config != nil { wanted = try settings() } else { try apply(to: &wanted) }
+        var configuration = saved
+        configuration.data.path = wanted.data.path
+        configuration.epochs = wanted.epochs
+        configuration.device = wanted.device
+        configuration.workers = wanted.workers
+        if let difference = try wanted.difference(from: configuration) {
+            throw ValidationError(
+                "a resumed run keeps the settings that it began with, but the options ask for \(difference); leave them out, or begin another run"
+            )
+        }
+        do { try configuration.validate() } catch { throw ValidationError("\(error)") }
+        if configuration != saved { try configuration.write(to: run.configuration) }
+        return configuration
+    }
+
+    /// Lays the options that were given over the settings.
+    private func apply(to settings: inout RunConfiguration) throws {
+        if let data { settings.data.path = data }
         if let dataset { settings.data.dataset = dataset }
         var shape = settings.network
         try network.apply(to: &shape)
@@ -109,13 +159,17 @@ struct Train: ParsableCommand {
         if let batchSize { settings.batchSize = batchSize }
         if let imageSize { settings.data.imageSize = imageSize }
         if let learningRate { settings.optimizer.learningRate = learningRate }
+        if let validationFraction { settings.data.validationFraction = validationFraction }
         if noAugment { settings.data.augment = false }
         if let seed { settings.seed = seed }
         if let workers { settings.workers = workers }
         if let device = compute.device { settings.device = device }
         if let precision = compute.precision { settings.precision = precision }
-        do { try settings.validate() } catch { throw ValidationError("\(error)") }
-        return settings
+    }
+
+    private static func classes(_ configuration: RunConfiguration) -> String {
+        guard configuration.data.classes > 1 else { return "one class" }
+        return "\(configuration.data.classes) classes" + (configuration.data.classNames.map { " (\($0.joined(separator: ", ")))" } ?? "")
     }
 
     static func tell(_ report: PretrainedWeights.Report) {
@@ -142,7 +196,8 @@ struct TrainingDisplay {
             var line = String(format: "epoch %3d  train loss %.4f", record.epoch, record.trainLoss)
             if let loss = record.validationLoss { line += String(format: "  val loss %.4f", loss) }
             if let scores = record.scores { line += "  mIoU \(Console.percent(scores.miou))  DSC \(Console.percent(scores.dsc))" }
-            Console.note(line + String(format: "  lr %.2e  ", record.learningRate) + Console.time(record.seconds) + (record.isBest ? "  best" : ""))
+            Console.note(
+                line + String(format: "  lr %.2e  ", record.learningRate) + Console.time(record.seconds) + (record.isBest ? "  best" : ""))
         }
     }
 }

@@ -11,17 +11,26 @@ struct VMUNetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "vmunet",
         abstract: "Vision Mamba UNet: trains, evaluates and runs medical image segmentation.",
-        discussion: "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.",
+        discussion:
+            "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.",
         version: "0.1.0 (libtorch \(Torch.version))",
-        subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Report.self, Demo.self])
+        subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Ablate.self, Report.self, Demo.self])
 
     static func main() {
+        Console.prepare()
         Torch.useCachingAllocator()
+        var name = "vmunet"
         do {
             var command = try parseAsRoot()
+            name += " " + type(of: command)._commandName
             try command.run()
+            try Console.finish()
         } catch let exit as ExitCode {
             Foundation.exit(exit.rawValue)
+        } catch let error as ValidationError where name != "vmunet" {
+            // Thrown by a command that runs already, so that the parser does not know any more which one.
+            Console.error("\(error.message)\nsee '\(name) --help'")
+            Foundation.exit(Failure.usage)
         } catch {
             guard let code = Failure.code(of: error) else { Self.exit(withError: error) }
             Console.error(Failure.message(of: error))
@@ -32,6 +41,7 @@ struct VMUNetCommand: ParsableCommand {
 
 /// From errors to exit codes (SPEC §5).
 enum Failure {
+    static let usage: Int32 = 64
     static let badInput: Int32 = 65
     static let internalError: Int32 = 70
     static let interrupted: Int32 = 130
@@ -42,8 +52,10 @@ enum Failure {
         case is CleanExit, is ValidationError: nil
         case is TorchError: internalError
         case is NonFiniteLoss, is NonFiniteWeights: internalError
-        case is DataError, is TensorFileError, is PictureError, is RunFolderError, is BadWeights, is WeightsMismatch, is ConfigurationError,
-            is PretrainedWeights.NothingFits, is DeviceError, is InputError, is VolumeError, is RunConfigurationError, is ConfigurationFileError:
+        case is DataError, is TensorFileError, is PictureError, is RunFolderError, is BadWeights, is NonFiniteScore, is WeightsMismatch,
+            is ConfigurationError,
+            is PretrainedWeights.NothingFits, is DeviceError, is InputError, is VolumeError, is RunConfigurationError,
+            is ConfigurationFileError:
             badInput
         case let error as NSError where error.domain == NSCocoaErrorDomain || error.domain == NSPOSIXErrorDomain: badInput
         default: String(reflecting: type(of: error)).hasPrefix("ArgumentParser") ? nil : internalError
@@ -54,9 +66,15 @@ enum Failure {
         switch error {
         case let error as TorchError where error.isOutOfMemory:
             "not enough memory (\(error)); lower --batch-size or --image-size, or take a smaller --preset"
-        case let error as NSError where error.domain == NSCocoaErrorDomain: error.localizedDescription
+        case let error as NSError where error.domain == NSCocoaErrorDomain: systemMessage(error)
         default: "\(error)"
         }
+    }
+
+    /// The file and the system's reason, of which Foundation's own description often tells neither.
+    private static func systemMessage(_ error: NSError) -> String {
+        let file = error.userInfo[NSFilePathErrorKey] as? String ?? (error.userInfo[NSURLErrorKey] as? URL)?.relativePath
+        return (file.map { $0 + ": " } ?? "") + RunFolder.reason(error) + "; check the path, its permissions and the space left on the disk"
     }
 }
 

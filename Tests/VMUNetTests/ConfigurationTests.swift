@@ -7,7 +7,8 @@ import Torch
 @Suite struct ConfigurationTests {
     /// Table V: blocks, parameters, FLOPs in G.
     @Test(arguments: [
-        ([2, 2, 2, 2], [2, 2, 2, 1], 27_427_561, 4.1119), ([2, 2, 2, 2], [2, 2, 2, 2], 27_532_969, 4.3501), ([2, 2, 3, 2], [2, 3, 2, 2], 29_924_521, 4.8090),
+        ([2, 2, 2, 2], [2, 2, 2, 1], 27_427_561, 4.1119), ([2, 2, 2, 2], [2, 2, 2, 2], 27_532_969, 4.3501),
+        ([2, 2, 3, 2], [2, 3, 2, 2], 29_924_521, 4.8090),
         ([2, 2, 4, 2], [2, 4, 2, 2], 32_316_073, 5.2679), ([2, 2, 9, 2], [2, 9, 2, 2], 44_273_833, 7.5623),
     ])
     func tableV(depths: [Int], decoderDepths: [Int], parameters: Int, gigaFLOPs: Double) {
@@ -17,7 +18,10 @@ import Torch
         #expect(summary.flops > summary.paperFLOPs)
     }
 
-    @Test(arguments: [VMUNetConfiguration.small, VMUNetConfiguration(classes: 9, dims: [20, 40, 80, 160], depths: [1, 2, 1, 3], decoderDepths: [3, 1, 2, 1], stateSize: 8)])
+    @Test(arguments: [
+        VMUNetConfiguration.small,
+        VMUNetConfiguration(classes: 9, dims: [20, 40, 80, 160], depths: [1, 2, 1, 3], decoderDepths: [3, 1, 2, 1], stateSize: 8),
+    ])
     func countedParametersAreThoseBuilt(_ configuration: VMUNetConfiguration) throws {
         let network = try VMUNet(configuration)
         let built = network.parameters.reduce(0) { $0 + $1.tensor.count }
@@ -25,7 +29,8 @@ import Torch
     }
 
     @Test func theArchitectureIsReadOffTheWeights() throws {
-        var configuration = VMUNetConfiguration(classes: 5, dims: [12, 24, 48, 96], depths: [1, 2, 1, 2], decoderDepths: [2, 1, 1, 1], stateSize: 4)
+        var configuration = VMUNetConfiguration(
+            classes: 5, dims: [12, 24, 48, 96], depths: [1, 2, 1, 2], decoderDepths: [2, 1, 1, 1], stateSize: 4)
         let weights = try VMUNet(configuration).stateDictionary()
         let read = try VMUNetConfiguration(readFrom: weights)
         configuration.dropPath = read.dropPath  // no weight says it

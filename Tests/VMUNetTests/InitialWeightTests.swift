@@ -70,7 +70,8 @@ import Torch
     @Test func theSeedDecides() throws {
         func weights(_ seed: UInt64) throws -> [Float] {
             Torch.manualSeed(seed)
-            return try VMUNet(VMUNetConfiguration(dims: [8, 16, 32, 64], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1])).parameters.flatMap { $0.tensor.floats() }
+            return try VMUNet(VMUNetConfiguration(dims: [8, 16, 32, 64], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1])).parameters
+                .flatMap { $0.tensor.floats() }
         }
         #expect(try weights(1) == weights(1))
         #expect(try weights(1) != weights(2))

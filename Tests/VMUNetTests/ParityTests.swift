@@ -71,6 +71,33 @@ import Torch
         }
     }
 
+    /// What inference keeps of a weight must not outlive a step of the optimiser.
+    @Test func inferenceFollowsTraining() throws {
+        let golden = try Golden.read("model_small9.safetensors")
+        let network = try VMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
+        let x = Tensor(golden["x"]!)
+        func inferred(_ network: VMUNet) throws -> [Float] { try withTorchErrors { withoutGradients { network(x).floats() } } }
+        let before = try inferred(network)
+        let optimizer = AdamW(network.parameters.map { $0.tensor.requiringGrad() }, learningRate: 1e-2)
+        for _ in 0..<2 {
+            _ = try inferred(network)
+            try withTorchErrors {
+                optimizer.clearGradients()
+                network(x).norm().backward()
+                optimizer.step()
+            }
+        }
+        let after = try inferred(network)
+        #expect(after != before)
+        #expect(after == (try withTorchErrors { network(x).floats() }))
+        #expect(after == (try inferred(VMUNet(weights: network.stateDictionary()))))
+        // Weights without gradients that are written to are noticed as well.
+        let fixed = try VMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
+        #expect(try inferred(fixed) == before)
+        try withTorchErrors { for (mine, trained) in zip(fixed.parameters, network.parameters) { mine.tensor.assign(trained.tensor) } }
+        #expect(try inferred(fixed) == after)
+    }
+
     @Test func sameInputSameBits() throws {
         let golden = try Golden.read("model_small9.safetensors")
         let network = try VMUNet(weights: try Golden.read("model_small9_weights.safetensors"))

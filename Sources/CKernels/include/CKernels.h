@@ -30,8 +30,8 @@ void vmk_parallel(int64_t count, void *context, void (*task)(void *context, int6
 /// What the kernels run on: "avx512", "avx2" or "portable". The best that this CPU has, or less if the environment variable VMUNET_CPU says so.
 const char *vmk_instruction_set(void);
 
-/// Chooses an instruction set for what is called from now on, NULL for the default again. A wish beyond this CPU falls to the best below it;
-/// the answer is what was set. Not to be called while a kernel runs.
+/// Chooses an instruction set for what this thread calls from now on, NULL for the default again. A wish beyond this CPU falls to the best below it;
+/// the answer is what was set.
 const char *vmk_set_instruction_set(const char *name);
 
 // MARK: Functions of one number, over arrays (x and y may be the same array)

@@ -35,6 +35,14 @@ inline at::Tensor as_rows(const at::Tensor &x) { return is_rows(x) ? x : x.conti
 inline int64_t row_stride(const at::Tensor &x) { return x.stride(-2); }
 inline int64_t row_count(const at::Tensor &x) { return x.numel() / x.size(-1); }
 
+/// The kernels check nothing: every operator does, before it calls one.
+inline void expect_map(const char *name, const at::Tensor &x) {
+  TORCH_CHECK(x.dim() == 4, name, ": expected a map of four axes, got shape ", x.sizes());
+}
+inline void expect_size(const char *name, const char *what, const at::Tensor &x, int64_t expected) {
+  TORCH_CHECK(x.numel() == expected, name, ": expected ", what, " of ", expected, " values, got shape ", x.sizes());
+}
+
 /// A tensor of the same shape whose rows are contiguous.
 inline at::Tensor empty_rows(const at::Tensor &like, at::ScalarType type) { return at::empty(like.sizes(), like.options().dtype(type)); }
 

@@ -83,6 +83,9 @@ struct AddBranch : torch::autograd::Function<AddBranch> {
 
 at::Tensor patchify(const at::Tensor &image, at::ScalarType type) {
   if (!has_kernels(image) || (at::GradMode::is_enabled() && image.requires_grad())) return composite::patchify(image, type);
+  expect_map("patchify", image);
+  TORCH_CHECK(image.size(1) == 3 || image.size(1) == 1, "patchify: expected 3 channels or 1, got shape ", image.sizes());
+  TORCH_CHECK(image.size(2) % 32 == 0 && image.size(3) % 32 == 0, "patchify: expected a height and width in multiples of 32, got shape ", image.sizes());
   const at::Tensor source = float32(image);
   const auto B = image.size(0), H = image.size(2), W = image.size(3);
   at::Tensor patches = at::empty({B, H / 4, W / 4, 48}, image.options().dtype(type));
@@ -92,6 +95,9 @@ at::Tensor patchify(const at::Tensor &image, at::ScalarType type) {
 
 at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
   if (!has_kernels(x)) return composite::depthwise_conv_silu(x, weight, bias);
+  expect_map("depthwise_conv_silu", x);
+  expect_size("depthwise_conv_silu", "a weight", weight, 9 * x.size(3));
+  expect_size("depthwise_conv_silu", "a bias", bias, x.size(3));
   const at::Tensor map = as_rows(x);
   if (!at::GradMode::is_enabled()) return DepthwiseConvSiLU::run(map, weight, bias);
   return DepthwiseConvSiLU::apply(map, weight, bias);
@@ -100,6 +106,11 @@ at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, co
 at::Tensor head(const at::Tensor &e, const at::Tensor &norm_weight, const at::Tensor &norm_bias, const at::Tensor &conv_weight,
                 const at::Tensor &conv_bias) {
   if (!has_kernels(e)) return composite::head(e, norm_weight, norm_bias, conv_weight, conv_bias);
+  expect_map("head", e);
+  TORCH_CHECK(e.size(3) % 16 == 0, "head: expected channels in 16 parts, got shape ", e.sizes());
+  for (const auto &parameter : {norm_weight, norm_bias}) expect_size("head", "a parameter of the norm", parameter, e.size(3) / 16);
+  expect_size("head", "a weight of the convolution", conv_weight, conv_weight.size(0) * e.size(3) / 16);
+  expect_size("head", "a bias of the convolution", conv_bias, conv_weight.size(0));
   const at::Tensor map = e.contiguous();
   if (!at::GradMode::is_enabled()) return Head::run(map, norm_weight, norm_bias, conv_weight, conv_bias);
   return Head::apply(map, norm_weight, norm_bias, conv_weight, conv_bias);
@@ -107,6 +118,8 @@ at::Tensor head(const at::Tensor &e, const at::Tensor &norm_weight, const at::Te
 
 at::Tensor add_branch(const at::Tensor &x, const at::Tensor &branch, const std::optional<at::Tensor> &scale) {
   if (!has_kernels(x) || !has_kernels(branch)) return composite::add_branch(x, branch, scale);
+  TORCH_CHECK(x.dim() >= 1 && x.sizes() == branch.sizes(), "add_branch: expected two maps of one shape, got ", x.sizes(), " and ", branch.sizes());
+  if (scale) expect_size("add_branch", "a scale", *scale, x.size(0));
   const at::Tensor sum = float32(x), added = branch.contiguous();
   if (!at::GradMode::is_enabled()) return AddBranch::run(sum, added, scale);
   return AddBranch::apply(sum, added, scale);

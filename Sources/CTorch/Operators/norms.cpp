@@ -114,6 +114,8 @@ struct ExpandNorm : torch::autograd::Function<ExpandNorm> {
 
 at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type) {
   if (!has_kernels(x)) return composite::layer_norm(x, weight, bias, type);
+  TORCH_CHECK(x.dim() >= 2, "layer_norm: expected rows of channels, got shape ", x.sizes());
+  for (const auto &parameter : {weight, bias}) expect_size("layer_norm", "a parameter", parameter, x.size(-1));
   const at::Tensor rows = as_rows(x.to(at::kFloat));
   if (!at::GradMode::is_enabled()) return LayerNorm::run(rows, weight, bias, type, Statistics(0, false, x));
   return LayerNorm::apply(rows, weight, bias, static_cast<int64_t>(type));
@@ -121,6 +123,8 @@ at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &weight, const at::T
 
 at::Tensor norm_gate(const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z) {
   if (!has_kernels(y) || !has_kernels(z)) return composite::norm_gate(y, weight, bias, z);
+  TORCH_CHECK(y.dim() >= 2 && y.sizes() == z.sizes(), "norm_gate: expected y and z of one shape, got ", y.sizes(), " and ", z.sizes());
+  for (const auto &parameter : {weight, bias}) expect_size("norm_gate", "a parameter", parameter, y.size(-1));
   const at::Tensor rows = float32(y), gate = as_rows(z);
   if (!at::GradMode::is_enabled()) return NormGate::run(rows, weight, bias, gate, Statistics(0, false, y));
   return NormGate::apply(rows, weight, bias, gate);
@@ -128,6 +132,9 @@ at::Tensor norm_gate(const at::Tensor &y, const at::Tensor &weight, const at::Te
 
 at::Tensor merge_norm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type) {
   if (!has_kernels(x)) return composite::merge_norm(x, weight, bias, type);
+  expect_map("merge_norm", x);
+  TORCH_CHECK(x.size(1) % 2 == 0 && x.size(2) % 2 == 0, "merge_norm: expected an even height and width, got ", x.sizes());
+  for (const auto &parameter : {weight, bias}) expect_size("merge_norm", "a parameter", parameter, 4 * x.size(3));
   const at::Tensor map = float32(x);
   if (!at::GradMode::is_enabled()) return MergeNorm::run(map, weight, bias, type, Statistics(0, false, x));
   return MergeNorm::apply(map, weight, bias, static_cast<int64_t>(type));
@@ -135,6 +142,9 @@ at::Tensor merge_norm(const at::Tensor &x, const at::Tensor &weight, const at::T
 
 at::Tensor expand_norm(const at::Tensor &e, const at::Tensor &weight, const at::Tensor &bias, int64_t scale) {
   if (!has_kernels(e)) return composite::expand_norm(e, weight, bias, scale);
+  expect_map("expand_norm", e);
+  TORCH_CHECK(scale > 0 && e.size(3) % (scale * scale) == 0, "expand_norm: expected channels in ", scale * scale, " parts, got ", e.sizes());
+  for (const auto &parameter : {weight, bias}) expect_size("expand_norm", "a parameter", parameter, e.size(3) / (scale * scale));
   const at::Tensor map = e.contiguous();
   if (!at::GradMode::is_enabled()) return ExpandNorm::run(map, weight, bias, scale);
   return ExpandNorm::apply(map, weight, bias, scale);

@@ -7,7 +7,8 @@
 
 namespace ctorch {
 
-at::Tensor linear(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &residual);
+at::Tensor linear(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &residual,
+                  std::optional<at::ScalarType> type);
 std::tuple<at::Tensor, at::Tensor> linear_halves(const at::Tensor &x, const at::Tensor &weight);
 
 at::Tensor patchify(const at::Tensor &image, at::ScalarType type);

@@ -84,7 +84,26 @@ void ct_manual_seed(uint64_t seed);
 const char *ct_version(void);
 /// What the CPU kernels run on: "avx512", "avx2" or "portable".
 const char *ct_instruction_set(void);
+
+// NVIDIA GPUs. Nothing of CUDA is linked: all is opened when a GPU is asked for.
+typedef enum { CT_CUDA_READY = 0, CT_CUDA_NO_GPU, CT_CUDA_UNUSABLE } ct_cuda_state;
+/// Whether a GPU or its driver is here, usable or not; opens nothing but the driver.
+bool ct_nvidia_gpu_present(void);
+/// Opens the driver, the compiler NVRTC and libtorch's CUDA half, and tries them; once, later calls repeat the answer.
+ct_cuda_state ct_load_cuda(void);
+/// What is missing, and how to get it; empty if nothing is.
+const char *ct_cuda_reason(void);
+/// Whether ct_load_cuda has found a GPU ready.
 bool ct_cuda_available(void);
+/// Matrix products and convolutions in float32 with TF32's ten bits of mantissa; off until asked for, before or after the GPU is loaded.
+int ct_set_allow_tf32(bool value);
+/// The most memory that libtorch ever held on the first GPU.
+int ct_cuda_peak_memory(int64_t *bytes);
+/// Compiles SS2D's kernels for an architecture ("sm_90") as a first use would, cache included; needs NVRTC and no GPU. `input`: 0 float32, 1 bfloat16,
+/// 2 float16. With `verbose` the cache is not read, and the log tells each kernel's registers. `log` is freed by the caller.
+int ct_cuda_compile_check(const char *architecture, int states, int input, bool verbose, char **log, bool *from_cache, int64_t *code_bytes);
+
+// Process, continued.
 /// Keeps freed CPU blocks of 64 KiB and more for the next allocation of that size, so that a steady state touches no new pages.
 void ct_use_caching_allocator(void);
 /// Gives kept blocks back to the system.

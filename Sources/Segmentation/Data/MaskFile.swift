@@ -62,7 +62,7 @@ public struct MaskReader: Sendable, Equatable {
         guard !allowsUniformMasks, counts.count(where: { $0 > 0 }) == 1, let value = counts.firstIndex(where: { $0 > 0 }) else { return }
         throw DataError(
             .uniformMask, path: url.path, "every pixel of this mask is \(value)",
-            remedy: "Correct the mask or take the pair out; if pictures without foreground are meant, allow uniform masks.")
+            remedy: "Correct the mask, or take the pair out of the set.")
     }
 
     private func reading(_ url: URL, _ body: () throws(PictureError) -> Picture) throws(DataError) -> Picture {

@@ -130,7 +130,10 @@ public struct RunReport: Sendable {
         if let data = options.data { configuration.data.path = data }
         switch configuration.data.dataset {
         case .isic17, .isic18, .folder: return try TrainingData.evaluation(configuration.data, split: "val")
-        case .synapse: return try TrainingData(configuration).validation
+        case .synapse:
+            // The published way keeps none of its slices back: then the training slices are what there is to look at.
+            let sets = try TrainingData(configuration)
+            return sets.validation ?? sets.training
         }
     }
 

@@ -37,8 +37,12 @@ struct Checkpoint {
     /// Reads a run's last checkpoint. Throws ``TensorFiles/TensorFileError`` for a damaged file, ``RunFolderError`` for one of another kind.
     init(_ url: URL) throws {
         tensors = try WeightsFile.read(url)
-        guard let text = tensors.metadata[Self.positionKey]?.text, let position = try? JSONDecoder().decode(TrainingPosition.self, from: Data(text.utf8))
-        else { throw RunFolderError(folder: url.relativePath, reason: "it is no checkpoint of a run, only weights", remedy: "begin from it by --init") }
+        guard let text = tensors.metadata[Self.positionKey]?.text,
+            let position = try? JSONDecoder().decode(TrainingPosition.self, from: Data(text.utf8))
+        else {
+            throw RunFolderError(
+                folder: url.relativePath, reason: "it is no checkpoint of a run, only weights", remedy: "begin from it by --init")
+        }
         self.position = position
     }
 
@@ -107,5 +111,7 @@ extension HostTensor {
 /// Weights or optimiser state with NaN or infinite values: not saved, so that the checkpoint before stays.
 public struct NonFiniteWeights: Error, Sendable, CustomStringConvertible {
     public let key: String
-    public var description: String { "\(key) has values that are not finite: the checkpoint before it is kept; lower the learning rate or clip the gradients" }
+    public var description: String {
+        "\(key) has values that are not finite: the checkpoint before it is kept; lower optimizer.learning_rate or set clip_norm in the run's config.yaml, and go on by --resume"
+    }
 }

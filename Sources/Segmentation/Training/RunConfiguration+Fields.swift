@@ -58,6 +58,7 @@ extension RunConfiguration.DataSettings: ConfigurationSection {
         try fields.value("class_names", &classNames)
         try fields.value("augment", &augment)
         try fields.value("ignored_label", &ignoredLabel)
+        try fields.value("validation_fraction", &validationFraction)
     }
 }
 

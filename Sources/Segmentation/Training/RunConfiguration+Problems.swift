@@ -35,6 +35,8 @@ extension RunConfiguration {
             require(names.count == data.classes, "data.class_names", "one for each class (\(data.classes))", "\(names.count) names")
         }
         within(0...255, "data.ignored_label", data.ignoredLabel)
+        let share = data.validationFraction
+        require(share >= 0 && share < 1, "data.validation_fraction", "at least 0 and below 1", share)
 
         do { try sizes.validate() } catch {
             let key = "network." + error.what.replacing(" ", with: "_")

@@ -18,7 +18,11 @@ extension RunConfiguration {
     /// Reads YAML text; `path` is what errors name. See ``init(yamlFile:dataset:)``.
     public init(yaml text: String, path: String = "configuration", dataset: Dataset? = nil) throws(ConfigurationFileError) {
         guard text.utf8.count <= Self.largestFile else { throw Self.tooLarge(path) }
-        let root = try Self.compose(text, path: path)
+        try self.init(node: Self.compose(text, path: path), path: path, dataset: dataset)
+    }
+
+    /// The same of a section of YAML that was read already; nil is an empty one.
+    init(node root: Node?, path: String, dataset: Dataset? = nil) throws(ConfigurationFileError) {
         let named = root?["data"]?["dataset"].flatMap(Dataset.init(_:))
         self.init(dataset ?? named ?? .folder)
         var reader = try ConfigurationReader(root, path: path)
@@ -29,6 +33,20 @@ extension RunConfiguration {
             // Where the data is, the command line may still say.
             guard let line = reader.lines[problem.key], problem.key != "data.path" else { continue }
             throw ConfigurationFileError(path: path, line: line, key: problem.key, expected: problem.expected, got: problem.got)
+        }
+    }
+
+    /// The keys that a YAML file gives itself, from the root with points between; whether they are sound is not looked at.
+    public static func keys(inYAMLFile url: URL) throws -> Set<String> {
+        keys(of: try compose(try text(of: url), path: url.relativePath))
+    }
+
+    static func keys(of node: Node?, prefix: String = "") -> Set<String> {
+        guard case .mapping(let mapping) = node else { return [] }
+        return mapping.reduce(into: []) { keys, pair in
+            guard let name = String(pair.key) else { return }
+            keys.insert(prefix + name)
+            keys.formUnion(Self.keys(of: pair.value, prefix: prefix + name + "."))
         }
     }
 
@@ -53,7 +71,7 @@ extension RunConfiguration {
         }
     }
 
-    private static func text(of url: URL) throws(ConfigurationFileError) -> String {
+    static func text(of url: URL) throws(ConfigurationFileError) -> String {
         let path = url.relativePath
         func refused(_ expected: String, _ got: String) -> ConfigurationFileError {
             ConfigurationFileError(path: path, expected: expected, got: got)
@@ -73,7 +91,7 @@ extension RunConfiguration {
         ConfigurationFileError(path: path, expected: "a configuration of at most \(largestFile) bytes", got: "a larger file")
     }
 
-    private static func compose(_ text: String, path: String) throws(ConfigurationFileError) -> Node? {
+    static func compose(_ text: String, path: String) throws(ConfigurationFileError) -> Node? {
         if let line = Aliases.line(of: text) {
             throw ConfigurationFileError(
                 path: path, line: line, expected: "at most \(Aliases.allowed) aliases (*name)", got: "more",

@@ -1,3 +1,4 @@
+import Foundation
 import Torch
 import VMUNet
 
@@ -66,6 +67,15 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
         }
     }
 
+    /// The first setting in which this configuration differs: "epochs: 2, not 3"; nil where they are equal.
+    public func difference(from other: RunConfiguration) throws -> String? {
+        if self == other { return nil }
+        let (mine, others) = (try yaml.split(separator: "\n"), try other.yaml.split(separator: "\n"))
+        let first = zip(mine, others).first { $0 != $1 }
+        return first.map { "\($0.trimmingCharacters(in: .whitespaces)), not \($1.trimmingCharacters(in: .whitespaces))" }
+            ?? "other settings"
+    }
+
     /// Synapse's labels, in their order.
     public static let synapseClasses = [
         "background", "aorta", "gallbladder", "left kidney", "right kidney", "liver", "pancreas", "spleen", "stomach",
@@ -103,6 +113,9 @@ extension RunConfiguration {
         public var augment = true
         /// A label that counts in no loss and no score.
         public var ignoredLabel: Int?
+        /// In Synapse's layout without a list `val`: the share of the training patients held back to validate. 0 trains on all and keeps the last epoch's
+        /// weights, as published.
+        public var validationFraction = 0.2
 
         public init() {}
     }

@@ -11,7 +11,8 @@ public final class Trainer {
 
     private let folder: RunFolder
     private let loader: DataLoader
-    private let evaluator: Evaluator
+    /// Nil where nothing is validated: then the last epoch is the one to keep.
+    private let evaluator: Evaluator?
     private let optimizer: any Optimizer
     private let average: ExponentialMovingAverage?
     private let loss: SegmentationLoss
@@ -45,38 +46,53 @@ public final class Trainer {
     }
 
     /// A new run in a new folder. `initial` are weights to begin with, as far as they fit.
-    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (Trainer, PretrainedWeights.Report?) {
+    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (
+        Trainer, PretrainedWeights.Report?
+    ) {
         try configuration.validate()
+        let (network, report) = try initialNetwork(configuration)
+        let folder = try RunFolder.create(url)
+        let trainer = try Trainer(configuration, network, folder, data, TrainingPosition())
+        try configuration.write(to: folder.configuration)
+        return (trainer, report)
+    }
+
+    private static func initialNetwork(_ configuration: RunConfiguration) throws -> (VMUNet, PretrainedWeights.Report?) {
         Torch.manualSeed(configuration.seed)
         let network = try VMUNet(configuration.network)
-        let report = try configuration.initialWeights.map {
-            try PretrainedWeights.apply(try WeightsFile.read(URL(filePath: $0)).networkWeights, to: network)
+        guard let path = configuration.initialWeights else { return (network, nil) }
+        let file = URL(filePath: path)
+        let weights = try WeightsFile.read(file).networkWeights
+        try weights.requireFinite(file: file.relativePath)
+        do {
+            return (network, try PretrainedWeights.apply(weights, to: network))
+        } catch let error as any WeightsProblem {
+            throw BadWeights(file: file.relativePath, problem: error)
         }
-        let folder = try RunFolder.create(url)
-        try configuration.write(to: folder.configuration)
-        return (try Trainer(configuration, network, folder, data, TrainingPosition()), report)
     }
 
     /// Goes on with a run where its last checkpoint stands; a run that was stopped before its first one begins anew.
     public static func resume(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> Trainer {
         let folder = RunFolder(existing: url)
         guard FileManager.default.fileExists(atPath: folder.last.path) else {
-            Torch.manualSeed(configuration.seed)
-            let network = try VMUNet(configuration.network)
-            if let initial = configuration.initialWeights {
-                try PretrainedWeights.apply(try WeightsFile.read(URL(filePath: initial)).networkWeights, to: network)
-            }
-            try FileManager.default.createDirectory(at: url.appending(path: "checkpoints"), withIntermediateDirectories: true)
-            return try Trainer(configuration, network, folder, data, TrainingPosition())
+            try RunFolder.make(url.appending(path: "checkpoints"), option: "--run")
+            return try Trainer(configuration, initialNetwork(configuration).0, folder, data, TrainingPosition())
         }
         let checkpoint = try Checkpoint(folder.last)
-        let network = try VMUNet(configuration.network, weights: checkpoint.tensors.networkWeights)
+        let network: VMUNet
+        do {
+            network = try VMUNet(configuration.network, weights: checkpoint.tensors.networkWeights)
+        } catch let error as any WeightsProblem {
+            throw BadWeights(file: folder.last.relativePath, problem: error)
+        }
         let trainer = try Trainer(configuration, network, folder, data, checkpoint.position)
         try checkpoint.restore(trainer.optimizer, trainer.average)
         return trainer
     }
 
-    private init(_ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition) throws {
+    private init(
+        _ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition
+    ) throws {
         self.configuration = configuration
         self.folder = folder
         self.position = position
@@ -87,7 +103,7 @@ public final class Trainer {
         options.augment = configuration.data.augment
         if let workers = configuration.workers { options.workers = workers }
         loader = DataLoader(data.training, options)
-        evaluator = Evaluator(data.validation, configuration)
+        evaluator = data.validation.map { Evaluator($0, configuration) }
         let parameters = self.network.parameters.map { $0.tensor.requiringGrad() }
         optimizer = configuration.optimizer.make(parameters)
         average = configuration.emaDecay.map { ExponentialMovingAverage(parameters, decay: $0) }
@@ -98,13 +114,37 @@ public final class Trainer {
 
     /// Trains until the last epoch, until it does not pay any more, or until `shouldStop` says so; saves after every epoch and before it stops.
     ///
-    /// Throws ``NonFiniteLoss`` before a loss that is not a number spoils anything, and what the data set throws.
+    /// Throws ``NonFiniteLoss`` before a loss that is not a number spoils anything, ``RunFolderError`` while another process trains in the folder, and, after
+    /// saving, what the data set throws.
     public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> Outcome {
+        let lock = try RunLock(folder)
+        defer { withExtendedLifetime(lock) {} }
+        folder.removeUnfinished()
+        do {
+            return try loop(shouldStop, report)
+        } catch is Interruption {
+            try save()
+            return .interrupted
+        } catch let error as DataError {
+            // A picture that turns out bad costs no training: once it is mended, the run goes on where it was.
+            if isBetweenSteps { try? save() }
+            throw error
+        }
+    }
+
+    private struct Interruption: Error {}
+
+    /// Whether no gradients are gathered that would be in no checkpoint.
+    private var isBetweenSteps: Bool { position.step.isMultiple(of: configuration.accumulate) || position.step == loader.stepsPerEpoch }
+
+    private func loop(_ shouldStop: () -> Bool, _ report: (Report) -> Void) throws -> Outcome {
         let log = try MetricsLog(folder.metrics, after: position)
-        let board = try TensorBoardLog(folder, stepsPerEpoch: loader.stepsPerEpoch, after: position.epoch * loader.stepsPerEpoch + position.step)
+        let board = try TensorBoardLog(
+            folder, stepsPerEpoch: loader.stepsPerEpoch, after: position.epoch * loader.stepsPerEpoch + position.step)
         try RunEnvironment.current(device: device).append(to: folder)
         var speed = Speed(remaining: remainingImages)
         while position.epoch < configuration.epochs {
+            if hasStoppedImproving { return .stoppedEarly }
             let epoch = position.epoch
             let started = ContinuousClock.now
             optimizer.learningRate = configuration.schedule.learningRate(
@@ -112,10 +152,7 @@ public final class Trainer {
 
             let batches = loader.batches(epoch: epoch, from: position.step)
             while let batch = try batches.next() {
-                if shouldStop() {
-                    try save()
-                    return .interrupted
-                }
+                if isBetweenSteps, shouldStop() { throw Interruption() }
                 let value = try step(batch)
                 position.lossSum += value * Double(batch.count)
                 position.images += batch.count
@@ -126,17 +163,17 @@ public final class Trainer {
                 report(.step(event, progress: progress(speed)))
             }
 
-            let evaluated = (epoch + 1).isMultiple(of: configuration.evaluateEvery) || epoch + 1 == configuration.epochs
-            let result = evaluated ? try evaluate(report) : nil
+            let isDue = (epoch + 1).isMultiple(of: configuration.evaluateEvery) || epoch + 1 == configuration.epochs
+            let result = isDue ? try evaluate(shouldStop, report) : nil
             let record = finishEpoch(result, seconds: (ContinuousClock.now - started).seconds)
             if record.isBest { try saveBest(record) }
-            try save()
+            // Before the checkpoint: a line too many is cut off on resuming, one that is missing would be lost.
             try log.append(.epoch(record))
             try board.append(.epoch(record))
+            try save()
             report(.epoch(record))
-            if hasStoppedImproving { return .stoppedEarly }
         }
-        return .finished
+        return hasStoppedImproving ? .stoppedEarly : .finished
     }
 
     /// Forward, loss, backward, and with enough gradients gathered one step of the optimiser.
@@ -151,7 +188,8 @@ public final class Trainer {
         let scalar = try withTorchErrors { value.item }
         guard scalar.isFinite else {
             throw NonFiniteLoss(
-                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar, layer: network.firstNonFiniteLayer(images, mode))
+                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar,
+                layer: network.firstNonFiniteLayer(images, mode), configuration: folder.configuration.relativePath)
         }
         let isFirst = position.step.isMultiple(of: configuration.accumulate)
         let isLast = (position.step + 1).isMultiple(of: configuration.accumulate) || position.step + 1 == loader.stepsPerEpoch
@@ -169,20 +207,35 @@ public final class Trainer {
         return scalar
     }
 
-    private func evaluate(_ report: (Report) -> Void) throws -> EvaluationResult {
-        func evaluation() throws -> EvaluationResult { try evaluator.evaluate(network, progress: { report(.evaluating(done: $0, of: $1)) }) }
-        guard let average else { return try evaluation() }
-        return try average.withAveragedWeights(evaluation)
+    private func evaluate(_ shouldStop: () -> Bool, _ report: (Report) -> Void) throws -> EvaluationResult? {
+        guard let evaluator else { return nil }
+        func evaluation() throws -> EvaluationResult {
+            try evaluator.evaluate(network) { done, count in
+                report(.evaluating(done: done, of: count))
+                if shouldStop() { throw Interruption() }
+            }
+        }
+        do {
+            guard let average else { return try evaluation() }
+            return try average.withAveragedWeights(evaluation)
+        } catch let error as NonFiniteScore {
+            throw NonFiniteLoss(
+                epoch: position.epoch + 1, step: position.step, pictures: error.pictures, loss: error.loss, layer: error.layer,
+                configuration: folder.configuration.relativePath, isValidation: true)
+        }
     }
 
     private func finishEpoch(_ result: EvaluationResult?, seconds: Double) -> TrainingEvent.EpochRecord {
         let trainLoss = position.images > 0 ? position.lossSum / Double(position.images) : 0
-        let isBest = result.map { $0.loss < position.bestLoss ?? .infinity } ?? false
+        let isBest =
+            result.map { $0.loss < position.bestLoss ?? .infinity } ?? (evaluator == nil && position.epoch + 1 == configuration.epochs)
         position.epoch += 1
         (position.step, position.lossSum, position.images) = (0, 0, 0)
         if let result {
             position.validationLosses.append(result.loss)
             if isBest { (position.bestLoss, position.bestEpoch) = (result.loss, position.epoch) }
+        } else if isBest {
+            position.bestEpoch = position.epoch
         }
         return .init(
             epoch: position.epoch, trainLoss: trainLoss, validationLoss: result?.loss, scores: result?.pooled,
@@ -192,7 +245,8 @@ public final class Trainer {
     // MARK: - Saving
 
     private func save() throws {
-        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(to: folder.last, configuration: configuration)
+        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(
+            to: folder.last, configuration: configuration)
     }
 
     private func saveBest(_ record: TrainingEvent.EpochRecord) throws {
@@ -203,12 +257,7 @@ public final class Trainer {
         try WeightsFile.write(weights, to: folder.best)
     }
 
-    private var hasStoppedImproving: Bool {
-        guard let patience = configuration.earlyStopping, let best = position.validationLosses.indices.min(by: {
-            position.validationLosses[$0] < position.validationLosses[$1]
-        }) else { return false }
-        return position.validationLosses.count - 1 - best >= patience
-    }
+    private var hasStoppedImproving: Bool { configuration.hasStoppedImproving(position.validationLosses) }
 
     // MARK: - Progress
 
@@ -220,6 +269,14 @@ public final class Trainer {
         Progress(
             epoch: position.epoch + 1, epochs: configuration.epochs, step: position.step, steps: loader.stepsPerEpoch,
             imagesPerSecond: speed.perSecond, secondsLeft: speed.secondsLeft)
+    }
+}
+
+extension RunConfiguration {
+    /// Whether early stopping ends a run with these validation losses, oldest first.
+    func hasStoppedImproving(_ losses: [Double]) -> Bool {
+        guard let patience = earlyStopping, let best = losses.indices.min(by: { losses[$0] < losses[$1] }) else { return false }
+        return losses.count - 1 - best >= patience
     }
 }
 
@@ -248,23 +305,5 @@ enum StepSeed {
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
-    }
-}
-
-/// A loss that is not a number: nothing was changed by it.
-public struct NonFiniteLoss: Error, Sendable, CustomStringConvertible {
-    public let epoch: Int
-    public let step: Int
-    public let pictures: [String]
-    public let loss: Double
-    /// The first layer whose output is not finite; nil if all are, so that the loss itself overflowed.
-    public let layer: String?
-
-    public var description: String {
-        let names = pictures.prefix(8).joined(separator: ", ") + (pictures.count > 8 ? " and \(pictures.count - 8) more" : "")
-        return """
-            the loss is \(loss) in epoch \(epoch), step \(step) (pictures \(names)); first output that is not finite: \(layer ?? "none, only the loss"). \
-            The last checkpoint is kept. Lower the learning rate or clip the gradients, and resume
-            """
     }
 }

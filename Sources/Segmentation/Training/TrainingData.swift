@@ -7,12 +7,15 @@ import VMUNet
 /// The two sets that a run needs.
 public struct TrainingData: Sendable {
     public let training: any SegmentationDataset
-    /// What the best epoch is chosen by.
-    public let validation: any SegmentationDataset
+    /// What the best epoch is chosen by; nil where all is trained on and the last epoch's weights are kept.
+    public let validation: (any SegmentationDataset)?
+    /// How the sets came about, where a user should know: a line each.
+    public let notes: [String]
 
-    public init(training: any SegmentationDataset, validation: any SegmentationDataset) {
+    public init(training: any SegmentationDataset, validation: (any SegmentationDataset)?, notes: [String] = []) {
         self.training = training
         self.validation = validation
+        self.notes = notes
     }
 
     /// The sets that a configuration names. Throws ``DataError`` that lists what is wrong with them.
@@ -21,30 +24,41 @@ public struct TrainingData: Sendable {
         switch configuration.data.dataset {
         case .isic17, .isic18, .folder:
             let options = configuration.data.folderOptions
-            training = try PairedFolder(directory, split: "train", options: options)
-            validation = try PairedFolder(directory, split: "val", options: options)
+            self.init(
+                training: try PairedFolder(directory, split: "train", options: options),
+                validation: try PairedFolder(directory, split: "val", options: options))
         case .synapse:
-            throw DataError(.noPairs, path: directory.path, problems: ["the Synapse layout is not read yet"], remedy: "use --dataset folder")
+            try self.init(synapse: configuration, in: directory)
         }
     }
 
-    /// Looks at every file's header and every mask before a run begins, and throws one ``DataError`` that lists all that is wrong.
+    /// Looks at every file before a run begins, and throws one ``DataError`` that lists all that is wrong.
     public func verify() throws {
-        for case let folder as PairedFolder in [training, validation] {
-            try folder.verify()
-            try folder.verifyMasks()
+        for set in [training, validation] {
+            if let folder = set as? PairedFolder {
+                try folder.verify()
+                try folder.verifyMasks()
+            }
+            try (set as? SynapseDataset)?.verify()
         }
     }
 
-    /// One split of a set, to evaluate on.
+    /// One split of a set, to evaluate on; of a set in Synapse's layout, a list of slices.
     public static func evaluation(_ settings: RunConfiguration.DataSettings, split: String) throws -> any SegmentationDataset {
-        try PairedFolder.evaluation(URL(filePath: settings.path), split: split, options: settings.folderOptions)
+        let directory = URL(filePath: settings.path)
+        switch settings.dataset {
+        case .isic17, .isic18, .folder: return try PairedFolder.evaluation(directory, split: split, options: settings.folderOptions)
+        case .synapse:
+            return try SynapseDataset(directory, list: split, classNames: settings.synapseClassNames, options: settings.sliceOptions)
+        }
     }
 }
 
 extension RunConfiguration.DataSettings {
     var folderOptions: PairedFolder.Options {
-        PairedFolder.Options(size: imageSize, classes: classes)
+        var options = PairedFolder.Options(size: imageSize, classes: classes)
+        options.masks.ignoredLabel = ignoredLabel.flatMap(UInt8.init(exactly:))
+        return options
     }
 }
 
@@ -55,7 +69,8 @@ extension RunConfiguration.Precision {
 
 extension RunConfiguration {
     public var segmentationLoss: SegmentationLoss {
-        SegmentationLoss(crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel)
+        SegmentationLoss(
+            crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel)
     }
 
     /// What weights carry beside their tensors, so that `predict` and `evaluate` know how they were trained.

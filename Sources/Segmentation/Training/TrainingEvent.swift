@@ -31,7 +31,8 @@ extension TrainingEvent: Codable {
         switch try fields.decode(String.self, forKey: .kind) {
         case "step":
             self = .step(
-                epoch: epoch, step: try fields.decode(Int.self, forKey: .step), loss: try fields.decode(Double.self, forKey: .loss), learningRate: rate)
+                epoch: epoch, step: try fields.decode(Int.self, forKey: .step), loss: try fields.decode(Double.self, forKey: .loss),
+                learningRate: rate)
         case "epoch":
             let validationLoss = try fields.decodeIfPresent(Double.self, forKey: .validationLoss)
             self = .epoch(
@@ -69,6 +70,7 @@ extension TrainingEvent: Codable {
 /// `metrics.jsonl`, one event a line, appended as it happens.
 final class MetricsLog {
     private let handle: FileHandle
+    private let url: URL
     private let encoder: JSONEncoder
 
     /// Goes on after `position`: lines of steps and epochs that a stopped run had written beyond its checkpoint will come again, so they are cut off.
@@ -76,6 +78,7 @@ final class MetricsLog {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         self.encoder = encoder
+        self.url = url
         let kept = try Self.read(url).filter { event in
             switch event {
             case .step(let epoch, let step, _, _): epoch <= position.epoch || (epoch == position.epoch + 1 && step <= position.step)
@@ -83,18 +86,33 @@ final class MetricsLog {
             }
         }
         let lines = try kept.map { try encoder.encode($0) + Data("\n".utf8) }
-        try Data(lines.joined()).write(to: url, options: .atomic)
-        handle = try FileHandle(forWritingTo: url)
-        try handle.seekToEnd()
+        do {
+            try Data(lines.joined()).write(to: url, options: .atomic)
+            handle = try FileHandle(forWritingTo: url)
+            try handle.seekToEnd()
+        } catch {
+            throw Self.unwritable(url, error)
+        }
     }
 
-    func append(_ event: TrainingEvent) throws { try handle.write(contentsOf: try encoder.encode(event) + Data("\n".utf8)) }
+    func append(_ event: TrainingEvent) throws {
+        let line = try encoder.encode(event) + Data("\n".utf8)
+        do { try handle.write(contentsOf: line) } catch { throw Self.unwritable(url, error) }
+    }
+
+    private static func unwritable(_ url: URL, _ error: any Error) -> RunFolderError {
+        RunFolderError(
+            folder: url.relativePath, reason: "cannot be written: \(RunFolder.reason(error))",
+            remedy: "check its permissions and the space left on the disk, then go on by --resume")
+    }
 
     /// The events of a file; none if there is no file. A last line that was cut off in writing is passed over.
     static func read(_ url: URL) throws -> [TrainingEvent] {
         guard FileManager.default.fileExists(atPath: url.path) else { return [] }
         let decoder = JSONDecoder()
-        return try Data(contentsOf: url).split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(TrainingEvent.self, from: $0) }
+        return try Data(contentsOf: url).split(separator: UInt8(ascii: "\n")).compactMap {
+            try? decoder.decode(TrainingEvent.self, from: $0)
+        }
     }
 }
 

@@ -7,7 +7,7 @@ public enum SynapseClasses {
     ///
     /// They come from `configured`; else from `DIR/dataset.json` (nnU-Net's `labels`) or `DIR/classes.txt` (one name a line); else every label of the set is read:
     /// nine labels are Synapse's, others are called by their numbers. Throws ``DataError`` where a file is unsound or the labels hold one class alone.
-    public static func names(in directory: URL, configured: [String]? = nil) throws(DataError) -> [String] {
+    public static func names(in directory: URL, configured: [String]? = nil, ignoredLabel: Int? = nil) throws(DataError) -> [String] {
         if let configured { return try checked(configured, path: directory.path) }
         let (json, text) = (directory.appending(path: "dataset.json"), directory.appending(path: "classes.txt"))
         if FileManager.default.fileExists(atPath: json.path) { return try checked(fromJSON(json), path: json.path) }
@@ -19,9 +19,18 @@ public enum SynapseClasses {
             let names = lines.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
             return try checked(names, path: text.path)
         }
-        let count = try countByReading(directory)
-        return count == SynapseLayout.synapseClassNames.count
-            ? SynapseLayout.synapseClassNames : ["background"] + (1..<count).map { "class \($0)" }
+        return named(try countByReading(directory, ignoredLabel: ignoredLabel))
+    }
+
+    /// Names for classes of which only the number is known: nine are Synapse's, others are called by their numbers.
+    static func named(_ count: Int) -> [String] {
+        count == SynapseLayout.synapseClassNames.count
+            ? SynapseLayout.synapseClassNames : ["background"] + (1..<max(count, 1)).map { "class \($0)" }
+    }
+
+    /// Whether a file in the set's folder names the classes, so that no label need be read for them.
+    static func areNamed(in directory: URL) -> Bool {
+        ["dataset.json", "classes.txt"].contains { FileManager.default.fileExists(atPath: directory.appending(path: $0).path) }
     }
 
     private static func checked(_ names: [String], path: String) throws(DataError) -> [String] {
@@ -73,7 +82,7 @@ public enum SynapseClasses {
     }
 
     /// One more than the largest label of the training slices, or of the test volumes where there are none.
-    private static func countByReading(_ directory: URL) throws(DataError) -> Int {
+    private static func countByReading(_ directory: URL, ignoredLabel: Int?) throws(DataError) -> Int {
         let layout = SynapseLayout(directory: directory)
         let files: [URL]
         if Pairing.isFolder(directory.appending(path: "train_npz")) {
@@ -82,7 +91,7 @@ public enum SynapseClasses {
             files = try layout.files(layout.cases(in: "test_vol"), folder: "test_vol_h5", extensions: ["npy.h5", "h5"])
         }
         var largest = 0
-        for result in Concurrent.map(files, { file in Result { () throws(DataError) in try largestLabel(file) } }) {
+        for result in Concurrent.map(files, { file in Result { () throws(DataError) in try largestLabel(file, except: ignoredLabel) } }) {
             largest = max(largest, try result.get())
         }
         guard largest > 0 else {
@@ -93,11 +102,12 @@ public enum SynapseClasses {
         return largest + 1
     }
 
-    private static func largestLabel(_ file: URL) throws(DataError) -> Int {
+    private static func largestLabel(_ file: URL, except ignoredLabel: Int?) throws(DataError) -> Int {
         let tensor: HostTensor
         do throws(TensorFileError) {
             tensor = file.pathExtension == "npz" ? try NPZFile(file).read("label") : try HDF5File.read(["label"], from: file)[0]
         } catch { throw DataError(error) }
-        return Int(try SynapseArrays.labels(tensor, path: file.path, classes: nil, ignoredLabel: nil).max() ?? 0)
+        let labels = try SynapseArrays.labels(tensor, path: file.path, classes: nil, ignoredLabel: nil)
+        return labels.reduce(0) { Int($1) != ignoredLabel ? max($0, Int($1)) : $0 }
     }
 }

@@ -67,6 +67,29 @@ public struct SynapseDataset: SegmentationDataset {
         return (part { !held.contains($0) }, part(held.contains))
     }
 
+    /// Patients, in the order of their first slice.
+    public var patients: [String] {
+        var seen: Set<String> = []
+        return cases.map(Self.patient).filter { seen.insert($0).inserted }
+    }
+
+    /// Reads every slice; throws one ``DataError`` that names all that are unsound.
+    public func verify() throws(DataError) {
+        let faults = Concurrent.map(Array(cases.indices)) { index -> (any Error)? in
+            do { _ = try load(at: index) } catch { return error }
+            return nil
+        }.compactMap(\.self)
+        guard let first = faults.first else { return }
+        if faults.count == 1, let only = first as? DataError { throw only }
+        let problems = faults.map { fault in
+            guard let fault = fault as? DataError else { return "\(fault)" }
+            return URL(filePath: fault.path).lastPathComponent + ": " + fault.problems.joined(separator: "; ")
+        }
+        throw DataError(
+            (first as? DataError)?.kind ?? .unreadable, path: files[0].deletingLastPathComponent().path, problems: problems,
+            remedy: (first as? DataError)?.remedy ?? "Mend the files or take their names off the list.")
+    }
+
     private func part(_ isIncluded: (String) -> Bool) -> SynapseDataset {
         let chosen = cases.indices.filter { isIncluded(Self.patient(cases[$0])) }
         return SynapseDataset(cases: chosen.map { cases[$0] }, files: chosen.map { files[$0] }, classNames: classNames, options: options)

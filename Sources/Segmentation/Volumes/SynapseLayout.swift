@@ -6,9 +6,7 @@ struct SynapseLayout: Sendable {
     let directory: URL
 
     /// The paper's classes (SPEC §3).
-    static let synapseClassNames = [
-        "background", "aorta", "gallbladder", "left kidney", "right kidney", "liver", "pancreas", "spleen", "stomach",
-    ]
+    static let synapseClassNames = RunConfiguration.synapseClasses
 
     /// The names in `lists/lists_Synapse/NAME.txt`, or in the only other `lists/…/NAME.txt` there is; in the list's order.
     ///
@@ -35,6 +33,9 @@ struct SynapseLayout: Sendable {
     }
 
     private static let largestList = 1 << 24
+
+    /// Whether there is a list of this name.
+    func hasList(_ list: String) -> Bool { (try? listFile(list)) != nil }
 
     private func listFile(_ list: String) throws(DataError) -> URL {
         guard Pairing.isFolder(directory) else {
@@ -80,15 +81,21 @@ enum SynapseArrays {
         _ arrays: [HostTensor], path: String, rank: ClosedRange<Int>, classes: Int?, ignoredLabel: UInt8?
     ) throws(DataError) -> (image: [Float], label: [UInt8], shape: [Int]) {
         let (image, label) = (arrays[0], arrays[1])
-        guard rank.contains(image.shape.count), image.shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {
-            throw DataError(
-                .shape, path: path, "its image has shape \(image.shape)",
-                remedy: "An image has \(rank.upperBound == 2 ? "rows and columns" : "slices, rows and columns"), none of them empty.")
-        }
+        let values = try intensities(image, path: path, rank: rank)
         guard label.shape == image.shape else {
             throw DataError(
                 .sizeMismatch, path: path, "its image has shape \(image.shape), its label \(label.shape)",
                 remedy: "Save both with the same shape.")
+        }
+        return (values, try labels(label, path: path, classes: classes, ignoredLabel: ignoredLabel), image.shape)
+    }
+
+    /// The values of an image of `rank` axes; throws ``DataError`` for a wrong rank or size, and for values that are not finite.
+    static func intensities(_ image: HostTensor, path: String, rank: ClosedRange<Int>) throws(DataError) -> [Float] {
+        guard rank.contains(image.shape.count), image.shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {
+            throw DataError(
+                .shape, path: path, "its image has shape \(image.shape)",
+                remedy: "An image has \(rank.upperBound == 2 ? "rows and columns" : "slices, rows and columns"), none of them empty.")
         }
         guard image.elementType != .bool else {
             throw DataError(.unreadable, path: path, "its image holds truth values", remedy: "Save the image as float32 in 0…1.")
@@ -99,7 +106,7 @@ enum SynapseArrays {
                 .unreadable, path: path, "its image holds values that are not finite numbers (NaN or infinity)",
                 remedy: "Clip the intensities and scale them to 0…1 before saving.")
         }
-        return (values, try labels(label, path: path, classes: classes, ignoredLabel: ignoredLabel), image.shape)
+        return values
     }
 
     static func labels(_ tensor: HostTensor, path: String, classes: Int?, ignoredLabel: UInt8?) throws(DataError) -> [UInt8] {

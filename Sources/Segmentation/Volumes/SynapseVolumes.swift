@@ -38,6 +38,13 @@ public struct SynapseVolumes: Sendable {
         self.classNames = classNames
     }
 
+    /// Whether a list names volumes rather than training slices: by where the file of its first case is. Throws ``DataError`` as ``init(_:list:classNames:)``.
+    public static func areListed(in directory: URL, list: String) throws(DataError) -> Bool {
+        let layout = SynapseLayout(directory: directory)
+        guard let first = try layout.cases(in: list).first else { return false }
+        return (try? layout.files([first], folder: "train_npz", extensions: ["npz"])) == nil
+    }
+
     public var count: Int { cases.count }
 
     /// A volume read and checked; a two-dimensional array is one slice. Throws ``DataError`` that names the file.

@@ -40,6 +40,10 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
         public let predictedOnly: Int
         public let missed: Int
         public let absent: Int
+
+        private enum CodingKeys: String, CodingKey {
+            case value, name, dice, hd95, predictedOnly = "predicted_only", missed, absent
+        }
     }
 
     /// Averages the scores of volumes that were scored with the same classes; throws `VolumeError` for none, or for differing classes.

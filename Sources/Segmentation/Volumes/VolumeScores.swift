@@ -19,9 +19,24 @@ public struct ClassScore: Sendable, Codable, Equatable {
         self.hd95 = hd95
     }
 
+    private enum Keys: String, CodingKey { case value, name, predicted, labelled, both, presence, dice, hd95 }
+
+    /// Dice and presence are written for readers; absent numbers are null, so that every key is there.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Keys.self)
+        try container.encode(value, forKey: .value)
+        try container.encode(name, forKey: .name)
+        try container.encode(predicted, forKey: .predicted)
+        try container.encode(labelled, forKey: .labelled)
+        try container.encode(both, forKey: .both)
+        try container.encode(presence, forKey: .presence)
+        try container.encode(dice, forKey: .dice)
+        try container.encode(hd95, forKey: .hd95)
+    }
+
     /// Where the class is.
     public enum Presence: String, Sendable, Codable {
-        case both, predictedOnly, missed, absent
+        case both, predictedOnly = "predicted_only", missed, absent
     }
 
     public var presence: Presence {

@@ -1,0 +1,119 @@
+// How SS2D's work is divided over a GPU: plain arithmetic, so that the tests run the same plan and the same order of launches without one.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace ctorch::cuda {
+
+#define SHARED_TEXT(...) __VA_ARGS__
+#include "ss2d_arguments.inc"
+#undef SHARED_TEXT
+
+constexpr int channels_per_block = 32;  // a lane of a warp for each
+
+/// What the kernels are compiled for: follows from the number of states alone.
+struct Geometry {
+  int states;      // N, 1...256
+  int per_thread;  // states that a thread keeps in registers; a block's warps share a channel's states
+  int warps;       // of a block
+  int tile;        // tokens between two barriers: per_thread * tile = 32 states are kept in registers for backward
+  int kept;        // tiles between two borders
+
+  int padded() const { return per_thread * warps; }  // states, with those that are not there
+  int threads() const { return warps * 32; }
+  int longest_interval() const { return tile * kept; }
+};
+
+inline Geometry geometry_of(int states) {
+  Geometry g{};
+  g.states = states;
+  // Four states a thread: a block of N = 16 is four warps, and one float4 from shared memory brings a token's B. Sixteen warps at most.
+  g.per_thread = states <= 64 ? 4 : states <= 128 ? 8 : 16;
+  g.warps = (states + g.per_thread - 1) / g.per_thread;
+  g.tile = 32 / g.per_thread;
+  // Backward keeps the state at every tile of an interval in shared memory (16 KiB for N = 16, never more than 64 KiB), and forward leaves one
+  // state an interval in global memory: N / 64 floats for each number of x with N = 16. Longer costs occupancy, shorter costs memory.
+  g.kept = g.padded() <= 64 ? 8 : g.padded() <= 128 ? 4 : 2;
+  return g;
+}
+
+struct Grid {
+  unsigned x, y, z;
+};
+
+/// The division of one call.
+struct Plan {
+  Geometry geometry;
+  int blocks;  // of 32 channels
+  int chunk, chunks, interval, intervals;
+
+  /// Enough blocks for every multiprocessor. One chunk is best for arithmetic: several mean that all but one of a direction's chunks are scanned
+  /// twice, first from nothing to see what they add to the state, then from the state that comes in. So a map is cut only where images, blocks
+  /// of channels and the two pairs of directions are too few: four blocks of four warps a multiprocessor are the least that hides latencies.
+  static Plan make(int64_t batch, int64_t tokens, int64_t channels, int states, int multiprocessors) {
+    Plan p{};
+    p.geometry = geometry_of(states);
+    const int64_t tile = p.geometry.tile, longest = p.geometry.longest_interval();
+    p.blocks = static_cast<int>((channels + channels_per_block - 1) / channels_per_block);
+    const int64_t uncut = std::max<int64_t>(1, p.blocks * batch * 2);
+    const int64_t wanted = std::max<int64_t>(1, 4 * static_cast<int64_t>(multiprocessors) / uncut);
+    // Not below 16 tokens: then the carry from chunk to chunk, which is one after another, would take the time.
+    int64_t chunk = std::max<int64_t>(std::max<int64_t>(tile, 16), (tokens + wanted - 1) / wanted);
+    const int64_t unit = chunk > longest ? longest : tile;
+    chunk = (chunk + unit - 1) / unit * unit;
+    p.chunk = static_cast<int>(chunk);
+    p.chunks = static_cast<int>(std::max<int64_t>(1, (tokens + chunk - 1) / chunk));
+    p.interval = static_cast<int>(std::min(chunk, longest));
+    p.intervals = static_cast<int>((chunk + p.interval - 1) / p.interval);
+    return p;
+  }
+
+  static size_t rounded(size_t floats) { return (floats + 3) / 4 * 4; }
+
+  /// Dynamic shared memory in bytes, in the order in which the kernels lay it out: B, C, delta, step, x and the parts of y.
+  size_t forward_shared(int rank) const {
+    const size_t tile = geometry.tile;
+    return 4 * (tile * (2 * geometry.padded() + rounded(rank)) + tile * 32 * (2 + geometry.warps));
+  }
+  /// B, C, delta, step, x, dy, sigmoid; the gradients of a row, of raw steps, the parts by warps; states of an interval; dt_weight and its gradient.
+  size_t backward_shared(int rank) const {
+    const size_t tile = geometry.tile, padded = geometry.padded();
+    return 4 * (tile * (2 * padded + rounded(rank)) + tile * 32 * 4 + tile * rounded(rank + 2 * geometry.states) + tile * 36 +
+                2 * geometry.warps * tile * 32 + geometry.kept * padded * 32 + static_cast<size_t>(rank) * (36 + 32));
+  }
+
+  void write(SS2DArguments &a) const {
+    a.chunk = chunk;
+    a.chunks = chunks;
+    a.interval = interval;
+    a.intervals = intervals;
+  }
+};
+
+/// The launches of a forward pass, in order, as calls of launch(kernel, grid, threads, shared bytes, arguments).
+template <class Launch> void launch_forward(const Plan &p, SS2DArguments a, Launch &&launch) {
+  const unsigned blocks = p.blocks, chunks = p.chunks, batch = a.batch;
+  const size_t shared = p.forward_shared(a.rank);
+  p.write(a);
+  a.backwards = 0;
+  if (chunks > 1) {
+    launch("ss2d_states", Grid{blocks, chunks, batch * 4}, p.geometry.threads(), shared, a);
+    launch("ss2d_carry", Grid{(a.channels * p.geometry.states + 127u) / 128u, batch * 4, 1}, 128, size_t{0}, a);
+  }
+  launch("ss2d_forward", Grid{blocks, chunks, batch * 2}, p.geometry.threads(), shared, a);
+}
+
+/// The launches of a backward pass. What they leave in y's, dx's and the parameters' parts is summed by the caller, in a fixed order.
+template <class Launch> void launch_backward(const Plan &p, SS2DArguments a, Launch &&launch) {
+  const unsigned blocks = p.blocks, chunks = p.chunks, batch = a.batch;
+  p.write(a);
+  a.backwards = 1;
+  if (chunks > 1) {
+    launch("ss2d_gradients", Grid{blocks, chunks, batch * 4}, p.geometry.threads(), p.forward_shared(a.rank), a);
+    launch("ss2d_carry", Grid{(a.channels * p.geometry.states + 127u) / 128u, batch * 4, 1}, 128, size_t{0}, a);
+  }
+  launch("ss2d_backward", Grid{blocks, chunks, batch * 2}, p.geometry.threads(), p.backward_shared(a.rank), a);
+}
+
+}  // namespace ctorch::cuda

@@ -1,0 +1,175 @@
+import Foundation
+import VMUNet
+
+/// What a grid came to: the paper's table from what was measured, and the paper's figures beside ours where they compare.
+public struct AblationResult: Sendable, Codable, Equatable {
+    /// How far a cell is.
+    public enum State: String, Sendable, Codable {
+        case pending, interrupted, finished, failed
+    }
+
+    public struct Row: Sendable, Codable, Equatable {
+        /// The run's folder in the grid's.
+        public let run: String
+        /// The variant of each axis.
+        public let labels: [String]
+        public let state: State
+        /// Of the epoch that was kept: the one of least validation loss.
+        public let scores: BinaryScores?
+        public let validationLoss: Double?
+        public let bestEpoch: Int?
+        /// Epochs that are done, of how many.
+        public let epochs: Int
+        public let ofEpochs: Int
+        public let parameters: Int
+        /// Multiply-adds as the paper counts them, at this cell's input size.
+        public let paperFLOPs: Int
+        /// The paper's mIoU and DSC in percent.
+        public let paper: PaperTable.Figures?
+
+        private enum CodingKeys: String, CodingKey {
+            case run, labels, state, scores, validationLoss = "val_loss", bestEpoch = "best_epoch", epochs, ofEpochs = "of_epochs",
+                parameters
+            case paperFLOPs = "flops_paper", paper
+        }
+    }
+
+    public let title: String
+    /// The paper's table that is repeated.
+    public let table: PaperTable?
+    public let dataset: RunConfiguration.Dataset
+    /// The axes' names: the table's first columns.
+    public let axes: [String]
+    /// What all cells share, a setting each.
+    public let settings: [String]
+    /// In what the shared settings differ from the paper's; without this its figures say little.
+    public let differences: [String]
+    public let rows: [Row]
+    /// Rows of the paper that were not run.
+    public let missing: [String]
+    /// Whether the grid was stopped before its end.
+    public internal(set) var isInterrupted = false
+
+    private enum CodingKeys: String, CodingKey {
+        case title, table, dataset, axes, settings, differences, rows, missing, isInterrupted = "interrupted"
+    }
+
+    /// Gathers what the cells' folders hold.
+    init(_ grid: AblationGrid, in folder: URL, states: [State]) throws {
+        let base = grid.base
+        (title, table, dataset, axes) = (grid.title, grid.table, base.data.dataset, grid.axes.map(\.name))
+        let varied = Set(grid.axes.flatMap(\.variants).flatMap(\.settings).map(\.key))
+        (settings, differences) = (base.described(without: varied), grid.table == nil ? [] : base.differences(without: varied))
+        missing = grid.table.map { table in table.labels.filter { label in !grid.cells.contains { $0.labels == [label] } } } ?? []
+        rows = try zip(grid.cells, states).map { cell, state in
+            let run = RunFolder(existing: folder.appending(path: cell.name))
+            let epochs = state == .pending ? [] : try run.epochs()
+            let best = epochs.last(where: \.isBest)
+            let size = cell.configuration.data.imageSize
+            let summary = VMUNetSummary(cell.configuration.network, height: size, width: size)
+            return Row(
+                run: cell.name, labels: cell.labels, state: state, scores: best?.scores, validationLoss: best?.validationLoss,
+                bestEpoch: best?.epoch, epochs: epochs.last?.epoch ?? 0, ofEpochs: cell.configuration.epochs,
+                parameters: summary.parameters, paperFLOPs: summary.paperFLOPs,
+                paper: grid.table.flatMap { $0.figures(cell.labels[0], on: base.data.dataset) })
+        }
+    }
+
+    /// Writes `ablation.md` and `ablation.json`, each whole or not at all.
+    func write(to folder: URL) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try (try encoder.encode(self) + Data("\n".utf8)).write(to: folder.appending(path: "ablation.json"), options: .atomic)
+        try Data(markdown.utf8).write(to: folder.appending(path: "ablation.md"), options: .atomic)
+    }
+
+    /// The table as Markdown, scores in percent.
+    public var markdown: String {
+        let hasPaper = rows.contains { $0.paper != nil }
+        let hasSizes = table == .architecture || Set(rows.map(\.parameters)).count > 1
+        let columns =
+            axes + (hasSizes ? ["parameters", "FLOPs"] : []) + ["mIoU%", "DSC%", "Acc%", "Spe%", "Sen%"]
+            + (hasPaper ? ["paper's mIoU%", "paper's DSC%"] : []) + ["kept epoch", "state"]
+        var lines = [
+            "# \(title.prefix(1).uppercased() + title.dropFirst())", "",
+            "Data set: \(dataset.rawValue). " + settings.joined(separator: ", ") + ".", "",
+        ]
+        lines.append(Self.line(columns))
+        lines.append(Self.line(columns.map { axes.contains($0) || $0 == "state" ? "---" : "---:" }))
+        for row in rows {
+            let scores = row.scores
+            let measured = [scores?.miou, scores?.dsc, scores?.accuracy, scores?.specificity, scores?.sensitivity]
+            let state =
+                row.state == .finished ? "done" : row.state == .interrupted ? "\(row.epochs) of \(row.ofEpochs) epochs" : row.state.rawValue
+            lines.append(
+                Self.line(
+                    row.labels + (hasSizes ? [Self.scaled(row.parameters, 1e6, "M"), Self.scaled(row.paperFLOPs, 1e9, "G")] : [])
+                        + measured.map { Self.number($0.map { $0 * 100 }) }
+                        + (hasPaper ? [Self.number(row.paper?.miou), Self.number(row.paper?.dsc)] : [])
+                        + [row.bestEpoch.map { "\($0) of \(row.ofEpochs)" } ?? "–", state]))
+        }
+        for label in missing { lines.append(Self.line([label] + Array(repeating: "–", count: columns.count - 2) + ["not run"])) }
+        if hasPaper, !differences.isEmpty {
+            lines += [
+                "", "The paper's figures are of other settings, and compare only in tendency: " + differences.joined(separator: "; ") + ".",
+            ]
+        } else if table != nil, !hasPaper {
+            lines += ["", "The paper has no figures for this data set."]
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func line(_ cells: [String]) -> String {
+        "| " + cells.map { $0.replacing("|", with: "\\|").replacing("\n", with: " ") }.joined(separator: " | ") + " |"
+    }
+    private static func number(_ value: Double?) -> String { value.map { String(format: "%.2f", $0) } ?? "–" }
+    private static func scaled(_ value: Int, _ unit: Double, _ letter: String) -> String {
+        String(format: "%.2f%@", Double(value) / unit, letter)
+    }
+}
+
+extension RunConfiguration {
+    /// The settings that a reader of a table asks for, without those that it varies.
+    fileprivate func described(without varied: Set<String>) -> [String] {
+        facts.filter { varied.isDisjoint(with: $0.keys) }.map(\.text)
+    }
+
+    /// In what this differs from the paper's own settings for the data set.
+    fileprivate func differences(without varied: Set<String>) -> [String] {
+        var published = RunConfiguration(data.dataset)
+        published.initialWeights = "VMamba-S"
+        return zip(facts, published.facts).filter { ours, theirs in
+            ours.text != theirs.text && varied.isDisjoint(with: ours.keys) && ours.compares
+        }
+        .map { ours, theirs in "\(ours.text), not \(theirs.text)" }
+    }
+
+    private struct Fact {
+        let keys: [String]
+        let text: String
+        var compares = true
+    }
+
+    private var facts: [Fact] {
+        let sizes = network
+        return [
+            Fact(
+                keys: ["network.preset", "network.dims", "network.depths", "network.decoder_depths", "network.state_size"],
+                text: sizes.presetName.map { "\($0) network" } ?? "a network of \(sizes.dims[0]) channels"),
+            Fact(
+                keys: ["initial_weights"],
+                text: initialWeights.map { "from \(($0 as NSString).lastPathComponent)" } ?? "from random weights",
+                // A file's name does not say whether it is the paper's.
+                compares: initialWeights == nil),
+            Fact(keys: ["data.image_size"], text: "\(data.imageSize)×\(data.imageSize)"),
+            Fact(keys: ["epochs"], text: "\(epochs) epochs"),
+            Fact(keys: ["batch_size", "accumulate"], text: "batch \(batchSize * accumulate)"),
+            Fact(keys: ["optimizer.name", "optimizer.learning_rate"], text: "\(optimizer.name.rawValue) at \(optimizer.learningRate)"),
+            Fact(keys: ["schedule.name"], text: schedule.name + " schedule"),
+            Fact(keys: ["network.drop_path"], text: "drop path \(sizes.dropPath)"),
+            Fact(keys: ["data.augment"], text: data.augment ? "augmented" : "not augmented"),
+            Fact(keys: ["precision"], text: precision.rawValue, compares: precision != .fp32),
+            Fact(keys: ["seed"], text: "seed \(seed)", compares: false),
+        ]
+    }
+}

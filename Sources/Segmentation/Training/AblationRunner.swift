@@ -1,0 +1,129 @@
+import Foundation
+import VMUNet
+
+/// Trains the cells of a grid one after the other, each in a folder of its own; goes on with a grid that was interrupted.
+public struct AblationRunner: Sendable {
+    public let grid: AblationGrid
+    /// Holds a run's folder for each cell, `ablation.md` and `ablation.json`.
+    public let folder: URL
+
+    public init(_ grid: AblationGrid, in folder: URL) {
+        self.grid = grid
+        self.folder = folder
+    }
+
+    /// What the runner tells while it works.
+    public enum Report {
+        /// A cell begins or is gone on with; `of` counts all cells.
+        case cell(AblationGrid.Cell, state: AblationResult.State, index: Int, of: Int)
+        case note(String)
+        case training(Trainer.Report)
+        /// A cell whose loss was not finite: the others go on.
+        case failed(AblationGrid.Cell, any Error)
+    }
+
+    /// How far a cell's run is, by what its folder holds.
+    ///
+    /// Throws ``RunFolderError`` where the folder holds a run with other settings, ``ConfigurationFileError`` where its `config.yaml` is unsound.
+    public func state(of cell: AblationGrid.Cell) throws -> AblationResult.State {
+        let run = RunFolder(existing: folder.appending(path: cell.name))
+        guard FileManager.default.fileExists(atPath: run.configuration.path) else { return .pending }
+        let found = try RunConfiguration(yamlFile: run.configuration)
+        guard found == cell.configuration else {
+            throw RunFolderError(
+                folder: run.url.relativePath, reason: "it holds a run with other settings\(try Self.difference(found, cell.configuration))",
+                remedy: "choose another folder for the grid, or give the settings that it began with")
+        }
+        return try run.isFinished(cell.configuration) ? .finished : .interrupted
+    }
+
+    /// The first setting that differs: " (epochs: 2, not 3)".
+    private static func difference(_ a: RunConfiguration, _ b: RunConfiguration) throws -> String {
+        let (found, wanted) = (try a.yaml.split(separator: "\n"), try b.yaml.split(separator: "\n"))
+        return zip(found, wanted).first { $0 != $1 }.map {
+            " (\($0.trimmingCharacters(in: .whitespaces)), not \($1.trimmingCharacters(in: .whitespaces)))"
+        } ?? ""
+    }
+
+    /// Trains what is not trained yet, and writes the table after each cell.
+    ///
+    /// Every folder is looked at and every set verified before the first cell begins. Returns the result, of which `isInterrupted` tells whether `shouldStop`
+    /// ended it. Throws what ``TrainingData`` and ``Trainer`` throw.
+    public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> AblationResult {
+        var states = try grid.cells.map { try state(of: $0) }
+        var verified: Set<RunConfiguration.DataSettings> = []
+        for (cell, state) in zip(grid.cells, states) where state != .finished && verified.insert(cell.configuration.data.source).inserted {
+            let data = try TrainingData(cell.configuration)
+            try data.verify()
+            for note in data.notes { report(.note(note)) }
+        }
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        var isInterrupted = false
+        for (index, cell) in grid.cells.enumerated() where states[index] != .finished {
+            if shouldStop() {
+                isInterrupted = true
+                break
+            }
+            report(.cell(cell, state: states[index], index: index, of: grid.cells.count))
+            do {
+                let outcome = try train(cell, goesOn: states[index] == .interrupted, shouldStop: shouldStop, report: report)
+                states[index] = outcome == .interrupted ? .interrupted : .finished
+                isInterrupted = outcome == .interrupted
+            } catch let error as NonFiniteLoss {
+                states[index] = .failed
+                report(.failed(cell, error))
+            } catch let error as NonFiniteWeights {
+                states[index] = .failed
+                report(.failed(cell, error))
+            }
+            try AblationResult(grid, in: folder, states: states).write(to: folder)
+            if isInterrupted { break }
+        }
+        var result = try AblationResult(grid, in: folder, states: states)
+        try result.write(to: folder)
+        result.isInterrupted = isInterrupted
+        return result
+    }
+
+    private func train(
+        _ cell: AblationGrid.Cell, goesOn: Bool, shouldStop: () -> Bool, report: (Report) -> Void
+    ) throws -> Trainer.Outcome {
+        let url = folder.appending(path: cell.name)
+        let data = try TrainingData(cell.configuration)
+        let trainer: Trainer
+        if goesOn {
+            trainer = try Trainer.resume(cell.configuration, in: url, data: data)
+        } else {
+            let begun = try Trainer.begin(cell.configuration, in: url, data: data)
+            trainer = begun.0
+            if let weights = begun.1 { report(.note("initial weights: " + weights.summary)) }
+        }
+        return try trainer.run(shouldStop: shouldStop) { report(.training($0)) }
+    }
+}
+
+extension RunConfiguration.DataSettings {
+    /// The settings that say which files are read; the size that they are resized to does not.
+    fileprivate var source: Self {
+        var copy = self
+        (copy.imageSize, copy.augment) = (256, true)
+        return copy
+    }
+}
+
+extension RunFolder {
+    /// Whether a run of this configuration came to its end: all epochs, or early stopping.
+    func isFinished(_ configuration: RunConfiguration) throws -> Bool {
+        guard FileManager.default.fileExists(atPath: last.path) else { return false }
+        let epochs = try epochs()
+        guard let latest = epochs.last else { return false }
+        return latest.epoch >= configuration.epochs || configuration.hasStoppedImproving(epochs.compactMap(\.validationLoss))
+    }
+
+    /// What each epoch came to, oldest first.
+    func epochs() throws -> [TrainingEvent.EpochRecord] {
+        try events().compactMap { event in
+            if case .epoch(let record) = event { record } else { nil }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import Foundation
+import TensorFiles
+
+/// A volume to segment: NIfTI, or an array `image` in Synapse's layout.
+public struct VolumeFile: Sendable {
+    /// Intensities in the file's unit, (slices, rows, columns), row-major.
+    public let intensities: [Float]
+    public let shape: VolumeShape
+    /// Where the voxels lie; only NIfTI says. For others, voxels of 1 mm.
+    public let geometry: NIfTIGeometry
+    /// Whether the intensities are in 0…1 already, as Synapse's layout has them.
+    public let isNormalized: Bool
+
+    /// Endings of the files that can be read, longest first.
+    static let extensions = [".npy.h5", ".nii.gz", ".nii", ".h5", ".npz"]
+    /// Bytes that a file's array may take: 512 × 512 × 2000 numbers of 4 bytes.
+    static let largestArray = 1 << 31
+
+    /// Whether the file's name is a volume's.
+    public static func isVolume(_ url: URL) -> Bool { suffix(of: url) != nil }
+
+    /// The file's name without its ending.
+    public static func name(of url: URL) -> String {
+        String(url.lastPathComponent.dropLast(suffix(of: url)?.count ?? 0))
+    }
+
+    private static func suffix(of url: URL) -> String? {
+        let name = url.lastPathComponent.lowercased()
+        return extensions.first { name.hasSuffix($0) && name.count > $0.count }
+    }
+
+    /// Reads a volume. Throws ``DataError`` that names the file: damaged, without `image`, of a wrong rank, too large, or with values that are not finite.
+    public init(_ url: URL) throws(DataError) {
+        switch Self.suffix(of: url) {
+        case ".npz"?:
+            let tensor: HostTensor
+            do throws(TensorFileError) { tensor = try NPZFile(url).read("image", limit: Self.largestArray) } catch {
+                throw DataError(error)
+            }
+            try self.init(array: tensor, path: url.relativePath)
+        case ".h5"?, ".npy.h5"?:
+            let tensor: HostTensor
+            do throws(TensorFileError) { tensor = try HDF5File.read(["image"], from: url, limit: Self.largestArray)[0] } catch {
+                throw DataError(error)
+            }
+            try self.init(array: tensor, path: url.relativePath)
+        default:
+            let volume: NIfTIVolume
+            do throws(TensorFileError) { volume = try NIfTIFile.read(url, limit: Self.largestArray) } catch { throw DataError(error) }
+            let shape = volume.voxels.shape
+            guard volume.voxels.count <= Self.largestArray / 4, shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {
+                throw DataError(
+                    .shape, path: url.relativePath, "its image has shape \(shape)",
+                    remedy: "Crop the volume, or save it at a larger spacing.")
+            }
+            let values = volume.values
+            guard values.allSatisfy(\.isFinite) else {
+                throw DataError(
+                    .unreadable, path: url.relativePath, "its image holds values that are not finite numbers (NaN or infinity)",
+                    remedy: "Replace them by the value of the background and save the volume again.")
+            }
+            self.init(
+                intensities: values, shape: VolumeShape(depth: shape[0], height: shape[1], width: shape[2]), geometry: volume.geometry,
+                isNormalized: false)
+        }
+    }
+
+    private init(array: HostTensor, path: String) throws(DataError) {
+        let values = try SynapseArrays.intensities(array, path: path, rank: 2...3)
+        let shape = Array(([1] + array.shape).suffix(3))
+        self.init(
+            intensities: values, shape: VolumeShape(depth: shape[0], height: shape[1], width: shape[2]),
+            geometry: NIfTIGeometry(spacing: [1, 1, 1]), isNormalized: true)
+    }
+
+    private init(intensities: [Float], shape: VolumeShape, geometry: NIfTIGeometry, isNormalized: Bool) {
+        self.intensities = intensities
+        self.shape = shape
+        self.geometry = geometry
+        self.isNormalized = isNormalized
+    }
+}
+
+extension VolumeFile {
+    /// The window that suits a network and this volume: none for 0…1, Hounsfield units for a network of Synapse's classes, else percentiles.
+    public func window(for segmenter: Segmenter) -> IntensityWindow {
+        if isNormalized { return .none }
+        return segmenter.classNames == RunConfiguration.synapseClasses ? .abdomen : .percentiles
+    }
+
+    /// Intensities as the network was trained on: 0…1 of a set in Synapse's layout, 0…255 of pictures.
+    public func networkIntensities(for segmenter: Segmenter, window: IntensityWindow) -> [Float] {
+        let isOfPictures = segmenter.dataset.map { $0 != .synapse } ?? (segmenter.network.configuration.classes == 1)
+        return window.applied(to: intensities, scale: isOfPictures ? 255 : 1)
+    }
+}
+
+extension LabelVolume {
+    /// Writes the labels as NIfTI, packed where the name ends in `.gz`.
+    public func write(to url: URL, geometry: NIfTIGeometry) throws(TensorFileError) {
+        try NIfTIFile.write(labels: labels, shape: [shape.depth, shape.height, shape.width], geometry: geometry, to: url)
+    }
+}
+
+extension VoxelSpacing {
+    /// A geometry of which only this is known.
+    public var geometry: NIfTIGeometry { NIfTIGeometry(spacing: [width, height, depth]) }
+}

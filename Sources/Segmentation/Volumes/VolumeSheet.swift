@@ -1,0 +1,45 @@
+import Imaging
+import TensorFiles
+
+/// A few slices of a volume with its labels drawn on them, side by side.
+public enum VolumeSheet {
+    /// Slices spread evenly over those that have labels; over the whole volume where none has.
+    ///
+    /// Slices of which the geometry says so are shown as radiologists look at them: front above, the patient's right on the left.
+    /// - Parameters:
+    ///   - intensities: (slices, rows, columns); 0 is black, `white` and above is white.
+    ///   - count: slices at most.
+    public static func draw(
+        _ labels: LabelVolume, on intensities: [Float], white: Float = 1, orientation: String = "???", count: Int = 9, cellSize: Int = 256
+    ) throws(PictureError) -> Picture {
+        let (shape, area) = (labels.shape, labels.shape.plane.count)
+        precondition(intensities.count == shape.count && count > 0, "VolumeSheet: \(intensities.count) intensities for \(shape)")
+        let labelled = (0..<shape.depth).filter { slice in labels.labels[slice * area..<(slice + 1) * area].contains { $0 != 0 } }
+        let from = labelled.isEmpty ? Array(0..<shape.depth) : labelled
+        let used = min(count, from.count)
+        let chosen = used == 1 ? [from[from.count / 2]] : (0..<used).map { from[$0 * (from.count - 1) / (used - 1)] }
+
+        let letters = Array(orientation)
+        let isAxial = letters.count == 3 && "LR".contains(letters[0]) && "AP".contains(letters[1]) && "SI".contains(letters[2])
+        let (flipsRows, flipsColumns) = (isAxial && letters[1] == "A", isAxial && letters[0] == "R")
+        func picture<Value>(_ plane: ArraySlice<Value>, _ grey: (Value) -> UInt8) -> Picture {
+            let (H, W) = (shape.height, shape.width)
+            var pixels = [UInt8](repeating: 0, count: area)
+            for y in 0..<H {
+                for x in 0..<W {
+                    let (row, column) = (flipsRows ? H - 1 - y : y, flipsColumns ? W - 1 - x : x)
+                    pixels[y * W + x] = grey(plane[plane.startIndex + row * W + column])
+                }
+            }
+            return Picture(width: W, height: H, channels: 1, pixels: pixels)
+        }
+        var cells: [ContactSheet.Cell] = []
+        for slice in chosen {
+            let range = slice * area..<(slice + 1) * area
+            let image = picture(intensities[range]) { UInt8((min(max($0 / white, 0), 1) * 255).rounded()) }
+            let mask = picture(labels.labels[range]) { $0 }
+            cells.append(.init(try Overlay.draw(mask, on: image), caption: "slice \(slice + 1) of \(shape.depth)"))
+        }
+        return ContactSheet(cells: cells, columns: cells.count > 4 ? 3 : 2, cellSize: cellSize).render()
+    }
+}

@@ -1,0 +1,60 @@
+import CTorch
+import Foundation
+
+/// Whether an NVIDIA GPU can be used.
+public enum CUDAStatus: Sendable, Equatable {
+    /// Driver, compiler and libtorch's CUDA half are there and have been tried.
+    case ready
+    /// There is no GPU: what is missing, for who asks for one all the same.
+    case noGPU(reason: String)
+    /// There is a GPU, and something else is missing: what, and how to get it.
+    case unusable(reason: String)
+}
+
+extension Torch {
+    /// Whether a GPU or its driver is here, usable or not. Costs next to nothing.
+    public static var isGPUPresent: Bool { ct_nvidia_gpu_present() }
+
+    /// Opens what a GPU needs and tries it: a second or more the first time. Tensors can be on ``Device/cuda`` once this is ``CUDAStatus/ready``.
+    public static var cudaStatus: CUDAStatus {
+        switch ct_load_cuda() {
+        case CT_CUDA_READY: .ready
+        case CT_CUDA_NO_GPU: .noGPU(reason: String(cString: ct_cuda_reason()))
+        default: .unusable(reason: String(cString: ct_cuda_reason()))
+        }
+    }
+
+    /// Lets the GPU's matrix products and convolutions in float32 round their inputs to TF32, ten bits of mantissa: faster, and no longer the CPU's
+    /// numbers. Off until asked for.
+    public static func allowTF32(_ allowed: Bool) throws {
+        if ct_set_allow_tf32(allowed) != 0 { throw TorchError.last("TF32") }
+    }
+
+    /// The most memory that libtorch has held on the GPU, in bytes; nil where none is in use.
+    public static var peakGPUMemory: Int? {
+        var bytes: Int64 = 0
+        return ct_cuda_peak_memory(&bytes) == 0 ? Int(bytes) : nil
+    }
+}
+
+/// The GPU's kernels, compiled by NVRTC as at their first use; needs no GPU.
+package enum CUDAKernels {
+    package enum Input: Int32, CaseIterable, Sendable { case float32, bfloat16, float16 }
+
+    package struct Compiled: Sendable {
+        /// The compiler's, with each kernel's registers where it was verbose.
+        package let log: String
+        package let isFromCache: Bool
+        package let bytes: Int
+    }
+
+    /// SS2D's kernels for an architecture such as "sm_90". Verbose compiles afresh, whatever the cache holds.
+    package static func compileSS2D(architecture: String, states: Int = 16, input: Input = .float32, verbose: Bool = false) throws -> Compiled {
+        var (log, fromCache, bytes): (UnsafeMutablePointer<CChar>?, Bool, Int64) = (nil, false, 0)
+        guard ct_cuda_compile_check(architecture, Int32(states), input.rawValue, verbose, &log, &fromCache, &bytes) == 0, let log else {
+            throw TorchError.last("compiling SS2D for \(architecture)")
+        }
+        defer { free(log) }
+        return Compiled(log: String(cString: log), isFromCache: fromCache, bytes: Int(bytes))
+    }
+}

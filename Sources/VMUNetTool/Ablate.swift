@@ -1,0 +1,148 @@
+import ArgumentParser
+import Foundation
+import Segmentation
+import VMUNet
+
+extension PaperTable: ExpressibleByArgument {}
+
+struct Ablate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract:
+            "Train a grid of settings, one run each, and print the table: the paper's ablations (Tables III–VI) or a grid of your own.",
+        discussion: """
+            RUNS/CELL is each run's folder; RUNS/ablation.md and ablation.json hold the table, with the paper's figures beside ours where they compare. The \
+            same command goes on with a grid that was interrupted: finished runs are left alone, a half-done one is resumed. A grid's file has the sections \
+            base (a configuration, or a path to one) and axes (network.drop_path: [0.0, 0.2]).
+            """)
+
+    @Option(help: "Which of the paper's tables: III (initial weights), IV (drop path), V (blocks), VI (input size).")
+    var table: PaperTable?
+
+    @Option(help: "A grid in YAML; with --table a configuration to begin from.")
+    var config: String?
+
+    @Option(help: "The folder for the runs and the table.")
+    var runs: String
+
+    @Option(help: "The data set's folder.")
+    var data: String?
+
+    @Option(help: "How the folder is laid out and with which published settings to train.")
+    var dataset: RunConfiguration.Dataset?
+
+    @OptionGroup var network: NetworkOptions
+
+    @Option(name: .customLong("init"), help: "Weights that every run begins with.")
+    var initialWeights: String?
+
+    @Option(name: .customLong("vmamba-t"), help: "Table III: the file of VMamba-T's weights.")
+    var vmambaT: String?
+
+    @Option(name: .customLong("vmamba-s"), help: "Table III: the file of VMamba-S's weights.")
+    var vmambaS: String?
+
+    @Option(help: "Epochs of each run.")
+    var epochs: Int?
+
+    @Option(help: "Pictures in a step.")
+    var batchSize: Int?
+
+    @Option(help: "Height and width that pictures are resized to, a multiple of 32.")
+    var imageSize: Int?
+
+    @Option(name: .customLong("lr"), help: "The optimiser's learning rate.")
+    var learningRate: Double?
+
+    @Option(help: "Seed of every random number.")
+    var seed: UInt64?
+
+    @OptionGroup var compute: ComputeOptions
+
+    @Flag(help: "Only tell what would be trained, and what of it is done.")
+    var dryRun = false
+
+    @Flag(help: "Print the result as one JSON object on standard output instead of the table.")
+    var json = false
+
+    func validate() throws {
+        guard table != nil || config != nil else {
+            throw ValidationError("--table (III, IV, V or VI) or --config, a grid's file, is needed")
+        }
+        guard table == .initialWeights || (vmambaT == nil && vmambaS == nil) else {
+            throw ValidationError("--vmamba-t and --vmamba-s belong to --table III; give --init for the others")
+        }
+        guard table != .initialWeights || initialWeights == nil else {
+            throw ValidationError("--table III varies the initial weights: give --vmamba-t and --vmamba-s")
+        }
+        guard table != .inputSize || imageSize == nil else { throw ValidationError("--table VI varies the size: leave out --image-size") }
+        guard table != .architecture || (network.depths == nil && network.decoderDepths == nil) else {
+            throw ValidationError("--table V varies the blocks: leave out --depths and --decoder-depths")
+        }
+    }
+
+    func run() throws {
+        let runner = AblationRunner(try grid(), in: URL(filePath: runs))
+        let cells = runner.grid.cells
+        let states = try cells.map { try runner.state(of: $0) }
+        Console.note(
+            "\(runner.grid.title): \(cells.count) runs, \(states.count { $0 == .finished }) of them done, in \(runner.folder.relativePath)")
+        if dryRun {
+            for (cell, state) in zip(cells, states) { Console.note("  \(cell.name): \(state.rawValue)") }
+            return
+        }
+        let stop = StopSignal()
+        let display = TrainingDisplay()
+        let result = try runner.run(shouldStop: { stop.isSet }) { report in
+            switch report {
+            case .cell(let cell, let state, let index, let count):
+                Console.note("\(index + 1)/\(count) \(cell.name)" + (state == .interrupted ? ", going on" : ""))
+            case .note(let text): Console.note(text)
+            case .training(let report): display.show(report)
+            case .failed(let cell, let error): Console.note("\(cell.name) failed: \(error)")
+            }
+        }
+        Console.status("")
+        if json { try Console.json(result) } else { print(result.markdown, terminator: "") }
+        if result.isInterrupted {
+            Console.note("stopped and saved; the same command goes on")
+            throw ExitCode(Failure.interrupted)
+        }
+        if result.rows.contains(where: { $0.state == .failed }) { throw ExitCode(Failure.internalError) }
+    }
+
+    private func grid() throws -> AblationGrid {
+        guard let table else { return try AblationGrid(yamlFile: URL(filePath: config ?? "")) { try apply(to: &$0, given: $1) } }
+        guard config != nil || dataset != nil else {
+            throw ValidationError("--dataset is needed: isic17, isic18, synapse or folder (or --config)")
+        }
+        var base =
+            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
+        try apply(to: &base, given: try config.map { try RunConfiguration.keys(inYAMLFile: URL(filePath: $0)) } ?? [])
+        var weights: [String: String] = [:]
+        if let vmambaT { weights["VMamba-T"] = vmambaT }
+        if let vmambaS { weights["VMamba-S"] = vmambaS }
+        return try table.grid(base, initialWeights: weights)
+    }
+
+    /// What the command line says, over the base, of which the configuration file gave some keys itself.
+    private func apply(to settings: inout RunConfiguration, given: Set<String>) throws {
+        if let dataset { settings.data.dataset = dataset }
+        if let data { settings.data.path = data }
+        guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
+        var shape = settings.network
+        try network.apply(to: &shape)
+        settings.network = shape
+        try settings.takeClassesFromSet(
+            givenCount: network.classes != nil || given.contains("data.classes"),
+            givenNames: given.contains("data.class_names") && network.classes == nil)
+        if let initialWeights { settings.initialWeights = initialWeights }
+        if let epochs { settings.epochs = epochs }
+        if let batchSize { settings.batchSize = batchSize }
+        if let imageSize { settings.data.imageSize = imageSize }
+        if let learningRate { settings.optimizer.learningRate = learningRate }
+        if let seed { settings.seed = seed }
+        if let device = compute.device { settings.device = device }
+        if let precision = compute.precision { settings.precision = precision }
+        do { try settings.validate() } catch { throw ValidationError("\(error)") }
+    }
+}

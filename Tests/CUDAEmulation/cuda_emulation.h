@@ -1,0 +1,151 @@
+// CUDA enough for the package's kernels, on one CPU thread: a block's threads are fibers that run, one at a time, from barrier to barrier. In which
+// order is chosen: a kernel that lacks a barrier gives another result in another order. Shared memory is filled with NaN before each block.
+#pragma once
+#include <setjmp.h>
+#include <ucontext.h>
+
+#include <algorithm>
+#include <math.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <vector>
+
+struct float4 {
+  float x, y, z, w;
+};
+struct Dimensions {
+  unsigned x, y, z;
+};
+inline Dimensions threadIdx, blockIdx;
+inline float4 emulated_shared[16384];  // 256 KiB
+
+#define __device__
+#define __forceinline__ inline
+#define KERNEL(threads) void
+#define KERNEL_RESIDENT(threads, blocks) void
+#define DYNAMIC_SHARED(type, name) static type *const name = emulated_shared
+using std::max;
+using std::min;
+inline float __uint_as_float(unsigned bits) {
+  float value;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+inline float __expf(float x) { return expf(x); }
+inline float exp2_fast(float x) { return exp2f(x); }
+inline float half_to_float(unsigned short bits) {
+  _Float16 value;
+  std::memcpy(&value, &bits, 2);
+  return static_cast<float>(value);
+}
+
+namespace emulation {
+
+enum class Waits { no, warp, block, done };
+/// Entered once by its context, then left and resumed by _longjmp, which, unlike swapcontext, makes no system call.
+struct Fiber {
+  ucontext_t context;
+  jmp_buf place;
+  bool entered = false;
+  std::unique_ptr<char[]> stack;
+  Waits waits = Waits::no;
+  unsigned parity = 0;
+};
+inline std::vector<Fiber> fibers;
+inline ucontext_t unused;
+inline jmp_buf scheduler;
+inline size_t current;
+inline std::function<void()> body;
+inline float exchanged[2][1024];
+inline bool descending = false;
+
+inline void wait(Waits what) {
+  fibers[current].waits = what;
+  if (_setjmp(fibers[current].place) == 0) _longjmp(scheduler, 1);
+}
+inline void enter() {
+  body();
+  wait(Waits::done);
+}
+
+inline void resume(Fiber &fiber) {
+  if (_setjmp(scheduler) != 0) return;
+  if (fiber.entered) _longjmp(fiber.place, 1);
+  fiber.entered = true;
+  swapcontext(&unused, &fiber.context);
+}
+
+/// Runs one block to its end.
+inline void run_block(unsigned threads) {
+  std::fill_n(&emulated_shared[0].x, sizeof emulated_shared / 4, std::numeric_limits<float>::quiet_NaN());
+  fibers.resize(std::max<size_t>(fibers.size(), threads));
+  for (unsigned i = 0; i < threads; i++) {
+    auto &f = fibers[i];
+    if (!f.stack) f.stack.reset(new char[64 << 10]);
+    getcontext(&f.context);
+    f.context.uc_stack.ss_sp = f.stack.get();
+    f.context.uc_stack.ss_size = 64 << 10;
+    f.context.uc_link = nullptr;
+    f.waits = Waits::no;
+    f.entered = false;
+    f.parity = 0;
+    makecontext(&f.context, enter, 0);
+  }
+  for (;;) {
+    for (unsigned i = 0; i < threads; i++) {
+      const unsigned at = descending ? threads - 1 - i : i;
+      if (fibers[at].waits != Waits::no) continue;
+      current = at;
+      threadIdx = {at, 0, 0};
+      resume(fibers[at]);
+    }
+    size_t at_block = 0, done = 0, released = 0;
+    for (unsigned i = 0; i < threads; i++) {
+      at_block += fibers[i].waits == Waits::block;
+      done += fibers[i].waits == Waits::done;
+    }
+    if (done == threads) return;
+    for (unsigned warp = 0; warp < threads; warp += 32) {
+      const unsigned end = std::min(warp + 32, threads);
+      const auto arrived = [](const Fiber &f) { return f.waits == Waits::warp; };
+      if (!std::all_of(&fibers[warp], &fibers[warp] + (end - warp), arrived)) continue;
+      for (unsigned i = warp; i < end; i++) fibers[i].waits = Waits::no;
+      released++;
+    }
+    if (at_block == threads) {
+      for (unsigned i = 0; i < threads; i++) fibers[i].waits = Waits::no;
+    } else if (!released) {
+      std::fprintf(stderr, "a barrier that not all threads reach\n");
+      std::exit(1);
+    }
+  }
+}
+
+template <class Kernel, class Arguments, class Grid> void launch(Kernel kernel, Grid grid, unsigned threads, size_t shared, const Arguments &arguments) {
+  if (shared > sizeof emulated_shared) std::exit(2);
+  body = [&] { kernel(arguments); };
+  for (unsigned z = 0; z < grid.z; z++)
+    for (unsigned y = 0; y < grid.y; y++)
+      for (unsigned x = 0; x < grid.x; x++) {
+        blockIdx = {x, y, z};
+        run_block(threads);
+      }
+}
+
+}  // namespace emulation
+
+inline void __syncthreads() { emulation::wait(emulation::Waits::block); }
+inline void __syncwarp() { emulation::wait(emulation::Waits::warp); }
+inline float __shfl_xor_sync(unsigned, float value, int mask) {
+  auto &fiber = emulation::fibers[emulation::current];
+  float *slots = emulation::exchanged[fiber.parity++ % 2];
+  slots[threadIdx.x] = value;
+  __syncwarp();
+  return slots[threadIdx.x ^ static_cast<unsigned>(mask)];
+}

@@ -1,0 +1,230 @@
+import Foundation
+import Testing
+import Torch
+import VMUNet
+
+@testable import Segmentation
+
+extension TrainingSuites {
+    @Suite("Ablations")
+    struct AblationTests {
+        // MARK: Grids
+
+        /// The rows of the paper's Tables III–VI, and the settings that they stand for.
+        @Test func paperTablesBuildTheirGrids() throws {
+            let base = RunConfiguration(.isic17, path: "data")
+            let drop = try PaperTable.dropPath.grid(base)
+            #expect(drop.cells.map(\.configuration.network.dropPath) == [0, 0.1, 0.2, 0.3])
+            #expect(drop.cells.map(\.name) == ["drop_path-0.0", "drop_path-0.1", "drop_path-0.2", "drop_path-0.3"])
+            #expect(drop.cells[2].configuration == base)  // the published setting itself
+
+            let sizes = try PaperTable.architecture.grid(base).cells.map(\.configuration.network)
+            #expect(sizes.map(\.depths) == [[2, 2, 2, 2], [2, 2, 2, 2], [2, 2, 3, 2], [2, 2, 4, 2], [2, 2, 9, 2]])
+            #expect(sizes.map(\.decoderDepths) == [[2, 2, 2, 1], [2, 2, 2, 2], [2, 3, 2, 2], [2, 4, 2, 2], [2, 9, 2, 2]])
+            // SPEC §1's parameters of Table V.
+            #expect(
+                sizes.map { VMUNetSummary($0, height: 256, width: 256).parameters } == [
+                    27_427_561, 27_532_969, 29_924_521, 32_316_073, 44_273_833,
+                ])
+
+            #expect(try PaperTable.inputSize.grid(base).cells.map(\.configuration.data.imageSize) == [256, 384, 512])
+
+            let weights = try PaperTable.initialWeights.grid(base, initialWeights: ["VMamba-S": "a \"b\"/s.pth"])
+            #expect(weights.cells.map(\.configuration.initialWeights) == [nil, "a \"b\"/s.pth"])
+            #expect(weights.cells.map(\.labels) == [["–"], ["VMamba-S"]])
+        }
+
+        /// Figures as printed in the paper.
+        @Test func paperFiguresAreThePapers() {
+            #expect(PaperTable.initialWeights.figures("–", on: .isic17) == .init(miou: 77.59, dsc: 87.38))
+            #expect(PaperTable.initialWeights.figures("VMamba-T", on: .isic18) == .init(miou: 79.04, dsc: 88.29))
+            #expect(PaperTable.dropPath.figures("0.0", on: .isic17) == .init(miou: 80.45, dsc: 89.17))
+            #expect(PaperTable.dropPath.figures("0.3", on: .isic18) == .init(miou: 79.72, dsc: 88.71))
+            #expect(PaperTable.architecture.figures("{2,2,9,2-2,9,2,2}", on: .isic18) == .init(miou: 81.05, dsc: 89.54))
+            #expect(PaperTable.inputSize.figures("512×512", on: .isic17) == .init(miou: 70.88, dsc: 82.96))
+            #expect(PaperTable.inputSize.figures("512×512", on: .folder) == nil && PaperTable.inputSize.figures("1×1", on: .isic17) == nil)
+        }
+
+        @Test func filesAreRead() throws {
+            let grid = try grid(
+                """
+                title: Two things
+                base:
+                  data: {path: d, dataset: isic18}
+                  epochs: 7
+                axes:
+                  network.drop_path: [0.0, 0.25]
+                  optimizer:
+                    adam: {optimizer.name: adamw, optimizer.learning_rate: 0.002}
+                    momentum: {optimizer.name: sgd, optimizer.momentum: 0.9}
+                  network.preset: [tiny]
+                  initial_weights: [null, some/where.pth]
+                """)
+            #expect(
+                grid.title == "Two things"
+                    && grid.axes.map(\.name) == ["network.drop_path", "optimizer", "network.preset", "initial_weights"])
+            #expect(grid.cells.count == 8 && Set(grid.cells.map(\.name)).count == 8)
+            let last = try #require(grid.cells.last)
+            #expect(last.labels == ["0.25", "momentum", "tiny", "where.pth"])
+            #expect(last.name == "drop_path-0.25_optimizer-momentum_preset-tiny_initial_weights-where.pth")
+            var expected = RunConfiguration(.isic18, path: "d")
+            expected.epochs = 7
+            expected.network = .tiny
+            expected.network.dropPath = 0.25
+            expected.optimizer = OptimizerConfiguration(.sgd, learningRate: 1e-3)
+            expected.optimizer.momentum = 0.9
+            expected.initialWeights = "some/where.pth"
+            #expect(last.configuration == expected)
+            #expect(grid.cells[0].configuration.optimizer.learningRate == 0.002 && grid.cells[0].configuration.initialWeights == nil)
+        }
+
+        @Test(
+            arguments: [
+                ("axes: {epochs: [1]}\nmore: 1", "more", 2), ("base: {epochs: 2}", "axes", nil), ("- 1", "", 1),
+                ("base: {epoch: 2}\naxes: {epochs: [1]}", "epoch", 1), ("axes:\n  epochs: [1, 2]\n  epcohs: [3]", "epcohs", 3),
+                ("axes:\n  epochs: 3", "axes.epochs", 2), ("axes:\n  epochs: []", "axes.epochs", 2),
+                ("axes:\n\n  epochs: [two]", "epochs", 3),
+                ("axes:\n  network.drop_path: [0.1, 1.5]", "network.drop_path", 2), ("axes:\n  epochs: [3, 3]", "", nil),
+                ("axes:\n  sizes: {a: 3}", "axes.sizes", 2), ("base: missing.yaml\naxes: {epochs: [1]}", "", nil),
+                ("title: [1]\naxes: {epochs: [1]}", "title", 1),
+                ("axes:\n  seed: [\(Array(repeating: "1", count: 5000).joined(separator: ","))]", "axes.seed", 2),
+            ] as [(String, String, Int?)])
+        func unsoundFilesAreRefused(text: String, key: String, line: Int?) throws {
+            let error = try #require(throws: ConfigurationFileError.self) { try grid(text) }
+            #expect(error.key == key && (line == nil || error.line == line), "\(error)")
+            #expect(error.path.hasSuffix(".yaml"))
+        }
+
+        private func grid(_ text: String) throws -> AblationGrid {
+            try withVolumeFolder { folder in
+                let file = folder.appending(path: "grid.yaml")
+                try Data(text.utf8).write(to: file)
+                return try AblationGrid(yamlFile: file)
+            }
+        }
+
+        // MARK: Runs
+
+        /// Two cells of two epochs on the small set.
+        private func smallGrid(epochs: Int = 2) throws -> AblationGrid {
+            var base = try SynapseSet.configuration()
+            base.epochs = epochs
+            return try AblationGrid(
+                title: "drop path", base: base,
+                axes: [
+                    .init(
+                        "network.drop_path",
+                        [.init("0.0", [.init("network.drop_path", "0.0")]), .init("0.5", [.init("network.drop_path", "0.5")])])
+                ])
+        }
+
+        @Test func everyCellIsARunAndTheTableSaysWhatWasMeasured() throws {
+            try withVolumeFolder { folder in
+                let grid = try smallGrid()
+                let runner = AblationRunner(grid, in: folder.appending(path: "runs"))
+                #expect(try grid.cells.map { try runner.state(of: $0) } == [.pending, .pending])
+                let result = try runner.run()
+                #expect(result.rows.map(\.state) == [.finished, .finished] && !result.isInterrupted && result.dataset == .synapse)
+                for (row, cell) in zip(result.rows, grid.cells) {
+                    let run = RunFolder(existing: runner.folder.appending(path: row.run))
+                    #expect(try RunConfiguration(yamlFile: run.configuration) == cell.configuration)
+                    let best = try #require(try run.epochs().last(where: \.isBest))
+                    #expect(row.scores == best.scores && row.bestEpoch == best.epoch && row.validationLoss == best.validationLoss)
+                }
+                let saved = try JSONDecoder().decode(
+                    AblationResult.self, from: Data(contentsOf: runner.folder.appending(path: "ablation.json")))
+                #expect(saved == result)
+                let table = try String(contentsOf: runner.folder.appending(path: "ablation.md"), encoding: .utf8)
+                #expect(
+                    table == result.markdown && table.contains("| network.drop_path |") && table.contains("| 0.5 |")
+                        && !table.contains("paper"))
+
+                // Nothing is trained twice.
+                var trained = 0
+                let again = try runner.run(report: { if case .cell = $0 { trained += 1 } })
+                #expect(trained == 0 && again == result)
+            }
+        }
+
+        /// A grid stopped in the middle of a cell goes on there, and comes to what an uninterrupted one comes to.
+        @Test func anInterruptedGridGoesOn() throws {
+            try withVolumeFolder { folder in
+                let grid = try smallGrid()
+                let whole = try AblationRunner(grid, in: folder.appending(path: "whole")).run()
+                let runner = AblationRunner(grid, in: folder.appending(path: "parts"))
+                var steps = 0
+                let first = try runner.run(shouldStop: { steps >= 4 }) { if case .training(.step) = $0 { steps += 1 } }
+                #expect(first.isInterrupted && first.rows.map(\.state) == [.interrupted, .pending])
+                #expect(first.markdown.contains("1 of 2 epochs") && first.markdown.contains("pending"))
+                var states: [AblationResult.State] = []
+                let second = try runner.run(report: { if case .cell(_, let state, _, _) = $0 { states.append(state) } })
+                #expect(states == [.interrupted, .pending] && !second.isInterrupted && second.rows == whole.rows)
+            }
+        }
+
+        @Test func aRunWithOtherSettingsIsNotTakenForACell() throws {
+            try withVolumeFolder { folder in
+                let runner = AblationRunner(try smallGrid(), in: folder)
+                _ = try runner.run()
+                let other = AblationRunner(try smallGrid(epochs: 3), in: folder)
+                let error = try #require(throws: RunFolderError.self) { try other.run() }
+                #expect(error.reason.contains("epochs: 2, not epochs: 3") && error.folder.hasSuffix("drop_path-0.0"))
+                #expect(try RunFolder(existing: folder.appending(path: "drop_path-0.0")).epochs().count == 2)
+            }
+        }
+
+        /// A run that stopped early is done, though not all its epochs are.
+        @Test func earlyStoppingIsAnEnd() throws {
+            try withVolumeFolder { folder in
+                var base = try SynapseSet.configuration()
+                (base.epochs, base.earlyStopping) = (50, 1)
+                base.optimizer.learningRate = 10  // so that it does not improve
+                base.clipNorm = 1
+                let grid = try AblationGrid(title: "t", base: base, axes: [.init("seed", [.init("1", [.init("seed", "1")])])])
+                let runner = AblationRunner(grid, in: folder)
+                let result = try runner.run()
+                #expect(result.rows[0].state == .finished && result.rows[0].epochs < 50)
+                #expect(try runner.state(of: grid.cells[0]) == .finished)
+            }
+        }
+
+        @Test func aCellThatDivergesDoesNotEndTheGrid() throws {
+            try withVolumeFolder { folder in
+                let base = try SynapseSet.configuration()
+                let grid = try AblationGrid(
+                    title: "t", base: base,
+                    axes: [
+                        .init(
+                            "rate",
+                            [
+                                .init("high", [.init("optimizer.learning_rate", "1e30")]),
+                                .init("low", [.init("optimizer.learning_rate", "1e-3")]),
+                            ])
+                    ])
+                let result = try AblationRunner(grid, in: folder).run()
+                #expect(result.rows.map(\.state) == [.failed, .finished] && result.markdown.contains("failed"))
+            }
+        }
+
+        /// The paper's figures stand beside ours with what differs; rows that were not run are told.
+        @Test func thePapersFiguresStandBesideOurs() throws {
+            var base = RunConfiguration(.isic17, path: "data")
+            base.network = .tiny
+            base.epochs = 30
+            let grid = try PaperTable.initialWeights.grid(base)
+            let result = try AblationResult(grid, in: URL(filePath: "/nowhere"), states: [.pending])
+            #expect(result.rows[0].paper == .init(miou: 77.59, dsc: 87.38) && result.missing == ["VMamba-T", "VMamba-S"])
+            #expect(result.differences == ["tiny network, not base network", "30 epochs, not 300 epochs"])
+            let lines = result.markdown.split(separator: "\n")
+            #expect(lines[0] == "# Table III: initial weights")
+            #expect(lines.contains("| – | – | – | – | – | – | 77.59 | 87.38 | – | pending |"))
+            #expect(lines.contains { $0.hasPrefix("| VMamba-S |") && $0.hasSuffix("| not run |") })
+            #expect(result.markdown.contains("not 300 epochs"))
+
+            let other = try AblationResult(
+                try PaperTable.dropPath.grid(RunConfiguration(.folder, path: "d")), in: URL(filePath: "/nowhere"),
+                states: Array(repeating: .pending, count: 4))
+            #expect(other.markdown.contains("no figures for this data set") && !other.markdown.contains("paper's mIoU"))
+        }
+    }
+}

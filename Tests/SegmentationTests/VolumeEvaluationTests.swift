@@ -1,0 +1,266 @@
+import Foundation
+import Imaging
+import TensorFiles
+import Testing
+import Torch
+import VMUNet
+
+@testable import Segmentation
+
+@Suite("Volumes through the network", .serialized)
+struct VolumeEvaluationTests {
+    private func segmenter() throws -> Segmenter { try Segmenter(weights: SynapseSet.weights, device: .cpu) }
+
+    private struct Expected: Decodable {
+        let predicted: Int
+        let labelled: Int
+        let both: Int
+        let voxels: Double?
+        let millimetres: Double?
+    }
+
+    /// Slices resized by SciPy, the network in PyTorch, labels back by SciPy, scores by NumPy and SciPy: the same voxels, Dice and HD95, whatever the batch.
+    @Test(arguments: [1, 2, 8]) func scoresEqualPyTorchAndSciPy(batchSize: Int) throws {
+        let golden = try SafetensorsFile.read(SynapseSet.url.appending(path: "expected.safetensors"))
+        let table = try JSONDecoder().decode([String: [Expected]].self, from: Data(try #require(golden.metadata["scores"]?.text).utf8))
+        let segmenter = try segmenter()
+        let set = try SynapseVolumes(SynapseSet.url, classes: 4, weightsClassNames: segmenter.classNames)
+        let usesMillimetres = batchSize == 2
+        let evaluator = VolumeEvaluator(
+            set, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize),
+            spacing: usesMillimetres ? VoxelSpacing(depth: 3, height: 0.5, width: 0.8) : nil)
+        var shares: [Double] = []
+        let summary = try evaluator.evaluate(progress: { shares.append($0.share) }) { volume, prediction in
+            #expect(golden[volume.name]?.values(as: UInt8.self) == prediction.labels)
+        }
+        #expect(shares == shares.sorted() && (0.99...1).contains(shares.last ?? 0))
+        #expect(summary.volumes.map(\.name) == ["case0008", "case0022", "case0038"])
+        for volume in summary.volumes {
+            #expect(volume.unit == (usesMillimetres ? .millimetres : .voxels) && volume.classes.map(\.name) == ["disc", "block", "dot"])
+            for (score, expected) in zip(volume.classes, try #require(table[volume.name])) {
+                #expect(score.predicted == expected.predicted && score.labelled == expected.labelled && score.both == expected.both)
+                let distance = usesMillimetres ? expected.millimetres : expected.voxels
+                #expect((score.hd95 == nil) == (distance == nil) && abs((score.hd95 ?? 0) - (distance ?? 0)) < 1e-9)
+            }
+        }
+        // Predicted where there is none: published 1, honest 0.
+        #expect(summary.honest.infinite == 2 && summary.honest.absent == 0)
+        #expect(summary.published.dice > (summary.honest.dice ?? 1) + 0.2)
+    }
+
+    @Test func jsonHasBothScoringsAndTheVolumes() throws {
+        let segmenter = try segmenter()
+        let set = try SynapseVolumes(SynapseSet.url, classes: 4, weightsClassNames: nil)
+        let summary = try VolumeEvaluator(set, segmenter: VolumeSegmenter(segmenter)).evaluate()
+        let object = try #require(try JSONSerialization.jsonObject(with: JSONEncoder().encode(summary)) as? [String: Any])
+        #expect(Set(object.keys) == ["published", "honest", "volumes"])
+        let volumes = try #require(object["volumes"] as? [[String: Any]])
+        let spurious = try #require((volumes[1]["classes"] as? [[String: Any]])?[1])
+        #expect(spurious["presence"] as? String == "predicted_only" && spurious["dice"] as? Double == 0 && spurious["hd95"] is NSNull)
+        let copy = try JSONDecoder().decode(VolumeScoreSummary.self, from: JSONEncoder().encode(summary))
+        #expect(copy == summary)
+    }
+
+    /// Labels at a binary network's threshold are 0 and 1.
+    @Test func binaryNetworksGiveOneLabel() throws {
+        try withVolumeFolder { folder in
+            Torch.manualSeed(1)
+            var network = VMUNetConfiguration(dims: [12, 24, 48, 96], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 4)
+            network.classes = 1
+            let file = folder.appending(path: "w.safetensors")
+            try WeightsFile.write(try VMUNet(network).stateDictionary(), to: file)
+            let (low, high) = (
+                try Segmenter(weights: file, imageSize: 32, threshold: 1e-6, device: .cpu),
+                try Segmenter(weights: file, imageSize: 32, threshold: 0.999999, device: .cpu)
+            )
+            let shape = VolumeShape(depth: 3, height: 7, width: 9)
+            let values = (0..<shape.count).map { Float($0 % 10) / 10 }
+            #expect(try VolumeSegmenter(low).segment(values, shape: shape).labels == [UInt8](repeating: 1, count: shape.count))
+            #expect(try VolumeSegmenter(high).segment(values, shape: shape).labels == [UInt8](repeating: 0, count: shape.count))
+            #expect(throws: VolumeError.self) {
+                try VolumeSegmenter(low).segment(values, shape: VolumeShape(depth: 2, height: 7, width: 9))
+            }
+        }
+    }
+
+    // MARK: Classes
+
+    @Test func classesOfSetAndWeightsMustAgree() throws {
+        let error = try #require(throws: DataError.self) { try SynapseVolumes(SynapseSet.url, classes: 9, weightsClassNames: nil) }
+        #expect(error.description.contains("4 classes") && error.description.contains("9"))
+        try SynapseSet.withCopy { folder in
+            try FileManager.default.removeItem(at: folder.appending(path: "dataset.json"))
+            #expect(try SynapseVolumes(folder, classes: 9, weightsClassNames: nil).classNames == RunConfiguration.synapseClasses)
+            // Labels that the weights know nothing of are found when the volume is read.
+            let few = try SynapseVolumes(folder, classes: 2, weightsClassNames: nil)
+            #expect(try #require(throws: DataError.self) { try few.load(at: 0) }.kind == .labelOutOfRange)
+        }
+    }
+
+    @Test func listsAreOfSlicesOrOfVolumes() throws {
+        #expect(try SynapseVolumes.areListed(in: SynapseSet.url, list: "test_vol"))
+        #expect(try !SynapseVolumes.areListed(in: SynapseSet.url, list: "train"))
+        #expect(throws: DataError.self) { try SynapseVolumes.areListed(in: SynapseSet.url, list: "absent") }
+    }
+
+    // MARK: Windows
+
+    @Test func windowsAreRead() {
+        #expect(IntensityWindow("-125,275") == .abdomen && IntensityWindow("minmax") == .range)
+        #expect(IntensityWindow("percentiles") == .percentiles && IntensityWindow("none") == IntensityWindow.none)
+        for unsound in ["", ",", "1", "1,2,3", "2,1", "1,1", "nan,2", "0,inf", "a,b"] {
+            #expect(IntensityWindow(unsound) == nil, "\(unsound)")
+        }
+    }
+
+    @Test func windowsStretch() {
+        let values: [Float] = [-1000, -125, 75, 275, 3000]
+        #expect(IntensityWindow.abdomen.applied(to: values) == [0, 0, 0.5, 1, 1])
+        #expect(IntensityWindow.abdomen.applied(to: values, scale: 255) == [0, 0, 127.5, 255, 255])
+        #expect(IntensityWindow.range.applied(to: [2, 3, 4]) == [0, 0.5, 1])
+        #expect(IntensityWindow.none.applied(to: values) == values)
+        // numpy.percentile(arange(1001), [.5, 99.5]) is 5 and 995.
+        let stretched = IntensityWindow.percentiles.applied(to: (0...1000).map(Float.init).reversed())
+        #expect(
+            stretched.first == 1 && stretched.last == 0 && abs(stretched[500] - 0.5) < 1e-6 && stretched[996] == 0 && stretched[994] > 0)
+        #expect(IntensityWindow.range.applied(to: [7, 7]) == [0, 0] && IntensityWindow.percentiles.applied(to: []) == [])
+        let huge: [Float] = [-.greatestFiniteMagnitude, 0, .greatestFiniteMagnitude]
+        #expect(IntensityWindow.range.applied(to: huge) == [0, 0.5, 1])
+    }
+
+    // MARK: Files
+
+    @Test func namesOfVolumes() {
+        let names = ["a/Scan.nii.gz": "Scan", "b.nii": "b", "case0001.npy.h5": "case0001", "x.h5": "x", "s.npz": "s", "P.1.NII": "P.1"]
+        for (path, name) in names {
+            #expect(VolumeFile.isVolume(URL(filePath: path)) && VolumeFile.name(of: URL(filePath: path)) == name)
+        }
+        for path in ["a.png", ".nii", "a.npy", "b.gz", "nii"] { #expect(!VolumeFile.isVolume(URL(filePath: path)), "\(path)") }
+    }
+
+    /// What is read of Synapse's layout is what the set's own reader reads; a slice is a volume of one.
+    @Test func arraysAreRead() throws {
+        let volume = try SynapseVolumes(SynapseSet.url, classNames: SynapseSet.names).load(at: 0)
+        let file = try VolumeFile(SynapseSet.url.appending(path: "test_vol_h5/case0008.npy.h5"))
+        #expect(file.intensities == volume.image && file.shape == volume.shape && file.isNormalized)
+        #expect(file.window(for: try segmenter()) == .none)
+        let slice = try VolumeFile(SynapseSet.url.appending(path: "train_npz/case0000_slice000.npz"))
+        #expect(slice.shape == VolumeShape(depth: 1, height: 36, width: 40))
+    }
+
+    /// Labels go back into the place of the image, whose header says nothing of a person afterwards.
+    @Test func labelsKeepTheGeometry() throws {
+        try withVolumeFolder { folder in
+            var geometry = NIfTIGeometry(spacing: [0.75, 0.5, 3])
+            geometry.matrixCode = 1
+            geometry.matrix = [[-0.75, 0, 0, 90], [0, 0, 3, -120], [0, 0.5, 0, 33]]
+            let input = folder.appending(path: "ct.nii.gz")
+            let values = (0..<5 * 40 * 36).map { Int16(truncatingIfNeeded: $0 % 700 - 300) }
+            try NIfTIFile.write(NIfTIVolume(voxels: HostTensor(values, shape: [5, 40, 36]), geometry: geometry), to: input)
+            let file = try VolumeFile(input)
+            #expect(file.intensities == values.map(Float.init) && !file.isNormalized && file.geometry == geometry)
+            let segmenter = try segmenter()
+            #expect(file.window(for: segmenter) == .percentiles)
+            let labels = try VolumeSegmenter(segmenter).segment(
+                file.networkIntensities(for: segmenter, window: .abdomen), shape: file.shape)
+            let output = folder.appending(path: "labels.nii.gz")
+            try labels.write(to: output, geometry: file.geometry)
+            let back = try NIfTIFile.read(output)
+            #expect(back.geometry == geometry && back.labels == labels.labels && back.voxels.shape == [5, 40, 36])
+        }
+    }
+
+    @Test func unsoundVolumesAreNamed() throws {
+        try withVolumeFolder { folder in
+            var bad: [URL] = []
+            for name in ["absent.nii", "empty.nii.gz", "text.npz", "text.npy.h5", "nan.nii", "cut.nii"] {
+                let url = folder.appending(path: name)
+                bad.append(url)
+                switch name {
+                case "absent.nii": break
+                case "nan.nii":
+                    let voxels = HostTensor([1, .nan, 3, 4] as [Float], shape: [1, 2, 2])
+                    try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: NIfTIGeometry(spacing: [1, 1, 1])), to: url)
+                case "cut.nii":
+                    let voxels = HostTensor([Float](repeating: 1, count: 64), shape: [4, 4, 4])
+                    try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: NIfTIGeometry(spacing: [1, 1, 1])), to: url)
+                    try Data(contentsOf: url).dropLast(9).write(to: url)
+                default: try Data(name.hasPrefix("empty") ? [] : Array("not one".utf8)).write(to: url)
+                }
+            }
+            for url in bad {
+                let error = try #require(throws: DataError.self) { try VolumeFile(url) }
+                #expect(error.path.hasSuffix(url.lastPathComponent) && !error.remedy.isEmpty, "\(error)")
+            }
+        }
+    }
+
+    // MARK: Sheets
+
+    @Test func sheetsShowLabelledSlicesTheRadiologistsWay() throws {
+        let shape = VolumeShape(depth: 6, height: 8, width: 8)
+        var labels = [UInt8](repeating: 0, count: shape.count)
+        for voxel in 2 * 64..<3 * 64 { labels[voxel] = 1 }
+        var values = [Float](repeating: 0, count: shape.count)
+        values[2 * 64] = 1  // row 0, column 0 of the labelled slice
+        let volume = try LabelVolume(shape: shape, labels: labels)
+        let sheet = try VolumeSheet.draw(volume, on: values, orientation: "LPS", cellSize: 8)
+        #expect(sheet.width == 8 + 2 * 4)  // one cell: only one slice has labels
+        let plain = try LabelVolume(shape: VolumeShape(depth: 1, height: 8, width: 8), labels: [UInt8](repeating: 0, count: 64))
+        func bright(_ orientation: String) throws -> (Int, Int)? {
+            let sheet = try VolumeSheet.draw(plain, on: Array(values[128..<192]), orientation: orientation, cellSize: 8)
+            for y in 4..<12 { for x in 4..<12 where sheet[y, x, 0] == 255 { return (y - 4, x - 4) } }
+            return nil
+        }
+        #expect(try #require(try bright("LPS")) == (0, 0))
+        #expect(try #require(try bright("RAS")) == (7, 7))
+        #expect(try #require(try bright("LAS")) == (7, 0))
+        #expect(try #require(try bright("ASR")) == (0, 0))
+    }
+
+    // MARK: Shipped weights
+
+    @Test func shippedWeightsAreFound() throws {
+        try withVolumeFolder { root in
+            let root = root.resolvingSymlinksInPath()
+            let (package, deep) = (root.appending(path: "package"), root.appending(path: "package/.build/x/release"))
+            try FileManager.default.createDirectory(at: deep, withIntermediateDirectories: true)
+            let executable = deep.appending(path: "vmunet")
+            try Data().write(to: package.appending(path: "Package.swift"))
+            for folder in [root, package] {
+                try FileManager.default.createDirectory(at: folder.appending(path: "Weights"), withIntermediateDirectories: true)
+            }
+            // What lies above the package is not the package's.
+            try Data().write(to: root.appending(path: "Weights/isic17.safetensors"))
+            #expect(ShippedWeights.url(environment: [:], executable: executable) == nil)
+            let own = package.appending(path: "Weights/isic17.safetensors")
+            try Data().write(to: own)
+            #expect(ShippedWeights.url(environment: [:], executable: executable)?.path == own.path)
+            let link = root.appending(path: "vmunet")
+            try Data().write(to: executable)
+            try FileManager.default.createSymbolicLink(at: link, withDestinationURL: executable)
+            #expect(ShippedWeights.url(environment: [:], executable: link)?.path == own.path)
+            #expect(ShippedWeights.url(environment: ["VMUNET_WEIGHTS": "/there/w.pth"], executable: executable)?.path == "/there/w.pth")
+            #expect(ShippedWeights.url(environment: ["VMUNET_WEIGHTS": ""], executable: executable)?.path == own.path)
+            #expect(ShippedWeights.url(environment: [:], executable: nil) == nil)
+        }
+    }
+
+    // MARK: Real data
+
+    private static let realData = ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"].map { URL(filePath: $0) }
+
+    /// A heart through the tiny network: every voxel gets a label, the scores agree with a count of the labels.
+    @Test(.enabled(if: realData != nil, "set VMUNET_TEST_DATA"))
+    func realVolumeIsScored() throws {
+        let folder = try #require(Self.realData).appending(path: "acdc_synapse_layout")
+        let segmenter = try segmenter()
+        let volume = try SynapseVolumes(folder, classes: 4, weightsClassNames: nil).load(at: 0)
+        let found = try VolumeSegmenter(segmenter).segment(volume.image, shape: volume.shape)
+        #expect(found.shape == volume.shape && found.labels.allSatisfy { $0 < 4 } && Set(found.labels).count > 1)
+        let scores = try VolumeScores(name: volume.name, prediction: found, label: volume.label, classNames: SynapseSet.names)
+        for score in scores.classes {
+            #expect(score.predicted == found.labels.count { $0 == UInt8(score.value) } && (0...1).contains(score.dice ?? 0))
+        }
+    }
+}

@@ -1,0 +1,206 @@
+import Foundation
+import TensorFiles
+import Testing
+
+extension ToolTests {
+    /// Runs that are killed, interrupted, or refused to go on.
+    @Suite struct ResumeTests {
+        /// Moments to end a run at, each as soon as `metrics.jsonl` shows it.
+        enum Moment: String, CaseIterable, Sendable {
+            case start, firstStep, middleOfFirstEpoch, validationOfFirstEpoch, endOfFirstEpoch, middleOfSecondEpoch,
+                validationOfSecondEpoch, endOfSecondEpoch
+
+            /// Lines of steps and of epochs that there are then.
+            var lines: (steps: Int, epochs: Int) {
+                switch self {
+                case .start: (0, 0)
+                case .firstStep: (1, 0)
+                case .middleOfFirstEpoch: (3, 0)
+                case .validationOfFirstEpoch: (6, 0)
+                case .endOfFirstEpoch: (6, 1)
+                case .middleOfSecondEpoch: (9, 1)
+                case .validationOfSecondEpoch: (12, 1)
+                case .endOfSecondEpoch: (12, 2)
+                }
+            }
+        }
+
+        private static let epochs = 3
+        private static let discs: URL = {
+            let folder = Scratch.root.appending(path: "resume-set")
+            try? Discs.write(train: 24, validation: 16, to: folder)
+            return folder
+        }()
+        /// Augmentation, stochastic depth and averaged weights: everything that a resumed run must draw alike.
+        private static let arguments: [String] = {
+            let file = Scratch.root.appending(path: "resume.yaml")
+            try? Data("{epochs: \(epochs), ema_decay: 0.9, schedule: {name: cosine_annealing, t_max: 3}}".utf8).write(to: file)
+            return ["train", "--config", file.path, "--data", discs.path, "--dataset", "folder"] + Shared.smallest
+        }()
+        /// The same run, never disturbed.
+        private static let undisturbed: (folder: URL, outcome: Tool.Outcome?) = {
+            let folder = Scratch.root.appending(path: "undisturbed")
+            return (folder, try? Tool.run(arguments + ["--run", folder.path]))
+        }()
+
+        /// Begins or resumes a run and sends the signal when it has come so far.
+        private func disturb(_ run: URL, at moment: Moment, _ signal: Int32, resuming: Bool = false) throws -> Tool.Outcome {
+            let arguments = resuming ? ["train", "--resume", "--run", run.path] : Self.arguments + ["--run", run.path]
+            let running = try Running(try #require(Tool.binary), arguments)
+            while running.isRunning {
+                let log = (try? text(run.appending(path: "metrics.jsonl"))) ?? ""
+                let steps = log.split(separator: "\n").count { $0.contains("\"kind\":\"step\"") }
+                let epochs = log.split(separator: "\n").count { $0.contains("\"kind\":\"epoch\"") }
+                if steps >= moment.lines.steps, epochs >= moment.lines.epochs, exists(run.appending(path: "config.yaml")) { break }
+                usleep(500)
+            }
+            running.send(signal)
+            return try running.outcome()
+        }
+
+        /// Weights, optimiser, averages and the best weights are bit for bit those of the undisturbed run; every step and epoch is logged once, with the same loss.
+        private func expectAsUndisturbed(_ run: URL) throws {
+            expectDone(try #require(Self.undisturbed.outcome))
+            for name in ["last", "best"] {
+                let path = "checkpoints/\(name).safetensors"
+                let (got, expected) = (
+                    try WeightsFile.read(run.appending(path: path)), try WeightsFile.read(Self.undisturbed.folder.appending(path: path))
+                )
+                #expect(got.keys == expected.keys && expected.count > 100)
+                #expect(got.metadata == expected.metadata)
+                for (key, tensor) in expected where got[key] != tensor { Issue.record("\(name): \(key) differs") }
+            }
+            func lines(_ run: URL) throws -> [String] {
+                try metrics(run).map { line in
+                    ["kind", "epoch", "step", "loss", "lr", "train_loss", "val_loss"].map { "\($0)=\(line[$0] ?? "")" }.joined(
+                        separator: " ")
+                }
+            }
+            #expect(try lines(run) == lines(Self.undisturbed.folder))
+            #expect(names(run.appending(path: "checkpoints")) == ["best.safetensors", "last.safetensors"])
+        }
+
+        @Test(arguments: Moment.allCases)
+        func killedAndResumed(moment: Moment) throws {
+            let run = try Scratch.folder().appending(path: "run")
+            let outcome = try disturb(run, at: moment, SIGKILL)
+            #expect(outcome.signal == SIGKILL)
+            expectDone(try Tool.run("train", "--resume", "--run", run.path))
+            try expectAsUndisturbed(run)
+        }
+
+        @Test func killedAgainAndAgain() throws {
+            let run = try Scratch.folder().appending(path: "run")
+            for (index, moment) in [Moment.firstStep, .validationOfFirstEpoch, .endOfFirstEpoch, .middleOfSecondEpoch, .endOfSecondEpoch]
+                .enumerated()
+            {
+                #expect(try disturb(run, at: moment, SIGKILL, resuming: index > 0).signal == SIGKILL)
+            }
+            // What a kill in the middle of saving leaves is cleared away.
+            try Data(count: 1000).write(to: run.appending(path: "checkpoints/.last.safetensors.12345.tmp"))
+            expectDone(try Tool.run("train", "--resume", "--run", run.path))
+            try expectAsUndisturbed(run)
+        }
+
+        @Test(arguments: [
+            (SIGTERM, Moment.start), (SIGINT, .middleOfFirstEpoch), (SIGTERM, .middleOfSecondEpoch), (SIGTERM, .validationOfFirstEpoch),
+            (SIGINT, .endOfSecondEpoch),
+        ])
+        func interruptedAndResumed(signal: Int32, moment: Moment) throws {
+            let run = try Scratch.folder().appending(path: "run")
+            let outcome = try disturb(run, at: moment, signal)
+            #expect(outcome.code == 130, "\(outcome.error)")
+            #expect(outcome.error.contains("stopped and saved") && outcome.error.contains("--resume --run \(run.path)"))
+            #expect(exists(run.appending(path: "checkpoints/last.safetensors")))
+            expectDone(try Tool.run("train", "--resume", "--run", run.path))
+            try expectAsUndisturbed(run)
+        }
+
+        /// Gradients that are gathered over several batches are in no checkpoint: an interruption waits for the step that uses them.
+        @Test func interruptedWhileGatheringGradients() throws {
+            let folder = try Scratch.folder()
+            let file = folder.appending(path: "gather.yaml")
+            try Data("{epochs: 2, accumulate: 3}".utf8).write(to: file)
+            let arguments = ["train", "--config", file.path, "--data", Self.discs.path, "--dataset", "folder"] + Shared.smallest
+            let (whole, run) = (folder.appending(path: "whole"), folder.appending(path: "run"))
+            expectDone(try Tool.run(arguments + ["--run", whole.path]))
+            let running = try Running(try #require(Tool.binary), arguments + ["--run", run.path])
+            while running.isRunning, ((try? text(run.appending(path: "metrics.jsonl"))) ?? "").split(separator: "\n").count < 2 {
+                usleep(500)
+            }
+            running.send(SIGTERM)
+            #expect(try running.outcome().code == 130)
+            expectDone(try Tool.run("train", "--resume", "--run", run.path))
+            let path = "checkpoints/last.safetensors"
+            #expect(try Data(contentsOf: run.appending(path: path)) == Data(contentsOf: whole.appending(path: path)))
+        }
+
+        @Test func aFinishedRunStaysAsItIs() throws {
+            let run = try Scratch.folder().appending(path: "run")
+            expectDone(try #require(Self.undisturbed.outcome))
+            try FileManager.default.copyItem(at: Self.undisturbed.folder, to: run)
+            expectDone(try Tool.run("train", "--resume", "--run", run.path))
+            try expectAsUndisturbed(run)
+        }
+
+        @Test func theOptionsItBeganWithMayBeGivenAgain() throws {
+            let run = try Scratch.folder().appending(path: "run")
+            _ = try disturb(run, at: .middleOfSecondEpoch, SIGKILL)
+            expectDone(try Tool.run(Self.arguments + ["--run", run.path, "--resume"]))
+            try expectAsUndisturbed(run)
+        }
+
+        @Test func otherOptionsAreRefused() throws {
+            let run = Self.undisturbed.folder
+            expectDone(try #require(Self.undisturbed.outcome))
+            for (options, setting) in [(["--lr", "0.5"], "learning_rate"), (["--preset", "tiny"], "preset"), (["--seed", "1"], "seed")] {
+                expectRefusal(try Tool.run(["train", "--resume", "--run", run.path] + options), 64, naming: setting, "resumed")
+            }
+        }
+
+        @Test func moreEpochsCanBeAskedFor() throws {
+            let run = try Scratch.folder().appending(path: "run")
+            expectDone(try #require(Self.undisturbed.outcome))
+            try FileManager.default.copyItem(at: Self.undisturbed.folder, to: run)
+            expectDone(try Tool.run("train", "--resume", "--run", run.path, "--epochs", "4"))
+            #expect(try metrics(run).filter { $0["kind"] as? String == "epoch" }.count == 4)
+            #expect(try text(run.appending(path: "config.yaml")).contains("epochs: 4"))
+        }
+
+        @Test func aFolderThatHoldsAnotherRun() throws {
+            expectDone(try #require(Self.undisturbed.outcome))
+            let before = try Data(contentsOf: Self.undisturbed.folder.appending(path: "metrics.jsonl"))
+            expectRefusal(
+                try Tool.run(Self.arguments + ["--run", Self.undisturbed.folder.path]), naming: "it holds another run", "--resume")
+            #expect(try Data(contentsOf: Self.undisturbed.folder.appending(path: "metrics.jsonl")) == before)
+        }
+
+        /// Two processes in one run's folder would write over each other.
+        @Test func aRunThatGoesOnElsewhere() throws {
+            let run = try Scratch.folder().appending(path: "run")
+            let first = try Running(try #require(Tool.binary), Self.arguments + ["--epochs", "500", "--run", run.path])
+            while first.isRunning, ((try? text(run.appending(path: "metrics.jsonl"))) ?? "").isEmpty { usleep(1000) }
+            expectRefusal(try Tool.run("train", "--resume", "--run", run.path), naming: "another process is training in it")
+            first.send(SIGTERM)
+            #expect(try first.outcome().code == 130)
+        }
+
+        /// A line that a kill cut off, and a checkpoint that is damaged.
+        @Test func damagedRuns() throws {
+            let run = try Scratch.folder().appending(path: "run")
+            expectDone(try #require(Self.undisturbed.outcome))
+            try FileManager.default.copyItem(at: Self.undisturbed.folder, to: run)
+            let log = run.appending(path: "metrics.jsonl")
+            try (try Data(contentsOf: log) + Data(#"{"kind":"st"#.utf8)).write(to: log)
+            expectDone(try Tool.run("train", "--resume", "--run", run.path))
+            try expectAsUndisturbed(run)
+
+            let last = run.appending(path: "checkpoints/last.safetensors")
+            try (try Data(contentsOf: last)).prefix(5000).write(to: last)
+            expectRefusal(try Tool.run("train", "--resume", "--run", run.path), naming: "last.safetensors", "truncated")
+            try FileManager.default.removeItem(at: last)
+            try FileManager.default.copyItem(at: Shared.nineClasses, to: last)
+            expectRefusal(try Tool.run("train", "--resume", "--run", run.path), naming: "last.safetensors", "only weights")
+        }
+    }
+}

@@ -1,0 +1,228 @@
+import Foundation
+import TensorFiles
+import Testing
+
+@testable import Torch
+
+/// The GPU's kernels on a machine without a GPU: compiled by NVRTC, and run by an emulation. They set where the compiler and its cache are, so they run one after another.
+@Suite(.serialized) struct CUDAKernelTests {
+    /// A folder that holds NVRTC, and a cache of the tests' own; nil without NVRTC.
+    static let nvrtc: String? = {
+        guard let found = nvrtcFolder() else { return nil }
+        setenv("VMUNET_NVRTC", found, 1)
+        setenv("XDG_CACHE_HOME", cache.path, 1)
+        return found
+    }()
+
+    static let cache = FileManager.default.temporaryDirectory.appending(path: "vmunet-cuda-\(UUID().uuidString)")
+
+    private static func nvrtcFolder() -> String? {
+        let environment = ProcessInfo.processInfo.environment
+        if let given = environment["VMUNET_NVRTC"], !given.isEmpty { return given }
+        guard let python = environment["VMUNET_PYTHON"],
+            let packages = try? run(URL(filePath: python), ["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"])
+        else { return nil }
+        let folder = packages.trimmingCharacters(in: .whitespacesAndNewlines)
+        let libraries = ["nvidia/cu13/lib", "nvidia/cuda_nvrtc/lib"].map { folder + "/" + $0 }
+        return libraries.contains { ((try? FileManager.default.contentsOfDirectory(atPath: $0)) ?? []).contains { $0.hasPrefix("libnvrtc.so") } }
+            ? folder : nil
+    }
+
+    private static let wantsNVRTC: Comment = "set VMUNET_PYTHON to a Python with nvidia-cuda-nvrtc-cu12, or VMUNET_NVRTC to NVRTC's folder"
+
+    // MARK: - NVRTC
+
+    static let variants: [(String, Int, CUDAKernels.Input)] = [
+        ("sm_80", 16, .float32), ("sm_80", 16, .bfloat16), ("sm_90", 16, .float32), ("sm_90", 16, .bfloat16), ("sm_90", 16, .float16), ("sm_80", 250, .float32),
+    ]
+
+    /// Without warnings, and with few enough registers for the blocks that the plan counts on: four of backward on a multiprocessor of 65,536 registers.
+    @Test(.enabled(if: nvrtc != nil, wantsNVRTC), arguments: variants)
+    func kernelsCompile(architecture: String, states: Int, input: CUDAKernels.Input) throws {
+        let compiled = try CUDAKernels.compileSS2D(architecture: architecture, states: states, input: input, verbose: true)
+        #expect(compiled.bytes > 10_000)
+        #expect(!compiled.log.contains("warning"), "\(compiled.log)")
+        let kernels = compiled.log.matches(of: /entry function '(\w+)'[\s\S]*?(\d+) bytes spill stores[\s\S]*?Used (\d+) registers/)
+        #expect(Set(kernels.map { String($0.1) }) == ["ss2d_states", "ss2d_carry", "ss2d_forward", "ss2d_gradients", "ss2d_backward"])
+        guard states == 16 else { return }
+        for kernel in kernels {
+            let (name, spilled, registers) = (String(kernel.1), try #require(Int(kernel.2)), try #require(Int(kernel.3)))
+            #expect(registers <= (name == "ss2d_backward" ? 128 : 64), "\(name): \(registers) registers")
+            #expect(spilled <= (name == "ss2d_backward" ? 128 : 0), "\(name): \(spilled) bytes spilled")
+        }
+    }
+
+    @Test(.enabled(if: nvrtc != nil, wantsNVRTC)) func anUnknownArchitectureIsAnErrorAndANewerOneIsNot() throws {
+        #expect(throws: TorchError.self) { try CUDAKernels.compileSS2D(architecture: "sm_20", states: 1) }
+        // Not made yet: code that the driver translates.
+        #expect(try CUDAKernels.compileSS2D(architecture: "sm_999", states: 1).bytes > 1000)
+    }
+
+    @Test(.enabled(if: nvrtc != nil, wantsNVRTC)) func theCacheIsUsedAndADamagedEntryIsMadeAgain() throws {
+        let folder = Self.cache.appending(path: "vmunet")
+        try? FileManager.default.removeItem(at: folder)
+        func compile(_ states: Int = 2) throws -> CUDAKernels.Compiled { try CUDAKernels.compileSS2D(architecture: "sm_90", states: states) }
+        let first = try compile()
+        #expect(!first.isFromCache)
+        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        let file = try #require(files.first)
+        #expect(files.count == 1, "nothing but the entry is left behind")
+        let whole = try Data(contentsOf: file)
+
+        var again = try compile()
+        #expect(again.isFromCache && again.bytes == first.bytes)
+
+        var flipped = whole
+        flipped[flipped.count / 2] ^= 1
+        let header = try #require(whole.firstRange(of: Data("nvrtc ".utf8)))
+        var ofAnotherVersion = whole
+        ofAnotherVersion[header.upperBound] = UInt8(ascii: "9")
+        for damaged in [flipped, whole.prefix(whole.count - 100), whole + Data([0]), Data(), ofAnotherVersion] {
+            try damaged.write(to: file)
+            again = try compile()
+            #expect(!again.isFromCache && again.bytes == first.bytes)
+            #expect(try Data(contentsOf: file) == whole, "the entry is whole again")
+        }
+        #expect(try !compile(1).isFromCache, "other options are another entry")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 2)
+        try FileManager.default.removeItem(at: Self.cache)
+    }
+
+    // MARK: - Emulation
+
+    /// The emulation of Tests/CUDAEmulation around the very text that NVRTC is given; nil without clang++.
+    private static let emulation: URL? = {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let folder = FileManager.default.temporaryDirectory.appending(path: "vmunet-emulation-\(UUID().uuidString)")
+        let text = folder.appending(path: "kernels.inc"), program = folder.appending(path: "emulate")
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            // Without the raw string's first and last line.
+            let lines = try String(contentsOf: root.appending(path: "Sources/CTorch/CUDA/ss2d_kernels.inc"), encoding: .utf8)
+                .trimmingCharacters(in: .newlines).split(separator: "\n", omittingEmptySubsequences: false)
+            try Data(lines.dropFirst().dropLast().joined(separator: "\n").utf8).write(to: text)
+            let sources = ["Tests/CUDAEmulation/emulate.cpp", "Sources/CKernels/ss2d_reference.cpp"].map { root.appending(path: $0).path }
+            _ = try run(
+                URL(filePath: "/usr/bin/env"),
+                ["clang++", "-std=c++17", "-O1", "-Wno-everything", "-DKERNEL_TEXT=\"\(text.path)\""] + sources + ["-o", program.path])
+            return program
+        } catch {
+            return nil
+        }
+    }()
+
+    private static let hasClang = (try? run(URL(filePath: "/usr/bin/env"), ["clang++", "--version"])) != nil
+
+    /// Indexing in four directions, chunks and their carries, borders, every width of state: against the reference in double precision. The same in
+    /// another order of threads, which a missing barrier would change.
+    @Test(.enabled(if: hasClang, "clang++ is not in PATH")) func emulatedKernelsAgreeWithTheReference() throws {
+        let lines = try run(try #require(Self.emulation), []).split(separator: "\n")
+        #expect(lines.count == 15)
+        for line in lines {
+            let fields = line.split(separator: "\t")
+            try #require(fields.count == 4)
+            #expect(try #require(Double(fields[1])) < 2e-6, "y: \(line)")
+            #expect(try #require(Double(fields[2])) < 5e-6, "gradients: \(line)")
+            #expect(fields[3] == "1", "bits depend on the order of threads: \(line)")
+        }
+    }
+
+    /// The published module between convolution and norm, on a map that is not square: PyTorch's numbers in double precision.
+    @Test(.enabled(if: hasClang, "clang++ is not in PATH")) func emulatedKernelsAgreeWithPyTorch() throws {
+        let program = try #require(Self.emulation)
+        let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "KernelTests/Fixtures")
+        let fixture = try SafetensorsFile.read(fixtures.appending(path: "ss2d.safetensors"))
+        func tensor(_ key: String) throws -> HostTensor { try #require(fixture[key]) }
+        func weight(_ key: String) throws -> HostTensor { try tensor("self_attention." + key) }
+        let x = try tensor("x")
+        let (B, H, W, D) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+        let (R, N) = (try weight("dt_projs_weight").shape[2], try weight("A_logs").shape[1])
+        let columns = 4 * (R + 2 * N), tokens = B * H * W
+        let (values, xProj) = (x.floats, try weight("x_proj_weight").floats)
+        var projection = [Float](repeating: 0, count: tokens * columns)
+        for t in 0..<tokens {
+            for c in 0..<columns { projection[t * columns + c] = Float((0..<D).reduce(0.0) { $0 + Double(values[t * D + $1]) * Double(xProj[c * D + $1]) }) }
+        }
+        var input = Data()
+        for size in [B, H, W, D, N, R] { withUnsafeBytes(of: Int64(size)) { input.append(contentsOf: $0) } }
+        let parameters = try ["dt_projs_weight", "dt_projs_bias", "A_logs", "Ds"].map { try weight($0).floats }
+        for part in [values, projection] + parameters + [try tensor("dy").floats] { part.withUnsafeBytes { input.append(contentsOf: $0) } }
+        let (from, to) = (program.appendingPathExtension("in"), program.appendingPathExtension("out"))
+        try input.write(to: from)
+        _ = try run(program, [from.path, to.path])
+        let output = try Data(contentsOf: to).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+        let sizes = [tokens * D, tokens * D, tokens * columns, 4 * D * R, 4 * D, 4 * D * N, 4 * D]
+        try #require(output.count == sizes.reduce(0, +))
+        var start = 0
+        let results = sizes.map { size in
+            defer { start += size }
+            return Array(output[start..<start + size])
+        }
+        var dx = results[1], dxProj = [Float](repeating: 0, count: xProj.count)
+        for t in 0..<tokens {
+            for c in 0..<columns {
+                let d = results[2][t * columns + c]
+                for i in 0..<D {
+                    dx[t * D + i] += d * xProj[c * D + i]
+                    dxProj[c * D + i] += d * values[t * D + i]
+                }
+            }
+        }
+        #expect(error(results[0], try tensor("y").floats) < 1e-5)
+        #expect(error(dx, try tensor("dx").floats) < 1e-4)
+        #expect(error(dxProj, try tensor("dself_attention.x_proj_weight").floats) < 1e-4)
+        for (key, result) in zip(["dt_projs_weight", "dt_projs_bias", "A_logs", "Ds"], results[3...]) {
+            #expect(error(result, try tensor("dself_attention." + key).floats) < 1e-4, "\(key)")
+        }
+    }
+
+    // MARK: - A GPU
+
+    /// With a GPU: the operator there against the one on the CPU.
+    @Test(.enabled(if: Torch.isGPUPresent && Torch.cudaStatus == .ready, "no usable GPU"), arguments: [1, 3])
+    func theGPUAgreesWithTheCPU(batch: Int) throws {
+        let (H, W, D, N, R) = (19, 33, 72, 16, 5)
+        let op = Operator("vmunet::ss2d")
+        func results(on device: Device) throws -> [[Float]] {
+            try withTorchErrors {
+                Torch.manualSeed(1)
+                func random(_ shape: [Int], _ scale: Double, _ mean: Double = 0) -> Tensor {
+                    ((Tensor.random(count: shape.reduce(1, *)) + -0.5) * scale + mean).reshaped(shape).to(device).requiringGrad()
+                }
+                let inputs = [
+                    random([batch, H, W, D], 2), random([4, R + 2 * N, D], 0.3), random([4, D, R], 1), random([4, D], 2, -3), random([4 * D, N], 1, 1),
+                    random([4 * D], 1, 1),
+                ]
+                let y = op(inputs.map(Operator.Argument.tensor), results: 1)[0]
+                (y * y).sum().backward()
+                return [y.floats()] + inputs.map { $0.gradient?.floats() ?? [] }
+            }
+        }
+        let (expected, got) = (try results(on: .cpu), try results(on: .cuda))
+        #expect(error(got[0], expected[0]) < 1e-4)
+        for (a, b) in zip(got[1...], expected[1...]) { #expect(error(a, b) < 1e-3) }
+        #expect(try results(on: .cuda) == got, "the same bits every time")
+    }
+}
+
+/// The greatest difference over the greatest expected magnitude; infinite where a number is not finite.
+private func error(_ got: [Float], _ expected: [Float]) -> Double {
+    guard got.count == expected.count, got.allSatisfy(\.isFinite) else { return .infinity }
+    let difference = zip(got, expected).map { abs(Double($0) - Double($1)) }.max() ?? 0
+    return difference / max(expected.map { abs(Double($0)) }.max() ?? 0, 1e-30)
+}
+
+private struct ProgramFailed: Error { let status: Int32, output: String }
+
+/// Runs a program to its end; its standard output.
+private func run(_ program: URL, _ arguments: [String]) throws -> String {
+    let process = Process(), pipe = Pipe()
+    process.executableURL = program
+    process.arguments = arguments
+    process.standardOutput = pipe
+    try process.run()
+    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { throw ProgramFailed(status: process.terminationStatus, output: output) }
+    return output
+}

@@ -28,7 +28,7 @@ struct Histogram {
             let at = floor - height(tick.value)
             return """
                 <line class="grid" x1="\(Self.left.svg)" x2="\(right.svg)" y1="\(at.svg)" y2="\(at.svg)"/>\
-                <text class="tick" x="\((Self.left - 7).svg)" y="\((at + 4).svg)" text-anchor="end">\(tick.label)</text>
+                <text class="tick" x="\((Self.left - 7).svg)" y="\((at + 4).svg)" text-anchor="end">\(Int(tick.value))</text>
                 """
         }
         let ticks = HTML.each(stride(from: 0, through: Self.bins, by: 4)) { i in

@@ -30,7 +30,7 @@ struct ChartAxis: Equatable {
         let known = values.filter { abs($0) <= limit }
         var (low, high) = (known.min() ?? 0, known.max() ?? 1)
         if high - low < 1e-9 * max(1, abs(high)) {
-            let margin = max(abs(high) * 0.1, 1e-6)
+            let margin = high == 0 ? 1 : max(abs(high) * 0.1, 1e-6)
             (low, high) = (low - margin, high + margin)
         }
         let step = roundStep((high - low) / Double(count))

@@ -9,7 +9,7 @@ struct Histogram {
 
     private static let bins = 20
     private static let (width, height) = (460.0, 290.0)
-    private static let (left, right, top, bottom) = (58.0, 14.0, 24.0, 44.0)
+    private static let (left, right, top, bottom) = (68.0, 14.0, 24.0, 44.0)
 
     /// Pictures in each column; 1 counts in the last.
     var counts: [Int] {
@@ -28,7 +28,7 @@ struct Histogram {
             let at = floor - height(tick.value)
             return """
                 <line class="grid" x1="\(Self.left.svg)" x2="\(right.svg)" y1="\(at.svg)" y2="\(at.svg)"/>\
-                <text class="tick" x="\((Self.left - 7).svg)" y="\((at + 4).svg)" text-anchor="end">\(tick.label)</text>
+                <text class="tick" x="\((Self.left - 7).svg)" y="\((at + 4).svg)" text-anchor="end">\(Int(tick.value))</text>
                 """
         }
         let ticks = HTML.each(stride(from: 0, through: Self.bins, by: 4)) { i in
@@ -49,7 +49,7 @@ struct Histogram {
             <svg viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" role="img" aria-label="\(title)">\(rows)\(bars)\(ticks)\
             <line class="axis" x1="\(Self.left.svg)" x2="\(right.svg)" y1="\(floor.svg)" y2="\(floor.svg)"/>\
             <text class="name" x="\(middle.0.svg)" y="\((Self.height - 6).svg)" text-anchor="middle">\(xLabel)</text>\
-            <text class="name" transform="translate(13 \(middle.1.svg)) rotate(-90)" text-anchor="middle">pictures</text></svg>
+            <text class="name" transform="translate(12 \(middle.1.svg)) rotate(-90)" text-anchor="middle">pictures</text></svg>
             </figure>
 
             """

@@ -35,7 +35,7 @@ struct LineChart {
     var format: @Sendable (Double) -> String = { Figures.short($0) }
 
     private static let (width, height) = (460.0, 290.0)
-    private static let (left, right, top, bottom) = (58.0, 14.0, 24.0, 44.0)
+    private static let (left, right, top, bottom) = (68.0, 14.0, 24.0, 44.0)
     /// Above this many points, dots would hide the line.
     private static let mostDots = 40
     /// Columns that tell their values; with more epochs a column tells those of the first of several.
@@ -110,7 +110,7 @@ struct LineChart {
         return """
             \(rows)\(columns)<line class="axis" x1="\(Self.left.svg)" x2="\(right.svg)" y1="\(floor.svg)" y2="\(floor.svg)"/>\
             <text class="name" x="\(middle.0.svg)" y="\((Self.height - 6).svg)" text-anchor="middle">\(xLabel)</text>\
-            <text class="name" transform="translate(13 \(middle.1.svg)) rotate(-90)" text-anchor="middle">\(yLabel)</text>
+            <text class="name" transform="translate(12 \(middle.1.svg)) rotate(-90)" text-anchor="middle">\(yLabel)</text>
             """
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Imaging
 
 /// A report as one self-contained page: no script, no request to anywhere, readable without style too.
 struct ReportPage {
@@ -90,7 +91,7 @@ struct ReportPage {
         let title = content.runs.count == 1 ? "Pictures of the validation split" : "Pictures: \(run.name)"
         var out: HTML = "<h2>\(title)</h2>\(notes)"
         guard !run.examples.isEmpty else { return out }
-        if run.evaluation?.classes.isEmpty ?? true { out += Self.outlineKey }
+        out += Self.pictureKey(run.evaluation)
         for rank in ["best", "median", "worst"] {
             let chosen = run.examples.filter { $0.rank == rank }
             guard !chosen.isEmpty else { continue }
@@ -106,9 +107,20 @@ struct ReportPage {
         return out
     }
 
-    private static let outlineKey: HTML = """
-        <ul class="legend"><li><span class="key truth"></span>truth</li><li><span class="key found"></span>prediction</li></ul>
-        """
+    /// What the outlines' colours mean.
+    private static func pictureKey(_ evaluation: ReportContent.Evaluation?) -> HTML {
+        guard let classes = evaluation?.classes, !classes.isEmpty else {
+            return """
+                <ul class="legend"><li><span class="key truth"></span>truth</li><li><span class="key found"></span>prediction</li></ul>
+                """
+        }
+        let items = HTML.each(classes.enumerated()) { i, item in
+            let color = LabelColors.color(of: i + 1) ?? (0, 0, 0)
+            let style = "background:rgb(\(color.red),\(color.green),\(color.blue))"
+            return "<li><span class=\"key\" style=\"\(style)\"></span>\(item.name)</li>"
+        }
+        return "<ul class=\"legend\">\(items)</ul>"
+    }
 
     private static func image(_ tile: ReportContent.Tile, of name: String) -> HTML {
         let label: HTML = tile.caption.isEmpty ? "" : "<span>\(tile.caption)</span>"
@@ -126,7 +138,7 @@ struct ReportPage {
                 "<tr><th scope=\"row\">\(row.label)</th>\(HTML.each(row.tiles) { "<td>\(Self.image($0, of: row.label))</td>" })</tr>\n"
             }
             out += """
-                <section><h2>Visual comparison</h2>\(Self.outlineKey)
+                <section><h2>Visual comparison</h2>\(Self.pictureKey(content.runs.lazy.compactMap(\.evaluation).first))
                 <div class="scroll"><table class="grid4"><thead><tr><th></th>\(head)</tr></thead><tbody>
                 \(rows)</tbody></table></div></section>
 

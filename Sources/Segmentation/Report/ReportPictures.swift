@@ -63,11 +63,10 @@ struct ReportPicture {
     /// Of a binary set both outlines, the truth's wider, so that it shows below where they agree; of several classes the classes found, in their colours.
     func found(_ finding: Finding, size: (height: Int, width: Int), caption: String = "prediction") throws -> ReportContent.Tile {
         let mask = mask(finding, size)
+        let caption = caption + (mask.pixels.contains { $0 != 0 } ? "" : ": nothing found")
         guard isBinary else { return try tile(Overlay.draw(mask, on: picture, lineWidth: 2), caption) }
         let below = try Overlay.outline(truth, on: picture, color: Self.truthColor, lineWidth: 5)
-        return try tile(
-            Overlay.outline(mask, on: below, color: Self.foundColor, lineWidth: 3),
-            caption + (mask.pixels.contains(1) ? "" : ": nothing found"))
+        return try tile(Overlay.outline(mask, on: below, color: Self.foundColor, lineWidth: 3), caption)
     }
 
     private func tile(_ picture: Picture, _ caption: String) throws -> ReportContent.Tile {

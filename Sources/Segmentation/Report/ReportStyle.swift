@@ -65,6 +65,6 @@ enum ReportStyle {
         @media (max-width:560px){header,main,footer{padding-left:12px;padding-right:12px}h1{font-size:1.5rem}.numbers th,.numbers td{padding:6px 8px}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.25rem}}
         @media print{:root{color-scheme:light;--page:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--grid:#ddd;--best:#eee}
         body{font-size:11pt}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
-        .card,.tile,tr,img{break-inside:avoid}h2,h3{break-after:avoid}.hit{display:none}.charts{grid-template-columns:1fr 1fr}.scroll{overflow:visible}}
+        .card,.tile,tr,img{break-inside:avoid}h2,h3{break-after:avoid}.hit{display:none}.charts{grid-template-columns:1fr 1fr}.examples{grid-template-columns:1fr 1fr 1fr}.example{padding:6px}.scroll{overflow:visible}}
         """
 }

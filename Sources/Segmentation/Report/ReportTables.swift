@@ -38,8 +38,13 @@ enum ReportTables {
         return """
             <div class="scroll"><table class="numbers"><thead><tr><th></th>\(HTML.each(columns) { "<th scope=\"col\">\($0)</th>" })</tr></thead><tbody>
             \(rows)</tbody></table></div>
-            <p class="muted">Of the epoch with the least validation loss, on the validation split. mIoU is the foreground's IoU, as in the paper.</p>\(note)
+            <p class="muted">Of the epoch with the least validation loss, on the validation split. \(meaning(content))</p>\(note)
             """
+    }
+
+    private static func meaning(_ content: ReportContent) -> String {
+        content.runs.contains { !($0.evaluation?.classes ?? []).isEmpty }
+            ? "Scores of several classes are means over all but the background." : "mIoU is the foreground's IoU, as in the paper."
     }
 
     // MARK: - Epochs

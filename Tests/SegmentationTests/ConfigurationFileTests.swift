@@ -109,6 +109,8 @@ struct ConfigurationFileTests {
     @Test(arguments: [
         ("seed: 1\nepochs: 0\n", 2, "epochs"),
         ("data:\n  image_size: 250\n", 2, "data.image_size"),
+        ("data:\n  zoom_jitter: 2\n", 2, "data.zoom_jitter"),
+        ("data: {dataset: synapse, color_jitter: 0.1}\n", 1, "data.color_jitter"),
         ("data:\n  classes: 2\n  class_names: [a, b, c]\n", 3, "data.class_names"),
         ("network:\n\n  drop_path: 1.0\n", 3, "network.drop_path"),
         ("network:\n  dims: [4, 8, 16]\n", 2, "network.dims"),
@@ -243,6 +245,7 @@ struct ConfigurationFileTests {
             one.data.classNames = i.isMultiple(of: 3) ? nil : (0..<i + 2).map { "class \($0): yes" }
             one.data.ignoredLabel = i.isMultiple(of: 4) ? 255 : nil
             one.data.augment = i.isMultiple(of: 2)
+            one.data.zoomJitter = Double(i) / 16
             one.loss.classWeights = i.isMultiple(of: 2) ? (0..<i + 2).map { Double($0) / 7 } : nil
             one.network = i.isMultiple(of: 2) ? .tiny : VMUNetConfiguration(dims: [16, 32, 64, 128], depths: [2, 1, 2, 1])
             one.data.classes = i + 2

@@ -50,6 +50,8 @@ struct ConfigurationTests {
         var wrong = RunConfiguration(.synapse, path: "x")
         wrong.data.classes = 1
         wrong.data.ignoredLabel = 300
+        wrong.data.zoomJitter = 0.1
+        wrong.data.colorJitter = .nan
         wrong.network.dims = [5, 10, 20, 40]
         wrong.initialWeights = ""
         wrong.loss.dice = -.infinity
@@ -65,7 +67,8 @@ struct ConfigurationTests {
         wrong.evaluateEvery = 0
         let error = #expect(throws: RunConfigurationError.self) { try wrong.validate() }
         let keys = [
-            "data.classes", "data.class_names", "data.ignored_label", "network.dims", "initial_weights", "loss.dice", "optimizer.betas",
+            "data.classes", "data.class_names", "data.ignored_label", "data.zoom_jitter", "data.color_jitter", "network.dims",
+            "initial_weights", "loss.dice", "optimizer.betas",
             "schedule.step_size", "batch_size", "accumulate", "clip_norm", "ema_decay", "early_stopping", "workers", "threshold",
             "evaluate_every",
         ]
@@ -79,6 +82,8 @@ struct ConfigurationTests {
         wrong.data.classes = 0
         wrong.data.classNames = ["a"]
         wrong.data.ignoredLabel = -1
+        wrong.data.zoomJitter = 1.5
+        wrong.data.colorJitter = -0.1
         wrong.network.dropPath = -1
         wrong.loss.classWeights = [-1]
         wrong.epochs = 0

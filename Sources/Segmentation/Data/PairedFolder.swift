@@ -105,10 +105,10 @@ public struct PairedFolder: SegmentationDataset {
             name: pair.name)
     }
 
-    /// The sample turned over and round by ``Options/augmentation``; as it is without random numbers.
+    /// The sample varied by ``Options/augmentation``; as it is without random numbers.
     public func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
         guard let random else { return sample }
-        return options.augmentation.draw(random).applied(to: sample)
+        return options.augmentation.applied(to: sample, random)
     }
 
     /// The pictures' sizes, from their headers.

@@ -57,6 +57,8 @@ extension RunConfiguration.DataSettings: ConfigurationSection {
         if let names = classNames, names.count != classes { classNames = nil }
         try fields.value("class_names", &classNames)
         try fields.value("augment", &augment)
+        try fields.value("zoom_jitter", &zoomJitter)
+        try fields.value("color_jitter", &colorJitter)
         try fields.value("ignored_label", &ignoredLabel)
         try fields.value("validation_fraction", &validationFraction)
     }

@@ -35,6 +35,10 @@ extension RunConfiguration {
             require(names.count == data.classes, "data.class_names", "one for each class (\(data.classes))", "\(names.count) names")
         }
         within(0...255, "data.ignored_label", data.ignoredLabel)
+        for (key, jitter) in [("data.zoom_jitter", data.zoomJitter), ("data.color_jitter", data.colorJitter)] {
+            let expected = data.dataset == .synapse ? "0: slices have an augmentation of their own" : "0 to 1"
+            require(jitter >= 0 && jitter <= (data.dataset == .synapse ? 0 : 1), key, expected, jitter)
+        }
         let share = data.validationFraction
         require(share >= 0 && share < 1, "data.validation_fraction", "at least 0 and below 1", share)
 

@@ -111,6 +111,10 @@ extension RunConfiguration {
         public var classNames: [String]?
         /// Whether training pictures are flipped and rotated.
         public var augment = true
+        /// Besides, by how much pictures are magnified or made smaller: ``Augmentation/zoomJitter``; 0, as published, for not at all.
+        public var zoomJitter = 0.0
+        /// And by how much their colours are changed: ``Augmentation/colorJitter``; 0, as published, for not at all.
+        public var colorJitter = 0.0
         /// A label that counts in no loss and no score.
         public var ignoredLabel: Int?
         /// In Synapse's layout without a list `val`: the share of the training patients held back to validate. 0 trains on all and keeps the last epoch's

@@ -58,6 +58,7 @@ extension RunConfiguration.DataSettings {
     var folderOptions: PairedFolder.Options {
         var options = PairedFolder.Options(size: imageSize, classes: classes)
         options.masks.ignoredLabel = ignoredLabel.flatMap(UInt8.init(exactly:))
+        (options.augmentation.zoomJitter, options.augmentation.colorJitter) = (zoomJitter, colorJitter)
         return options
     }
 }

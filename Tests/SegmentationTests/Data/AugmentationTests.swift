@@ -71,4 +71,75 @@ import Testing
         (augmentation.horizontalFlip, augmentation.verticalFlip, augmentation.rotation) = (0, 0, 0)
         #expect((0..<100).allSatisfy { augmentation.draw(DataRandom.augmentation(seed: 1, epoch: 0, index: $0)) == Placement() })
     }
+
+    /// Against PyTorch's `grid_sample`, bilinear with zeros outside (Fixtures/zoom.py).
+    @Test(arguments: ["32x32", "17x23", "1x1"])
+    func zoomIsGridSamples(size: String) throws {
+        let tensors = try DataFixture.tensors("zoom")
+        let (shape, bytes) = try #require(tensors[size])
+        let image = DataFixture.floats(bytes)
+        let area = shape[1] * shape[2]
+        let sample = Sample(
+            image: image, channels: 2, height: shape[1], width: shape[2], target: .binary(Array(image.prefix(area))), name: size)
+        let cases = tensors.keys.filter { $0.hasPrefix(size + ".") }
+        #expect(cases.count == 4)
+        for name in cases {
+            let expected = DataFixture.floats(try #require(tensors[name]).bytes)
+            let numbers = name.dropFirst(size.count + 1).split(separator: ".")
+            // "123.4.1.1.01" or "0.1.25.00": the degrees may have a point, the magnification always has one.
+            let degrees = try #require(Double(numbers.dropLast(3).joined(separator: ".")))
+            let zoom = try #require(Double(numbers.suffix(3).prefix(2).joined(separator: ".")))
+            let flips = Array(try #require(numbers.last))
+            let placed = Placement(
+                flipsHorizontally: flips[0] == "1", flipsVertically: flips[1] == "1", degrees: degrees, zoom: zoom
+            ).applied(to: sample)
+            let greatest = zip(placed.image, expected).map { abs($0 - $1) }.max() ?? 0
+            // Places are in float32: 32 pixels have an ulp of 4e-6, values a slope of up to 255 a pixel.
+            #expect(placed.image.count == expected.count && greatest < 5e-3, "\(name): \(greatest)")
+            #expect(placed.target == .binary(Array(placed.image.prefix(area))), "\(name)")
+        }
+    }
+
+    @Test func labelsAreNeverMixedByZoom() {
+        let labels = (0..<15 * 15).map { UInt8($0 % 3 == 0 ? 7 : 2) }
+        let sample = Sample(image: labels.map(Float.init), channels: 1, height: 15, width: 15, target: .labels(labels), name: "")
+        guard case .labels(let placed) = Placement(degrees: 30, zoom: 0.7).applied(to: sample).target else {
+            Issue.record("no labels")
+            return
+        }
+        #expect(Set(placed) == [0, 2, 7])
+    }
+
+    @Test func jittersStayWithinTheirRange() {
+        var augmentation = Augmentation()
+        (augmentation.zoomJitter, augmentation.colorJitter) = (0.25, 0.2)
+        func random(_ index: Int) -> CounterRandom { DataRandom.augmentation(seed: 5, epoch: 0, index: index) }
+        let zooms = (0..<2000).map { augmentation.draw(random($0)).zoom }
+        #expect(zooms.allSatisfy { (0.8...1.25).contains($0) })
+        #expect(zooms.min()! < 0.81 && zooms.max()! > 1.24 && abs(zooms.count { $0 > 1 } - 1000) < 135)
+        // What was published is drawn as without jitter.
+        #expect(
+            (0..<50).allSatisfy { index in
+                var placement = augmentation.draw(random(index))
+                placement.zoom = 1
+                return placement == Augmentation().draw(random(index))
+            })
+
+        augmentation.zoomJitter = 0
+        (augmentation.horizontalFlip, augmentation.verticalFlip, augmentation.rotation) = (0, 0, 0)
+        let grey = Sample(
+            image: [Float](repeating: 127.5, count: 6) + [0, 255, 127.5], channels: 3, height: 1, width: 3, target: .binary([0, 1, 0.5]),
+            name: "")
+        let colored = (0..<2000).map { augmentation.applied(to: grey, random($0)) }
+        #expect(colored.allSatisfy { $0.target == grey.target })
+        // The middle is moved by the level alone, ± 0.2 · 64, each channel by another amount.
+        let levels = colored.map { $0.image[0] - 127.5 }
+        #expect(levels.allSatisfy { abs($0) <= 12.81 } && levels.min()! < -12 && levels.max()! > 12)
+        #expect(
+            colored.allSatisfy {
+                $0.image[0] == $0.image[1] && $0.image[0] != $0.image[3] && $0.image.allSatisfy { (0...255).contains($0) }
+            })
+        let contrasts = colored.map { $0.image[8] - $0.image[6] }.filter { $0 < 127.4 }
+        #expect(contrasts.allSatisfy { $0 > 127.5 * 0.79 - 12.9 } && contrasts.count > 500)
+    }
 }

@@ -14,7 +14,7 @@ extension VMUNet {
                     if culprit == nil, !x.isFinite { culprit = name() }
                     return x
                 }
-                var x = checked("patch_embed", patchEmbedding(checked("the pictures themselves", images), mode))
+                var x = checked("patch_embed", patchEmbedding(checked("the pictures themselves", images)))
                 var inputs: [Tensor] = []
                 for (i, stage) in encoder.enumerated() {
                     inputs.append(x)
@@ -26,7 +26,7 @@ extension VMUNet {
                     if let upsample = stage.upsample { x = checked("layers_up.\(i).upsample", upsample(x, mode)) }
                     for (j, block) in stage.blocks.enumerated() { x = checked("layers_up.\(i).blocks.\(j)", block(x, mode)) }
                 }
-                _ = checked("final_conv", finalProjection(x, mode))
+                _ = checked("final_conv", finalProjection(x))
                 return culprit
             }
         }

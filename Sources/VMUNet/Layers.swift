@@ -54,7 +54,8 @@ struct DepthwiseConvolution {
 
 /// How a forward pass runs: its precision, and whether stochastic depth is drawn.
 public struct ForwardMode: Sendable {
-    /// Element type of the matrix products: float32 or bfloat16. Residual stream, statistics, states and sums are float32 always.
+    /// Element type of the matrix products: float32 or bfloat16. Residual stream, statistics, states and sums are float32 always, and so are the patch embedding
+    /// and the final projection.
     public var precision: ElementType
     /// Whether blocks are dropped at random, from libtorch's generator.
     public var isTraining: Bool

@@ -13,9 +13,10 @@ struct PatchEmbedding {
         norm = LayerNorm(path / "norm", channels: C)
     }
 
-    func callAsFunction(_ image: Tensor, _ mode: ForwardMode) -> Tensor {  // [B, 3 or 1, H, W]
-        let patches = VMUNetOperators.patchify(image, mode.precision)  // [B, H/4, W/4, 48]
-        let x = VMUNetOperators.linear(patches, weight.reshaped([weight.size(0), 48]), bias: bias, to: .float32)  // [B, H/4, W/4, C]
+    /// Float32 in every mode, like the final projection: a hundredth of the time, a third of what bfloat16 costs in accuracy.
+    func callAsFunction(_ image: Tensor) -> Tensor {  // [B, 3 or 1, H, W]
+        let patches = VMUNetOperators.patchify(image, .float32)  // [B, H/4, W/4, 48]
+        let x = VMUNetOperators.linear(patches, weight.reshaped([weight.size(0), 48]), bias: bias)  // [B, H/4, W/4, C]
         return norm(x, ForwardMode())
     }
 }
@@ -66,7 +67,8 @@ struct FinalProjection {
         bias = path.parameter("final_conv.bias", [classes], .uniform(bound: bound))
     }
 
-    func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {  // [B, H, W, C]
-        VMUNetOperators.head(expand(x.to(mode.precision)), norm.weight, norm.bias, weight, bias)  // [B, classes, 4H, 4W]
+    /// Float32 in every mode: see the patch embedding.
+    func callAsFunction(_ x: Tensor) -> Tensor {  // [B, H, W, C]
+        VMUNetOperators.head(expand(x), norm.weight, norm.bias, weight, bias)  // [B, classes, 4H, 4W]
     }
 }

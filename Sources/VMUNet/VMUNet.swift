@@ -53,7 +53,7 @@ public struct VMUNet: Sendable {
 
     /// Logits [B, classes, H, W], float32, of images [B, 3 or 1, H, W]; H and W are multiples of 32.
     public func callAsFunction(_ images: Tensor, _ mode: ForwardMode = .inference) -> Tensor {
-        var x = Profile.module("patch_embed") { patchEmbedding(images, mode) }  // [B, H/4, W/4, C]
+        var x = Profile.module("patch_embed") { patchEmbedding(images) }  // [B, H/4, W/4, C]
         var inputs: [Tensor] = []
         for (i, stage) in encoder.enumerated() {
             inputs.append(x)  // a stage's skip is its input
@@ -63,7 +63,7 @@ public struct VMUNet: Sendable {
             let skip = i > 0 ? inputs[4 - i] : nil
             x = Profile.module("layers_up.\(i)") { stage(x, skip: skip, mode) }  // … [B, H/4, W/4, C]
         }
-        return Profile.module("final_up, final_conv") { finalProjection(x, mode) }
+        return Profile.module("final_up, final_conv") { finalProjection(x) }
     }
 
     /// The weights as a checkpoint holds them: float32, under the published keys.

@@ -79,17 +79,41 @@ struct Demo: ParsableCommand {
         let result = try Evaluator(validation, settings).evaluate(segmenter.network)
         print(Evaluate.table(result))
 
+        let shipped = try ShippedWeights.url().map { try Shipped(weights: $0, data: data) }
+        if let shipped {
+            Console.note("   and the weights that come with the package, trained on real pictures alone, on the same ones")
+            print(Evaluate.table(shipped.scores))
+        }
+
         Console.note("4. segmenting pictures into \(results.relativePath)")
-        let sheet = try segment(with: segmenter, from: data, to: results, scores: result)
-        Console.note("   look at \(sheet.relativePath): picture, truth, prediction; best above, worst below")
+        let sheet = try segment(with: segmenter, from: data, to: results, scores: result, shipped: shipped)
+        Console.note(
+            "   look at \(sheet.relativePath): picture, truth, prediction\(shipped == nil ? "" : ", the package's own weights"); best above, worst below"
+        )
         guard let miou = result.pooled.miou, miou >= Self.target else {
             throw DemoMissed(miou: result.pooled.miou ?? 0)
         }
         Console.note("done: mIoU \(Console.percent(miou)) on pictures that it has not seen")
     }
 
+    /// The package's own weights and what they reach on the generated pictures, which are like none that they were trained on.
+    private struct Shipped {
+        let segmenter: Segmenter
+        let scores: EvaluationResult
+
+        init(weights: URL, data: URL) throws {
+            segmenter = try Segmenter(weights: weights, device: .cpu)
+            let set = try PairedFolder(data, split: "val", options: .init(size: segmenter.imageSize))
+            scores = try Evaluator(set, RunConfiguration(.folder, path: data.path)).evaluate(segmenter.network)
+        }
+
+        func iou(of name: String) -> Double? { scores.images.first { $0.name == name }?.scores.miou }
+    }
+
     /// Segments the pictures of best, middle and worst score and joins them in one sheet.
-    private func segment(with segmenter: Segmenter, from data: URL, to folder: URL, scores: EvaluationResult) throws -> URL {
+    private func segment(with segmenter: Segmenter, from data: URL, to folder: URL, scores: EvaluationResult, shipped: Shipped?) throws
+        -> URL
+    {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let sorted = scores.images.sorted { ($0.scores.miou ?? 0) > ($1.scores.miou ?? 0) }
         let chosen = [0, sorted.count / 4, sorted.count / 2, 3 * sorted.count / 4, sorted.count - 1].map { sorted[$0] }
@@ -104,9 +128,13 @@ struct Demo: ParsableCommand {
             cells.append(.init(picture, caption: item.name))
             cells.append(.init(try Overlay.draw(truth, on: picture), caption: "truth"))
             cells.append(.init(overlay, caption: "prediction, IoU \(Console.percent(item.scores.miou))"))
+            if let shipped {
+                let theirs = try Overlay.draw(try shipped.segmenter.segment(picture).mask, on: picture)
+                cells.append(.init(theirs, caption: "shipped weights, IoU \(Console.percent(shipped.iou(of: item.name)))"))
+            }
         }
         let sheet = folder.appending(path: "sheet.png")
-        try PictureFile.write(ContactSheet(cells: cells, columns: 3, cellSize: 192).render(), to: sheet)
+        try PictureFile.write(ContactSheet(cells: cells, columns: shipped == nil ? 3 : 4, cellSize: 192).render(), to: sheet)
         return sheet
     }
 }

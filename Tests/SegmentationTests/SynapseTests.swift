@@ -199,6 +199,28 @@ struct SynapseTests {
         }
     }
 
+    /// A few labels and a far one are no 256 classes; a class that is missing from a small set is one. A file that would unpack to more than a slice is not unpacked.
+    @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
+    func labelsThatAreNoClasses() throws {
+        try withSet(slices: ["a", "b"]) { folder in
+            func write(_ label: String) throws {
+                try VolumePython.run(
+                    "import sys, numpy as np; np.savez_compressed(sys.argv[1], image=np.zeros((2, 3), 'f4'), label=\(label))",
+                    [folder.appendingPathComponent("train_npz/b.npz").path])
+            }
+            try write("np.array([[0, 1, 2], [255, 255, 0]], 'u1')")
+            let error = try #require(throws: DataError.self) { try SynapseClasses.names(in: folder) }
+            #expect(error.kind == .labelOutOfRange && error.path.hasSuffix("b.npz") && error.description.contains("255"))
+            #expect(error.remedy.contains("data.ignored_label"))
+            #expect(try SynapseClasses.names(in: folder, ignoredLabel: 255).count == 3)
+            try write("np.array([[0, 1, 3], [0, 1, 0]])")
+            #expect(try SynapseClasses.names(in: folder).count == 4)
+            try write("np.zeros((14000, 14000), 'u1')")
+            let bomb = try #require(throws: DataError.self) { try SynapseClasses.names(in: folder) }
+            #expect(bomb.path.hasSuffix("b.npz") && bomb.description.contains("more than"))
+        }
+    }
+
     // MARK: Real data
 
     @Test(.enabled(if: realData != nil, "set VMUNET_TEST_DATA"))

@@ -194,6 +194,11 @@ struct SynapseTests {
                 let error = try #require(throws: DataError.self) { try SynapseClasses.names(in: folder) }
                 #expect(error.path.hasSuffix("dataset.json"), "\(unsound)")
             }
+            // A text of many megabytes is not read to its end.
+            try FileManager.default.removeItem(at: json)
+            try (Data("background\nheart".utf8) + Data(repeating: 10, count: 1 << 24)).write(to: text)
+            #expect(try #require(throws: DataError.self) { try SynapseClasses.names(in: folder) }.path.hasSuffix("classes.txt"))
+            try FileManager.default.removeItem(at: text)
             #expect(throws: DataError.self) { try SynapseClasses.names(in: folder, configured: ["one"]) }
             #expect(throws: DataError.self) { try SynapseClasses.names(in: folder, configured: ["same", "same"]) }
         }

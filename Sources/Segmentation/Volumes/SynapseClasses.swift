@@ -12,7 +12,7 @@ public enum SynapseClasses {
         let (json, text) = (directory.appending(path: "dataset.json"), directory.appending(path: "classes.txt"))
         if FileManager.default.fileExists(atPath: json.path) { return try checked(fromJSON(json), path: json.path) }
         if FileManager.default.fileExists(atPath: text.path) {
-            guard let lines = try? String(contentsOf: text, encoding: .utf8) else {
+            guard let lines = SynapseLayout.text(of: text) else {
                 throw DataError(
                     .unreadable, path: text.path, "cannot be read as text", remedy: "Write one class's name a line, background first.")
             }
@@ -62,8 +62,8 @@ public enum SynapseClasses {
             }
         }
         let remedy = #"Write "labels": {"background": 0, "aorta": 1, …} with the numbers 0, 1, 2 and so on."#
-        guard let data = try? Data(contentsOf: file), data.count <= 1 << 24,
-            let labels = try? JSONDecoder().decode(Description.self, from: data).labels
+        guard let text = SynapseLayout.text(of: file),
+            let labels = try? JSONDecoder().decode(Description.self, from: Data(text.utf8)).labels
         else { throw DataError(.unreadable, path: file.path, "has no 'labels' of names and numbers", remedy: remedy) }
         var names: [Int: String] = [:]
         for (key, label) in labels {

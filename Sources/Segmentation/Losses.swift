@@ -37,7 +37,6 @@ public struct SegmentationLoss: Sendable, Hashable {
     public func manyClasses(_ logits: Tensor, labels: Tensor) -> Tensor {
         let classes = logits.size(1)
         let weights = classWeights.map { Tensor($0.map(Float.init), shape: [classes]).to(logits.device) }
-        let ce = logits.crossEntropy(labels: labels, classWeights: weights, ignoring: ignoredLabel ?? -100)
         var p = logits.softmax(axis: 1)  // [B, classes, H, W]
         var t = (ignoredLabel == nil ? labels : labels.clamped(below: classes)).oneHot(classes: classes).permuted([0, 3, 1, 2]).to(.float32)
         if let ignoredLabel {
@@ -46,7 +45,17 @@ public struct SegmentationLoss: Sendable, Hashable {
             t = t * counted
         }
         let overlap = (p * t).sum(axes: [0, 2, 3]) * 2 + 1e-5  // [classes]
-        let total = (p * p).sum(axes: [0, 2, 3]) + t.sum(axes: [0, 2, 3]) + 1e-5  // [classes]; t² is t
-        return ce * crossEntropyWeight + (1 - (overlap / total).mean()) * diceWeight
+        let pixels = t.sum(axes: [0, 2, 3])  // [classes]; t² is t
+        let total = (p * p).sum(axes: [0, 2, 3]) + pixels + 1e-5  // [classes]
+        let dice = (1 - (overlap / total).mean()) * diceWeight
+        guard hasCrossEntropy(pixels, weights) else { return dice }
+        return logits.crossEntropy(labels: labels, classWeights: weights, ignoring: ignoredLabel ?? -100) * crossEntropyWeight + dice
+    }
+
+    /// Whether any pixel of a batch counts in the cross-entropy. Its mean over none, where all are ignored or of classes that weigh 0, would be 0 / 0 and end a
+    /// run for a slice of background.
+    private func hasCrossEntropy(_ pixels: Tensor, _ weights: Tensor?) -> Bool {
+        guard ignoredLabel != nil || (classWeights ?? []).contains(0) else { return true }
+        return withoutGradients { (weights.map { pixels * $0 } ?? pixels).sum().item > 0 }
     }
 }

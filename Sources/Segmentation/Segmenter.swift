@@ -14,6 +14,8 @@ public struct Segmenter: Sendable {
     public let precision: RunConfiguration.Precision
     /// The classes' names, background first, where the weights carry them.
     public let classNames: [String]?
+    /// The label of pixels that counted in nothing when the weights were trained, and count in no score; nil where there was none.
+    public let ignoredLabel: UInt8?
     /// The layout of the set that the weights were trained on, where they say.
     public let dataset: RunConfiguration.Dataset?
     let device: Device
@@ -51,8 +53,9 @@ public struct Segmenter: Sendable {
         self.imageSize = imageSize ?? weights.metadata["image_size"]?.integerValue ?? 256
         self.threshold = Float(threshold ?? weights.metadata["threshold"]?.numberValue ?? 0.5)
         self.precision = precision
-        let names = weights.metadata["class_names"]?.text.split(separator: ",").map(String.init)
+        let names = weights.metadata["class_names"].map { ClassNames.names($0.text) }
         classNames = names?.count == network.configuration.classes ? names : nil
+        ignoredLabel = weights.metadata["ignored_label"]?.integerValue.flatMap(UInt8.init(exactly:))
         dataset = weights.metadata["dataset"].flatMap { RunConfiguration.Dataset(rawValue: $0.text) }
         guard (32...4096).contains(self.imageSize), self.imageSize.isMultiple(of: 32) else {
             let problem = ConfigurationError(what: "image size", expected: "a multiple of 32, 32 to 4096", got: "\(self.imageSize)")

@@ -117,7 +117,10 @@ struct Ablate: ParsableCommand {
         }
         var base =
             try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
-        try apply(to: &base, given: try config.map { try RunConfiguration.keys(inYAMLFile: URL(filePath: $0)) } ?? [])
+        let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
+        do { try apply(to: &base, given: Set(given.keys)) } catch let error as RunConfigurationError {
+            throw error.fault(of: config ?? "", lines: given) ?? error
+        }
         var weights: [String: String] = [:]
         if let vmambaT { weights["VMamba-T"] = vmambaT }
         if let vmambaS { weights["VMamba-S"] = vmambaS }
@@ -143,6 +146,10 @@ struct Ablate: ParsableCommand {
         if let seed { settings.seed = seed }
         if let device = compute.device { settings.device = device }
         if let precision = compute.precision { settings.precision = precision }
-        do { try settings.validate() } catch { throw ValidationError("\(error)") }
+        do { try settings.validate() } catch {
+            // What the file gave is the file's fault, the rest the command line's.
+            if error.problems.contains(where: { given.contains($0.key) }) { throw error }
+            throw ValidationError("\(error)")
+        }
     }
 }

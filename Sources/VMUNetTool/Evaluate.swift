@@ -58,6 +58,7 @@ struct Evaluate: ParsableCommand {
         settings.data.imageSize = segmenter.imageSize
         settings.network = segmenter.network.configuration
         settings.data.classNames = segmenter.classNames
+        settings.data.ignoredLabel = segmenter.ignoredLabel.map(Int.init)
         settings.batchSize = batchSize
         settings.threshold = Double(segmenter.threshold)
         settings.precision = segmenter.precision

@@ -23,7 +23,8 @@ extension Evaluate {
     /// Scores the volumes of a set in Synapse's layout: Dice and HD95, published and honest.
     func runVolumes(_ segmenter: Segmenter, list: String) throws {
         let volumes = try SynapseVolumes(
-            URL(filePath: data), list: list, classes: segmenter.network.configuration.classes, weightsClassNames: segmenter.classNames)
+            URL(filePath: data), list: list, classes: segmenter.network.configuration.classes, weightsClassNames: segmenter.classNames,
+            ignoredLabel: segmenter.ignoredLabel)
         let folder = predictions.map { URL(filePath: $0) }
         if let folder { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
         let evaluator = VolumeEvaluator(volumes, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize), spacing: spacing?.spacing)

@@ -68,8 +68,10 @@ struct Predict: ParsableCommand {
         if let raw { return try runRaw(segmenter, URL(filePath: raw)) }
 
         let folder = URL(filePath: output)
-        let variants = [""] + (overlay ? ["_overlay"] : []) + (probabilities ? ["_probability"] : [])
-        let pictures = try PictureList(inputs, output: folder, variants: variants)
+        let pictures = try PictureList(inputs, output: folder) { [overlay, probabilities] isVolume in
+            (isVolume ? [".nii.gz"] : [".png"]) + (overlay ? ["_overlay.png"] : [])
+                + (probabilities && !isVolume ? ["_probability.png"] : [])
+        }
         try RunFolder.make(folder, option: "--output")
         var failures: [String] = pictures.failures
         for (index, item) in pictures.items.enumerated() {
@@ -136,8 +138,9 @@ struct PictureList {
     /// What was named and is not there.
     private(set) var failures: [String] = []
 
-    /// `variants` are what follows a name in the results' names. Throws ``InputError`` if nothing is there, or a result would replace a picture.
-    init(_ inputs: [String], output: URL, variants: [String]) throws {
+    /// `endings` are what follows a name in its results' names, of a volume or a picture. Throws ``InputError`` if nothing is there, or a result would replace
+    /// an input.
+    init(_ inputs: [String], output: URL, endings: (_ isVolume: Bool) -> [String]) throws {
         let files = FileManager.default
         var urls: [URL] = []
         for input in inputs {
@@ -157,21 +160,22 @@ struct PictureList {
             if inside.isEmpty { failures.append("\(input): no JPEG, PNG or volume in this folder; check the path") }
             urls += inside
         }
-        // Two pictures of one name (a.jpg and a.png, or of two folders) must not overwrite each other's results; neither must a_overlay.png's mask a.png's overlay.
+        // Two inputs of one name (a.jpg and a.png, or of two folders) must not overwrite each other's results; neither must a_overlay.png's mask a.png's overlay.
         var taken: Set<String> = []
         let sources = Set(urls.map(Self.place))
         for url in urls {
-            let base = VolumeFile.isVolume(url) ? VolumeFile.name(of: url) : url.deletingPathExtension().lastPathComponent
+            let isVolume = VolumeFile.isVolume(url)
+            let base = isVolume ? VolumeFile.name(of: url) : url.deletingPathExtension().lastPathComponent
             var name = base
             var number = 2
-            while !taken.isDisjoint(with: variants.map { name + $0 }) {
+            while !taken.isDisjoint(with: endings(isVolume).map { name + $0 }) {
                 name = "\(base)_\(number)"
                 number += 1
             }
-            let results = variants.map { name + $0 }
+            let results = endings(isVolume).map { name + $0 }
             taken.formUnion(results)
-            if let lost = results.map({ output.appending(path: $0 + ".png") }).first(where: { sources.contains(Self.place($0)) }) {
-                throw InputError("\(lost.relativePath): a mask would replace this picture; choose another --output")
+            if let lost = results.map({ output.appending(path: $0) }).first(where: { sources.contains(Self.place($0)) }) {
+                throw InputError("\(lost.relativePath): a result would replace this input; choose another --output")
             }
             items.append(Item(url: url, name: name))
         }

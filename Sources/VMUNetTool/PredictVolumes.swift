@@ -12,9 +12,6 @@ extension Predict {
     /// Segments one volume: NAME.nii.gz in the input's geometry and, if asked for, a sheet of slices.
     func segment(volume url: URL, name: String, with segmenter: Segmenter, to folder: URL) throws {
         let output = folder.appending(path: name + ".nii.gz")
-        guard output.standardizedFileURL.resolvingSymlinksInPath() != url.standardizedFileURL.resolvingSymlinksInPath() else {
-            throw InputError("\(url.relativePath): its labels would overwrite it; choose another --output")
-        }
         let volume = try VolumeFile(url)
         let window = self.window ?? volume.window(for: segmenter)
         let intensities = volume.networkIntensities(for: segmenter, window: window)

@@ -6,7 +6,7 @@ struct Report: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write one self-contained HTML page about a training run, or one that compares several.",
         discussion: """
-            Curves of losses, scores and learning rate, the score table, the best, median and worst pictures of the validation split with truth and \
+            Curves of losses, scores and learning rate, the score table (of a set in Synapse's layout that of its test volumes, too), the best, median and worst pictures of the validation split with truth and \
             prediction outlined, settings and machine. The page needs no network and no script. Pictures are numbered rather than named, unless the set is \
             a published one or --names is given; folders' paths are never shown. Look at a page before you pass it on: it holds pictures of your data.
             """)
@@ -49,7 +49,7 @@ struct Report: ParsableCommand {
             case .scoring(let run, let done, let count):
                 Console.status("scoring \(run) \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
             case .skipped(let run, let reason):
-                Console.note("\(run): no pictures: \(reason)")
+                Console.note("\(run): \(reason)")
             }
         }
         Console.note("report in \(page.relativePath)")

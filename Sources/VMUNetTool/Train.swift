@@ -114,11 +114,14 @@ struct Train: ParsableCommand {
         if config == nil, dataset == nil { throw ValidationError("--dataset is needed: isic17, isic18, synapse or folder (or --config)") }
         try apply(to: &settings)
         guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
-        let given = try config.map { try RunConfiguration.keys(inYAMLFile: URL(filePath: $0)) } ?? []
+        let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
         try settings.takeClassesFromSet(
-            givenCount: network.classes != nil || given.contains("data.classes"),
-            givenNames: given.contains("data.class_names") && network.classes == nil)
-        do { try settings.validate() } catch { throw ValidationError("\(error)") }
+            givenCount: network.classes != nil || given["data.classes"] != nil,
+            givenNames: given["data.class_names"] != nil && network.classes == nil)
+        do { try settings.validate() } catch {
+            if let fault = error.fault(of: config ?? "", lines: given) { throw fault }
+            throw ValidationError("\(error)")
+        }
         return settings
     }
 
@@ -142,7 +145,6 @@ struct Train: ParsableCommand {
             )
         }
         do { try configuration.validate() } catch { throw ValidationError("\(error)") }
-        if configuration != saved { try configuration.write(to: run.configuration) }
         return configuration
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import TensorFiles
 import Testing
 import Torch
 import VMUNet
@@ -162,6 +163,40 @@ extension TrainingSuites {
             }
         }
 
+        /// Weights that cannot be begun with are found before the runs that stand before theirs.
+        @Test func initialWeightsAreLookedAtFirst() throws {
+            try withVolumeFolder { folder in
+                var base = try SynapseSet.configuration()
+                base.epochs = 1
+                let file = folder.appending(path: "foreign.safetensors")
+                try WeightsFile.write(StateDictionary([("head.weight", HostTensor([1, 2] as [Float], shape: [2]))]), to: file)
+                let grid = try AblationGrid(
+                    title: "t", base: base,
+                    axes: [
+                        .init(
+                            "initial_weights",
+                            [
+                                .init("none", [.init("initial_weights", "null")]),
+                                .init("foreign", [.init("initial_weights", "\"\(file.path)\"")]),
+                            ])
+                    ])
+                let runner = AblationRunner(grid, in: folder.appending(path: "runs"))
+                var cells = 0
+                let error = try #require(throws: BadWeights.self) { try runner.run(report: { if case .cell = $0 { cells += 1 } }) }
+                #expect(error.file.hasSuffix("foreign.safetensors") && cells == 0)
+            }
+        }
+
+        @Test func filesOfOneNameAreToldApart() throws {
+            let grid = try grid(
+                """
+                base: {data: {path: d}}
+                axes:
+                  initial_weights: [null, a/best.safetensors, b/best.safetensors, c/other.pth]
+                """)
+            #expect(grid.cells.map(\.labels) == [["–"], ["a/best.safetensors"], ["b/best.safetensors"], ["other.pth"]])
+        }
+
         @Test func aRunWithOtherSettingsIsNotTakenForACell() throws {
             try withVolumeFolder { folder in
                 let runner = AblationRunner(try smallGrid(), in: folder)
@@ -220,6 +255,18 @@ extension TrainingSuites {
             #expect(lines.contains("| – | – | – | – | – | – | 77.59 | 87.38 | – | pending |"))
             #expect(lines.contains { $0.hasPrefix("| VMamba-S |") && $0.hasSuffix("| not run |") })
             #expect(result.markdown.contains("not 300 epochs"))
+
+            // Table V varies the blocks, not the channels: those of another network are told.
+            base.network.depths = [2, 2, 9, 2]
+            let blocks = try AblationResult(
+                try PaperTable.architecture.grid(base), in: URL(filePath: "/nowhere"), states: Array(repeating: .pending, count: 5))
+            #expect(
+                blocks.differences == [
+                    "tiny network, not base network", "from random weights, not from VMamba-S", "30 epochs, not 300 epochs",
+                ])
+            let paths = try AblationResult(
+                try PaperTable.dropPath.grid(base), in: URL(filePath: "/nowhere"), states: Array(repeating: .pending, count: 4))
+            #expect(paths.differences.contains("2,2,9,2-2,2,2,1 blocks, not 2,2,2,2-2,2,2,1 blocks"))
 
             let other = try AblationResult(
                 try PaperTable.dropPath.grid(RunConfiguration(.folder, path: "d")), in: URL(filePath: "/nowhere"),

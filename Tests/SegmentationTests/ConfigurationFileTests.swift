@@ -129,6 +129,23 @@ struct ConfigurationFileTests {
         #expect(error?.line == line && error?.key == key, "\(String(describing: error))")
     }
 
+    /// A set in Synapse's layout says how many classes it has; names say it as well.
+    @Test func classesMayComeFromTheNamesOrTheSet() throws {
+        let named = try RunConfiguration(yaml: "data: {dataset: synapse, class_names: [background, a, \"b, c\"]}")
+        #expect(named.data.classes == 3 && named.data.classNames == ["background", "a", "b, c"])
+        let waiting = try RunConfiguration(yaml: "data: {dataset: synapse}\nloss: {class_weights: [1, 2, 3, 4]}")
+        #expect(waiting.loss.classWeights == [1, 2, 3, 4] && waiting.problems.map(\.key) == ["data.path", "loss.class_weights"])
+        for (text, line) in [
+            ("data: {dataset: synapse}\nloss: {class_weights: [1, -2, 3, 4]}", 2),
+            ("data: {dataset: synapse, classes: 3}\nloss: {class_weights: [1, 2, 3, 4]}", 2),
+            ("data: {dataset: folder}\nloss: {class_weights: [1, 2, 3, 4]}", 2),
+            ("data: {dataset: synapse, classes: 4, class_names: [a, b]}", 1), ("data: {dataset: synapse, class_names: [a]}", 1),
+        ] {
+            let error = try #require(throws: ConfigurationFileError.self, "\(text)") { try RunConfiguration(yaml: text) }
+            #expect(error.line == line, "\(error)")
+        }
+    }
+
     @Test func aPresetWithOtherChannelsIsRefused() throws {
         let error = error("network:\n  preset: tiny\n  dims: [96, 192, 384, 768]\n")
         #expect(error?.key == "network.dims" && error?.line == 3)

@@ -40,6 +40,19 @@ struct ReportPageTests {
         #expect(abs(xs[1] - (xs[0] + xs[2]) / 2) < 0.11)
     }
 
+    @Test("dots are drawn where they do not cut the line to pieces: of a short run beside a long one they would")
+    func dotsThatHaveRoom() throws {
+        func dots(_ counts: Int...) -> Int {
+            let series = counts.enumerated().map { i, count in
+                LineChart.Series(name: "s\(i)", color: i + 1, points: (1...count).map { .init(x: Double($0), y: Double($0 % 3)) })
+            }
+            return PageReader(LineChart(title: "t", yLabel: "y", series: series).html.text).all("circle").count
+        }
+        #expect(dots(20) == 20 && dots(60) == 0)
+        #expect(dots(20, 400) == 0)
+        #expect(dots(1, 400) == 1)
+    }
+
     @Test("nothing of the page asks for anything from elsewhere, and no script runs")
     func selfContained() throws {
         var run = ReportSamples.run(events: ReportSamples.events(epochs: 3))

@@ -60,6 +60,85 @@ struct ReportRunTests {
         #expect(try RunReport(named).html(of: [url]).contains("lesion_00005"))
     }
 
+    /// What `evaluate` says of the volumes stands on the page, beside the paper where the classes are its own.
+    @Test("a run in Synapse's layout: both scorings of its test volumes")
+    func volumes() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let url = folder.appending(path: "synapse")
+        var settings = try SynapseSet.configuration()
+        settings.epochs = 1
+        let (trainer, _) = try Trainer.begin(settings, in: url, data: try TrainingData(settings))
+        #expect(try trainer.run() == .finished)
+        // Weights that find something.
+        let best = RunFolder(existing: url).best
+        try FileManager.default.removeItem(at: best)
+        try FileManager.default.copyItem(at: SynapseSet.weights, to: best)
+
+        let set = try SynapseVolumes(SynapseSet.url, classes: 4, weightsClassNames: nil)
+        let expected = try VolumeEvaluator(set, segmenter: VolumeSegmenter(try Segmenter(weights: best, device: .cpu))).evaluate()
+        let page = try RunReport(options).html(of: [url])
+        let reader = PageReader(page)
+        #expect(reader.problem == nil && !page.contains(SynapseSet.url.path))
+        let text = reader.text.split(separator: "\n").joined(separator: " ")
+        #expect(text.contains("Scores of the test volumes") && text.contains("3 volumes") && !text.contains("Table II"))
+        let published: [Double] =
+            [expected.published.dice * 100, expected.published.hd95] + expected.published.classes.map { $0.dice * 100 }
+        let honestClasses: [Double] = expected.honest.classes.compactMap(\.dice).map { $0 * 100 }
+        let honest: [Double] = try [#require(expected.honest.dice) * 100, #require(expected.honest.hd95)] + honestClasses
+        #expect(honest.count == 5 && published != honest)
+        for scores in [published, honest] {
+            let cells = scores.map { String(format: "%.2f", $0) }.joined()
+            #expect(text.contains(cells), "\(cells)")
+        }
+
+        #expect(page.contains("case0000_slice00") || page.contains("case0001_slice00") || page.contains("case0002_slice00"))
+
+        // A private set in the same layout: its names may be patients'.
+        try SynapseSet.withCopy { copy in
+            let (list, slices) = (copy.appending(path: "lists/lists_Synapse/train.txt"), copy.appending(path: "train_npz"))
+            try Data(String(contentsOf: list, encoding: .utf8).replacing("case", with: "DoeJohn").utf8).write(to: list)
+            for name in try FileManager.default.contentsOfDirectory(atPath: slices.path) {
+                try FileManager.default.moveItem(
+                    at: slices.appending(path: name), to: slices.appending(path: name.replacing("case", with: "DoeJohn")))
+            }
+            var elsewhere = options
+            elsewhere.data = copy.path
+            let page = try RunReport(elsewhere).html(of: [url])
+            #expect(!page.contains("DoeJohn") && page.contains("picture 1"))
+            elsewhere.showsNames = true
+            #expect(try RunReport(elsewhere).html(of: [url]).contains("DoeJohn"))
+        }
+
+        // Volumes that are damaged cost the page their table alone.
+        try SynapseSet.withCopy { copy in
+            var moved = settings
+            moved.data.path = copy.path
+            try moved.write(to: RunFolder(existing: url).configuration)
+            try Data("no volume".utf8).write(to: copy.appending(path: "test_vol_h5/case0022.npy.h5"))
+            var skipped: [String] = []
+            let rest = try RunReport(options).html(of: [url]) { if case .skipped(_, let reason) = $0 { skipped.append(reason) } }
+            #expect(PageReader(rest).text.contains("could not be read") && !rest.contains(copy.path))
+            #expect(skipped.count == 1 && skipped[0].contains("case0022.npy.h5"))
+            var asked = options
+            asked.data = copy.path
+            #expect(throws: DataError.self) { try RunReport(asked).html(of: [url]) }
+        }
+    }
+
+    @Test("the paper's Table II beside a run on Synapse's classes")
+    func paperOfVolumes() throws {
+        let classes = RunConfiguration.synapseClasses.enumerated().dropFirst().map {
+            ClassScore(value: $0.offset, name: $0.element, predicted: 2, labelled: 2, both: 1, hd95: 3)
+        }
+        var run = ReportSamples.run(events: ReportSamples.events(epochs: 2))
+        run.volumes = try VolumeScoreSummary([VolumeScores(name: "case", unit: .voxels, classes: classes)])
+        let reader = PageReader(ReportSamples.page([run, run]))
+        #expect(reader.problem == nil)
+        for cells in ["Table II)81.0819.2186.4069.4186.1682.7694.1758.8089.5181.40", "published scoring50.003.00", "(infinite: 0, 0)"] {
+            #expect(reader.text.contains(cells), "\(cells)")
+        }
+    }
+
     @Test("two runs: a grid of the pictures that both were scored on; without the data a word instead")
     func two() throws {
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -194,8 +194,35 @@ struct SynapseTests {
                 let error = try #require(throws: DataError.self) { try SynapseClasses.names(in: folder) }
                 #expect(error.path.hasSuffix("dataset.json"), "\(unsound)")
             }
+            // A text of many megabytes is not read to its end.
+            try FileManager.default.removeItem(at: json)
+            try (Data("background\nheart".utf8) + Data(repeating: 10, count: 1 << 24)).write(to: text)
+            #expect(try #require(throws: DataError.self) { try SynapseClasses.names(in: folder) }.path.hasSuffix("classes.txt"))
+            try FileManager.default.removeItem(at: text)
             #expect(throws: DataError.self) { try SynapseClasses.names(in: folder, configured: ["one"]) }
             #expect(throws: DataError.self) { try SynapseClasses.names(in: folder, configured: ["same", "same"]) }
+        }
+    }
+
+    /// A few labels and a far one are no 256 classes; a class that is missing from a small set is one. A file that would unpack to more than a slice is not unpacked.
+    @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
+    func labelsThatAreNoClasses() throws {
+        try withSet(slices: ["a", "b"]) { folder in
+            func write(_ label: String) throws {
+                try VolumePython.run(
+                    "import sys, numpy as np; np.savez_compressed(sys.argv[1], image=np.zeros((2, 3), 'f4'), label=\(label))",
+                    [folder.appendingPathComponent("train_npz/b.npz").path])
+            }
+            try write("np.array([[0, 1, 2], [255, 255, 0]], 'u1')")
+            let error = try #require(throws: DataError.self) { try SynapseClasses.names(in: folder) }
+            #expect(error.kind == .labelOutOfRange && error.path.hasSuffix("b.npz") && error.description.contains("255"))
+            #expect(error.remedy.contains("data.ignored_label"))
+            #expect(try SynapseClasses.names(in: folder, ignoredLabel: 255).count == 3)
+            try write("np.array([[0, 1, 3], [0, 1, 0]])")
+            #expect(try SynapseClasses.names(in: folder).count == 4)
+            try write("np.zeros((14000, 14000), 'u1')")
+            let bomb = try #require(throws: DataError.self) { try SynapseClasses.names(in: folder) }
+            #expect(bomb.path.hasSuffix("b.npz") && bomb.description.contains("more than"))
         }
     }
 

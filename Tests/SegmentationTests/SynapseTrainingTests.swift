@@ -73,7 +73,7 @@ extension TrainingSuites {
             try withVolumeFolder { folder in
                 let file = folder.appending(path: "c.yaml")
                 try Data("data: {dataset: synapse, classes: 4}\nepochs: 3\n".utf8).write(to: file)
-                #expect(try RunConfiguration.keys(inYAMLFile: file) == ["data", "data.dataset", "data.classes", "epochs"])
+                #expect(try RunConfiguration.lines(inYAMLFile: file) == ["data": 1, "data.dataset": 1, "data.classes": 1, "epochs": 2])
             }
         }
 

@@ -48,6 +48,50 @@ struct VolumeEvaluationTests {
         #expect(summary.published.dice > (summary.honest.dice ?? 1) + 0.2)
     }
 
+    /// Voxels of the ignored label count in no class: as NumPy counts them without those.
+    @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
+    func ignoredVoxelsCountInNothing() throws {
+        try SynapseSet.withCopy { folder in
+            let text = try VolumePython.run(
+                """
+                import sys, json, h5py, numpy as np
+                from safetensors.numpy import load_file
+                found, rows = load_file(sys.argv[1] + "/expected.safetensors"), []
+                for name in ("case0008", "case0022", "case0038"):
+                    with h5py.File(f"{sys.argv[1]}/test_vol_h5/{name}.npy.h5", "r+") as f:
+                        label = f["label"][:]
+                        label[:, 12:22, 10:20] = 255
+                        f["label"][...] = label
+                    p, l = found[name][label != 255], label[label != 255]
+                    rows += [[int((p == c).sum()), int((l == c).sum()), int(((p == c) & (l == c)).sum())] for c in (1, 2, 3)]
+                print(json.dumps(rows))
+                """, [folder.path])
+            let expected = try JSONDecoder().decode([[Int]].self, from: Data(text.utf8))
+            let segmenter = try segmenter()
+            let strict = try SynapseVolumes(folder, classes: 4, weightsClassNames: nil)
+            #expect(throws: DataError.self) { try strict.load(at: 0) }
+            let set = try SynapseVolumes(folder, classes: 4, weightsClassNames: nil, ignoredLabel: 255)
+            let summary = try VolumeEvaluator(set, segmenter: VolumeSegmenter(segmenter)).evaluate()
+            let counts = summary.volumes.flatMap(\.classes).map { [$0.predicted, $0.labelled, $0.both] }
+            #expect(counts == expected)
+        }
+    }
+
+    /// Names and the ignored label travel with the weights, whatever the names are made of.
+    @Test(arguments: [["background", "disc", "block", "dot"], ["background", "kidney, left", "[x]", "äß \"q\""], ["[a", "b", "c", "d"]])
+    func weightsCarryWhatScoringNeeds(names: [String]) throws {
+        try withVolumeFolder { folder in
+            var settings = RunConfiguration(.synapse)
+            (settings.data.classes, settings.data.classNames, settings.data.ignoredLabel) = (4, names, 200)
+            var weights = try WeightsFile.read(SynapseSet.weights)
+            for (key, value) in settings.weightsMetadata { weights.metadata[key] = value }
+            let file = folder.appending(path: "w.safetensors")
+            try WeightsFile.write(weights, to: file)
+            let segmenter = try Segmenter(weights: file, device: .cpu)
+            #expect(segmenter.classNames == names && segmenter.ignoredLabel == 200 && segmenter.dataset == .synapse)
+        }
+    }
+
     @Test func jsonHasBothScoringsAndTheVolumes() throws {
         let segmenter = try segmenter()
         let set = try SynapseVolumes(SynapseSet.url, classes: 4, weightsClassNames: nil)

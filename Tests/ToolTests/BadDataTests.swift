@@ -115,12 +115,23 @@ extension ToolTests {
             try expectRefused(set, naming: "255", options: ["--classes", "2"])
             let settings = folder.appending(path: "ignore.yaml")
             try Data("data: {classes: 2, ignored_label: 255}\nepochs: 1\n".utf8).write(to: settings)
+            let run = folder.appending(path: "run")
             expectDone(
                 try Tool.run(
-                    [
-                        "train", "--config", settings.path, "--data", set.path, "--dataset", "folder", "--run",
-                        folder.appending(path: "run").path,
-                    ] + Shared.smallest))
+                    ["train", "--config", settings.path, "--data", set.path, "--dataset", "folder", "--run", run.path] + Shared.smallest))
+
+            // The weights know of the label: they can be scored on such masks, of which the first row counts in nothing.
+            let weights = run.appending(path: "checkpoints/best.safetensors")
+            let outcome = try Tool.run(
+                "evaluate", "--weights", weights.path, "--data", set.path, "--dataset", "folder", "--image-size", "64", "--json", "-")
+            expectDone(outcome)
+            let classes = try #require(try json(outcome.out)["classes"] as? [[String: Any]])
+            for item in classes {
+                let counts = try #require(item["counts"] as? [String: Int])
+                let counted: Int = counts.values.reduce(0, +)
+                #expect(counted == 16128, "\(counts)")  // four masks of 64 × 64 less a row of 64
+            }
+            #expect(classes.count == 2)
         }
     }
 }

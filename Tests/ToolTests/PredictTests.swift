@@ -99,6 +99,22 @@ extension ToolTests {
             #expect(names(folder) == ["a.png"])
         }
 
+        /// a.nii becomes a.nii.gz, which here is another volume.
+        @Test func noVolumeIsReplacedByLabels() throws {
+            let folder = try Scratch.folder()
+            let voxels = HostTensor((0..<2 * 40 * 40).map { Float($0 % 50) }, shape: [2, 40, 40])
+            let inputs = ["a.nii", "a.nii.gz"].map { folder.appending(path: $0) }
+            for url in inputs { try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: NIfTIGeometry(spacing: [1, 1, 1])), to: url) }
+            let before = try Data(contentsOf: inputs[1])
+            expectRefusal(try predict(inputs[0].path, inputs[1].path, to: folder), naming: "a.nii.gz", "another --output")
+            expectRefusal(try predict(folder.path, to: folder), naming: "a.nii.gz", "another --output")
+            #expect(try Data(contentsOf: inputs[1]) == before)
+            #expect(names(folder) == ["a.nii", "a.nii.gz"])
+            let output = try Scratch.folder()
+            expectDone(try predict(folder.path, "--overlay", to: output))
+            #expect(names(output) == ["a.nii.gz", "a_2.nii.gz", "a_2_overlay.png", "a_overlay.png"])
+        }
+
         @Test func labelsOfSeveralClasses() throws {
             let output = try Scratch.folder()
             expectDone(try predict(Shared.pictures.path, to: output, weights: Shared.nineClasses))

@@ -167,6 +167,20 @@ extension ToolTests {
             #expect(try text(run.appending(path: "config.yaml")).contains("epochs: 4"))
         }
 
+        /// A folder that is mistyped must not get into the run's settings, where the next attempt would find it.
+        @Test func dataThatAreNotThereChangeNothing() throws {
+            let folder = try Scratch.folder()
+            let run = folder.appending(path: "run")
+            expectDone(try #require(Self.undisturbed.outcome))
+            try FileManager.default.copyItem(at: Self.undisturbed.folder, to: run)
+            let files = ["config.yaml", "metrics.jsonl", "checkpoints/last.safetensors", "checkpoints/best.safetensors"]
+            let before = try files.map { try Data(contentsOf: run.appending(path: $0)) }
+            let absent = folder.appending(path: "absent").path
+            expectRefusal(try Tool.run("train", "--resume", "--run", run.path, "--data", absent, "--epochs", "5"), naming: "absent")
+            #expect(try files.map { try Data(contentsOf: run.appending(path: $0)) } == before)
+            expectDone(try Tool.run("train", "--resume", "--run", run.path, "--epochs", "4"))
+        }
+
         @Test func aFolderThatHoldsAnotherRun() throws {
             expectDone(try #require(Self.undisturbed.outcome))
             let before = try Data(contentsOf: Self.undisturbed.folder.appending(path: "metrics.jsonl"))

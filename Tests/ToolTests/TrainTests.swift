@@ -72,6 +72,23 @@ extension ToolTests {
                 try Tool.run("train", "--config", folder.appending(path: "none.yaml").path, "--run", again.path), naming: "none.yaml")
         }
 
+        /// Settings that only the set can judge are the file's fault all the same: told with its line.
+        @Test func settingsThatDoNotFitTheSet() throws {
+            let folder = try Scratch.folder()
+            let set = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../SegmentationTests/Fixtures/SynapseSet")
+            let settings = folder.appending(path: "settings.yaml")
+            let run = folder.appending(path: "run")
+            let arguments = [
+                "train", "--config", settings.path, "--data", set.standardizedFileURL.path, "--run", run.path, "--dims", "12,24,48,96",
+                "--depths", "1,1,1,1", "--decoder-depths", "1,1,1,1", "--image-size", "32",
+            ]
+            try Data("data: {dataset: synapse}\nepochs: 1\nloss:\n  class_weights: [1, 2, 1]\n".utf8).write(to: settings)
+            expectRefusal(try Tool.run(arguments), naming: "settings.yaml:4", "loss.class_weights", "4 numbers")
+            #expect(!exists(run))
+            try Data("data: {dataset: synapse}\nepochs: 1\nloss:\n  class_weights: [0, 1, 2, 1]\n".utf8).write(to: settings)
+            expectDone(try Tool.run(arguments))
+        }
+
         @Test func beginsFromWeights() throws {
             let (folder, data) = (try Scratch.folder(), try Discs.folder())
             let first = folder.appending(path: "first")

@@ -32,6 +32,29 @@ import Torch
         #expect(parameter.floats() == weights["layers.2.blocks.0.self_attention.in_proj.weight"]!.floats)
     }
 
+    /// A checkpoint as PyTorch saves VMamba's, with more blocks in the third stage than this decoder has, and a classifier.
+    @Test(.enabled(if: Golden.shared != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
+    func aCheckpointOfVMamba() throws {
+        let weights = try WeightsFile.read(try #require(Golden.shared).appending(path: "vmamba_pretrained.pth"))
+        Torch.manualSeed(5)
+        let network = try VMUNet(
+            VMUNetConfiguration(dims: [16, 32, 64, 128], depths: [2, 2, 5, 2], decoderDepths: [2, 2, 2, 1]))
+        let before = try network.stateDictionary()
+        let report = try PretrainedWeights.apply(weights, to: network)
+        // All of the encoder, and the decoder's blocks; patch expanding and the head have no counterpart.
+        #expect(Set(report.unused) == ["norm.weight", "norm.bias", "head.weight", "head.bias"])
+        #expect(report.left.allSatisfy { $0.contains(".upsample.") || $0.contains("final_") } && !report.left.isEmpty)
+        for (key, tensor) in try network.stateDictionary() {
+            let parts = key.split(separator: ".").map(String.init)
+            var source: String = parts.dropFirst().joined(separator: ".")
+            if parts[1] == "layers_up", let stage = Int(parts[2]) {
+                source = "layers.\(3 - stage)." + parts.dropFirst(3).joined(separator: ".")
+            }
+            let expected: HostTensor? = report.left.contains(key) ? before[key] : weights[source]
+            #expect(tensor.floats == expected?.floats, "\(key)")
+        }
+    }
+
     @Test func fillingNothingIsAnError() throws {
         let network = try VMUNet(configuration)
         #expect(throws: PretrainedWeights.NothingFits.self) {

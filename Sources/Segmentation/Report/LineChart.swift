@@ -36,8 +36,8 @@ struct LineChart {
 
     private static let (width, height) = (460.0, 290.0)
     private static let (left, right, top, bottom) = (68.0, 14.0, 24.0, 44.0)
-    /// Above this many points, dots would hide the line.
-    private static let mostDots = 40
+    /// Dots that lie closer than this, from centre to centre, would cut the line to pieces.
+    private static let dotDistance = 12.0
     /// Columns that tell their values; with more epochs a column tells those of the first of several.
     private static let mostColumns = 400
 
@@ -138,12 +138,14 @@ struct LineChart {
         }
         guard !series.isFaint else { return paths }
         // A point without neighbours has no line; it must be seen all the same.
-        let dotted = series.points.count <= Self.mostDots ? runs.flatMap { Array($0) } : runs.filter { $0.count == 1 }.flatMap { Array($0) }
+        let places = runs.joined().map { place($0).0 }
+        let width = (places.last ?? 0) - (places.first ?? 0)
+        let hasRoom = width >= Self.dotDistance * Double(places.count - 1)
+        let dotted = runs.filter { hasRoom || $0.count == 1 }.flatMap { Array($0) }
         return paths
             + HTML.each(dotted) { point in
                 let (x, y) = place(point)
-                return
-                    "<circle class=\"dot c\(series.color)\" cx=\"\(x.svg)\" cy=\"\(y.svg)\" r=\"\(series.points.count > 20 ? "2" : "3")\"/>"
+                return "<circle class=\"dot c\(series.color)\" cx=\"\(x.svg)\" cy=\"\(y.svg)\" r=\"3\"/>"
             }
     }
 

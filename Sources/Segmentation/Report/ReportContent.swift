@@ -19,6 +19,8 @@ struct ReportContent: Sendable {
         var parameters: Int?
         var environments: [RunEnvironment] = []
         var evaluation: Evaluation?
+        /// Scores of the best weights on the set's test volumes, where it has any.
+        var volumes: VolumeScoreSummary?
         var examples: [Example] = []
         /// What is not shown, and why.
         var notes: [String] = []

@@ -23,6 +23,7 @@ struct ReportPage {
             <main>
             \(runs.count == 1 ? headline(runs[0]) : "")
             <section><h2>Scores</h2>\(ReportTables.scores(content))</section>
+            \(ReportTables.volumes(content))\
             \(runs.count > 1 ? comparison : "")
             \(HTML.each(runs, section))
             <section><h2>Settings</h2>\(ReportTables.settings(runs))</section>

@@ -11,7 +11,7 @@ public struct RunReport: Sendable {
     public struct Options: Sendable {
         /// The data set's folder; nil takes what each run's configuration names.
         public var data: String?
-        /// Whether pictures' names are shown, numbers otherwise; nil shows names of the published sets, which are public, and of no others.
+        /// Whether pictures' names are shown, numbers otherwise; nil shows names as the published sets have them, which are public, and no others.
         public var showsNames: Bool?
         /// Pictures each of the best, the middle and the worst.
         public var examples = 3
@@ -101,7 +101,7 @@ public struct RunReport: Sendable {
     ) throws -> ScoredRun? {
         func skip(_ reason: String, _ more: String = "") {
             run.notes.append("No pictures: \(reason).")
-            progress(.skipped(run: run.name, reason: reason + more))
+            progress(.skipped(run: run.name, reason: "no pictures: " + reason + more))
         }
         guard options.runsNetwork else { return nil }
         guard FileManager.default.fileExists(atPath: folder.best.path) else {
@@ -122,6 +122,12 @@ public struct RunReport: Sendable {
             progress: { progress(.scoring(run: name, done: $0, of: $1)) })
         run.evaluation = scored.evaluation
         run.examples = try scored.examples(each: options.examples)
+        do {
+            run.volumes = try volumeScores(scored, configuration) { progress(.scoring(run: name + ", volumes", done: $0, of: $1)) }
+        } catch let error as DataError where options.data == nil {
+            run.notes.append("No scores of the test volumes: they could not be read.")
+            progress(.skipped(run: name, reason: "no scores of the test volumes: \(error)"))
+        }
         return scored
     }
 

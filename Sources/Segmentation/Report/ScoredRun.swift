@@ -6,7 +6,7 @@ import VMUNet
 /// A run's best weights, scored on its validation split, ready to segment single pictures of it.
 struct ScoredRun {
     let name: String
-    private let segmenter: Segmenter
+    let segmenter: Segmenter
     private let dataset: any SegmentationDataset
     private let result: EvaluationResult
     private let showsNames: Bool
@@ -30,7 +30,16 @@ struct ScoredRun {
         var settings = configuration
         settings.precision = options.precision
         result = try Evaluator(dataset, settings).evaluate(segmenter.network, progress: progress)
-        showsNames = options.showsNames ?? (configuration.data.dataset != .folder)
+        showsNames = options.showsNames ?? Self.isPublished(configuration.data.dataset, names: result.images.map(\.name))
+    }
+
+    /// Whether names are those of a published set: ISIC's, and in Synapse's layout, which private sets have as well, case0005_slice042.
+    private static func isPublished(_ dataset: RunConfiguration.Dataset, names: [String]) -> Bool {
+        switch dataset {
+        case .isic17, .isic18: true
+        case .synapse: names.allSatisfy { $0.wholeMatch(of: /case[0-9]+(_slice[0-9]+)?/) != nil }
+        case .folder: false
+        }
     }
 
     var classes: Int { dataset.classes }

@@ -16,7 +16,8 @@ extension AblationGrid {
     ///     symmetric: {network.decoder_depths: [2, 2, 2, 2]}
     /// ```
     ///
-    /// Throws ``ConfigurationFileError`` with file and line. `change` may alter the base, before the axes are laid over it; it is told which keys the base gives.
+    /// Throws ``ConfigurationFileError`` with file and line. `change` may alter the base, before the axes are laid over it; it is told which keys the base gives. A
+    /// ``RunConfigurationError`` that it throws becomes the file's own where the file gave the setting.
     public init(yamlFile url: URL, change: (inout RunConfiguration, _ given: Set<String>) throws -> Void = { _, _ in }) throws {
         let path = url.relativePath
         func refused(_ node: Node?, _ key: String, _ expected: String) -> ConfigurationFileError {
@@ -34,16 +35,20 @@ extension AblationGrid {
             guard let text = String(node) else { throw refused(node, "title", String.expectation) }
             title = text
         }
-        var (base, given): (RunConfiguration, Set<String>)
+        var (base, given, source): (RunConfiguration, [String: Int], String)
         switch sections["base"] {
         case .scalar?:
             guard let file = sections["base"].flatMap(String.init(_:)) else { throw refused(sections["base"], "base", "a configuration") }
             let baseURL = URL(filePath: file, relativeTo: url.deletingLastPathComponent())
-            (base, given) = (try RunConfiguration(yamlFile: baseURL), try RunConfiguration.keys(inYAMLFile: baseURL))
+            (base, given, source) = (
+                try RunConfiguration(yamlFile: baseURL), try RunConfiguration.lines(inYAMLFile: baseURL), baseURL.relativePath
+            )
         case let node:
-            (base, given) = (try RunConfiguration(node: node, path: path), RunConfiguration.keys(of: node))
+            (base, given, source) = (try RunConfiguration(node: node, path: path), RunConfiguration.lines(of: node), path)
         }
-        try change(&base, given)
+        do { try change(&base, Set(given.keys)) } catch let error as RunConfigurationError {
+            throw error.fault(of: source, lines: given) ?? error
+        }
         guard case .mapping(let mapping)? = sections["axes"], !mapping.isEmpty else {
             throw refused(sections["axes"], "axes", "keys with lists of values, or names with variants")
         }
@@ -67,7 +72,12 @@ extension AblationGrid {
         switch node {
         case .sequence(let values):
             var variants: [Variant] = []
-            for value in values { variants.append(Variant(label(of: value), [Setting(name, try text(value))])) }
+            let labels = values.map(label)
+            for (value, label) in zip(values, labels) {
+                // Files of one name are told apart by their folders.
+                let isShared = labels.count { $0 == label } > 1
+                variants.append(Variant(isShared ? value.scalar?.string ?? label : label, [Setting(name, try text(value))]))
+            }
             return Axis(name, variants)
         case .mapping(let named):
             var variants: [Variant] = []

@@ -150,12 +150,22 @@ extension RunConfiguration {
         var compares = true
     }
 
+    /// The preset with these channels and states, whatever its blocks.
+    private static func channelPreset(_ sizes: VMUNetConfiguration) -> String? {
+        VMUNetConfiguration.presets.first { $0.value.dims == sizes.dims && $0.value.stateSize == sizes.stateSize }?.key
+    }
+
+    private static func list(_ values: [Int]) -> String { values.map(String.init).joined(separator: ",") }
+
     private var facts: [Fact] {
         let sizes = network
         return [
             Fact(
-                keys: ["network.preset", "network.dims", "network.depths", "network.decoder_depths", "network.state_size"],
-                text: sizes.presetName.map { "\($0) network" } ?? "a network of \(sizes.dims[0]) channels"),
+                keys: ["network.preset", "network.dims", "network.state_size"],
+                text: Self.channelPreset(sizes).map { "\($0) network" } ?? "a network of \(sizes.dims[0]) channels"),
+            Fact(
+                keys: ["network.preset", "network.depths", "network.decoder_depths"],
+                text: "\(Self.list(sizes.depths))-\(Self.list(sizes.decoderDepths)) blocks"),
             Fact(
                 keys: ["initial_weights"],
                 text: initialWeights.map { "from \(($0 as NSString).lastPathComponent)" } ?? "from random weights",

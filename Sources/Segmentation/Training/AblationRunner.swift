@@ -47,8 +47,8 @@ public struct AblationRunner: Sendable {
 
     /// Trains what is not trained yet, and writes the table after each cell.
     ///
-    /// Every folder is looked at and every set verified before the first cell begins. Returns the result, of which `isInterrupted` tells whether `shouldStop`
-    /// ended it. Throws what ``TrainingData`` and ``Trainer`` throw.
+    /// Every folder is looked at, every set and every file of initial weights verified before the first cell begins. Returns the result, of which
+    /// `isInterrupted` tells whether `shouldStop` ended it. Throws what ``TrainingData`` and ``Trainer`` throw.
     public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> AblationResult {
         var states = try grid.cells.map { try state(of: $0) }
         var verified: Set<RunConfiguration.DataSettings> = []
@@ -57,6 +57,7 @@ public struct AblationRunner: Sendable {
             try data.verify()
             for note in data.notes { report(.note(note)) }
         }
+        try verifyInitialWeights(states)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         var isInterrupted = false
         for (index, cell) in grid.cells.enumerated() where states[index] != .finished {
@@ -83,6 +84,17 @@ public struct AblationRunner: Sendable {
         try result.write(to: folder)
         result.isInterrupted = isInterrupted
         return result
+    }
+
+    /// Throws for initial weights that cannot be read or fit no network of the grid: better now than after the runs before theirs.
+    private func verifyInitialWeights(_ states: [AblationResult.State]) throws {
+        var verified: Set<RunConfiguration> = []
+        for (cell, state) in zip(grid.cells, states) where state == .pending && cell.configuration.initialWeights != nil {
+            var beginning = RunConfiguration()
+            (beginning.network, beginning.initialWeights) = (cell.configuration.network, cell.configuration.initialWeights)
+            beginning.network.dropPath = 0
+            if verified.insert(beginning).inserted { try Trainer.verifyInitialWeights(beginning) }
+        }
     }
 
     private func train(

@@ -54,9 +54,9 @@ extension RunConfiguration {
         require(loss.crossEntropy != 0 || loss.dice != 0, "loss.dice", "more than 0 where the other term weighs 0", loss.dice)
         if let weights = loss.classWeights {
             require(data.classes > 1, "loss.class_weights", "null where there is one class", weights)
-            let usable = weights.allSatisfy { $0 >= 0 && $0.isFinite } && weights.contains { $0 > 0 }
             require(
-                usable && weights.count == data.classes, "loss.class_weights", "\(data.classes) numbers of 0 or more, not all 0", weights)
+                hasUsableClassWeights && weights.count == data.classes, "loss.class_weights",
+                "\(data.classes) numbers of 0 or more, not all 0", weights)
         }
 
         problems += optimizer.problems.map { Problem(key: "optimizer." + $0.option, expected: $0.expected, got: $0.got) }
@@ -72,6 +72,22 @@ extension RunConfiguration {
         require(threshold > 0 && threshold < 1, "threshold", "above 0 and below 1", threshold)
         within(1...1_000_000, "evaluate_every", evaluateEvery)
         return problems
+    }
+}
+
+extension RunConfiguration {
+    /// Whether the weights of the classes are such, however many classes there are.
+    var hasUsableClassWeights: Bool {
+        guard let weights = loss.classWeights else { return true }
+        return weights.allSatisfy { $0 >= 0 && $0.isFinite } && weights.contains { $0 > 0 }
+    }
+}
+
+extension RunConfigurationError {
+    /// The error of the file that gave the first setting at fault, by the file's keys and their lines; nil where the file gives none of them.
+    public func fault(of file: String, lines: [String: Int]) -> ConfigurationFileError? {
+        guard let problem = problems.first(where: { lines[$0.key] != nil }) else { return nil }
+        return ConfigurationFileError(path: file, line: lines[problem.key], key: problem.key, expected: problem.expected, got: problem.got)
     }
 }
 

@@ -29,24 +29,30 @@ extension RunConfiguration {
         try visit(&reader)
         try reader.finish()
         if let dataset { data.dataset = dataset }
+        // Names say how many classes there are; one alone is a mistake, and told as such.
+        if let names = data.classNames, names.count > 1, reader.lines["data.class_names"] != nil, reader.lines["data.classes"] == nil {
+            data.classes = names.count
+        }
         for problem in problems {
-            // Where the data is, the command line may still say.
+            // Where the data is, the command line may still say; how many classes a set in Synapse's layout has, the set may.
             guard let line = reader.lines[problem.key], problem.key != "data.path" else { continue }
+            let givesClasses = ["data.classes", "data.class_names"].contains { reader.lines[$0] != nil }
+            if problem.key == "loss.class_weights", data.dataset == .synapse, !givesClasses, hasUsableClassWeights { continue }
             throw ConfigurationFileError(path: path, line: line, key: problem.key, expected: problem.expected, got: problem.got)
         }
     }
 
-    /// The keys that a YAML file gives itself, from the root with points between; whether they are sound is not looked at.
-    public static func keys(inYAMLFile url: URL) throws -> Set<String> {
-        keys(of: try compose(try text(of: url), path: url.relativePath))
+    /// The keys that a YAML file gives itself, from the root with points between, each with its line; whether they are sound is not looked at.
+    public static func lines(inYAMLFile url: URL) throws -> [String: Int] {
+        lines(of: try compose(try text(of: url), path: url.relativePath))
     }
 
-    static func keys(of node: Node?, prefix: String = "") -> Set<String> {
-        guard case .mapping(let mapping) = node else { return [] }
-        return mapping.reduce(into: []) { keys, pair in
+    static func lines(of node: Node?, prefix: String = "") -> [String: Int] {
+        guard case .mapping(let mapping) = node else { return [:] }
+        return mapping.reduce(into: [:]) { lines, pair in
             guard let name = String(pair.key) else { return }
-            keys.insert(prefix + name)
-            keys.formUnion(Self.keys(of: pair.value, prefix: prefix + name + "."))
+            lines[prefix + name] = pair.key.mark?.line ?? 0
+            lines.merge(Self.lines(of: pair.value, prefix: prefix + name + ".")) { $1 }
         }
     }
 

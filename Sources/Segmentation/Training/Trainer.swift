@@ -57,6 +57,9 @@ public final class Trainer {
         return (trainer, report)
     }
 
+    /// Throws what ``begin(_:in:data:)`` would for the file of initial weights.
+    static func verifyInitialWeights(_ configuration: RunConfiguration) throws { _ = try initialNetwork(configuration) }
+
     private static func initialNetwork(_ configuration: RunConfiguration) throws -> (VMUNet, PretrainedWeights.Report?) {
         Torch.manualSeed(configuration.seed)
         let network = try VMUNet(configuration.network)
@@ -120,6 +123,8 @@ public final class Trainer {
         let lock = try RunLock(folder)
         defer { withExtendedLifetime(lock) {} }
         folder.removeUnfinished()
+        // What may change on resuming is kept only now that the data were found and nobody else trains here.
+        if (try? RunConfiguration(yamlFile: folder.configuration)) != configuration { try configuration.write(to: folder.configuration) }
         do {
             return try loop(shouldStop, report)
         } catch is Interruption {

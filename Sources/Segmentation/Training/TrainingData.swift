@@ -78,7 +78,8 @@ extension RunConfiguration {
     var weightsMetadata: [String: MetadataValue] {
         var metadata: [String: MetadataValue] = ["image_size": .integer(data.imageSize), "dataset": .string(data.dataset.rawValue)]
         metadata["threshold"] = .number(threshold)
-        if let names = data.classNames { metadata["class_names"] = .string(names.joined(separator: ",")) }
+        if let label = data.ignoredLabel { metadata["ignored_label"] = .integer(label) }
+        if let names = data.classNames { metadata["class_names"] = .string(ClassNames.text(names)) }
         return metadata
     }
 }

@@ -87,4 +87,10 @@ public struct LabelVolume: Sendable, Equatable {
     public func slice(_ index: Int) -> [UInt8] {
         Array(labels[index * shape.plane.count..<(index + 1) * shape.plane.count])
     }
+
+    /// The same with background wherever `truth`, of the same shape, has the label `ignored`: there no class is found or missed.
+    func leavingOut(_ ignored: UInt8?, of truth: LabelVolume) throws(VolumeError) -> LabelVolume {
+        guard let ignored, truth.shape == shape, truth.labels.contains(ignored) else { return self }
+        return try LabelVolume(shape: shape, labels: zip(labels, truth.labels).map { $1 == ignored ? 0 : $0 })
+    }
 }

@@ -12,7 +12,7 @@ public enum SynapseClasses {
         let (json, text) = (directory.appending(path: "dataset.json"), directory.appending(path: "classes.txt"))
         if FileManager.default.fileExists(atPath: json.path) { return try checked(fromJSON(json), path: json.path) }
         if FileManager.default.fileExists(atPath: text.path) {
-            guard let lines = try? String(contentsOf: text, encoding: .utf8) else {
+            guard let lines = SynapseLayout.text(of: text) else {
                 throw DataError(
                     .unreadable, path: text.path, "cannot be read as text", remedy: "Write one class's name a line, background first.")
             }
@@ -62,8 +62,8 @@ public enum SynapseClasses {
             }
         }
         let remedy = #"Write "labels": {"background": 0, "aorta": 1, …} with the numbers 0, 1, 2 and so on."#
-        guard let data = try? Data(contentsOf: file), data.count <= 1 << 24,
-            let labels = try? JSONDecoder().decode(Description.self, from: data).labels
+        guard let text = SynapseLayout.text(of: file),
+            let labels = try? JSONDecoder().decode(Description.self, from: Data(text.utf8)).labels
         else { throw DataError(.unreadable, path: file.path, "has no 'labels' of names and numbers", remedy: remedy) }
         var names: [Int: String] = [:]
         for (key, label) in labels {
@@ -90,9 +90,22 @@ public enum SynapseClasses {
         } else {
             files = try layout.files(layout.cases(in: "test_vol"), folder: "test_vol_h5", extensions: ["npy.h5", "h5"])
         }
-        var largest = 0
-        for result in Concurrent.map(files, { file in Result { () throws(DataError) in try largestLabel(file, except: ignoredLabel) } }) {
-            largest = max(largest, try result.get())
+        var used: Set<Int> = [0]
+        var (largest, place) = (0, directory)
+        let found = Concurrent.map(files) { file in Result { () throws(DataError) in try labels(file, except: ignoredLabel) } }
+        for (file, result) in zip(files, found) {
+            let labels = try result.get()
+            used.formUnion(labels)
+            if let most = labels.max(), most > largest { (largest, place) = (most, file) }
+        }
+        // A class may be missing from a small set; a few labels and a far one, such as 255 for what nobody labelled, are not so many classes.
+        guard 2 * used.count > largest else {
+            throw DataError(
+                .labelOutOfRange, path: place.path,
+                "its label holds \(largest), though the set has only \(used.count) different labels",
+                remedy:
+                    "Correct it; if its pixels shall not count, set data.ignored_label; if it is a class, name all classes in dataset.json."
+            )
         }
         guard largest > 0 else {
             throw DataError(
@@ -102,12 +115,18 @@ public enum SynapseClasses {
         return largest + 1
     }
 
-    private static func largestLabel(_ file: URL, except ignoredLabel: Int?) throws(DataError) -> Int {
+    /// The labels that a file holds, less the ignored one.
+    private static func labels(_ file: URL, except ignoredLabel: Int?) throws(DataError) -> Set<Int> {
         let tensor: HostTensor
         do throws(TensorFileError) {
-            tensor = file.pathExtension == "npz" ? try NPZFile(file).read("label") : try HDF5File.read(["label"], from: file)[0]
+            tensor =
+                file.pathExtension == "npz"
+                ? try NPZFile(file).read("label", limit: SynapseDataset.largestArray)
+                : try HDF5File.read(["label"], from: file, limit: VolumeFile.largestArray)[0]
         } catch { throw DataError(error) }
         let labels = try SynapseArrays.labels(tensor, path: file.path, classes: nil, ignoredLabel: nil)
-        return labels.reduce(0) { Int($1) != ignoredLabel ? max($0, Int($1)) : $0 }
+        var isUsed = [Bool](repeating: false, count: 256)
+        for label in labels { isUsed[Int(label)] = true }
+        return Set(isUsed.indices.filter { isUsed[$0] && $0 != ignoredLabel })
     }
 }

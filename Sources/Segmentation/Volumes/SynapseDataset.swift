@@ -116,7 +116,7 @@ public struct SynapseDataset: SegmentationDataset {
     }
 
     /// Bytes that one array of a slice may take: 4096 × 4096 of 8 bytes.
-    private static let largestArray = 1 << 27
+    static let largestArray = 1 << 27
 
     /// The slice placed by the augmentation, where there are numbers for it, then resized: cubic spline for the image, nearest for the label.
     public func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {

@@ -13,7 +13,7 @@ struct SynapseLayout: Sendable {
     /// Throws ``DataError``: no such list, an empty one, a name twice, or one that leads out of the folder.
     func cases(in list: String) throws(DataError) -> [String] {
         let file = try listFile(list)
-        guard let data = try? Data(contentsOf: file), data.count <= Self.largestList, let text = String(data: data, encoding: .utf8) else {
+        guard let text = Self.text(of: file) else {
             throw DataError(.unreadable, path: file.path, "cannot be read as a list of names", remedy: "Save it as text, one name a line.")
         }
         let names = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
@@ -32,7 +32,17 @@ struct SynapseLayout: Sendable {
         return names
     }
 
-    private static let largestList = 1 << 24
+    /// Bytes that a file of names is read of at most: a larger one is none.
+    private static let largestText = 1 << 24
+
+    /// The text of a file of names; nil where it is no regular file of UTF-8, or too large.
+    static func text(of file: URL) -> String? {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: file.resolvingSymlinksInPath().path)
+        guard attributes?[.type] as? FileAttributeType == .typeRegular, let handle = try? FileHandle(forReadingFrom: file),
+            let data = try? handle.read(upToCount: largestText + 1) ?? Data(), data.count <= largestText
+        else { return nil }
+        return String(data: data, encoding: .utf8)
+    }
 
     /// Whether there is a list of this name.
     func hasList(_ list: String) -> Bool { (try? listFile(list)) != nil }

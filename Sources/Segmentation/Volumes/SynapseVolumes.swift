@@ -26,16 +26,19 @@ public struct SynapseVolumes: Sendable {
     public let cases: [String]
     /// The classes' names, background first.
     public let classNames: [String]
+    /// A label beyond the classes that is allowed, for voxels that count in no score.
+    public let ignoredLabel: UInt8?
     private let files: [URL]
 
     /// The volumes of a list; `classNames` as ``SynapseClasses/names(in:configured:)`` gives them.
     ///
     /// Throws ``DataError``: no folder or list, or every case that is listed and not there.
-    public init(_ directory: URL, list: String = "test_vol", classNames: [String]) throws(DataError) {
+    public init(_ directory: URL, list: String = "test_vol", classNames: [String], ignoredLabel: UInt8? = nil) throws(DataError) {
         let layout = SynapseLayout(directory: directory)
         cases = try layout.cases(in: list)
         files = try layout.files(cases, folder: "test_vol_h5", extensions: ["npy.h5", "h5"])
         self.classNames = classNames
+        self.ignoredLabel = ignoredLabel
     }
 
     /// Whether a list names volumes rather than training slices: by where the file of its first case is. Throws ``DataError`` as ``init(_:list:classNames:)``.
@@ -51,9 +54,11 @@ public struct SynapseVolumes: Sendable {
     public func load(at index: Int) throws(DataError) -> SynapseVolume {
         let file = files[index]
         let arrays: [HostTensor]
-        do throws(TensorFileError) { arrays = try HDF5File.read(["image", "label"], from: file) } catch { throw DataError(error) }
+        do throws(TensorFileError) {
+            arrays = try HDF5File.read(["image", "label"], from: file, limit: VolumeFile.largestArray)
+        } catch { throw DataError(error) }
         let (image, label, shape) = try SynapseArrays.checked(
-            arrays, path: file.path, rank: 2...3, classes: classNames.count, ignoredLabel: nil)
+            arrays, path: file.path, rank: 2...3, classes: classNames.count, ignoredLabel: ignoredLabel)
         let extents = VolumeShape(depth: shape.count == 3 ? shape[0] : 1, height: shape[shape.count - 2], width: shape[shape.count - 1])
         do throws(VolumeError) {
             return SynapseVolume(name: cases[index], image: image, label: try LabelVolume(shape: extents, labels: label))

@@ -37,7 +37,9 @@ public struct VolumeEvaluator: Sendable {
             }
             scores.append(
                 try VolumeScores(
-                    name: volume.name, prediction: prediction, label: volume.label, classNames: volumes.classNames, millimetres: spacing))
+                    name: volume.name, prediction: prediction.leavingOut(volumes.ignoredLabel, of: volume.label),
+                    label: volume.label.leavingOut(volumes.ignoredLabel, of: volume.label), classNames: volumes.classNames,
+                    millimetres: spacing))
             try keep(volume, prediction)
         }
         return try VolumeScoreSummary(scores)
@@ -48,7 +50,9 @@ extension SynapseVolumes {
     /// The volumes of a list with names for as many classes as a network has: the weights' own, else those that the set's files give, else their numbers.
     ///
     /// Throws ``DataError`` as ``init(_:list:classNames:)``, and where the set's files name another number of classes.
-    public init(_ directory: URL, list: String = "test_vol", classes: Int, weightsClassNames: [String]?) throws(DataError) {
+    public init(_ directory: URL, list: String = "test_vol", classes: Int, weightsClassNames: [String]?, ignoredLabel: UInt8? = nil)
+        throws(DataError)
+    {
         let count = max(classes, 2)  // a binary network's labels are 0 and 1
         var names = SynapseClasses.named(count)
         if let weightsClassNames, weightsClassNames.count == count {
@@ -61,6 +65,6 @@ extension SynapseVolumes {
                     remedy: "Evaluate weights that were trained on this set's classes.")
             }
         }
-        try self.init(directory, list: list, classNames: names)
+        try self.init(directory, list: list, classNames: names, ignoredLabel: ignoredLabel)
     }
 }

@@ -1,0 +1,74 @@
+import Foundation
+
+extension RunReport {
+    /// Scores of a run's best weights on the test volumes of a set in Synapse's layout; nil where there are none.
+    ///
+    /// Throws ``DataError`` for volumes that cannot be read.
+    func volumeScores(
+        _ scored: ScoredRun, _ configuration: RunConfiguration, progress: (_ done: Int, _ of: Int) -> Void
+    ) throws -> VolumeScoreSummary? {
+        let directory = URL(filePath: options.data ?? configuration.data.path)
+        guard configuration.data.dataset == .synapse, SynapseLayout(directory: directory).hasList("test_vol"),
+            try SynapseVolumes.areListed(in: directory, list: "test_vol")
+        else { return nil }
+        let volumes = try SynapseVolumes(
+            directory, classNames: configuration.data.synapseClassNames,
+            ignoredLabel: configuration.data.ignoredLabel.flatMap(UInt8.init(exactly:)))
+        return try VolumeEvaluator(volumes, segmenter: VolumeSegmenter(scored.segmenter)).evaluate {
+            progress($0.volume + ($0.slice == $0.slices ? 1 : 0), $0.volumes)
+        }
+    }
+}
+
+extension ReportTables {
+    /// Table II: Dice and HD95 of each run's test volumes under both scorings, then what the paper reports; a table for each list of classes. Nothing without volumes.
+    static func volumes(_ content: ReportContent) -> HTML {
+        var lists: [[String]] = []
+        for run in content.runs {
+            if let names = run.volumes?.classNames, !lists.contains(names) { lists.append(names) }
+        }
+        guard !lists.isEmpty else { return "" }
+        return "<section><h2>Scores of the test volumes</h2>\(HTML.each(lists) { table($0, content.runs) })</section>\n"
+    }
+
+    private static func table(_ names: [String], _ runs: [ReportContent.Run]) -> HTML {
+        let shown = runs.filter { $0.volumes?.classNames == names }
+        var rows: HTML = ""
+        for run in shown {
+            guard let scores = run.volumes else { continue }
+            let name = runs.count > 1 ? run.name + ", " : ""
+            let (published, honest) = (scores.published, scores.honest)
+            rows += row("\(name)published scoring", published.dice, published.hd95, published.classes.map(\.dice))
+            rows += row("\(name)honest scoring", honest.dice, honest.hd95, honest.classes.map(\.dice))
+        }
+        if names == Array(RunConfiguration.synapseClasses.dropFirst()) {
+            let paper = PublishedResults.synapse
+            rows += row("the paper's VM-UNet (Table II)", paper.dice, paper.hd95, paper.classes, kind: "paper")
+        }
+        let infinite = shown.map { "\($0.volumes?.honest.infinite ?? 0)" }.joined(separator: ", ")
+        return """
+            <div class="scroll"><table class="numbers"><thead><tr><th></th>\(HTML.each(["DSC%", "HD95"] + names) { "<th scope=\"col\">\($0)</th>" })</tr></thead><tbody>
+            \(rows)</tbody></table></div>
+            <p class="muted">Means over \(shown[0].volumes?.volumes.count ?? 0) volumes, DSC of each class; HD95 in voxels. Published scoring counts a class that is found where \
+            there is none as DSC 100 and HD95 0, one that is missed or absent as 0 and 0. Honest scoring leaves absent classes out, counts missed and spurious ones as DSC 0, and takes the \
+            mean of the distances that are finite (infinite: \(infinite)).</p>
+
+            """
+    }
+
+    private static func row(_ name: String, _ dice: Double?, _ distance: Double?, _ classes: [Double?], kind: String = "") -> HTML {
+        let cells = HTML.each(classes) { "<td>\(Figures.percent($0))</td>" }
+        let mean: HTML = "<td>\(Figures.percent(dice))</td><td>\(Figures.fixed(distance, digits: 2))</td>"
+        return "<tr class=\"\(kind)\"><th scope=\"row\">\(name)</th>\(mean)\(cells)</tr>\n"
+    }
+}
+
+extension VolumeScoreSummary {
+    /// The names of the classes that are scored.
+    fileprivate var classNames: [String] { honest.classes.map(\.name) }
+}
+
+extension PublishedResults {
+    /// The paper's VM-UNet on Synapse (Table II): shares of 1, HD95 as the paper has it, classes in the set's order.
+    static let synapse = (dice: 0.8108, hd95: 19.21, classes: [0.8640, 0.6941, 0.8616, 0.8276, 0.9417, 0.5880, 0.8951, 0.8140])
+}

@@ -1,4 +1,6 @@
 // What works on the map as a whole: patches, the depthwise convolution, the final projection, residuals with stochastic depth.
+#include "../CUDA/depthwise_cuda.h"
+#include "../CUDA/norm_cuda.h"
 #include "composite.h"
 #include "kernels.h"
 
@@ -11,6 +13,7 @@ namespace {
 
 struct DepthwiseConvSiLU : torch::autograd::Function<DepthwiseConvSiLU> {
   static at::Tensor run(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
+    if (x.is_cuda()) return cuda::depthwise_silu_forward(x, weight, bias);
     at::Tensor y = empty_rows(x, x.scalar_type());
     vmk_depthwise_silu_forward(x.size(0), x.size(1), x.size(2), x.size(3), type_of(x), x.const_data_ptr(), row_stride(x), floats(weight), floats(bias),
                                y.mutable_data_ptr());
@@ -22,7 +25,12 @@ struct DepthwiseConvSiLU : torch::autograd::Function<DepthwiseConvSiLU> {
   }
   static variable_list backward(AutogradContext *context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], dy = float32(gradients[0]);
+    const at::Tensor &x = saved[0], &weight = saved[1], &bias = saved[2];
+    if (x.is_cuda()) {
+      const auto d = cuda::depthwise_silu_backward(x, weight, bias, gradients[0].to(x.scalar_type()).contiguous());
+      return {d.x, d.weight, d.bias};
+    }
+    const at::Tensor dy = float32(gradients[0]);
     at::Tensor dx = empty_rows(x, x.scalar_type()), dweight = at::empty_like(weight), dbias = at::empty_like(bias);
     vmk_depthwise_silu_backward(x.size(0), x.size(1), x.size(2), x.size(3), type_of(x), floats(dy), nullptr, x.const_data_ptr(), row_stride(x),
                                 floats(weight), floats(bias), dx.mutable_data_ptr(), x.size(3), mutable_floats(dweight), mutable_floats(dbias));
@@ -94,7 +102,7 @@ at::Tensor patchify(const at::Tensor &image, at::ScalarType type) {
 }
 
 at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
-  if (!has_kernels(x)) return composite::depthwise_conv_silu(x, weight, bias);
+  if (!has_kernels(x) && !cuda::has_depthwise(x)) return composite::depthwise_conv_silu(x, weight, bias);
   expect_map("depthwise_conv_silu", x);
   expect_size("depthwise_conv_silu", "a weight", weight, 9 * x.size(3));
   expect_size("depthwise_conv_silu", "a bias", bias, x.size(3));
@@ -105,6 +113,10 @@ at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, co
 
 at::Tensor head(const at::Tensor &e, const at::Tensor &norm_weight, const at::Tensor &norm_bias, const at::Tensor &conv_weight,
                 const at::Tensor &conv_bias) {
+  if (cuda::has_norm(e, norm_weight, e.scalar_type())) {
+    const at::Tensor y = expand_norm(e, norm_weight, norm_bias, 4);
+    return at::linear(y, conv_weight.flatten(1), conv_bias).permute({0, 3, 1, 2}).contiguous();
+  }
   if (!has_kernels(e)) return composite::head(e, norm_weight, norm_bias, conv_weight, conv_bias);
   expect_map("head", e);
   TORCH_CHECK(e.size(3) % 16 == 0, "head: expected channels in 16 parts, got shape ", e.sizes());

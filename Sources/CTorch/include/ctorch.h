@@ -99,9 +99,11 @@ bool ct_cuda_available(void);
 int ct_set_allow_tf32(bool value);
 /// The most memory that libtorch ever held on the first GPU.
 int ct_cuda_peak_memory(int64_t *bytes);
-/// Compiles SS2D's kernels for an architecture ("sm_90") as a first use would, cache included; needs NVRTC and no GPU. `input`: 0 float32, 1 bfloat16,
-/// 2 float16. With `verbose` the cache is not read, and the log tells each kernel's registers. `log` is freed by the caller.
-int ct_cuda_compile_check(const char *architecture, int states, int input, bool verbose, char **log, bool *from_cache, int64_t *code_bytes);
+/// Compiles kernels for an architecture ("sm_90") as a first use would, cache included; needs NVRTC and no GPU. `kernels` and what `size` means of them:
+/// "ss2d", states; "norm", a row's width; "depthwise", channels. `input`: 0 float32, 1 bfloat16, 2 float16. With `verbose` the cache is not read, and
+/// the log tells each kernel's registers. `log` is freed by the caller.
+int ct_cuda_compile_check(const char *kernels, const char *architecture, int size, int input, bool verbose, char **log, bool *from_cache,
+                          int64_t *code_bytes);
 
 // Process, continued.
 /// Keeps freed CPU blocks of 64 KiB and more for the next allocation of that size, so that a steady state touches no new pages.

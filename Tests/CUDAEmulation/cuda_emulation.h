@@ -163,10 +163,21 @@ template <class Kernel, class Arguments, class Grid> void launch(Kernel kernel, 
 
 inline void __syncthreads() { emulation::wait(emulation::Waits::block); }
 inline void __syncwarp() { emulation::wait(emulation::Waits::warp); }
-inline float __shfl_xor_sync(unsigned, float value, int mask) {
-  auto &fiber = emulation::fibers[emulation::current];
-  float *slots = emulation::exchanged[fiber.parity++ % 2];
+namespace emulation {
+/// What the lane `from` of this warp has brought to the same exchange; its own where there is no such lane.
+inline float exchange(float value, int from) {
+  auto &fiber = fibers[current];
+  float *slots = exchanged[fiber.parity++ % 2];
   slots[threadIdx.x] = value;
   __syncwarp();
-  return slots[threadIdx.x ^ static_cast<unsigned>(mask)];
+  return from >= 0 && from < 32 ? slots[threadIdx.x / 32 * 32 + from] : value;
+}
+}  // namespace emulation
+inline float __shfl_xor_sync(unsigned, float value, int mask) { return emulation::exchange(value, static_cast<int>(threadIdx.x % 32) ^ mask); }
+inline float __shfl_up_sync(unsigned, float value, int by) { return emulation::exchange(value, static_cast<int>(threadIdx.x % 32) - by); }
+inline float __shfl_down_sync(unsigned, float value, int by) { return emulation::exchange(value, static_cast<int>(threadIdx.x % 32) + by); }
+inline float atomicAdd(float *to, float value) {
+  const float before = *to;
+  *to += value;
+  return before;
 }

@@ -54,12 +54,14 @@ package enum CUDAKernels {
         /// LayerNorm in all its places, for rows of a width.
         case norm(width: Int)
         case depthwise(channels: Int)
+        case residual(channels: Int)
 
         fileprivate var nameAndSize: (String, Int) {
             switch self {
             case .ss2d(let states): ("ss2d", states)
             case .norm(let width): ("norm", width)
             case .depthwise(let channels): ("depthwise", channels)
+            case .residual(let channels): ("residual", channels)
             }
         }
     }

@@ -1,9 +1,9 @@
 // Runs the norms' and the depthwise convolution's CUDA kernels on the CPU (cuda_emulation.h), as launched on a GPU (their plans), for one case of a file.
-// ELEMENTS_TEXT, NORM_TEXT and DEPTHWISE_TEXT are the kernels' files without their raw strings' first and last line.
+// ELEMENTS_TEXT, NORM_TEXT, DEPTHWISE_TEXT and RESIDUAL_TEXT are the kernels' files without their raw strings' first and last line.
 //
 //   emulate_rows IN OUT
 //
-// IN: eight int64: operator (0 layer_norm, 1 norm_gate, 2 merge_norm, 3 expand_norm, 4 depthwise), type (0 float32, 1 bfloat16, 2 float16),
+// IN: eight int64: operator (0 layer_norm, 1 norm_gate, 2 merge_norm, 3 expand_norm, 4 depthwise, 5 add_branch: the branch is "gate", its scale "weight"), type (0 float32, 1 bfloat16, 2 float16),
 // multiprocessors, gap between rows of x (or of the gate, where there is one), H, W, C of x's map, scale; B follows from the size of x. Then arrays of
 // float32, each after an int64 of its size: x, gate, weight, bias, dy. OUT: y, dx, dgate, dweight, dbias likewise, and 1 in an array of its own if another
 // order of threads gives the same bits.
@@ -14,12 +14,15 @@
 
 #include "../../Sources/CTorch/CUDA/depthwise_plan.h"
 #include "../../Sources/CTorch/CUDA/norm_plan.h"
+#include "../../Sources/CTorch/CUDA/residual_plan.h"
 
 using ctorch::cuda::DepthwiseArguments;
 using ctorch::cuda::DepthwisePlan;
 using ctorch::cuda::Grid;
 using ctorch::cuda::NormArguments;
 using ctorch::cuda::NormPlan;
+using ctorch::cuda::ResidualArguments;
+using ctorch::cuda::ResidualPlan;
 
 namespace {
 
@@ -28,6 +31,10 @@ struct NormVariant {
   void (*forward[4])(NormArguments), (*backward[4])(NormArguments);
 };
 std::vector<NormVariant> norm_variants;
+struct ResidualVariant {
+  int vector, input;
+  void (*forward)(ResidualArguments), (*backward)(ResidualArguments);
+};
 struct DepthwiseVariant {
   int vector, input;
   void (*forward)(DepthwiseArguments), (*backward)(DepthwiseArguments);
@@ -109,6 +116,54 @@ namespace DEPTHWISE(2, 2) {
 }
 #undef INPUT
 #undef VECTOR
+
+#define RESIDUAL(vector, input) residual_##vector##_##input
+#define VECTOR 1
+#define INPUT 0
+namespace RESIDUAL(1, 0) {
+#include ELEMENTS_TEXT
+#include RESIDUAL_TEXT
+}
+#undef INPUT
+#define INPUT 1
+namespace RESIDUAL(1, 1) {
+#include ELEMENTS_TEXT
+#include RESIDUAL_TEXT
+}
+#undef INPUT
+#define INPUT 2
+namespace RESIDUAL(1, 2) {
+#include ELEMENTS_TEXT
+#include RESIDUAL_TEXT
+}
+#undef INPUT
+#undef VECTOR
+#define VECTOR 4
+#define INPUT 0
+namespace RESIDUAL(4, 0) {
+#include ELEMENTS_TEXT
+#include RESIDUAL_TEXT
+}
+#undef INPUT
+#define INPUT 1
+namespace RESIDUAL(4, 1) {
+#include ELEMENTS_TEXT
+#include RESIDUAL_TEXT
+}
+#undef INPUT
+#define INPUT 2
+namespace RESIDUAL(4, 2) {
+#include ELEMENTS_TEXT
+#include RESIDUAL_TEXT
+}
+#undef INPUT
+#undef VECTOR
+
+namespace {
+#define VARIANT(vector, input) ResidualVariant{vector, input, RESIDUAL(vector, input)::residual_forward, RESIDUAL(vector, input)::residual_backward}
+const ResidualVariant residual_variants[] = {VARIANT(1, 0), VARIANT(1, 1), VARIANT(1, 2), VARIANT(4, 0), VARIANT(4, 1), VARIANT(4, 2)};
+#undef VARIANT
+}  // namespace
 
 namespace {
 
@@ -217,6 +272,26 @@ Result depthwise(const Case &c) {
   return {y.floats(c.x.size()), dx.floats(c.x.size()), {}, sum(dweight, backward.parts()), sum(dbias, backward.parts())};
 }
 
+Result residual(const Case &c) {
+  const int type = static_cast<int>(c.type);
+  const int64_t image = c.H * c.W * c.C;
+  const ResidualPlan plan{image % 4 == 0 ? 4 : 1};
+  const ResidualVariant *variant = nullptr;
+  for (const auto &v : residual_variants)
+    if (v.vector == plan.vector && v.input == type) variant = &v;
+  if (!variant) std::exit(3);
+  Stored x(0, c.x, image), branch(type, c.gate, image), y(0, c.x.size(), image, 0), dy(0, c.dy, image), dbranch(type, c.x.size(), image, 0);
+  ResidualArguments a{};
+  a.count = c.x.size(), a.image = image, a.x = x.wide.data(), a.branch = branch.data(), a.scale = c.weight.empty() ? nullptr : c.weight.data();
+  a.y = y.wide.data(), a.dy = dy.wide.data(), a.dbranch = dbranch.data();
+  const auto launch = [&](const std::string &kernel, Grid grid, int threads, size_t shared, const ResidualArguments &arguments) {
+    emulation::launch(kernel == "residual_forward" ? variant->forward : variant->backward, grid, threads, shared, arguments);
+  };
+  plan.launch("residual_forward", a, launch);
+  plan.launch("residual_backward", a, launch);
+  return {y.floats(c.x.size()), c.dy, dbranch.floats(c.x.size()), {}, {}};
+}
+
 bool read(FILE *file, Floats &to) {
   int64_t count = 0;
   if (std::fread(&count, 8, 1, file) != 1) return false;
@@ -241,7 +316,7 @@ int main(int count, char **arguments) {
   std::fclose(file);
   const auto run = [&](bool descending) {
     emulation::descending = descending;
-    return c.op == 4 ? depthwise(c) : norm(c);
+    return c.op == 5 ? residual(c) : c.op == 4 ? depthwise(c) : norm(c);
   };
   Result result = run(false), again = run(true);
   float same = 1;

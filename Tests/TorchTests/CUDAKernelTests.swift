@@ -60,6 +60,7 @@ import Testing
         ("sm_90", .norm(width: 1536), .bfloat16), ("sm_90", .norm(width: 1536), .float32), ("sm_80", .norm(width: 33), .bfloat16),
         ("sm_80", .depthwise(channels: 192), .bfloat16), ("sm_90", .depthwise(channels: 192), .float32),
         ("sm_90", .depthwise(channels: 192), .float16), ("sm_90", .depthwise(channels: 33), .bfloat16),
+        ("sm_80", .residual(channels: 96), .bfloat16), ("sm_90", .residual(channels: 33), .float16),
     ]
 
     @Test(.enabled(if: nvrtc != nil, wantsNVRTC), arguments: rowVariants)
@@ -68,7 +69,11 @@ import Testing
         #expect(!compiled.log.contains("warning"), "\(compiled.log)")
         let kernels = CompiledKernel.all(in: compiled.log)
         let operators =
-            if case .norm = program { ["layer_norm", "norm_gate", "merge_norm", "expand_norm"] } else { ["depthwise"] }
+            switch program {
+            case .norm: ["layer_norm", "norm_gate", "merge_norm", "expand_norm"]
+            case .residual: ["residual"]
+            default: ["depthwise"]
+            }
         #expect(Set(kernels.map(\.name)) == Set(operators.flatMap { [$0 + "_forward", $0 + "_backward"] }))
         for kernel in kernels {
             #expect(kernel.registers <= (kernel.name.hasSuffix("forward") ? 64 : 128), "\(kernel)")

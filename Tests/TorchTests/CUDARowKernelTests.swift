@@ -6,7 +6,7 @@ import Testing
 
 /// The GPU's norms and its depthwise convolution, emulated, against the operators on the CPU and their autograd.
 @Suite struct CUDARowKernelTests {
-    enum Operation: Int, Sendable { case layerNorm, normGate, mergeNorm, expandNorm, depthwise }
+    enum Operation: Int, Sendable { case layerNorm, normGate, mergeNorm, expandNorm, depthwise, addBranch }
 
     struct Case: Sendable, CustomTestStringConvertible {
         let operation: Operation
@@ -45,11 +45,16 @@ import Testing
         Case(operation: .depthwise, shape: [2, 5, 7, 6], gap: 2), Case(operation: .depthwise, shape: [1, 19, 17, 66], multiprocessors: 1),
         Case(operation: .depthwise, shape: [2, 17, 31, 70], gap: 70, multiprocessors: 1), Case(operation: .depthwise, shape: [1, 1, 9, 4]),
         Case(operation: .depthwise, shape: [1, 33, 1, 4]), Case(operation: .depthwise, shape: [1, 18, 15, 33], gap: 1),
+        Case(operation: .addBranch, shape: [1, 1, 1, 1]), Case(operation: .addBranch, shape: [3, 5, 7, 12]),
+        Case(operation: .addBranch, shape: [2, 3, 5, 7]),
     ]
 
     private static let emulation = CUDAEmulation.build(
         "emulate_rows.cpp",
-        texts: ["ELEMENTS_TEXT": "elements.inc", "NORM_TEXT": "norm_kernels.inc", "DEPTHWISE_TEXT": "depthwise_kernels.inc"])
+        texts: [
+            "ELEMENTS_TEXT": "elements.inc", "NORM_TEXT": "norm_kernels.inc", "DEPTHWISE_TEXT": "depthwise_kernels.inc",
+            "RESIDUAL_TEXT": "residual_kernels.inc",
+        ])
 
     /// In float32 to the last bits; what is stored in 16 bits to half of the last one. The sums over many rows are float32 whatever the type is.
     @Test(.enabled(if: CUDAEmulation.isPossible, "clang++ is not in PATH"), arguments: cases, CUDAKernels.Input.allCases)
@@ -57,7 +62,10 @@ import Testing
         let inputs = try Inputs(each, input)
         let expected = try inputs.expected(), got = try inputs.emulated(by: try #require(Self.emulation))
         let stored: Double = [.float32: 4e-6, .bfloat16: 4e-3, .float16: 5e-4][input] ?? 0
-        let (ofY, ofX) = each.operation == .expandNorm ? (4e-6, stored) : each.operation == .depthwise ? (stored, stored) : (stored, 4e-6)
+        let outputs: [Operation: (Double, Double)] = [
+            .expandNorm: (4e-6, stored), .depthwise: (stored, stored), .addBranch: (4e-6, 4e-6),
+        ]
+        let (ofY, ofX) = outputs[each.operation] ?? (stored, 4e-6)
         // Against rows of one number, whose gradients are 0.
         let least = 1e-2
         #expect(relativeError(got.y, expected.y, least: least) < ofY)
@@ -66,6 +74,17 @@ import Testing
         #expect(relativeError(got.dweight, expected.dweight, least: least) < 4e-6)
         #expect(relativeError(got.dbias, expected.dbias, least: least) < 4e-6)
         #expect(got.same == [1], "bits depend on the order of threads")
+    }
+
+    /// What `Benchmarks/gpu.sh` measures against where no other scan can be had computes the selective scan, and compiles.
+    @Test(.enabled(if: CUDAEmulation.isPossible, "clang++ is not in PATH")) func theBenchmarksPeerIsASelectiveScan() throws {
+        let program = try #require(CUDAEmulation.build("emulate_peer.cpp", texts: [:]))
+        let lines = try runProgram(program, []).split(separator: "\n")
+        #expect(lines.count == 3)
+        for line in lines {
+            let errors = try line.split(separator: "\t").dropFirst().map { try #require(Double($0)) }
+            #expect(errors.count == 2 && errors.allSatisfy { $0 < 2e-6 }, "\(line)")
+        }
     }
 
     struct Results {
@@ -81,6 +100,7 @@ import Testing
         init(_ each: Case, _ input: CUDAKernels.Input) throws {
             let type: ElementType = [.float32: .float32, .bfloat16: .bfloat16, .float16: .float16][input] ?? .float32
             let isConvolution = each.operation == .depthwise, isExpanded = each.operation == .expandNorm
+            let isResidual = each.operation == .addBranch
             (self.each, self.input) = (each, input)
             (x, gate, weight, bias, dy) = try withTorchErrors {
                 Torch.manualSeed(5)
@@ -90,10 +110,12 @@ import Testing
                 }
                 return (
                     random(each.shape, 4, 0.5, rounded: isConvolution || isExpanded),
-                    each.operation == .normGate ? random(each.shape, 6) : nil,
-                    random(isConvolution ? [each.width, 1, 3, 3] : [each.width], 1, isConvolution ? 0 : 1, rounded: false),
+                    each.operation == .normGate || isResidual ? random(each.shape, 6) : nil,
+                    random(
+                        isConvolution ? [each.width, 1, 3, 3] : [isResidual ? each.shape[0] : each.width], 1, isConvolution ? 0 : 1,
+                        rounded: false),
                     random([each.width], 1, rounded: false),
-                    random(each.shape, 2, rounded: !isExpanded)
+                    random(each.shape, 2, rounded: !isExpanded && !isResidual)
                 )
             }
         }
@@ -109,6 +131,7 @@ import Testing
                     case .mergeNorm: Operator("vmunet::merge_norm")(three + [.elementType(.float32)], results: 1)[0]
                     case .expandNorm: Operator("vmunet::expand_norm")(three + [.int(each.scale)], results: 1)[0]
                     case .depthwise: Operator("vmunet::depthwise_conv_silu")(three, results: 1)[0]
+                    case .addBranch: Operator("vmunet::add_branch")([three[0], .optional(leafGate), .tensor(weight)], results: 1)[0]
                     }
                 (y * dy.reshaped(y.shape)).sum().backward()
                 let gradients = leaves.map { $0.gradient?.floats() ?? [] }

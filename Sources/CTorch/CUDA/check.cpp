@@ -19,6 +19,7 @@ Program program_of(const std::string &name, int size, Input input) {
     TORCH_CHECK(size >= 1 && geometry.lanes > 0, "expected a row that fits into registers, got a width of ", size);
     return norm_program(geometry, input);
   }
+  if (name == "residual") return residual_program(size % 4 == 0 ? 4 : 1, input);
   TORCH_CHECK(name == "depthwise", "no kernels of the name ", name);
   return depthwise_program(size % 2 == 0 ? 2 : 1, input);
 }

@@ -37,7 +37,7 @@ struct Call {
 
 }  // namespace
 
-bool has_depthwise(const at::Tensor &x) { return x.is_cuda() && x.numel() > 0 && is_input(x.scalar_type()); }
+bool has_depthwise(const at::Tensor &x) { return use_kernels && x.is_cuda() && x.numel() > 0 && is_input(x.scalar_type()); }
 
 at::Tensor depthwise_silu_forward(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
   const c10::DeviceGuard guard(x.device());

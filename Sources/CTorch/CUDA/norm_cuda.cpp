@@ -50,7 +50,8 @@ constexpr const char *backward_kernels[] = {"layer_norm_backward", "norm_gate_ba
 
 bool has_norm(const at::Tensor &x, const at::Tensor &weight, at::ScalarType type) {
   // Too wide for registers as single numbers is the tightest case: which of the two it will be depends on addresses.
-  return x.is_cuda() && x.numel() > 0 && is_input(x.scalar_type()) && is_input(type) && weight.numel() > 0 && NormGeometry::make(weight.numel(), 1).lanes > 0;
+  return use_kernels && x.is_cuda() && x.numel() > 0 && is_input(x.scalar_type()) && is_input(type) && weight.numel() > 0 &&
+      NormGeometry::make(weight.numel(), 1).lanes > 0;
 }
 
 void norm_forward(const Norm &norm, const at::Tensor &y) {

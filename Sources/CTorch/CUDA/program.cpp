@@ -38,6 +38,9 @@ const char *const norm_arguments =
 const char *const depthwise_arguments =
 #include "depthwise_arguments.inc"
     ;
+const char *const residual_arguments =
+#include "residual_arguments.inc"
+    ;
 #undef SHARED_TEXT
 
 const char *const ss2d_kernels =
@@ -48,6 +51,9 @@ const char *const norm_kernels =
     ;
 const char *const depthwise_kernels =
 #include "depthwise_kernels.inc"
+    ;
+const char *const residual_kernels =
+#include "residual_kernels.inc"
     ;
 
 std::string definition(const char *name, int value) { return std::string("-D") + name + "=" + std::to_string(value); }
@@ -75,6 +81,11 @@ Program norm_program(const NormGeometry &g, Input input) {
 Program depthwise_program(int vector, Input input) {
   static const std::string source = std::string(prelude) + depthwise_arguments + "\n" + elements + depthwise_kernels;
   return {"depthwise", &source, {definition("VECTOR", vector), definition("INPUT", static_cast<int>(input))}, {"depthwise_forward", "depthwise_backward"}};
+}
+
+Program residual_program(int vector, Input input) {
+  static const std::string source = std::string(prelude) + residual_arguments + "\n" + elements + residual_kernels;
+  return {"residual", &source, {definition("VECTOR", vector), definition("INPUT", static_cast<int>(input))}, {"residual_forward", "residual_backward"}};
 }
 
 }  // namespace ctorch::cuda

@@ -5,6 +5,7 @@
 
 #include "depthwise_plan.h"
 #include "norm_plan.h"
+#include "residual_plan.h"
 #include "ss2d_plan.h"
 
 namespace ctorch::cuda {
@@ -23,5 +24,6 @@ struct Program {
 Program ss2d_program(const Geometry &geometry, Input input);
 Program norm_program(const NormGeometry &geometry, Input input);
 Program depthwise_program(int vector, Input input);
+Program residual_program(int vector, Input input);
 
 }  // namespace ctorch::cuda

@@ -64,7 +64,7 @@ struct Call {
 }  // namespace
 
 bool has_ss2d(const at::Tensor &x) {
-  return x.is_cuda() && x.numel() > 0 && is_input(x.scalar_type());
+  return use_kernels && x.is_cuda() && x.numel() > 0 && is_input(x.scalar_type());
 }
 
 std::pair<at::Tensor, at::Tensor> ss2d_forward(const SS2DInputs &in, bool for_backward) {

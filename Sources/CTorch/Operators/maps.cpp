@@ -1,6 +1,7 @@
 // What works on the map as a whole: patches, the depthwise convolution, the final projection, residuals with stochastic depth.
 #include "../CUDA/depthwise_cuda.h"
 #include "../CUDA/norm_cuda.h"
+#include "../CUDA/residual_cuda.h"
 #include "composite.h"
 #include "kernels.h"
 
@@ -67,6 +68,7 @@ struct Head : torch::autograd::Function<Head> {
 
 struct AddBranch : torch::autograd::Function<AddBranch> {
   static at::Tensor run(const at::Tensor &x, const at::Tensor &branch, const std::optional<at::Tensor> &scale) {
+    if (x.is_cuda()) return cuda::residual_forward(x, branch, scale.value_or(at::Tensor()));
     at::Tensor y = empty_rows(x, at::kFloat);
     vmk_residual_forward(x.size(0), x.numel() / x.size(0), floats(x), type_of(branch), branch.const_data_ptr(), floats(scale), mutable_floats(y));
     return y;
@@ -80,6 +82,7 @@ struct AddBranch : torch::autograd::Function<AddBranch> {
     const at::Tensor scale = context->get_saved_variables()[0], dy = float32(gradients[0]);
     const auto type = static_cast<at::ScalarType>(context->saved_data["type"].toInt());
     if (!scale.defined() && type == at::kFloat) return {dy, dy, at::Tensor()};
+    if (dy.is_cuda()) return {dy, cuda::residual_backward(dy, scale, type), at::Tensor()};
     at::Tensor dbranch = empty_rows(dy, type);
     vmk_residual_backward(dy.size(0), dy.numel() / dy.size(0), floats(dy), scale.defined() ? floats(scale) : nullptr, type_of(type),
                           dbranch.mutable_data_ptr());
@@ -129,7 +132,7 @@ at::Tensor head(const at::Tensor &e, const at::Tensor &norm_weight, const at::Te
 }
 
 at::Tensor add_branch(const at::Tensor &x, const at::Tensor &branch, const std::optional<at::Tensor> &scale) {
-  if (!has_kernels(x) || !has_kernels(branch)) return composite::add_branch(x, branch, scale);
+  if ((!has_kernels(x) || !has_kernels(branch)) && !cuda::has_residual(x, branch)) return composite::add_branch(x, branch, scale);
   TORCH_CHECK(x.dim() >= 1 && x.sizes() == branch.sizes(), "add_branch: expected two maps of one shape, got ", x.sizes(), " and ", branch.sizes());
   if (scale) expect_size("add_branch", "a scale", *scale, x.size(0));
   const at::Tensor sum = float32(x), added = branch.contiguous();

@@ -1,7 +1,7 @@
 // Tensors, autograd and process-wide settings behind the C header.
 #include "handles.h"
 
-#include "CKernels.h"
+#include "Operators/kernels.h"
 
 
 #include <cstring>
@@ -16,7 +16,7 @@ void remember_error(const std::exception &error) {
   const auto *torch_error = dynamic_cast<const c10::Error *>(&error);
   last_error = torch_error ? torch_error->what_without_backtrace() : error.what();
   last_error_out_of_memory = dynamic_cast<const c10::OutOfMemoryError *>(&error) || dynamic_cast<const std::bad_alloc *>(&error)
-      || last_error.find("not enough memory") != std::string::npos || last_error.find("out of memory") != std::string::npos
+      || last_error.find("not enough memory") != std::string::npos || last_error.find("can't allocate memory") != std::string::npos || last_error.find("out of memory") != std::string::npos
       || last_error.find("CUBLAS_STATUS_ALLOC_FAILED") != std::string::npos;
 }
 void remember_error(const char *what) {
@@ -45,15 +45,6 @@ int ct_undefined(ct_tensor *result) {
 
 int ct_empty(const int64_t *shape, int64_t rank, int scalar_type, ct_tensor *result) {
   return guarded([&] { *result = own(at::empty(at::IntArrayRef(shape, rank), static_cast<at::ScalarType>(scalar_type))); });
-}
-
-int ct_from_bytes(const void *data, size_t bytes, const int64_t *shape, int64_t rank, int scalar_type, ct_tensor *result) {
-  return guarded([&] {
-    at::Tensor tensor = at::empty(at::IntArrayRef(shape, rank), static_cast<at::ScalarType>(scalar_type));
-    TORCH_CHECK(tensor.nbytes() == bytes, "a tensor of ", tensor.nbytes(), " bytes cannot be made from ", bytes, " bytes");
-    if (bytes) std::memcpy(tensor.mutable_data_ptr(), data, bytes);
-    *result = own(std::move(tensor));
-  });
 }
 
 int ct_to_bytes(ct_tensor tensor, void *data, size_t bytes) {
@@ -91,8 +82,12 @@ int ct_gradient(ct_tensor tensor, ct_tensor *result) {
 int ct_clear_gradient(ct_tensor tensor) {
   return guarded([&] { tensor->tensor.mutable_grad() = at::Tensor(); });
 }
-int ct_backward(ct_tensor loss) {
-  return guarded([&] { torch::autograd::backward({loss->tensor}, {}); });
+int ct_backward(ct_tensor result, ct_tensor derivative) {
+  return guarded([&] {
+    torch::autograd::variable_list derivatives;
+    if (derivative) derivatives.push_back(derivative->tensor);
+    torch::autograd::backward({result->tensor}, derivatives);
+  });
 }
 
 bool ct_set_grad_enabled(bool value) {
@@ -106,6 +101,8 @@ void ct_set_threads(int count) {
   at::set_num_threads(count);
   vmk_set_threads(count);
 }
+void ct_set_use_kernels(bool value) { ctorch::use_kernels = value; }
+bool ct_use_kernels(void) { return ctorch::use_kernels; }
 const char *ct_instruction_set(void) { return vmk_instruction_set(); }
 int ct_threads(void) { return at::get_num_threads(); }
 const char *ct_version(void) { return TORCH_VERSION; }

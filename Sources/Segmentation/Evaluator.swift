@@ -61,14 +61,14 @@ public struct Evaluator {
         while let batch = try batches.next() {
             let (value, prediction) = try withTorchErrors {
                 withoutGradients {
-                    let images = Tensor(batch.images, shape: [batch.count, batch.channels, batch.height, batch.width]).to(device)
+                    let images = Tensor(batch.images, shape: [batch.count, batch.channels, batch.height, batch.width], on: device)
                     let logits = network(images, ForwardMode(precision: precision.elementType))
                     return (loss(logits, batch.target, batch.count, batch.height, batch.width, device).item, Prediction(logits))
                 }
             }
             guard value.isFinite else {
                 let images = try withTorchErrors {
-                    Tensor(batch.images, shape: [batch.count, batch.channels, batch.height, batch.width]).to(device)
+                    Tensor(batch.images, shape: [batch.count, batch.channels, batch.height, batch.width], on: device)
                 }
                 throw NonFiniteScore(
                     pictures: batch.names, loss: value,

@@ -24,7 +24,12 @@ extension Tensor {
 
     /// Adds the derivative of this one-element tensor to the gradients of all leaves it was made from.
     public func backward() {
-        if !hasPendingError { check(ct_backward(handle), "backward") }
+        if !hasPendingError { check(ct_backward(handle, nil), "backward") }
+    }
+
+    /// Adds to the gradients of all leaves, given the derivative of what is to be made small by each of this tensor's values.
+    package func backward(_ derivative: Tensor) {
+        if !hasPendingError { check(ct_backward(handle, derivative.handle), "backward") }
     }
 }
 

@@ -48,13 +48,31 @@ package enum CUDAKernels {
         package let bytes: Int
     }
 
-    /// SS2D's kernels for an architecture such as "sm_90". Verbose compiles afresh, whatever the cache holds.
-    package static func compileSS2D(architecture: String, states: Int = 16, input: Input = .float32, verbose: Bool = false) throws
-        -> Compiled
+    /// What is compiled together, and what its text depends on.
+    package enum Program: Sendable {
+        case ss2d(states: Int)
+        /// LayerNorm in all its places, for rows of a width.
+        case norm(width: Int)
+        case depthwise(channels: Int)
+        case residual(channels: Int)
+
+        fileprivate var nameAndSize: (String, Int) {
+            switch self {
+            case .ss2d(let states): ("ss2d", states)
+            case .norm(let width): ("norm", width)
+            case .depthwise(let channels): ("depthwise", channels)
+            case .residual(let channels): ("residual", channels)
+            }
+        }
+    }
+
+    /// Kernels for an architecture such as "sm_90". Verbose compiles afresh, whatever the cache holds.
+    package static func compile(_ program: Program, architecture: String, input: Input = .float32, verbose: Bool = false) throws -> Compiled
     {
         var (log, fromCache, bytes): (UnsafeMutablePointer<CChar>?, Bool, Int64) = (nil, false, 0)
-        guard ct_cuda_compile_check(architecture, Int32(states), input.rawValue, verbose, &log, &fromCache, &bytes) == 0, let log else {
-            throw TorchError.last("compiling SS2D for \(architecture)")
+        let (name, size) = program.nameAndSize
+        guard ct_cuda_compile_check(name, architecture, Int32(size), input.rawValue, verbose, &log, &fromCache, &bytes) == 0, let log else {
+            throw TorchError.last("compiling \(name) for \(architecture)")
         }
         defer { free(log) }
         return Compiled(log: String(cString: log), isFromCache: fromCache, bytes: Int(bytes))

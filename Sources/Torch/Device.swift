@@ -27,6 +27,13 @@ public enum Torch {
     /// What the CPU kernels run on: avx512, avx2 or portable; the environment variable VMUNET_CPU forces one.
     public static var instructionSet: String { String(cString: ct_instruction_set()) }
 
+    /// Whether the network's operators have kernels of this package, on every device; otherwise they are put together from libtorch's own: slow, and what
+    /// the kernels are compared with.
+    package static var usesKernels: Bool {
+        get { ct_use_kernels() }
+        set { ct_set_use_kernels(newValue) }
+    }
+
     /// Seeds libtorch's generators: the same seed gives the same numbers, on every device its own.
     public static func manualSeed(_ seed: UInt64) { ct_manual_seed(seed) }
 

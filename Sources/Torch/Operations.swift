@@ -125,8 +125,10 @@ extension Tensor {
     /// Labels [..] (int64) → [.., classes] of zeros and ones, int64.
     public func oneHot(classes: Int) -> Tensor { Aten.oneHot(.tensor(self), .int(classes)) }
 
-    /// `count` numbers, uniform in [0, 1), from libtorch's generator.
-    public static func random(count: Int, device: Device = .cpu) -> Tensor { Aten.rand(.ints([count])).to(device) }
+    /// `count` numbers, uniform in [0, 1), from the device's own generator: a copy from the host would make it wait for all that is under way.
+    public static func random(count: Int, device: Device = .cpu) -> Tensor {
+        Aten.rand(.ints([count]), named: [("device", .device(device))])
+    }
     public func floored() -> Tensor { Aten.floor(.tensor(self)) }
 }
 

@@ -24,6 +24,7 @@ package struct Operator: @unchecked Sendable {
         case ints([Int])
         case string(String)
         case elementType(ElementType)
+        case device(Device)
 
         package static func optional(_ tensor: Tensor?) -> Argument { tensor.map(Argument.tensor) ?? .none }
     }
@@ -111,6 +112,9 @@ private struct Boxes {
         case .elementType(let type):
             value.kind = CT_INT
             value.as.integer = Int64(type.scalarType)
+        case .device(let device):
+            value.kind = CT_DEVICE
+            value.as.string = UnsafePointer(copied(device.name))
         }
         values.append(value)
     }

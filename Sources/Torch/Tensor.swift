@@ -25,19 +25,19 @@ final class TensorStorage: @unchecked Sendable {
 // MARK: - From and to the host
 
 extension Tensor {
-    /// A CPU tensor with a copy of `values`, row-major.
-    public init(_ values: [Float], shape: [Int]) {
-        self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .float32) }
+    /// A tensor with a copy of `values`, row-major. On a GPU the copy goes through pinned memory and nobody waits for it.
+    public init(_ values: [Float], shape: [Int], on device: Device = .cpu) {
+        self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .float32, on: device) }
     }
 
-    /// A CPU tensor with a copy of `values`, row-major.
-    public init(_ values: [Int64], shape: [Int]) {
-        self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .int64) }
+    /// A tensor with a copy of `values`, row-major; as of floats.
+    public init(_ values: [Int64], shape: [Int], on device: Device = .cpu) {
+        self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .int64, on: device) }
     }
 
-    /// A CPU tensor with a copy of `values`, row-major.
-    public init(_ values: [UInt8], shape: [Int]) {
-        self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .uint8) }
+    /// A tensor with a copy of `values`, row-major; as of floats.
+    public init(_ values: [UInt8], shape: [Int], on device: Device = .cpu) {
+        self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .uint8, on: device) }
     }
 
     /// A CPU tensor with a copy of a file's tensor.
@@ -53,11 +53,11 @@ extension Tensor {
         self = handle.map(Tensor.init(owning:)) ?? .undefined
     }
 
-    private init(bytes: UnsafeRawBufferPointer, shape: [Int], elementType: ElementType) {
+    private init(bytes: UnsafeRawBufferPointer, shape: [Int], elementType: ElementType, on device: Device = .cpu) {
         var handle: ct_tensor?
         let sizes = shape.map(Int64.init)
         check(
-            ct_from_bytes(bytes.baseAddress, bytes.count, sizes, Int64(shape.count), elementType.scalarType, &handle),
+            ct_from_bytes(bytes.baseAddress, bytes.count, sizes, Int64(shape.count), elementType.scalarType, device.name, &handle),
             "a tensor of shape \(shape) from \(bytes.count) bytes")
         self = handle.map(Tensor.init(owning:)) ?? .undefined
     }

@@ -16,10 +16,15 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "Matrix products in float32 or bfloat16.")
     var precision: RunConfiguration.Precision?
 
-    @Flag(help: "On a GPU: float32 products in TF32, faster and with ten bits of mantissa.")
+    @Flag(help: "On a GPU: products in float32 with TF32's ten bits of mantissa, faster and less exact. Off without it.")
     var tf32 = false
 
-    func validate() throws { try Torch.allowTF32(tf32) }
+    func validate() throws {
+        if tf32, device == .cpu { throw ValidationError("--tf32: is for a GPU; leave it out with --device cpu") }
+        // Said once, where no run will do what was asked for: training goes on all the same, exactly.
+        if tf32, device != .cuda, !Torch.isGPUPresent { Console.note("note: --tf32 changes nothing without a GPU") }
+        try Torch.allowTF32(tf32)
+    }
 }
 
 /// Checks of options that several commands have; each throws what the command line's user is told.

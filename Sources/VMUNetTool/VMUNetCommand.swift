@@ -14,7 +14,11 @@ struct VMUNetCommand: ParsableCommand {
         discussion:
             "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.",
         version: "0.1.0 (libtorch \(Torch.version))",
-        subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Ablate.self, Report.self, Demo.self])
+        subcommands: [
+            Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Ablate.self, Report.self, Demo.self,
+            Parity.self,
+            KernelBench.self,
+        ])
 
     static func main() {
         Console.prepare()
@@ -64,8 +68,8 @@ enum Failure {
 
     static func message(of error: any Error) -> String {
         switch error {
-        case let error as TorchError where error.isOutOfMemory:
-            "not enough memory (\(error)); lower --batch-size or --image-size, or take a smaller --preset"
+        case let error as TorchError:
+            error.memoryAdvice.map { "not enough memory (\(error.operation): \(error.briefReason)); \($0)" } ?? "\(error)"
         case let error as NSError where error.domain == NSCocoaErrorDomain: systemMessage(error)
         default: "\(error)"
         }

@@ -16,13 +16,19 @@
 #include <memory>
 #include <vector>
 
+struct float2 {
+  float x, y;
+};
 struct float4 {
   float x, y, z, w;
+};
+struct uint2 {
+  unsigned x, y;
 };
 struct Dimensions {
   unsigned x, y, z;
 };
-inline Dimensions threadIdx, blockIdx;
+inline Dimensions threadIdx, blockIdx, gridDim;
 inline float4 emulated_shared[16384];  // 256 KiB
 
 #define __device__
@@ -38,11 +44,25 @@ inline float __uint_as_float(unsigned bits) {
   return value;
 }
 inline float __expf(float x) { return expf(x); }
+inline float __fdividef(float x, float y) { return x / y; }
+inline float rsqrtf(float x) { return 1 / sqrtf(x); }
 inline float exp2_fast(float x) { return exp2f(x); }
 inline float half_to_float(unsigned short bits) {
   _Float16 value;
   std::memcpy(&value, &bits, 2);
   return static_cast<float>(value);
+}
+
+inline unsigned short float_to_half(float value) {
+  const _Float16 half = static_cast<_Float16>(value);
+  unsigned short bits;
+  std::memcpy(&bits, &half, 2);
+  return bits;
+}
+inline unsigned short float_to_bfloat16(float value) {
+  unsigned bits;
+  std::memcpy(&bits, &value, 4);
+  return value != value ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
 
 namespace emulation {
@@ -130,6 +150,7 @@ inline void run_block(unsigned threads) {
 template <class Kernel, class Arguments, class Grid> void launch(Kernel kernel, Grid grid, unsigned threads, size_t shared, const Arguments &arguments) {
   if (shared > sizeof emulated_shared) std::exit(2);
   body = [&] { kernel(arguments); };
+  gridDim = {grid.x, grid.y, grid.z};
   for (unsigned z = 0; z < grid.z; z++)
     for (unsigned y = 0; y < grid.y; y++)
       for (unsigned x = 0; x < grid.x; x++) {
@@ -142,10 +163,21 @@ template <class Kernel, class Arguments, class Grid> void launch(Kernel kernel, 
 
 inline void __syncthreads() { emulation::wait(emulation::Waits::block); }
 inline void __syncwarp() { emulation::wait(emulation::Waits::warp); }
-inline float __shfl_xor_sync(unsigned, float value, int mask) {
-  auto &fiber = emulation::fibers[emulation::current];
-  float *slots = emulation::exchanged[fiber.parity++ % 2];
+namespace emulation {
+/// What the lane `from` of this warp has brought to the same exchange; its own where there is no such lane.
+inline float exchange(float value, int from) {
+  auto &fiber = fibers[current];
+  float *slots = exchanged[fiber.parity++ % 2];
   slots[threadIdx.x] = value;
   __syncwarp();
-  return slots[threadIdx.x ^ static_cast<unsigned>(mask)];
+  return from >= 0 && from < 32 ? slots[threadIdx.x / 32 * 32 + from] : value;
+}
+}  // namespace emulation
+inline float __shfl_xor_sync(unsigned, float value, int mask) { return emulation::exchange(value, static_cast<int>(threadIdx.x % 32) ^ mask); }
+inline float __shfl_up_sync(unsigned, float value, int by) { return emulation::exchange(value, static_cast<int>(threadIdx.x % 32) - by); }
+inline float __shfl_down_sync(unsigned, float value, int by) { return emulation::exchange(value, static_cast<int>(threadIdx.x % 32) + by); }
+inline float atomicAdd(float *to, float value) {
+  const float before = *to;
+  *to += value;
+  return before;
 }

@@ -31,7 +31,7 @@ extension ToolTests {
             ["bench", "--runs", "0"],
             ["bench", "--batch-size", "900000000000000000"], ["evaluate"], ["predict", "--output", "o"], ["convert", "one"],
             ["demo", "--pictures", "0"],
-            ["demo", "--epochs", "0"], ["demo", "--image-size", "50"],
+            ["demo", "--epochs", "0"], ["demo", "--image-size", "50"], ["bench", "--device", "cpu", "--tf32"],
         ])
         func usage(arguments: [String]) throws {
             let folder = try Scratch.folder()
@@ -51,6 +51,50 @@ extension ToolTests {
             #expect(abs(try #require(result["images_per_second"] as? Double) * median - 1) < 1e-9)
             // libtorch alone takes more than 50 MB.
             #expect((50_000_000..<100_000_000_000).contains(try #require(result["peak_memory_bytes"] as? Int)))
+        }
+
+        /// TF32 is off until asked for, by every command that computes, and where it would change nothing that is said.
+        @Test(arguments: ["train", "evaluate", "predict", "bench", "ablate"])
+        func tf32(command: String) throws {
+            #expect(try Tool.run(command, "--help").out.contains("--tf32"))
+            guard command == "bench", !FileManager.default.fileExists(atPath: "/proc/driver/nvidia/version") else { return }
+            let arguments = ["bench", "--preset", "tiny", "--image-size", "32", "--runs", "1", "--warm-up", "0", "--json"]
+            let plain = try Tool.run(arguments), asked = try Tool.run(arguments + ["--tf32"])
+            expectDone(plain)
+            expectDone(asked)
+            #expect(!plain.error.contains("TF32") && !plain.error.contains("tf32"))
+            #expect(asked.error.components(separatedBy: "--tf32 changes nothing without a GPU").count == 2, "\(asked.error)")
+        }
+
+        /// The CPU's kernels against libtorch's operators, by the command that compares a GPU with the CPU.
+        @Test func parity() throws {
+            let outcome = try Tool.run("parity", "--device", "cpu", "--preset", "tiny", "--image-size", "32", "--json")
+            expectDone(outcome)
+            let result = try json(outcome.out)
+            #expect(result["passed"] as? Bool == true)
+            let rows = try #require(result["rows"] as? [[String: Any]])
+            func names(_ kind: String, _ precision: String) -> [String] {
+                rows.filter { $0["kind"] as? String == kind && $0["precision"] as? String == precision }.compactMap {
+                    $0["name"] as? String
+                }
+            }
+            let operators = [
+                "patchify", "linear", "linear", "linear_halves", "layer_norm", "depthwise_conv_silu", "ss2d", "norm_gate", "merge_norm",
+                "expand_norm", "head", "add_branch",
+            ]
+            #expect(names("operator", "fp32") == operators && names("operator", "bf16") == operators)
+            #expect(names("network", "fp32") == ["logits"] && names("network", "bf16") == ["logits, from float32's"])
+            let gradients = names("gradients", "fp32")
+            #expect(
+                gradients.contains("layers self_attention.A_logs") && gradients.contains("patch_embed proj.weight") && gradients.count > 25)
+            // Two ways of computing that are one and the same would agree to the last bit.
+            #expect(rows.contains { $0["forward"] as? Double ?? 0 > 0 } && rows.contains { $0["gradient"] as? Double ?? 0 > 0 })
+        }
+
+        /// With a GPU: all of its operators and gradients against the CPU's.
+        @Test(.enabled(if: FileManager.default.fileExists(atPath: "/proc/driver/nvidia/version"), "no GPU"))
+        func theGPUAgreesWithTheCPU() throws {
+            expectDone(try Tool.run("parity", "--device", "cuda", "--image-size", "96", "--batch-size", "3"))
         }
 
         /// All of its stages on a handful of pictures; so few cannot teach what the demo promises, and it says so.

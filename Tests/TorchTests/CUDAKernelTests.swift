@@ -20,7 +20,7 @@ import Testing
         let environment = ProcessInfo.processInfo.environment
         if let given = environment["VMUNET_NVRTC"], !given.isEmpty { return given }
         guard let python = environment["VMUNET_PYTHON"],
-            let packages = try? run(URL(filePath: python), ["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"])
+            let packages = try? runProgram(URL(filePath: python), ["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"])
         else { return nil }
         let folder = packages.trimmingCharacters(in: .whitespacesAndNewlines)
         let libraries = ["nvidia/cu13/lib", "nvidia/cuda_nvrtc/lib"].map { folder + "/" + $0 }
@@ -42,30 +42,56 @@ import Testing
     /// Without warnings, and with few enough registers for the blocks that the plan counts on: four of backward on a multiprocessor of 65,536 registers.
     @Test(.enabled(if: nvrtc != nil, wantsNVRTC), arguments: variants)
     func kernelsCompile(architecture: String, states: Int, input: CUDAKernels.Input) throws {
-        let compiled = try CUDAKernels.compileSS2D(architecture: architecture, states: states, input: input, verbose: true)
+        let compiled = try CUDAKernels.compile(.ss2d(states: states), architecture: architecture, input: input, verbose: true)
         #expect(compiled.bytes > 10_000)
         #expect(!compiled.log.contains("warning"), "\(compiled.log)")
-        let kernels = compiled.log.matches(of: /entry function '(\w+)'[\s\S]*?(\d+) bytes spill stores[\s\S]*?Used (\d+) registers/)
-        #expect(Set(kernels.map { String($0.1) }) == ["ss2d_states", "ss2d_carry", "ss2d_forward", "ss2d_gradients", "ss2d_backward"])
+        let kernels = CompiledKernel.all(in: compiled.log)
+        #expect(Set(kernels.map(\.name)) == ["ss2d_states", "ss2d_carry", "ss2d_forward", "ss2d_gradients", "ss2d_backward"])
         guard states == 16 else { return }
-        for kernel in kernels {
-            let (name, spilled, registers) = (String(kernel.1), try #require(Int(kernel.2)), try #require(Int(kernel.3)))
+        for (name, registers, spilled) in kernels.map({ ($0.name, $0.registers, $0.spilledBytes) }) {
             #expect(registers <= (name == "ss2d_backward" ? 128 : 64), "\(name): \(registers) registers")
             #expect(spilled <= (name == "ss2d_backward" ? 128 : 0), "\(name): \(spilled) bytes spilled")
         }
     }
 
+    /// The widths of the network's rows and others, with a register budget that keeps two blocks of 256 threads on a multiprocessor.
+    static let rowVariants: [(String, CUDAKernels.Program, CUDAKernels.Input)] = [
+        ("sm_80", .norm(width: 96), .float32), ("sm_90", .norm(width: 24), .bfloat16), ("sm_90", .norm(width: 768), .float16),
+        ("sm_90", .norm(width: 1536), .bfloat16), ("sm_90", .norm(width: 1536), .float32), ("sm_80", .norm(width: 33), .bfloat16),
+        ("sm_80", .depthwise(channels: 192), .bfloat16), ("sm_90", .depthwise(channels: 192), .float32),
+        ("sm_90", .depthwise(channels: 192), .float16), ("sm_90", .depthwise(channels: 33), .bfloat16),
+        ("sm_80", .residual(channels: 96), .bfloat16), ("sm_90", .residual(channels: 33), .float16),
+    ]
+
+    @Test(.enabled(if: nvrtc != nil, wantsNVRTC), arguments: rowVariants)
+    func rowKernelsCompile(architecture: String, program: CUDAKernels.Program, input: CUDAKernels.Input) throws {
+        let compiled = try CUDAKernels.compile(program, architecture: architecture, input: input, verbose: true)
+        #expect(!compiled.log.contains("warning"), "\(compiled.log)")
+        let kernels = CompiledKernel.all(in: compiled.log)
+        let operators =
+            switch program {
+            case .norm: ["layer_norm", "norm_gate", "merge_norm", "expand_norm"]
+            case .residual: ["residual"]
+            default: ["depthwise"]
+            }
+        #expect(Set(kernels.map(\.name)) == Set(operators.flatMap { [$0 + "_forward", $0 + "_backward"] }))
+        for kernel in kernels {
+            #expect(kernel.registers <= (kernel.name.hasSuffix("forward") ? 64 : 128), "\(kernel)")
+            #expect(kernel.spilledBytes == 0, "\(kernel)")
+        }
+    }
+
     @Test(.enabled(if: nvrtc != nil, wantsNVRTC)) func anUnknownArchitectureIsAnErrorAndANewerOneIsNot() throws {
-        #expect(throws: TorchError.self) { try CUDAKernels.compileSS2D(architecture: "sm_20", states: 1) }
+        #expect(throws: TorchError.self) { try CUDAKernels.compile(.ss2d(states: 1), architecture: "sm_20") }
         // Not made yet: code that the driver translates.
-        #expect(try CUDAKernels.compileSS2D(architecture: "sm_999", states: 1).bytes > 1000)
+        #expect(try CUDAKernels.compile(.ss2d(states: 1), architecture: "sm_999").bytes > 1000)
     }
 
     @Test(.enabled(if: nvrtc != nil, wantsNVRTC)) func theCacheIsUsedAndADamagedEntryIsMadeAgain() throws {
         let folder = Self.cache.appending(path: "vmunet")
         try? FileManager.default.removeItem(at: folder)
         func compile(_ states: Int = 2) throws -> CUDAKernels.Compiled {
-            try CUDAKernels.compileSS2D(architecture: "sm_90", states: states)
+            try CUDAKernels.compile(.ss2d(states: states), architecture: "sm_90")
         }
         let first = try compile()
         #expect(!first.isFromCache)
@@ -96,32 +122,13 @@ import Testing
     // MARK: - Emulation
 
     /// The emulation of Tests/CUDAEmulation around the very text that NVRTC is given; nil without clang++.
-    private static let emulation: URL? = {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let folder = FileManager.default.temporaryDirectory.appending(path: "vmunet-emulation-\(UUID().uuidString)")
-        let text = folder.appending(path: "kernels.inc"), program = folder.appending(path: "emulate")
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            // Without the raw string's first and last line.
-            let lines = try String(contentsOf: root.appending(path: "Sources/CTorch/CUDA/ss2d_kernels.inc"), encoding: .utf8)
-                .trimmingCharacters(in: .newlines).split(separator: "\n", omittingEmptySubsequences: false)
-            try Data(lines.dropFirst().dropLast().joined(separator: "\n").utf8).write(to: text)
-            let sources = ["Tests/CUDAEmulation/emulate.cpp", "Sources/CKernels/ss2d_reference.cpp"].map { root.appending(path: $0).path }
-            _ = try run(
-                URL(filePath: "/usr/bin/env"),
-                ["clang++", "-std=c++17", "-O1", "-Wno-everything", "-DKERNEL_TEXT=\"\(text.path)\""] + sources + ["-o", program.path])
-            return program
-        } catch {
-            return nil
-        }
-    }()
-
-    private static let hasClang = (try? run(URL(filePath: "/usr/bin/env"), ["clang++", "--version"])) != nil
+    private static let emulation = CUDAEmulation.build(
+        "emulate.cpp", texts: ["KERNEL_TEXT": "ss2d_kernels.inc"], with: ["Sources/CKernels/ss2d_reference.cpp"])
 
     /// Indexing in four directions, chunks and their carries, borders, every width of state: against the reference in double precision. The same in
     /// another order of threads, which a missing barrier would change.
-    @Test(.enabled(if: hasClang, "clang++ is not in PATH")) func emulatedKernelsAgreeWithTheReference() throws {
-        let lines = try run(try #require(Self.emulation), []).split(separator: "\n")
+    @Test(.enabled(if: CUDAEmulation.isPossible, "clang++ is not in PATH")) func emulatedKernelsAgreeWithTheReference() throws {
+        let lines = try runProgram(try #require(Self.emulation), []).split(separator: "\n")
         #expect(lines.count == 15)
         for line in lines {
             let fields = line.split(separator: "\t")
@@ -133,7 +140,7 @@ import Testing
     }
 
     /// The published module between convolution and norm, on a map that is not square: PyTorch's numbers in double precision.
-    @Test(.enabled(if: hasClang, "clang++ is not in PATH")) func emulatedKernelsAgreeWithPyTorch() throws {
+    @Test(.enabled(if: CUDAEmulation.isPossible, "clang++ is not in PATH")) func emulatedKernelsAgreeWithPyTorch() throws {
         let program = try #require(Self.emulation)
         let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(
             path: "KernelTests/Fixtures")
@@ -157,7 +164,7 @@ import Testing
         for part in [values, projection] + parameters + [try tensor("dy").floats] { part.withUnsafeBytes { input.append(contentsOf: $0) } }
         let (from, to) = (program.appendingPathExtension("in"), program.appendingPathExtension("out"))
         try input.write(to: from)
-        _ = try run(program, [from.path, to.path])
+        _ = try runProgram(program, [from.path, to.path])
         let output = try Data(contentsOf: to).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
         let sizes = [tokens * D, tokens * D, tokens * columns, 4 * D * R, 4 * D, 4 * D * N, 4 * D]
         try #require(output.count == sizes.reduce(0, +))
@@ -176,11 +183,11 @@ import Testing
                 }
             }
         }
-        #expect(error(results[0], try tensor("y").floats) < 1e-5)
-        #expect(error(dx, try tensor("dx").floats) < 1e-4)
-        #expect(error(dxProj, try tensor("dself_attention.x_proj_weight").floats) < 1e-4)
+        #expect(relativeError(results[0], try tensor("y").floats) < 1e-5)
+        #expect(relativeError(dx, try tensor("dx").floats) < 1e-4)
+        #expect(relativeError(dxProj, try tensor("dself_attention.x_proj_weight").floats) < 1e-4)
         for (key, result) in zip(["dt_projs_weight", "dt_projs_bias", "A_logs", "Ds"], results[3...]) {
-            #expect(error(result, try tensor("dself_attention." + key).floats) < 1e-4, "\(key)")
+            #expect(relativeError(result, try tensor("dself_attention." + key).floats) < 1e-4, "\(key)")
         }
     }
 
@@ -208,30 +215,8 @@ import Testing
             }
         }
         let (expected, got) = (try results(on: .cpu), try results(on: .cuda))
-        #expect(error(got[0], expected[0]) < 1e-4)
-        for (a, b) in zip(got[1...], expected[1...]) { #expect(error(a, b) < 1e-3) }
+        #expect(relativeError(got[0], expected[0]) < 1e-4)
+        for (a, b) in zip(got[1...], expected[1...]) { #expect(relativeError(a, b) < 1e-3) }
         #expect(try results(on: .cuda) == got, "the same bits every time")
     }
-}
-
-/// The greatest difference over the greatest expected magnitude; infinite where a number is not finite.
-private func error(_ got: [Float], _ expected: [Float]) -> Double {
-    guard got.count == expected.count, got.allSatisfy(\.isFinite) else { return .infinity }
-    let difference = zip(got, expected).map { abs(Double($0) - Double($1)) }.max() ?? 0
-    return difference / max(expected.map { abs(Double($0)) }.max() ?? 0, 1e-30)
-}
-
-private struct ProgramFailed: Error { let status: Int32, output: String }
-
-/// Runs a program to its end; its standard output.
-private func run(_ program: URL, _ arguments: [String]) throws -> String {
-    let process = Process(), pipe = Pipe()
-    process.executableURL = program
-    process.arguments = arguments
-    process.standardOutput = pipe
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw ProgramFailed(status: process.terminationStatus, output: output) }
-    return output
 }

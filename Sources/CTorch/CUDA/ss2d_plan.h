@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "grid.h"
+
 namespace ctorch::cuda {
 
 #define SHARED_TEXT(...) __VA_ARGS__
@@ -37,10 +39,6 @@ inline Geometry geometry_of(int states) {
   g.kept = g.padded() <= 64 ? 8 : g.padded() <= 128 ? 4 : 2;
   return g;
 }
-
-struct Grid {
-  unsigned x, y, z;
-};
 
 /// The division of one call.
 struct Plan {

@@ -5,13 +5,18 @@
 #include "CKernels.h"
 #include "CKernelsDense.h"
 
+#include <atomic>
+
 namespace ctorch {
+
+/// Off, every operator goes the composite way: for comparisons (ct_set_use_kernels).
+inline std::atomic<bool> use_kernels{true};
 
 constexpr float norm_epsilon = 1e-5f;  // of every LayerNorm
 
 /// Whether the kernels take this tensor; others (GPU, float64) go the composite way.
 inline bool has_kernels(const at::Tensor &x) {
-  return x.is_cpu() && x.numel() > 0 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+  return use_kernels && x.is_cpu() && x.numel() > 0 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
 
 inline vmk_type type_of(at::ScalarType type) { return type == at::kBFloat16 ? VMK_BFLOAT16 : VMK_FLOAT32; }

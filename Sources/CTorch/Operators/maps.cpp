@@ -1,4 +1,7 @@
 // What works on the map as a whole: patches, the depthwise convolution, the final projection, residuals with stochastic depth.
+#include "../CUDA/depthwise_cuda.h"
+#include "../CUDA/norm_cuda.h"
+#include "../CUDA/residual_cuda.h"
 #include "composite.h"
 #include "kernels.h"
 
@@ -11,6 +14,7 @@ namespace {
 
 struct DepthwiseConvSiLU : torch::autograd::Function<DepthwiseConvSiLU> {
   static at::Tensor run(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
+    if (x.is_cuda()) return cuda::depthwise_silu_forward(x, weight, bias);
     at::Tensor y = empty_rows(x, x.scalar_type());
     vmk_depthwise_silu_forward(x.size(0), x.size(1), x.size(2), x.size(3), type_of(x), x.const_data_ptr(), row_stride(x), floats(weight), floats(bias),
                                y.mutable_data_ptr());
@@ -22,7 +26,12 @@ struct DepthwiseConvSiLU : torch::autograd::Function<DepthwiseConvSiLU> {
   }
   static variable_list backward(AutogradContext *context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], dy = float32(gradients[0]);
+    const at::Tensor &x = saved[0], &weight = saved[1], &bias = saved[2];
+    if (x.is_cuda()) {
+      const auto d = cuda::depthwise_silu_backward(x, weight, bias, gradients[0].to(x.scalar_type()).contiguous());
+      return {d.x, d.weight, d.bias};
+    }
+    const at::Tensor dy = float32(gradients[0]);
     at::Tensor dx = empty_rows(x, x.scalar_type()), dweight = at::empty_like(weight), dbias = at::empty_like(bias);
     vmk_depthwise_silu_backward(x.size(0), x.size(1), x.size(2), x.size(3), type_of(x), floats(dy), nullptr, x.const_data_ptr(), row_stride(x),
                                 floats(weight), floats(bias), dx.mutable_data_ptr(), x.size(3), mutable_floats(dweight), mutable_floats(dbias));
@@ -59,6 +68,7 @@ struct Head : torch::autograd::Function<Head> {
 
 struct AddBranch : torch::autograd::Function<AddBranch> {
   static at::Tensor run(const at::Tensor &x, const at::Tensor &branch, const std::optional<at::Tensor> &scale) {
+    if (x.is_cuda()) return cuda::residual_forward(x, branch, scale.value_or(at::Tensor()));
     at::Tensor y = empty_rows(x, at::kFloat);
     vmk_residual_forward(x.size(0), x.numel() / x.size(0), floats(x), type_of(branch), branch.const_data_ptr(), floats(scale), mutable_floats(y));
     return y;
@@ -72,6 +82,7 @@ struct AddBranch : torch::autograd::Function<AddBranch> {
     const at::Tensor scale = context->get_saved_variables()[0], dy = float32(gradients[0]);
     const auto type = static_cast<at::ScalarType>(context->saved_data["type"].toInt());
     if (!scale.defined() && type == at::kFloat) return {dy, dy, at::Tensor()};
+    if (dy.is_cuda()) return {dy, cuda::residual_backward(dy, scale, type), at::Tensor()};
     at::Tensor dbranch = empty_rows(dy, type);
     vmk_residual_backward(dy.size(0), dy.numel() / dy.size(0), floats(dy), scale.defined() ? floats(scale) : nullptr, type_of(type),
                           dbranch.mutable_data_ptr());
@@ -94,7 +105,7 @@ at::Tensor patchify(const at::Tensor &image, at::ScalarType type) {
 }
 
 at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
-  if (!has_kernels(x)) return composite::depthwise_conv_silu(x, weight, bias);
+  if (!has_kernels(x) && !cuda::has_depthwise(x)) return composite::depthwise_conv_silu(x, weight, bias);
   expect_map("depthwise_conv_silu", x);
   expect_size("depthwise_conv_silu", "a weight", weight, 9 * x.size(3));
   expect_size("depthwise_conv_silu", "a bias", bias, x.size(3));
@@ -105,6 +116,10 @@ at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, co
 
 at::Tensor head(const at::Tensor &e, const at::Tensor &norm_weight, const at::Tensor &norm_bias, const at::Tensor &conv_weight,
                 const at::Tensor &conv_bias) {
+  if (cuda::has_norm(e, norm_weight, e.scalar_type())) {
+    const at::Tensor y = expand_norm(e, norm_weight, norm_bias, 4);
+    return at::linear(y, conv_weight.flatten(1), conv_bias).permute({0, 3, 1, 2}).contiguous();
+  }
   if (!has_kernels(e)) return composite::head(e, norm_weight, norm_bias, conv_weight, conv_bias);
   expect_map("head", e);
   TORCH_CHECK(e.size(3) % 16 == 0, "head: expected channels in 16 parts, got shape ", e.sizes());
@@ -117,7 +132,7 @@ at::Tensor head(const at::Tensor &e, const at::Tensor &norm_weight, const at::Te
 }
 
 at::Tensor add_branch(const at::Tensor &x, const at::Tensor &branch, const std::optional<at::Tensor> &scale) {
-  if (!has_kernels(x) || !has_kernels(branch)) return composite::add_branch(x, branch, scale);
+  if ((!has_kernels(x) || !has_kernels(branch)) && !cuda::has_residual(x, branch)) return composite::add_branch(x, branch, scale);
   TORCH_CHECK(x.dim() >= 1 && x.sizes() == branch.sizes(), "add_branch: expected two maps of one shape, got ", x.sizes(), " and ", branch.sizes());
   if (scale) expect_size("add_branch", "a scale", *scale, x.size(0));
   const at::Tensor sum = float32(x), added = branch.contiguous();

@@ -52,8 +52,9 @@ void ct_release_tensors(ct_tensor *tensors, int64_t count);
 /// A handle to no tensor.
 int ct_undefined(ct_tensor *result);
 int ct_empty(const int64_t *shape, int64_t rank, int scalar_type, ct_tensor *result);
-/// Copies `bytes` bytes of row-major host data into a new CPU tensor.
-int ct_from_bytes(const void *data, size_t bytes, const int64_t *shape, int64_t rank, int scalar_type, ct_tensor *result);
+/// Copies `bytes` bytes of row-major host data into a new tensor on a device. To a GPU they go through pinned memory on a stream of their own, and the
+/// host does not wait for them.
+int ct_from_bytes(const void *data, size_t bytes, const int64_t *shape, int64_t rank, int scalar_type, const char *device, ct_tensor *result);
 /// Copies the tensor's values, row-major, into host memory of exactly that many bytes.
 int ct_to_bytes(ct_tensor tensor, void *data, size_t bytes);
 int64_t ct_rank(ct_tensor tensor);
@@ -71,7 +72,8 @@ bool ct_requires_grad(ct_tensor tensor);
 /// The gradient; an undefined tensor where there is none.
 int ct_gradient(ct_tensor tensor, ct_tensor *result);
 int ct_clear_gradient(ct_tensor tensor);
-int ct_backward(ct_tensor loss);
+/// From the derivative by the result's values; NULL is 1, of a result of one value.
+int ct_backward(ct_tensor result, ct_tensor derivative);
 /// Sets gradient recording for this thread and returns what it was.
 bool ct_set_grad_enabled(bool value);
 bool ct_grad_enabled(void);
@@ -82,6 +84,9 @@ void ct_set_threads(int count);
 int ct_threads(void);
 void ct_manual_seed(uint64_t seed);
 const char *ct_version(void);
+/// Off, the network's operators are put together from libtorch's own, on every device: slow, and what the kernels are compared with.
+void ct_set_use_kernels(bool value);
+bool ct_use_kernels(void);
 /// What the CPU kernels run on: "avx512", "avx2" or "portable".
 const char *ct_instruction_set(void);
 
@@ -99,9 +104,11 @@ bool ct_cuda_available(void);
 int ct_set_allow_tf32(bool value);
 /// The most memory that libtorch ever held on the first GPU.
 int ct_cuda_peak_memory(int64_t *bytes);
-/// Compiles SS2D's kernels for an architecture ("sm_90") as a first use would, cache included; needs NVRTC and no GPU. `input`: 0 float32, 1 bfloat16,
-/// 2 float16. With `verbose` the cache is not read, and the log tells each kernel's registers. `log` is freed by the caller.
-int ct_cuda_compile_check(const char *architecture, int states, int input, bool verbose, char **log, bool *from_cache, int64_t *code_bytes);
+/// Compiles kernels for an architecture ("sm_90") as a first use would, cache included; needs NVRTC and no GPU. `kernels` and what `size` means of them:
+/// "ss2d", states; "norm", a row's width; "depthwise" and "residual", channels. `input`: 0 float32, 1 bfloat16, 2 float16. With `verbose` the cache is not read, and
+/// the log tells each kernel's registers. `log` is freed by the caller.
+int ct_cuda_compile_check(const char *kernels, const char *architecture, int size, int input, bool verbose, char **log, bool *from_cache,
+                          int64_t *code_bytes);
 
 // Process, continued.
 /// Keeps freed CPU blocks of 64 KiB and more for the next allocation of that size, so that a steady state touches no new pages.

@@ -186,7 +186,7 @@ public final class Trainer {
         // Stochastic depth draws from libtorch's generator: seeded by the step, it needs no state in a checkpoint.
         Torch.manualSeed(StepSeed.of(configuration.seed, epoch: position.epoch, step: position.step))
         let (images, value) = try withTorchErrors {
-            let images = Tensor(batch.images, shape: [batch.count, batch.channels, batch.height, batch.width]).to(device)
+            let images = Tensor(batch.images, shape: [batch.count, batch.channels, batch.height, batch.width], on: device)
             let value = loss(network(images, mode), batch.target, batch.count, batch.height, batch.width, device)
             return (images, value)
         }

@@ -88,8 +88,8 @@ extension SegmentationLoss {
     /// The loss of a batch's logits against its truth: binary or labels.
     func callAsFunction(_ logits: Tensor, _ target: Sample.Target, _ B: Int, _ H: Int, _ W: Int, _ device: Device) -> Tensor {
         switch target {
-        case .binary(let plane): binary(logits, target: Tensor(plane, shape: [B, 1, H, W]).to(device))
-        case .labels(let plane): manyClasses(logits, labels: Tensor(plane, shape: [B, H, W]).to(device).to(.int64))
+        case .binary(let plane): binary(logits, target: Tensor(plane, shape: [B, 1, H, W], on: device))
+        case .labels(let plane): manyClasses(logits, labels: Tensor(plane, shape: [B, H, W], on: device).to(.int64))
         }
     }
 }

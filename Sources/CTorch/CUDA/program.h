@@ -1,0 +1,29 @@
+// The texts that NVRTC compiles, and with which definitions. A new operator adds its arguments' and its kernels' file, a plan, and a function here.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "depthwise_plan.h"
+#include "norm_plan.h"
+#include "residual_plan.h"
+#include "ss2d_plan.h"
+
+namespace ctorch::cuda {
+
+/// How elements are stored; the kernels' INPUT.
+enum class Input { float32 = 0, bfloat16 = 1, float16 = 2 };
+
+/// Kernels that are compiled together.
+struct Program {
+  const char *name;
+  const std::string *source;
+  std::vector<std::string> definitions;
+  std::vector<const char *> kernels;
+};
+
+Program ss2d_program(const Geometry &geometry, Input input);
+Program norm_program(const NormGeometry &geometry, Input input);
+Program depthwise_program(int vector, Input input);
+Program residual_program(int vector, Input input);
+
+}  // namespace ctorch::cuda

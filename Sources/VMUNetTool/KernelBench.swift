@@ -1,0 +1,137 @@
+import ArgumentParser
+import Foundation
+import Segmentation
+import TensorFiles
+import Torch
+import VMUNet
+
+/// Hidden from the help's list: for who works on kernels, and for `Benchmarks/gpu.sh`.
+struct KernelBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kernels",
+        abstract: "Time each of the network's operators, forward and backward, against the least that it must move and multiply.",
+        discussion: """
+            Bytes are those of inputs, results and gradients, each once. Beside them stand two speeds of the device as libtorch reaches them: of a copy, and of a \
+            large matrix product. Backward is the time of both passes less that of forward.
+            """,
+        shouldDisplay: false)
+
+    @OptionGroup var network: NetworkOptions
+
+    @Option(help: "Height and width of the pictures, a multiple of 32.")
+    var imageSize = 256
+
+    @Option(help: "Pictures at a time.")
+    var batchSize = 32
+
+    @Option(help: "Calls that are timed together.")
+    var calls = 20
+
+    @OptionGroup var compute: ComputeOptions
+
+    func validate() throws {
+        try Require.imageSize(imageSize)
+        try Require.count(batchSize, "--batch-size", upTo: 1024)
+        try Require.count(calls, "--calls", upTo: 100_000)
+    }
+
+    struct Row: Encodable {
+        let name: String
+        let direction: String
+        /// [B, H, W, channels of the stage].
+        let map: [Int]
+        let seconds: Double
+        let bytes: Int
+        /// Of the matrix products; 0 where there is none.
+        let operations: Int
+    }
+
+    struct Result: Encodable {
+        let device: String
+        let precision: String
+        /// Read and written by a copy of 256 MB (1 MB on a CPU).
+        let copy_bytes_per_second: Double
+        let product_operations_per_second: Double
+        let kernels: [Row]
+    }
+
+    func run() throws {
+        var configuration = VMUNetConfiguration.base
+        try network.apply(to: &configuration)
+        let device = try (compute.device ?? .auto).resolved(), precision = compute.precision ?? .fp32
+        Torch.manualSeed(1)
+        var rows: [Row] = []
+        // The first stage has the most tokens, the third the most channels on enough of them.
+        for stage in [0, 2] {
+            let side = (imageSize / 4) >> stage
+            for each in ParityOperator.all(configuration, stage: stage, batch: batchSize, side: side) {
+                rows += try withTorchErrors {
+                    time(each, precision.elementType, device, [batchSize, side, side, configuration.dims[stage]])
+                }
+            }
+        }
+        let (copy, product) = try withTorchErrors { (copySpeed(device), productSpeed(device, precision.elementType)) }
+        try Console.json(
+            Result(
+                device: device.name, precision: precision.rawValue, copy_bytes_per_second: copy, product_operations_per_second: product,
+                kernels: rows))
+    }
+
+    private func time(_ each: ParityOperator, _ type: ElementType, _ device: Device, _ map: [Int]) -> [Row] {
+        let inputs = each.randomInputs(type, on: device)
+        let y = withoutGradients { each.call(inputs, type) }
+        let dy = (Tensor.random(count: y.count) + -0.5).to(y.elementType).reshaped(y.shape).to(device)
+        let forward = seconds { each.call(inputs, type) }
+        let read = inputs.reduce(0) { $0 + $1.byteCount }
+        var rows = [
+            Row(
+                name: each.name, direction: "forward", map: map, seconds: forward, bytes: read + y.byteCount,
+                operations: each.operations)
+        ]
+        let leaves = inputs.filter(\.requiresGrad)
+        guard !leaves.isEmpty else { return rows }
+        let both = seconds {
+            let y = each.call(inputs, type)
+            y.backward(dy)
+            for leaf in leaves { leaf.clearGradient() }
+            return y
+        }
+        let written = leaves.reduce(0) { $0 + $1.byteCount }
+        rows.append(
+            Row(
+                name: each.name, direction: "backward", map: map, seconds: max(both - forward, 0), bytes: read + dy.byteCount + written,
+                operations: 2 * each.operations))
+        return rows
+    }
+
+    /// Of one call, from several that follow one another: a GPU is given work faster than it does it.
+    private func seconds(_ call: () -> Tensor) -> Double {
+        func finish(_ y: Tensor) { _ = withoutGradients { y.detached().reshaped([y.count]).narrowed(axis: 0, start: 0, length: 1).item } }
+        for _ in 0..<2 { finish(call()) }
+        let start = ContinuousClock.now
+        var last = Tensor.undefined
+        for _ in 0..<calls { last = call() }
+        finish(last)
+        let passed = (ContinuousClock.now - start).components
+        return max(Double(passed.seconds) + Double(passed.attoseconds) * 1e-18, 1e-9) / Double(calls)
+    }
+
+    private func copySpeed(_ device: Device) -> Double {
+        let source = Tensor.random(count: device.isCPU ? 1 << 18 : 1 << 26, device: device)
+        return Double(2 * source.byteCount) / seconds { source.copied() }
+    }
+
+    private func productSpeed(_ device: Device, _ type: ElementType) -> Double {
+        let n = device.isCPU ? 256 : 8192
+        let (a, b) = (
+            Tensor.random(count: n * n, device: device).reshaped([n, n]).to(type),
+            Tensor.random(count: n * n, device: device).reshaped([n, n]).to(type)
+        )
+        let product = Operator("aten::mm")
+        return withoutGradients { Double(2 * n * n * n) / seconds { product(.tensor(a), .tensor(b)) } }
+    }
+}
+
+extension Tensor {
+    fileprivate var byteCount: Int { count * elementType.byteCount }
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Foundation
+import Segmentation
+import TensorFiles
+import Torch
+import VMUNet
+
+/// Hidden from the help's list: for who works on kernels, and for `Benchmarks/gpu.sh`.
+struct Parity: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Compare a device's kernels with the reference on random weights: every operator, the logits, every gradient.",
+        discussion: """
+            On a GPU the reference is the CPU. On the CPU it is libtorch's own operators, composed: slow, so take small sizes. An error is the greatest difference \
+            over the greatest expected magnitude. Leaves with 70 if one is beyond its limit, or if the same input gives other bits a second time.
+            """,
+        shouldDisplay: false)
+
+    @OptionGroup var network: NetworkOptions
+
+    @Option(help: "A network's weights, instead of random ones.")
+    var weights: String?
+
+    @Option(help: "Height and width, a multiple of 32.")
+    var imageSize = 64
+
+    @Option(help: "Pictures at a time.")
+    var batchSize = 2
+
+    @Option(help: "The device whose kernels are compared.")
+    var device: RunConfiguration.DeviceChoice = .auto
+
+    @Flag(help: "One JSON object on standard output.")
+    var json = false
+
+    func validate() throws {
+        try Require.imageSize(imageSize)
+        try Require.count(batchSize, "--batch-size", upTo: 1024)
+    }
+
+    func run() throws {
+        var configuration = VMUNetConfiguration.base
+        try network.apply(to: &configuration)
+        let trained = try weights.map { try WeightsFile.read(URL(filePath: $0)).networkWeights }
+        if let trained { configuration = try VMUNetConfiguration(readFrom: trained) }
+        let comparison = ParityComparison(
+            configuration, weights: trained, device: try device.resolved(), imageSize: imageSize, batchSize: batchSize)
+        var rows: [ParityRow] = []
+        for precision in [RunConfiguration.Precision.fp32, .bf16] {
+            let found = try comparison.operators(precision) + comparison.network(precision)
+            rows += found
+            if !json { for row in found { print(row) } }
+        }
+        let failed = rows.filter { !$0.isWithinLimit }
+        if json {
+            try Console.json(
+                Result(device: comparison.device.name, reference: comparison.referenceName, rows: rows, passed: failed.isEmpty))
+        }
+        guard failed.isEmpty else {
+            Console.error("parity: \(failed.count) of \(rows.count) comparisons are beyond their limit")
+            throw ExitCode(Failure.internalError)
+        }
+    }
+
+    struct Result: Encodable {
+        let device: String
+        let reference: String
+        let rows: [ParityRow]
+        let passed: Bool
+    }
+}
+
+/// One comparison.
+struct ParityRow: Encodable, CustomStringConvertible {
+    /// "operator", "network" or "gradients".
+    let kind: String
+    let name: String
+    let precision: String
+    /// Of the result, and of the worst gradient; nil where there are none.
+    let forward: Double?
+    let gradient: Double?
+    /// The gradient that was worst.
+    let worst: String?
+    let forwardLimit: Double
+    let gradientLimit: Double
+    /// Whether a second run gave the same bits.
+    let isDeterministic: Bool
+
+    var isWithinLimit: Bool { (forward ?? 0) <= forwardLimit && (gradient ?? 0) <= gradientLimit && isDeterministic }
+
+    var description: String {
+        func text(_ value: Double?) -> String { value.map { String(format: "%.1e", $0) } ?? "–" }
+        let name = "\(kind) \(name)".padding(toLength: 44, withPad: " ", startingAt: 0)
+        return "\(precision) \(name) forward \(text(forward)) gradient \(text(gradient))\(worst.map { " (\($0))" } ?? "")"
+            + (isDeterministic ? "" : ", other bits a second time") + (isWithinLimit ? "" : "  BEYOND ITS LIMIT")
+    }
+}

@@ -1,0 +1,32 @@
+import Segmentation
+import Testing
+
+@testable import Torch
+
+/// What is said where memory does not suffice. A GPU's errors are made up here, in the words of libtorch, of cuBLAS and of this package.
+@Suite struct MemoryAdviceTests {
+    @Test(arguments: [
+        "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 79.19 GiB of which 1.06 GiB is free. Including non-PyTorch memory",
+        "CUDA out of memory: loading the kernels of norm for sm_90",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)",
+    ])
+    func onAGPUItNamesWhatCanBeLowered(reason: String) throws {
+        let error = TorchError(operation: "vmunet::ss2d", reason: reason, isOutOfMemory: true)
+        let advice = try #require(error.memoryAdvice)
+        for option in ["--batch-size", "--image-size", "--precision bf16", "--preset", "--device cpu"] { #expect(advice.contains(option)) }
+        #expect(!error.briefReason.contains("non-PyTorch memory") && reason.hasPrefix(error.briefReason))
+    }
+
+    /// An allocation that no machine can make, from libtorch itself.
+    @Test func onTheCPUItNamesWhatHelpsThere() throws {
+        let error = try #require(throws: TorchError.self) { try withTorchErrors { _ = Tensor(emptyOfShape: [1 << 50]) } }
+        #expect(error.isOutOfMemory)
+        let advice = try #require(error.memoryAdvice)
+        #expect(advice.contains("--batch-size") && !advice.contains("--device cpu"))
+    }
+
+    @Test func otherErrorsHaveNone() throws {
+        let error = try #require(throws: TorchError.self) { try withTorchErrors { _ = Tensor([Float](), shape: [2]) } }
+        #expect(!error.isOutOfMemory && error.memoryAdvice == nil && error.briefReason == error.reason)
+    }
+}

@@ -1,0 +1,67 @@
+import Foundation
+
+/// What NVRTC's verbose log tells of a kernel.
+struct CompiledKernel {
+    let name: String
+    let registers: Int
+    let spilledBytes: Int
+
+    static func all(in log: String) -> [CompiledKernel] {
+        log.matches(of: /entry function '(\w+)'[\s\S]*?(\d+) bytes spill stores[\s\S]*?Used (\d+) registers/).map {
+            CompiledKernel(name: String($0.1), registers: Int($0.3) ?? .max, spilledBytes: Int($0.2) ?? .max)
+        }
+    }
+}
+
+/// The emulations of Tests/CUDAEmulation around the very texts that NVRTC is given.
+enum CUDAEmulation {
+    static let isPossible = (try? runProgram(URL(filePath: "/usr/bin/env"), ["clang++", "--version"])) != nil
+
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// Compiles an emulation; nil if that fails. `texts`: the macro by which it includes each file of kernels, whose raw string loses its first and last
+    /// line. `sources`: what else belongs to it.
+    static func build(_ emulation: String, texts: [String: String], with sources: [String] = []) -> URL? {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "vmunet-emulation-\(UUID().uuidString)")
+        let program = folder.appending(path: "emulate")
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            var arguments = ["clang++", "-std=c++17", "-O1", "-Wno-everything"]
+            for (macro, file) in texts {
+                let lines = try String(contentsOf: root.appending(path: "Sources/CTorch/CUDA/\(file)"), encoding: .utf8)
+                    .trimmingCharacters(in: .newlines).split(separator: "\n", omittingEmptySubsequences: false)
+                let text = folder.appending(path: file)
+                try Data(lines.dropFirst().dropLast().joined(separator: "\n").utf8).write(to: text)
+                arguments.append("-D\(macro)=\"\(text.path)\"")
+            }
+            arguments += (["Tests/CUDAEmulation/\(emulation)"] + sources).map { root.appending(path: $0).path }
+            _ = try runProgram(URL(filePath: "/usr/bin/env"), arguments + ["-o", program.path])
+            return program
+        } catch {
+            return nil
+        }
+    }
+}
+
+/// The greatest difference over the greatest expected magnitude, or over `least` where that is greater; infinite where a number is not finite.
+func relativeError(_ got: [Float], _ expected: [Float], least: Double = 1e-30) -> Double {
+    guard got.count == expected.count, got.allSatisfy(\.isFinite) else { return .infinity }
+    let difference = zip(got, expected).map { abs(Double($0) - Double($1)) }.max() ?? 0
+    return difference / max(expected.map { abs(Double($0)) }.max() ?? 0, least)
+}
+
+struct ProgramFailed: Error { let status: Int32, output: String }
+
+/// Runs a program to its end; its standard output.
+@discardableResult
+func runProgram(_ program: URL, _ arguments: [String]) throws -> String {
+    let process = Process(), pipe = Pipe()
+    process.executableURL = program
+    process.arguments = arguments
+    process.standardOutput = pipe
+    try process.run()
+    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { throw ProgramFailed(status: process.terminationStatus, output: output) }
+    return output
+}

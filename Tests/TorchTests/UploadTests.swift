@@ -1,0 +1,48 @@
+import Testing
+
+@testable import Torch
+
+/// Values on their way to a device. On the CPU that is a copy; on a GPU nobody waits for it, and what comes next must see all of it nevertheless.
+@Suite struct UploadTests {
+    static let devices: [Device] = Torch.isGPUPresent && Torch.cudaStatus == .ready ? [.cpu, .cuda] : [.cpu]
+
+    @Test(arguments: devices) func valuesArriveWhole(device: Device) throws {
+        // Large enough that a copy takes longer than what follows it.
+        let count = 1 << 20, values = (0..<count).map { Float($0 % 1000) }
+        let (got, sum) = try withTorchErrors {
+            let tensor = Tensor(values, shape: [count / 4, 4], on: device)
+            #expect(tensor.device == device && tensor.shape == [count / 4, 4])
+            return (tensor.floats(), (tensor + 1).sum().item)
+        }
+        #expect(got == values)
+        #expect(abs(sum / (values.reduce(0.0) { $0 + Double($1) } + Double(count)) - 1) < 1e-5)
+    }
+
+    /// Memory that is given back while its reader may still be at work must not be written by the next upload.
+    @Test(arguments: devices) func uploadsInARowDoNotMeet(device: Device) throws {
+        let count = 1 << 18
+        let sums = try withTorchErrors {
+            (0..<20).map { i in
+                let sum = (Tensor([Float](repeating: Float(i), count: count), shape: [count], on: device) * 2).sum()
+                return sum
+            }.map(\.item)
+        }
+        #expect(sums == (0..<20).map { Double($0 * 2 * count) })
+    }
+
+    @Test(arguments: devices) func integersAndBytesKeepTheirType(device: Device) throws {
+        let (integers, bytes, none) = try withTorchErrors {
+            (
+                Tensor([Int64.max, -1], shape: [2], on: device).integers(), Tensor([UInt8](0..<200), shape: [200], on: device).bytes(),
+                Tensor([Float](), shape: [0, 3], on: device).shape
+            )
+        }
+        #expect(integers == [Int64.max, -1])
+        #expect(bytes == [UInt8](0..<200))
+        #expect(none == [0, 3])
+    }
+
+    @Test func aShapeThatDoesNotFitIsAnError() {
+        #expect(throws: TorchError.self) { try withTorchErrors { _ = Tensor([Float](repeating: 0, count: 5), shape: [2, 3]) } }
+    }
+}

@@ -60,7 +60,7 @@ struct Predict: ParsableCommand {
     func run() throws {
         guard let weights = weights.map({ URL(filePath: $0) }) ?? ShippedWeights.url() else {
             throw ValidationError(
-                "--weights is needed: this package comes without weights of its own, and \(ShippedWeights.variable) names none")
+                "--weights is needed: those that come with the package are not beside this tool, and \(ShippedWeights.variable) names none")
         }
         let segmenter = try Segmenter(
             weights: weights, imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32,

@@ -85,7 +85,7 @@ extension TrainingSuites {
             let (training, validation) = (try #require(sets.training as? SynapseDataset), try #require(sets.validation as? SynapseDataset))
             #expect(training.patients.count == 3 && validation.patients.count == 1 && training.count == 9 && validation.count == 3)
             #expect(Set(training.patients).isDisjoint(with: validation.patients))
-            #expect(sets.notes.count == 1 && sets.notes[0].contains("1 of 4 patients"))
+            #expect(sets.notes.count == 1 && sets.notes[0].contains("1 of 4 cases"))
             settings.seed = 43
             settings.data.validationFraction = 0.5
             #expect(try TrainingData(settings).validation?.count == 6)

@@ -22,14 +22,15 @@ extension TrainingData {
             self.init(
                 training: all, validation: nil,
                 notes: [
-                    "no validation: all \(all.patients.count) patients are trained on and the last epoch's weights are kept, as published"
+                    "no validation: all \(all.patients.count) cases are trained on and the last epoch's weights are kept, as published"
                 ])
             return
         }
         let (training, validation) = try all.divided(validationFraction: settings.validationFraction, seed: configuration.seed)
         let note = """
-            the set has no list 'val': \(validation.patients.count) of \(all.patients.count) patients (\(validation.count) slices), drawn by the seed, are held \
-            back to validate; validation_fraction 0 trains on all, as published
+            the set has no list 'val': \(validation.patients.count) of \(all.patients.count) cases (\(validation.count) slices), drawn by the seed, are held back to \
+            validate, each taken for a patient of its own: where a patient has several, lists/lists_Synapse/val.txt says which; validation_fraction 0 trains on all, \
+            as published
             """
         self.init(training: training, validation: validation, notes: [note])
     }

@@ -1,6 +1,6 @@
-"""Whether training in bfloat16 follows float32: the same runs in both, from random weights, for the first 100 steps; and the same of PyTorch's autocast.
+"""Whether training in bfloat16 follows float32: the same runs in both, for the first 100 steps; and the same of PyTorch's autocast.
 
-usage: bf16.py DIR [--dataset isic17] [--preset tiny] [--image-size 64] [--batch-size 16] [--seeds 6] [--peer] [--run-folder FOLDER]
+usage: bf16.py DIR [--dataset isic17] [--preset tiny] [--image-size 64] [--batch-size 16] [--seeds 6] [--init WEIGHTS] [--lr 1e-3] [--peer]
 DIR is a data set as `vmunet train` takes it. Two runs that differ in their rounding drift apart as any two runs do whose weights differ a little: look at the
 mean over seeds for what bfloat16 costs, and at one seed for how far such runs drift. --peer wants a Python with torch, ninja, numpy and pillow.
 """
@@ -19,9 +19,14 @@ def arguments():
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--init", help="weights to begin with, of the preset; without it random ones")
+    parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--peer", action="store_true")
     parser.add_argument("--tool", default=os.path.join(root, "vmunet"))
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.peer and options.init:
+        parser.error("--peer begins with random weights: leave --init out")
+    return options
 
 
 def train(options, seed, precision, folder):
@@ -29,7 +34,8 @@ def train(options, seed, precision, folder):
     count = len(glob.glob(os.path.join(options.data, "train", "images", "*")))
     epochs = -(-STEPS * options.batch_size // count)
     command = [options.tool, "train", "--data", options.data, "--dataset", options.dataset, "--preset", options.preset, "--image-size", str(options.image_size),
-               "--batch-size", str(options.batch_size), "--epochs", str(epochs), "--seed", str(seed), "--device", "cpu", "--precision", precision, "--run", folder]
+               "--batch-size", str(options.batch_size), "--epochs", str(epochs), "--seed", str(seed), "--device", "cpu", "--precision", precision, "--run", folder,
+               "--lr", str(options.lr)] + (["--init", options.init] if options.init else [])
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(os.path.join(folder, "metrics.jsonl")) as file:
         return [line["loss"] for line in map(json.loads, file) if line["kind"] == "step"][:STEPS]
@@ -73,7 +79,7 @@ class Peer:
         dims = {"base": 96, "small": 48, "tiny": 24}[self.options.preset]
         config = self.oracle.Config(dims=(dims, 2 * dims, 4 * dims, 8 * dims))
         weights = {key: value.float().clone().requires_grad_() for key, value in weights.items()}
-        optimizer = torch.optim.AdamW(weights.values(), lr=1e-3, weight_decay=1e-2)
+        optimizer = torch.optim.AdamW(weights.values(), lr=self.options.lr, weight_decay=1e-2)
         losses = []
         for step in range(STEPS):
             x, target = self.batch(order, step)
@@ -122,7 +128,7 @@ with tempfile.TemporaryDirectory() as scratch:
             weights = peer.initial(seed, os.path.join(scratch, f"initial-{seed}"))
             theirs.append(compare(peer.train(weights, seed, False), peer.train(weights, seed, True)))
             print(f"   autocast: {theirs[-1][0]:+.2f} %", file=sys.stderr, flush=True)
-print(f"{options.preset}, {options.image_size}×{options.image_size}, batch {options.batch_size}, {STEPS} steps, {options.seeds} seeds; bf16's loss against fp32's, in percent")
+print(f"{options.preset}, {options.image_size}×{options.image_size}, batch {options.batch_size}, {STEPS} steps, {options.seeds} seeds, learning rate {options.lr}, {'given' if options.init else 'random'} weights; bf16's loss against fp32's, in percent")
 print("| | mean of 100 steps, ± standard error | least … greatest | tens of steps, mean difference | greatest |\n|---|---|---|---|---|")
 row("this package", ours)
 if theirs:

@@ -26,8 +26,7 @@ public enum Profile {
         guard modules.withLock({ $0 != nil }) else { return body() }
         let start = ContinuousClock.now
         let result = body()
-        let passed = (ContinuousClock.now - start).components
-        let seconds = Double(passed.seconds) + Double(passed.attoseconds) * 1e-18
+        let seconds = (ContinuousClock.now - start).seconds
         modules.withLock { entries in
             if let i = entries?.firstIndex(where: { $0.name == name() }) {
                 entries?[i].seconds += seconds

@@ -2,7 +2,7 @@ import Foundation
 import Imaging
 
 /// How a training picture is varied: turned over and turned round as published (paper, section IV-B), and if wanted in size and colour as well.
-public struct Augmentation: Sendable, Hashable, Codable {
+public struct Augmentation: Sendable, Equatable, Codable {
     /// Probability of mirroring left and right.
     public var horizontalFlip = 0.5
     /// Probability of mirroring top and bottom.
@@ -21,21 +21,20 @@ public struct Augmentation: Sendable, Hashable, Codable {
 
     /// The sample varied by these numbers.
     public func applied(to sample: Sample, _ random: CounterRandom) -> Sample {
-        var placed = draw(random).applied(to: sample)
-        if colorJitter > 0 {
-            var colors = random
-            colors.counter += Self.placementDraws
-            placed.image = Self.recolored(placed.image, channels: placed.channels, by: colorJitter, &colors)
-        }
+        var random = random
+        var placed = place(&random).applied(to: sample)
+        if colorJitter > 0 { placed.image = Self.recolored(placed.image, channels: placed.channels, by: colorJitter, &random) }
         return placed
     }
 
-    /// Numbers that ``draw(_:)`` takes.
-    private static let placementDraws: UInt64 = 5
-
-    /// The placement that these numbers give; five numbers are drawn whatever comes out, so that one does not change another.
+    /// The placement that these numbers give.
     public func draw(_ random: CounterRandom) -> Placement {
         var random = random
+        return place(&random)
+    }
+
+    /// Five numbers are drawn whatever comes out, so that one does not change another.
+    private func place(_ random: inout CounterRandom) -> Placement {
         var placement = Placement()
         placement.flipsHorizontally = random.chance(horizontalFlip)
         placement.flipsVertically = random.chance(verticalFlip)

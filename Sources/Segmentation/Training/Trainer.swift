@@ -298,10 +298,6 @@ private struct Speed {
     var secondsLeft: Double? { done > 0 ? Double(remaining - done) / perSecond : nil }
 }
 
-extension Duration {
-    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
-}
-
 /// The seed of a step's random numbers, a function of where it is in the run alone.
 enum StepSeed {
     static func of(_ seed: UInt64, epoch: Int, step: Int) -> UInt64 {

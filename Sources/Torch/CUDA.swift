@@ -50,18 +50,21 @@ package enum CUDAKernels {
 
     /// What is compiled together, and what its text depends on.
     package enum Program: Sendable {
-        case ss2d(states: Int)
+        case ss2d(states: Int, rank: Int)
         /// LayerNorm in all its places, for rows of a width.
         case norm(width: Int)
         case depthwise(channels: Int)
         case residual(channels: Int)
+        /// Of what several blocks have left of one array.
+        case sum(count: Int)
 
-        fileprivate var nameAndSize: (String, Int) {
+        fileprivate var description: (name: String, size: Int, rank: Int) {
             switch self {
-            case .ss2d(let states): ("ss2d", states)
-            case .norm(let width): ("norm", width)
-            case .depthwise(let channels): ("depthwise", channels)
-            case .residual(let channels): ("residual", channels)
+            case .ss2d(let states, let rank): ("ss2d", states, rank)
+            case .norm(let width): ("norm", width, 0)
+            case .depthwise(let channels): ("depthwise", channels, 0)
+            case .residual(let channels): ("residual", channels, 0)
+            case .sum(let count): ("sum", count, 0)
             }
         }
     }
@@ -70,8 +73,11 @@ package enum CUDAKernels {
     package static func compile(_ program: Program, architecture: String, input: Input = .float32, verbose: Bool = false) throws -> Compiled
     {
         var (log, fromCache, bytes): (UnsafeMutablePointer<CChar>?, Bool, Int64) = (nil, false, 0)
-        let (name, size) = program.nameAndSize
-        guard ct_cuda_compile_check(name, architecture, Int32(size), input.rawValue, verbose, &log, &fromCache, &bytes) == 0, let log else {
+        let (name, size, rank) = program.description
+        guard
+            ct_cuda_compile_check(
+                name, architecture, Int32(size), Int32(rank), input.rawValue, verbose, &log, &fromCache, &bytes) == 0, let log
+        else {
             throw TorchError.last("compiling \(name) for \(architecture)")
         }
         defer { free(log) }

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -174,8 +175,18 @@ inline float exchange(float value, int from) {
 }
 }  // namespace emulation
 inline float __shfl_xor_sync(unsigned, float value, int mask) { return emulation::exchange(value, static_cast<int>(threadIdx.x % 32) ^ mask); }
+inline int __shfl_sync(unsigned, int value, int from) {
+  float bits;
+  std::memcpy(&bits, &value, 4);
+  bits = emulation::exchange(bits, from % 32);
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
 inline float __shfl_up_sync(unsigned, float value, int by) { return emulation::exchange(value, static_cast<int>(threadIdx.x % 32) - by); }
 inline float __shfl_down_sync(unsigned, float value, int by) { return emulation::exchange(value, static_cast<int>(threadIdx.x % 32) + by); }
+template <class T> T *at(T *base, int index, int bytes) {
+  return reinterpret_cast<T *>(reinterpret_cast<std::uintptr_t>(base) + static_cast<long long>(index) * bytes);
+}
 inline float atomicAdd(float *to, float value) {
   const float before = *to;
   *to += value;

@@ -1,5 +1,5 @@
 // Runs the package's CUDA kernels on the CPU (cuda_emulation.h), as launched on a GPU (ss2d_plan.h), and compares them with the plain reference of
-// CKernels. KERNEL_TEXT is the kernels' file without its raw string's first and last line.
+// CKernels. TILE_TEXT, FORWARD_TEXT and BACKWARD_TEXT are the kernels' files without their raw strings' first and last line.
 //
 //   emulate             every case: one line each, "name<TAB>largest error of y, relative<TAB>of the gradients<TAB>same bits in another order"
 //   emulate IN OUT      one case of a file: int64 B H W D N R, then float32 x, projection, dt_weight, dt_bias, A_logs, Ds, dy; writes y and the gradients
@@ -15,79 +15,104 @@
 using ctorch::cuda::Plan;
 using ctorch::cuda::SS2DArguments;
 
+struct Variant {
+  int states, per_thread, loaded, tile, kept, vector, input;
+  void (*chunk_states)(SS2DArguments), (*carry)(SS2DArguments), (*forward)(SS2DArguments), (*gradients)(SS2DArguments), (*backward)(SS2DArguments);
+};
+static std::vector<Variant> variants;
+
 #define STATES 16
 #define PER_THREAD 4
+#define LOADED 32
 #define TILE 8
 #define KEPT 8
+#define ROW_VECTOR 1
 #define INPUT 0
-namespace n16 {
-#include KERNEL_TEXT
-}
-#undef INPUT
+#include "ss2d_variant.h"
+#define STATES 16
+#define PER_THREAD 4
+#define LOADED 32
+#define TILE 8
+#define KEPT 8
+#define ROW_VECTOR 2
+#define INPUT 0
+#include "ss2d_variant.h"
+#define STATES 16
+#define PER_THREAD 4
+#define LOADED 32
+#define TILE 8
+#define KEPT 8
+#define ROW_VECTOR 4
+#define INPUT 0
+#include "ss2d_variant.h"
+#define STATES 16
+#define PER_THREAD 4
+#define LOADED 32
+#define TILE 8
+#define KEPT 8
+#define ROW_VECTOR 4
 #define INPUT 1
-namespace n16_bfloat16 {
-#include KERNEL_TEXT
-}
-#undef INPUT
+#include "ss2d_variant.h"
+#define STATES 16
+#define PER_THREAD 4
+#define LOADED 32
+#define TILE 8
+#define KEPT 8
+#define ROW_VECTOR 4
 #define INPUT 2
-namespace n16_float16 {
-#include KERNEL_TEXT
-}
-#undef INPUT
-#define INPUT 0
-#undef STATES
+#include "ss2d_variant.h"
 #define STATES 3
-namespace n3 {
-#include KERNEL_TEXT
-}
-#undef STATES
+#define PER_THREAD 4
+#define LOADED 32
+#define TILE 8
+#define KEPT 8
+#define ROW_VECTOR 1
+#define INPUT 0
+#include "ss2d_variant.h"
+#define STATES 11
+#define PER_THREAD 4
+#define LOADED 32
+#define TILE 8
+#define KEPT 8
+#define ROW_VECTOR 1
+#define INPUT 0
+#include "ss2d_variant.h"
 #define STATES 22
-namespace n22 {
-#include KERNEL_TEXT
-}
-#undef STATES
-#undef PER_THREAD
-#undef TILE
-#undef KEPT
+#define PER_THREAD 4
+#define LOADED 16
+#define TILE 8
+#define KEPT 8
+#define ROW_VECTOR 1
+#define INPUT 0
+#include "ss2d_variant.h"
 #define STATES 70
 #define PER_THREAD 8
+#define LOADED 16
 #define TILE 4
 #define KEPT 4
-namespace n70 {
-#include KERNEL_TEXT
-}
-#undef STATES
-#undef PER_THREAD
-#undef TILE
-#undef KEPT
+#define ROW_VECTOR 1
+#define INPUT 0
+#include "ss2d_variant.h"
 #define STATES 250
 #define PER_THREAD 16
+#define LOADED 4
 #define TILE 2
 #define KEPT 2
-namespace n250 {
-#include KERNEL_TEXT
-}
+#define ROW_VECTOR 1
+#define INPUT 0
+#include "ss2d_variant.h"
 
 namespace {
 
-struct Variant {
-  int states, per_thread, tile, kept, input;
-  void (*chunk_states)(SS2DArguments), (*carry)(SS2DArguments), (*forward)(SS2DArguments), (*gradients)(SS2DArguments), (*backward)(SS2DArguments);
-};
-#define VARIANT(name, input) \
-  Variant { name::N, name::S, name##_tile, name##_kept, input, name::ss2d_states, name::ss2d_carry, name::ss2d_forward, name::ss2d_gradients, name::ss2d_backward }
-constexpr int n16_tile = 8, n16_kept = 8, n16_bfloat16_tile = 8, n16_bfloat16_kept = 8, n16_float16_tile = 8, n16_float16_kept = 8, n3_tile = 8,
-              n3_kept = 8, n22_tile = 8, n22_kept = 8, n70_tile = 4, n70_kept = 4, n250_tile = 2, n250_kept = 2;
-const Variant variants[] = {VARIANT(n16, 0), VARIANT(n16_bfloat16, 1), VARIANT(n16_float16, 2), VARIANT(n3, 0), VARIANT(n22, 0), VARIANT(n70, 0), VARIANT(n250, 0)};
-
-const Variant &variant_of(int states, int input) {
+const Variant &variant_of(int states, int rank, int input) {
+  const auto g = ctorch::cuda::geometry_of(states);
+  const int vector = ctorch::cuda::row_vector(g, rank);
   for (const auto &v : variants) {
-    if (v.states != states || v.input != input) continue;
-    const auto g = ctorch::cuda::geometry_of(states);
-    if (g.per_thread != v.per_thread || g.tile != v.tile || g.kept != v.kept) break;
+    if (v.states != states || v.vector != vector || v.input != input) continue;
+    if (g.per_thread != v.per_thread || g.loaded != v.loaded || g.tile != v.tile || g.kept != v.kept) break;
     return v;
   }
-  std::fprintf(stderr, "no kernels for %d states and input %d, or of another geometry than ss2d_plan.h's\n", states, input);
+  std::fprintf(stderr, "no kernels for %d states, rank %d and input %d, or of another geometry than ss2d_plan.h's\n", states, rank, input);
   std::exit(3);
 }
 
@@ -134,7 +159,7 @@ Floats channels_last(const Floats &from, int64_t rows, int64_t D) {
 }
 
 Result emulated(Case &c, int input, int multiprocessors, int64_t padding) {
-  const auto &v = variant_of(static_cast<int>(c.N), input);
+  const auto &v = variant_of(static_cast<int>(c.N), static_cast<int>(c.R), input);
   const Plan plan = Plan::make(c.B, c.L(), c.D, static_cast<int>(c.N), multiprocessors);
   const int64_t stride = c.D + padding, tokens = c.B * c.L();
   std::vector<uint16_t> narrow(tokens * stride, 0x7fff);  // not a number
@@ -254,18 +279,24 @@ int main(int count, char **arguments) {
   // B, H, W, D, N, R; a large number of multiprocessors cuts a map into many chunks, one keeps it whole.
   random_case("one token, one channel", {1, 1, 1, 1, 16, 1}, 0, 132, 0);
   random_case("whole, several borders", {1, 5, 29, 33, 16, 6}, 0, 1, 0);
+  random_case("whole, an interval and a half", {1, 8, 12, 32, 16, 4}, 0, 1, 0);
   random_case("chunks, the last one short", {2, 6, 9, 40, 16, 3}, 0, 132, 3);
   random_case("chunks of several borders", {1, 19, 17, 20, 16, 2}, 0, 1, 0);
-  random_case("more chunks than are carried at a time", {1, 13, 11, 8, 16, 2}, 0, 1000, 0);
+  random_case("more chunks than are carried at a time", {1, 13, 11, 8, 16, 8}, 0, 1000, 0);
   random_case("a row", {1, 1, 70, 5, 16, 19}, 0, 132, 0);
-  random_case("a column", {1, 37, 1, 5, 16, 4}, 0, 132, 0);
-  random_case("bfloat16", {1, 7, 6, 34, 16, 5}, 1, 132, 5);
-  random_case("float16", {1, 6, 7, 31, 16, 5}, 2, 132, 1);
+  random_case("a column", {1, 37, 1, 5, 16, 48}, 0, 132, 0);
+  random_case("bfloat16", {1, 7, 6, 34, 16, 4}, 1, 132, 5);
+  random_case("float16", {1, 6, 7, 31, 16, 12}, 2, 132, 1);
   random_case("3 states", {1, 5, 8, 33, 3, 2}, 0, 132, 0);
+  random_case("3 states, whole", {1, 9, 11, 3, 3, 5}, 0, 1, 0);
+  random_case("11 states", {1, 5, 8, 33, 11, 2}, 0, 132, 0);
+  random_case("11 states, whole", {1, 10, 7, 12, 11, 7}, 0, 1, 0);
   random_case("22 states", {1, 4, 10, 9, 22, 2}, 0, 132, 0);
+  random_case("22 states, whole", {1, 9, 10, 9, 22, 3}, 0, 1, 0);
   random_case("70 states", {1, 3, 9, 9, 70, 2}, 0, 132, 0);
   random_case("250 states", {1, 3, 9, 3, 250, 1}, 0, 132, 0);
   random_case("no step at all", {1, 5, 7, 18, 16, 3}, 0, 132, 0, -1000);
+  random_case("steps that are next to nothing", {1, 5, 7, 18, 16, 3}, 0, 132, 0, -14);
   random_case("steps that forget", {1, 5, 7, 18, 16, 3}, 0, 132, 0, 1e4);
   return 0;
 }

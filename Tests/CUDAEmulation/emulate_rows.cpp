@@ -1,9 +1,10 @@
 // Runs the norms' and the depthwise convolution's CUDA kernels on the CPU (cuda_emulation.h), as launched on a GPU (their plans), for one case of a file.
-// ELEMENTS_TEXT, NORM_TEXT, DEPTHWISE_TEXT and RESIDUAL_TEXT are the kernels' files without their raw strings' first and last line.
+// ELEMENTS_TEXT, NORM_TEXT, DEPTHWISE_TEXT, RESIDUAL_TEXT and SUM_TEXT are the kernels' files without their raw strings' first and last line.
 //
 //   emulate_rows IN OUT
 //
-// IN: eight int64: operator (0 layer_norm, 1 norm_gate, 2 merge_norm, 3 expand_norm, 4 depthwise, 5 add_branch: the branch is "gate", its scale "weight"), type (0 float32, 1 bfloat16, 2 float16),
+// IN: eight int64: operator (0 layer_norm, 1 norm_gate, 2 merge_norm, 3 expand_norm, 4 depthwise, 5 add_branch: the branch is "gate", its scale "weight",
+// 6 sum of as many parts as "scale" says, with "gate" as addend), type (0 float32, 1 bfloat16, 2 float16),
 // multiprocessors, gap between rows of x (or of the gate, where there is one), H, W, C of x's map, scale; B follows from the size of x. Then arrays of
 // float32, each after an int64 of its size: x, gate, weight, bias, dy. OUT: y, dx, dgate, dweight, dbias likewise, and 1 in an array of its own if another
 // order of threads gives the same bits.
@@ -15,6 +16,7 @@
 #include "../../Sources/CTorch/CUDA/depthwise_plan.h"
 #include "../../Sources/CTorch/CUDA/norm_plan.h"
 #include "../../Sources/CTorch/CUDA/residual_plan.h"
+#include "../../Sources/CTorch/CUDA/sum_plan.h"
 
 using ctorch::cuda::DepthwiseArguments;
 using ctorch::cuda::DepthwisePlan;
@@ -23,6 +25,8 @@ using ctorch::cuda::NormArguments;
 using ctorch::cuda::NormPlan;
 using ctorch::cuda::ResidualArguments;
 using ctorch::cuda::ResidualPlan;
+using ctorch::cuda::SumArguments;
+using ctorch::cuda::SumPlan;
 
 namespace {
 
@@ -33,7 +37,7 @@ struct NormVariant {
 std::vector<NormVariant> norm_variants;
 struct ResidualVariant {
   int vector, input;
-  void (*forward)(ResidualArguments), (*backward)(ResidualArguments);
+  void (*forward)(ResidualArguments), (*backward)(ResidualArguments), (*sum)(SumArguments);
 };
 struct DepthwiseVariant {
   int vector, input;
@@ -123,18 +127,21 @@ namespace DEPTHWISE(2, 2) {
 namespace RESIDUAL(1, 0) {
 #include ELEMENTS_TEXT
 #include RESIDUAL_TEXT
+#include SUM_TEXT
 }
 #undef INPUT
 #define INPUT 1
 namespace RESIDUAL(1, 1) {
 #include ELEMENTS_TEXT
 #include RESIDUAL_TEXT
+#include SUM_TEXT
 }
 #undef INPUT
 #define INPUT 2
 namespace RESIDUAL(1, 2) {
 #include ELEMENTS_TEXT
 #include RESIDUAL_TEXT
+#include SUM_TEXT
 }
 #undef INPUT
 #undef VECTOR
@@ -143,24 +150,27 @@ namespace RESIDUAL(1, 2) {
 namespace RESIDUAL(4, 0) {
 #include ELEMENTS_TEXT
 #include RESIDUAL_TEXT
+#include SUM_TEXT
 }
 #undef INPUT
 #define INPUT 1
 namespace RESIDUAL(4, 1) {
 #include ELEMENTS_TEXT
 #include RESIDUAL_TEXT
+#include SUM_TEXT
 }
 #undef INPUT
 #define INPUT 2
 namespace RESIDUAL(4, 2) {
 #include ELEMENTS_TEXT
 #include RESIDUAL_TEXT
+#include SUM_TEXT
 }
 #undef INPUT
 #undef VECTOR
 
 namespace {
-#define VARIANT(vector, input) ResidualVariant{vector, input, RESIDUAL(vector, input)::residual_forward, RESIDUAL(vector, input)::residual_backward}
+#define VARIANT(vector, input) ResidualVariant{vector, input, RESIDUAL(vector, input)::residual_forward, RESIDUAL(vector, input)::residual_backward, RESIDUAL(vector, input)::sum_of_parts}
 const ResidualVariant residual_variants[] = {VARIANT(1, 0), VARIANT(1, 1), VARIANT(1, 2), VARIANT(4, 0), VARIANT(4, 1), VARIANT(4, 2)};
 #undef VARIANT
 }  // namespace
@@ -292,6 +302,22 @@ Result residual(const Case &c) {
   return {y.floats(c.x.size()), c.dy, dbranch.floats(c.x.size()), {}, {}};
 }
 
+Result sum_of_parts(const Case &c) {
+  const int type = static_cast<int>(c.type);
+  const int64_t count = c.x.size() / c.scale;
+  const SumPlan plan{count % 4 == 0 ? 4 : 1};
+  const ResidualVariant *variant = nullptr;
+  for (const auto &v : residual_variants)
+    if (v.vector == plan.vector && v.input == type) variant = &v;
+  if (!variant) std::exit(3);
+  Stored addend(type, c.gate, count), total(type, count, count, 0);
+  const SumArguments a{count, c.x.data(), c.gate.empty() ? nullptr : addend.data(), total.data(), static_cast<int>(c.scale)};
+  plan.launch(a, [&](const std::string &, Grid grid, int threads, size_t shared, const SumArguments &arguments) {
+    emulation::launch(variant->sum, grid, threads, shared, arguments);
+  });
+  return {total.floats(count), {}, {}, {}, {}};
+}
+
 bool read(FILE *file, Floats &to) {
   int64_t count = 0;
   if (std::fread(&count, 8, 1, file) != 1) return false;
@@ -316,7 +342,7 @@ int main(int count, char **arguments) {
   std::fclose(file);
   const auto run = [&](bool descending) {
     emulation::descending = descending;
-    return c.op == 5 ? residual(c) : c.op == 4 ? depthwise(c) : norm(c);
+    return c.op == 6 ? sum_of_parts(c) : c.op == 5 ? residual(c) : c.op == 4 ? depthwise(c) : norm(c);
   };
   Result result = run(false), again = run(true);
   float same = 1;

@@ -53,7 +53,7 @@ import Testing
         "emulate_rows.cpp",
         texts: [
             "ELEMENTS_TEXT": "elements.inc", "NORM_TEXT": "norm_kernels.inc", "DEPTHWISE_TEXT": "depthwise_kernels.inc",
-            "RESIDUAL_TEXT": "residual_kernels.inc",
+            "RESIDUAL_TEXT": "residual_kernels.inc", "SUM_TEXT": "sum_kernels.inc",
         ])
 
     /// In float32 to the last bits; what is stored in 16 bits to half of the last one. The sums over many rows are float32 whatever the type is.
@@ -74,6 +74,29 @@ import Testing
         #expect(relativeError(got.dweight, expected.dweight, least: least) < 4e-6)
         #expect(relativeError(got.dbias, expected.dbias, least: least) < 4e-6)
         #expect(got.same == [1], "bits depend on the order of threads")
+    }
+
+    /// Parts of several blocks, with and without another tensor to add, of sizes that are whole vectors and not.
+    @Test(
+        .enabled(if: CUDAEmulation.isPossible, "clang++ is not in PATH"), arguments: [(1, 5), (2, 24), (6, 1030), (48, 516)],
+        CUDAKernels.Input.allCases)
+    func emulatedSumsOfPartsAreSums(of each: (parts: Int, count: Int), input: CUDAKernels.Input) throws {
+        let program = try #require(Self.emulation)
+        let stored: Double = [.float32: 4e-7, .bfloat16: 4e-3, .float16: 5e-4][input] ?? 0
+        for hasAddend in [false, true] {
+            let type: ElementType = [.float32: .float32, .bfloat16: .bfloat16, .float16: .float16][input] ?? .float32
+            let (parts, addend, expected) = try withTorchErrors {
+                Torch.manualSeed(7)
+                let parts = (Tensor.random(count: each.parts * each.count) + -0.5).reshaped([each.parts, each.count])
+                let addend = Tensor.random(count: each.count).to(type).to(.float32)
+                return (parts.floats(), addend.floats(), (hasAddend ? parts.sum(axes: [0]) + addend : parts.sum(axes: [0])).floats())
+            }
+            let results = try EmulatedCase(
+                sizes: [6, Int(input.rawValue), 132, 0, 1, 1, each.count, each.parts], arrays: [parts, hasAddend ? addend : [], [], [], []]
+            ).run(by: program)
+            #expect(relativeError(results.y, expected) < stored)
+            #expect(results.same == [1])
+        }
     }
 
     /// What `Benchmarks/gpu.sh` measures against where no other scan can be had computes the selective scan, and compiles.
@@ -141,15 +164,25 @@ import Testing
         }
 
         func emulated(by program: URL) throws -> Results {
+            try EmulatedCase(
+                sizes: [
+                    each.operation.rawValue, Int(input.rawValue), each.multiprocessors, each.gap, each.shape[1], each.shape[2],
+                    each.shape[3],
+                    each.scale,
+                ], arrays: [x.floats(), gate?.floats() ?? [], weight.floats(), bias.floats(), dy.floats()]
+            ).run(by: program)
+        }
+    }
+
+    /// A case as emulate_rows.cpp wants it.
+    private struct EmulatedCase {
+        let sizes: [Int], arrays: [[Float]]
+
+        func run(by program: URL) throws -> Results {
             var data = Data()
             func append(_ value: Int) { withUnsafeBytes(of: Int64(value)) { data.append(contentsOf: $0) } }
-            let shape = each.shape
-            for value in [
-                each.operation.rawValue, Int(input.rawValue), each.multiprocessors, each.gap, shape[1], shape[2], shape[3], each.scale,
-            ] {
-                append(value)
-            }
-            for part in [x.floats(), gate?.floats() ?? [], weight.floats(), bias.floats(), dy.floats()] {
+            sizes.forEach(append)
+            for part in arrays {
                 append(part.count)
                 part.withUnsafeBytes { data.append(contentsOf: $0) }
             }

@@ -9,10 +9,11 @@ namespace {
 
 using namespace ctorch::cuda;
 
-Program program_of(const std::string &name, int size, Input input) {
+Program program_of(const std::string &name, int size, int rank, Input input) {
   if (name == "ss2d") {
     TORCH_CHECK(size >= 1 && size <= 256, "expected 1 to 256 states, got ", size);
-    return ss2d_program(geometry_of(size), input);
+    const Geometry geometry = geometry_of(size);
+    return ss2d_program(geometry, row_vector(geometry, rank), input);
   }
   if (name == "norm") {
     const auto geometry = NormGeometry::make(size, size % 4 == 0 ? 4 : 1);
@@ -20,17 +21,18 @@ Program program_of(const std::string &name, int size, Input input) {
     return norm_program(geometry, input);
   }
   if (name == "residual") return residual_program(size % 4 == 0 ? 4 : 1, input);
+  if (name == "sum") return sum_program(size % 4 == 0 ? 4 : 1, input);
   TORCH_CHECK(name == "depthwise", "no kernels of the name ", name);
   return depthwise_program(size % 2 == 0 ? 2 : 1, input);
 }
 
 }  // namespace
 
-extern "C" int ct_cuda_compile_check(const char *kernels, const char *architecture, int size, int input, bool verbose, char **log, bool *from_cache,
-                                     int64_t *code_bytes) {
+extern "C" int ct_cuda_compile_check(const char *kernels, const char *architecture, int size, int rank, int input, bool verbose, char **log,
+                                     bool *from_cache, int64_t *code_bytes) {
   return ctorch::guarded([&] {
     TORCH_CHECK(input >= 0 && input <= 2, "expected an input of 0 to 2");
-    const Program program = program_of(kernels, size, static_cast<Input>(input));
+    const Program program = program_of(kernels, size, rank, static_cast<Input>(input));
     const auto compiled = compile(*program.source, program.name, program.definitions, architecture, verbose);
     *log = strdup(compiled.log.c_str());
     *from_cache = compiled.cached;

@@ -22,6 +22,13 @@ __device__ __forceinline__ unsigned short float_to_bfloat16(float x) {
   return x != x ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 #endif
 }
+// The element `index` strides of `bytes` behind `base`, in global memory: one instruction, of which the compiler would make five in order to share sums.
+template <class T> __device__ __forceinline__ T *at(T *base, int index, int bytes) {
+  T *address;
+  asm("mad.wide.s32 %0, %1, %2, %3;" : "=l"(address) : "r"(index), "r"(bytes), "l"(base));
+  __builtin_assume(__isGlobal(address));
+  return address;
+}
 )CUDA";
 
 const char *const elements =
@@ -41,10 +48,19 @@ const char *const depthwise_arguments =
 const char *const residual_arguments =
 #include "residual_arguments.inc"
     ;
+const char *const sum_arguments =
+#include "sum_arguments.inc"
+    ;
 #undef SHARED_TEXT
 
-const char *const ss2d_kernels =
-#include "ss2d_kernels.inc"
+const char *const ss2d_tile =
+#include "ss2d_tile.inc"
+    ;
+const char *const ss2d_forward =
+#include "ss2d_forward.inc"
+    ;
+const char *const ss2d_backward =
+#include "ss2d_backward.inc"
     ;
 const char *const norm_kernels =
 #include "norm_kernels.inc"
@@ -55,17 +71,20 @@ const char *const depthwise_kernels =
 const char *const residual_kernels =
 #include "residual_kernels.inc"
     ;
+const char *const sum_kernels =
+#include "sum_kernels.inc"
+    ;
 
 std::string definition(const char *name, int value) { return std::string("-D") + name + "=" + std::to_string(value); }
 
 }  // namespace
 
-Program ss2d_program(const Geometry &g, Input input) {
-  static const std::string source = std::string(prelude) + ss2d_arguments + "\n" + ss2d_kernels;
+Program ss2d_program(const Geometry &g, int vector, Input input) {
+  static const std::string source = std::string(prelude) + ss2d_arguments + "\n" + ss2d_tile + ss2d_forward + ss2d_backward;
   return {"ss2d",
           &source,
-          {definition("STATES", g.states), definition("PER_THREAD", g.per_thread), definition("TILE", g.tile), definition("KEPT", g.kept),
-           definition("INPUT", static_cast<int>(input))},
+          {definition("STATES", g.states), definition("PER_THREAD", g.per_thread), definition("LOADED", g.loaded), definition("TILE", g.tile),
+           definition("KEPT", g.kept), definition("ROW_VECTOR", vector), definition("INPUT", static_cast<int>(input))},
           {"ss2d_states", "ss2d_carry", "ss2d_forward", "ss2d_gradients", "ss2d_backward"}};
 }
 
@@ -86,6 +105,11 @@ Program depthwise_program(int vector, Input input) {
 Program residual_program(int vector, Input input) {
   static const std::string source = std::string(prelude) + residual_arguments + "\n" + elements + residual_kernels;
   return {"residual", &source, {definition("VECTOR", vector), definition("INPUT", static_cast<int>(input))}, {"residual_forward", "residual_backward"}};
+}
+
+Program sum_program(int vector, Input input) {
+  static const std::string source = std::string(prelude) + sum_arguments + "\n" + elements + sum_kernels;
+  return {"sum", &source, {definition("VECTOR", vector), definition("INPUT", static_cast<int>(input))}, {"sum_of_parts"}};
 }
 
 }  // namespace ctorch::cuda

@@ -7,6 +7,7 @@
 #include "norm_plan.h"
 #include "residual_plan.h"
 #include "ss2d_plan.h"
+#include "sum_plan.h"
 
 namespace ctorch::cuda {
 
@@ -21,9 +22,11 @@ struct Program {
   std::vector<const char *> kernels;
 };
 
-Program ss2d_program(const Geometry &geometry, Input input);
+/// `vector`: of row_vector.
+Program ss2d_program(const Geometry &geometry, int vector, Input input);
 Program norm_program(const NormGeometry &geometry, Input input);
 Program depthwise_program(int vector, Input input);
 Program residual_program(int vector, Input input);
+Program sum_program(int vector, Input input);
 
 }  // namespace ctorch::cuda

@@ -4,6 +4,7 @@
 
 #include "../Operators/kernels.h"
 #include "launch.h"
+#include "sum_cuda.h"
 
 namespace ctorch::cuda {
 
@@ -14,6 +15,7 @@ struct Call {
   int device;
   Input input;
   Plan plan;
+  int vector;  // numbers of a row at once
   SS2DArguments arguments{};
   at::Tensor dt_weight;  // [4, R, D]
   at::TensorOptions floats_here;
@@ -26,16 +28,19 @@ struct Call {
                   "ss2d: expected contiguous float32 parameters on ", in.x.device(), ", got ", t->scalar_type(), " on ", t->device());
     }
     TORCH_CHECK(N >= 1 && N <= 256, "ss2d: expected 1 to 256 states, got ", N);
-    TORCH_CHECK(H * W < (1LL << 31) && B * 4 <= 65535, "ss2d: expected fewer than 2^31 tokens and at most 16383 images, got ", H * W, " and ", B);
+    TORCH_CHECK(B * H * W < (1LL << 31) && B * 4 <= 65535, "ss2d: expected fewer than 2^31 tokens and at most 16383 images, got ", B * H * W, " and ", B);
     const GPU &gpu = GPU::number(device);
     plan = Plan::make(B, H * W, D, static_cast<int>(N), gpu.multiprocessors);
     TORCH_CHECK(plan.chunks <= 65535, "ss2d: a map of ", H * W, " tokens is too large for one call");
     const size_t shared = std::max(plan.forward_shared(static_cast<int>(R)), plan.backward_shared(static_cast<int>(R)));
     TORCH_CHECK(shared <= static_cast<size_t>(gpu.shared_limit), "ss2d: rank ", R, " with ", N, " states needs ", shared,
                 " bytes of shared memory, this GPU has ", gpu.shared_limit, "; lower the network's width or its number of states");
+    vector = row_vector(plan.geometry, static_cast<int>(R));
+    if (!takes_vectors(in.projection, vector, vector)) vector = 1;
     dt_weight = in.dt_weight.transpose(1, 2).contiguous();
     auto &a = arguments;
-    a.x_stride = row_stride(in.x);
+    TORCH_CHECK(row_stride(in.x) < (1LL << 31), "ss2d: expected rows of x closer together, got a stride of ", row_stride(in.x));
+    a.x_stride = static_cast<int>(row_stride(in.x));
     a.x = in.x.const_data_ptr();
     a.projection = floats(in.projection);
     a.dt_weight = floats(dt_weight);
@@ -58,7 +63,7 @@ struct Call {
     return {empty({B, 4, plan.chunks, N, D}, arguments.states), empty({B, 4, plan.chunks, D}, arguments.steps)};
   }
 
-  auto launcher() const { return Kernels::of(device, ss2d_program(plan.geometry, input)).launcher(); }
+  auto launcher() const { return Kernels::of(device, ss2d_program(plan.geometry, vector, input)).launcher(); }
 };
 
 }  // namespace
@@ -76,7 +81,8 @@ std::pair<at::Tensor, at::Tensor> ss2d_forward(const SS2DInputs &in, bool for_ba
   if (for_backward) borders = call.empty({call.B, 4, call.plan.chunks, call.plan.intervals, call.N, call.D}, a.borders);
   const at::Tensor y = call.empty({2, call.B, call.H, call.W, call.D}, a.y);
   launch_forward(call.plan, a, call.launcher());
-  return {y.select(0, 0).add_(y.select(0, 1)), borders};
+  // Not added in place: y outlives this call until its backward, and would keep twice its memory.
+  return {sum_of_parts(y, {}, at::kFloat), borders};
 }
 
 SS2DGradients ss2d_backward(const SS2DInputs &in, const at::Tensor &borders, const at::Tensor &dy) {
@@ -91,9 +97,9 @@ SS2DGradients ss2d_backward(const SS2DInputs &in, const at::Tensor &borders, con
                    ddt_weight = call.empty({B * chunks, 4, R, D}, a.ddt_weight), ddt_bias = call.empty({B * chunks, 4, D}, a.ddt_bias),
                    dA_logs = call.empty({B * chunks, 4, N, D}, a.dA_logs), dDs = call.empty({B * chunks, 4 * D}, a.dDs);
   launch_backward(call.plan, a, call.launcher());
-  // libtorch's sum has a fixed order, without atomics.
-  return {dx.select(0, 0).add_(dx.select(0, 1)),
-          dprojection.size(0) == 1 ? dprojection.select(0, 0) : dprojection.sum(0),
+  // libtorch's sums have a fixed order, without atomics, as has this package's.
+  return {dx,
+          sum_of_parts(dprojection, {}, in.x.scalar_type()),
           ddt_weight.sum(0).transpose(1, 2).contiguous(),
           ddt_bias.sum(0),
           dA_logs.sum(0).transpose(1, 2).reshape({4 * D, N}),

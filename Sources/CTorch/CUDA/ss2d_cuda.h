@@ -16,7 +16,8 @@ struct SS2DGradients {
 
 /// y, and the states that backward starts from; those only if `for_backward`.
 std::pair<at::Tensor, at::Tensor> ss2d_forward(const SS2DInputs &in, bool for_backward);
-/// All gradients, float32; that of x is the part through the scan.
+/// All gradients. That of the projection is of x's type; that of x, the part through the scan, comes as [2, B, H, W, D] parts (rows, columns), to be summed
+/// where the other part is known. The rest is float32.
 SS2DGradients ss2d_backward(const SS2DInputs &in, const at::Tensor &borders, const at::Tensor &dy);
 
 }  // namespace ctorch::cuda

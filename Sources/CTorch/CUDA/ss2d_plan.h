@@ -19,7 +19,8 @@ struct Geometry {
   int states;      // N, 1...256
   int per_thread;  // states that a thread keeps in registers; a block's warps share a channel's states
   int warps;       // of a block
-  int tile;        // tokens between two barriers: per_thread * tile = 32 states are kept in registers for backward
+  int loaded;      // tokens that are brought to shared memory at a time
+  int tile;        // tokens whose states are kept in registers for backward: per_thread * tile = 32 numbers
   int kept;        // tiles between two borders
 
   int padded() const { return per_thread * warps; }  // states, with those that are not there
@@ -37,7 +38,15 @@ inline Geometry geometry_of(int states) {
   // Backward keeps the state at every tile of an interval in shared memory (16 KiB for N = 16, never more than 64 KiB), and forward leaves one
   // state an interval in global memory: N / 64 floats for each number of x with N = 16. Longer costs occupancy, shorter costs memory.
   g.kept = g.padded() <= 64 ? 8 : g.padded() <= 128 ? 4 : 2;
+  // As many as a warp has lanes, so that each lane works out one token's place, while the parts of y by warps stay below 16 KiB or so. Divides an interval.
+  g.loaded = g.warps <= 4 ? 32 : g.per_thread == 4 ? 16 : g.longest_interval();
   return g;
+}
+
+/// How many numbers of a row of R + 2 N are read from memory at once: 4, 2 or 1, as the alignment of its parts allows.
+inline int row_vector(const Geometry &g, int rank) {
+  if (g.padded() != g.states) return 1;
+  return rank % 4 == 0 ? 4 : rank % 2 == 0 ? 2 : 1;
 }
 
 /// The division of one call.
@@ -67,18 +76,18 @@ struct Plan {
     return p;
   }
 
-  static size_t rounded(size_t floats) { return (floats + 3) / 4 * 4; }
+  /// Floats of a row in shared memory.
+  size_t row_width(int rank) const { return static_cast<size_t>((rank + 3) / 4 * 4 + 2 * geometry.padded()); }
 
-  /// Dynamic shared memory in bytes, in the order in which the kernels lay it out: B, C, delta, step, x and the parts of y.
-  size_t forward_shared(int rank) const {
-    const size_t tile = geometry.tile;
-    return 4 * (tile * (2 * geometry.padded() + rounded(rank)) + tile * 32 * (2 + geometry.warps));
-  }
-  /// B, C, delta, step, x, dy, sigmoid; the gradients of a row, of raw steps, the parts by warps; states of an interval; dt_weight and its gradient.
+  /// Dynamic shared memory in bytes, in the order in which the kernels lay it out: pairs and rows.
+  size_t scan_shared(int rank) const { return 4 * (geometry.loaded * (64 + row_width(rank))); }
+  /// Also x and the parts of y.
+  size_t forward_shared(int rank) const { return scan_shared(rank) + 4 * (static_cast<size_t>(geometry.loaded) * 32 * (1 + geometry.warps)); }
+  /// Also x, dy and slope; parts by warps, gradients of raw steps, states of an interval, dt_weight and its gradient.
   size_t backward_shared(int rank) const {
-    const size_t tile = geometry.tile, padded = geometry.padded();
-    return 4 * (tile * (2 * padded + rounded(rank)) + tile * 32 * 4 + tile * rounded(rank + 2 * geometry.states) + tile * 36 +
-                2 * geometry.warps * tile * 32 + geometry.kept * padded * 32 + static_cast<size_t>(rank) * (36 + 32));
+    const size_t loaded = geometry.loaded;
+    return scan_shared(rank) + 4 * (loaded * 32 * 3 + static_cast<size_t>(geometry.warps) * geometry.tile * 64 + loaded * 36 +
+                                    static_cast<size_t>(geometry.kept) * geometry.padded() * 32 + static_cast<size_t>(rank) * (36 + 32));
   }
 
   void write(SS2DArguments &a) const {
@@ -92,14 +101,13 @@ struct Plan {
 /// The launches of a forward pass, in order, as calls of launch(kernel, grid, threads, shared bytes, arguments).
 template <class Launch> void launch_forward(const Plan &p, SS2DArguments a, Launch &&launch) {
   const unsigned blocks = p.blocks, chunks = p.chunks, batch = a.batch;
-  const size_t shared = p.forward_shared(a.rank);
   p.write(a);
   a.backwards = 0;
   if (chunks > 1) {
-    launch("ss2d_states", Grid{blocks, chunks, batch * 4}, p.geometry.threads(), shared, a);
+    launch("ss2d_states", Grid{blocks, chunks, batch * 4}, p.geometry.threads(), p.scan_shared(a.rank), a);
     launch("ss2d_carry", Grid{(a.channels * p.geometry.states + 127u) / 128u, batch * 4, 1}, 128, size_t{0}, a);
   }
-  launch("ss2d_forward", Grid{blocks, chunks, batch * 2}, p.geometry.threads(), shared, a);
+  launch("ss2d_forward", Grid{blocks, chunks, batch * 2}, p.geometry.threads(), p.forward_shared(a.rank), a);
 }
 
 /// The launches of a backward pass. What they leave in y's, dx's and the parameters' parts is summed by the caller, in a fixed order.
@@ -108,7 +116,7 @@ template <class Launch> void launch_backward(const Plan &p, SS2DArguments a, Lau
   p.write(a);
   a.backwards = 1;
   if (chunks > 1) {
-    launch("ss2d_gradients", Grid{blocks, chunks, batch * 4}, p.geometry.threads(), p.forward_shared(a.rank), a);
+    launch("ss2d_gradients", Grid{blocks, chunks, batch * 4}, p.geometry.threads(), p.scan_shared(a.rank), a);
     launch("ss2d_carry", Grid{(a.channels * p.geometry.states + 127u) / 128u, batch * 4, 1}, 128, size_t{0}, a);
   }
   launch("ss2d_backward", Grid{blocks, chunks, batch * 2}, p.geometry.threads(), p.backward_shared(a.rank), a);

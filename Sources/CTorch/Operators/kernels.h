@@ -22,9 +22,16 @@ inline bool has_kernels(const at::Tensor &x) {
 inline vmk_type type_of(at::ScalarType type) { return type == at::kBFloat16 ? VMK_BFLOAT16 : VMK_FLOAT32; }
 inline vmk_type type_of(const at::Tensor &x) { return type_of(x.scalar_type()); }
 
-inline const float *floats(const at::Tensor &x) { return x.const_data_ptr<float>(); }
-inline float *mutable_floats(const at::Tensor &x) { return x.mutable_data_ptr<float>(); }
-inline const float *floats(const std::optional<at::Tensor> &x) { return x && x->defined() ? x->const_data_ptr<float>() : nullptr; }
+// Not const_data_ptr<float>(): in libtorch 2.11 a template whose exported name clang spells otherwise than the gcc that built libtorch.
+inline const float *floats(const at::Tensor &x) {
+  TORCH_CHECK(x.scalar_type() == at::kFloat, "expected float32, got ", x.scalar_type());
+  return static_cast<const float *>(x.const_data_ptr());
+}
+inline float *mutable_floats(const at::Tensor &x) {
+  TORCH_CHECK(x.scalar_type() == at::kFloat, "expected float32, got ", x.scalar_type());
+  return static_cast<float *>(x.mutable_data_ptr());
+}
+inline const float *floats(const std::optional<at::Tensor> &x) { return x && x->defined() ? floats(*x) : nullptr; }
 
 inline at::Tensor float32(const at::Tensor &x) { return x.to(at::kFloat).contiguous(); }
 

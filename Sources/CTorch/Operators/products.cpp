@@ -84,6 +84,9 @@ int layout(const at::Tensor &weight) {
 /// must reorder the weight first). The portable kernel does not beat libtorch's own product on an Arm processor.
 bool has_fast_products() { return std::string_view(vmk_instruction_set()) != "portable"; }
 
+/// A GPU's matrix units take 16-bit numbers and sum in float32. libtorch then gives the sums as they are, if asked: not rounded, and without a pass of its own.
+bool is_narrow_on_gpu(const at::Tensor &x) { return x.is_cuda() && (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf); }
+
 }  // namespace
 
 at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
@@ -95,6 +98,11 @@ at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const std::opt
   if (rows_first < 0) {
     const bool keeps = use == Weight::constant && use_kernels && weight.scalar_type() != x.scalar_type() && weight.is_contiguous();
     const at::Tensor matrix = keeps ? PreparedWeights::shared().converted(weight, x.scalar_type()) : weight.to(x.scalar_type());
+    if (type == at::kFloat && !bias && !addend && is_narrow_on_gpu(x)) {
+      auto shape = x.sizes().vec();
+      shape.back() = weight.size(0);
+      return at::mm(x.reshape({-1, x.size(-1)}), matrix.t(), at::kFloat).view(shape);
+    }
     at::Tensor y = at::linear(x, matrix, bias ? std::optional(bias->to(x.scalar_type())) : std::nullopt);
     return (addend ? *addend + y : y).to(type);
   }
@@ -122,8 +130,7 @@ at::Tensor weight_gradient(const at::Tensor &dy, const at::Tensor &x) {
     return dw;
   }
   const at::Tensor rows = dy.reshape({-1, dy.size(-1)}), inputs = x.reshape({-1, x.size(-1)});
-  // A GPU's matrix units take 16-bit numbers and sum in float32: converting first would cost their speed and a second copy of x.
-  if (rows.is_cuda() && rows.scalar_type() == inputs.scalar_type()) return at::mm(rows.t(), inputs).to(at::kFloat);
+  if (is_narrow_on_gpu(rows) && rows.scalar_type() == inputs.scalar_type()) return at::mm(rows.t(), inputs, at::kFloat);
   return at::mm(rows.t().to(at::kFloat), inputs.to(at::kFloat));
 }
 

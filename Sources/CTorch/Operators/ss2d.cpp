@@ -1,5 +1,6 @@
 // SS2D behind autograd: one matrix product for the x projections of all four directions, then the scan's kernels, those of the CPU or of the GPU.
 #include "../CUDA/ss2d_cuda.h"
+#include "../CUDA/sum_cuda.h"
 #include "composite.h"
 #include "kernels.h"
 #include "products.h"
@@ -57,14 +58,20 @@ struct SS2D : torch::autograd::Function<SS2D> {
     return y;
   }
 
+  /// Through the projection, whose gradient is d, and through the scan.
+  static at::Tensor gradient_of_x(const at::Tensor &d, const Weights &w, const at::Tensor &through_scan, const at::Tensor &x) {
+    const at::Tensor weight = w.joined_x_proj().t();
+    if (x.is_cuda()) return cuda::sum_of_parts(through_scan, product(d, weight, std::nullopt, std::nullopt, x.scalar_type(), Weight::changing), x.scalar_type());
+    return product(d, weight, std::nullopt, through_scan, at::kFloat, Weight::changing).to(x.scalar_type());
+  }
+
   static variable_list backward(AutogradContext *context, variable_list of_outputs) {
     const auto saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &projection = saved[6], &borders = saved[7], dy = float32(of_outputs[0]);
     const Weights w{saved[1], saved[2], saved[3], saved[4], saved[5]};
     const auto gradients = scan_backward(x, projection, w, borders, dy);
     const at::Tensor d = gradients.projection.to(x.scalar_type());
-    const at::Tensor whole = product(d, w.joined_x_proj().t(), std::nullopt, gradients.x, at::kFloat, Weight::changing);
-    return {whole.to(x.scalar_type()), weight_gradient(d, x).view(w.x_proj.sizes()), gradients.dt_weight, gradients.dt_bias,
+    return {gradient_of_x(d, w, gradients.x, x), weight_gradient(d, x).view(w.x_proj.sizes()), gradients.dt_weight, gradients.dt_bias,
             gradients.A_logs,          gradients.Ds};
   }
 };

@@ -105,9 +105,9 @@ int ct_set_allow_tf32(bool value);
 /// The most memory that libtorch ever held on the first GPU.
 int ct_cuda_peak_memory(int64_t *bytes);
 /// Compiles kernels for an architecture ("sm_90") as a first use would, cache included; needs NVRTC and no GPU. `kernels` and what `size` means of them:
-/// "ss2d", states; "norm", a row's width; "depthwise" and "residual", channels. `input`: 0 float32, 1 bfloat16, 2 float16. With `verbose` the cache is not read, and
+/// "ss2d", states; "norm", a row's width; "depthwise" and "residual", channels; "sum", numbers. `rank`: of SS2D's steps. `input`: 0 float32, 1 bfloat16, 2 float16. With `verbose` the cache is not read, and
 /// the log tells each kernel's registers. `log` is freed by the caller.
-int ct_cuda_compile_check(const char *kernels, const char *architecture, int size, int input, bool verbose, char **log, bool *from_cache,
+int ct_cuda_compile_check(const char *kernels, const char *architecture, int size, int rank, int input, bool verbose, char **log, bool *from_cache,
                           int64_t *code_bytes);
 
 // Process, continued.

@@ -1,0 +1,24 @@
+// SS2D's kernels for one geometry and type of numbers, entered into `variants`. No include guard: included once for each, and forgets the definitions.
+#define JOINED(a, b, c) ss2d_##a##_##b##_##c
+#define NAMED(a, b, c) JOINED(a, b, c)
+
+namespace NAMED(STATES, ROW_VECTOR, INPUT) {
+#include TILE_TEXT
+#include FORWARD_TEXT
+#include BACKWARD_TEXT
+
+static const bool entered = [] {
+  variants.push_back({STATES, PER_THREAD, LOADED, TILE, KEPT, ROW_VECTOR, INPUT, ss2d_states, ss2d_carry, ss2d_forward, ss2d_gradients, ss2d_backward});
+  return true;
+}();
+}  // namespace NAMED(STATES, ROW_VECTOR, INPUT)
+
+#undef JOINED
+#undef NAMED
+#undef STATES
+#undef PER_THREAD
+#undef LOADED
+#undef TILE
+#undef KEPT
+#undef ROW_VECTOR
+#undef INPUT

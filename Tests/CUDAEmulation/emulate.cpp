@@ -16,7 +16,7 @@ using ctorch::cuda::Plan;
 using ctorch::cuda::SS2DArguments;
 
 struct Variant {
-  int states, per_thread, loaded, tile, kept, vector, input;
+  int states, per_thread, loaded, tile, vector, input;
   void (*chunk_states)(SS2DArguments), (*carry)(SS2DArguments), (*forward)(SS2DArguments), (*gradients)(SS2DArguments), (*backward)(SS2DArguments);
 };
 static std::vector<Variant> variants;
@@ -25,7 +25,6 @@ static std::vector<Variant> variants;
 #define PER_THREAD 4
 #define LOADED 32
 #define TILE 8
-#define KEPT 8
 #define ROW_VECTOR 1
 #define INPUT 0
 #include "ss2d_variant.h"
@@ -33,7 +32,6 @@ static std::vector<Variant> variants;
 #define PER_THREAD 4
 #define LOADED 32
 #define TILE 8
-#define KEPT 8
 #define ROW_VECTOR 2
 #define INPUT 0
 #include "ss2d_variant.h"
@@ -41,7 +39,6 @@ static std::vector<Variant> variants;
 #define PER_THREAD 4
 #define LOADED 32
 #define TILE 8
-#define KEPT 8
 #define ROW_VECTOR 4
 #define INPUT 0
 #include "ss2d_variant.h"
@@ -49,7 +46,6 @@ static std::vector<Variant> variants;
 #define PER_THREAD 4
 #define LOADED 32
 #define TILE 8
-#define KEPT 8
 #define ROW_VECTOR 4
 #define INPUT 1
 #include "ss2d_variant.h"
@@ -57,7 +53,6 @@ static std::vector<Variant> variants;
 #define PER_THREAD 4
 #define LOADED 32
 #define TILE 8
-#define KEPT 8
 #define ROW_VECTOR 4
 #define INPUT 2
 #include "ss2d_variant.h"
@@ -65,7 +60,6 @@ static std::vector<Variant> variants;
 #define PER_THREAD 4
 #define LOADED 32
 #define TILE 8
-#define KEPT 8
 #define ROW_VECTOR 1
 #define INPUT 0
 #include "ss2d_variant.h"
@@ -73,15 +67,13 @@ static std::vector<Variant> variants;
 #define PER_THREAD 4
 #define LOADED 32
 #define TILE 8
-#define KEPT 8
 #define ROW_VECTOR 1
 #define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 22
 #define PER_THREAD 4
-#define LOADED 16
+#define LOADED 32
 #define TILE 8
-#define KEPT 8
 #define ROW_VECTOR 1
 #define INPUT 0
 #include "ss2d_variant.h"
@@ -89,7 +81,6 @@ static std::vector<Variant> variants;
 #define PER_THREAD 8
 #define LOADED 16
 #define TILE 4
-#define KEPT 4
 #define ROW_VECTOR 1
 #define INPUT 0
 #include "ss2d_variant.h"
@@ -97,7 +88,6 @@ static std::vector<Variant> variants;
 #define PER_THREAD 16
 #define LOADED 4
 #define TILE 2
-#define KEPT 2
 #define ROW_VECTOR 1
 #define INPUT 0
 #include "ss2d_variant.h"
@@ -109,7 +99,7 @@ const Variant &variant_of(int states, int rank, int input) {
   const int vector = ctorch::cuda::row_vector(g, rank);
   for (const auto &v : variants) {
     if (v.states != states || v.vector != vector || v.input != input) continue;
-    if (g.per_thread != v.per_thread || g.loaded != v.loaded || g.tile != v.tile || g.kept != v.kept) break;
+    if (g.per_thread != v.per_thread || g.loaded != v.loaded || g.tile != v.tile) break;
     return v;
   }
   std::fprintf(stderr, "no kernels for %d states, rank %d and input %d, or of another geometry than ss2d_plan.h's\n", states, rank, input);
@@ -183,7 +173,7 @@ Result emulated(Case &c, int input, int multiprocessors, int64_t padding) {
   const size_t D = c.D, map = tokens * D, chunked = c.B * 4 * plan.chunks, parts = c.B * plan.chunks;
   const Floats weight = channels_last(c.dt_weight, c.R, c.D);
   const auto fresh = [](size_t count) { return Floats(count, NAN); };
-  Floats states = fresh(chunked * c.N * D), steps = fresh(chunked * D), borders = fresh(chunked * plan.intervals * c.N * D), y = fresh(2 * map), dx = fresh(2 * map),
+  Floats states = fresh(chunked * c.N * D), steps = fresh(chunked * D), borders = fresh(chunked * plan.loads * c.N * D), y = fresh(2 * map), dx = fresh(2 * map),
          dprojection = fresh(plan.blocks * c.projection.size()), ddt_weight = fresh(parts * weight.size()), ddt_bias = fresh(parts * c.dt_bias.size()),
          dA_logs = fresh(parts * c.A_logs.size()), dDs = fresh(parts * c.Ds.size());
   SS2DArguments a{};
@@ -253,7 +243,7 @@ void random_case(const char *name, Case c, int input, int multiprocessors, int64
   double worst = 0;
   for (size_t i = 1; i < 7; i++) worst = std::max(worst, relative_error(*got.parts()[i], *expected.parts()[i]));
   const Plan plan = Plan::make(c.B, c.L(), c.D, static_cast<int>(c.N), multiprocessors);
-  std::printf("%s, %d chunks of %d, %d intervals\t%g\t%g\t%d\n", name, plan.chunks, plan.chunk, plan.intervals, relative_error(got.y, expected.y), worst, same);
+  std::printf("%s, %d chunks of %d, %d loads\t%g\t%g\t%d\n", name, plan.chunks, plan.chunk, plan.loads, relative_error(got.y, expected.y), worst, same);
   std::fflush(stdout);
 }
 
@@ -279,7 +269,7 @@ int main(int count, char **arguments) {
   // B, H, W, D, N, R; a large number of multiprocessors cuts a map into many chunks, one keeps it whole.
   random_case("one token, one channel", {1, 1, 1, 1, 16, 1}, 0, 132, 0);
   random_case("whole, several borders", {1, 5, 29, 33, 16, 6}, 0, 1, 0);
-  random_case("whole, an interval and a half", {1, 8, 12, 32, 16, 4}, 0, 1, 0);
+  random_case("whole, a load and a half", {1, 8, 12, 32, 16, 4}, 0, 1, 0);
   random_case("chunks, the last one short", {2, 6, 9, 40, 16, 3}, 0, 132, 3);
   random_case("chunks of several borders", {1, 19, 17, 20, 16, 2}, 0, 1, 0);
   random_case("more chunks than are carried at a time", {1, 13, 11, 8, 16, 8}, 0, 1000, 0);

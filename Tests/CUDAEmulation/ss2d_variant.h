@@ -8,7 +8,7 @@ namespace NAMED(STATES, ROW_VECTOR, INPUT) {
 #include BACKWARD_TEXT
 
 static const bool entered = [] {
-  variants.push_back({STATES, PER_THREAD, LOADED, TILE, KEPT, ROW_VECTOR, INPUT, ss2d_states, ss2d_carry, ss2d_forward, ss2d_gradients, ss2d_backward});
+  variants.push_back({STATES, PER_THREAD, LOADED, TILE, ROW_VECTOR, INPUT, ss2d_states, ss2d_carry, ss2d_forward, ss2d_gradients, ss2d_backward});
   return true;
 }();
 }  // namespace NAMED(STATES, ROW_VECTOR, INPUT)
@@ -19,6 +19,5 @@ static const bool entered = [] {
 #undef PER_THREAD
 #undef LOADED
 #undef TILE
-#undef KEPT
 #undef ROW_VECTOR
 #undef INPUT

@@ -78,7 +78,7 @@ std::pair<at::Tensor, at::Tensor> ss2d_forward(const SS2DInputs &in, bool for_ba
   auto &a = call.arguments;
   const auto room = call.room_between_chunks();
   at::Tensor borders;
-  if (for_backward) borders = call.empty({call.B, 4, call.plan.chunks, call.plan.intervals, call.N, call.D}, a.borders);
+  if (for_backward) borders = call.empty({call.B, 4, call.plan.chunks, call.plan.loads, call.N, call.D}, a.borders);
   const at::Tensor y = call.empty({2, call.B, call.H, call.W, call.D}, a.y);
   launch_forward(call.plan, a, call.launcher());
   // Not added in place: y outlives this call until its backward, and would keep twice its memory.

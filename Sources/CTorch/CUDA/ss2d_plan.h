@@ -19,13 +19,11 @@ struct Geometry {
   int states;      // N, 1...256
   int per_thread;  // states that a thread keeps in registers; a block's warps share a channel's states
   int warps;       // of a block
-  int loaded;      // tokens that are brought to shared memory at a time
+  int loaded;      // tokens that are brought to shared memory at a time; forward leaves the state before each
   int tile;        // tokens whose states are kept in registers for backward: per_thread * tile = 32 numbers
-  int kept;        // tiles between two borders
 
   int padded() const { return per_thread * warps; }  // states, with those that are not there
   int threads() const { return warps * 32; }
-  int longest_interval() const { return tile * kept; }
 };
 
 inline Geometry geometry_of(int states) {
@@ -35,11 +33,9 @@ inline Geometry geometry_of(int states) {
   g.per_thread = states <= 64 ? 4 : states <= 128 ? 8 : 16;
   g.warps = (states + g.per_thread - 1) / g.per_thread;
   g.tile = 32 / g.per_thread;
-  // Backward keeps the state at every tile of an interval in shared memory (16 KiB for N = 16, never more than 64 KiB), and forward leaves one
-  // state an interval in global memory: N / 64 floats for each number of x with N = 16. Longer costs occupancy, shorter costs memory.
-  g.kept = g.padded() <= 64 ? 8 : g.padded() <= 128 ? 4 : 2;
-  // As many as a warp has lanes, so that each lane works out one token's place, while the parts of y by warps stay below 16 KiB or so. Divides an interval.
-  g.loaded = g.warps <= 4 ? 32 : g.per_thread == 4 ? 16 : g.longest_interval();
+  // As many as a warp has lanes, so that each lane works out one token's place: for each number of x, forward then leaves N / 8 bytes a direction in global
+  // memory (8 in all with N = 16), and backward loads every token once. With more states there is less room in shared memory.
+  g.loaded = g.warps <= 8 ? 32 : g.per_thread <= 8 ? 16 : 4;
   return g;
 }
 
@@ -53,7 +49,7 @@ inline int row_vector(const Geometry &g, int rank) {
 struct Plan {
   Geometry geometry;
   int blocks;  // of 32 channels
-  int chunk, chunks, interval, intervals;
+  int chunk, chunks, loads;
 
   /// Enough blocks for every multiprocessor. One chunk is best for arithmetic: several mean that all but one of a direction's chunks are scanned
   /// twice, first from nothing to see what they add to the state, then from the state that comes in. So a map is cut only where images, blocks
@@ -61,18 +57,17 @@ struct Plan {
   static Plan make(int64_t batch, int64_t tokens, int64_t channels, int states, int multiprocessors) {
     Plan p{};
     p.geometry = geometry_of(states);
-    const int64_t tile = p.geometry.tile, longest = p.geometry.longest_interval();
+    const int64_t tile = p.geometry.tile, loaded = p.geometry.loaded;
     p.blocks = static_cast<int>((channels + channels_per_block - 1) / channels_per_block);
     const int64_t uncut = std::max<int64_t>(1, p.blocks * batch * 2);
     const int64_t wanted = std::max<int64_t>(1, 4 * static_cast<int64_t>(multiprocessors) / uncut);
     // Not below 16 tokens: then the carry from chunk to chunk, which is one after another, would take the time.
     int64_t chunk = std::max<int64_t>(std::max<int64_t>(tile, 16), (tokens + wanted - 1) / wanted);
-    const int64_t unit = chunk > longest ? longest : tile;
+    const int64_t unit = chunk > loaded ? loaded : tile;
     chunk = (chunk + unit - 1) / unit * unit;
     p.chunk = static_cast<int>(chunk);
     p.chunks = static_cast<int>(std::max<int64_t>(1, (tokens + chunk - 1) / chunk));
-    p.interval = static_cast<int>(std::min(chunk, longest));
-    p.intervals = static_cast<int>((chunk + p.interval - 1) / p.interval);
+    p.loads = static_cast<int>((chunk + loaded - 1) / loaded);
     return p;
   }
 
@@ -83,18 +78,17 @@ struct Plan {
   size_t scan_shared(int rank) const { return 4 * (geometry.loaded * (64 + row_width(rank))); }
   /// Also x and the parts of y.
   size_t forward_shared(int rank) const { return scan_shared(rank) + 4 * (static_cast<size_t>(geometry.loaded) * 32 * (1 + geometry.warps)); }
-  /// Also x, dy and slope; parts by warps, gradients of raw steps, states of an interval, dt_weight and its gradient.
+  /// Also x, dy and slope; parts by warps, gradients of raw steps, states at the tiles, dt_weight and its gradient.
   size_t backward_shared(int rank) const {
     const size_t loaded = geometry.loaded;
     return scan_shared(rank) + 4 * (loaded * 32 * 3 + static_cast<size_t>(geometry.warps) * geometry.tile * 64 + loaded * 36 +
-                                    static_cast<size_t>(geometry.kept) * geometry.padded() * 32 + static_cast<size_t>(rank) * (36 + 32));
+                                    loaded / geometry.tile * geometry.padded() * 32 + static_cast<size_t>(rank) * (36 + 32));
   }
 
   void write(SS2DArguments &a) const {
     a.chunk = chunk;
     a.chunks = chunks;
-    a.interval = interval;
-    a.intervals = intervals;
+    a.loads = loads;
   }
 };
 

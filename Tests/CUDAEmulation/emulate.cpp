@@ -132,22 +132,6 @@ Floats sum(const Floats &of, size_t parts) {
   for (size_t i = 0; i < of.size(); i++) total[i % total.size()] += of[i];
   return total;
 }
-/// [4, rows, D] to [4, D, rows], and back.
-Floats transposed(const Floats &from, int64_t rows, int64_t D) {
-  Floats to(from.size());
-  for (int64_t k = 0; k < 4; k++)
-    for (int64_t r = 0; r < rows; r++)
-      for (int64_t d = 0; d < D; d++) to[(k * D + d) * rows + r] = from[(k * rows + r) * D + d];
-  return to;
-}
-Floats channels_last(const Floats &from, int64_t rows, int64_t D) {
-  Floats to(from.size());
-  for (int64_t k = 0; k < 4; k++)
-    for (int64_t r = 0; r < rows; r++)
-      for (int64_t d = 0; d < D; d++) to[(k * rows + r) * D + d] = from[(k * D + d) * rows + r];
-  return to;
-}
-
 Result emulated(Case &c, int input, int multiprocessors, int64_t padding) {
   const auto &v = variant_of(static_cast<int>(c.N), static_cast<int>(c.R), input);
   const Plan plan = Plan::make(c.B, c.L(), c.D, static_cast<int>(c.N), multiprocessors);
@@ -171,15 +155,14 @@ Result emulated(Case &c, int input, int multiprocessors, int64_t padding) {
       wide[t * stride + d] = value;
     }
   const size_t D = c.D, map = tokens * D, chunked = c.B * 4 * plan.chunks, parts = c.B * plan.chunks;
-  const Floats weight = channels_last(c.dt_weight, c.R, c.D);
   const auto fresh = [](size_t count) { return Floats(count, NAN); };
   Floats states = fresh(chunked * c.N * D), steps = fresh(chunked * D), borders = fresh(chunked * plan.loads * c.N * D), y = fresh(2 * map), dx = fresh(2 * map),
-         dprojection = fresh(plan.blocks * c.projection.size()), ddt_weight = fresh(parts * weight.size()), ddt_bias = fresh(parts * c.dt_bias.size()),
+         dprojection = fresh(plan.blocks * c.projection.size()), ddt_weight = fresh(parts * c.dt_weight.size()), ddt_bias = fresh(parts * c.dt_bias.size()),
          dA_logs = fresh(parts * c.A_logs.size()), dDs = fresh(parts * c.Ds.size());
   SS2DArguments a{};
   a.x_stride = stride;
   a.x = input == 0 ? static_cast<const void *>(wide.data()) : narrow.data();
-  a.projection = c.projection.data(), a.dt_weight = weight.data(), a.dt_bias = c.dt_bias.data(), a.A_logs = c.A_logs.data(), a.Ds = c.Ds.data();
+  a.projection = c.projection.data(), a.dt_weight = c.dt_weight.data(), a.dt_bias = c.dt_bias.data(), a.A_logs = c.A_logs.data(), a.Ds = c.Ds.data();
   a.dy = c.dy.data(), a.states = states.data(), a.steps = steps.data(), a.borders = borders.data(), a.y = y.data(), a.dx = dx.data();
   a.dprojection = dprojection.data(), a.ddt_weight = ddt_weight.data(), a.ddt_bias = ddt_bias.data(), a.dA_logs = dA_logs.data(), a.dDs = dDs.data();
   a.batch = c.B, a.height = c.H, a.width = c.W, a.channels = c.D, a.rank = c.R;
@@ -195,8 +178,8 @@ Result emulated(Case &c, int input, int multiprocessors, int64_t padding) {
   std::fill(states.begin(), states.end(), NAN), std::fill(steps.begin(), steps.end(), NAN);
   ctorch::cuda::launch_backward(plan, a, launch);
   Result r(c);
-  r.y = sum(y, 2), r.dx = sum(dx, 2), r.dprojection = sum(dprojection, plan.blocks), r.ddt_weight = transposed(sum(ddt_weight, parts), c.R, c.D);
-  r.ddt_bias = sum(ddt_bias, parts), r.dA_logs = transposed(sum(dA_logs, parts), c.N, c.D), r.dDs = sum(dDs, parts);
+  r.y = sum(y, 2), r.dx = sum(dx, 2), r.dprojection = sum(dprojection, plan.blocks), r.ddt_weight = sum(ddt_weight, parts);
+  r.ddt_bias = sum(ddt_bias, parts), r.dA_logs = sum(dA_logs, parts), r.dDs = sum(dDs, parts);
   return r;
 }
 

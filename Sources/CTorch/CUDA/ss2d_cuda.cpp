@@ -17,7 +17,6 @@ struct Call {
   Plan plan;
   int vector;  // numbers of a row at once
   SS2DArguments arguments{};
-  at::Tensor dt_weight;  // [4, R, D]
   at::TensorOptions floats_here;
   int64_t B, H, W, D, N, R;
 
@@ -37,13 +36,12 @@ struct Call {
                 " bytes of shared memory, this GPU has ", gpu.shared_limit, "; lower the network's width or its number of states");
     vector = row_vector(plan.geometry, static_cast<int>(R));
     if (!takes_vectors(in.projection, vector, vector)) vector = 1;
-    dt_weight = in.dt_weight.transpose(1, 2).contiguous();
     auto &a = arguments;
     TORCH_CHECK(row_stride(in.x) < (1LL << 31), "ss2d: expected rows of x closer together, got a stride of ", row_stride(in.x));
     a.x_stride = static_cast<int>(row_stride(in.x));
     a.x = in.x.const_data_ptr();
     a.projection = floats(in.projection);
-    a.dt_weight = floats(dt_weight);
+    a.dt_weight = floats(in.dt_weight);
     a.dt_bias = floats(in.dt_bias);
     a.A_logs = floats(in.A_logs);
     a.Ds = floats(in.Ds);
@@ -94,16 +92,11 @@ SS2DGradients ss2d_backward(const SS2DInputs &in, const at::Tensor &borders, con
   a.borders = mutable_floats(borders);
   a.dy = floats(dy);
   const at::Tensor dx = call.empty({2, B, H, W, D}, a.dx), dprojection = call.empty({call.plan.blocks, B, H, W, 4 * (R + 2 * N)}, a.dprojection),
-                   ddt_weight = call.empty({B * chunks, 4, R, D}, a.ddt_weight), ddt_bias = call.empty({B * chunks, 4, D}, a.ddt_bias),
-                   dA_logs = call.empty({B * chunks, 4, N, D}, a.dA_logs), dDs = call.empty({B * chunks, 4 * D}, a.dDs);
+                   ddt_weight = call.empty({B * chunks, 4, D, R}, a.ddt_weight), ddt_bias = call.empty({B * chunks, 4, D}, a.ddt_bias),
+                   dA_logs = call.empty({B * chunks, 4 * D, N}, a.dA_logs), dDs = call.empty({B * chunks, 4 * D}, a.dDs);
   launch_backward(call.plan, a, call.launcher());
   // libtorch's sums have a fixed order, without atomics, as has this package's.
-  return {dx,
-          sum_of_parts(dprojection, {}, in.x.scalar_type()),
-          ddt_weight.sum(0).transpose(1, 2).contiguous(),
-          ddt_bias.sum(0),
-          dA_logs.sum(0).transpose(1, 2).reshape({4 * D, N}),
-          dDs.sum(0)};
+  return {dx, sum_of_parts(dprojection, {}, in.x.scalar_type()), ddt_weight.sum(0), ddt_bias.sum(0), dA_logs.sum(0), dDs.sum(0)};
 }
 
 }  // namespace ctorch::cuda

@@ -74,15 +74,15 @@ struct Plan {
   /// Floats of a row in shared memory.
   size_t row_width(int rank) const { return static_cast<size_t>((rank + 3) / 4 * 4 + 2 * geometry.padded()); }
 
-  /// Dynamic shared memory in bytes, in the order in which the kernels lay it out: pairs and rows.
-  size_t scan_shared(int rank) const { return 4 * (geometry.loaded * (64 + row_width(rank))); }
+  /// Dynamic shared memory in bytes, in the order in which the kernels lay it out: pairs, dt_weight and rows.
+  size_t scan_shared(int rank) const { return 4 * (geometry.loaded * (64 + row_width(rank)) + static_cast<size_t>(rank) * 36); }
   /// Also x and the parts of y.
   size_t forward_shared(int rank) const { return scan_shared(rank) + 4 * (static_cast<size_t>(geometry.loaded) * 32 * (1 + geometry.warps)); }
-  /// Also x, dy and slope; parts by warps, gradients of raw steps, states at the tiles, dt_weight and its gradient.
+  /// Also x, dy and slope; parts by warps, gradients of raw steps, states at the tiles, the gradient of dt_weight.
   size_t backward_shared(int rank) const {
     const size_t loaded = geometry.loaded;
     return scan_shared(rank) + 4 * (loaded * 32 * 3 + static_cast<size_t>(geometry.warps) * geometry.tile * 64 + loaded * 36 +
-                                    loaded / geometry.tile * geometry.padded() * 32 + static_cast<size_t>(rank) * (36 + 32));
+                                    loaded / geometry.tile * geometry.padded() * 32 + static_cast<size_t>(rank) * 32);
   }
 
   void write(SS2DArguments &a) const {

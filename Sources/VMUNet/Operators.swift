@@ -15,7 +15,7 @@ enum VMUNetOperators {
     private static let headOp = Operator("vmunet::head")
     private static let addBranchOp = Operator("vmunet::add_branch")
 
-    static func patchify(_ image: Tensor, _ type: ElementType) -> Tensor { patchifyOp(.tensor(image), .elementType(type)) }
+    static func patchify(_ image: Tensor) -> Tensor { patchifyOp(.tensor(image)) }
 
     static func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil, residual: Tensor? = nil, to type: ElementType? = nil) -> Tensor {
         linearOp(.tensor(x), .tensor(weight), .optional(bias), .optional(residual), type.map { .elementType($0) } ?? .none)

@@ -15,7 +15,7 @@ struct PatchEmbedding {
 
     /// Float32 in every mode, like the final projection: a hundredth of the time, a third of what bfloat16 costs in accuracy.
     func callAsFunction(_ image: Tensor) -> Tensor {  // [B, 3 or 1, H, W]
-        let patches = VMUNetOperators.patchify(image, .float32)  // [B, H/4, W/4, 48]
+        let patches = VMUNetOperators.patchify(image)  // [B, H/4, W/4, 48]
         let x = VMUNetOperators.linear(patches, weight.reshaped([weight.size(0), 48]), bias: bias)  // [B, H/4, W/4, C]
         return norm(x, ForwardMode())
     }

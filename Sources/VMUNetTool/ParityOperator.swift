@@ -53,8 +53,8 @@ struct ParityOperator {
             [Input(name: "weight", shape: [width], spread: 1, mean: 1), Input(name: "bias", shape: [width], spread: 1)]
         }
         let all = [
-            ParityOperator("patchify", [Input(name: "image", shape: [B, 3, 4 * side, 4 * side], hasGradient: false)]) { op, x, type in
-                op(x + [.elementType(type)], results: 1)[0]
+            ParityOperator("patchify", [Input(name: "image", shape: [B, 3, 4 * side, 4 * side], hasGradient: false)]) { op, x, _ in
+                op(x, results: 1)[0]
             },
             ParityOperator("linear", [activation("x", map + [C]), matrix("weight", [D, C])]) { op, x, _ in op(x, results: 1)[0] },
             ParityOperator("linear", [activation("x", map + [D]), matrix("weight", [C, D]), Input(name: "residual", shape: map + [C])]) {

@@ -271,7 +271,7 @@ Result depthwise(const Case &c) {
   Stored x(type, c.x, c.C, c.gap), y(type, c.x.size(), c.C, 0), dx(type, c.x.size(), c.C, 0), dy(type, c.dy, c.C);
   Floats dweight(backward.parts() * c.weight.size(), nan), dbias(backward.parts() * c.bias.size(), nan);
   DepthwiseArguments a{};
-  a.x_stride = x.stride, a.x = x.data(), a.weight = c.weight.data(), a.bias = c.bias.data(), a.y = y.data(), a.dy = dy.data(), a.dx = dx.data();
+  a.x_stride = static_cast<int>(x.stride), a.x = x.data(), a.weight = c.weight.data(), a.bias = c.bias.data(), a.y = y.data(), a.dy = dy.data(), a.dx = dx.data();
   a.dweight = dweight.data(), a.dbias = dbias.data();
   a.height = static_cast<int>(c.H), a.width = static_cast<int>(c.W), a.channels = static_cast<int>(c.C);
   const auto launch = [&](const std::string &kernel, Grid grid, int threads, size_t shared, const DepthwiseArguments &arguments) {

@@ -25,10 +25,10 @@ struct Call {
     const bool vectors = takes_vectors(x, row_stride(x), two) && takes_vectors(y, D, two);
     plan = DepthwisePlan::make(B, H, W, D, vectors ? two : 1, backward, GPU::number(device).multiprocessors);
     const auto grid = plan.grid();
-    TORCH_CHECK(H < (1 << 24) && W < (1 << 24) && D < (1 << 30) && grid.y <= 65535 && grid.z <= 65535, "depthwise_conv_silu: a map of ", x.sizes(),
+    TORCH_CHECK(H * W < (1LL << 31) && row_stride(x) < (1 << 29) && D < (1 << 29) && grid.y <= 65535 && grid.z <= 65535, "depthwise_conv_silu: a map of ", x.sizes(),
                 " is too large for one call");
     auto &a = arguments;
-    a.x = x.const_data_ptr(), a.x_stride = row_stride(x), a.weight = floats(weight), a.bias = floats(bias);
+    a.x = x.const_data_ptr(), a.x_stride = static_cast<int>(row_stride(x)), a.weight = floats(weight), a.bias = floats(bias);
     a.height = static_cast<int>(H), a.width = static_cast<int>(W), a.channels = static_cast<int>(D);
   }
 

@@ -8,7 +8,7 @@
 
 namespace ctorch::composite {
 
-at::Tensor patchify(const at::Tensor &image, at::ScalarType dtype);
+at::Tensor patchify(const at::Tensor &image);
 at::Tensor linear(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &residual);
 std::tuple<at::Tensor, at::Tensor> linear_halves(const at::Tensor &x, const at::Tensor &weight);
 at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType dtype);

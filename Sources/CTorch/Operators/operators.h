@@ -11,7 +11,7 @@ at::Tensor linear(const at::Tensor &x, const at::Tensor &weight, const std::opti
                   std::optional<at::ScalarType> type);
 std::tuple<at::Tensor, at::Tensor> linear_halves(const at::Tensor &x, const at::Tensor &weight);
 
-at::Tensor patchify(const at::Tensor &image, at::ScalarType type);
+at::Tensor patchify(const at::Tensor &image);
 at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type);
 at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias);
 at::Tensor ss2d(const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,

@@ -2,12 +2,11 @@
 // Each is differentiable. Activations are channels-last: B images, H rows, W columns, channels contiguous.
 #include "operators.h"
 
-
 using namespace ctorch;
 
 TORCH_LIBRARY(vmunet, library) {
-  // Image [B, 3 or 1, H, W] → patches [B, H/4, W/4, 48] in the order of the 4×4 convolution's weight.
-  library.def("patchify(Tensor image, ScalarType dtype) -> Tensor", patchify);
+  // Image [B, 3 or 1, H, W] → patches [B, H/4, W/4, 48] in the order of the 4×4 convolution's weight, float32.
+  library.def("patchify(Tensor image) -> Tensor", patchify);
   // x·Wᵀ (+ bias) (+ residual): x [.., K], weight [N, K] → [.., N] of `dtype`; without one x's own, with a residual float32.
   library.def("linear(Tensor x, Tensor weight, Tensor? bias=None, Tensor? residual=None, ScalarType? dtype=None) -> Tensor", linear);
   // One product, two halves: x [.., K], weight [2D, K] → [.., D] and [.., D].

@@ -113,6 +113,7 @@ extension ToolTests {
             ]
             #expect(names("operator", "fp32") == operators && names("operator", "bf16") == operators)
             #expect(names("network", "fp32") == ["logits"] && names("network", "bf16") == ["logits, from float32's"])
+            #expect(["fp32", "bf16"].allSatisfy { names("recorded", $0) == ["inference", "training step"] })
             let gradients = names("gradients", "fp32")
             #expect(
                 gradients.contains("layers self_attention.A_logs") && gradients.contains("patch_embed proj.weight") && gradients.count > 25)

@@ -41,8 +41,8 @@ public struct Evaluator {
     private let classNames: [String]?
     private let compileGraph: Bool
 
-    /// Batches, precision, loss and threshold are the configuration's. With `compileGraph` a GPU is given the network's work as one launch, recorded anew by every
-    /// evaluation: nothing is kept between them.
+    /// Batches, precision, loss and threshold are the configuration's. With `compileGraph` a GPU is given the network's work as one launch,
+    /// recorded anew by every evaluation: nothing is kept between them.
     public init(_ dataset: any SegmentationDataset, _ configuration: RunConfiguration, compileGraph: Bool = false) {
         self.compileGraph = compileGraph
         self.dataset = dataset

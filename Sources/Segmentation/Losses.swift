@@ -51,8 +51,8 @@ public struct SegmentationLoss: Sendable, Hashable {
         return crossEntropy(logits, labels, weights, pixels) * crossEntropyWeight + dice
     }
 
-    /// The weighted mean over the pixels that count, `pixels` of each class: 0 where none does, because all are ignored or of classes that weigh 0. As 0 / 0 it would
-    /// end a run for a slice of background. The device finds out by itself: nothing is read back.
+    /// The weighted mean over the pixels that count, `pixels` of each class: 0 where none does, because all are ignored or of classes that
+    /// weigh 0. As 0 / 0 it would end a run for a slice of background. The device finds out by itself: nothing is read back.
     private func crossEntropy(_ logits: Tensor, _ labels: Tensor, _ weights: Tensor?, _ pixels: Tensor) -> Tensor {
         guard ignoredLabel != nil || (classWeights ?? []).contains(0) else {
             return logits.crossEntropy(labels: labels, classWeights: weights)

@@ -33,8 +33,8 @@ public struct Segmenter: Sendable {
 
     /// Loads weights of any supported form; their keys say the architecture, their metadata the picture size they were trained at (256 where it says nothing).
     ///
-    /// - Parameter compileGraph: whether a GPU is given the network's work as one launch, recorded in the first few pictures (``Torch/RecordedWork``): the
-    ///   weights must then stay as they are.
+    /// - Parameter compileGraph: whether a GPU is given the network's work as one launch, recorded in the first few pictures
+    ///   (``Torch/RecordedWork``): the weights must then stay as they are.
     /// Throws ``TensorFiles/TensorFileError`` for a file that cannot be read, ``Torch/WeightsMismatch`` and ``VMUNet/ConfigurationError`` for one
     /// that is no VM-UNet's, ``DeviceError``.
     public init(

@@ -3,8 +3,9 @@ import Torch
 import VMUNet
 
 extension ParityComparison {
-    /// What `--compile-graph` records against the same work as it stands, on the device itself: the logits of inference, and the loss of a training step with
-    /// stochastic depth and (in float32) every gradient. The pictures change from call to call, and so do the random numbers.
+    /// What `--compile-graph` records against the same work as it stands, on the device itself: the logits of inference, and the loss of a
+    /// training step with stochastic depth and (in float32) every gradient. The pictures change from call to call, and so do the random
+    /// numbers.
     func recorded(_ precision: RunConfiguration.Precision) throws -> [ParityRow] {
         var configuration = configuration
         configuration.dropPath = max(configuration.dropPath, 0.2)

@@ -2,9 +2,9 @@ import Testing
 
 @testable import Torch
 
-/// Work that is done over and over, on every device that is here: on a GPU it is recorded and replayed, and the numbers must be those of the same work as it stands.
-/// One test at a time: they draw from libtorch's one generator.
-@Suite(.serialized) struct RecordedWorkTests {
+/// Work that is done over and over, on every device that is here: on a GPU it is recorded and replayed, and the numbers must be those of the
+/// same work as it stands. Random numbers are compared by `vmunet parity`, in a process of its own.
+@Suite struct RecordedWorkTests {
     static let devices: [Device] = Torch.isGPUPresent && Torch.cudaStatus == .ready ? [.cpu, .cuda] : [.cpu]
     static let gpu = devices.filter { !$0.isCPU }
     /// Past the recording.
@@ -35,21 +35,6 @@ import Testing
         input.assign(Tensor([5 as Float], shape: [1], on: device))
         _ = try work()
         #expect(kept.item == 15)
-    }
-
-    /// By the seed of each call, and going on from one call to the next.
-    @Test(arguments: devices) func randomNumbersAreThoseOfTheWorkAsItStands(device: Device) throws {
-        func draws(_ work: () throws -> Tensor) throws -> [[Float]] {
-            try (0..<Self.calls).flatMap { call in
-                Torch.manualSeed(UInt64(call / 2))
-                let first = try work().floats()
-                return [first, try work().floats(), Tensor.random(count: 3, device: device).floats()]
-            }
-        }
-        func drawn() -> Tensor { (Tensor.random(count: 5, device: device) + Tensor.random(count: 5, device: device)).floored() }
-        func plain() -> Tensor { Tensor.random(count: 5, device: device) * 2 + drawn() }
-        let work = try RecordedWork(on: device) { [plain()] }
-        #expect(try draws { try work()[0] } == draws(plain))
     }
 
     /// Gradients that stay where they are, by recorded and other work in turn, against gradients made afresh.
@@ -136,6 +121,13 @@ import Testing
         #expect(error.reason.contains("[[2, 2]]") && error.reason.contains("[[3, 2]]"))
     }
 
+    @Test(arguments: devices) func oneRecordingHoldsNoOther(device: Device) throws {
+        let inner = try RecordedWork(on: device) { [] }
+        let outer = try RecordedWork(on: device) { try inner() }
+        let error = try #require(throws: TorchError.self) { try outer() }
+        #expect(error.reason.contains("within other recorded work"))
+    }
+
     // MARK: Failures
 
     private struct Fault: Error, Equatable {
@@ -172,6 +164,29 @@ import Testing
         #expect(error.operation == "aten::add")
     }
 
+    /// The way that a GPU's work takes through C, with what C may make of it.
+    @Test func throughC() throws {
+        let input = Tensor([1, 2] as [Float], shape: [2])
+        let doubled = try CallFromC.outcome(of: { [input * 2] }, "test") { $0($1) }
+        #expect(doubled.map { $0.floats() } == [[2, 4]])
+        let fault = #expect(throws: Fault.self) { try CallFromC.outcome(of: { throw Fault(number: 3) }, "test") { $0($1) == 0 ? 0 : -1 } }
+        #expect(fault == Fault(number: 3))
+        // The work went well, and what came after it did not; or C never came to the work.
+        for call in [false, true] {
+            let error = #expect(throws: TorchError.self) {
+                try CallFromC.outcome(of: { [input] }, "test") { work, context in
+                    if call { _ = work(context) }
+                    return -1
+                }
+            }
+            #expect(error?.operation == "test")
+        }
+        let scoped = #expect(throws: TorchError.self) {
+            try CallFromC.outcome(of: { try withTorchErrors { [input + Tensor([1, 2, 3] as [Float], shape: [3])] } }, "test") { $0($1) }
+        }
+        #expect(scoped?.operation == "aten::add")
+    }
+
     /// After an error in its scope it is skipped as any operation is, and the first error is the one told.
     @Test func nothingIsDoneAfterAnError() throws {
         var calls = 0
@@ -196,7 +211,8 @@ import Testing
 
     // MARK: With a GPU
 
-    /// Inference in bfloat16 keeps converted weights. A recording owns those that it was made with, and leaves none behind that are not made.
+    /// Inference in bfloat16 keeps converted weights. A recording owns those that it was made with, and leaves none behind that are not
+    /// made.
     @Test(.enabled(if: !gpu.isEmpty, "no GPU")) func preparedWeights() throws {
         let linear = Operator("vmunet::linear")
         try withTorchErrors {

@@ -1,5 +1,6 @@
-// Recorded work: CUDA graphs through libtorch, which gives a graph memory of its own and keeps random numbers right. A replay takes the generator's seed and
-// offset of its own time (Note [CUDA Graph-safe RNG states] in ATen/cuda/CUDAGeneratorImpl.h): seeded alike, it draws what the same work draws unrecorded.
+// Recorded work: CUDA graphs through libtorch, which gives a graph memory of its own and keeps random numbers right. A replay takes the
+// generator's seed and offset of its own time (Note [CUDA Graph-safe RNG states] in ATen/cuda/CUDAGeneratorImpl.h): seeded alike, it draws
+// what the same work draws unrecorded.
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -12,6 +13,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "../Operators/products.h"
@@ -26,8 +28,8 @@ std::string no_graphs(const std::string &missing) {
   return "this libtorch (" TORCH_VERSION ") has no CUDA graphs that this package can record (" + missing + "); leave out --compile-graph";
 }
 
-// Recording must forbid calls that wait for the GPU on this thread alone: others prepare batches meanwhile, and autograd's own thread, whose backward pass is
-// recorded with the rest, is not held to it. libtorch's allocator lifts the ban around its own calls.
+// Recording must forbid calls that wait for the GPU on this thread alone: others prepare batches meanwhile, and autograd's own thread,
+// whose backward pass is recorded with the rest, is not held to it. libtorch's allocator lifts the ban around its own calls.
 
 #if CT_PUBLIC_GRAPHS
 
@@ -46,8 +48,9 @@ class Recording {
 
 #else
 
-/// at::cuda::CUDAGraph, the only one that libtorch had before: its header needs CUDA's, so that its functions are looked up by the names that C++ gives them, in
-/// the libtorch_cuda that was opened. This is for the versions before the public interface alone: how the class changes after them does not matter here.
+/// at::cuda::CUDAGraph, the only one that libtorch had before: its header needs CUDA's, so that its functions are looked up by the names
+/// that C++ gives them, in the libtorch_cuda that was opened. This is for the versions before the public interface alone: how the class
+/// changes after them does not matter here.
 struct CUDAGraph {
   void (*construct)(void *self, bool keep_graph);
   void (*destroy)(void *self);
@@ -94,11 +97,15 @@ class Recording {
 
 #endif
 
-/// The stream that graphs are recorded in, and warmed up: of all graphs of a GPU, so that cuBLAS, which keeps a workspace a stream, has one for all of them.
+/// The stream that graphs are recorded in, and warmed up: of all graphs of a GPU, so that cuBLAS, which keeps a workspace a stream, has one
+/// for all of them.
 c10::Stream recording_stream(const VirtualGuardImpl &gpu, c10::Device device) {
   static ctorch::cuda::OwnStream recordings;
   return recordings.on(gpu, device);
 }
+
+/// One recording at a time, and none while one of these functions waits for the whole GPU, which would break it.
+std::mutex recording_mutex;
 
 /// Memory that nothing uses goes back to the driver: what is kept for one stream or one graph is of no use to another.
 void give_memory_back() { c10::getDeviceAllocator(c10::DeviceType::CUDA)->emptyCache(); }
@@ -125,6 +132,7 @@ int ct_graph_make(const char *device, ct_graph *result) {
 void ct_graph_release(ct_graph graph) {
   if (!graph) return;
   ctorch::guarded([&] {
+    std::lock_guard lock(recording_mutex);
     // It may still be at work.
     if (graph->recording) VirtualGuardImpl(graph->device.type()).synchronizeDevice(graph->device.index());
     graph->recording.reset();
@@ -135,6 +143,7 @@ void ct_graph_release(ct_graph graph) {
 
 int ct_graph_warm_up(ct_graph graph, int (*work)(void *), void *context) {
   return ctorch::guarded([&] {
+    std::lock_guard lock(recording_mutex);
     const VirtualGuardImpl gpu(graph->device.type());
     const c10::StreamGuard guard(recording_stream(gpu, graph->device));
     // What the work reads was written in another stream, and what it writes is read there: a handful of times, the host may wait.
@@ -147,6 +156,7 @@ int ct_graph_warm_up(ct_graph graph, int (*work)(void *), void *context) {
 
 int ct_graph_record(ct_graph graph, int (*work)(void *), void *context) {
   return ctorch::guarded([&] {
+    std::lock_guard lock(recording_mutex);
     const VirtualGuardImpl gpu(graph->device.type());
     gpu.synchronizeDevice(graph->device.index());
     // A graph's memory is its own: what the warm-up left would lie beside it unused.

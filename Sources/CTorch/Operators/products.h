@@ -14,8 +14,9 @@ enum class Weight { constant, changing };
 /// tensor's versions, so nothing would tell that it was moved.
 inline Weight use_of(const at::Tensor &weight) { return weight.requires_grad() ? Weight::changing : Weight::constant; }
 
-/// While one lives, this thread's products are being recorded. The prepared weights that they read are put into `used`, for the recording to own: they may be
-/// dropped here before it is played. None is newly kept: its values would be there only once the recording has been played.
+/// While one lives, this thread's products are being recorded. The prepared weights that they read are put into `used`, for the recording
+/// to own: they may be dropped here before it is played. None is newly kept: its values would be there only once the recording has been
+/// played.
 class RecordingProducts {
  public:
   explicit RecordingProducts(std::vector<at::Tensor> &used);

@@ -112,8 +112,8 @@ int ct_graph_make(const char *device, ct_graph *result);
 void ct_graph_release(ct_graph graph);
 /// Does `work`, in the stream that it will be recorded in: so that everything that is made once, at a first use, is made before recording.
 int ct_graph_warm_up(ct_graph graph, int (*work)(void *), void *context);
-/// Records what `work` asks the GPU for, which does none of it yet. A recording that fails leaves the graph as it was; libtorch's allocator and its random
-/// numbers for the GPU may be of no more use then.
+/// Records what `work` asks the GPU for, which does none of it yet. A recording that fails leaves the graph as it was; libtorch's allocator
+/// and its random numbers for the GPU may be of no more use then.
 int ct_graph_record(ct_graph graph, int (*work)(void *), void *context);
 /// Asks the GPU for all that was recorded, in the current stream.
 int ct_graph_replay(ct_graph graph);

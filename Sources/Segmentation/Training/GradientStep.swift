@@ -3,8 +3,8 @@ import VMUNet
 
 /// What a step does with a batch before the optimiser: forward, loss, backward. As it stands, or as recorded work, on a GPU one launch.
 ///
-/// Not in the recording: the batch's way to the device, the look at the loss before anything moves, clipping, the optimiser and the average. They are few
-/// launches, and the learning rate and the number of the step may then stay numbers of the host.
+/// Not in the recording: the batch's way to the device, the look at the loss before anything moves, clipping, the optimiser and the
+/// average. They are few launches, and the learning rate and the number of the step may then stay numbers of the host.
 final class GradientStep {
     private let network: VMUNet
     private let loss: SegmentationLoss

@@ -45,7 +45,8 @@ public final class Trainer {
         case interrupted
     }
 
-    /// A new run in a new folder. With `compileGraph` a GPU is given the network's part of a step as one launch, recorded in the first few steps.
+    /// A new run in a new folder. With `compileGraph` a GPU is given the network's part of a step as one launch, recorded in the first few
+    /// steps.
     public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData, compileGraph: Bool = false) throws -> (
         Trainer, PretrainedWeights.Report?
     ) {

@@ -21,8 +21,8 @@ extension Optimizer {
         for parameter in parameters { parameter.clearGradient() }
     }
 
-    /// Sets all gradients to 0 where they are, and makes those that are not there yet: recorded work adds to the memory that it was recorded with. Parameters
-    /// that then get none are updated as by a gradient of 0.
+    /// Sets all gradients to 0 where they are, and makes those that are not there yet: recorded work adds to the memory that it was
+    /// recorded with. Parameters that then get none are updated as by a gradient of 0.
     public func zeroGradients() {
         withoutGradients {
             for parameter in parameters where parameter.gradient == nil { parameter.setGradient(parameter.zerosLike()) }

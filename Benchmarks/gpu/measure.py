@@ -71,7 +71,8 @@ def first_line(command):
 def parity():
     note("parity")
     found = run_json([options.tool, "parity", "--device", device, "--preset", preset, "--image-size", 32 if dry else 128, "--json"])
-    lines = [f"Reference: {found['reference']}. {'All within their limits.' if found['passed'] else '**Some are beyond their limits.**'}", "",
+    lines = [f"Reference: {found['reference']}. {'All within their limits.' if found['passed'] else '**Not all is within its limits.**'}", "",
+             *([f"**The network's work could not be recorded**: {found['failure']}", ""] if found.get("failure") else []),
              "| what | precision | forward | limit | worst gradient | limit | same bits twice |", "|---|---|---|---|---|---|---|"]
     number = lambda value: "–" if value is None else f"{value:.1e}"
     for row in found["rows"]:

@@ -67,7 +67,7 @@ struct Parity: ParsableCommand {
             try Console.json(
                 Result(
                     device: comparison.device.name, reference: comparison.referenceName, rows: rows,
-                    passed: failed.isEmpty && failure == nil))
+                    passed: failed.isEmpty && failure == nil, failure: failure?.description))
         }
         if let failure { throw failure }
         guard failed.isEmpty else {
@@ -81,6 +81,8 @@ struct Parity: ParsableCommand {
         let reference: String
         let rows: [ParityRow]
         let passed: Bool
+        /// Why the network's work could not be recorded, where it could not.
+        let failure: String?
     }
 }
 

@@ -47,8 +47,18 @@ def run_json(command, may_fail=False):
     return json.loads(done.stdout)
 
 
-def ours(command, *arguments):
-    return run_json([options.tool, command, "--device", device, "--preset", preset, *arguments])
+def ours(command, *arguments, may_fail=False):
+    return run_json([options.tool, command, "--device", device, "--preset", preset, *arguments], may_fail)
+
+
+def as_a_graph(arguments):
+    """Time and memory of `bench` with --compile-graph; on a CPU nothing, but that the option is taken: `--device cpu` would refuse it."""
+    found = ours("bench", *arguments, "--compile-graph", *(["--device", "auto"] if dry else []), may_fail=True)
+    if "error" in found:
+        return [f"failed: {found['error']}", "–"]
+    if not found["compile_graph"]:
+        return ["–", "–"]
+    return [f"{found['median_seconds'] * 1e3:.2f} ms", f"{found['peak_memory_bytes'] / 1e9:.2f} GB"]
 
 
 def first_line(command):
@@ -61,7 +71,8 @@ def first_line(command):
 def parity():
     note("parity")
     found = run_json([options.tool, "parity", "--device", device, "--preset", preset, "--image-size", 32 if dry else 128, "--json"])
-    lines = [f"Reference: {found['reference']}. {'All within their limits.' if found['passed'] else '**Some are beyond their limits.**'}", "",
+    lines = [f"Reference: {found['reference']}. {'All within their limits.' if found['passed'] else '**Not all is within its limits.**'}", "",
+             *([f"**The network's work could not be recorded**: {found['failure']}", ""] if found.get("failure") else []),
              "| what | precision | forward | limit | worst gradient | limit | same bits twice |", "|---|---|---|---|---|---|---|"]
     number = lambda value: "–" if value is None else f"{value:.1e}"
     for row in found["rows"]:
@@ -74,12 +85,14 @@ def parity():
 
 
 def times():
-    lines = ["| | precision | this package | images/s | peak memory | PyTorch | images/s | peak memory | × faster | goal |", "|---|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| | precision | this package | images/s | peak memory | as a graph | peak memory | PyTorch | images/s | peak memory | × faster | goal |",
+             "|---|---|---|---|---|---|---|---|---|---|---|---|"]
     scan = None
     for name, train, batch, precision, goal, memory in ROWS:
         note(f"{name}, batch {batch}, {precision}")
-        mine = ours("bench", "--image-size", side, "--batch-size", batch, "--runs", runs, "--warm-up", 1 if dry else 5, "--precision", precision, "--json",
-                    *(["--train"] if train else []))
+        arguments = ["--image-size", side, "--batch-size", batch, "--runs", runs, "--warm-up", 1 if dry else 5, "--precision", precision, "--json",
+                     *(["--train"] if train else [])]
+        mine, graph = ours("bench", *arguments), as_a_graph(arguments)
         cells = ["–"] * 4
         if not options.no_peer:
             theirs = run_json([sys.executable, os.path.join(here, "peer.py"), "--mode", "train" if train else "inference", "--image-size", side, "--batch-size", batch,
@@ -92,10 +105,10 @@ def times():
                          f"{theirs['median_seconds'] / mine['median_seconds']:.2f}"]
         wanted = f"≥ {goal}" + (f", ≤ {memory} GB" if memory else "")
         lines.append(f"| {name}, {side}×{side}, batch {batch} | {precision} | {mine['median_seconds'] * 1e3:.2f} ms | {mine['images_per_second']:.1f} | "
-                     f"{mine['peak_memory_bytes'] / 1e9:.2f} GB | " + " | ".join(cells) + f" | {wanted} |")
+                     f"{mine['peak_memory_bytes'] / 1e9:.2f} GB | " + " | ".join(graph + cells) + f" | {wanted} |")
         note(lines[-1])
     peer = "" if options.no_peer else f"The peer is the network of `Tests/Oracle/oracle.py`, eager, with fused AdamW where there is a GPU, TF32 off. Its scan: {scan}."
-    return lines + ["", "Medians of runs that each wait for the device; memory is the most that the allocator held (on a CPU, the process)." + (" " + peer if peer else "")]
+    return lines + ["", "Medians of runs that each wait for the device; memory is the most that the allocator held (on a CPU, the process). \"As a graph\" is with --compile-graph." + (" " + peer if peer else "")]
 
 
 def kernels():

@@ -82,6 +82,9 @@ int ct_gradient(ct_tensor tensor, ct_tensor *result) {
 int ct_clear_gradient(ct_tensor tensor) {
   return guarded([&] { tensor->tensor.mutable_grad() = at::Tensor(); });
 }
+int ct_set_gradient(ct_tensor tensor, ct_tensor gradient) {
+  return guarded([&] { tensor->tensor.mutable_grad() = gradient->tensor; });
+}
 int ct_backward(ct_tensor result, ct_tensor derivative) {
   return guarded([&] {
     torch::autograd::variable_list derivatives;

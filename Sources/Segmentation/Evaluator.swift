@@ -39,9 +39,12 @@ public struct Evaluator {
     private let precision: RunConfiguration.Precision
     private let ignoredLabel: Int?
     private let classNames: [String]?
+    private let compileGraph: Bool
 
-    /// Batches, precision, loss and threshold are the configuration's.
-    public init(_ dataset: any SegmentationDataset, _ configuration: RunConfiguration) {
+    /// Batches, precision, loss and threshold are the configuration's. With `compileGraph` a GPU is given the network's work as one launch,
+    /// recorded anew by every evaluation: nothing is kept between them.
+    public init(_ dataset: any SegmentationDataset, _ configuration: RunConfiguration, compileGraph: Bool = false) {
+        self.compileGraph = compileGraph
         self.dataset = dataset
         loader = DataLoader(dataset, DataLoader.Options(batchSize: min(configuration.batchSize, 8), seed: configuration.seed))
         loss = configuration.segmentationLoss
@@ -57,22 +60,19 @@ public struct Evaluator {
     public func evaluate(_ network: VMUNet, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }) throws -> EvaluationResult {
         let device = network.parameters[0].tensor.device
         var tally = Tally(classes: dataset.classes)
+        let mode = ForwardMode(precision: precision.elementType)
+        let inference = Inference(network, mode, compileGraph: compileGraph)
         let batches = loader.batches(epoch: 0)
         while let batch = try batches.next() {
-            let (value, prediction) = try withTorchErrors {
-                withoutGradients {
-                    let images = Tensor(batch.images, shape: [batch.count, batch.channels, batch.height, batch.width], on: device)
-                    let logits = network(images, ForwardMode(precision: precision.elementType))
-                    return (loss(logits, batch.target, batch.count, batch.height, batch.width, device).item, Prediction(logits))
+            let (images, value, prediction) = try withTorchErrors {
+                try withoutGradients {
+                    let inputs = BatchTensors(batch, on: device)
+                    let logits = try inference(inputs.images)
+                    return (inputs.images, loss(logits, inputs).item, Prediction(logits))
                 }
             }
             guard value.isFinite else {
-                let images = try withTorchErrors {
-                    Tensor(batch.images, shape: [batch.count, batch.channels, batch.height, batch.width], on: device)
-                }
-                throw NonFiniteScore(
-                    pictures: batch.names, loss: value,
-                    layer: network.firstNonFiniteLayer(images, ForwardMode(precision: precision.elementType)))
+                throw NonFiniteScore(pictures: batch.names, loss: value, layer: network.firstNonFiniteLayer(images, mode))
             }
             tally.add(batch, prediction, loss: value, threshold: threshold, ignoring: ignoredLabel)
             try progress(tally.images.count, dataset.count)

@@ -36,7 +36,7 @@ public struct SegmentationLoss: Sendable, Hashable {
     /// The Dice term is the mean over classes of 1 − (2Σpt + 1e-5) / (Σp² + Σt² + 1e-5), sums over the whole batch.
     public func manyClasses(_ logits: Tensor, labels: Tensor) -> Tensor {
         let classes = logits.size(1)
-        let weights = classWeights.map { Tensor($0.map(Float.init), shape: [classes]).to(logits.device) }
+        let weights = classWeights.map { Tensor.row($0, on: logits.device) }
         var p = logits.softmax(axis: 1)  // [B, classes, H, W]
         var t = (ignoredLabel == nil ? labels : labels.clamped(below: classes)).oneHot(classes: classes).permuted([0, 3, 1, 2]).to(.float32)
         if let ignoredLabel {
@@ -48,14 +48,17 @@ public struct SegmentationLoss: Sendable, Hashable {
         let pixels = t.sum(axes: [0, 2, 3])  // [classes]; t² is t
         let total = (p * p).sum(axes: [0, 2, 3]) + pixels + 1e-5  // [classes]
         let dice = (1 - (overlap / total).mean()) * diceWeight
-        guard hasCrossEntropy(pixels, weights) else { return dice }
-        return logits.crossEntropy(labels: labels, classWeights: weights, ignoring: ignoredLabel ?? -100) * crossEntropyWeight + dice
+        return crossEntropy(logits, labels, weights, pixels) * crossEntropyWeight + dice
     }
 
-    /// Whether any pixel of a batch counts in the cross-entropy. Its mean over none, where all are ignored or of classes that weigh 0, would be 0 / 0 and end a
-    /// run for a slice of background.
-    private func hasCrossEntropy(_ pixels: Tensor, _ weights: Tensor?) -> Bool {
-        guard ignoredLabel != nil || (classWeights ?? []).contains(0) else { return true }
-        return withoutGradients { (weights.map { pixels * $0 } ?? pixels).sum().item > 0 }
+    /// The weighted mean over the pixels that count, `pixels` of each class: 0 where none does, because all are ignored or of classes that
+    /// weigh 0. As 0 / 0 it would end a run for a slice of background. The device finds out by itself: nothing is read back.
+    private func crossEntropy(_ logits: Tensor, _ labels: Tensor, _ weights: Tensor?, _ pixels: Tensor) -> Tensor {
+        guard ignoredLabel != nil || (classWeights ?? []).contains(0) else {
+            return logits.crossEntropy(labels: labels, classWeights: weights)
+        }
+        let sum = logits.crossEntropy(labels: labels, classWeights: weights, ignoring: ignoredLabel ?? -100, reduction: .sum)
+        let counted = (weights.map { pixels * $0 } ?? pixels).sum()
+        return sum / counted.clampedBelow(Double(Float.leastNormalMagnitude))
     }
 }

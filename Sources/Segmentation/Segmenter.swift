@@ -19,6 +19,7 @@ public struct Segmenter: Sendable {
     /// The layout of the set that the weights were trained on, where they say.
     public let dataset: RunConfiguration.Dataset?
     let device: Device
+    let inference: Inference
     /// The weights' file, for messages.
     private let file: String
 
@@ -32,11 +33,13 @@ public struct Segmenter: Sendable {
 
     /// Loads weights of any supported form; their keys say the architecture, their metadata the picture size they were trained at (256 where it says nothing).
     ///
+    /// - Parameter compileGraph: whether a GPU is given the network's work as one launch, recorded in the first few pictures
+    ///   (``Torch/RecordedWork``): the weights must then stay as they are.
     /// Throws ``TensorFiles/TensorFileError`` for a file that cannot be read, ``Torch/WeightsMismatch`` and ``VMUNet/ConfigurationError`` for one
     /// that is no VM-UNet's, ``DeviceError``.
     public init(
         weights url: URL, imageSize: Int? = nil, threshold: Double? = nil, precision: RunConfiguration.Precision = .fp32,
-        device: RunConfiguration.DeviceChoice = .auto
+        device: RunConfiguration.DeviceChoice = .auto, compileGraph: Bool = false
     ) throws {
         let weights = try WeightsFile.read(url)
         let file = url.relativePath
@@ -53,6 +56,7 @@ public struct Segmenter: Sendable {
         self.imageSize = imageSize ?? weights.metadata["image_size"]?.integerValue ?? 256
         self.threshold = Float(threshold ?? weights.metadata["threshold"]?.numberValue ?? 0.5)
         self.precision = precision
+        inference = Inference(network, ForwardMode(precision: precision.elementType), compileGraph: compileGraph)
         let names = weights.metadata["class_names"].map { ClassNames.names($0.text) }
         classNames = names?.count == network.configuration.classes ? names : nil
         ignoredLabel = weights.metadata["ignored_label"]?.integerValue.flatMap(UInt8.init(exactly:))
@@ -71,14 +75,15 @@ public struct Segmenter: Sendable {
     public func segment(_ picture: Picture) throws -> Result {
         let S = imageSize
         let planes = Preprocessing.stretched(picture, height: S, width: S)
-        let logits = try withTorchErrors {
-            withoutGradients { network(Tensor(planes, shape: [1, 3, S, S]).to(device), ForwardMode(precision: precision.elementType)) }
-        }
+        let logits = try self.logits(try withTorchErrors { Tensor(planes, shape: [1, 3, S, S], on: device) })
         guard try withTorchErrors({ logits.isFinite }) else {
             throw BadWeights(file: file, reason: "the network's output is not finite: its values are too large")
         }
         return network.configuration.classes == 1 ? try binary(logits, like: picture) : try labels(logits, like: picture)
     }
+
+    /// Logits [B, classes, H, W] of images [B, 3 or 1, H, W] from any device, H and W multiples of 32.
+    public func logits(_ images: Tensor) throws -> Tensor { try inference(try withTorchErrors { images.to(device) }) }
 
     private func binary(_ logits: Tensor, like picture: Picture) throws -> Result {
         let probabilities = try withTorchErrors { logits.sigmoid().floats() }

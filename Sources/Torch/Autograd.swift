@@ -22,6 +22,11 @@ extension Tensor {
     /// Forgets the gradient, so that the next ``backward()`` starts afresh.
     public func clearGradient() { check(ct_clear_gradient(handle), "clear gradient") }
 
+    /// Puts a gradient in place of the one that is there.
+    func setGradient(_ gradient: Tensor) {
+        if !hasPendingError { check(ct_set_gradient(handle, gradient.handle), "set gradient") }
+    }
+
     /// Adds the derivative of this one-element tensor to the gradients of all leaves it was made from.
     public func backward() {
         if !hasPendingError { check(ct_backward(handle, nil), "backward") }

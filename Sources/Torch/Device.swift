@@ -35,7 +35,9 @@ public enum Torch {
     }
 
     /// Seeds libtorch's generators: the same seed gives the same numbers, on every device its own.
-    public static func manualSeed(_ seed: UInt64) { ct_manual_seed(seed) }
+    public static func manualSeed(_ seed: UInt64) {
+        if Recording.permits("seed") { ct_manual_seed(seed) }
+    }
 
     /// Keeps freed CPU memory for the next operation. Once, before the first tensor; worth a factor in training.
     public static func useCachingAllocator() { ct_use_caching_allocator() }

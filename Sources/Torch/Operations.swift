@@ -30,6 +30,7 @@ private enum Aten {
     static let copy = Operator("aten::copy_")
     static let upsampleBilinear = Operator("aten::upsample_bilinear2d", "vec")
     static let bce = Operator("aten::binary_cross_entropy_with_logits")
+    static let full = Operator("aten::full")
     static let crossEntropy = Operator("aten::cross_entropy_loss")
     static let oneHot = Operator("aten::one_hot")
     static let rand = Operator("aten::rand")
@@ -112,13 +113,20 @@ extension Tensor {
     /// Mean binary cross-entropy of logits against targets in 0…1, in a form that cannot overflow.
     public func binaryCrossEntropy(target: Tensor) -> Tensor { Aten.bce(.tensor(self), .tensor(target)) }
 
-    /// Cross-entropy of logits [B, classes, …] against labels [B, …] (int64), weighted mean over labels that are not ignored.
-    public func crossEntropy(labels: Tensor, classWeights: Tensor? = nil, ignoring ignored: Int = -100) -> Tensor {
-        Aten.crossEntropy(.tensor(self), .tensor(labels), .optional(classWeights), .int(1), .int(ignored))
+    /// What becomes of the values of a loss, by libtorch's numbers.
+    public enum Reduction: Int, Sendable { case mean = 1, sum = 2 }
+
+    /// Cross-entropy of logits [B, classes, …] against labels [B, …] (int64): weighted mean or sum over labels that are not ignored.
+    public func crossEntropy(
+        labels: Tensor, classWeights: Tensor? = nil, ignoring ignored: Int = -100, reduction: Reduction = .mean
+    ) -> Tensor {
+        Aten.crossEntropy(.tensor(self), .tensor(labels), .optional(classWeights), .int(reduction.rawValue), .int(ignored))
     }
 
     /// Values of at least `limit` become `limit` − 1: labels outside of the classes, before one-hot coding.
     public func clamped(below limit: Int) -> Tensor { Aten.clampMax(.tensor(self), .int(limit - 1)) }
+    /// Values of less than `least` become `least`.
+    public func clampedBelow(_ least: Double) -> Tensor { Aten.clampMin(.tensor(self), .double(least)) }
     /// 1 where a value is not `value`, 0 where it is, float32.
     public func differs(from value: Int) -> Tensor { Aten.notEqual(.tensor(self), .int(value)).to(.float32) }
 
@@ -130,6 +138,11 @@ extension Tensor {
         Aten.rand(.ints([count]), named: [("device", .device(device))])
     }
     public func floored() -> Tensor { Aten.floor(.tensor(self)) }
+
+    /// A row of numbers that is made on the device: nothing is copied there and waited for, and recorded work may make it.
+    public static func row(_ values: [Double], on device: Device) -> Tensor {
+        .concatenated(values.map { Aten.full(.ints([1]), .double($0), named: [("device", .device(device))]) }, axis: 0)
+    }
 }
 
 // MARK: - What initial weights need
@@ -150,8 +163,6 @@ extension Tensor {
         fillUniform(from: log(low), to: log(high))
         assign(Aten.exp(.tensor(self)))
     }
-
-    func clampedBelow(_ least: Double) -> Tensor { Aten.clampMin(.tensor(self), .double(least)) }
 
     /// x + log(1 − e⁻ˣ), whose softplus is x.
     func inverseSoftplus() -> Tensor { self + Aten.log(.tensor(-Aten.expm1(.tensor(-self)))) }

@@ -54,6 +54,10 @@ extension Tensor {
     }
 
     private init(bytes: UnsafeRawBufferPointer, shape: [Int], elementType: ElementType, on device: Device = .cpu) {
+        guard Recording.permits("a tensor of the host's values") else {
+            self = .undefined
+            return
+        }
         var handle: ct_tensor?
         let sizes = shape.map(Int64.init)
         check(
@@ -101,7 +105,7 @@ extension Tensor {
     }
 
     private func copied<Value>(count: Int, of type: Value.Type, zero: Value) -> [Value] {
-        if hasPendingError { return Array(repeating: zero, count: count) }
+        if hasPendingError || !Recording.permits("copy to the host") { return Array(repeating: zero, count: count) }
         return Array(unsafeUninitializedCapacity: count) { buffer, initialized in
             check(ct_to_bytes(handle, buffer.baseAddress, count * MemoryLayout<Value>.stride), "copy to the host")
             initialized = count
@@ -131,7 +135,7 @@ extension Tensor {
 
     /// The same values on `device`; itself where it already is there.
     public func to(_ device: Device) -> Tensor {
-        if device == self.device || hasPendingError { return self }
+        if device == self.device || hasPendingError || !Recording.permits("copy to \(device)") { return self }
         var result: ct_tensor?
         check(ct_to_device(handle, device.name, &result), "copy to \(device)")
         return result.map(Tensor.init(owning:)) ?? .undefined

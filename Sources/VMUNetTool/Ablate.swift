@@ -81,7 +81,7 @@ struct Ablate: ParsableCommand {
     }
 
     func run() throws {
-        let runner = AblationRunner(try grid(), in: URL(filePath: runs))
+        let runner = AblationRunner(try grid(), in: URL(filePath: runs), compileGraph: compute.compileGraph)
         let cells = runner.grid.cells
         let states = try cells.map { try runner.state(of: $0) }
         Console.note(

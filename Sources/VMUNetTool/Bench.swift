@@ -49,6 +49,7 @@ struct Bench: ParsableCommand {
         let train: Bool
         let precision: String
         let device: String
+        let compile_graph: Bool
         let threads: Int
         let instruction_set: String
         let parameters: Int
@@ -60,6 +61,9 @@ struct Bench: ParsableCommand {
         try Require.count(runs, "--runs", upTo: 1_000_000)
         try Require.count(warmUp, "--warm-up", from: 0, upTo: 1_000_000)
         if let threads { try Require.count(threads, "--threads", upTo: 1024) }
+        if profile, compute.compileGraph {
+            throw ValidationError("--profile: a graph is one launch, without operators; leave out --compile-graph")
+        }
     }
 
     func run() throws {
@@ -72,7 +76,8 @@ struct Bench: ParsableCommand {
         let network = try VMUNet(configuration).on(device)
 
         let work = try train ? trainingStep(network, precision, device) : inference(network, precision, device)
-        for _ in 0..<warmUp { try work() }
+        // A graph is recorded after its own warm-up: that is no run to time.
+        for _ in 0..<warmUp + (compute.compileGraph ? RecordedWork.warmUps + 1 : 0) { try work() }
         var times: [Double] = []
         if profile { Profile.begin() }
         for i in 0..<runs {
@@ -88,8 +93,8 @@ struct Bench: ParsableCommand {
             median_seconds: median, minimum_seconds: times[0], images_per_second: Double(batchSize) / median,
             peak_memory_bytes: device.isCPU ? Self.peakMemory : Torch.peakGPUMemory ?? 0, runs: runs,
             image_size: imageSize, batch_size: batchSize, train: train, precision: precision.rawValue, device: device.name,
-            threads: Torch.threads,
-            instruction_set: Torch.instructionSet, parameters: VMUNetSummary(configuration, height: imageSize, width: imageSize).parameters)
+            compile_graph: compute.compileGraph && !device.isCPU, threads: Torch.threads, instruction_set: Torch.instructionSet,
+            parameters: VMUNetSummary(configuration, height: imageSize, width: imageSize).parameters)
         if json { try Console.json(result) } else { tell(result) }
         if profile { Console.note(Profile.table(runs: runs)) }
     }
@@ -97,9 +102,10 @@ struct Bench: ParsableCommand {
     private func tell(_ result: Result) {
         print(
             String(
-                format: "%@ %d×%d, batch %d, %@, %@, %d threads, %@: median %.4f s (least %.4f), %.2f images/s, peak memory %.2f GiB",
+                format: "%@ %d×%d, batch %d, %@, %@%@, %d threads, %@: median %.4f s (least %.4f), %.2f images/s, peak memory %.2f GiB",
                 train ? "training step" : "inference",
-                imageSize, imageSize, batchSize, result.precision, result.device, result.threads, result.instruction_set,
+                imageSize, imageSize, batchSize, result.precision, result.device,
+                result.compile_graph ? " as a graph" : "", result.threads, result.instruction_set,
                 result.median_seconds,
                 result.minimum_seconds, result.images_per_second, Double(result.peak_memory_bytes) / 1_073_741_824))
     }
@@ -108,14 +114,16 @@ struct Bench: ParsableCommand {
         let images = try withTorchErrors {
             Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped([batchSize, 3, imageSize, imageSize]).to(device)
         }
-        return {
-            try withTorchErrors {
-                withoutGradients {
-                    // Reading a value waits for the device.
-                    _ = network(images, ForwardMode(precision: precision.elementType)).narrowed(axis: 0, start: 0, length: 1).sum().item
-                }
-            }
-        }
+        let forward = try repeated(on: device) { withoutGradients { network(images, ForwardMode(precision: precision.elementType)) } }
+        // Reading a value waits for the device.
+        return { try withTorchErrors { _ = try forward().narrowed(axis: 0, start: 0, length: 1).sum().item } }
+    }
+
+    /// Work that yields one tensor, recorded if that was asked for.
+    private func repeated(on device: Device, _ work: @escaping () -> Tensor) throws -> () throws -> Tensor {
+        guard compute.compileGraph else { return work }
+        let recorded = try RecordedWork(on: device) { [work()] }
+        return { try recorded()[0] }
     }
 
     private func trainingStep(_ network: VMUNet, _ precision: RunConfiguration.Precision, _ device: Device) throws -> () throws -> Void {
@@ -131,13 +139,16 @@ struct Bench: ParsableCommand {
         }
         let optimizer = AdamW(network.parameters.map { $0.tensor.requiringGrad() })
         let loss = SegmentationLoss()
-        return {
+        let gradients = try repeated(on: device) {
+            let logits = network(images, ForwardMode(precision: precision.elementType, isTraining: true))
+            let value = network.configuration.classes == 1 ? loss.binary(logits, target: target) : loss.manyClasses(logits, labels: labels)
+            value.backward()
+            return value.detached()
+        }
+        return { [compileGraph = compute.compileGraph] in
             try withTorchErrors {
-                optimizer.clearGradients()
-                let logits = network(images, ForwardMode(precision: precision.elementType, isTraining: true))
-                let value =
-                    network.configuration.classes == 1 ? loss.binary(logits, target: target) : loss.manyClasses(logits, labels: labels)
-                value.backward()
+                if compileGraph { optimizer.zeroGradients() } else { optimizer.clearGradients() }
+                let value = try gradients()
                 optimizer.step()
                 _ = value.item
             }

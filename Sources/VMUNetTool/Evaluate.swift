@@ -48,7 +48,7 @@ struct Evaluate: ParsableCommand {
     func run() throws {
         let segmenter = try Segmenter(
             weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32,
-            device: compute.device ?? .auto)
+            device: compute.device ?? .auto, compileGraph: compute.compileGraph)
         let split = self.split ?? (dataset == .synapse ? "test_vol" : "val")
         if dataset == .synapse, try SynapseVolumes.areListed(in: URL(filePath: data), list: split) {
             return try runVolumes(segmenter, list: split)
@@ -65,7 +65,7 @@ struct Evaluate: ParsableCommand {
         let set = try TrainingData.evaluation(settings.data, split: split)
         let result: EvaluationResult
         do {
-            result = try Evaluator(set, settings).evaluate(segmenter.network) { done, count in
+            result = try Evaluator(set, settings, compileGraph: compute.compileGraph).evaluate(segmenter.network) { done, count in
                 Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
             }
         } catch let error as DataError where [.labelOutOfRange, .greyMask].contains(error.kind) {

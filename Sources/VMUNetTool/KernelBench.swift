@@ -33,6 +33,7 @@ struct KernelBench: ParsableCommand {
         try Require.imageSize(imageSize)
         try Require.count(batchSize, "--batch-size", upTo: 1024)
         try Require.count(calls, "--calls", upTo: 100_000)
+        if compute.compileGraph { throw ValidationError("--compile-graph: operators are timed one by one; leave it out") }
     }
 
     struct Row: Encodable {

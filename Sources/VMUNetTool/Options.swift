@@ -19,10 +19,15 @@ struct ComputeOptions: ParsableArguments {
     @Flag(help: "On a GPU: products in float32 with TF32's ten bits of mantissa, faster and less exact. Off without it.")
     var tf32 = false
 
+    @Flag(help: "Record the network's work on the GPU once and play it again as one launch (CUDA graphs).")
+    var compileGraph = false
+
     func validate() throws {
-        if tf32, device == .cpu { throw ValidationError("--tf32: is for a GPU; leave it out with --device cpu") }
-        // Said once, where no run will do what was asked for: training goes on all the same, exactly.
-        if tf32, device != .cuda, !Torch.isGPUPresent { Console.note("note: --tf32 changes nothing without a GPU") }
+        for (isAsked, name) in [(tf32, "--tf32"), (compileGraph, "--compile-graph")] where isAsked {
+            if device == .cpu { throw ValidationError("\(name): is for a GPU; leave it out with --device cpu") }
+            // Said once, where no run will do what was asked for: it goes on all the same.
+            if device != .cuda, !Torch.isGPUPresent { Console.note("note: \(name) changes nothing without a GPU") }
+        }
         try Torch.allowTF32(tf32)
     }
 }

@@ -8,10 +8,11 @@ import VMUNet
 /// Hidden from the help's list: for who works on kernels, and for `Benchmarks/gpu.sh`.
 struct Parity: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Compare a device's kernels with the reference on random weights: every operator, the logits, every gradient.",
+        abstract: "Compare a device's kernels with the reference on random weights: operators, logits, gradients, recorded work.",
         discussion: """
             On a GPU the reference is the CPU. On the CPU it is libtorch's own operators, composed: slow, so take small sizes. An error is the greatest difference \
-            over the greatest expected magnitude. Leaves with 70 if one is beyond its limit, or if the same input gives other bits a second time.
+            over the greatest expected magnitude. What --compile-graph records is compared with the same work unrecorded, on the device itself. Leaves with 70 \
+            if one is beyond its limit, or if the same input gives other bits a second time.
             """,
         shouldDisplay: false)
 
@@ -50,11 +51,25 @@ struct Parity: ParsableCommand {
             rows += found
             if !json { for row in found { print(row) } }
         }
+        // Last: a recording that fails may leave libtorch unfit for anything more on the GPU.
+        var failure: TorchError?
+        do {
+            for precision in [RunConfiguration.Precision.fp32, .bf16] {
+                let found = try comparison.recorded(precision)
+                rows += found
+                if !json { for row in found { print(row) } }
+            }
+        } catch let error as TorchError {
+            failure = error
+        }
         let failed = rows.filter { !$0.isWithinLimit }
         if json {
             try Console.json(
-                Result(device: comparison.device.name, reference: comparison.referenceName, rows: rows, passed: failed.isEmpty))
+                Result(
+                    device: comparison.device.name, reference: comparison.referenceName, rows: rows,
+                    passed: failed.isEmpty && failure == nil, failure: failure?.description))
         }
+        if let failure { throw failure }
         guard failed.isEmpty else {
             Console.error("parity: \(failed.count) of \(rows.count) comparisons are beyond their limit")
             throw ExitCode(Failure.internalError)
@@ -66,12 +81,14 @@ struct Parity: ParsableCommand {
         let reference: String
         let rows: [ParityRow]
         let passed: Bool
+        /// Why the network's work could not be recorded, where it could not.
+        let failure: String?
     }
 }
 
 /// One comparison.
 struct ParityRow: Encodable, CustomStringConvertible {
-    /// "operator", "network" or "gradients".
+    /// "operator", "network", "gradients" or "recorded".
     let kind: String
     let name: String
     let precision: String

@@ -6,9 +6,9 @@ import VMUNet
 /// The same computation twice: by the reference, and by a device's kernels.
 struct ParityComparison {
     let device: Device
-    private let configuration: VMUNetConfiguration
-    private let imageSize: Int
-    private let batchSize: Int
+    let configuration: VMUNetConfiguration
+    let imageSize: Int
+    let batchSize: Int
     /// The network's; random ones where there are none.
     private let weights: StateDictionary?
 
@@ -20,7 +20,7 @@ struct ParityComparison {
     var referenceName: String { device.isCPU ? "libtorch's operators on the CPU" : "this package's kernels on the CPU" }
 
     /// The largest relative errors allowed: sums in another order cost the last bits of float32, gradients gather more of them, and bfloat16 has eight bits.
-    private func limits(_ precision: RunConfiguration.Precision) -> (forward: Double, gradient: Double) {
+    func limits(_ precision: RunConfiguration.Precision) -> (forward: Double, gradient: Double) {
         precision == .fp32 ? (1e-4, 1e-3) : (2e-2, 2e-2)
     }
 
@@ -145,7 +145,7 @@ struct ParityComparison {
     }
 
     /// The greatest difference over the greatest expected magnitude; infinite where a number is missing or not finite.
-    private static func error(_ got: [Float], _ expected: [Float]) -> Double {
+    static func error(_ got: [Float], _ expected: [Float]) -> Double {
         guard got.count == expected.count, !got.isEmpty else { return .infinity }
         var difference = 0.0, magnitude = 1e-30
         for (a, b) in zip(got, expected) {

@@ -64,7 +64,7 @@ struct Predict: ParsableCommand {
         }
         let segmenter = try Segmenter(
             weights: weights, imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32,
-            device: compute.device ?? .auto)
+            device: compute.device ?? .auto, compileGraph: compute.compileGraph)
         if let raw { return try runRaw(segmenter, URL(filePath: raw)) }
 
         let folder = URL(filePath: output)
@@ -118,13 +118,8 @@ struct Predict: ParsableCommand {
                 "\(url.relativePath): expected float32 [B, 3 or 1, H, W] with H and W multiples of 32, got \(host.elementType) \(shape); save it so with numpy"
             )
         }
-        let device = segmenter.network.parameters[0].tensor.device
-        let logits = try withTorchErrors {
-            withoutGradients {
-                segmenter.network(Tensor(host).to(device), ForwardMode(precision: segmenter.precision.elementType)).hostTensor()
-            }
-        }
-        try NumPyFile.write(logits, to: URL(filePath: output))
+        let logits = try segmenter.logits(try withTorchErrors { Tensor(host) })
+        try NumPyFile.write(try withTorchErrors { logits.hostTensor() }, to: URL(filePath: output))
     }
 }
 

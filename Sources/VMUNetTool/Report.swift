@@ -40,6 +40,7 @@ struct Report: ParsableCommand {
         (options.data, options.showsNames, options.examples, options.runsNetwork) = (data, names, examples, !curvesOnly)
         options.device = compute.device ?? .auto
         options.precision = compute.precision ?? .fp32
+        options.compileGraph = compute.compileGraph
         let folders = runs.map { URL(filePath: $0) }
         let page =
             output.map { URL(filePath: $0) }

@@ -70,10 +70,10 @@ struct Train: ParsableCommand {
         for note in sets.notes { Console.note(note) }
         let trainer: Trainer
         if resume {
-            trainer = try Trainer.resume(configuration, in: folder, data: sets)
+            trainer = try Trainer.resume(configuration, in: folder, data: sets, compileGraph: compute.compileGraph)
             Console.note("resuming \(folder.relativePath) after epoch \(trainer.position.epoch), step \(trainer.position.step)")
         } else {
-            let begun = try Trainer.begin(configuration, in: folder, data: sets)
+            let begun = try Trainer.begin(configuration, in: folder, data: sets, compileGraph: compute.compileGraph)
             trainer = begun.0
             if let report = begun.1 { Self.tell(report) }
         }

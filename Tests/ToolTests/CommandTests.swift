@@ -32,6 +32,8 @@ extension ToolTests {
             ["bench", "--batch-size", "900000000000000000"], ["evaluate"], ["predict", "--output", "o"], ["convert", "one"],
             ["demo", "--pictures", "0"],
             ["demo", "--epochs", "0"], ["demo", "--image-size", "50"], ["bench", "--device", "cpu", "--tf32"],
+            ["bench", "--device", "cpu", "--compile-graph"], ["bench", "--profile", "--compile-graph"], ["kernels", "--compile-graph"],
+            ["train", "--device", "cpu", "--compile-graph"],
         ])
         func usage(arguments: [String]) throws {
             let folder = try Scratch.folder()
@@ -53,17 +55,47 @@ extension ToolTests {
             #expect((50_000_000..<100_000_000_000).contains(try #require(result["peak_memory_bytes"] as? Int)))
         }
 
-        /// TF32 is off until asked for, by every command that computes, and where it would change nothing that is said.
-        @Test(arguments: ["train", "evaluate", "predict", "bench", "ablate"])
-        func tf32(command: String) throws {
-            #expect(try Tool.run(command, "--help").out.contains("--tf32"))
-            guard command == "bench", !FileManager.default.fileExists(atPath: "/proc/driver/nvidia/version") else { return }
+        /// What is for a GPU is off until asked for, by every command that computes, and where it would change nothing that is said.
+        @Test(arguments: ["train", "evaluate", "predict", "bench", "ablate", "report"], ["tf32", "compile-graph"])
+        func gpuOptions(command: String, option: String) throws {
+            #expect(try Tool.run(command, "--help").out.contains("--\(option)"))
+            guard command == "bench", Self.hasNoGPU else { return }
             let arguments = ["bench", "--preset", "tiny", "--image-size", "32", "--runs", "1", "--warm-up", "0", "--json"]
-            let plain = try Tool.run(arguments), asked = try Tool.run(arguments + ["--tf32"])
-            expectDone(plain)
-            expectDone(asked)
-            #expect(!plain.error.contains("TF32") && !plain.error.contains("tf32"))
-            #expect(asked.error.components(separatedBy: "--tf32 changes nothing without a GPU").count == 2, "\(asked.error)")
+            for steps in [[], ["--train"]] {
+                let plain = try Tool.run(arguments + steps), asked = try Tool.run(arguments + steps + ["--\(option)"])
+                expectDone(plain)
+                expectDone(asked)
+                #expect(!plain.error.lowercased().contains(option))
+                #expect(asked.error.components(separatedBy: "--\(option) changes nothing without a GPU").count == 2, "\(asked.error)")
+                #expect(try json(asked.out)["compile_graph"] as? Bool == false)
+            }
+        }
+
+        private static let hasNoGPU = !FileManager.default.fileExists(atPath: "/proc/driver/nvidia/version")
+
+        /// Without a GPU the same work is done step by step: every file and number is what it is without the option. With stochastic depth,
+        /// steps of several batches of which the last is small, clipped gradients and averaged weights.
+        @Test(.enabled(if: hasNoGPU, "there is a GPU")) func compileGraphChangesNothingWithoutAGPU() throws {
+            let folder = try Scratch.folder()
+            let settings = folder.appending(path: "settings.yaml")
+            try Data("{accumulate: 3, clip_norm: 0.3, ema_decay: 0.9, network: {drop_path: 0.4}}".utf8).write(to: settings)
+            var outputs: [[Data]] = []
+            for (name, options) in [("plain", []), ("graph", ["--compile-graph"])] as [(String, [String])] {
+                let masks = folder.appending(path: name + "-masks"), run = folder.appending(path: name + "-run")
+                let weights = ["--weights", Shared.weights.path]
+                expectDone(try Tool.run(["predict", Shared.pictures.path, "--output", masks.path] + weights + options))
+                let scores = try Tool.run(
+                    ["evaluate", "--data", Shared.discs.path, "--dataset", "folder", "--batch-size", "3", "--json", "-"] + weights + options
+                )
+                expectDone(scores)
+                // The device comes last in what the smallest network is told.
+                let training = ["train", "--config", settings.path, "--data", Shared.discs.path, "--dataset", "folder", "--epochs", "2"]
+                expectDone(try Tool.run(training + Shared.smallest.dropLast(2) + ["--batch-size", "5", "--run", run.path] + options))
+                outputs.append(
+                    try names(masks).map { try Data(contentsOf: masks.appending(path: $0)) } + [Data(scores.out.utf8)]
+                        + ["best", "last"].map { try Data(contentsOf: run.appending(path: "checkpoints/\($0).safetensors")) })
+            }
+            #expect(outputs[0].count > 4 && outputs[0] == outputs[1])
         }
 
         /// The CPU's kernels against libtorch's operators, by the command that compares a GPU with the CPU.
@@ -84,6 +116,7 @@ extension ToolTests {
             ]
             #expect(names("operator", "fp32") == operators && names("operator", "bf16") == operators)
             #expect(names("network", "fp32") == ["logits"] && names("network", "bf16") == ["logits, from float32's"])
+            #expect(["fp32", "bf16"].allSatisfy { names("recorded", $0) == ["inference", "training step"] })
             let gradients = names("gradients", "fp32")
             #expect(
                 gradients.contains("layers self_attention.A_logs") && gradients.contains("patch_embed proj.weight") && gradients.count > 25)

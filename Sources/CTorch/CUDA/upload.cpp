@@ -4,24 +4,13 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <cstring>
-#include <map>
-#include <mutex>
 
 #include "../handles.h"
+#include "streams.h"
 
 namespace {
 
 using c10::impl::VirtualGuardImpl;
-
-/// One stream a GPU for all uploads, taken from libtorch's pool once.
-c10::Stream upload_stream(const VirtualGuardImpl &gpu, c10::Device device) {
-  static std::mutex mutex;
-  static std::map<c10::DeviceIndex, c10::Stream> streams;
-  std::lock_guard lock(mutex);
-  const auto found = streams.find(device.index());
-  if (found != streams.end()) return found->second;
-  return streams.emplace(device.index(), gpu.getStreamFromGlobalPool(device)).first->second;
-}
 
 /// A CPU tensor with a copy of `data`, pinned or not.
 at::Tensor filled(const void *data, size_t bytes, at::IntArrayRef shape, at::ScalarType type, bool pinned) {
@@ -34,7 +23,8 @@ at::Tensor filled(const void *data, size_t bytes, at::IntArrayRef shape, at::Sca
 at::Tensor uploaded(const at::Tensor &pinned, at::Device device) {
   const VirtualGuardImpl gpu(device.type());
   if (!device.has_index()) device = gpu.getDevice();
-  const c10::Stream own = upload_stream(gpu, device), current = gpu.getStream(device);
+  static ctorch::cuda::OwnStream uploads;
+  const c10::Stream own = uploads.on(gpu, device), current = gpu.getStream(device);
   c10::Event arrived(device.type());
   at::Tensor there;
   {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 namespace ctorch {
 
@@ -19,6 +20,9 @@ at::Tensor packed(const float *weight, int64_t columns, int64_t depth, bool tran
   vmk_pack_weight(columns, depth, transposed, type, weight, room.mutable_data_ptr());
   return room;
 }
+
+/// What RecordingProducts fills; NULL while nothing is recorded on this thread.
+thread_local std::vector<at::Tensor> *used_in_recording = nullptr;
 
 /// In training a weight is used once between two changes: it is prepared for that one product, always in the same memory.
 const at::Tensor &packed_for_once(const float *weight, int64_t columns, int64_t depth, bool transposed, vmk_type type) {
@@ -59,7 +63,11 @@ class PreparedWeights {
     const auto version = static_cast<uint64_t>(weight._version());
     std::lock_guard lock(mutex_);
     const auto found = entries_.find(key);
-    if (found != entries_.end() && found->second.version == version && !found->second.storage.expired()) return found->second.bytes;
+    if (found != entries_.end() && found->second.version == version && !found->second.storage.expired()) {
+      if (used_in_recording) used_in_recording->push_back(found->second.bytes);
+      return found->second.bytes;
+    }
+    if (used_in_recording) return make();
     for (auto entry = entries_.begin(); entry != entries_.end();) {
       entry = entry->second.storage.expired() ? entries_.erase(entry) : std::next(entry);
     }
@@ -88,6 +96,9 @@ bool has_fast_products() { return std::string_view(vmk_instruction_set()) != "po
 bool is_narrow_on_gpu(const at::Tensor &x) { return x.is_cuda() && (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf); }
 
 }  // namespace
+
+RecordingProducts::RecordingProducts(std::vector<at::Tensor> &used) : before_(std::exchange(used_in_recording, &used)) {}
+RecordingProducts::~RecordingProducts() { used_in_recording = before_; }
 
 at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
                    std::optional<at::ScalarType> result_type, Weight use) {

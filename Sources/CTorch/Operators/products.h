@@ -3,6 +3,7 @@
 #include "../libtorch.h"
 
 #include <optional>
+#include <vector>
 
 namespace ctorch {
 
@@ -12,6 +13,20 @@ enum class Weight { constant, changing };
 /// How inference uses a weight. One that an optimiser may move between two passes is never kept: libtorch's fused steps do not count a
 /// tensor's versions, so nothing would tell that it was moved.
 inline Weight use_of(const at::Tensor &weight) { return weight.requires_grad() ? Weight::changing : Weight::constant; }
+
+/// While one lives, this thread's products are being recorded. The prepared weights that they read are put into `used`, for the recording
+/// to own: they may be dropped here before it is played. None is newly kept: its values would be there only once the recording has been
+/// played.
+class RecordingProducts {
+ public:
+  explicit RecordingProducts(std::vector<at::Tensor> &used);
+  ~RecordingProducts();
+  RecordingProducts(const RecordingProducts &) = delete;
+  RecordingProducts &operator=(const RecordingProducts &) = delete;
+
+ private:
+  std::vector<at::Tensor> *before_;
+};
 
 /// x·Wᵀ (+ bias) (+ addend): x [.., K], weight [N, K], addend [.., N] float32 → [.., N] of `type`, x's own where none is given. Not differentiable.
 /// The prepared form of a constant weight is kept until the weight changes.

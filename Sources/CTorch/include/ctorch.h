@@ -72,6 +72,7 @@ bool ct_requires_grad(ct_tensor tensor);
 /// The gradient; an undefined tensor where there is none.
 int ct_gradient(ct_tensor tensor, ct_tensor *result);
 int ct_clear_gradient(ct_tensor tensor);
+int ct_set_gradient(ct_tensor tensor, ct_tensor gradient);
 /// From the derivative by the result's values; NULL is 1, of a result of one value.
 int ct_backward(ct_tensor result, ct_tensor derivative);
 /// Sets gradient recording for this thread and returns what it was.
@@ -104,6 +105,19 @@ bool ct_cuda_available(void);
 int ct_set_allow_tf32(bool value);
 /// The most memory that libtorch ever held on the first GPU.
 int ct_cuda_peak_memory(int64_t *bytes);
+// Work that is recorded once and then launched as a whole: CUDA graphs. `work` returns 0 if it went well.
+typedef struct ct_graph_impl *ct_graph;
+/// Fails where this libtorch cannot record on the device.
+int ct_graph_make(const char *device, ct_graph *result);
+void ct_graph_release(ct_graph graph);
+/// Does `work`, in the stream that it will be recorded in: so that everything that is made once, at a first use, is made before recording.
+int ct_graph_warm_up(ct_graph graph, int (*work)(void *), void *context);
+/// Records what `work` asks the GPU for, which does none of it yet. A recording that fails leaves the graph as it was; libtorch's allocator
+/// and its random numbers for the GPU may be of no more use then.
+int ct_graph_record(ct_graph graph, int (*work)(void *), void *context);
+/// Asks the GPU for all that was recorded, in the current stream.
+int ct_graph_replay(ct_graph graph);
+
 /// Compiles kernels for an architecture ("sm_90") as a first use would, cache included; needs NVRTC and no GPU. `kernels` and what `size` means of them:
 /// "ss2d", states; "norm", a row's width; "depthwise" and "residual", channels; "sum", numbers. `rank`: of SS2D's steps. `input`: 0 float32, 1 bfloat16, 2 float16. With `verbose` the cache is not read, and
 /// the log tells each kernel's registers. `log` is freed by the caller.

@@ -19,6 +19,8 @@ public struct RunReport: Sendable {
         public var runsNetwork = true
         public var device = RunConfiguration.DeviceChoice.auto
         public var precision = RunConfiguration.Precision.fp32
+        /// As for ``Segmenter``.
+        public var compileGraph = false
 
         public init() {}
     }

@@ -20,7 +20,7 @@ struct ScoredRun {
         self.dataset = dataset
         segmenter = try Segmenter(
             weights: weights, imageSize: configuration.data.imageSize, threshold: configuration.threshold, precision: options.precision,
-            device: options.device)
+            device: options.device, compileGraph: options.compileGraph)
         let classes = segmenter.network.configuration.classes
         guard classes == dataset.classes else {
             throw BadWeights(
@@ -29,7 +29,7 @@ struct ScoredRun {
         }
         var settings = configuration
         settings.precision = options.precision
-        result = try Evaluator(dataset, settings).evaluate(segmenter.network, progress: progress)
+        result = try Evaluator(dataset, settings, compileGraph: options.compileGraph).evaluate(segmenter.network, progress: progress)
         showsNames = options.showsNames ?? Self.isPublished(configuration.data.dataset, names: result.images.map(\.name))
     }
 

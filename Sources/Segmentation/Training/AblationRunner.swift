@@ -7,8 +7,12 @@ public struct AblationRunner: Sendable {
     /// Holds a run's folder for each cell, `ablation.md` and `ablation.json`.
     public let folder: URL
 
-    public init(_ grid: AblationGrid, in folder: URL) {
+    private let compileGraph: Bool
+
+    /// `compileGraph` as for ``Trainer``.
+    public init(_ grid: AblationGrid, in folder: URL, compileGraph: Bool = false) {
         self.grid = grid
+        self.compileGraph = compileGraph
         self.folder = folder
     }
 
@@ -104,9 +108,9 @@ public struct AblationRunner: Sendable {
         let data = try TrainingData(cell.configuration)
         let trainer: Trainer
         if goesOn {
-            trainer = try Trainer.resume(cell.configuration, in: url, data: data)
+            trainer = try Trainer.resume(cell.configuration, in: url, data: data, compileGraph: compileGraph)
         } else {
-            let begun = try Trainer.begin(cell.configuration, in: url, data: data)
+            let begun = try Trainer.begin(cell.configuration, in: url, data: data, compileGraph: compileGraph)
             trainer = begun.0
             if let weights = begun.1 { report(.note("initial weights: " + weights.summary)) }
         }

@@ -15,7 +15,7 @@ public final class Trainer {
     private let evaluator: Evaluator?
     private let optimizer: any Optimizer
     private let average: ExponentialMovingAverage?
-    private let loss: SegmentationLoss
+    private let gradientStep: GradientStep
     private let device: Device
     private let mode: ForwardMode
 
@@ -45,14 +45,15 @@ public final class Trainer {
         case interrupted
     }
 
-    /// A new run in a new folder. `initial` are weights to begin with, as far as they fit.
-    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> (
+    /// A new run in a new folder. With `compileGraph` a GPU is given the network's part of a step as one launch, recorded in the first few
+    /// steps.
+    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData, compileGraph: Bool = false) throws -> (
         Trainer, PretrainedWeights.Report?
     ) {
         try configuration.validate()
         let (network, report) = try initialNetwork(configuration)
         let folder = try RunFolder.create(url)
-        let trainer = try Trainer(configuration, network, folder, data, TrainingPosition())
+        let trainer = try Trainer(configuration, network, folder, data, TrainingPosition(), compileGraph)
         try configuration.write(to: folder.configuration)
         return (trainer, report)
     }
@@ -75,11 +76,13 @@ public final class Trainer {
     }
 
     /// Goes on with a run where its last checkpoint stands; a run that was stopped before its first one begins anew.
-    public static func resume(_ configuration: RunConfiguration, in url: URL, data: TrainingData) throws -> Trainer {
+    public static func resume(
+        _ configuration: RunConfiguration, in url: URL, data: TrainingData, compileGraph: Bool = false
+    ) throws -> Trainer {
         let folder = RunFolder(existing: url)
         guard FileManager.default.fileExists(atPath: folder.last.path) else {
             try RunFolder.make(url.appending(path: "checkpoints"), option: "--run")
-            return try Trainer(configuration, initialNetwork(configuration).0, folder, data, TrainingPosition())
+            return try Trainer(configuration, initialNetwork(configuration).0, folder, data, TrainingPosition(), compileGraph)
         }
         let checkpoint = try Checkpoint(folder.last)
         let network: VMUNet
@@ -88,13 +91,14 @@ public final class Trainer {
         } catch let error as any WeightsProblem {
             throw BadWeights(file: folder.last.relativePath, problem: error)
         }
-        let trainer = try Trainer(configuration, network, folder, data, checkpoint.position)
+        let trainer = try Trainer(configuration, network, folder, data, checkpoint.position, compileGraph)
         try checkpoint.restore(trainer.optimizer, trainer.average)
         return trainer
     }
 
     private init(
-        _ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition
+        _ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition,
+        _ compileGraph: Bool
     ) throws {
         self.configuration = configuration
         self.folder = folder
@@ -106,11 +110,13 @@ public final class Trainer {
         options.augment = configuration.data.augment
         if let workers = configuration.workers { options.workers = workers }
         loader = DataLoader(data.training, options)
-        evaluator = data.validation.map { Evaluator($0, configuration) }
+        evaluator = data.validation.map { Evaluator($0, configuration, compileGraph: compileGraph) }
         let parameters = self.network.parameters.map { $0.tensor.requiringGrad() }
         optimizer = configuration.optimizer.make(parameters)
         average = configuration.emaDecay.map { ExponentialMovingAverage(parameters, decay: $0) }
-        loss = configuration.segmentationLoss
+        gradientStep = GradientStep(
+            self.network, configuration.segmentationLoss, mode, optimizer, accumulate: configuration.accumulate,
+            recordingBatchesOf: compileGraph ? configuration.batchSize : nil)
     }
 
     // MARK: - The loop
@@ -185,23 +191,17 @@ public final class Trainer {
     private func step(_ batch: Batch) throws -> Double {
         // Stochastic depth draws from libtorch's generator: seeded by the step, it needs no state in a checkpoint.
         Torch.manualSeed(StepSeed.of(configuration.seed, epoch: position.epoch, step: position.step))
-        let (images, value) = try withTorchErrors {
-            let images = Tensor(batch.images, shape: [batch.count, batch.channels, batch.height, batch.width], on: device)
-            let value = loss(network(images, mode), batch.target, batch.count, batch.height, batch.width, device)
-            return (images, value)
-        }
-        let scalar = try withTorchErrors { value.item }
-        guard scalar.isFinite else {
-            throw NonFiniteLoss(
-                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: scalar,
-                layer: network.firstNonFiniteLayer(images, mode), configuration: folder.configuration.relativePath)
-        }
         let isFirst = position.step.isMultiple(of: configuration.accumulate)
         let isLast = (position.step + 1).isMultiple(of: configuration.accumulate) || position.step + 1 == loader.stepsPerEpoch
-        try withTorchErrors {
-            if isFirst { optimizer.clearGradients() }
-            (configuration.accumulate > 1 ? value * (1 / Double(configuration.accumulate)) : value).backward()
-            if isLast {
+        let inputs = try withTorchErrors { BatchTensors(batch, on: device) }
+        let scalar = try gradientStep(inputs, isFirst: isFirst) { loss in
+            guard !loss.isFinite else { return }
+            throw NonFiniteLoss(
+                epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: loss,
+                layer: network.firstNonFiniteLayer(inputs.images, mode), configuration: folder.configuration.relativePath)
+        }
+        if isLast {
+            try withTorchErrors {
                 if let norm = configuration.clipNorm { clipGradients(optimizer.parameters, maximumNorm: norm) }
                 optimizer.step()
                 average?.update()

@@ -84,12 +84,31 @@ extension RunConfiguration {
     }
 }
 
+/// A batch on a device.
+struct BatchTensors {
+    /// [B, channels, H, W].
+    let images: Tensor
+    /// Binary [B, 1, H, W] of float32, or labels [B, H, W] of int64.
+    let target: Tensor
+
+    init(_ batch: Batch, on device: Device) {
+        let (B, H, W) = (batch.count, batch.height, batch.width)
+        images = Tensor(batch.images, shape: [B, batch.channels, H, W], on: device)
+        target =
+            switch batch.target {
+            case .binary(let plane): Tensor(plane, shape: [B, 1, H, W], on: device)
+            case .labels(let plane): Tensor(plane, shape: [B, H, W], on: device).to(.int64)
+            }
+    }
+
+    private init(images: Tensor, target: Tensor) { (self.images, self.target) = (images, target) }
+
+    func copied() -> BatchTensors { BatchTensors(images: images.copied(), target: target.copied()) }
+}
+
 extension SegmentationLoss {
     /// The loss of a batch's logits against its truth: binary or labels.
-    func callAsFunction(_ logits: Tensor, _ target: Sample.Target, _ B: Int, _ H: Int, _ W: Int, _ device: Device) -> Tensor {
-        switch target {
-        case .binary(let plane): binary(logits, target: Tensor(plane, shape: [B, 1, H, W], on: device))
-        case .labels(let plane): manyClasses(logits, labels: Tensor(plane, shape: [B, H, W], on: device).to(.int64))
-        }
+    func callAsFunction(_ logits: Tensor, _ batch: BatchTensors) -> Tensor {
+        batch.target.elementType == .int64 ? manyClasses(logits, labels: batch.target) : binary(logits, target: batch.target)
     }
 }

@@ -10,8 +10,8 @@ public struct VolumeSegmenter: Sendable {
     /// Slices in one forward pass.
     public let batchSize: Int
     private let threshold: Float
-    private let mode: ForwardMode
     private let device: Device
+    private let inference: Inference
 
     /// Takes network, size, threshold and precision from `segmenter`.
     public init(_ segmenter: Segmenter, batchSize: Int = 8) {
@@ -20,8 +20,7 @@ public struct VolumeSegmenter: Sendable {
         networkSize = PlaneSize(height: segmenter.imageSize, width: segmenter.imageSize)
         self.batchSize = batchSize
         threshold = segmenter.threshold
-        mode = ForwardMode(precision: segmenter.precision.elementType)
-        device = segmenter.device
+        (device, inference) = (segmenter.device, segmenter.inference)
     }
 
     /// Labels of a volume of intensities as the network was trained on, (slices, rows, columns); of a binary network 0 and 1.
@@ -51,11 +50,9 @@ public struct VolumeSegmenter: Sendable {
     /// Labels at the network's size of `count` slices at that size.
     private func networkLabels(_ planes: [Float], count B: Int) throws -> [UInt8] {
         try withTorchErrors {
-            withoutGradients {
-                let logits = network(Tensor(planes, shape: [B, 1, networkSize.height, networkSize.width]).to(device), mode)
-                guard logits.size(1) == 1 else { return logits.argmax(axis: 1).to(.uint8).bytes() }
-                return logits.sigmoid().floats().map { $0 >= threshold ? 1 : 0 }
-            }
+            let logits = try inference(Tensor(planes, shape: [B, 1, networkSize.height, networkSize.width], on: device))
+            guard logits.size(1) == 1 else { return logits.argmax(axis: 1).to(.uint8).bytes() }
+            return logits.sigmoid().floats().map { $0 >= threshold ? 1 : 0 }
         }
     }
 }

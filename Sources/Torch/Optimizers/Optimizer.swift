@@ -21,6 +21,15 @@ extension Optimizer {
         for parameter in parameters { parameter.clearGradient() }
     }
 
+    /// Sets all gradients to 0 where they are, and makes those that are not there yet: recorded work adds to the memory that it was
+    /// recorded with. Parameters that then get none are updated as by a gradient of 0.
+    public func zeroGradients() {
+        withoutGradients {
+            for parameter in parameters where parameter.gradient == nil { parameter.setGradient(parameter.zerosLike()) }
+            Each.zero(parameters.compactMap(\.gradient))
+        }
+    }
+
     /// Puts a saved state in place of this one's. Throws ``OptimizerStateError`` and changes nothing unless all of it is there in the right shapes.
     public func restore(_ saved: [String: Tensor], steps: Int) throws {
         for (name, tensor) in state {

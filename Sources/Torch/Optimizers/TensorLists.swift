@@ -15,6 +15,7 @@ enum Each {
     private static let sqrtIn = Operator("aten::_foreach_sqrt_")
     private static let abs = Operator("aten::_foreach_abs")
     private static let addScalar = Operator("aten::_foreach_add", "Scalar")
+    private static let zeroIn = Operator("aten::_foreach_zero_")
     private static let norm = Operator("aten::_foreach_norm", "Scalar")
 
     /// a + factor·b.
@@ -38,6 +39,7 @@ enum Each {
     static func multiply(_ a: [Tensor], by b: [Tensor]) { _ = mulIn([.tensors(a), .tensors(b)], results: 0) }
     static func divide(_ a: [Tensor], by b: [Tensor]) { _ = divIn([.tensors(a), .tensors(b)], results: 0) }
     static func takeRoots(_ a: [Tensor]) { _ = sqrtIn([.tensors(a)], results: 0) }
+    static func zero(_ a: [Tensor]) { _ = zeroIn([.tensors(a)], results: 0) }
     /// a ← max(a, b).
     static func raise(_ a: [Tensor], to b: [Tensor]) { _ = maximumIn([.tensors(a), .tensors(b)], results: 0) }
     /// a ← a + factor·b·c.

@@ -1,0 +1,193 @@
+// Recorded work: CUDA graphs through libtorch, which gives a graph memory of its own and keeps random numbers right. A replay takes the
+// generator's seed and offset of its own time (Note [CUDA Graph-safe RNG states] in ATen/cuda/CUDAGeneratorImpl.h): seeded alike, it draws
+// what the same work draws unrecorded.
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#if __has_include(<ATen/core/GraphImplInterface.h>)
+#include <ATen/core/GraphImplInterface.h>
+#define CT_PUBLIC_GRAPHS 1
+#else
+#include <dlfcn.h>
+#endif
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "../Operators/products.h"
+#include "../handles.h"
+#include "streams.h"
+
+namespace {
+
+using c10::impl::VirtualGuardImpl;
+
+std::string no_graphs(const std::string &missing) {
+  return "this libtorch (" TORCH_VERSION ") has no CUDA graphs that this package can record (" + missing + "); leave out --compile-graph";
+}
+
+// Recording must forbid calls that wait for the GPU on this thread alone: others prepare batches meanwhile, and autograd's own thread,
+// whose backward pass is recorded with the rest, is not held to it. libtorch's allocator lifts the ban around its own calls.
+
+#if CT_PUBLIC_GRAPHS
+
+/// libtorch's public interface for all kinds of devices, where there is one (2.13).
+class Recording {
+ public:
+  Recording() : graph_(at::create_graph_impl(c10::DeviceType::CUDA)) { TORCH_CHECK(graph_, no_graphs("none is registered for CUDA")); }
+  static void require() { TORCH_CHECK(at::has_graph_impl(c10::DeviceType::CUDA), no_graphs("none is registered for CUDA")); }
+  void begin() { graph_->capture_begin({0, 0}, at::GraphCaptureMode::ThreadLocal); }
+  void end() { graph_->capture_end(); }
+  void replay() { graph_->replay(); }
+
+ private:
+  std::unique_ptr<at::GraphImplInterface> graph_;
+};
+
+#else
+
+/// at::cuda::CUDAGraph, the only one that libtorch had before: its header needs CUDA's, so that its functions are looked up by the names
+/// that C++ gives them, in the libtorch_cuda that was opened. This is for the versions before the public interface alone: how the class
+/// changes after them does not matter here.
+struct CUDAGraph {
+  void (*construct)(void *self, bool keep_graph);
+  void (*destroy)(void *self);
+  void (*capture_begin)(void *self, c10::MempoolId_t pool, int mode);
+  void (*capture_end)(void *self);
+  void (*replay)(void *self);
+
+  static const CUDAGraph &functions() {
+    static const CUDAGraph found;
+    return found;
+  }
+
+ private:
+  CUDAGraph() {
+    find("_ZN2at4cuda9CUDAGraphC1Eb", construct);
+    find("_ZN2at4cuda9CUDAGraphD1Ev", destroy);
+    find("_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode", capture_begin);
+    find("_ZN2at4cuda9CUDAGraph11capture_endEv", capture_end);
+    find("_ZN2at4cuda9CUDAGraph6replayEv", replay);
+  }
+  template <class Function> static void find(const char *name, Function &function) {
+    function = reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
+    TORCH_CHECK(function, no_graphs(name));
+  }
+};
+
+class Recording {
+ public:
+  Recording() { functions_.construct(object_, false); }
+  ~Recording() { functions_.destroy(object_); }
+  Recording(const Recording &) = delete;
+  Recording &operator=(const Recording &) = delete;
+  static void require() { CUDAGraph::functions(); }
+  void begin() { functions_.capture_begin(object_, {0, 0}, thread_local_mode); }
+  void end() { functions_.capture_end(object_); }
+  void replay() { functions_.replay(object_); }
+
+ private:
+  static constexpr int thread_local_mode = 1;  // cudaStreamCaptureModeThreadLocal
+  const CUDAGraph &functions_ = CUDAGraph::functions();
+  // The class's size is not known without CUDA's headers: it is 104 bytes in 2.11, and 344 in 2.13, where it grew by conditional nodes.
+  alignas(std::max_align_t) unsigned char object_[4096];
+};
+
+#endif
+
+/// The stream that graphs are recorded in, and warmed up: of all graphs of a GPU, so that cuBLAS, which keeps a workspace a stream, has one
+/// for all of them.
+c10::Stream recording_stream(const VirtualGuardImpl &gpu, c10::Device device) {
+  static ctorch::cuda::OwnStream recordings;
+  return recordings.on(gpu, device);
+}
+
+/// One recording at a time, and none while one of these functions waits for the whole GPU, which would break it.
+std::mutex recording_mutex;
+
+/// Memory that nothing uses goes back to the driver: what is kept for one stream or one graph is of no use to another.
+void give_memory_back() { c10::getDeviceAllocator(c10::DeviceType::CUDA)->emptyCache(); }
+
+}  // namespace
+
+struct ct_graph_impl {
+  c10::Device device;
+  std::unique_ptr<Recording> recording;
+  std::vector<at::Tensor> weights;  // prepared ones that were recorded
+};
+
+extern "C" {
+
+int ct_graph_make(const char *device, ct_graph *result) {
+  return ctorch::guarded([&] {
+    const c10::Device on(device);
+    TORCH_CHECK(on.is_cuda() && on.has_index() && ct_cuda_available(), "work is recorded on a GPU that is in use, not on ", on);
+    Recording::require();
+    *result = new ct_graph_impl{on, nullptr, {}};
+  });
+}
+
+void ct_graph_release(ct_graph graph) {
+  if (!graph) return;
+  ctorch::guarded([&] {
+    std::lock_guard lock(recording_mutex);
+    // It may still be at work.
+    if (graph->recording) VirtualGuardImpl(graph->device.type()).synchronizeDevice(graph->device.index());
+    graph->recording.reset();
+    give_memory_back();
+  });
+  delete graph;
+}
+
+int ct_graph_warm_up(ct_graph graph, int (*work)(void *), void *context) {
+  return ctorch::guarded([&] {
+    std::lock_guard lock(recording_mutex);
+    const VirtualGuardImpl gpu(graph->device.type());
+    const c10::StreamGuard guard(recording_stream(gpu, graph->device));
+    // What the work reads was written in another stream, and what it writes is read there: a handful of times, the host may wait.
+    gpu.synchronizeDevice(graph->device.index());
+    const bool done = work(context) == 0;
+    gpu.synchronizeDevice(graph->device.index());
+    TORCH_CHECK(done, "the work failed");
+  });
+}
+
+int ct_graph_record(ct_graph graph, int (*work)(void *), void *context) {
+  return ctorch::guarded([&] {
+    std::lock_guard lock(recording_mutex);
+    const VirtualGuardImpl gpu(graph->device.type());
+    gpu.synchronizeDevice(graph->device.index());
+    // A graph's memory is its own: what the warm-up left would lie beside it unused.
+    give_memory_back();
+    const c10::StreamGuard guard(recording_stream(gpu, graph->device));
+    auto recording = std::make_unique<Recording>();
+    std::vector<at::Tensor> weights;
+    recording->begin();
+    bool done = false;
+    {
+      const ctorch::RecordingProducts products(weights);
+      done = work(context) == 0;
+    }
+    // Ended in any case: the stream must not go on recording. Where the work failed, that it cannot be ended well is only a consequence.
+    try {
+      recording->end();
+    } catch (...) {
+      if (done) throw;
+    }
+    TORCH_CHECK(done, "the work failed");
+    gpu.synchronizeDevice(graph->device.index());
+    graph->recording = std::move(recording);
+    graph->weights = std::move(weights);
+  });
+}
+
+int ct_graph_replay(ct_graph graph) {
+  return ctorch::guarded([&] {
+    TORCH_CHECK(graph->recording, "nothing is recorded");
+    graph->recording->replay();
+  });
+}
+
+}  // extern "C"

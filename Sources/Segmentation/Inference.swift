@@ -1,0 +1,51 @@
+import Foundation
+import Torch
+import VMUNet
+
+/// The network's forward pass without gradients: as it stands, or recorded and replayed, the largest batch so far of each size of picture.
+final class Inference: @unchecked Sendable {
+    private let network: VMUNet
+    private let mode: ForwardMode
+    private let device: Device
+    private let isRecorded: Bool
+    /// Guards what follows, and the work itself: a graph has one set of inputs and results.
+    private let lock = NSLock()
+    /// By the shape of one picture.
+    private var recorded: [[Int]: Recorded] = [:]
+
+    private struct Recorded {
+        let images: Tensor
+        let work: RecordedWork
+    }
+
+    /// The weights must not change while this is used with `compileGraph`, unless they require gradients.
+    init(_ network: VMUNet, _ mode: ForwardMode, compileGraph: Bool) {
+        (self.network, self.mode, isRecorded) = (network, mode, compileGraph)
+        device = network.parameters[0].tensor.device
+    }
+
+    /// Logits [B, classes, H, W] of images [B, 3 or 1, H, W] on the network's device; they are the caller's own.
+    func callAsFunction(_ images: Tensor) throws -> Tensor {
+        guard isRecorded else { return try withTorchErrors { Self.forward(network, mode, images) } }
+        return try lock.withLock {
+            let shape = images.shape, picture = Array(shape.dropFirst())
+            if (recorded[picture]?.images.size(0) ?? 0) < shape[0] {
+                recorded[picture] = nil  // its memory first
+                let inputs = try withTorchErrors { images.copied() }
+                recorded[picture] = Recorded(
+                    images: inputs, work: try RecordedWork(on: device) { [network, mode] in [Self.forward(network, mode, inputs)] })
+            }
+            guard let known = recorded[picture], known.images.shape == shape else {
+                return try withTorchErrors { Self.forward(network, mode, images) }
+            }
+            return try withTorchErrors {
+                known.images.assign(images)
+                return try known.work()[0].copied()
+            }
+        }
+    }
+
+    private static func forward(_ network: VMUNet, _ mode: ForwardMode, _ images: Tensor) -> Tensor {
+        withoutGradients { network(images, mode) }
+    }
+}

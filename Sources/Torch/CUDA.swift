@@ -1,5 +1,6 @@
 import CTorch
 import Foundation
+import Synchronization
 
 /// Whether an NVIDIA GPU can be used.
 public enum CUDAStatus: Sendable, Equatable {
@@ -30,12 +31,27 @@ extension Torch {
         if ct_set_allow_tf32(allowed) != 0 { throw TorchError.last("TF32") }
     }
 
+    /// Has `notice` told what is compiled for the GPU, and for which architecture, before each compilation: they take seconds, at the first use of a kernel on
+    /// a machine. Called by the thread that needs the kernel.
+    public static func onKernelCompilation(_ notice: (@Sendable (_ kernels: String, _ architecture: String) -> Void)?) {
+        compilationNotice.withLock { $0 = notice }
+        ct_on_compilation(
+            notice == nil
+                ? nil
+                : { kernels, architecture in
+                    guard let kernels, let architecture, let notice = compilationNotice.withLock({ $0 }) else { return }
+                    notice(String(cString: kernels), String(cString: architecture))
+                })
+    }
+
     /// The most memory that libtorch has held on the GPU, in bytes; nil where none is in use.
     public static var peakGPUMemory: Int? {
         var bytes: Int64 = 0
         return ct_cuda_peak_memory(&bytes) == 0 ? Int(bytes) : nil
     }
 }
+
+private let compilationNotice = Mutex<(@Sendable (String, String) -> Void)?>(nil)
 
 /// The GPU's kernels, compiled by NVRTC as at their first use; needs no GPU.
 package enum CUDAKernels {

@@ -1,8 +1,10 @@
 import Foundation
+import Synchronization
 
 /// Standard error for people, standard output for programs.
 enum Console {
     static let isTerminal = isatty(STDERR_FILENO) == 1
+    private static let isFirstCompilation = Atomic(true)
 
     /// Makes the three standard streams safe to write to, before any file is opened.
     ///
@@ -18,6 +20,13 @@ enum Console {
 
     /// A line for people.
     static func note(_ text: String) { write(clear + text + "\n") }
+
+    /// Kernels are compiled for the GPU: each on a terminal's last line, once in a log.
+    @Sendable static func compiling(_ kernels: String, for architecture: String) {
+        let text = "compiling kernels for the GPU (\(architecture)), once on this machine"
+        guard !isTerminal else { return status("\(text): \(kernels) …") }
+        if isFirstCompilation.exchange(false, ordering: .relaxed) { note("note: \(text)") }
+    }
 
     static func error(_ text: String) { write(clear + "error: " + text + "\n") }
 

@@ -29,6 +29,7 @@ struct ComputeOptions: ParsableArguments {
             if device != .cuda, !Torch.isGPUPresent { Console.note("note: \(name) changes nothing without a GPU") }
         }
         try Torch.allowTF32(tf32)
+        Torch.onKernelCompilation(Console.compiling)
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TensorFiles
 import Testing
 
@@ -95,8 +96,12 @@ import Testing
         func compile(_ states: Int = 2) throws -> CUDAKernels.Compiled {
             try CUDAKernels.compile(.ss2d(states: states, rank: 6), architecture: "sm_90")
         }
+        let told = Mutex<[String]>([])
+        Torch.onKernelCompilation { kernels, architecture in told.withLock { $0.append("\(kernels) \(architecture)") } }
+        defer { Torch.onKernelCompilation(nil) }
         let first = try compile()
         #expect(!first.isFromCache)
+        #expect(told.withLock { $0 } == ["ss2d sm_90"])
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
         let file = try #require(files.first)
         #expect(files.count == 1, "nothing but the entry is left behind")
@@ -104,6 +109,7 @@ import Testing
 
         var again = try compile()
         #expect(again.isFromCache && again.bytes == first.bytes)
+        #expect(told.withLock { $0.count } == 1, "told of what is compiled, not of what is read")
 
         var flipped = whole
         flipped[flipped.count / 2] ^= 1

@@ -28,6 +28,8 @@ Program program_of(const std::string &name, int size, int rank, Input input) {
 
 }  // namespace
 
+extern "C" void ct_on_compilation(void (*notice)(const char *, const char *)) { set_compilation_notice(notice); }
+
 extern "C" int ct_cuda_compile_check(const char *kernels, const char *architecture, int size, int rank, int input, bool verbose, char **log,
                                      bool *from_cache, int64_t *code_bytes) {
   return ctorch::guarded([&] {

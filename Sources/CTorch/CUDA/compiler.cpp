@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -95,6 +96,8 @@ Entry entry_of(const Nvrtc &compiler, const std::string &source, const std::stri
   return {folder.empty() ? "" : folder + "/" + name + "-" + architecture + "-" + hexadecimal(hash(key)) + ".cubin", key};
 }
 
+std::atomic<void (*)(const char *, const char *)> notice{nullptr};
+
 const Nvrtc &needed_compiler() {
   std::string why_not;
   const Nvrtc *compiler = nvrtc(why_not);
@@ -129,6 +132,7 @@ Compiled compile(const std::string &source, const std::string &name, const std::
     return result;
   }
   const std::string target = known_architecture(compiler, architecture);
+  if (const auto tell = notice.load()) tell(name.c_str(), architecture.c_str());
   std::vector<std::string> options{"-arch=" + target, "-std=c++17"};
   if (log_wanted) options.push_back("--ptxas-options=-v");
   options.insert(options.end(), definitions.begin(), definitions.end());
@@ -160,6 +164,8 @@ Compiled compile(const std::string &source, const std::string &name, const std::
   entry.write(result.code);
   return result;
 }
+
+void set_compilation_notice(void (*tell)(const char *, const char *)) { notice = tell; }
 
 void forget(const std::string &source, const std::string &name, const std::vector<std::string> &definitions, const std::string &architecture) {
   const Entry entry = entry_of(needed_compiler(), source, name, definitions, architecture);

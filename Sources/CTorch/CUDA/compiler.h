@@ -19,6 +19,9 @@ struct Compiled {
 Compiled compile(const std::string &source, const std::string &name, const std::vector<std::string> &definitions, const std::string &architecture,
                  bool log_wanted = false);
 
+/// Called before each compilation, where it is set: with the program's name and the architecture.
+void set_compilation_notice(void (*notice)(const char *name, const char *architecture));
+
 /// Removes the cached file, which a driver refused.
 void forget(const std::string &source, const std::string &name, const std::vector<std::string> &definitions, const std::string &architecture);
 

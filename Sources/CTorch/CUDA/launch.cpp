@@ -90,24 +90,30 @@ Kernels Kernels::of(int device, const Program &program) {
   auto &functions = loaded[{device, key}];
   if (functions.empty()) {
     const CUmodule module = load(device, program);
-    Functions found;
+    std::map<std::string, CUfunction> found;
     for (const char *name : program.kernels) {
       check(needed_driver().module_function(&found[name], module, name), std::string("finding the kernel ") + name);
     }
-    functions = std::move(found);
+    for (const auto &[name, handle] : found) functions[name].handle = handle;
   }
-  return {functions, current_stream(device)};
+  return {device, functions, current_stream(device)};
 }
 
 void Kernels::launch_raw(const char *kernel, Grid grid, int threads, size_t shared, void *arguments) const {
   const Driver &d = needed_driver();
   const auto found = functions_->find(kernel);
   TORCH_CHECK(found != functions_->end(), "no kernel of the name ", kernel);
-  const CUfunction function = found->second;
-  // 48 KiB need no permission.
-  if (shared > 48u << 10) check(d.function_attribute(function, function_shared_bytes, static_cast<int>(shared)), std::string("shared memory for ") + kernel);
+  Function &function = found->second;
+  // The thread may be one of autograd's, whose first work on the GPU this is.
+  enter_context(device_);
+  if (shared > function.shared) {
+    // 48 KiB need no permission; that multiprocessors should divide their memory for blocks of this kind is a wish.
+    if (shared > 48u << 10) check(d.function_attribute(function.handle, function_shared_bytes, static_cast<int>(shared)), std::string("shared memory for ") + kernel);
+    if (shared > 16u << 10) d.function_attribute(function.handle, function_shared_share, 100);
+    function.shared = shared;
+  }
   void *parameters[] = {arguments};
-  check(d.launch(function, grid.x, grid.y, grid.z, static_cast<unsigned>(threads), 1, 1, static_cast<unsigned>(shared), stream_, parameters, nullptr),
+  check(d.launch(function.handle, grid.x, grid.y, grid.z, static_cast<unsigned>(threads), 1, 1, static_cast<unsigned>(shared), stream_, parameters, nullptr),
         std::string("launching ") + kernel);
 }
 

@@ -118,6 +118,8 @@ int ct_graph_record(ct_graph graph, int (*work)(void *), void *context);
 /// Asks the GPU for all that was recorded, in the current stream.
 int ct_graph_replay(ct_graph graph);
 
+/// Has `notice` called before each compilation of kernels that are not in the cache, by the thread that needs them: they take seconds. NULL for none.
+void ct_on_compilation(void (*notice)(const char *kernels, const char *architecture));
 /// Compiles kernels for an architecture ("sm_90") as a first use would, cache included; needs NVRTC and no GPU. `kernels` and what `size` means of them:
 /// "ss2d", states; "norm", a row's width; "depthwise" and "residual", channels; "sum", numbers. `rank`: of SS2D's steps. `input`: 0 float32, 1 bfloat16, 2 float16. With `verbose` the cache is not read, and
 /// the log tells each kernel's registers. `log` is freed by the caller.

@@ -1,7 +1,9 @@
 // CUDA enough for the package's kernels, on one CPU thread: a block's threads are fibers that run, one at a time, from barrier to barrier. In which
-// order is chosen: a kernel that lacks a barrier gives another result in another order. Shared memory is filled with NaN before each block.
+// order is chosen: a kernel that lacks a barrier gives another result in another order. Shared memory is filled with NaN before each block, and ends where the
+// launch says: what is read behind it ends the program.
 #pragma once
 #include <setjmp.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -30,13 +32,13 @@ struct Dimensions {
   unsigned x, y, z;
 };
 inline Dimensions threadIdx, blockIdx, gridDim;
-inline float4 emulated_shared[16384];  // 256 KiB
+inline float4 *emulated_shared = nullptr;  // of the launch
 
 #define __device__
 #define __forceinline__ inline
 #define KERNEL(threads) void
 #define KERNEL_RESIDENT(threads, blocks) void
-#define DYNAMIC_SHARED(type, name) static type *const name = emulated_shared
+#define DYNAMIC_SHARED(type, name) static type *&name = emulated_shared
 using std::max;
 using std::min;
 inline float __uint_as_float(unsigned bits) {
@@ -102,9 +104,21 @@ inline void resume(Fiber &fiber) {
   swapcontext(&unused, &fiber.context);
 }
 
+/// Shared memory of `bytes`, the last of which lies before a page that cannot be read.
+inline float4 *shared_memory_of(size_t bytes) {
+  constexpr size_t most = 256 << 10;  // in pages of any size
+  static char *const memory = [] {
+    char *all = static_cast<char *>(mmap(nullptr, 2 * most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (all == MAP_FAILED || mprotect(all + most, most, PROT_NONE) != 0) std::exit(5);
+    return all;
+  }();
+  if (bytes > most) std::exit(2);
+  return reinterpret_cast<float4 *>(memory + most - (bytes + 15) / 16 * 16);
+}
+
 /// Runs one block to its end.
-inline void run_block(unsigned threads) {
-  std::fill_n(&emulated_shared[0].x, sizeof emulated_shared / 4, std::numeric_limits<float>::quiet_NaN());
+inline void run_block(unsigned threads, size_t shared) {
+  std::fill_n(&emulated_shared->x, (shared + 15) / 16 * 4, std::numeric_limits<float>::quiet_NaN());
   fibers.resize(std::max<size_t>(fibers.size(), threads));
   for (unsigned i = 0; i < threads; i++) {
     auto &f = fibers[i];
@@ -149,14 +163,14 @@ inline void run_block(unsigned threads) {
 }
 
 template <class Kernel, class Arguments, class Grid> void launch(Kernel kernel, Grid grid, unsigned threads, size_t shared, const Arguments &arguments) {
-  if (shared > sizeof emulated_shared) std::exit(2);
+  emulated_shared = shared_memory_of(shared);
   body = [&] { kernel(arguments); };
   gridDim = {grid.x, grid.y, grid.z};
   for (unsigned z = 0; z < grid.z; z++)
     for (unsigned y = 0; y < grid.y; y++)
       for (unsigned x = 0; x < grid.x; x++) {
         blockIdx = {x, y, z};
-        run_block(threads);
+        run_block(threads, shared);
       }
 }
 

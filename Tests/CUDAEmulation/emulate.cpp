@@ -70,6 +70,34 @@ static std::vector<Variant> variants;
 #define ROW_VECTOR 1
 #define INPUT 0
 #include "ss2d_variant.h"
+#define STATES 12
+#define PER_THREAD 4
+#define LOADED 32
+#define TILE 8
+#define ROW_VECTOR 4
+#define INPUT 0
+#include "ss2d_variant.h"
+#define STATES 20
+#define PER_THREAD 4
+#define LOADED 32
+#define TILE 8
+#define ROW_VECTOR 2
+#define INPUT 0
+#include "ss2d_variant.h"
+#define STATES 100
+#define PER_THREAD 8
+#define LOADED 16
+#define TILE 4
+#define ROW_VECTOR 1
+#define INPUT 0
+#include "ss2d_variant.h"
+#define STATES 145
+#define PER_THREAD 16
+#define LOADED 4
+#define TILE 2
+#define ROW_VECTOR 1
+#define INPUT 0
+#include "ss2d_variant.h"
 #define STATES 22
 #define PER_THREAD 4
 #define LOADED 32
@@ -266,8 +294,12 @@ int main(int count, char **arguments) {
   random_case("11 states, whole", {1, 10, 7, 12, 11, 7}, 0, 1, 0);
   random_case("22 states", {1, 4, 10, 9, 22, 2}, 0, 132, 0);
   random_case("22 states, whole", {1, 9, 10, 9, 22, 3}, 0, 1, 0);
+  random_case("12 states, three warps", {1, 7, 9, 34, 12, 8}, 0, 132, 0);
+  random_case("20 states, five warps", {1, 9, 13, 3, 20, 6}, 0, 1, 0);
+  random_case("100 states, thirteen warps", {1, 5, 9, 9, 100, 3}, 0, 132, 0);
+  random_case("145 states, ten warps", {1, 5, 9, 3, 145, 2}, 0, 1, 0);
   random_case("70 states", {1, 3, 9, 9, 70, 2}, 0, 132, 0);
-  random_case("250 states", {1, 3, 9, 3, 250, 1}, 0, 132, 0);
+  random_case("250 states", {1, 3, 13, 34, 250, 6}, 0, 132, 0);
   random_case("no step at all", {1, 5, 7, 18, 16, 3}, 0, 132, 0, -1000);
   random_case("steps that are next to nothing", {1, 5, 7, 18, 16, 3}, 0, 132, 0, -14);
   random_case("steps that forget", {1, 5, 7, 18, 16, 3}, 0, 132, 0, 1e4);

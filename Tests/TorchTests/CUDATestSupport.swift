@@ -20,13 +20,13 @@ enum CUDAEmulation {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     /// Compiles an emulation; nil if that fails. `texts`: the macro by which it includes each file of kernels, whose raw string loses its first and last
-    /// line. `sources`: what else belongs to it.
-    static func build(_ emulation: String, texts: [String: String], with sources: [String] = []) -> URL? {
+    /// line. `sources`: what else belongs to it. Where it is not optimised, reads whose values are not used are made, as NVRTC makes them.
+    static func build(_ emulation: String, texts: [String: String], with sources: [String] = [], isOptimized: Bool = true) -> URL? {
         let folder = FileManager.default.temporaryDirectory.appending(path: "vmunet-emulation-\(UUID().uuidString)")
         let program = folder.appending(path: "emulate")
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            var arguments = ["clang++", "-std=c++17", "-O1", "-Wno-everything"]
+            var arguments = ["clang++", "-std=c++17", isOptimized ? "-O1" : "-O0", "-Wno-everything"]
             for (macro, file) in texts {
                 let lines = try String(contentsOf: root.appending(path: "Sources/CTorch/CUDA/\(file)"), encoding: .utf8)
                     .trimmingCharacters(in: .newlines).split(separator: "\n", omittingEmptySubsequences: false)

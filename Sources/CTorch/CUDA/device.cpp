@@ -1,6 +1,7 @@
 // libtorch's CUDA half, loaded when a GPU is asked for. The binary is linked with libtorch_cpu alone: libtorch_cuda and what it needs are gigabytes that
 // a run on the CPU should not open, and are absent from a CPU build. What libtorch_cuda registers when it is opened is found by libtorch_cpu.
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
@@ -9,6 +10,7 @@
 
 #include <mutex>
 #include <optional>
+#include <typeinfo>
 
 #include "../handles.h"
 #include "libraries.h"
@@ -59,6 +61,9 @@ std::string libtorch_problem(int driver_version) {
     const char *error = dlerror();
     return std::string("libtorch's CUDA half cannot be loaded (") + (error ? error : path.c_str()) + "); install the packages that this torch depends on beside it";
   }
+  // libtorch looks for CUDA once, in a backward pass for one, and remembers for good that it was not there.
+  if (typeid(at::detail::getCUDAHooks()) == typeid(at::CUDAHooksInterface))
+    return "libtorch was used on the CPU before its CUDA half was opened; ask for the GPU first (Torch.cudaStatus), before any backward pass";
   int runtime = 0;
   const auto runtime_version = reinterpret_cast<int (*)(int *)>(dlsym(RTLD_DEFAULT, "cudaRuntimeGetVersion"));
   if (runtime_version && runtime_version(&runtime) == 0 && runtime / 1000 > driver_version / 1000)

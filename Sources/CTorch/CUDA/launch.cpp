@@ -90,11 +90,16 @@ Kernels Kernels::of(int device, const Program &program) {
   auto &functions = loaded[{device, key}];
   if (functions.empty()) {
     const CUmodule module = load(device, program);
-    std::map<std::string, CUfunction> found;
+    Functions found;
     for (const char *name : program.kernels) {
-      check(needed_driver().module_function(&found[name], module, name), std::string("finding the kernel ") + name);
+      CUfunction &function = found[name];
+      check(needed_driver().module_function(&function, module, name), std::string("finding the kernel ") + name);
+      if (!program.lives_in_shared_memory) continue;
+      // As much as there is, once for all launches: it costs a launch that takes less nothing.
+      check(needed_driver().function_attribute(function, function_shared_bytes, GPU::number(device).shared_limit), std::string("shared memory for ") + name);
+      needed_driver().function_attribute(function, function_shared_share, 100);  // a wish
     }
-    for (const auto &[name, handle] : found) functions[name].handle = handle;
+    functions = std::move(found);
   }
   return {device, functions, current_stream(device)};
 }
@@ -103,17 +108,10 @@ void Kernels::launch_raw(const char *kernel, Grid grid, int threads, size_t shar
   const Driver &d = needed_driver();
   const auto found = functions_->find(kernel);
   TORCH_CHECK(found != functions_->end(), "no kernel of the name ", kernel);
-  Function &function = found->second;
   // The thread may be one of autograd's, whose first work on the GPU this is.
   enter_context(device_);
-  if (shared > function.shared) {
-    // 48 KiB need no permission; that multiprocessors should divide their memory for blocks of this kind is a wish.
-    if (shared > 48u << 10) check(d.function_attribute(function.handle, function_shared_bytes, static_cast<int>(shared)), std::string("shared memory for ") + kernel);
-    if (shared > 16u << 10) d.function_attribute(function.handle, function_shared_share, 100);
-    function.shared = shared;
-  }
   void *parameters[] = {arguments};
-  check(d.launch(function.handle, grid.x, grid.y, grid.z, static_cast<unsigned>(threads), 1, 1, static_cast<unsigned>(shared), stream_, parameters, nullptr),
+  check(d.launch(found->second, grid.x, grid.y, grid.z, static_cast<unsigned>(threads), 1, 1, static_cast<unsigned>(shared), stream_, parameters, nullptr),
         std::string("launching ") + kernel);
 }
 

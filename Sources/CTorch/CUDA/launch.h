@@ -1,7 +1,6 @@
 // From a kernel's name to its launch: which GPU, its module, libtorch's stream. What every operator's host side needs; it adds its plan, its
 // arguments and its source.
 #pragma once
-#include <atomic>
 #include <map>
 #include <string>
 #include <vector>
@@ -42,17 +41,12 @@ class Kernels {
   }
 
  private:
-  struct Function {
-    CUfunction handle = nullptr;
-    /// Dynamic shared memory that it has been allowed so far, in bytes.
-    std::atomic<size_t> shared{0};
-  };
-  using Functions = std::map<std::string, Function, std::less<>>;
-  Kernels(int device, Functions &functions, CUstream stream) : device_(device), functions_(&functions), stream_(stream) {}
+  using Functions = std::map<std::string, CUfunction, std::less<>>;
+  Kernels(int device, const Functions &functions, CUstream stream) : device_(device), functions_(&functions), stream_(stream) {}
   void launch_raw(const char *kernel, Grid grid, int threads, size_t shared, void *arguments) const;
 
   int device_;
-  Functions *functions_;
+  const Functions *functions_;
   CUstream stream_;
 };
 

@@ -85,7 +85,8 @@ Program ss2d_program(const Geometry &g, int vector, Input input) {
           &source,
           {definition("STATES", g.states), definition("PER_THREAD", g.per_thread), definition("LOADED", g.loaded), definition("TILE", g.tile),
            definition("ROW_VECTOR", vector), definition("INPUT", static_cast<int>(input))},
-          {"ss2d_states", "ss2d_carry", "ss2d_forward", "ss2d_gradients", "ss2d_backward"}};
+          {"ss2d_states", "ss2d_carry", "ss2d_forward", "ss2d_gradients", "ss2d_backward"},
+          true};
 }
 
 Program norm_program(const NormGeometry &g, Input input) {

@@ -20,6 +20,8 @@ struct Program {
   const std::string *source;
   std::vector<std::string> definitions;
   std::vector<const char *> kernels;
+  /// Whether they may need more than the 48 KiB of shared memory that every kernel has, and little of the cache that it is taken from.
+  bool lives_in_shared_memory = false;
 };
 
 /// `vector`: of row_vector.

@@ -20,7 +20,7 @@ struct Call {
   at::TensorOptions floats_here;
   int64_t B, H, W, D, N, R;
 
-  explicit Call(const SS2DInputs &in) : device(in.x.device().index()), input(input_of(in.x.scalar_type())), floats_here(in.x.options().dtype(at::kFloat)) {
+  Call(const SS2DInputs &in, bool backward) : device(in.x.device().index()), input(input_of(in.x.scalar_type())), floats_here(in.x.options().dtype(at::kFloat)) {
     B = in.x.size(0), H = in.x.size(1), W = in.x.size(2), D = in.x.size(3), N = in.A_logs.size(1), R = in.dt_weight.size(2);
     for (const at::Tensor *t : {&in.projection, &in.dt_weight, &in.dt_bias, &in.A_logs, &in.Ds}) {
       TORCH_CHECK(t->device() == in.x.device() && t->scalar_type() == at::kFloat && t->is_contiguous(),
@@ -31,13 +31,14 @@ struct Call {
     const GPU &gpu = GPU::number(device);
     plan = Plan::make(B, H * W, D, static_cast<int>(N), gpu.multiprocessors);
     TORCH_CHECK(plan.chunks <= 65535, "ss2d: a map of ", H * W, " tokens is too large for one call");
-    const size_t shared = std::max(plan.forward_shared(static_cast<int>(R)), plan.backward_shared(static_cast<int>(R)));
+    const int rank = static_cast<int>(R);
+    const size_t shared = std::max(plan.scan_shared(rank), backward ? plan.backward_shared(rank) : plan.forward_shared(rank));
     TORCH_CHECK(shared <= static_cast<size_t>(gpu.shared_limit), "ss2d: rank ", R, " with ", N, " states needs ", shared,
                 " bytes of shared memory, this GPU has ", gpu.shared_limit, "; lower the network's width or its number of states");
     vector = row_vector(plan.geometry, static_cast<int>(R));
     if (!takes_vectors(in.projection, vector, vector)) vector = 1;
     auto &a = arguments;
-    TORCH_CHECK(row_stride(in.x) < (1LL << 31), "ss2d: expected rows of x closer together, got a stride of ", row_stride(in.x));
+    TORCH_CHECK(row_stride(in.x) < (1LL << 29), "ss2d: expected rows of x closer together, got a stride of ", row_stride(in.x));
     a.x_stride = static_cast<int>(row_stride(in.x));
     a.x = in.x.const_data_ptr();
     a.projection = floats(in.projection);
@@ -72,7 +73,7 @@ bool has_ss2d(const at::Tensor &x) {
 
 std::pair<at::Tensor, at::Tensor> ss2d_forward(const SS2DInputs &in, bool for_backward) {
   const c10::DeviceGuard guard(in.x.device());
-  Call call(in);
+  Call call(in, false);
   auto &a = call.arguments;
   const auto room = call.room_between_chunks();
   at::Tensor borders;
@@ -85,7 +86,7 @@ std::pair<at::Tensor, at::Tensor> ss2d_forward(const SS2DInputs &in, bool for_ba
 
 SS2DGradients ss2d_backward(const SS2DInputs &in, const at::Tensor &borders, const at::Tensor &dy) {
   const c10::DeviceGuard guard(in.x.device());
-  Call call(in);
+  Call call(in, true);
   auto &a = call.arguments;
   const auto [B, H, W, D, N, R, chunks] = std::tuple(call.B, call.H, call.W, call.D, call.N, call.R, int64_t{call.plan.chunks});
   const auto room = call.room_between_chunks();

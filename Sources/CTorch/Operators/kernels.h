@@ -35,16 +35,24 @@ inline const float *floats(const std::optional<at::Tensor> &x) { return x && x->
 
 inline at::Tensor float32(const at::Tensor &x) { return x.to(at::kFloat).contiguous(); }
 
-/// Tokens of channels: contiguous channels, one stride between all tokens, as a contiguous map has and half of one.
+/// Tokens of channels: contiguous channels, one stride between all tokens, as a contiguous map has and half of one. Axes of one have any stride.
 inline bool is_rows(const at::Tensor &x) {
-  if (x.stride(-1) != 1) return false;
-  for (int64_t axis = 0; axis + 2 < x.dim(); axis++) {
-    if (x.size(axis) > 1 && x.stride(axis) != x.stride(axis + 1) * x.size(axis + 1)) return false;
+  if (x.size(-1) > 1 && x.stride(-1) != 1) return false;
+  int64_t expected = 0;  // of the next axis outwards; 0 while there was none
+  for (int64_t axis = x.dim() - 2; axis >= 0; axis--) {
+    if (x.size(axis) == 1) continue;
+    if (expected > 0 && x.stride(axis) != expected) return false;
+    expected = x.stride(axis) * x.size(axis);
   }
   return true;
 }
 inline at::Tensor as_rows(const at::Tensor &x) { return is_rows(x) ? x : x.contiguous(); }
-inline int64_t row_stride(const at::Tensor &x) { return x.stride(-2); }
+/// Between two tokens, in numbers.
+inline int64_t row_stride(const at::Tensor &x) {
+  for (int64_t axis = x.dim() - 2; axis >= 0; axis--)
+    if (x.size(axis) > 1) return x.stride(axis);
+  return x.size(-1);
+}
 inline int64_t row_count(const at::Tensor &x) { return x.numel() / x.size(-1); }
 
 /// The kernels check nothing: every operator does, before it calls one.

@@ -71,8 +71,9 @@ struct SS2D : torch::autograd::Function<SS2D> {
     const Weights w{saved[1], saved[2], saved[3], saved[4], saved[5]};
     const auto gradients = scan_backward(x, projection, w, borders, dy);
     const at::Tensor d = gradients.projection.to(x.scalar_type());
-    return {gradient_of_x(d, w, gradients.x, x), weight_gradient(d, x).view(w.x_proj.sizes()), gradients.dt_weight, gradients.dt_bias,
-            gradients.A_logs,          gradients.Ds};
+    const auto of = [](const at::Tensor &gradient, const at::Tensor &parameter) { return gradient.view(parameter.sizes()); };
+    return {gradient_of_x(d, w, gradients.x, x),  of(weight_gradient(d, x), w.x_proj),  of(gradients.dt_weight, w.dt_weight),
+            of(gradients.dt_bias, w.dt_bias), of(gradients.A_logs, w.A_logs), of(gradients.Ds, w.Ds)};
   }
 };
 

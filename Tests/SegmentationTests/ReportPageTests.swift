@@ -22,6 +22,9 @@ struct ReportPageTests {
         #expect(validation["points"]?.split(separator: " ").count == 10)
         #expect(reader.text.contains("validation 0.1100"))
         #expect(reader.text.contains("Research software, not a medical device"))
+        // The legend has the numbers of the epoch that was kept, as the tiles have: the eighth of nine.
+        let longer = PageReader(ReportSamples.page([ReportSamples.run(events: ReportSamples.events(epochs: 9))]))
+        #expect(longer.text.contains("validation 0.1375"))
     }
 
     @Test("a curve's points lie where an axis says that their values are")

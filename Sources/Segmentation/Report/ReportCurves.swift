@@ -10,8 +10,8 @@ enum ReportCurves {
             title: "Loss", yLabel: "loss",
             series: [
                 .init(name: "each step", color: 1, points: LineChart.averaged(run.steps, count: 400), isFaint: true),
-                .init(name: "training", color: 1, points: points(epochs, \.trainLoss), note: latest(epochs, \.trainLoss)),
-                .init(name: "validation", color: 2, points: points(epochs, \.validationLoss), note: latest(epochs, \.validationLoss)),
+                .init(name: "training", color: 1, points: points(epochs, \.trainLoss), note: kept(run, \.trainLoss)),
+                .init(name: "validation", color: 2, points: points(epochs, \.validationLoss), note: kept(run, \.validationLoss)),
             ], mark: mark)
         let kinds: [(String, KeyPath<BinaryScores, Double?>)] = [
             ("mIoU", \.miou), ("DSC", \.dsc), ("Acc", \.accuracy), ("Spe", \.specificity), ("Sen", \.sensitivity),
@@ -63,7 +63,8 @@ enum ReportCurves {
         epochs.compactMap { record in value(record).map { LineChart.Point(x: Double(record.epoch), y: $0) } }
     }
 
-    private static func latest(_ epochs: [Record], _ value: (Record) -> Double?) -> String {
-        epochs.compactMap(value).last.map { Figures.fixed($0) } ?? ""
+    /// Of the epoch whose weights were kept, as the tiles say it; the latest while none is.
+    private static func kept(_ run: ReportContent.Run, _ value: (Record) -> Double?) -> String {
+        (run.best.flatMap(value) ?? run.epochs.compactMap(value).last).map { Figures.fixed($0) } ?? ""
     }
 }

@@ -23,11 +23,12 @@ public final class RecordedWork {
     public static let warmUps = 3
 
     private let work: () throws -> [Tensor]
+    /// Kept until the next call, so that nothing else is given their memory while they are read; before the graph, so that its memory is free when it goes.
+    private var results: [Tensor] = []
     /// Nil where nothing can be recorded.
     private let graph: Graph?
     private var calls = 0
     private var isRecorded = false
-    private var results: [Tensor] = []
 
     /// Throws ``TorchError`` where the device is a GPU that this libtorch cannot record on.
     public init(on device: Device, _ work: @escaping () throws -> [Tensor]) throws {
@@ -49,7 +50,7 @@ public final class RecordedWork {
         guard let graph else { return try keep(run()) }
         if !isRecorded {
             guard calls >= Self.warmUps else {
-                let results = try graph.warmUp(run)
+                results = try graph.warmUp(run)
                 calls += 1
                 return results
             }

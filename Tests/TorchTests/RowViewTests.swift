@@ -5,7 +5,7 @@ import Testing
 /// The operators take views of other tensors: also those whose axes of one element have strides that mean nothing.
 @Suite struct RowViewTests {
     enum View: CaseIterable {
-        case channelsFirstOnePixel, transposedRow, narrowedColumn, halfOfTheChannels
+        case channelsFirstOnePixel, transposedRow, narrowedColumn, halfOfTheChannels, repeatedColumn
 
         /// A map [.., 1 or more, 8] that is not contiguous, or says so.
         func map() -> Tensor {
@@ -15,6 +15,7 @@ import Testing
             case .transposedRow: random([2, 1, 5, 8]).permuted([0, 2, 1, 3])
             case .narrowedColumn: random([3, 1, 4, 8]).narrowed(axis: 2, start: 0, length: 1)
             case .halfOfTheChannels: random([2, 3, 5, 16]).narrowed(axis: 3, start: 8, length: 8)
+            case .repeatedColumn: Operator("aten::broadcast_to")([.tensor(random([2, 3, 1, 8])), .ints([2, 3, 5, 8])], results: 1)[0]
             }
         }
     }

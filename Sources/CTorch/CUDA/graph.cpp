@@ -4,12 +4,7 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-#if __has_include(<ATen/core/GraphImplInterface.h>)
-#include <ATen/core/GraphImplInterface.h>
-#define CT_PUBLIC_GRAPHS 1
-#else
 #include <dlfcn.h>
-#endif
 
 #include <cstddef>
 #include <memory>
@@ -31,26 +26,9 @@ std::string no_graphs(const std::string &missing) {
 // Recording must forbid calls that wait for the GPU on this thread alone: others prepare batches meanwhile, and autograd's own thread,
 // whose backward pass is recorded with the rest, is not held to it. libtorch's allocator lifts the ban around its own calls.
 
-#if CT_PUBLIC_GRAPHS
-
-/// libtorch's public interface for all kinds of devices, where there is one (2.13).
-class Recording {
- public:
-  Recording() : graph_(at::create_graph_impl(c10::DeviceType::CUDA)) { TORCH_CHECK(graph_, no_graphs("none is registered for CUDA")); }
-  static void require() { TORCH_CHECK(at::has_graph_impl(c10::DeviceType::CUDA), no_graphs("none is registered for CUDA")); }
-  void begin() { graph_->capture_begin({0, 0}, at::GraphCaptureMode::ThreadLocal); }
-  void end() { graph_->capture_end(); }
-  void replay() { graph_->replay(); }
-
- private:
-  std::unique_ptr<at::GraphImplInterface> graph_;
-};
-
-#else
-
-/// at::cuda::CUDAGraph, the only one that libtorch had before: its header needs CUDA's, so that its functions are looked up by the names
-/// that C++ gives them, in the libtorch_cuda that was opened. This is for the versions before the public interface alone: how the class
-/// changes after them does not matter here.
+/// at::cuda::CUDAGraph. Its header needs CUDA's, so its functions are looked up by the names that C++ gives them, in the libtorch_cuda that was
+/// opened; they are the same in 2.11 and 2.13. libtorch's public interface for graphs (at::accelerator::Graph, from 2.13) has nothing behind
+/// it for CUDA yet.
 struct CUDAGraph {
   void (*construct)(void *self, bool keep_graph);
   void (*destroy)(void *self);
@@ -95,8 +73,6 @@ class Recording {
   alignas(std::max_align_t) unsigned char object_[4096];
 };
 
-#endif
-
 /// The stream that graphs are recorded in, and warmed up: of all graphs of a GPU, so that cuBLAS, which keeps a workspace a stream, has one
 /// for all of them.
 c10::Stream recording_stream(const VirtualGuardImpl &gpu, c10::Device device) {
@@ -106,6 +82,18 @@ c10::Stream recording_stream(const VirtualGuardImpl &gpu, c10::Device device) {
 
 /// One recording at a time, and none while one of these functions waits for the whole GPU, which would break it.
 std::mutex recording_mutex;
+
+/// Why nothing can be recorded any more; empty while it can. A recording that CUDA itself gave up leaves libtorch's allocator and its random numbers
+/// as if it went on.
+std::string broken;
+
+void require_recording() { TORCH_CHECK(broken.empty(), "work cannot be recorded in this process any more: ", broken, "; leave out --compile-graph"); }
+
+/// cuBLAS has a handle for each thread, which cannot be made during a recording; work before it may have been done by other threads.
+void use_cublas(c10::Device device) {
+  const at::Tensor one = at::ones({1, 1}, at::TensorOptions().device(device));
+  at::mm(one, one);
+}
 
 /// Memory that nothing uses goes back to the driver: what is kept for one stream or one graph is of no use to another.
 void give_memory_back() { c10::getDeviceAllocator(c10::DeviceType::CUDA)->emptyCache(); }
@@ -136,6 +124,7 @@ void ct_graph_release(ct_graph graph) {
     // It may still be at work.
     if (graph->recording) VirtualGuardImpl(graph->device.type()).synchronizeDevice(graph->device.index());
     graph->recording.reset();
+    graph->weights.clear();
     give_memory_back();
   });
   delete graph;
@@ -144,6 +133,7 @@ void ct_graph_release(ct_graph graph) {
 int ct_graph_warm_up(ct_graph graph, int (*work)(void *), void *context) {
   return ctorch::guarded([&] {
     std::lock_guard lock(recording_mutex);
+    require_recording();
     const VirtualGuardImpl gpu(graph->device.type());
     const c10::StreamGuard guard(recording_stream(gpu, graph->device));
     // What the work reads was written in another stream, and what it writes is read there: a handful of times, the host may wait.
@@ -157,11 +147,13 @@ int ct_graph_warm_up(ct_graph graph, int (*work)(void *), void *context) {
 int ct_graph_record(ct_graph graph, int (*work)(void *), void *context) {
   return ctorch::guarded([&] {
     std::lock_guard lock(recording_mutex);
+    require_recording();
     const VirtualGuardImpl gpu(graph->device.type());
     gpu.synchronizeDevice(graph->device.index());
     // A graph's memory is its own: what the warm-up left would lie beside it unused.
     give_memory_back();
     const c10::StreamGuard guard(recording_stream(gpu, graph->device));
+    use_cublas(graph->device);
     auto recording = std::make_unique<Recording>();
     std::vector<at::Tensor> weights;
     recording->begin();
@@ -173,7 +165,8 @@ int ct_graph_record(ct_graph graph, int (*work)(void *), void *context) {
     // Ended in any case: the stream must not go on recording. Where the work failed, that it cannot be ended well is only a consequence.
     try {
       recording->end();
-    } catch (...) {
+    } catch (const c10::Error &error) {
+      broken = error.what_without_backtrace();
       if (done) throw;
     }
     TORCH_CHECK(done, "the work failed");
@@ -185,6 +178,8 @@ int ct_graph_record(ct_graph graph, int (*work)(void *), void *context) {
 
 int ct_graph_replay(ct_graph graph) {
   return ctorch::guarded([&] {
+    // Not while another thread records, or does work in the recordings' stream, whose workspace of cuBLAS this work may have as well.
+    std::lock_guard lock(recording_mutex);
     TORCH_CHECK(graph->recording, "nothing is recorded");
     graph->recording->replay();
   });

@@ -38,10 +38,10 @@ inline at::Tensor float32(const at::Tensor &x) { return x.to(at::kFloat).contigu
 /// Tokens of channels: contiguous channels, one stride between all tokens, as a contiguous map has and half of one. Axes of one have any stride.
 inline bool is_rows(const at::Tensor &x) {
   if (x.size(-1) > 1 && x.stride(-1) != 1) return false;
-  int64_t expected = 0;  // of the next axis outwards; 0 while there was none
+  int64_t expected = -1;  // of the next axis outwards; none yet
   for (int64_t axis = x.dim() - 2; axis >= 0; axis--) {
     if (x.size(axis) == 1) continue;
-    if (expected > 0 && x.stride(axis) != expected) return false;
+    if (expected >= 0 && x.stride(axis) != expected) return false;
     expected = x.stride(axis) * x.size(axis);
   }
   return true;

@@ -68,7 +68,7 @@ public struct Evaluator {
                 try withoutGradients {
                     let inputs = BatchTensors(batch, on: device)
                     let logits = try inference(inputs.images)
-                    return (inputs.images, loss(logits, inputs).item, Prediction(logits))
+                    return (inputs.images, loss(logits, inputs.target).item, Prediction(logits))
                 }
             }
             guard value.isFinite else {

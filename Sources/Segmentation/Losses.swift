@@ -59,6 +59,6 @@ public struct SegmentationLoss: Sendable, Hashable {
         }
         let sum = logits.crossEntropy(labels: labels, classWeights: weights, ignoring: ignoredLabel ?? -100, reduction: .sum)
         let counted = (weights.map { pixels * $0 } ?? pixels).sum()
-        return sum / counted.clampedBelow(Double(Float.leastNormalMagnitude))
+        return sum / counted.clamped(min: Double(Float.leastNormalMagnitude))
     }
 }

@@ -126,7 +126,7 @@ extension Tensor {
     /// Values of at least `limit` become `limit` − 1: labels outside of the classes, before one-hot coding.
     public func clamped(below limit: Int) -> Tensor { Aten.clampMax(.tensor(self), .int(limit - 1)) }
     /// Values of less than `least` become `least`.
-    public func clampedBelow(_ least: Double) -> Tensor { Aten.clampMin(.tensor(self), .double(least)) }
+    public func clamped(min least: Double) -> Tensor { Aten.clampMin(.tensor(self), .double(least)) }
     /// 1 where a value is not `value`, 0 where it is, float32.
     public func differs(from value: Int) -> Tensor { Aten.notEqual(.tensor(self), .int(value)).to(.float32) }
 

@@ -100,7 +100,7 @@ public enum Initial: Sendable {
             tensor.assign(Tensor(Array(repeating: row, count: rows).flatMap { $0 }, shape: shape))
         case .inverseSoftplusOfLogUniform(let low, let high, let floor):
             tensor.fillLogUniform(low: low, high: high)
-            tensor.assign(tensor.clampedBelow(floor).inverseSoftplus())
+            tensor.assign(tensor.clamped(min: floor).inverseSoftplus())
         }
         return tensor
     }

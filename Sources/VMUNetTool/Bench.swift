@@ -129,19 +129,16 @@ struct Bench: ParsableCommand {
     private func trainingStep(_ network: VMUNet, _ precision: RunConfiguration.Precision, _ device: Device) throws -> () throws -> Void {
         let shape = [batchSize, 3, imageSize, imageSize]
         let (images, target) = try withTorchErrors {
-            (
-                Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped(shape).to(device),
-                Tensor.random(count: batchSize * imageSize * imageSize).reshaped([batchSize, 1, imageSize, imageSize]).to(device)
-            )
-        }
-        let labels = try withTorchErrors {
-            (target * Double(network.configuration.classes)).to(.int64).reshaped([batchSize, imageSize, imageSize])
+            let images = Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped(shape).to(device)
+            let plane = Tensor.random(count: batchSize * imageSize * imageSize).to(device), classes = network.configuration.classes
+            return classes == 1
+                ? (images, plane.reshaped([batchSize, 1, imageSize, imageSize]))
+                : (images, (plane * Double(classes)).to(.int64).reshaped([batchSize, imageSize, imageSize]))
         }
         let optimizer = AdamW(network.parameters.map { $0.tensor.requiringGrad() })
         let loss = SegmentationLoss()
         let gradients = try repeated(on: device) {
-            let logits = network(images, ForwardMode(precision: precision.elementType, isTraining: true))
-            let value = network.configuration.classes == 1 ? loss.binary(logits, target: target) : loss.manyClasses(logits, labels: labels)
+            let value = loss(network(images, ForwardMode(precision: precision.elementType, isTraining: true)), target)
             value.backward()
             return value.detached()
         }

@@ -52,8 +52,7 @@ extension ParityComparison {
             let inference = try row("inference", nil) { withoutGradients { network(images, ForwardMode(precision: type)) } }
             let optimizer = AdamW(network.parameters.map { $0.tensor.requiringGrad() })
             let step = try row("training step", optimizer) {
-                let logits = network(images, ForwardMode(precision: type, isTraining: true)), loss = SegmentationLoss()
-                let value = configuration.classes == 1 ? loss.binary(logits, target: target) : loss.manyClasses(logits, labels: target)
+                let value = SegmentationLoss()(network(images, ForwardMode(precision: type, isTraining: true)), target)
                 value.backward()
                 return value.detached()
             }

@@ -22,102 +22,52 @@ struct Variant {
 static std::vector<Variant> variants;
 
 #define STATES 16
-#define PER_THREAD 4
-#define LOADED 32
-#define TILE 8
-#define ROW_VECTOR 1
-#define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 16
-#define PER_THREAD 4
-#define LOADED 32
-#define TILE 8
 #define ROW_VECTOR 2
-#define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 16
-#define PER_THREAD 4
-#define LOADED 32
-#define TILE 8
 #define ROW_VECTOR 4
-#define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 16
-#define PER_THREAD 4
-#define LOADED 32
-#define TILE 8
 #define ROW_VECTOR 4
 #define INPUT 1
 #include "ss2d_variant.h"
 #define STATES 16
-#define PER_THREAD 4
-#define LOADED 32
-#define TILE 8
 #define ROW_VECTOR 4
 #define INPUT 2
 #include "ss2d_variant.h"
 #define STATES 3
-#define PER_THREAD 4
-#define LOADED 32
-#define TILE 8
-#define ROW_VECTOR 1
-#define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 11
-#define PER_THREAD 4
-#define LOADED 32
-#define TILE 8
-#define ROW_VECTOR 1
-#define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 12
-#define PER_THREAD 4
-#define LOADED 32
-#define TILE 8
 #define ROW_VECTOR 4
-#define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 20
-#define PER_THREAD 4
-#define LOADED 32
-#define TILE 8
 #define ROW_VECTOR 2
-#define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 100
 #define PER_THREAD 8
 #define LOADED 16
 #define TILE 4
-#define ROW_VECTOR 1
-#define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 145
 #define PER_THREAD 16
 #define LOADED 4
 #define TILE 2
-#define ROW_VECTOR 1
-#define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 22
-#define PER_THREAD 4
-#define LOADED 32
-#define TILE 8
-#define ROW_VECTOR 1
-#define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 70
 #define PER_THREAD 8
 #define LOADED 16
 #define TILE 4
-#define ROW_VECTOR 1
-#define INPUT 0
 #include "ss2d_variant.h"
 #define STATES 250
 #define PER_THREAD 16
 #define LOADED 4
 #define TILE 2
-#define ROW_VECTOR 1
-#define INPUT 0
 #include "ss2d_variant.h"
 
 namespace {

@@ -1,4 +1,16 @@
 // SS2D's kernels for one geometry and type of numbers, entered into `variants`. No include guard: included once for each, and forgets the definitions.
+// Where nothing is said: the geometry of up to 32 states, float32, a number of a row at a time.
+#ifndef PER_THREAD
+#define PER_THREAD 4
+#define LOADED 32
+#define TILE 8
+#endif
+#ifndef ROW_VECTOR
+#define ROW_VECTOR 1
+#endif
+#ifndef INPUT
+#define INPUT 0
+#endif
 #define JOINED(a, b, c) ss2d_##a##_##b##_##c
 #define NAMED(a, b, c) JOINED(a, b, c)
 

@@ -35,7 +35,7 @@ struct Call {
     const size_t shared = std::max(plan.scan_shared(rank), backward ? plan.backward_shared(rank) : plan.forward_shared(rank));
     TORCH_CHECK(shared <= static_cast<size_t>(gpu.shared_limit), "ss2d: rank ", R, " with ", N, " states needs ", shared,
                 " bytes of shared memory, this GPU has ", gpu.shared_limit, "; lower the network's width or its number of states");
-    vector = row_vector(plan.geometry, static_cast<int>(R));
+    vector = row_vector(plan.geometry, rank);
     if (!takes_vectors(in.projection, vector, vector)) vector = 1;
     auto &a = arguments;
     TORCH_CHECK(row_stride(in.x) < (1LL << 29), "ss2d: expected rows of x closer together, got a stride of ", row_stride(in.x));
@@ -47,7 +47,7 @@ struct Call {
     a.A_logs = floats(in.A_logs);
     a.Ds = floats(in.Ds);
     a.batch = static_cast<int>(B), a.height = static_cast<int>(H), a.width = static_cast<int>(W);
-    a.channels = static_cast<int>(D), a.rank = static_cast<int>(R);
+    a.channels = static_cast<int>(D), a.rank = rank;
   }
 
   at::Tensor empty(at::IntArrayRef shape, float *&pointer) const {

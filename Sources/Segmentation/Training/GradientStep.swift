@@ -29,7 +29,7 @@ final class GradientStep {
     /// Throws what `check` throws. Nothing has changed then, but for the gathered gradients where work is recorded: it is done as a whole.
     func callAsFunction(_ batch: BatchTensors, isFirst: Bool, check: (Double) throws -> Void) throws -> Double {
         if recordedSize != nil { return try recording(batch, isFirst: isFirst, check) }
-        let loss = try withTorchErrors { self.loss(network(batch.images, mode), batch) }
+        let loss = try withTorchErrors { self.loss(network(batch.images, mode), batch.target) }
         let value = try withTorchErrors { loss.item }
         try check(value)
         try withTorchErrors {
@@ -63,7 +63,7 @@ final class GradientStep {
 
     /// Adds a batch's share of the gradients; its loss, without the graph of autograd.
     private func addGradients(_ batch: BatchTensors) -> Tensor {
-        let loss = self.loss(network(batch.images, mode), batch)
+        let loss = self.loss(network(batch.images, mode), batch.target)
         share(of: loss).backward()
         return loss.detached()
     }

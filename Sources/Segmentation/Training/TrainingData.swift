@@ -107,8 +107,8 @@ struct BatchTensors {
 }
 
 extension SegmentationLoss {
-    /// The loss of a batch's logits against its truth: binary or labels.
-    func callAsFunction(_ logits: Tensor, _ batch: BatchTensors) -> Tensor {
-        batch.target.elementType == .int64 ? manyClasses(logits, labels: batch.target) : binary(logits, target: batch.target)
+    /// The loss of a batch's logits against its truth: a binary plane of float32, or labels of int64.
+    package func callAsFunction(_ logits: Tensor, _ target: Tensor) -> Tensor {
+        target.elementType == .int64 ? manyClasses(logits, labels: target) : binary(logits, target: target)
     }
 }

@@ -20,11 +20,15 @@ let package = Package(
     ],
     targets: [
         // Libraries of others. libtorch's pkg-config file is written by `./vmunet`'s set-up.
-        .systemLibrary(name: "CLibTorch", pkgConfig: "vmunet-torch"),
-        .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
-        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
-        .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
-        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLibTorch", path: "Sources/System/CLibTorch", pkgConfig: "vmunet-torch"),
+        .systemLibrary(
+            name: "CTurboJPEG", path: "Sources/System/CTurboJPEG", pkgConfig: "libturbojpeg",
+            providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+        .systemLibrary(
+            name: "CPNG", path: "Sources/System/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+        .systemLibrary(
+            name: "CZip", path: "Sources/System/CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
+        .systemLibrary(name: "CZlib", path: "Sources/System/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The network's own arithmetic on plain pointers, then the only code that names at::Tensor.
         .target(name: "CKernels"),
@@ -38,13 +42,15 @@ let package = Package(
         .target(name: "VMUNet", dependencies: ["Torch", "TensorFiles"]),
         .target(
             name: "Segmentation",
-            dependencies: ["VMUNet", "Torch", "TensorFiles", "Imaging", .product(name: "Yams", package: "Yams")]),
+            dependencies: ["VMUNet", "Torch", "TensorFiles", "Imaging", .product(name: "Yams", package: "Yams")],
+            path: "Sources", sources: ["Segmentation", "Runs", "Report", "Networks", "Training"]),
         .executableTarget(
             name: "VMUNetTool",
             dependencies: [
                 "Segmentation", "VMUNet", "Torch", "TensorFiles", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+            ],
+            path: "Sources", sources: ["Commands", "VMUNetTool"]),
 
         .testTarget(name: "KernelTests", dependencies: ["CKernels"], exclude: ["Fixtures", "make_dense_fixtures.py"]),
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"], exclude: ["Fixtures", "make_fixtures.py"]),
@@ -52,7 +58,8 @@ let package = Package(
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(name: "VMUNetTests", dependencies: ["VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(
-            name: "SegmentationTests", dependencies: ["Segmentation", "VMUNet", "Torch", "Imaging", "TensorFiles"], exclude: ["Fixtures"]),
+            name: "SegmentationTests", dependencies: ["Segmentation", "VMUNet", "Torch", "Imaging", "TensorFiles"], path: "Tests",
+            exclude: ["SegmentationTests/Fixtures"], sources: ["SegmentationTests", "RunsTests", "ReportTests", "TrainingTests"]),
         .testTarget(name: "ToolTests", dependencies: ["TensorFiles", "Imaging"]),
     ],
     swiftLanguageModes: [.v6],

@@ -3,10 +3,10 @@
 //   clang++ -O2 -std=c++20 -I Sources/CKernels Benchmarks/kernels/ss2d.cpp Sources/CKernels/*.cpp -o /tmp/ss2d -lpthread && /tmp/ss2d [batch]
 //
 // On the calling thread alone, by that thread's processor time, the best of many calls: a busy machine disturbs it little.
-#include <ctime>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <random>
 #include <vector>
 
@@ -18,8 +18,7 @@ static double now() {
     return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-template <class Call>
-static double best(Call call) {
+template <class Call> static double best(Call call) {
     double least = 1e9;
     for (double start = now(); now() - start < 1.5;) {
         const double before = now();
@@ -44,21 +43,25 @@ int main(int count, char **arguments) {
         const int64_t side = 64 >> stage, D = 192 << stage, R = 6 << stage, tokens = batch * side * side;
         const vmk_ss2d_shape shape = {batch, side, side, D, N, R};
         const auto x = numbers(tokens * D, 1, 0), projection = numbers(tokens * 4 * (R + 2 * N), 1, 0), dy = numbers(tokens * D, 1, 0);
-        const auto weight = numbers(4 * D * R, 1 / std::sqrt(static_cast<float>(R)), 0), bias = numbers(4 * D, 0.8f, -3), A = numbers(4 * D * N, 0.5f, 1),
-                   Ds = numbers(4 * D, 0.2f, 1);
+        const auto weight = numbers(4 * D * R, 1 / std::sqrt(static_cast<float>(R)), 0), bias = numbers(4 * D, 0.8f, -3),
+                   A = numbers(4 * D * N, 0.5f, 1), Ds = numbers(4 * D, 0.2f, 1);
         auto y = x, dx = x, dprojection = projection, dweight = weight, dbias = bias, dA = A, dDs = Ds;
         std::vector<float> borders(static_cast<size_t>(vmk_ss2d_border_count(&shape)));
         const auto forward = [&](float *kept) {
-            vmk_ss2d_forward(&shape, VMK_FLOAT32, x.data(), D, projection.data(), weight.data(), bias.data(), A.data(), Ds.data(), y.data(), kept);
+            vmk_ss2d_forward(
+                &shape, VMK_FLOAT32, x.data(), D, projection.data(), weight.data(), bias.data(), A.data(), Ds.data(), y.data(), kept);
         };
         const double inference = best([&] { forward(nullptr); });
         forward(borders.data());
         const double backward = best([&] {
-            vmk_ss2d_backward(&shape, VMK_FLOAT32, x.data(), D, projection.data(), weight.data(), bias.data(), A.data(), Ds.data(), borders.data(), dy.data(), dx.data(),
-                              dprojection.data(), dweight.data(), dbias.data(), dA.data(), dDs.data());
+            vmk_ss2d_backward(
+                &shape, VMK_FLOAT32, x.data(), D, projection.data(), weight.data(), bias.data(), A.data(), Ds.data(), borders.data(),
+                dy.data(), dx.data(), dprojection.data(), dweight.data(), dbias.data(), dA.data(), dDs.data());
         });
         const double updates = static_cast<double>(tokens * D * 4 * N);
-        std::printf("%3lldx%-3lld D %4lld R %2lld   forward %7.3f ms %.2e/s   backward %7.3f ms %.2e/s\n", static_cast<long long>(side), static_cast<long long>(side),
-                    static_cast<long long>(D), static_cast<long long>(R), 1e3 * inference, updates / inference, 1e3 * backward, updates / backward);
+        std::printf(
+            "%3lldx%-3lld D %4lld R %2lld   forward %7.3f ms %.2e/s   backward %7.3f ms %.2e/s\n", static_cast<long long>(side),
+            static_cast<long long>(side), static_cast<long long>(D), static_cast<long long>(R), 1e3 * inference, updates / inference,
+            1e3 * backward, updates / backward);
     }
 }

@@ -7,7 +7,7 @@
 #include "dispatch.h"
 #include "include/CKernelsDense.h"
 
-#define VMK_GEMM_KERNELS                 \
+#define VMK_GEMM_KERNELS                   \
     decltype(vmk_gemm_tn) gemm_tn;         \
     decltype(vmk_pack_weight) pack_weight; \
     decltype(vmk_gemm_packed) gemm_packed;

@@ -14,7 +14,7 @@ InstructionSet best() {
     __builtin_cpu_init();
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-                        __builtin_cpu_supports("avx512vl");
+        __builtin_cpu_supports("avx512vl");
     if (avx2 && avx512) return InstructionSet::avx512;
     if (avx2) return InstructionSet::avx2;
 #endif

@@ -12,20 +12,20 @@ InstructionSet instruction_set();
 }  // namespace vmk
 
 #if defined(__x86_64__)
-#define VMK_KERNEL(result, name, ...)          \
-    namespace vmk::avx512 {                    \
-    result name(__VA_ARGS__);                  \
-    }                                          \
-    namespace vmk::avx2 {                      \
-    result name(__VA_ARGS__);                  \
-    }                                          \
-    namespace vmk::portable {                  \
-    result name(__VA_ARGS__);                  \
+#define VMK_KERNEL(result, name, ...) \
+    namespace vmk::avx512 {           \
+    result name(__VA_ARGS__);         \
+    }                                 \
+    namespace vmk::avx2 {             \
+    result name(__VA_ARGS__);         \
+    }                                 \
+    namespace vmk::portable {         \
+    result name(__VA_ARGS__);         \
     }
-#define VMK_PICK(name)                                                               \
-    (vmk::instruction_set() == vmk::InstructionSet::avx512 ? vmk::avx512::name       \
-     : vmk::instruction_set() == vmk::InstructionSet::avx2 ? vmk::avx2::name         \
-                                                           : vmk::portable::name)
+#define VMK_PICK(name)                                                             \
+    (vmk::instruction_set() == vmk::InstructionSet::avx512     ? vmk::avx512::name \
+         : vmk::instruction_set() == vmk::InstructionSet::avx2 ? vmk::avx2::name   \
+                                                               : vmk::portable::name)
 #else
 #define VMK_KERNEL(result, name, ...) \
     namespace vmk::portable {         \

@@ -17,7 +17,7 @@ namespace vmk::avx512_bfloat16 {
 #include "gemm.inc"
 
 #include "gemm_packed.inc"
-}
+}  // namespace vmk::avx512_bfloat16
 
 #pragma clang attribute pop
 #endif

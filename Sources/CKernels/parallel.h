@@ -9,8 +9,7 @@
 namespace vmk {
 
 /// Calls `body(i)` for every i in 0..<count on the threads. Bodies must not depend on one another nor on which thread runs them.
-template <class Body>
-void parallel(int64_t count, const Body &body) {
+template <class Body> void parallel(int64_t count, const Body &body) {
     vmk_parallel(count, const_cast<Body *>(&body), [](void *context, int64_t index) { (*static_cast<const Body *>(context))(index); });
 }
 
@@ -19,6 +18,8 @@ void parallel(int64_t count, const Body &body) {
 enum class Slot { callA, callB, callC, callD, callE, taskA, taskB, taskC, taskD, taskE, count };
 void *scratch_bytes(Slot slot, size_t bytes);
 
-inline float *scratch(Slot slot, int64_t floats) { return static_cast<float *>(scratch_bytes(slot, sizeof(float) * static_cast<size_t>(floats))); }
+inline float *scratch(Slot slot, int64_t floats) {
+    return static_cast<float *>(scratch_bytes(slot, sizeof(float) * static_cast<size_t>(floats)));
+}
 
 }  // namespace vmk

@@ -12,8 +12,8 @@ namespace {
 SS2D problem(
     const vmk_ss2d_shape *shape, vmk_type x_type, const void *x, int64_t x_stride, const float *projection, const float *dt_weight,
     const float *dt_bias, const float *A_logs, const float *Ds) {
-    return {shape->batch, shape->height, shape->width, shape->channels, shape->states, shape->rank, x_type, x, x_stride, projection,
-            dt_weight,    dt_bias,       A_logs,       Ds,              nullptr};
+    return {shape->batch, shape->height, shape->width, shape->channels, shape->states, shape->rank, x_type, x,
+            x_stride,     projection,    dt_weight,    dt_bias,         A_logs,        Ds,          nullptr};
 }
 
 /// Fills SS2D::prepared; the memory stays this thread's until its next call.
@@ -68,8 +68,9 @@ extern "C" void vmk_ss2d_forward(
         float *others = scratch(Slot::callB, 3 * count);
         parallel(ss2d.batch * parts * 4, [&](int64_t i) {
             const int64_t direction = i % 4, first = i / 4 % parts * size;
-            kernel(ss2d, i / 4 / parts, direction, direction + 1, first, std::min(groups, first + size),
-                   direction == 0 ? y : others + (direction - 1) * count, borders);
+            kernel(
+                ss2d, i / 4 / parts, direction, direction + 1, first, std::min(groups, first + size),
+                direction == 0 ? y : others + (direction - 1) * count, borders);
         });
         add_in_order(count, y, others, others + count, others + 2 * count);
     }
@@ -84,7 +85,8 @@ extern "C" void vmk_ss2d_backward(
     const int64_t batch = ss2d.batch, D = ss2d.channels, N = ss2d.states, R = ss2d.rank, P = ss2d.padded_states(), groups = ss2d.groups();
     if (batch * ss2d.tokens() * D == 0) {
         std::fill_n(dprojection, batch * ss2d.tokens() * 4 * ss2d.projection_width(), 0.0f);
-        std::fill_n(ddt_weight, 4 * D * R, 0.0f), std::fill_n(ddt_bias, 4 * D, 0.0f), std::fill_n(dA_logs, 4 * D * N, 0.0f), std::fill_n(dDs, 4 * D, 0.0f);
+        std::fill_n(ddt_weight, 4 * D * R, 0.0f), std::fill_n(ddt_bias, 4 * D, 0.0f), std::fill_n(dA_logs, 4 * D * N, 0.0f),
+            std::fill_n(dDs, 4 * D, 0.0f);
         return;
     }
     prepare(ss2d);
@@ -105,14 +107,17 @@ extern "C" void vmk_ss2d_backward(
     if (!split) {
         parallel(batch * parts, [&](int64_t i) {
             const int64_t image = i / parts, part = i % parts, first = part * size;
-            kernel(ss2d, image, 0, 4, first, std::min(groups, first + size), borders, dy, dx, part_of(part), weights + image * 4 * groups * weight_size);
+            kernel(
+                ss2d, image, 0, 4, first, std::min(groups, first + size), borders, dy, dx, part_of(part),
+                weights + image * 4 * groups * weight_size);
         });
     } else {
         float *others = scratch(Slot::callB, 3 * count);
         parallel(batch * parts * 4, [&](int64_t i) {
             const int64_t direction = i % 4, image = i / 4 / parts, part = i / 4 % parts, first = part * size;
-            kernel(ss2d, image, direction, direction + 1, first, std::min(groups, first + size), borders, dy,
-                   direction == 0 ? dx : others + (direction - 1) * count, part_of(part), weights + image * 4 * groups * weight_size);
+            kernel(
+                ss2d, image, direction, direction + 1, first, std::min(groups, first + size), borders, dy,
+                direction == 0 ? dx : others + (direction - 1) * count, part_of(part), weights + image * 4 * groups * weight_size);
         });
         add_in_order(count, dx, others, others + count, others + 2 * count);
     }
@@ -138,7 +143,8 @@ extern "C" void vmk_ss2d_backward(
         for (int64_t lane = 0; lane < std::min(ss2d_lanes, D - group * ss2d_lanes); lane++) {
             const int64_t channel = direction * D + group * ss2d_lanes + lane;
             const auto at = [&](int64_t row) { return row * ss2d_lanes + lane; };
-            for (int64_t n = 0; n < N; n++) dA_logs[channel * N + n] = sum[at(n)] * A[at(n)] * 0x1.62e430p-1f;  // A is prepared times log2(e)
+            for (int64_t n = 0; n < N; n++)
+                dA_logs[channel * N + n] = sum[at(n)] * A[at(n)] * 0x1.62e430p-1f;  // A is prepared times log2(e)
             for (int64_t r = 0; r < R; r++) ddt_weight[channel * R + r] = sum[at(P + r)];
             ddt_bias[channel] = sum[at(P + R)];
             dDs[channel] = sum[at(P + R + 1)];

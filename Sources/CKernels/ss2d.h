@@ -36,7 +36,9 @@ struct SS2D {
     const float *prepared;
     int64_t prepared_rows() const { return padded_states() + rank + 2; }
     int64_t prepared_size() const { return prepared_rows() * ss2d_lanes; }
-    const float *prepared_for(int64_t direction, int64_t group) const { return prepared + (direction * groups() + group) * prepared_size(); }
+    const float *prepared_for(int64_t direction, int64_t group) const {
+        return prepared + (direction * groups() + group) * prepared_size();
+    }
 
     // States at the start of block 1, 2, ...: [B, 4, blocks - 1, padded N, groups * 16].
     int64_t border_size() const { return padded_states() * groups() * ss2d_lanes; }
@@ -55,9 +57,11 @@ VMK_KERNEL(void, ss2d_prepare, const vmk::SS2D &ss2d, int64_t direction, int64_t
 
 /// Scans one image in directions first_direction..<end_direction, channels of the groups first_group..<end_group. The first direction overwrites y, the
 /// others add to it.
-VMK_KERNEL(void, ss2d_forward, const vmk::SS2D &ss2d, int64_t image, int64_t first_direction, int64_t end_direction, int64_t first_group,
-           int64_t end_group, float *y, float *borders)
+VMK_KERNEL(
+    void, ss2d_forward, const vmk::SS2D &ss2d, int64_t image, int64_t first_direction, int64_t end_direction, int64_t first_group,
+    int64_t end_group, float *y, float *borders)
 
 /// The gradients for the same part. dprojection has the groups' sums [B, H, W, 4 (R + 2 N)]; weight_gradients [4, groups, weight_gradient_size].
-VMK_KERNEL(void, ss2d_backward, const vmk::SS2D &ss2d, int64_t image, int64_t first_direction, int64_t end_direction, int64_t first_group,
-           int64_t end_group, const float *borders, const float *dy, float *dx, float *dprojection, float *weight_gradients)
+VMK_KERNEL(
+    void, ss2d_backward, const vmk::SS2D &ss2d, int64_t image, int64_t first_direction, int64_t end_direction, int64_t first_group,
+    int64_t end_group, const float *borders, const float *dy, float *dx, float *dprojection, float *weight_gradients)

@@ -33,10 +33,11 @@ struct Channel {
     std::vector<int64_t> token;
     const float *projection;  // of this image and direction; token stride 4 * row
 
-    Channel(const vmk_ss2d_shape &shape, vmk_type type, const void *values, int64_t stride, const float *all_projections, const float *dt_weight,
-            const float *dt_bias, const float *A_logs, int64_t b, int64_t k, int64_t d)
-        : s(shape), row(s.rank + 2 * s.states), L(s.height * s.width), N(s.states), R(s.rank), step(L), raw(L), x(L), h((L + 1) * N), A(N), token(L),
-          projection(all_projections + b * L * 4 * row + k * row) {
+    Channel(
+        const vmk_ss2d_shape &shape, vmk_type type, const void *values, int64_t stride, const float *all_projections,
+        const float *dt_weight, const float *dt_bias, const float *A_logs, int64_t b, int64_t k, int64_t d)
+        : s(shape), row(s.rank + 2 * s.states), L(s.height * s.width), N(s.states), R(s.rank), step(L), raw(L), x(L), h((L + 1) * N), A(N),
+          token(L), projection(all_projections + b * L * 4 * row + k * row) {
         const int64_t kd = k * s.channels + d;
         for (int64_t n = 0; n < N; n++) A[n] = -std::exp(static_cast<double>(A_logs[kd * N + n]));
         for (int64_t l = 0; l < L; l++) {
@@ -77,7 +78,8 @@ extern "C" void vmk_ss2d_backward_reference(
     const vmk_ss2d_shape *shape, vmk_type x_type, const void *x, int64_t x_stride, const float *projection, const float *dt_weight,
     const float *dt_bias, const float *A_logs, const float *Ds, const float *dy, float *dx, float *dprojection, float *ddt_weight,
     float *ddt_bias, float *dA_logs, float *dDs) {
-    const int64_t batch = shape->batch, L = shape->height * shape->width, D = shape->channels, N = shape->states, R = shape->rank, row = R + 2 * N;
+    const int64_t batch = shape->batch, L = shape->height * shape->width, D = shape->channels, N = shape->states, R = shape->rank,
+                  row = R + 2 * N;
     std::vector<double> dp(batch * L * 4 * row), dxs(batch * L * D), dw(4 * D * R), db(4 * D), dA(4 * D * N), dD(4 * D), dh(N);
     for (int64_t b = 0; b < batch; b++)
         for (int64_t k = 0; k < 4; k++)

@@ -34,7 +34,9 @@ struct Exp2 {
     }
 
     /// 2^x for x <= 0, any x down to -inf; NaN stays NaN. 2.4 ulp for the given x.
-    __attribute__((always_inline)) vf decay(vf x) const { return power(x, in_32nds(x), _mm512_reduce_ps(x, 5 << 4 | _MM_FROUND_TO_NEG_INF)); }
+    __attribute__((always_inline)) vf decay(vf x) const {
+        return power(x, in_32nds(x), _mm512_reduce_ps(x, 5 << 4 | _MM_FROUND_TO_NEG_INF));
+    }
 
     /// e^x; the two parts of log2(e) keep f exact to 2^-24.
     __attribute__((always_inline)) vf exp(vf x) const {

@@ -117,8 +117,9 @@ static int encode(writer *to, const uint8_t *pixels, uint32_t width, uint32_t he
     png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
     png_set_compression_level(png, level);
     png_set_filter(png, 0, channels == 1 ? PNG_FILTER_NONE | PNG_FILTER_UP : PNG_FILTER_SUB | PNG_FILTER_UP | PNG_FILTER_PAETH);
-    png_set_IHDR(png, info, width, height, 8, channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(
+        png, info, width, height, 8, channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+        PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
     for (uint32_t y = 0; y < height; ++y) png_write_row(png, pixels + (size_t)y * width * channels);
     png_write_end(png, NULL);
@@ -126,8 +127,8 @@ static int encode(writer *to, const uint8_t *pixels, uint32_t width, uint32_t he
     return 0;
 }
 
-int cpng_write(const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int level, uint8_t **out, size_t *out_size,
-               char *message) {
+int cpng_write(
+    const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int level, uint8_t **out, size_t *out_size, char *message) {
     writer to = {NULL, 0, 0};
     if (encode(&to, pixels, width, height, channels, level, message)) {
         free(to.data);

@@ -2,7 +2,6 @@
 // of the network's steps (a 50 MB activation: 12,000 page faults; a matrix product into it fell from 400 to 115 GFLOP/s on two cores).
 #include "handles.h"
 
-
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -14,81 +13,83 @@
 
 namespace {
 
-constexpr size_t alignment = 64;          // one cache line, one AVX-512 vector
-constexpr size_t kept_from = 64 << 10;    // smaller blocks are malloc's
-constexpr size_t huge_from = 4 << 20;     // from here on, ask for transparent huge pages: fewer misses of the TLB
+constexpr size_t alignment = 64;        // one cache line, one AVX-512 vector
+constexpr size_t kept_from = 64 << 10;  // smaller blocks are malloc's
+constexpr size_t huge_from = 4 << 20;   // from here on, ask for transparent huge pages: fewer misses of the TLB
 constexpr size_t huge_page = 2 << 20;
 
 /// Sizes are rounded up to an eighth of their power of two, so that at most 12.5 % is wasted and like sizes meet again.
 size_t rounded(size_t bytes) {
-  if (bytes < kept_from) return (bytes + alignment - 1) / alignment * alignment;
-  size_t step = kept_from / 8;
-  while (step * 16 <= bytes) step *= 2;
-  return (bytes + step - 1) / step * step;
+    if (bytes < kept_from) return (bytes + alignment - 1) / alignment * alignment;
+    size_t step = kept_from / 8;
+    while (step * 16 <= bytes) step *= 2;
+    return (bytes + step - 1) / step * step;
 }
 
 /// Stands in the line before the memory that is handed out: libtorch wants the pointer itself to be all that freeing needs.
 struct alignas(alignment) Header {
-  size_t bytes;  // of the block, header included
+    size_t bytes;  // of the block, header included
 };
 
 Header *header_of(void *data) { return static_cast<Header *>(data) - 1; }
 
 class KeepingAllocator final : public c10::Allocator {
- public:
-  c10::DataPtr allocate(size_t bytes) override {
-    void *data = bytes ? take(rounded(bytes + sizeof(Header))) + 1 : nullptr;
-    return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return &release; }
-  void copy_data(void *to, const void *from, std::size_t bytes) const override { std::memcpy(to, from, bytes); }
-
-  void empty() {
-    std::lock_guard lock(mutex_);
-    for (auto &[bytes, block] : kept_) destroy(block);
-    kept_.clear();
-  }
-
-  static KeepingAllocator &shared() {
-    static auto *allocator = new KeepingAllocator;  // never destroyed: tensors may outlive static destructors
-    return *allocator;
-  }
-
- private:
-  Header *take(size_t bytes) {
-    if (bytes >= kept_from) {
-      std::lock_guard lock(mutex_);
-      auto found = kept_.lower_bound(bytes);
-      if (found != kept_.end() && found->first <= bytes + bytes / 4) {
-        Header *block = found->second;
-        kept_.erase(found);
-        return block;
-      }
+public:
+    c10::DataPtr allocate(size_t bytes) override {
+        void *data = bytes ? take(rounded(bytes + sizeof(Header))) + 1 : nullptr;
+        return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
     }
-    void *memory = nullptr;
-    if (posix_memalign(&memory, bytes >= huge_from ? huge_page : alignment, bytes) != 0) {
-      empty();
-      TORCH_CHECK_WITH(OutOfMemoryError, posix_memalign(&memory, alignment, bytes) == 0, "not enough memory: ", bytes, " bytes could not be allocated");
+    c10::DeleterFnPtr raw_deleter() const override { return &release; }
+    void copy_data(void *to, const void *from, std::size_t bytes) const override { std::memcpy(to, from, bytes); }
+
+    void empty() {
+        std::lock_guard lock(mutex_);
+        for (auto &[bytes, block] : kept_) destroy(block);
+        kept_.clear();
     }
+
+    static KeepingAllocator &shared() {
+        static auto *allocator = new KeepingAllocator;  // never destroyed: tensors may outlive static destructors
+        return *allocator;
+    }
+
+private:
+    Header *take(size_t bytes) {
+        if (bytes >= kept_from) {
+            std::lock_guard lock(mutex_);
+            auto found = kept_.lower_bound(bytes);
+            if (found != kept_.end() && found->first <= bytes + bytes / 4) {
+                Header *block = found->second;
+                kept_.erase(found);
+                return block;
+            }
+        }
+        void *memory = nullptr;
+        if (posix_memalign(&memory, bytes >= huge_from ? huge_page : alignment, bytes) != 0) {
+            empty();
+            TORCH_CHECK_WITH(
+                OutOfMemoryError, posix_memalign(&memory, alignment, bytes) == 0, "not enough memory: ", bytes,
+                " bytes could not be allocated");
+        }
 #if defined(__linux__)
-    if (bytes >= huge_from) madvise(memory, bytes, MADV_HUGEPAGE);
+        if (bytes >= huge_from) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
-    return new (memory) Header{bytes};
-  }
+        return new (memory) Header{bytes};
+    }
 
-  static void release(void *data) {
-    if (!data) return;
-    Header *block = header_of(data);
-    if (block->bytes < kept_from) return destroy(block);
-    auto &self = shared();
-    std::lock_guard lock(self.mutex_);
-    self.kept_.emplace(block->bytes, block);
-  }
+    static void release(void *data) {
+        if (!data) return;
+        Header *block = header_of(data);
+        if (block->bytes < kept_from) return destroy(block);
+        auto &self = shared();
+        std::lock_guard lock(self.mutex_);
+        self.kept_.emplace(block->bytes, block);
+    }
 
-  static void destroy(Header *block) { std::free(block); }
+    static void destroy(Header *block) { std::free(block); }
 
-  std::mutex mutex_;
-  std::multimap<size_t, Header *> kept_;
+    std::mutex mutex_;
+    std::multimap<size_t, Header *> kept_;
 };
 
 }  // namespace

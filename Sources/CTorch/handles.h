@@ -3,12 +3,11 @@
 #include "ctorch.h"
 #include "libtorch.h"
 
-
 #include <exception>
 #include <string>
 
 struct ct_tensor_impl {
-  at::Tensor tensor;
+    at::Tensor tensor;
 };
 
 namespace ctorch {
@@ -20,15 +19,15 @@ void remember_error(const char *what);
 
 /// Runs `body`; an exception becomes -1 and this thread's last error.
 template <class Body> int guarded(Body &&body) {
-  try {
-    body();
-    return 0;
-  } catch (const std::exception &error) {
-    remember_error(error);
-  } catch (...) {
-    remember_error("an exception of unknown type");
-  }
-  return -1;
+    try {
+        body();
+        return 0;
+    } catch (const std::exception &error) {
+        remember_error(error);
+    } catch (...) {
+        remember_error("an exception of unknown type");
+    }
+    return -1;
 }
 
 }  // namespace ctorch

@@ -14,8 +14,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct Entry {
-  int64_t calls = 0;
-  double seconds = 0;
+    int64_t calls = 0;
+    double seconds = 0;
 };
 
 std::mutex entries_mutex;
@@ -23,27 +23,27 @@ std::map<std::string, Entry> entries;
 at::CallbackHandle callback = 0;
 
 struct Frame : at::ObserverContext {
-  Clock::time_point start = Clock::now();
-  double inside = 0;  // of operators called by this one
+    Clock::time_point start = Clock::now();
+    double inside = 0;  // of operators called by this one
 };
 thread_local std::vector<Frame *> frames;
 
 std::unique_ptr<at::ObserverContext> enter(const at::RecordFunction &) {
-  auto frame = std::make_unique<Frame>();
-  frames.push_back(frame.get());
-  return frame;
+    auto frame = std::make_unique<Frame>();
+    frames.push_back(frame.get());
+    return frame;
 }
 
 void leave(const at::RecordFunction &function, at::ObserverContext *context) {
-  auto *frame = static_cast<Frame *>(context);
-  const double seconds = std::chrono::duration<double>(Clock::now() - frame->start).count();
-  const double own = seconds - frame->inside;
-  if (!frames.empty()) frames.pop_back();
-  if (!frames.empty()) frames.back()->inside += seconds;
-  std::lock_guard lock(entries_mutex);
-  auto &entry = entries[function.name()];
-  entry.calls++;
-  entry.seconds += own;
+    auto *frame = static_cast<Frame *>(context);
+    const double seconds = std::chrono::duration<double>(Clock::now() - frame->start).count();
+    const double own = seconds - frame->inside;
+    if (!frames.empty()) frames.pop_back();
+    if (!frames.empty()) frames.back()->inside += seconds;
+    std::lock_guard lock(entries_mutex);
+    auto &entry = entries[function.name()];
+    entry.calls++;
+    entry.seconds += own;
 }
 
 }  // namespace
@@ -51,25 +51,26 @@ void leave(const at::RecordFunction &function, at::ObserverContext *context) {
 extern "C" {
 
 void ct_profile_begin(void) {
-  ct_profile_end();
-  std::lock_guard lock(entries_mutex);
-  entries.clear();
-  callback = at::addGlobalCallback(
-      at::RecordFunctionCallback(enter, leave).scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION, at::RecordScope::USER_SCOPE}));
+    ct_profile_end();
+    std::lock_guard lock(entries_mutex);
+    entries.clear();
+    callback = at::addGlobalCallback(
+        at::RecordFunctionCallback(enter, leave)
+            .scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION, at::RecordScope::USER_SCOPE}));
 }
 
 void ct_profile_end(void) {
-  if (callback) at::removeCallback(callback);
-  callback = 0;
+    if (callback) at::removeCallback(callback);
+    callback = 0;
 }
 
 char *ct_profile_lines(void) {
-  std::lock_guard lock(entries_mutex);
-  std::vector<std::pair<std::string, Entry>> sorted(entries.begin(), entries.end());
-  std::sort(sorted.begin(), sorted.end(), [](const auto &a, const auto &b) { return a.second.seconds > b.second.seconds; });
-  std::ostringstream text;
-  for (const auto &[name, entry] : sorted) text << name << '\t' << entry.calls << '\t' << entry.seconds << '\n';
-  return strdup(text.str().c_str());
+    std::lock_guard lock(entries_mutex);
+    std::vector<std::pair<std::string, Entry>> sorted(entries.begin(), entries.end());
+    std::sort(sorted.begin(), sorted.end(), [](const auto &a, const auto &b) { return a.second.seconds > b.second.seconds; });
+    std::ostringstream text;
+    for (const auto &[name, entry] : sorted) text << name << '\t' << entry.calls << '\t' << entry.seconds << '\n';
+    return strdup(text.str().c_str());
 }
 
 }  // extern "C"

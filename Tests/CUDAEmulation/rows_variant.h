@@ -3,12 +3,17 @@
 #define JOINED(a, b, c, d, e) a##_##b##_##c##_##d##_##e
 #define NAMED(a, b, c, d, e) JOINED(a, b, c, d, e)
 #define HERE NAMED(norm, LANES, GROUPS, VECTOR, INPUT)
-#define ENTERED                                                                                                                    \
-  static const bool entered = [] {                                                                                                 \
-    norm_variants.push_back({LANES, GROUPS, VECTOR, INPUT, {layer_norm_forward, norm_gate_forward, merge_norm_forward, expand_norm_forward}, \
-                             {layer_norm_backward, norm_gate_backward, merge_norm_backward, expand_norm_backward}});              \
-    return true;                                                                                                                   \
-  }();
+#define ENTERED                                                                                      \
+    static const bool entered = [] {                                                                 \
+        norm_variants.push_back(                                                                     \
+            {LANES,                                                                                  \
+             GROUPS,                                                                                 \
+             VECTOR,                                                                                 \
+             INPUT,                                                                                  \
+             {layer_norm_forward, norm_gate_forward, merge_norm_forward, expand_norm_forward},       \
+             {layer_norm_backward, norm_gate_backward, merge_norm_backward, expand_norm_backward}}); \
+        return true;                                                                                 \
+    }();
 
 #define INPUT 0
 namespace HERE {

@@ -20,10 +20,11 @@ namespace NAMED(STATES, ROW_VECTOR, INPUT) {
 #include BACKWARD_TEXT
 
 static const bool entered = [] {
-  variants.push_back({STATES, PER_THREAD, LOADED, TILE, ROW_VECTOR, INPUT, ss2d_states, ss2d_carry, ss2d_forward, ss2d_gradients, ss2d_backward});
-  return true;
+    variants.push_back(
+        {STATES, PER_THREAD, LOADED, TILE, ROW_VECTOR, INPUT, ss2d_states, ss2d_carry, ss2d_forward, ss2d_gradients, ss2d_backward});
+    return true;
 }();
-}  // namespace NAMED(STATES, ROW_VECTOR, INPUT)
+}  // namespace NAMED(STATES,ROW_VECTOR,INPUT)
 
 #undef JOINED
 #undef NAMED

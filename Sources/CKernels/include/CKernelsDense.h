@@ -5,8 +5,8 @@
 /// contiguous. Pointers of a `vmk_type` hold float32 or bfloat16 (16 bits, rounded to nearest even). Parameters and their gradients are
 /// float32. Gradients are overwritten unless said otherwise. A result depends on its input and the instruction set alone, never on the
 /// number of threads. Nothing here checks its arguments.
-#include "CKernels.h"
 #include <stdint.h>
+#include "CKernels.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -21,8 +21,8 @@ typedef enum {
 int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out, size_t row_bytes, char *message);
 
 // Encodes 8-bit grey (1 channel) or RGB (3) to a buffer the caller releases by cpng_release. 0, or -1 with a message.
-int cpng_write(const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int level, uint8_t **out, size_t *out_size,
-               char *message);
+int cpng_write(
+    const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int level, uint8_t **out, size_t *out_size, char *message);
 
 void cpng_release(uint8_t *buffer);
 

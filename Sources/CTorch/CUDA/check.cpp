@@ -10,34 +10,35 @@ namespace {
 using namespace ctorch::cuda;
 
 Program program_of(const std::string &name, int size, int rank, Input input) {
-  if (name == "ss2d") {
-    TORCH_CHECK(size >= 1 && size <= 256, "expected 1 to 256 states, got ", size);
-    const Geometry geometry = geometry_of(size);
-    return ss2d_program(geometry, row_vector(geometry, rank), input);
-  }
-  if (name == "norm") {
-    const auto geometry = NormGeometry::make(size, size % 4 == 0 ? 4 : 1);
-    TORCH_CHECK(size >= 1 && geometry.lanes > 0, "expected a row that fits into registers, got a width of ", size);
-    return norm_program(geometry, input);
-  }
-  if (name == "residual") return residual_program(size % 4 == 0 ? 4 : 1, input);
-  if (name == "sum") return sum_program(size % 4 == 0 ? 4 : 1, input);
-  TORCH_CHECK(name == "depthwise", "no kernels of the name ", name);
-  return depthwise_program(size % 2 == 0 ? 2 : 1, input);
+    if (name == "ss2d") {
+        TORCH_CHECK(size >= 1 && size <= 256, "expected 1 to 256 states, got ", size);
+        const Geometry geometry = geometry_of(size);
+        return ss2d_program(geometry, row_vector(geometry, rank), input);
+    }
+    if (name == "norm") {
+        const auto geometry = NormGeometry::make(size, size % 4 == 0 ? 4 : 1);
+        TORCH_CHECK(size >= 1 && geometry.lanes > 0, "expected a row that fits into registers, got a width of ", size);
+        return norm_program(geometry, input);
+    }
+    if (name == "residual") return residual_program(size % 4 == 0 ? 4 : 1, input);
+    if (name == "sum") return sum_program(size % 4 == 0 ? 4 : 1, input);
+    TORCH_CHECK(name == "depthwise", "no kernels of the name ", name);
+    return depthwise_program(size % 2 == 0 ? 2 : 1, input);
 }
 
 }  // namespace
 
 extern "C" void ct_on_compilation(void (*notice)(const char *, const char *)) { set_compilation_notice(notice); }
 
-extern "C" int ct_cuda_compile_check(const char *kernels, const char *architecture, int size, int rank, int input, bool verbose, char **log,
-                                     bool *from_cache, int64_t *code_bytes) {
-  return ctorch::guarded([&] {
-    TORCH_CHECK(input >= 0 && input <= 2, "expected an input of 0 to 2");
-    const Program program = program_of(kernels, size, rank, static_cast<Input>(input));
-    const auto compiled = compile(*program.source, program.name, program.definitions, architecture, verbose);
-    *log = strdup(compiled.log.c_str());
-    *from_cache = compiled.cached;
-    *code_bytes = static_cast<int64_t>(compiled.code.size());
-  });
+extern "C" int ct_cuda_compile_check(
+    const char *kernels, const char *architecture, int size, int rank, int input, bool verbose, char **log, bool *from_cache,
+    int64_t *code_bytes) {
+    return ctorch::guarded([&] {
+        TORCH_CHECK(input >= 0 && input <= 2, "expected an input of 0 to 2");
+        const Program program = program_of(kernels, size, rank, static_cast<Input>(input));
+        const auto compiled = compile(*program.source, program.name, program.definitions, architecture, verbose);
+        *log = strdup(compiled.log.c_str());
+        *from_cache = compiled.cached;
+        *code_bytes = static_cast<int64_t>(compiled.code.size());
+    });
 }

@@ -5,7 +5,7 @@
 namespace ctorch::cuda {
 
 struct DepthwiseGradients {
-  at::Tensor x, weight, bias;
+    at::Tensor x, weight, bias;
 };
 
 /// Whether the kernels take this tensor.

@@ -14,39 +14,42 @@ namespace ctorch::cuda {
 
 /// A block walks down a strip of rows, a warp for each column of its band, a lane for each `vector` channels.
 struct DepthwisePlan {
-  int vector, channel_blocks, band, bands, strip, strips, batch;
+    int vector, channel_blocks, band, bands, strip, strips, batch;
 
-  /// In backward a warp on either side of the band makes what the band's columns need of their neighbours.
-  static DepthwisePlan make(int64_t batch, int64_t height, int64_t width, int64_t channels, int vector, bool backward, int multiprocessors) {
-    DepthwisePlan p{};
-    p.vector = vector;
-    p.batch = static_cast<int>(batch);
-    p.channel_blocks = static_cast<int>((channels + 32 * vector - 1) / (32 * vector));
-    const int64_t most = backward ? 14 : 8;
-    const int64_t bands = (width + most - 1) / most;
-    p.band = static_cast<int>((width + bands - 1) / bands);
-    p.bands = static_cast<int>((width + p.band - 1) / p.band);
-    // A strip reads a row more above and below (two in backward): as long as they leave enough blocks, and not below eight rows.
-    const int64_t blocks = p.channel_blocks * p.bands * batch, wanted = (backward ? 4 : 8) * static_cast<int64_t>(multiprocessors);
-    const int64_t strips = std::max<int64_t>(1, wanted / std::max<int64_t>(1, blocks));
-    p.strip = static_cast<int>(std::min(height, std::max<int64_t>(8, (height + strips - 1) / strips)));
-    p.strips = static_cast<int>((height + p.strip - 1) / p.strip);
-    return p;
-  }
+    /// In backward a warp on either side of the band makes what the band's columns need of their neighbours.
+    static DepthwisePlan make(
+        int64_t batch, int64_t height, int64_t width, int64_t channels, int vector, bool backward, int multiprocessors) {
+        DepthwisePlan p{};
+        p.vector = vector;
+        p.batch = static_cast<int>(batch);
+        p.channel_blocks = static_cast<int>((channels + 32 * vector - 1) / (32 * vector));
+        const int64_t most = backward ? 14 : 8;
+        const int64_t bands = (width + most - 1) / most;
+        p.band = static_cast<int>((width + bands - 1) / bands);
+        p.bands = static_cast<int>((width + p.band - 1) / p.band);
+        // A strip reads a row more above and below (two in backward): as long as they leave enough blocks, and not below eight rows.
+        const int64_t blocks = p.channel_blocks * p.bands * batch, wanted = (backward ? 4 : 8) * static_cast<int64_t>(multiprocessors);
+        const int64_t strips = std::max<int64_t>(1, wanted / std::max<int64_t>(1, blocks));
+        p.strip = static_cast<int>(std::min(height, std::max<int64_t>(8, (height + strips - 1) / strips)));
+        p.strips = static_cast<int>((height + p.strip - 1) / p.strip);
+        return p;
+    }
 
-  int parts() const { return batch * strips * bands; }
-  Grid grid() const { return {static_cast<unsigned>(channel_blocks), static_cast<unsigned>(bands * strips), static_cast<unsigned>(batch)}; }
+    int parts() const { return batch * strips * bands; }
+    Grid grid() const {
+        return {static_cast<unsigned>(channel_blocks), static_cast<unsigned>(bands * strips), static_cast<unsigned>(batch)};
+    }
 
-  template <class Launch> void forward(DepthwiseArguments a, Launch &&launch) const {
-    a.strip = strip, a.band = band, a.bands = bands;
-    launch("depthwise_forward", grid(), band * 32, size_t{0}, a);
-  }
-  /// The parts are summed by the caller, in a fixed order.
-  template <class Launch> void backward(DepthwiseArguments a, Launch &&launch) const {
-    a.strip = strip, a.band = band, a.bands = bands;
-    const int warps = band + 2;
-    launch("depthwise_backward", grid(), warps * 32, size_t{2} * warps * 32 * vector * 4, a);
-  }
+    template <class Launch> void forward(DepthwiseArguments a, Launch &&launch) const {
+        a.strip = strip, a.band = band, a.bands = bands;
+        launch("depthwise_forward", grid(), band * 32, size_t{0}, a);
+    }
+    /// The parts are summed by the caller, in a fixed order.
+    template <class Launch> void backward(DepthwiseArguments a, Launch &&launch) const {
+        a.strip = strip, a.band = band, a.bands = bands;
+        const int warps = band + 2;
+        launch("depthwise_backward", grid(), warps * 32, size_t{2} * warps * 32 * vector * 4, a);
+    }
 };
 
 }  // namespace ctorch::cuda

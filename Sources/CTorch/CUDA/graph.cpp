@@ -20,7 +20,7 @@ namespace {
 using c10::impl::VirtualGuardImpl;
 
 std::string no_graphs(const std::string &missing) {
-  return "this libtorch (" TORCH_VERSION ") has no CUDA graphs that this package can record (" + missing + "); leave out --compile-graph";
+    return "this libtorch (" TORCH_VERSION ") has no CUDA graphs that this package can record (" + missing + "); leave out --compile-graph";
 }
 
 // Recording must forbid calls that wait for the GPU on this thread alone: others prepare batches meanwhile, and autograd's own thread,
@@ -30,54 +30,54 @@ std::string no_graphs(const std::string &missing) {
 /// opened; they are the same in 2.11 and 2.13. libtorch's public interface for graphs (at::accelerator::Graph, from 2.13) has nothing behind
 /// it for CUDA yet.
 struct CUDAGraph {
-  void (*construct)(void *self, bool keep_graph);
-  void (*destroy)(void *self);
-  void (*capture_begin)(void *self, c10::MempoolId_t pool, int mode);
-  void (*capture_end)(void *self);
-  void (*replay)(void *self);
+    void (*construct)(void *self, bool keep_graph);
+    void (*destroy)(void *self);
+    void (*capture_begin)(void *self, c10::MempoolId_t pool, int mode);
+    void (*capture_end)(void *self);
+    void (*replay)(void *self);
 
-  static const CUDAGraph &functions() {
-    static const CUDAGraph found;
-    return found;
-  }
+    static const CUDAGraph &functions() {
+        static const CUDAGraph found;
+        return found;
+    }
 
- private:
-  CUDAGraph() {
-    find("_ZN2at4cuda9CUDAGraphC1Eb", construct);
-    find("_ZN2at4cuda9CUDAGraphD1Ev", destroy);
-    find("_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode", capture_begin);
-    find("_ZN2at4cuda9CUDAGraph11capture_endEv", capture_end);
-    find("_ZN2at4cuda9CUDAGraph6replayEv", replay);
-  }
-  template <class Function> static void find(const char *name, Function &function) {
-    function = reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
-    TORCH_CHECK(function, no_graphs(name));
-  }
+private:
+    CUDAGraph() {
+        find("_ZN2at4cuda9CUDAGraphC1Eb", construct);
+        find("_ZN2at4cuda9CUDAGraphD1Ev", destroy);
+        find("_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode", capture_begin);
+        find("_ZN2at4cuda9CUDAGraph11capture_endEv", capture_end);
+        find("_ZN2at4cuda9CUDAGraph6replayEv", replay);
+    }
+    template <class Function> static void find(const char *name, Function &function) {
+        function = reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
+        TORCH_CHECK(function, no_graphs(name));
+    }
 };
 
 class Recording {
- public:
-  Recording() { functions_.construct(object_, false); }
-  ~Recording() { functions_.destroy(object_); }
-  Recording(const Recording &) = delete;
-  Recording &operator=(const Recording &) = delete;
-  static void require() { CUDAGraph::functions(); }
-  void begin() { functions_.capture_begin(object_, {0, 0}, thread_local_mode); }
-  void end() { functions_.capture_end(object_); }
-  void replay() { functions_.replay(object_); }
+public:
+    Recording() { functions_.construct(object_, false); }
+    ~Recording() { functions_.destroy(object_); }
+    Recording(const Recording &) = delete;
+    Recording &operator=(const Recording &) = delete;
+    static void require() { CUDAGraph::functions(); }
+    void begin() { functions_.capture_begin(object_, {0, 0}, thread_local_mode); }
+    void end() { functions_.capture_end(object_); }
+    void replay() { functions_.replay(object_); }
 
- private:
-  static constexpr int thread_local_mode = 1;  // cudaStreamCaptureModeThreadLocal
-  const CUDAGraph &functions_ = CUDAGraph::functions();
-  // The class's size is not known without CUDA's headers: it is 104 bytes in 2.11, and 344 in 2.13, where it grew by conditional nodes.
-  alignas(std::max_align_t) unsigned char object_[4096];
+private:
+    static constexpr int thread_local_mode = 1;  // cudaStreamCaptureModeThreadLocal
+    const CUDAGraph &functions_ = CUDAGraph::functions();
+    // The class's size is not known without CUDA's headers: it is 104 bytes in 2.11, and 344 in 2.13, where it grew by conditional nodes.
+    alignas(std::max_align_t) unsigned char object_[4096];
 };
 
 /// The stream that graphs are recorded in, and warmed up: of all graphs of a GPU, so that cuBLAS, which keeps a workspace a stream, has one
 /// for all of them.
 c10::Stream recording_stream(const VirtualGuardImpl &gpu, c10::Device device) {
-  static ctorch::cuda::OwnStream recordings;
-  return recordings.on(gpu, device);
+    static ctorch::cuda::OwnStream recordings;
+    return recordings.on(gpu, device);
 }
 
 /// One recording at a time, and none while one of these functions waits for the whole GPU, which would break it.
@@ -87,12 +87,14 @@ std::mutex recording_mutex;
 /// as if it went on.
 std::string broken;
 
-void require_recording() { TORCH_CHECK(broken.empty(), "work cannot be recorded in this process any more: ", broken, "; leave out --compile-graph"); }
+void require_recording() {
+    TORCH_CHECK(broken.empty(), "work cannot be recorded in this process any more: ", broken, "; leave out --compile-graph");
+}
 
 /// cuBLAS has a handle for each thread, which cannot be made during a recording; work before it may have been done by other threads.
 void use_cublas(c10::Device device) {
-  const at::Tensor one = at::ones({1, 1}, at::TensorOptions().device(device));
-  at::mm(one, one);
+    const at::Tensor one = at::ones({1, 1}, at::TensorOptions().device(device));
+    at::mm(one, one);
 }
 
 /// Memory that nothing uses goes back to the driver: what is kept for one stream or one graph is of no use to another.
@@ -101,88 +103,88 @@ void give_memory_back() { c10::getDeviceAllocator(c10::DeviceType::CUDA)->emptyC
 }  // namespace
 
 struct ct_graph_impl {
-  c10::Device device;
-  std::unique_ptr<Recording> recording;
-  std::vector<at::Tensor> weights;  // prepared ones that were recorded
+    c10::Device device;
+    std::unique_ptr<Recording> recording;
+    std::vector<at::Tensor> weights;  // prepared ones that were recorded
 };
 
 extern "C" {
 
 int ct_graph_make(const char *device, ct_graph *result) {
-  return ctorch::guarded([&] {
-    const c10::Device on(device);
-    TORCH_CHECK(on.is_cuda() && on.has_index() && ct_cuda_available(), "work is recorded on a GPU that is in use, not on ", on);
-    Recording::require();
-    *result = new ct_graph_impl{on, nullptr, {}};
-  });
+    return ctorch::guarded([&] {
+        const c10::Device on(device);
+        TORCH_CHECK(on.is_cuda() && on.has_index() && ct_cuda_available(), "work is recorded on a GPU that is in use, not on ", on);
+        Recording::require();
+        *result = new ct_graph_impl{on, nullptr, {}};
+    });
 }
 
 void ct_graph_release(ct_graph graph) {
-  if (!graph) return;
-  ctorch::guarded([&] {
-    std::lock_guard lock(recording_mutex);
-    // It may still be at work.
-    if (graph->recording) VirtualGuardImpl(graph->device.type()).synchronizeDevice(graph->device.index());
-    graph->recording.reset();
-    graph->weights.clear();
-    give_memory_back();
-  });
-  delete graph;
+    if (!graph) return;
+    ctorch::guarded([&] {
+        std::lock_guard lock(recording_mutex);
+        // It may still be at work.
+        if (graph->recording) VirtualGuardImpl(graph->device.type()).synchronizeDevice(graph->device.index());
+        graph->recording.reset();
+        graph->weights.clear();
+        give_memory_back();
+    });
+    delete graph;
 }
 
 int ct_graph_warm_up(ct_graph graph, int (*work)(void *), void *context) {
-  return ctorch::guarded([&] {
-    std::lock_guard lock(recording_mutex);
-    require_recording();
-    const VirtualGuardImpl gpu(graph->device.type());
-    const c10::StreamGuard guard(recording_stream(gpu, graph->device));
-    // What the work reads was written in another stream, and what it writes is read there: a handful of times, the host may wait.
-    gpu.synchronizeDevice(graph->device.index());
-    const bool done = work(context) == 0;
-    gpu.synchronizeDevice(graph->device.index());
-    TORCH_CHECK(done, "the work failed");
-  });
+    return ctorch::guarded([&] {
+        std::lock_guard lock(recording_mutex);
+        require_recording();
+        const VirtualGuardImpl gpu(graph->device.type());
+        const c10::StreamGuard guard(recording_stream(gpu, graph->device));
+        // What the work reads was written in another stream, and what it writes is read there: a handful of times, the host may wait.
+        gpu.synchronizeDevice(graph->device.index());
+        const bool done = work(context) == 0;
+        gpu.synchronizeDevice(graph->device.index());
+        TORCH_CHECK(done, "the work failed");
+    });
 }
 
 int ct_graph_record(ct_graph graph, int (*work)(void *), void *context) {
-  return ctorch::guarded([&] {
-    std::lock_guard lock(recording_mutex);
-    require_recording();
-    const VirtualGuardImpl gpu(graph->device.type());
-    gpu.synchronizeDevice(graph->device.index());
-    // A graph's memory is its own: what the warm-up left would lie beside it unused.
-    give_memory_back();
-    const c10::StreamGuard guard(recording_stream(gpu, graph->device));
-    use_cublas(graph->device);
-    auto recording = std::make_unique<Recording>();
-    std::vector<at::Tensor> weights;
-    recording->begin();
-    bool done = false;
-    {
-      const ctorch::RecordingProducts products(weights);
-      done = work(context) == 0;
-    }
-    // Ended in any case: the stream must not go on recording. Where the work failed, that it cannot be ended well is only a consequence.
-    try {
-      recording->end();
-    } catch (const c10::Error &error) {
-      broken = error.what_without_backtrace();
-      if (done) throw;
-    }
-    TORCH_CHECK(done, "the work failed");
-    gpu.synchronizeDevice(graph->device.index());
-    graph->recording = std::move(recording);
-    graph->weights = std::move(weights);
-  });
+    return ctorch::guarded([&] {
+        std::lock_guard lock(recording_mutex);
+        require_recording();
+        const VirtualGuardImpl gpu(graph->device.type());
+        gpu.synchronizeDevice(graph->device.index());
+        // A graph's memory is its own: what the warm-up left would lie beside it unused.
+        give_memory_back();
+        const c10::StreamGuard guard(recording_stream(gpu, graph->device));
+        use_cublas(graph->device);
+        auto recording = std::make_unique<Recording>();
+        std::vector<at::Tensor> weights;
+        recording->begin();
+        bool done = false;
+        {
+            const ctorch::RecordingProducts products(weights);
+            done = work(context) == 0;
+        }
+        // Ended in any case: the stream must not go on recording. Where the work failed, that it cannot be ended well is only a consequence.
+        try {
+            recording->end();
+        } catch (const c10::Error &error) {
+            broken = error.what_without_backtrace();
+            if (done) throw;
+        }
+        TORCH_CHECK(done, "the work failed");
+        gpu.synchronizeDevice(graph->device.index());
+        graph->recording = std::move(recording);
+        graph->weights = std::move(weights);
+    });
 }
 
 int ct_graph_replay(ct_graph graph) {
-  return ctorch::guarded([&] {
-    // Not while another thread records, or does work in the recordings' stream, whose workspace of cuBLAS this work may have as well.
-    std::lock_guard lock(recording_mutex);
-    TORCH_CHECK(graph->recording, "nothing is recorded");
-    graph->recording->replay();
-  });
+    return ctorch::guarded([&] {
+        // Not while another thread records, or does work in the recordings' stream, whose workspace of cuBLAS this work may have as well.
+        std::lock_guard lock(recording_mutex);
+        TORCH_CHECK(graph->recording, "nothing is recorded");
+        graph->recording->replay();
+    });
 }
 
 }  // extern "C"

@@ -4,7 +4,7 @@ namespace ctorch::cuda {
 
 /// Blocks of a launch.
 struct Grid {
-  unsigned x, y, z;
+    unsigned x, y, z;
 };
 
 }  // namespace ctorch::cuda

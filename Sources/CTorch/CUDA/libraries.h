@@ -18,23 +18,24 @@ constexpr int function_shared_share = 9;  // CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_
 
 /// libcuda, which comes with the driver.
 struct Driver {
-  CUresult (*init)(unsigned flags);
-  CUresult (*driver_version)(int *version);
-  CUresult (*device_count)(int *count);
-  CUresult (*device_get)(CUdevice *device, int ordinal);
-  CUresult (*device_attribute)(int *value, int attribute, CUdevice device);
-  CUresult (*context_current)(CUcontext *context);
-  CUresult (*context_set)(CUcontext context);
-  CUresult (*primary_context)(CUcontext *context, CUdevice device);
-  CUresult (*module_load)(CUmodule *module, const void *image);
-  CUresult (*module_function)(CUfunction *function, CUmodule module, const char *name);
-  CUresult (*function_attribute)(CUfunction function, int attribute, int value);
-  CUresult (*launch)(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,
-                     unsigned shared_bytes, CUstream stream, void **arguments, void **extra);
-  CUresult (*error_name)(CUresult error, const char **name);
-  CUresult (*error_text)(CUresult error, const char **text);
+    CUresult (*init)(unsigned flags);
+    CUresult (*driver_version)(int *version);
+    CUresult (*device_count)(int *count);
+    CUresult (*device_get)(CUdevice *device, int ordinal);
+    CUresult (*device_attribute)(int *value, int attribute, CUdevice device);
+    CUresult (*context_current)(CUcontext *context);
+    CUresult (*context_set)(CUcontext context);
+    CUresult (*primary_context)(CUcontext *context, CUdevice device);
+    CUresult (*module_load)(CUmodule *module, const void *image);
+    CUresult (*module_function)(CUfunction *function, CUmodule module, const char *name);
+    CUresult (*function_attribute)(CUfunction function, int attribute, int value);
+    CUresult (*launch)(
+        CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,
+        unsigned shared_bytes, CUstream stream, void **arguments, void **extra);
+    CUresult (*error_name)(CUresult error, const char **name);
+    CUresult (*error_text)(CUresult error, const char **text);
 
-  std::string describe(CUresult error) const;
+    std::string describe(CUresult error) const;
 };
 
 /// The driver, or null and why: no library, or one that lacks a function.
@@ -44,23 +45,24 @@ using nvrtcProgram = struct _nvrtcProgram *;
 
 /// The compiler, which comes with CUDA builds of torch or as the Python package nvidia-cuda-nvrtc.
 struct Nvrtc {
-  int (*version)(int *major, int *minor);
-  int (*supported_count)(int *count);
-  int (*supported)(int *architectures);
-  int (*create)(nvrtcProgram *program, const char *source, const char *name, int headers, const char *const *texts, const char *const *names);
-  int (*compile)(nvrtcProgram program, int count, const char *const *options);
-  int (*destroy)(nvrtcProgram *program);
-  int (*log_size)(nvrtcProgram program, size_t *size);
-  int (*log)(nvrtcProgram program, char *text);
-  int (*cubin_size)(nvrtcProgram program, size_t *size);
-  int (*cubin)(nvrtcProgram program, char *bytes);
-  int (*ptx_size)(nvrtcProgram program, size_t *size);
-  int (*ptx)(nvrtcProgram program, char *bytes);
-  const char *(*error_text)(int error);
+    int (*version)(int *major, int *minor);
+    int (*supported_count)(int *count);
+    int (*supported)(int *architectures);
+    int (*create)(
+        nvrtcProgram *program, const char *source, const char *name, int headers, const char *const *texts, const char *const *names);
+    int (*compile)(nvrtcProgram program, int count, const char *const *options);
+    int (*destroy)(nvrtcProgram *program);
+    int (*log_size)(nvrtcProgram program, size_t *size);
+    int (*log)(nvrtcProgram program, char *text);
+    int (*cubin_size)(nvrtcProgram program, size_t *size);
+    int (*cubin)(nvrtcProgram program, char *bytes);
+    int (*ptx_size)(nvrtcProgram program, size_t *size);
+    int (*ptx)(nvrtcProgram program, char *bytes);
+    const char *(*error_text)(int error);
 
-  int major, minor;
-  std::string path;
-  std::string version_text() const { return std::to_string(major) + "." + std::to_string(minor); }
+    int major, minor;
+    std::string path;
+    std::string version_text() const { return std::to_string(major) + "." + std::to_string(minor); }
 };
 
 /// The compiler, or null and why. Looked for in VMUNET_NVRTC (a file, or a folder that holds it or is a Python's site-packages), beside libtorch, among

@@ -8,14 +8,14 @@ enum class NormKind { plain, gated, merged, expanded };
 
 /// One norm's tensors. x is float32 in rows with one stride between them, or, merged and expanded, contiguous; expanded, it has the products' type.
 struct Norm {
-  NormKind kind;
-  at::Tensor x, weight, bias;
-  at::Tensor gate;        // where gated; the products' type
-  at::Tensor mean, rstd;  // [rows] each, written by forward and read by backward; undefined where none follows, and where expanded
-  int64_t scale = 1;      // where expanded
+    NormKind kind;
+    at::Tensor x, weight, bias;
+    at::Tensor gate;        // where gated; the products' type
+    at::Tensor mean, rstd;  // [rows] each, written by forward and read by backward; undefined where none follows, and where expanded
+    int64_t scale = 1;      // where expanded
 };
 struct NormGradients {
-  at::Tensor x, weight, bias, gate;
+    at::Tensor x, weight, bias, gate;
 };
 
 /// Whether the kernels take such a norm: `type` is that of the products.

@@ -80,37 +80,48 @@ std::string definition(const char *name, int value) { return std::string("-D") +
 }  // namespace
 
 Program ss2d_program(const Geometry &g, int vector, Input input) {
-  static const std::string source = std::string(prelude) + ss2d_arguments + "\n" + ss2d_tile + ss2d_forward + ss2d_backward;
-  return {"ss2d",
-          &source,
-          {definition("STATES", g.states), definition("PER_THREAD", g.per_thread), definition("LOADED", g.loaded), definition("TILE", g.tile),
-           definition("ROW_VECTOR", vector), definition("INPUT", static_cast<int>(input))},
-          {"ss2d_states", "ss2d_carry", "ss2d_forward", "ss2d_gradients", "ss2d_backward"},
-          true};
+    static const std::string source = std::string(prelude) + ss2d_arguments + "\n" + ss2d_tile + ss2d_forward + ss2d_backward;
+    return {
+        "ss2d",
+        &source,
+        {definition("STATES", g.states), definition("PER_THREAD", g.per_thread), definition("LOADED", g.loaded), definition("TILE", g.tile),
+         definition("ROW_VECTOR", vector), definition("INPUT", static_cast<int>(input))},
+        {"ss2d_states", "ss2d_carry", "ss2d_forward", "ss2d_gradients", "ss2d_backward"},
+        true};
 }
 
 Program norm_program(const NormGeometry &g, Input input) {
-  static const std::string source = std::string(prelude) + norm_arguments + "\n" + elements + norm_kernels;
-  return {"norm",
-          &source,
-          {definition("LANES", g.lanes), definition("GROUPS", g.groups), definition("VECTOR", g.vector), definition("INPUT", static_cast<int>(input))},
-          {"layer_norm_forward", "layer_norm_backward", "norm_gate_forward", "norm_gate_backward", "merge_norm_forward", "merge_norm_backward",
-           "expand_norm_forward", "expand_norm_backward"}};
+    static const std::string source = std::string(prelude) + norm_arguments + "\n" + elements + norm_kernels;
+    return {
+        "norm",
+        &source,
+        {definition("LANES", g.lanes), definition("GROUPS", g.groups), definition("VECTOR", g.vector),
+         definition("INPUT", static_cast<int>(input))},
+        {"layer_norm_forward", "layer_norm_backward", "norm_gate_forward", "norm_gate_backward", "merge_norm_forward",
+         "merge_norm_backward", "expand_norm_forward", "expand_norm_backward"}};
 }
 
 Program depthwise_program(int vector, Input input) {
-  static const std::string source = std::string(prelude) + depthwise_arguments + "\n" + elements + depthwise_kernels;
-  return {"depthwise", &source, {definition("VECTOR", vector), definition("INPUT", static_cast<int>(input))}, {"depthwise_forward", "depthwise_backward"}};
+    static const std::string source = std::string(prelude) + depthwise_arguments + "\n" + elements + depthwise_kernels;
+    return {
+        "depthwise",
+        &source,
+        {definition("VECTOR", vector), definition("INPUT", static_cast<int>(input))},
+        {"depthwise_forward", "depthwise_backward"}};
 }
 
 Program residual_program(int vector, Input input) {
-  static const std::string source = std::string(prelude) + residual_arguments + "\n" + elements + residual_kernels;
-  return {"residual", &source, {definition("VECTOR", vector), definition("INPUT", static_cast<int>(input))}, {"residual_forward", "residual_backward"}};
+    static const std::string source = std::string(prelude) + residual_arguments + "\n" + elements + residual_kernels;
+    return {
+        "residual",
+        &source,
+        {definition("VECTOR", vector), definition("INPUT", static_cast<int>(input))},
+        {"residual_forward", "residual_backward"}};
 }
 
 Program sum_program(int vector, Input input) {
-  static const std::string source = std::string(prelude) + sum_arguments + "\n" + elements + sum_kernels;
-  return {"sum", &source, {definition("VECTOR", vector), definition("INPUT", static_cast<int>(input))}, {"sum_of_parts"}};
+    static const std::string source = std::string(prelude) + sum_arguments + "\n" + elements + sum_kernels;
+    return {"sum", &source, {definition("VECTOR", vector), definition("INPUT", static_cast<int>(input))}, {"sum_of_parts"}};
 }
 
 }  // namespace ctorch::cuda

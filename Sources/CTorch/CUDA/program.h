@@ -16,12 +16,12 @@ enum class Input { float32 = 0, bfloat16 = 1, float16 = 2 };
 
 /// Kernels that are compiled together.
 struct Program {
-  const char *name;
-  const std::string *source;
-  std::vector<std::string> definitions;
-  std::vector<const char *> kernels;
-  /// Whether they may need more than the 48 KiB of shared memory that every kernel has, and little of the cache that it is taken from.
-  bool lives_in_shared_memory = false;
+    const char *name;
+    const std::string *source;
+    std::vector<std::string> definitions;
+    std::vector<const char *> kernels;
+    /// Whether they may need more than the 48 KiB of shared memory that every kernel has, and little of the cache that it is taken from.
+    bool lives_in_shared_memory = false;
 };
 
 /// `vector`: of row_vector.

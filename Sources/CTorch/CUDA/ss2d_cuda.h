@@ -8,10 +8,10 @@ namespace ctorch::cuda {
 bool has_ss2d(const at::Tensor &x);
 
 struct SS2DInputs {
-  const at::Tensor &x, &projection, &dt_weight, &dt_bias, &A_logs, &Ds;
+    const at::Tensor &x, &projection, &dt_weight, &dt_bias, &A_logs, &Ds;
 };
 struct SS2DGradients {
-  at::Tensor x, projection, dt_weight, dt_bias, A_logs, Ds;
+    at::Tensor x, projection, dt_weight, dt_bias, A_logs, Ds;
 };
 
 /// y, and the states that backward starts from; those only if `for_backward`.

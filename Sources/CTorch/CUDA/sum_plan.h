@@ -12,12 +12,12 @@ namespace ctorch::cuda {
 #undef SHARED_TEXT
 
 struct SumPlan {
-  int vector;
+    int vector;
 
-  template <class Launch> void launch(const SumArguments &a, Launch &&launch) const {
-    const int64_t each = int64_t{256} * vector;
-    launch("sum_of_parts", Grid{static_cast<unsigned>((a.count + each - 1) / each), 1, 1}, 256, size_t{0}, a);
-  }
+    template <class Launch> void launch(const SumArguments &a, Launch &&launch) const {
+        const int64_t each = int64_t{256} * vector;
+        launch("sum_of_parts", Grid{static_cast<unsigned>((a.count + each - 1) / each), 1, 1}, 256, size_t{0}, a);
+    }
 };
 
 }  // namespace ctorch::cuda

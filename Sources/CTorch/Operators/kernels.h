@@ -16,7 +16,7 @@ constexpr float norm_epsilon = 1e-5f;  // of every LayerNorm
 
 /// Whether the kernels take this tensor; others (GPU, float64) go the composite way.
 inline bool has_kernels(const at::Tensor &x) {
-  return use_kernels && x.is_cpu() && x.numel() > 0 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+    return use_kernels && x.is_cpu() && x.numel() > 0 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
 
 inline vmk_type type_of(at::ScalarType type) { return type == at::kBFloat16 ? VMK_BFLOAT16 : VMK_FLOAT32; }
@@ -24,12 +24,12 @@ inline vmk_type type_of(const at::Tensor &x) { return type_of(x.scalar_type()); 
 
 // Not const_data_ptr<float>(): in libtorch 2.11 a template whose exported name clang spells otherwise than the gcc that built libtorch.
 inline const float *floats(const at::Tensor &x) {
-  TORCH_CHECK(x.scalar_type() == at::kFloat, "expected float32, got ", x.scalar_type());
-  return static_cast<const float *>(x.const_data_ptr());
+    TORCH_CHECK(x.scalar_type() == at::kFloat, "expected float32, got ", x.scalar_type());
+    return static_cast<const float *>(x.const_data_ptr());
 }
 inline float *mutable_floats(const at::Tensor &x) {
-  TORCH_CHECK(x.scalar_type() == at::kFloat, "expected float32, got ", x.scalar_type());
-  return static_cast<float *>(x.mutable_data_ptr());
+    TORCH_CHECK(x.scalar_type() == at::kFloat, "expected float32, got ", x.scalar_type());
+    return static_cast<float *>(x.mutable_data_ptr());
 }
 inline const float *floats(const std::optional<at::Tensor> &x) { return x && x->defined() ? floats(*x) : nullptr; }
 
@@ -37,30 +37,30 @@ inline at::Tensor float32(const at::Tensor &x) { return x.to(at::kFloat).contigu
 
 /// Tokens of channels: contiguous channels, one stride between all tokens, as a contiguous map has and half of one. Axes of one have any stride.
 inline bool is_rows(const at::Tensor &x) {
-  if (x.size(-1) > 1 && x.stride(-1) != 1) return false;
-  int64_t expected = -1;  // of the next axis outwards; none yet
-  for (int64_t axis = x.dim() - 2; axis >= 0; axis--) {
-    if (x.size(axis) == 1) continue;
-    if (expected >= 0 && x.stride(axis) != expected) return false;
-    expected = x.stride(axis) * x.size(axis);
-  }
-  return true;
+    if (x.size(-1) > 1 && x.stride(-1) != 1) return false;
+    int64_t expected = -1;  // of the next axis outwards; none yet
+    for (int64_t axis = x.dim() - 2; axis >= 0; axis--) {
+        if (x.size(axis) == 1) continue;
+        if (expected >= 0 && x.stride(axis) != expected) return false;
+        expected = x.stride(axis) * x.size(axis);
+    }
+    return true;
 }
 inline at::Tensor as_rows(const at::Tensor &x) { return is_rows(x) ? x : x.contiguous(); }
 /// Between two tokens, in numbers.
 inline int64_t row_stride(const at::Tensor &x) {
-  for (int64_t axis = x.dim() - 2; axis >= 0; axis--)
-    if (x.size(axis) > 1) return x.stride(axis);
-  return x.size(-1);
+    for (int64_t axis = x.dim() - 2; axis >= 0; axis--)
+        if (x.size(axis) > 1) return x.stride(axis);
+    return x.size(-1);
 }
 inline int64_t row_count(const at::Tensor &x) { return x.numel() / x.size(-1); }
 
 /// The kernels check nothing: every operator does, before it calls one.
 inline void expect_map(const char *name, const at::Tensor &x) {
-  TORCH_CHECK(x.dim() == 4, name, ": expected a map of four axes, got shape ", x.sizes());
+    TORCH_CHECK(x.dim() == 4, name, ": expected a map of four axes, got shape ", x.sizes());
 }
 inline void expect_size(const char *name, const char *what, const at::Tensor &x, int64_t expected) {
-  TORCH_CHECK(x.numel() == expected, name, ": expected ", what, " of ", expected, " values, got shape ", x.sizes());
+    TORCH_CHECK(x.numel() == expected, name, ": expected ", what, " of ", expected, " values, got shape ", x.sizes());
 }
 
 /// A tensor of the same shape whose rows are contiguous.

@@ -11,176 +11,194 @@ using torch::autograd::variable_list;
 namespace {
 
 struct Statistics {
-  at::Tensor mean, rstd;  // one value a row; undefined where no gradient will be asked for
-  Statistics(int64_t rows, bool kept, const at::Tensor &like) {
-    if (kept) mean = at::empty({rows}, like.options().dtype(at::kFloat)), rstd = at::empty_like(mean);
-  }
-  float *mean_or_null() const { return mean.defined() ? mutable_floats(mean) : nullptr; }
-  float *rstd_or_null() const { return rstd.defined() ? mutable_floats(rstd) : nullptr; }
+    at::Tensor mean, rstd;  // one value a row; undefined where no gradient will be asked for
+    Statistics(int64_t rows, bool kept, const at::Tensor &like) {
+        if (kept) mean = at::empty({rows}, like.options().dtype(at::kFloat)), rstd = at::empty_like(mean);
+    }
+    float *mean_or_null() const { return mean.defined() ? mutable_floats(mean) : nullptr; }
+    float *rstd_or_null() const { return rstd.defined() ? mutable_floats(rstd) : nullptr; }
 };
 
 struct LayerNorm : torch::autograd::Function<LayerNorm> {
-  static at::Tensor run(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type, const Statistics &statistics) {
-    at::Tensor y = empty_rows(x, type);
-    if (x.is_cuda()) {
-      cuda::norm_forward({cuda::NormKind::plain, x, weight, bias, {}, statistics.mean, statistics.rstd}, y);
-      return y;
+    static at::Tensor run(
+        const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type, const Statistics &statistics) {
+        at::Tensor y = empty_rows(x, type);
+        if (x.is_cuda()) {
+            cuda::norm_forward({cuda::NormKind::plain, x, weight, bias, {}, statistics.mean, statistics.rstd}, y);
+            return y;
+        }
+        vmk_layer_norm_forward(
+            row_count(x), x.size(-1), floats(x), row_stride(x), floats(weight), floats(bias), norm_epsilon, type_of(type),
+            y.mutable_data_ptr(), x.size(-1), statistics.mean_or_null(), statistics.rstd_or_null());
+        return y;
     }
-    vmk_layer_norm_forward(row_count(x), x.size(-1), floats(x), row_stride(x), floats(weight), floats(bias), norm_epsilon, type_of(type),
-                           y.mutable_data_ptr(), x.size(-1), statistics.mean_or_null(), statistics.rstd_or_null());
-    return y;
-  }
-  static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, int64_t type) {
-    const Statistics statistics(row_count(x), true, x);
-    context->save_for_backward({x, weight, statistics.mean, statistics.rstd});
-    return run(x, weight, bias, static_cast<at::ScalarType>(type), statistics);
-  }
-  static variable_list backward(AutogradContext *context, variable_list gradients) {
-    const auto saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
-    if (x.is_cuda()) {
-      const auto d = cuda::norm_backward({cuda::NormKind::plain, x, weight, {}, {}, saved[2], saved[3]}, dy);
-      return {d.x, d.weight, d.bias, at::Tensor()};
+    static at::Tensor forward(
+        AutogradContext *context, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, int64_t type) {
+        const Statistics statistics(row_count(x), true, x);
+        context->save_for_backward({x, weight, statistics.mean, statistics.rstd});
+        return run(x, weight, bias, static_cast<at::ScalarType>(type), statistics);
     }
-    at::Tensor dx = empty_rows(x, at::kFloat), dweight = at::empty_like(weight), dbias = at::empty_like(weight);
-    vmk_layer_norm_backward(row_count(x), x.size(-1), type_of(dy), dy.const_data_ptr(), x.size(-1), floats(x), row_stride(x), floats(saved[2]),
-                            floats(saved[3]), floats(weight), nullptr, mutable_floats(dx), x.size(-1), mutable_floats(dweight), mutable_floats(dbias));
-    return {dx, dweight, dbias, at::Tensor()};
-  }
+    static variable_list backward(AutogradContext *context, variable_list gradients) {
+        const auto saved = context->get_saved_variables();
+        const at::Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
+        if (x.is_cuda()) {
+            const auto d = cuda::norm_backward({cuda::NormKind::plain, x, weight, {}, {}, saved[2], saved[3]}, dy);
+            return {d.x, d.weight, d.bias, at::Tensor()};
+        }
+        at::Tensor dx = empty_rows(x, at::kFloat), dweight = at::empty_like(weight), dbias = at::empty_like(weight);
+        vmk_layer_norm_backward(
+            row_count(x), x.size(-1), type_of(dy), dy.const_data_ptr(), x.size(-1), floats(x), row_stride(x), floats(saved[2]),
+            floats(saved[3]), floats(weight), nullptr, mutable_floats(dx), x.size(-1), mutable_floats(dweight), mutable_floats(dbias));
+        return {dx, dweight, dbias, at::Tensor()};
+    }
 };
 
 struct NormGate : torch::autograd::Function<NormGate> {
-  static at::Tensor run(const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z, const Statistics &statistics) {
-    at::Tensor out = empty_rows(y, z.scalar_type());
-    if (y.is_cuda()) {
-      cuda::norm_forward({cuda::NormKind::gated, y, weight, bias, z, statistics.mean, statistics.rstd}, out);
-      return out;
+    static at::Tensor run(
+        const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z, const Statistics &statistics) {
+        at::Tensor out = empty_rows(y, z.scalar_type());
+        if (y.is_cuda()) {
+            cuda::norm_forward({cuda::NormKind::gated, y, weight, bias, z, statistics.mean, statistics.rstd}, out);
+            return out;
+        }
+        vmk_norm_gate_forward(
+            row_count(y), y.size(-1), floats(y), type_of(z), z.const_data_ptr(), row_stride(z), floats(weight), floats(bias), norm_epsilon,
+            out.mutable_data_ptr(), statistics.mean_or_null(), statistics.rstd_or_null());
+        return out;
     }
-    vmk_norm_gate_forward(row_count(y), y.size(-1), floats(y), type_of(z), z.const_data_ptr(), row_stride(z), floats(weight), floats(bias), norm_epsilon,
-                          out.mutable_data_ptr(), statistics.mean_or_null(), statistics.rstd_or_null());
-    return out;
-  }
-  static at::Tensor forward(AutogradContext *context, const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z) {
-    const Statistics statistics(row_count(y), true, y);
-    context->save_for_backward({y, weight, bias, z, statistics.mean, statistics.rstd});
-    return run(y, weight, bias, z, statistics);
-  }
-  static variable_list backward(AutogradContext *context, variable_list gradients) {
-    const auto saved = context->get_saved_variables();
-    const at::Tensor &y = saved[0], &weight = saved[1], &bias = saved[2], &z = saved[3];
-    const at::Tensor dout = gradients[0].to(z.scalar_type()).contiguous();
-    if (y.is_cuda()) {
-      const auto d = cuda::norm_backward({cuda::NormKind::gated, y, weight, bias, z, saved[4], saved[5]}, dout);
-      return {d.x, d.weight, d.bias, d.gate};
+    static at::Tensor forward(
+        AutogradContext *context, const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z) {
+        const Statistics statistics(row_count(y), true, y);
+        context->save_for_backward({y, weight, bias, z, statistics.mean, statistics.rstd});
+        return run(y, weight, bias, z, statistics);
     }
-    at::Tensor dy = empty_rows(y, at::kFloat), dz = empty_rows(y, z.scalar_type()), dweight = at::empty_like(weight), dbias = at::empty_like(bias);
-    vmk_norm_gate_backward(row_count(y), y.size(-1), type_of(z), dout.const_data_ptr(), floats(y), floats(saved[4]), floats(saved[5]),
-                           z.const_data_ptr(), row_stride(z), floats(weight), floats(bias), mutable_floats(dy), dz.mutable_data_ptr(), y.size(-1),
-                           mutable_floats(dweight), mutable_floats(dbias));
-    return {dy, dweight, dbias, dz};
-  }
+    static variable_list backward(AutogradContext *context, variable_list gradients) {
+        const auto saved = context->get_saved_variables();
+        const at::Tensor &y = saved[0], &weight = saved[1], &bias = saved[2], &z = saved[3];
+        const at::Tensor dout = gradients[0].to(z.scalar_type()).contiguous();
+        if (y.is_cuda()) {
+            const auto d = cuda::norm_backward({cuda::NormKind::gated, y, weight, bias, z, saved[4], saved[5]}, dout);
+            return {d.x, d.weight, d.bias, d.gate};
+        }
+        at::Tensor dy = empty_rows(y, at::kFloat), dz = empty_rows(y, z.scalar_type()), dweight = at::empty_like(weight),
+                   dbias = at::empty_like(bias);
+        vmk_norm_gate_backward(
+            row_count(y), y.size(-1), type_of(z), dout.const_data_ptr(), floats(y), floats(saved[4]), floats(saved[5]), z.const_data_ptr(),
+            row_stride(z), floats(weight), floats(bias), mutable_floats(dy), dz.mutable_data_ptr(), y.size(-1), mutable_floats(dweight),
+            mutable_floats(dbias));
+        return {dy, dweight, dbias, dz};
+    }
 };
 
 struct MergeNorm : torch::autograd::Function<MergeNorm> {
-  static at::Tensor run(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type, const Statistics &statistics) {
-    const auto B = x.size(0), H = x.size(1), W = x.size(2), C = x.size(3);
-    at::Tensor y = at::empty({B, H / 2, W / 2, 4 * C}, x.options().dtype(type));
-    if (x.is_cuda()) {
-      cuda::norm_forward({cuda::NormKind::merged, x, weight, bias, {}, statistics.mean, statistics.rstd}, y);
-      return y;
+    static at::Tensor run(
+        const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type, const Statistics &statistics) {
+        const auto B = x.size(0), H = x.size(1), W = x.size(2), C = x.size(3);
+        at::Tensor y = at::empty({B, H / 2, W / 2, 4 * C}, x.options().dtype(type));
+        if (x.is_cuda()) {
+            cuda::norm_forward({cuda::NormKind::merged, x, weight, bias, {}, statistics.mean, statistics.rstd}, y);
+            return y;
+        }
+        vmk_merge_norm_forward(
+            B, H, W, C, floats(x), floats(weight), floats(bias), norm_epsilon, type_of(type), y.mutable_data_ptr(),
+            statistics.mean_or_null(), statistics.rstd_or_null());
+        return y;
     }
-    vmk_merge_norm_forward(B, H, W, C, floats(x), floats(weight), floats(bias), norm_epsilon, type_of(type), y.mutable_data_ptr(),
-                           statistics.mean_or_null(), statistics.rstd_or_null());
-    return y;
-  }
-  static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, int64_t type) {
-    const Statistics statistics(row_count(x) / 4, true, x);
-    context->save_for_backward({x, weight, statistics.mean, statistics.rstd});
-    return run(x, weight, bias, static_cast<at::ScalarType>(type), statistics);
-  }
-  static variable_list backward(AutogradContext *context, variable_list gradients) {
-    const auto saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
-    if (x.is_cuda()) {
-      const auto d = cuda::norm_backward({cuda::NormKind::merged, x, weight, {}, {}, saved[2], saved[3]}, dy);
-      return {d.x, d.weight, d.bias, at::Tensor()};
+    static at::Tensor forward(
+        AutogradContext *context, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, int64_t type) {
+        const Statistics statistics(row_count(x) / 4, true, x);
+        context->save_for_backward({x, weight, statistics.mean, statistics.rstd});
+        return run(x, weight, bias, static_cast<at::ScalarType>(type), statistics);
     }
-    at::Tensor dx = empty_rows(x, at::kFloat), dweight = at::empty_like(weight), dbias = at::empty_like(weight);
-    vmk_merge_norm_backward(x.size(0), x.size(1), x.size(2), x.size(3), type_of(dy), dy.const_data_ptr(), floats(x), floats(saved[2]), floats(saved[3]),
-                            floats(weight), mutable_floats(dx), mutable_floats(dweight), mutable_floats(dbias));
-    return {dx, dweight, dbias, at::Tensor()};
-  }
+    static variable_list backward(AutogradContext *context, variable_list gradients) {
+        const auto saved = context->get_saved_variables();
+        const at::Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
+        if (x.is_cuda()) {
+            const auto d = cuda::norm_backward({cuda::NormKind::merged, x, weight, {}, {}, saved[2], saved[3]}, dy);
+            return {d.x, d.weight, d.bias, at::Tensor()};
+        }
+        at::Tensor dx = empty_rows(x, at::kFloat), dweight = at::empty_like(weight), dbias = at::empty_like(weight);
+        vmk_merge_norm_backward(
+            x.size(0), x.size(1), x.size(2), x.size(3), type_of(dy), dy.const_data_ptr(), floats(x), floats(saved[2]), floats(saved[3]),
+            floats(weight), mutable_floats(dx), mutable_floats(dweight), mutable_floats(dbias));
+        return {dx, dweight, dbias, at::Tensor()};
+    }
 };
 
 struct ExpandNorm : torch::autograd::Function<ExpandNorm> {
-  static at::Tensor run(const at::Tensor &e, const at::Tensor &weight, const at::Tensor &bias, int64_t scale) {
-    const auto B = e.size(0), H = e.size(1), W = e.size(2), c = e.size(3) / (scale * scale);
-    at::Tensor y = at::empty({B, H * scale, W * scale, c}, e.options().dtype(at::kFloat));
-    if (e.is_cuda()) {
-      cuda::norm_forward({cuda::NormKind::expanded, e, weight, bias, {}, {}, {}, scale}, y);
-      return y;
+    static at::Tensor run(const at::Tensor &e, const at::Tensor &weight, const at::Tensor &bias, int64_t scale) {
+        const auto B = e.size(0), H = e.size(1), W = e.size(2), c = e.size(3) / (scale * scale);
+        at::Tensor y = at::empty({B, H * scale, W * scale, c}, e.options().dtype(at::kFloat));
+        if (e.is_cuda()) {
+            cuda::norm_forward({cuda::NormKind::expanded, e, weight, bias, {}, {}, {}, scale}, y);
+            return y;
+        }
+        vmk_expand_norm_forward(
+            B, H, W, c, scale, type_of(e), e.const_data_ptr(), floats(weight), floats(bias), norm_epsilon, mutable_floats(y));
+        return y;
     }
-    vmk_expand_norm_forward(B, H, W, c, scale, type_of(e), e.const_data_ptr(), floats(weight), floats(bias), norm_epsilon, mutable_floats(y));
-    return y;
-  }
-  static at::Tensor forward(AutogradContext *context, const at::Tensor &e, const at::Tensor &weight, const at::Tensor &bias, int64_t scale) {
-    context->save_for_backward({e, weight});
-    context->saved_data["scale"] = scale;
-    return run(e, weight, bias, scale);
-  }
-  static variable_list backward(AutogradContext *context, variable_list gradients) {
-    const auto saved = context->get_saved_variables();
-    const auto scale = context->saved_data["scale"].toInt();
-    const at::Tensor &e = saved[0], &weight = saved[1], dy = float32(gradients[0]);
-    if (e.is_cuda()) {
-      const auto d = cuda::norm_backward({cuda::NormKind::expanded, e, weight, {}, {}, {}, {}, scale}, dy);
-      return {d.x, d.weight, d.bias, at::Tensor()};
+    static at::Tensor forward(
+        AutogradContext *context, const at::Tensor &e, const at::Tensor &weight, const at::Tensor &bias, int64_t scale) {
+        context->save_for_backward({e, weight});
+        context->saved_data["scale"] = scale;
+        return run(e, weight, bias, scale);
     }
-    at::Tensor de = empty_rows(e, e.scalar_type()), dweight = at::empty_like(weight), dbias = at::empty_like(weight);
-    vmk_expand_norm_backward(e.size(0), e.size(1), e.size(2), e.size(3) / (scale * scale), scale, floats(dy), type_of(e), e.const_data_ptr(),
-                             floats(weight), norm_epsilon, de.mutable_data_ptr(), mutable_floats(dweight), mutable_floats(dbias));
-    return {de, dweight, dbias, at::Tensor()};
-  }
+    static variable_list backward(AutogradContext *context, variable_list gradients) {
+        const auto saved = context->get_saved_variables();
+        const auto scale = context->saved_data["scale"].toInt();
+        const at::Tensor &e = saved[0], &weight = saved[1], dy = float32(gradients[0]);
+        if (e.is_cuda()) {
+            const auto d = cuda::norm_backward({cuda::NormKind::expanded, e, weight, {}, {}, {}, {}, scale}, dy);
+            return {d.x, d.weight, d.bias, at::Tensor()};
+        }
+        at::Tensor de = empty_rows(e, e.scalar_type()), dweight = at::empty_like(weight), dbias = at::empty_like(weight);
+        vmk_expand_norm_backward(
+            e.size(0), e.size(1), e.size(2), e.size(3) / (scale * scale), scale, floats(dy), type_of(e), e.const_data_ptr(), floats(weight),
+            norm_epsilon, de.mutable_data_ptr(), mutable_floats(dweight), mutable_floats(dbias));
+        return {de, dweight, dbias, at::Tensor()};
+    }
 };
 
 }  // namespace
 
 at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type) {
-  if (!has_kernels(x) && !cuda::has_norm(x, weight, type)) return composite::layer_norm(x, weight, bias, type);
-  TORCH_CHECK(x.dim() >= 2, "layer_norm: expected rows of channels, got shape ", x.sizes());
-  for (const auto &parameter : {weight, bias}) expect_size("layer_norm", "a parameter", parameter, x.size(-1));
-  const at::Tensor rows = as_rows(x.to(at::kFloat));
-  if (!at::GradMode::is_enabled()) return LayerNorm::run(rows, weight, bias, type, Statistics(0, false, x));
-  return LayerNorm::apply(rows, weight, bias, static_cast<int64_t>(type));
+    if (!has_kernels(x) && !cuda::has_norm(x, weight, type)) return composite::layer_norm(x, weight, bias, type);
+    TORCH_CHECK(x.dim() >= 2, "layer_norm: expected rows of channels, got shape ", x.sizes());
+    for (const auto &parameter : {weight, bias}) expect_size("layer_norm", "a parameter", parameter, x.size(-1));
+    const at::Tensor rows = as_rows(x.to(at::kFloat));
+    if (!at::GradMode::is_enabled()) return LayerNorm::run(rows, weight, bias, type, Statistics(0, false, x));
+    return LayerNorm::apply(rows, weight, bias, static_cast<int64_t>(type));
 }
 
 at::Tensor norm_gate(const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z) {
-  if ((!has_kernels(y) || !has_kernels(z)) && !cuda::has_norm(y, weight, z.scalar_type())) return composite::norm_gate(y, weight, bias, z);
-  TORCH_CHECK(y.dim() >= 2 && y.sizes() == z.sizes(), "norm_gate: expected y and z of one shape, got ", y.sizes(), " and ", z.sizes());
-  for (const auto &parameter : {weight, bias}) expect_size("norm_gate", "a parameter", parameter, y.size(-1));
-  const at::Tensor rows = float32(y), gate = as_rows(z);
-  if (!at::GradMode::is_enabled()) return NormGate::run(rows, weight, bias, gate, Statistics(0, false, y));
-  return NormGate::apply(rows, weight, bias, gate);
+    if ((!has_kernels(y) || !has_kernels(z)) && !cuda::has_norm(y, weight, z.scalar_type()))
+        return composite::norm_gate(y, weight, bias, z);
+    TORCH_CHECK(y.dim() >= 2 && y.sizes() == z.sizes(), "norm_gate: expected y and z of one shape, got ", y.sizes(), " and ", z.sizes());
+    for (const auto &parameter : {weight, bias}) expect_size("norm_gate", "a parameter", parameter, y.size(-1));
+    const at::Tensor rows = float32(y), gate = as_rows(z);
+    if (!at::GradMode::is_enabled()) return NormGate::run(rows, weight, bias, gate, Statistics(0, false, y));
+    return NormGate::apply(rows, weight, bias, gate);
 }
 
 at::Tensor merge_norm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type) {
-  if (!has_kernels(x) && !cuda::has_norm(x, weight, type)) return composite::merge_norm(x, weight, bias, type);
-  expect_map("merge_norm", x);
-  TORCH_CHECK(x.size(1) % 2 == 0 && x.size(2) % 2 == 0, "merge_norm: expected an even height and width, got ", x.sizes());
-  for (const auto &parameter : {weight, bias}) expect_size("merge_norm", "a parameter", parameter, 4 * x.size(3));
-  const at::Tensor map = float32(x);
-  if (!at::GradMode::is_enabled()) return MergeNorm::run(map, weight, bias, type, Statistics(0, false, x));
-  return MergeNorm::apply(map, weight, bias, static_cast<int64_t>(type));
+    if (!has_kernels(x) && !cuda::has_norm(x, weight, type)) return composite::merge_norm(x, weight, bias, type);
+    expect_map("merge_norm", x);
+    TORCH_CHECK(x.size(1) % 2 == 0 && x.size(2) % 2 == 0, "merge_norm: expected an even height and width, got ", x.sizes());
+    for (const auto &parameter : {weight, bias}) expect_size("merge_norm", "a parameter", parameter, 4 * x.size(3));
+    const at::Tensor map = float32(x);
+    if (!at::GradMode::is_enabled()) return MergeNorm::run(map, weight, bias, type, Statistics(0, false, x));
+    return MergeNorm::apply(map, weight, bias, static_cast<int64_t>(type));
 }
 
 at::Tensor expand_norm(const at::Tensor &e, const at::Tensor &weight, const at::Tensor &bias, int64_t scale) {
-  if (!has_kernels(e) && !cuda::has_norm(e, weight, e.scalar_type())) return composite::expand_norm(e, weight, bias, scale);
-  expect_map("expand_norm", e);
-  TORCH_CHECK(scale > 0 && e.size(3) % (scale * scale) == 0, "expand_norm: expected channels in ", scale * scale, " parts, got ", e.sizes());
-  for (const auto &parameter : {weight, bias}) expect_size("expand_norm", "a parameter", parameter, e.size(3) / (scale * scale));
-  const at::Tensor map = e.contiguous();
-  if (!at::GradMode::is_enabled()) return ExpandNorm::run(map, weight, bias, scale);
-  return ExpandNorm::apply(map, weight, bias, scale);
+    if (!has_kernels(e) && !cuda::has_norm(e, weight, e.scalar_type())) return composite::expand_norm(e, weight, bias, scale);
+    expect_map("expand_norm", e);
+    TORCH_CHECK(
+        scale > 0 && e.size(3) % (scale * scale) == 0, "expand_norm: expected channels in ", scale * scale, " parts, got ", e.sizes());
+    for (const auto &parameter : {weight, bias}) expect_size("expand_norm", "a parameter", parameter, e.size(3) / (scale * scale));
+    const at::Tensor map = e.contiguous();
+    if (!at::GradMode::is_enabled()) return ExpandNorm::run(map, weight, bias, scale);
+    return ExpandNorm::apply(map, weight, bias, scale);
 }
 
 }  // namespace ctorch

@@ -15,10 +15,10 @@ namespace {
 
 /// A weight in the form that `vmk_gemm_packed` wants, for one direction, element type and instruction set; in `room` where that is large enough.
 at::Tensor packed(const float *weight, int64_t columns, int64_t depth, bool transposed, vmk_type type, at::Tensor room = {}) {
-  const auto bytes = vmk_packed_bytes(columns, depth);
-  if (!room.defined() || room.numel() < bytes) room = at::empty({bytes}, at::kByte);
-  vmk_pack_weight(columns, depth, transposed, type, weight, room.mutable_data_ptr());
-  return room;
+    const auto bytes = vmk_packed_bytes(columns, depth);
+    if (!room.defined() || room.numel() < bytes) room = at::empty({bytes}, at::kByte);
+    vmk_pack_weight(columns, depth, transposed, type, weight, room.mutable_data_ptr());
+    return room;
 }
 
 /// What RecordingProducts fills; NULL while nothing is recorded on this thread.
@@ -26,66 +26,71 @@ thread_local std::vector<at::Tensor> *used_in_recording = nullptr;
 
 /// In training a weight is used once between two changes: it is prepared for that one product, always in the same memory.
 const at::Tensor &packed_for_once(const float *weight, int64_t columns, int64_t depth, bool transposed, vmk_type type) {
-  static thread_local at::Tensor room;
-  room = packed(weight, columns, depth, transposed, type, room);
-  return room;
+    static thread_local at::Tensor room;
+    room = packed(weight, columns, depth, transposed, type, room);
+    return room;
 }
 
 /// Prepared weights of inference: preparing reads and writes every weight, which at one picture would cost a fifth of the forward pass.
 /// An entry holds its weight weakly and notes the version that it was made from; a weight that was changed or freed is never served.
 class PreparedWeights {
- public:
-  at::Tensor get(const at::Tensor &weight, int64_t columns, int64_t depth, bool transposed, vmk_type type) {
-    return made(weight, {weight.storage().unsafeGetStorageImpl(), weight.storage_offset(), columns, depth, transposed, type, vmk_instruction_set()},
-                [&] { return packed(floats(weight), columns, depth, transposed, type); });
-  }
-
-  /// A contiguous weight in another element type, for libtorch's products: on a GPU a launch less for each of them, and no second reading of the weight.
-  at::Tensor converted(const at::Tensor &weight, at::ScalarType type) {
-    return made(weight, {weight.storage().unsafeGetStorageImpl(), weight.storage_offset(), weight.size(0), weight.size(1), true, VMK_FLOAT32, c10::toString(type)},
-                [&] { return weight.to(type); });
-  }
-
-  static PreparedWeights &shared() {
-    static auto *weights = new PreparedWeights;  // never destroyed: tensors may outlive static destructors
-    return *weights;
-  }
-
- private:
-  using Key = std::tuple<const void *, int64_t, int64_t, int64_t, bool, vmk_type, std::string>;
-  struct Entry {
-    c10::weak_intrusive_ptr<c10::StorageImpl> storage;
-    uint64_t version;
-    at::Tensor bytes;
-  };
-
-  template <class Make> at::Tensor made(const at::Tensor &weight, const Key &key, Make &&make) {
-    const auto version = static_cast<uint64_t>(weight._version());
-    std::lock_guard lock(mutex_);
-    const auto found = entries_.find(key);
-    if (found != entries_.end() && found->second.version == version && !found->second.storage.expired()) {
-      if (used_in_recording) used_in_recording->push_back(found->second.bytes);
-      return found->second.bytes;
+public:
+    at::Tensor get(const at::Tensor &weight, int64_t columns, int64_t depth, bool transposed, vmk_type type) {
+        return made(
+            weight,
+            {weight.storage().unsafeGetStorageImpl(), weight.storage_offset(), columns, depth, transposed, type, vmk_instruction_set()},
+            [&] { return packed(floats(weight), columns, depth, transposed, type); });
     }
-    if (used_in_recording) return make();
-    for (auto entry = entries_.begin(); entry != entries_.end();) {
-      entry = entry->second.storage.expired() ? entries_.erase(entry) : std::next(entry);
-    }
-    at::Tensor bytes = make();
-    entries_.insert_or_assign(key, Entry{weight.storage().getWeakStorageImpl(), version, bytes});
-    return bytes;
-  }
 
-  std::mutex mutex_;
-  std::map<Key, Entry> entries_;
+    /// A contiguous weight in another element type, for libtorch's products: on a GPU a launch less for each of them, and no second reading of the weight.
+    at::Tensor converted(const at::Tensor &weight, at::ScalarType type) {
+        return made(
+            weight,
+            {weight.storage().unsafeGetStorageImpl(), weight.storage_offset(), weight.size(0), weight.size(1), true, VMK_FLOAT32,
+             c10::toString(type)},
+            [&] { return weight.to(type); });
+    }
+
+    static PreparedWeights &shared() {
+        static auto *weights = new PreparedWeights;  // never destroyed: tensors may outlive static destructors
+        return *weights;
+    }
+
+private:
+    using Key = std::tuple<const void *, int64_t, int64_t, int64_t, bool, vmk_type, std::string>;
+    struct Entry {
+        c10::weak_intrusive_ptr<c10::StorageImpl> storage;
+        uint64_t version;
+        at::Tensor bytes;
+    };
+
+    template <class Make> at::Tensor made(const at::Tensor &weight, const Key &key, Make &&make) {
+        const auto version = static_cast<uint64_t>(weight._version());
+        std::lock_guard lock(mutex_);
+        const auto found = entries_.find(key);
+        if (found != entries_.end() && found->second.version == version && !found->second.storage.expired()) {
+            if (used_in_recording) used_in_recording->push_back(found->second.bytes);
+            return found->second.bytes;
+        }
+        if (used_in_recording) return make();
+        for (auto entry = entries_.begin(); entry != entries_.end();) {
+            entry = entry->second.storage.expired() ? entries_.erase(entry) : std::next(entry);
+        }
+        at::Tensor bytes = make();
+        entries_.insert_or_assign(key, Entry{weight.storage().getWeakStorageImpl(), version, bytes});
+        return bytes;
+    }
+
+    std::mutex mutex_;
+    std::map<Key, Entry> entries_;
 };
 
 /// How a [N, K] weight lies in memory: as rows (1), as the columns of one (0), or otherwise (-1).
 int layout(const at::Tensor &weight) {
-  const auto N = weight.size(0), K = weight.size(1);
-  if (weight.scalar_type() != at::kFloat || !weight.is_cpu()) return -1;
-  if (weight.stride(1) == 1 && weight.stride(0) == K) return 1;
-  return weight.stride(0) == 1 && weight.stride(1) == N ? 0 : -1;
+    const auto N = weight.size(0), K = weight.size(1);
+    if (weight.scalar_type() != at::kFloat || !weight.is_cpu()) return -1;
+    if (weight.stride(1) == 1 && weight.stride(0) == K) return 1;
+    return weight.stride(0) == 1 && weight.stride(1) == N ? 0 : -1;
 }
 
 /// Whether the vector kernels run, which beat oneDNN on all shapes of the network (by 2 to 15 % in float32 at one picture, and by more where oneDNN
@@ -100,49 +105,54 @@ bool is_narrow_on_gpu(const at::Tensor &x) { return x.is_cuda() && (x.scalar_typ
 RecordingProducts::RecordingProducts(std::vector<at::Tensor> &used) : before_(std::exchange(used_in_recording, &used)) {}
 RecordingProducts::~RecordingProducts() { used_in_recording = before_; }
 
-at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
-                   std::optional<at::ScalarType> result_type, Weight use) {
-  TORCH_CHECK(weight.dim() == 2 && x.dim() >= 1 && x.size(-1) == weight.size(1), "linear: expected [.., K] and [N, K], got ", x.sizes(), " and ",
-              weight.sizes());
-  const auto type = result_type.value_or(addend ? at::kFloat : x.scalar_type());
-  const int rows_first = has_kernels(x) && x.dim() >= 2 && has_fast_products() ? layout(weight) : -1;
-  if (rows_first < 0) {
-    const bool keeps = use == Weight::constant && use_kernels && weight.scalar_type() != x.scalar_type() && weight.is_contiguous();
-    const at::Tensor matrix = keeps ? PreparedWeights::shared().converted(weight, x.scalar_type()) : weight.to(x.scalar_type());
-    if (type == at::kFloat && !bias && !addend && is_narrow_on_gpu(x)) {
-      auto shape = x.sizes().vec();
-      shape.back() = weight.size(0);
-      return at::mm(x.reshape({-1, x.size(-1)}), matrix.t(), at::kFloat).view(shape);
+at::Tensor product(
+    const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
+    std::optional<at::ScalarType> result_type, Weight use) {
+    TORCH_CHECK(
+        weight.dim() == 2 && x.dim() >= 1 && x.size(-1) == weight.size(1), "linear: expected [.., K] and [N, K], got ", x.sizes(), " and ",
+        weight.sizes());
+    const auto type = result_type.value_or(addend ? at::kFloat : x.scalar_type());
+    const int rows_first = has_kernels(x) && x.dim() >= 2 && has_fast_products() ? layout(weight) : -1;
+    if (rows_first < 0) {
+        const bool keeps = use == Weight::constant && use_kernels && weight.scalar_type() != x.scalar_type() && weight.is_contiguous();
+        const at::Tensor matrix = keeps ? PreparedWeights::shared().converted(weight, x.scalar_type()) : weight.to(x.scalar_type());
+        if (type == at::kFloat && !bias && !addend && is_narrow_on_gpu(x)) {
+            auto shape = x.sizes().vec();
+            shape.back() = weight.size(0);
+            return at::mm(x.reshape({-1, x.size(-1)}), matrix.t(), at::kFloat).view(shape);
+        }
+        at::Tensor y = at::linear(x, matrix, bias ? std::optional(bias->to(x.scalar_type())) : std::nullopt);
+        return (addend ? *addend + y : y).to(type);
     }
-    at::Tensor y = at::linear(x, matrix, bias ? std::optional(bias->to(x.scalar_type())) : std::nullopt);
-    return (addend ? *addend + y : y).to(type);
-  }
-  const auto N = weight.size(0), K = weight.size(1);
-  auto shape = x.sizes().vec();
-  shape.back() = N;
-  if (addend) TORCH_CHECK(addend->sizes() == at::IntArrayRef(shape), "linear: expected an addend of shape ", shape, ", got ", addend->sizes());
-  const at::Tensor rows = as_rows(x);
-  const at::Tensor bytes = use == Weight::changing ? packed_for_once(floats(weight), N, K, rows_first, type_of(x))
-                                                   : PreparedWeights::shared().get(weight, N, K, rows_first, type_of(x));
-  const at::Tensor sum = addend ? float32(*addend) : at::Tensor();
-  at::Tensor y = at::empty(shape, x.options().dtype(type));
-  vmk_gemm_packed(row_count(rows), N, K, type_of(rows), rows.const_data_ptr(), row_stride(rows), bytes.const_data_ptr(),
-                  sum.defined() ? floats(sum) : nullptr, type_of(type), y.mutable_data_ptr());
-  return bias ? y.add_(*bias) : y;
+    const auto N = weight.size(0), K = weight.size(1);
+    auto shape = x.sizes().vec();
+    shape.back() = N;
+    if (addend)
+        TORCH_CHECK(addend->sizes() == at::IntArrayRef(shape), "linear: expected an addend of shape ", shape, ", got ", addend->sizes());
+    const at::Tensor rows = as_rows(x);
+    const at::Tensor bytes = use == Weight::changing ? packed_for_once(floats(weight), N, K, rows_first, type_of(x))
+                                                     : PreparedWeights::shared().get(weight, N, K, rows_first, type_of(x));
+    const at::Tensor sum = addend ? float32(*addend) : at::Tensor();
+    at::Tensor y = at::empty(shape, x.options().dtype(type));
+    vmk_gemm_packed(
+        row_count(rows), N, K, type_of(rows), rows.const_data_ptr(), row_stride(rows), bytes.const_data_ptr(),
+        sum.defined() ? floats(sum) : nullptr, type_of(type), y.mutable_data_ptr());
+    return bias ? y.add_(*bias) : y;
 }
 
 at::Tensor weight_gradient(const at::Tensor &dy, const at::Tensor &x) {
-  if (has_kernels(dy) && has_kernels(x)) {
-    // The rows are many and the result is small: 60 to 300 GFLOP/s by oneDNN, which transposes both operands; by the kernel as fast as forward.
-    const at::Tensor rows = as_rows(dy), inputs = as_rows(x);
-    at::Tensor dw = at::empty({dy.size(-1), x.size(-1)}, dy.options().dtype(at::kFloat));
-    vmk_gemm_tn(row_count(rows), dy.size(-1), x.size(-1), type_of(rows), rows.const_data_ptr(), row_stride(rows), type_of(inputs),
-                inputs.const_data_ptr(), row_stride(inputs), 0, mutable_floats(dw));
-    return dw;
-  }
-  const at::Tensor rows = dy.reshape({-1, dy.size(-1)}), inputs = x.reshape({-1, x.size(-1)});
-  if (is_narrow_on_gpu(rows) && rows.scalar_type() == inputs.scalar_type()) return at::mm(rows.t(), inputs, at::kFloat);
-  return at::mm(rows.t().to(at::kFloat), inputs.to(at::kFloat));
+    if (has_kernels(dy) && has_kernels(x)) {
+        // The rows are many and the result is small: 60 to 300 GFLOP/s by oneDNN, which transposes both operands; by the kernel as fast as forward.
+        const at::Tensor rows = as_rows(dy), inputs = as_rows(x);
+        at::Tensor dw = at::empty({dy.size(-1), x.size(-1)}, dy.options().dtype(at::kFloat));
+        vmk_gemm_tn(
+            row_count(rows), dy.size(-1), x.size(-1), type_of(rows), rows.const_data_ptr(), row_stride(rows), type_of(inputs),
+            inputs.const_data_ptr(), row_stride(inputs), 0, mutable_floats(dw));
+        return dw;
+    }
+    const at::Tensor rows = dy.reshape({-1, dy.size(-1)}), inputs = x.reshape({-1, x.size(-1)});
+    if (is_narrow_on_gpu(rows) && rows.scalar_type() == inputs.scalar_type()) return at::mm(rows.t(), inputs, at::kFloat);
+    return at::mm(rows.t().to(at::kFloat), inputs.to(at::kFloat));
 }
 
 }  // namespace ctorch

@@ -18,20 +18,22 @@ inline Weight use_of(const at::Tensor &weight) { return weight.requires_grad() ?
 /// to own: they may be dropped here before it is played. None is newly kept: its values would be there only once the recording has been
 /// played.
 class RecordingProducts {
- public:
-  explicit RecordingProducts(std::vector<at::Tensor> &used);
-  ~RecordingProducts();
-  RecordingProducts(const RecordingProducts &) = delete;
-  RecordingProducts &operator=(const RecordingProducts &) = delete;
+public:
+    explicit RecordingProducts(std::vector<at::Tensor> &used);
+    ~RecordingProducts();
+    RecordingProducts(const RecordingProducts &) = delete;
+    RecordingProducts &operator=(const RecordingProducts &) = delete;
 
- private:
-  std::vector<at::Tensor> *before_;
+private:
+    std::vector<at::Tensor> *before_;
 };
 
 /// x·Wᵀ (+ bias) (+ addend): x [.., K], weight [N, K], addend [.., N] float32 → [.., N] of `type`, x's own where none is given. Not differentiable.
 /// The prepared form of a constant weight is kept until the weight changes.
-at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias = std::nullopt,
-                   const std::optional<at::Tensor> &addend = std::nullopt, std::optional<at::ScalarType> type = std::nullopt, Weight use = Weight::constant);
+at::Tensor product(
+    const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias = std::nullopt,
+    const std::optional<at::Tensor> &addend = std::nullopt, std::optional<at::ScalarType> type = std::nullopt,
+    Weight use = Weight::constant);
 
 /// dyᵀ·x, the gradient of a Linear's weight: dy [.., N], x [.., K] → [N, K], float32. Not differentiable.
 at::Tensor weight_gradient(const at::Tensor &dy, const at::Tensor &x);

@@ -5,26 +5,26 @@
 using namespace ctorch;
 
 TORCH_LIBRARY(vmunet, library) {
-  // Image [B, 3 or 1, H, W] → patches [B, H/4, W/4, 48] in the order of the 4×4 convolution's weight, float32.
-  library.def("patchify(Tensor image) -> Tensor", patchify);
-  // x·Wᵀ (+ bias) (+ residual): x [.., K], weight [N, K] → [.., N] of `dtype`; without one x's own, with a residual float32.
-  library.def("linear(Tensor x, Tensor weight, Tensor? bias=None, Tensor? residual=None, ScalarType? dtype=None) -> Tensor", linear);
-  // One product, two halves: x [.., K], weight [2D, K] → [.., D] and [.., D].
-  library.def("linear_halves(Tensor x, Tensor weight) -> (Tensor, Tensor)", linear_halves);
-  library.def("layer_norm(Tensor x, Tensor weight, Tensor bias, ScalarType dtype) -> Tensor", layer_norm);
-  // silu(3×3 depthwise convolution): x [B, H, W, D], weight [D, 1, 3, 3].
-  library.def("depthwise_conv_silu(Tensor x, Tensor weight, Tensor bias) -> Tensor", depthwise_conv_silu);
-  // The selective scan in four directions, with its projections: x [B, H, W, D] → y [B, H, W, D], float32.
-  library.def(
-      "ss2d(Tensor x, Tensor x_proj_weight, Tensor dt_projs_weight, Tensor dt_projs_bias, Tensor A_logs, Tensor Ds) -> Tensor", ss2d);
-  // LayerNorm(y) · silu(z): both [B, H, W, D].
-  library.def("norm_gate(Tensor y, Tensor weight, Tensor bias, Tensor z) -> Tensor", norm_gate);
-  // Patch merging up to its Linear: [B, H, W, C] → [B, H/2, W/2, 4C].
-  library.def("merge_norm(Tensor x, Tensor weight, Tensor bias, ScalarType dtype) -> Tensor", merge_norm);
-  // Patch expanding after its Linear: [B, H, W, s·s·c] → [B, H·s, W·s, c].
-  library.def("expand_norm(Tensor x, Tensor weight, Tensor bias, int scale) -> Tensor", expand_norm);
-  // Final projection after its Linear: [B, H, W, 16c] → logits [B, classes, 4H, 4W].
-  library.def("head(Tensor x, Tensor norm_weight, Tensor norm_bias, Tensor conv_weight, Tensor conv_bias) -> Tensor", head);
-  // x + scale[b]·branch; scale [B], none is 1.
-  library.def("add_branch(Tensor x, Tensor branch, Tensor? scale=None) -> Tensor", add_branch);
+    // Image [B, 3 or 1, H, W] → patches [B, H/4, W/4, 48] in the order of the 4×4 convolution's weight, float32.
+    library.def("patchify(Tensor image) -> Tensor", patchify);
+    // x·Wᵀ (+ bias) (+ residual): x [.., K], weight [N, K] → [.., N] of `dtype`; without one x's own, with a residual float32.
+    library.def("linear(Tensor x, Tensor weight, Tensor? bias=None, Tensor? residual=None, ScalarType? dtype=None) -> Tensor", linear);
+    // One product, two halves: x [.., K], weight [2D, K] → [.., D] and [.., D].
+    library.def("linear_halves(Tensor x, Tensor weight) -> (Tensor, Tensor)", linear_halves);
+    library.def("layer_norm(Tensor x, Tensor weight, Tensor bias, ScalarType dtype) -> Tensor", layer_norm);
+    // silu(3×3 depthwise convolution): x [B, H, W, D], weight [D, 1, 3, 3].
+    library.def("depthwise_conv_silu(Tensor x, Tensor weight, Tensor bias) -> Tensor", depthwise_conv_silu);
+    // The selective scan in four directions, with its projections: x [B, H, W, D] → y [B, H, W, D], float32.
+    library.def(
+        "ss2d(Tensor x, Tensor x_proj_weight, Tensor dt_projs_weight, Tensor dt_projs_bias, Tensor A_logs, Tensor Ds) -> Tensor", ss2d);
+    // LayerNorm(y) · silu(z): both [B, H, W, D].
+    library.def("norm_gate(Tensor y, Tensor weight, Tensor bias, Tensor z) -> Tensor", norm_gate);
+    // Patch merging up to its Linear: [B, H, W, C] → [B, H/2, W/2, 4C].
+    library.def("merge_norm(Tensor x, Tensor weight, Tensor bias, ScalarType dtype) -> Tensor", merge_norm);
+    // Patch expanding after its Linear: [B, H, W, s·s·c] → [B, H·s, W·s, c].
+    library.def("expand_norm(Tensor x, Tensor weight, Tensor bias, int scale) -> Tensor", expand_norm);
+    // Final projection after its Linear: [B, H, W, 16c] → logits [B, classes, 4H, 4W].
+    library.def("head(Tensor x, Tensor norm_weight, Tensor norm_bias, Tensor conv_weight, Tensor conv_bias) -> Tensor", head);
+    // x + scale[b]·branch; scale [B], none is 1.
+    library.def("add_branch(Tensor x, Tensor branch, Tensor? scale=None) -> Tensor", add_branch);
 }

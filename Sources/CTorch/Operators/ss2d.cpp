@@ -13,90 +13,97 @@ using torch::autograd::variable_list;
 namespace {
 
 struct SS2D : torch::autograd::Function<SS2D> {
-  struct Weights {
-    at::Tensor x_proj, dt_weight, dt_bias, A_logs, Ds;
-    /// x_proj as one Linear's weight: [4(R + 2N), D].
-    at::Tensor joined_x_proj() const { return x_proj.view({-1, x_proj.size(2)}); }
-    vmk_ss2d_shape shape(const at::Tensor &x) const {
-      return {x.size(0), x.size(1), x.size(2), x.size(3), A_logs.size(1), dt_weight.size(2)};
+    struct Weights {
+        at::Tensor x_proj, dt_weight, dt_bias, A_logs, Ds;
+        /// x_proj as one Linear's weight: [4(R + 2N), D].
+        at::Tensor joined_x_proj() const { return x_proj.view({-1, x_proj.size(2)}); }
+        vmk_ss2d_shape shape(const at::Tensor &x) const {
+            return {x.size(0), x.size(1), x.size(2), x.size(3), A_logs.size(1), dt_weight.size(2)};
+        }
+    };
+
+    static at::Tensor project(const at::Tensor &x, const Weights &w, Weight use) {
+        return product(x, w.joined_x_proj(), std::nullopt, std::nullopt, at::kFloat, use);
     }
-  };
 
-  static at::Tensor project(const at::Tensor &x, const Weights &w, Weight use) {
-    return product(x, w.joined_x_proj(), std::nullopt, std::nullopt, at::kFloat, use);
-  }
+    /// y, and what backward starts from; that only if `for_backward`.
+    static std::pair<at::Tensor, at::Tensor> scan(const at::Tensor &x, const at::Tensor &projection, const Weights &w, bool for_backward) {
+        if (x.is_cuda()) return cuda::ss2d_forward({x, projection, w.dt_weight, w.dt_bias, w.A_logs, w.Ds}, for_backward);
+        const auto shape = w.shape(x);
+        at::Tensor y = empty_rows(x, at::kFloat), borders;
+        if (for_backward) borders = at::empty({vmk_ss2d_border_count(&shape)}, projection.options());
+        vmk_ss2d_forward(
+            &shape, type_of(x), x.const_data_ptr(), row_stride(x), floats(projection), floats(w.dt_weight), floats(w.dt_bias),
+            floats(w.A_logs), floats(w.Ds), mutable_floats(y), for_backward ? mutable_floats(borders) : nullptr);
+        return {y, borders};
+    }
 
-  /// y, and what backward starts from; that only if `for_backward`.
-  static std::pair<at::Tensor, at::Tensor> scan(const at::Tensor &x, const at::Tensor &projection, const Weights &w, bool for_backward) {
-    if (x.is_cuda()) return cuda::ss2d_forward({x, projection, w.dt_weight, w.dt_bias, w.A_logs, w.Ds}, for_backward);
-    const auto shape = w.shape(x);
-    at::Tensor y = empty_rows(x, at::kFloat), borders;
-    if (for_backward) borders = at::empty({vmk_ss2d_border_count(&shape)}, projection.options());
-    vmk_ss2d_forward(&shape, type_of(x), x.const_data_ptr(), row_stride(x), floats(projection), floats(w.dt_weight), floats(w.dt_bias), floats(w.A_logs),
-                     floats(w.Ds), mutable_floats(y), for_backward ? mutable_floats(borders) : nullptr);
-    return {y, borders};
-  }
+    static cuda::SS2DGradients scan_backward(
+        const at::Tensor &x, const at::Tensor &projection, const Weights &w, const at::Tensor &borders, const at::Tensor &dy) {
+        if (x.is_cuda()) return cuda::ss2d_backward({x, projection, w.dt_weight, w.dt_bias, w.A_logs, w.Ds}, borders, dy);
+        const auto shape = w.shape(x);
+        const cuda::SS2DGradients d{empty_rows(x, at::kFloat), at::empty_like(projection), at::empty_like(w.dt_weight),
+                                    at::empty_like(w.dt_bias), at::empty_like(w.A_logs),   at::empty_like(w.Ds)};
+        vmk_ss2d_backward(
+            &shape, type_of(x), x.const_data_ptr(), row_stride(x), floats(projection), floats(w.dt_weight), floats(w.dt_bias),
+            floats(w.A_logs), floats(w.Ds), floats(borders), floats(dy), mutable_floats(d.x), mutable_floats(d.projection),
+            mutable_floats(d.dt_weight), mutable_floats(d.dt_bias), mutable_floats(d.A_logs), mutable_floats(d.Ds));
+        return d;
+    }
 
-  static cuda::SS2DGradients scan_backward(const at::Tensor &x, const at::Tensor &projection, const Weights &w, const at::Tensor &borders,
-                                           const at::Tensor &dy) {
-    if (x.is_cuda()) return cuda::ss2d_backward({x, projection, w.dt_weight, w.dt_bias, w.A_logs, w.Ds}, borders, dy);
-    const auto shape = w.shape(x);
-    const cuda::SS2DGradients d{empty_rows(x, at::kFloat),      at::empty_like(projection), at::empty_like(w.dt_weight),
-                                at::empty_like(w.dt_bias), at::empty_like(w.A_logs),   at::empty_like(w.Ds)};
-    vmk_ss2d_backward(&shape, type_of(x), x.const_data_ptr(), row_stride(x), floats(projection), floats(w.dt_weight), floats(w.dt_bias),
-                      floats(w.A_logs), floats(w.Ds), floats(borders), floats(dy), mutable_floats(d.x), mutable_floats(d.projection),
-                      mutable_floats(d.dt_weight), mutable_floats(d.dt_bias), mutable_floats(d.A_logs), mutable_floats(d.Ds));
-    return d;
-  }
+    static at::Tensor forward(
+        AutogradContext *context, const at::Tensor &x, const at::Tensor &x_proj, const at::Tensor &dt_weight, const at::Tensor &dt_bias,
+        const at::Tensor &A_logs, const at::Tensor &Ds) {
+        const Weights w{x_proj, dt_weight, dt_bias, A_logs, Ds};
+        const at::Tensor projection = project(x, w, Weight::changing);
+        const auto [y, borders] = scan(x, projection, w, true);
+        context->save_for_backward({x, x_proj, dt_weight, dt_bias, A_logs, Ds, projection, borders});
+        return y;
+    }
 
-  static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &x_proj, const at::Tensor &dt_weight,
-                            const at::Tensor &dt_bias, const at::Tensor &A_logs, const at::Tensor &Ds) {
-    const Weights w{x_proj, dt_weight, dt_bias, A_logs, Ds};
-    const at::Tensor projection = project(x, w, Weight::changing);
-    const auto [y, borders] = scan(x, projection, w, true);
-    context->save_for_backward({x, x_proj, dt_weight, dt_bias, A_logs, Ds, projection, borders});
-    return y;
-  }
+    /// Through the projection, whose gradient is d, and through the scan.
+    static at::Tensor gradient_of_x(const at::Tensor &d, const Weights &w, const at::Tensor &through_scan, const at::Tensor &x) {
+        const at::Tensor weight = w.joined_x_proj().t();
+        if (x.is_cuda())
+            return cuda::sum_of_parts(
+                through_scan, product(d, weight, std::nullopt, std::nullopt, x.scalar_type(), Weight::changing), x.scalar_type());
+        return product(d, weight, std::nullopt, through_scan, at::kFloat, Weight::changing).to(x.scalar_type());
+    }
 
-  /// Through the projection, whose gradient is d, and through the scan.
-  static at::Tensor gradient_of_x(const at::Tensor &d, const Weights &w, const at::Tensor &through_scan, const at::Tensor &x) {
-    const at::Tensor weight = w.joined_x_proj().t();
-    if (x.is_cuda()) return cuda::sum_of_parts(through_scan, product(d, weight, std::nullopt, std::nullopt, x.scalar_type(), Weight::changing), x.scalar_type());
-    return product(d, weight, std::nullopt, through_scan, at::kFloat, Weight::changing).to(x.scalar_type());
-  }
-
-  static variable_list backward(AutogradContext *context, variable_list of_outputs) {
-    const auto saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &projection = saved[6], &borders = saved[7], dy = float32(of_outputs[0]);
-    const Weights w{saved[1], saved[2], saved[3], saved[4], saved[5]};
-    const auto gradients = scan_backward(x, projection, w, borders, dy);
-    const at::Tensor d = gradients.projection.to(x.scalar_type());
-    const auto of = [](const at::Tensor &gradient, const at::Tensor &parameter) { return gradient.view(parameter.sizes()); };
-    return {gradient_of_x(d, w, gradients.x, x),  of(weight_gradient(d, x), w.x_proj),  of(gradients.dt_weight, w.dt_weight),
-            of(gradients.dt_bias, w.dt_bias), of(gradients.A_logs, w.A_logs), of(gradients.Ds, w.Ds)};
-  }
+    static variable_list backward(AutogradContext *context, variable_list of_outputs) {
+        const auto saved = context->get_saved_variables();
+        const at::Tensor &x = saved[0], &projection = saved[6], &borders = saved[7], dy = float32(of_outputs[0]);
+        const Weights w{saved[1], saved[2], saved[3], saved[4], saved[5]};
+        const auto gradients = scan_backward(x, projection, w, borders, dy);
+        const at::Tensor d = gradients.projection.to(x.scalar_type());
+        const auto of = [](const at::Tensor &gradient, const at::Tensor &parameter) { return gradient.view(parameter.sizes()); };
+        return {gradient_of_x(d, w, gradients.x, x), of(weight_gradient(d, x), w.x_proj), of(gradients.dt_weight, w.dt_weight),
+                of(gradients.dt_bias, w.dt_bias),    of(gradients.A_logs, w.A_logs),      of(gradients.Ds, w.Ds)};
+    }
 };
 
 }  // namespace
 
-at::Tensor ss2d(const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
-                const at::Tensor &A_logs, const at::Tensor &Ds) {
-  if (!has_kernels(x) && !cuda::has_ss2d(x)) return composite::ss2d(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
-  expect_map("ss2d", x);
-  TORCH_CHECK(x_proj_weight.dim() == 3 && dt_projs_weight.dim() == 3 && A_logs.dim() == 2, "ss2d: weights of other ranks than 3, 3 and 2");
-  const auto D = x.size(3), N = A_logs.size(1), R = dt_projs_weight.size(2);
-  TORCH_CHECK(N >= 1 && N <= 256, "ss2d: expected 1 to 256 states, got ", N);
-  expect_size("ss2d", "x_proj_weight", x_proj_weight, 4 * (R + 2 * N) * D);
-  expect_size("ss2d", "dt_projs_weight", dt_projs_weight, 4 * D * R);
-  expect_size("ss2d", "dt_projs_bias", dt_projs_bias, 4 * D);
-  expect_size("ss2d", "A_logs", A_logs, 4 * D * N);
-  expect_size("ss2d", "Ds", Ds, 4 * D);
-  const at::Tensor map = as_rows(x);
-  if (!at::GradMode::is_enabled()) {
-    const SS2D::Weights w{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds};
-    return SS2D::scan(map, SS2D::project(map, w, use_of(x_proj_weight)), w, false).first;
-  }
-  return SS2D::apply(map, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
+at::Tensor ss2d(
+    const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
+    const at::Tensor &A_logs, const at::Tensor &Ds) {
+    if (!has_kernels(x) && !cuda::has_ss2d(x)) return composite::ss2d(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
+    expect_map("ss2d", x);
+    TORCH_CHECK(
+        x_proj_weight.dim() == 3 && dt_projs_weight.dim() == 3 && A_logs.dim() == 2, "ss2d: weights of other ranks than 3, 3 and 2");
+    const auto D = x.size(3), N = A_logs.size(1), R = dt_projs_weight.size(2);
+    TORCH_CHECK(N >= 1 && N <= 256, "ss2d: expected 1 to 256 states, got ", N);
+    expect_size("ss2d", "x_proj_weight", x_proj_weight, 4 * (R + 2 * N) * D);
+    expect_size("ss2d", "dt_projs_weight", dt_projs_weight, 4 * D * R);
+    expect_size("ss2d", "dt_projs_bias", dt_projs_bias, 4 * D);
+    expect_size("ss2d", "A_logs", A_logs, 4 * D * N);
+    expect_size("ss2d", "Ds", Ds, 4 * D);
+    const at::Tensor map = as_rows(x);
+    if (!at::GradMode::is_enabled()) {
+        const SS2D::Weights w{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds};
+        return SS2D::scan(map, SS2D::project(map, w, use_of(x_proj_weight)), w, false).first;
+    }
+    return SS2D::apply(map, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
 }
 
 }  // namespace ctorch

@@ -15,26 +15,36 @@ typedef struct ct_tensor_impl *ct_tensor;
 typedef const struct ct_operator_impl *ct_operator;
 
 typedef enum {
-  CT_NONE = 0, CT_TENSOR, CT_DOUBLE, CT_INT, CT_BOOL, CT_INTS, CT_DOUBLES, CT_BOOLS, CT_TENSORS, CT_STRING, CT_DEVICE
+    CT_NONE = 0,
+    CT_TENSOR,
+    CT_DOUBLE,
+    CT_INT,
+    CT_BOOL,
+    CT_INTS,
+    CT_DOUBLES,
+    CT_BOOLS,
+    CT_TENSORS,
+    CT_STRING,
+    CT_DEVICE
 } ct_kind;
 
 /// One argument or result of an operator. `name` (may be NULL) places a keyword argument; the rest go by position.
 /// In results, tensors are owned by the caller; `tensors` arrays are released with ct_release_tensors.
 typedef struct {
-  ct_kind kind;
-  int64_t count;
-  const char *name;
-  union {
-    ct_tensor tensor;
-    double number;
-    int64_t integer;
-    bool boolean;
-    const int64_t *integers;
-    const double *numbers;
-    const bool *booleans;
-    ct_tensor *tensors;
-    const char *string;
-  } as;
+    ct_kind kind;
+    int64_t count;
+    const char *name;
+    union {
+        ct_tensor tensor;
+        double number;
+        int64_t integer;
+        bool boolean;
+        const int64_t *integers;
+        const double *numbers;
+        const bool *booleans;
+        ct_tensor *tensors;
+        const char *string;
+    } as;
 } ct_value;
 
 const char *ct_last_error(void);
@@ -54,7 +64,8 @@ int ct_undefined(ct_tensor *result);
 int ct_empty(const int64_t *shape, int64_t rank, int scalar_type, ct_tensor *result);
 /// Copies `bytes` bytes of row-major host data into a new tensor on a device. To a GPU they go through pinned memory on a stream of their own, and the
 /// host does not wait for them.
-int ct_from_bytes(const void *data, size_t bytes, const int64_t *shape, int64_t rank, int scalar_type, const char *device, ct_tensor *result);
+int ct_from_bytes(
+    const void *data, size_t bytes, const int64_t *shape, int64_t rank, int scalar_type, const char *device, ct_tensor *result);
 /// Copies the tensor's values, row-major, into host memory of exactly that many bytes.
 int ct_to_bytes(ct_tensor tensor, void *data, size_t bytes);
 int64_t ct_rank(ct_tensor tensor);
@@ -123,8 +134,9 @@ void ct_on_compilation(void (*notice)(const char *kernels, const char *architect
 /// Compiles kernels for an architecture ("sm_90") as a first use would, cache included; needs NVRTC and no GPU. `kernels` and what `size` means of them:
 /// "ss2d", states; "norm", a row's width; "depthwise" and "residual", channels; "sum", numbers. `rank`: of SS2D's steps. `input`: 0 float32, 1 bfloat16, 2 float16. With `verbose` the cache is not read, and
 /// the log tells each kernel's registers. `log` is freed by the caller.
-int ct_cuda_compile_check(const char *kernels, const char *architecture, int size, int rank, int input, bool verbose, char **log, bool *from_cache,
-                          int64_t *code_bytes);
+int ct_cuda_compile_check(
+    const char *kernels, const char *architecture, int size, int rank, int input, bool verbose, char **log, bool *from_cache,
+    int64_t *code_bytes);
 
 // Process, continued.
 /// Keeps freed CPU blocks of 64 KiB and more for the next allocation of that size, so that a steady state touches no new pages.

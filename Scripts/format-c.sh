@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Formats the C, C++ and CUDA sources after .clang-format:  Scripts/format-c.sh          rewrites what differs
+#                                                           Scripts/format-c.sh --check  lists it and leaves with 1
+# clang-format is VMUNET_CLANG_FORMAT, the one beside VMUNET_PYTHON, ./test's own, or the one in PATH. Versions differ in their
+# results, so it must be the one of Tests/requirements.txt; without it, --check says so and leaves with 0, but with 1 where CI is set.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+wanted=$(sed -n 's/^clang-format==//p' Tests/requirements.txt)
+formatter=
+for candidate in "${VMUNET_CLANG_FORMAT-}" "$(dirname "${VMUNET_PYTHON:-/none/python}")/clang-format" .deps/python-test/bin/clang-format clang-format; do
+    case $("$candidate" --version 2>/dev/null) in *"version $wanted"*) formatter=$candidate && break ;; esac
+done
+if [ -z "$formatter" ]; then
+    printf '%s\n' "C and C++ not checked: no clang-format $wanted; pip install clang-format==$wanted, or set VMUNET_CLANG_FORMAT" >&2
+    [ "${1-}" = --check ] && [ -z "${CI-}" ] && exit 0
+    exit 1
+fi
+
+formatted=$(mktemp)
+trap 'rm -f "$formatted"' EXIT
+status=0
+while IFS= read -r -d '' file; do
+    case $file in *.c) name=$file ;; *) name=${file%.*}.cpp ;; esac
+    # A GPU kernel is a raw string for NVRTC: what lies between its first and last line is C++.
+    if [ "$(head -n 1 "$file")" = 'R"CUDA(' ]; then
+        { echo 'R"CUDA(' && sed '1d;$d' "$file" | "$formatter" --assume-filename="$name" && tail -n 1 "$file"; } >"$formatted"
+    else
+        "$formatter" --assume-filename="$name" <"$file" >"$formatted"
+    fi
+    cmp -s "$file" "$formatted" && continue
+    if [ "${1-}" = --check ]; then
+        diff -u "$file" "$formatted" | head -n 20 >&2 || :
+        status=1
+    else
+        cat "$formatted" >"$file"
+    fi
+done < <(find Sources Tests Benchmarks -type f \( -name '*.h' -o -name '*.c' -o -name '*.cpp' -o -name '*.cu' -o -name '*.inc' \) -print0)
+exit $status

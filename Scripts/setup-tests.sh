@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests ./vmunet and setup.sh in a temporary folder with stand-ins for swift, python3, pip, pkg-config, apt-get and id: no network,
-# nothing installed, a few seconds.
+# Tests ./vmunet and setup.sh in a temporary folder with stand-ins for swift, python3, pip, pkg-config, apt-get, df and others: no network,
+# nothing installed, some seconds.
 set -euo pipefail
 
 here=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -32,17 +32,23 @@ if [ "$1" = --version ]; then echo "Swift version ${STUB_SWIFT-6.3.1} (stand-in)
 echo "swift $*" >>"$calls"
 sleep "${STUB_BUILD_SECONDS-0}"
 [ -z "${STUB_BUILD_FAILS-}" ] || { echo "error: $STUB_BUILD_FAILS"; exit 1; }
-while [ "$1" != --package-path ]; do shift; done
+product=
+while [ "$1" != --package-path ]; do
+    [ "$1" != --product ] || product=$2
+    shift
+done
 mkdir -p "$2/.build/release"
-cat >"$2/.build/release/vmunet.new" <<'TOOL'
+cat >"$2/.build/release/$product.new" <<'TOOL'
 #!/usr/bin/env bash
+[ "${0##*/}" = vmunet ] || printf '%s ' "${0##*/}"
 printf '<%s>' "$@"
-printf ' %s' "${!library_variable}"
+printf ' %s' "${!library_variable-}"
+[ -z "${STUB_SHOW_NAME-}" ] || printf ' %s' "$VMUNET_COMMAND"
 read -r line && printf ' %s' "$line"
 exit "${STUB_STATUS-0}"
 TOOL
-chmod +x "$2/.build/release/vmunet.new"
-mv "$2/.build/release/vmunet.new" "$2/.build/release/vmunet"
+chmod +x "$2/.build/release/$product.new"
+mv "$2/.build/release/$product.new" "$2/.build/release/$product"
 E2
 
 # python3, the python of the virtual environments it makes, and pip.
@@ -61,6 +67,7 @@ done
 torch=${0%/bin/python}/lib/python3.11/site-packages/torch
 case "${STUB_PIP-}:$*" in
     no-network:*) echo "ERROR: no network" >&2; exit 1 ;;
+    full:*) mkdir -p "$torch"; echo "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device" >&2; exit 1 ;;
     no-cpu-build:*+cpu*) echo "ERROR: No matching distribution" >&2; exit 1 ;;
     slow:*) mkdir -p "$torch/lib"; touch "$torch/lib/libtorch_cpu.$suffix"; sleep 1; exit 0 ;;
 esac
@@ -69,7 +76,7 @@ E2
 
 stub make_torch <<'E2'
 mkdir -p "$1/lib" "$1/include/torch/headeronly"
-touch "$1/lib/libtorch_cpu.$suffix"
+head -c 64 "$(command -v bash)" >"$1/lib/libtorch_cpu.$suffix" # a library's beginning, for this processor
 printf '#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR %s\n#define TORCH_VERSION_PATCH 0\n' "${2-13}" \
     >"$1/include/torch/headeronly/version.h"
 E2
@@ -81,8 +88,21 @@ stub id <<'E2'
 echo "${STUB_USER-1000}"
 E2
 stub apt-get <<'E2'
+while [[ $1 == -* ]]; do [ "$1" != -o ] || shift; shift; done
 echo "apt-get $*" >>"$calls"
-case $1 in install) touch "$calls.installed" ;; esac
+case $1 in
+    update) touch "$calls.updated" ;;
+    install) [ -z "${STUB_APT_FAILS-}" ] || { echo "E: Unable to locate package" >&2; exit 100; }; touch "$calls.installed" ;;
+esac
+E2
+stub apt-cache <<'E2'
+[ -z "${STUB_NO_LISTS-}" ] || [ -e "$calls.updated" ]
+E2
+stub sudo <<'E2'
+exit 1
+E2
+stub df <<'E2'
+printf 'Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x 90000000 1 %s 1%% /\n' $((${STUB_FREE-50000} * 1024))
 E2
 
 # ---- checks
@@ -93,7 +113,7 @@ failures=0
 begin() {
     test=$1
     : >"$calls"
-    rm -f "$calls.installed"
+    rm -f "$calls.installed" "$calls.updated"
 }
 
 fresh() {
@@ -103,6 +123,12 @@ fresh() {
     cp "$here/vmunet" "$project/"
     cp "$here/Scripts/setup.sh" "$project/Scripts/"
     touch "$project/Package.swift" "$project/Sources/Tool/main.swift"
+}
+
+# As fresh, with an executable for each part of the work.
+fresh_split() {
+    fresh "$1"
+    printf '.executable(name: "vmunet-train", targets: ["vmunet-train"]),\n' >"$project/Package.swift"
 }
 
 # run COMMAND…: its status in `status`, what it says in `out` and `err`.
@@ -195,6 +221,17 @@ expect output "$out" ''
 expect status "$status" 0
 run "$project/vmunet" setup now
 expect status "$status" 64
+run "$project/vmunet" setup predict now
+expect status "$status" 64
+called ''
+
+begin "hints get the name that was typed"
+cd "$project"
+STUB_SHOW_NAME=1 run ./vmunet x
+expect output "$out" "<x> * ./vmunet"
+STUB_SHOW_NAME=1 VMUNET_COMMAND=mine run ./vmunet x
+expect output "$out" "<x> * mine"
+cd "$work"
 
 begin "pkg-config file"
 expect file "$(cat "$project/.deps/pkgconfig/vmunet-torch.pc")" "*Version: 2.13.0*-L$work/my\\\\ project's/.deps/*/torch/lib -ltorch_cpu -lc10"
@@ -203,8 +240,55 @@ begin "moved with its build"
 tick && mv "$project" "$work/moved"
 run "$work/moved/vmunet" x
 expect output "$out" "<x> $work/moved/.deps/*"
+expect messages "$err" "*the project has moved here from $project; building anew*"
 called "swift build *"
 mv "$work/moved" "$project"
+
+fresh_split "predicting needs no libtorch"
+run "$project/vmunet" predict a --device cpu
+expect output "$out" "<predict><a><--device><cpu> "
+called "$builds"
+begin "and nothing more the second time"
+run "$project/vmunet" evaluate --device=cpu
+expect output "$out" "<evaluate><--device=cpu> "
+run "$project/vmunet"
+expect output "$out" "<> "
+called ''
+begin "a report has an executable of its own"
+run "$project/vmunet" report runs/x
+expect output "$out" "vmunet-report <report><runs/x> "
+called "${builds/--product vmunet/--product vmunet-report}"
+begin "training sets up libtorch"
+run "$project/vmunet" train --data x
+expect output "$out" "vmunet-train <train><--data><x> $own_torch/lib"
+called "$installs${builds/--product vmunet/--product vmunet-train}"
+begin "a GPU, too"
+for line in 'predict x --device cuda' 'predict --device=cuda x' 'evaluate --device cuda:1' 'bench --train' 'help train' 'ablate --help' demo; do
+    # shellcheck disable=SC2086 # words
+    run "$project/vmunet" $line
+    expect "output of $line" "$out" "vmunet-train <*> $own_torch/lib"
+done
+run "$project/vmunet" bench --device cpu
+expect output "$out" "<bench><--device><cpu> "
+called ''
+begin "libtorch makes predicting build no more"
+run "$project/vmunet" predict x
+expect output "$out" "<predict><x> "
+called ''
+
+fresh_split "setup of all"
+run "$project/vmunet" setup
+expect status "$status" 0
+called "$builds${builds/--product vmunet/--product vmunet-report}$installs${builds/--product vmunet/--product vmunet-train}"
+fresh_split "setup for predicting"
+run "$project/vmunet" setup predict
+expect status "$status" 0
+called "$builds"
+fresh_split "no Python is asked for"
+cp "$stubs/python3" "$work/python3" && printf '#!/bin/sh\nexit 1\n' >"$stubs/python3"
+run "$project/vmunet" predict x
+expect output "$out" "<predict><x> "
+cp "$work/python3" "$stubs/python3"
 
 fresh "VMUNET_TORCH"
 make_torch "$work/site packages/torch"
@@ -235,6 +319,15 @@ run env VMUNET_TORCH= "$project/vmunet"
 expect output "$out" "* $own_torch/lib"
 called "$installs$builds"
 
+if [ $suffix = so ]; then
+    fresh "VMUNET_TORCH for another processor"
+    make_torch "$work/other/torch"
+    printf '\177ELF\002\001\001\0\0\0\0\0\0\0\0\0\003\0\377\0' >"$work/other/torch/lib/libtorch_cpu.so"
+    run env VMUNET_TORCH="$work/other" "$project/vmunet"
+    expect status "$status" 69
+    expect messages "$err" "*$work/other/torch is a libtorch for another kind of processor than this machine's*"
+fi
+
 fresh "VMUNET_TORCH that has gone"
 make_torch "$work/gone/torch"
 run env VMUNET_TORCH="$work/gone" "$project/vmunet"
@@ -248,12 +341,30 @@ if [ $suffix = so ]; then
     fresh "a library is missing"
     run "$project/vmunet"
     expect status "$status" 69
-    expect messages "$err" "*missing: libpng-dev*sudo apt-get install -y libpng-dev"
+    expect messages "$err" "*missing: libpng-dev*sudo sh -c 'apt-get update && apt-get install -y libpng-dev'"
     called ''
+    begin "a library is missing, and there is no sudo"
+    mkdir -p "$work/tools"
+    for name in bash env cat find mkdir mv rm tr uname flock git sed readlink printf; do ln -sf "$(command -v $name)" "$work/tools/$name"; done
+    mv "$stubs/sudo" "$work/sudo"
+    PATH=$stubs:$work/tools run "$project/vmunet"
+    mv "$work/sudo" "$stubs/sudo"
+    expect status "$status" 69
+    expect messages "$err" "*missing: libpng-dev*by which root installs them:*  apt-get update && apt-get install -y libpng-dev"
     begin "a library is missing, as root"
     run env STUB_USER=0 "$project/vmunet" x
     expect output "$out" "<x> *"
     called "apt-get install * libpng-dev|$installs$builds"
+    expect messages "$err" "vmunet: installing libpng-dev*"
+    fresh "a library is missing, as root, without lists of packages"
+    run env STUB_USER=0 STUB_NO_LISTS=1 "$project/vmunet" x
+    expect output "$out" "<x> *"
+    called "apt-get update|apt-get install * libpng-dev|$installs$builds"
+    fresh "a library is missing, as root, and apt-get fails"
+    run env STUB_USER=0 STUB_APT_FAILS=1 "$project/vmunet" x
+    expect status "$status" 69
+    expect messages "$err" "vmunet: installing libpng-dev*E: Unable to locate package*vmunet: apt-get could not install them*"
+    called "apt-get install * libpng-dev|apt-get update|apt-get install * libpng-dev|"
     unset STUB_MISSING
 
     fresh "no build for CPUs"
@@ -266,9 +377,25 @@ fresh "no network"
 run env STUB_PIP=no-network "$project/vmunet"
 expect status "$status" 69
 expect messages "$err" "*ERROR: no network*Without a network, use a torch that is there*"
+expect log "$(cat "$project/.deps/pip.log")" "*torch==2.13.0*ERROR: no network*torch==2.13.0*ERROR: no network"
+[ ! -e "$project/.deps/python" ] || expect "half an installation" there gone
 begin "network again"
 run "$project/vmunet" x
 expect output "$out" "<x> *"
+
+fresh "the disk fills up"
+run env STUB_PIP=full "$project/vmunet"
+expect status "$status" 69
+expect messages "$err" "*the disk is full: libtorch needs 800 MB in $project/.deps*Make room*"
+expect log "$(cat "$project/.deps/pip.log")" "*No space left on device"
+[ ! -e "$project/.deps/python" ] || expect "half an installation" there gone
+called "${installs%|}|"
+begin "too little room is seen beforehand"
+run env STUB_FREE=900 "$project/vmunet"
+expect status "$status" 69
+expect messages "$err" "*not enough room on the disk: libtorch needs 1000 MB in $project/.deps, and 900 MB are free there.*"
+[ ! -e "$project/.deps/python" ] || expect "half an installation" there gone
+called 'venv|'
 
 fresh "old Swift"
 run env STUB_SWIFT=5.10 "$project/vmunet"

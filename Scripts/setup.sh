@@ -2,10 +2,12 @@
 # The set-up that ./vmunet and ./test share. Sourced, with `root` set to the project's folder; bash 3.2 and POSIX tools.
 #
 # Everything it makes is in .deps:
+#   libraries     Swift and the C libraries are there: the project's folder
 #   python/       a virtual environment that holds libtorch, complete when python/.installed is there
 #   pkgconfig/    vmunet-torch.pc, through which SwiftPM finds libtorch
-#   ready         set-up done: the project's folder, the VMUNET_TORCH asked for, the libtorch folder in use
-#   built         tool built; its time is the start of that build
+#   torch         libtorch is there too: the project's folder, the VMUNET_TORCH asked for, the libtorch folder in use
+#   built-NAME    the product NAME is built; its time is the start of that build
+#   pip.log       what pip had to say against installing libtorch, when it failed
 #   lock          held while any of this changes
 # A file that says "done" is written last and moved into place, so work cut short at any point is done again by the next call.
 
@@ -14,14 +16,20 @@ oldest_torch=2.11        # what VMUNET_TORCH may bring
 oldest_swift=6.1
 torch_cpu_index=https://download.pytorch.org/whl/cpu
 
+# Megabytes that libtorch takes: in .deps, and for a while where pip unpacks. In pip's usual build, with CUDA, and all it depends on.
+torch_room=800 torch_download=200
+cuda_room=8000 cuda_download=4000
+
 # shellcheck disable=SC2154 # the caller's
 deps=$root/.deps
-tool=$root/.build/release/vmunet
-torch=                   # the libtorch folder in use (include/, lib/); set by is_ready and find_torch
+torch=                   # the libtorch folder in use (include/, lib/); set by has_torch and find_torch
 case $OSTYPE in
     darwin*) suffix=dylib ;;
     *) suffix=so ;;
 esac
+
+on_terminal=
+[ ! -t 2 ] || on_terminal=1
 
 # Paths in VMUNET_TORCH are relative to where the user stands, and remembered.
 case ${VMUNET_TORCH-} in
@@ -49,36 +57,90 @@ at_least() {
 
 # ---- the whole
 
-# prepare libraries | tool: libtorch and the C libraries are there; with `tool`, the tool is built as well. Costs a few
-# milliseconds when all is.
+# One executable for each part of the work, so that predicting needs neither libtorch nor Python.
+IFS= read -r -d '' package <"$root/Package.swift" || true
+case $package in
+    *'"vmunet-train"'*) products='vmunet vmunet-report vmunet-train' ;;
+    *) products=vmunet ;; # one executable has it all, on libtorch
+esac
+
+# shellcheck disable=SC2034 # the caller's
+# product_for ARGUMENTS…: sets `product` to the executable that a command is in.
+product_for() {
+    local command=${1-} argument before=
+    product=vmunet
+    [ "$products" != vmunet ] || return 0
+    [ "$command" != help ] || command=${2-}
+    case $command in
+        train | ablate | demo | crossvalidate | tune | compare | parity | kernels) product=vmunet-train ;;
+        report) product=vmunet-report ;;
+    esac
+    for argument; do
+        case $command:$before:$argument in
+            *:--device:cuda* | *:--device=cuda* | bench:*:--train) product=vmunet-train ;;
+        esac
+        before=$argument
+    done
+}
+
+needs_torch() { [ "$1" != vmunet-report ] && { [ "$1" = vmunet-train ] || [ "$products" = vmunet ]; }; }
+
+# prepare libraries | torch | PRODUCT: the C libraries, and libtorch, are there; the product is built. Costs a few milliseconds when all is.
 prepare() {
-    if is_ready && { [ "$1" != tool ] || is_built; }; then return; fi
+    if is_prepared "$1"; then return; fi
     lock
     # Another call may have done the work while this one waited for it.
-    is_ready || set_up
-    [ "$1" != tool ] || is_built || build
+    is_prepared "$1" || make_ready "$1"
     unlock
 }
 
-is_ready() {
+is_prepared() {
+    case $1 in
+        libraries) has_libraries ;;
+        torch) has_torch ;;
+        *) if needs_torch "$1"; then has_torch; else has_libraries; fi && is_built "$1" ;;
+    esac
+}
+
+make_ready() {
+    has_libraries || set_up_libraries
+    case $1 in
+        libraries) return ;;
+        torch) has_torch || set_up_torch ;;
+        *)
+            ! needs_torch "$1" || has_torch || set_up_torch
+            is_built "$1" || build "$1"
+            ;;
+    esac
+}
+
+has_libraries() {
+    local from
+    [ -f "$deps/libraries" ] && [ ! "$root/Scripts/setup.sh" -nt "$deps/libraries" ] || return 1
+    IFS= read -r from <"$deps/libraries" && [ "$from" = "$root" ]
+}
+
+has_torch() {
     local from wanted
-    [ -f "$deps/ready" ] && [ -f "$deps/pkgconfig/vmunet-torch.pc" ] && [ ! "$root/Scripts/setup.sh" -nt "$deps/ready" ] || return 1
-    { IFS= read -r from && IFS= read -r wanted && IFS= read -r torch; } <"$deps/ready" || return 1
+    has_libraries && [ -f "$deps/torch" ] && [ -f "$deps/pkgconfig/vmunet-torch.pc" ] && [ ! "$deps/libraries" -nt "$deps/torch" ] || return 1
+    { IFS= read -r from && IFS= read -r wanted && IFS= read -r torch; } <"$deps/torch" || return 1
     [ "$from" = "$root" ] && [ "${VMUNET_TORCH-$wanted}" = "$wanted" ] && [ -e "$torch/lib/libtorch_cpu.$suffix" ]
 }
 
+# What PRODUCT is built of: not older than its last build.
 is_built() {
-    local changed
-    [ -x "$tool" ] && [ -f "$deps/built" ] && [ ! "$deps/ready" -nt "$deps/built" ] || return 1
+    local built=$deps/built-$1 changed
+    [ -x "$root/.build/release/$1" ] && [ -f "$built" ] && [ ! "$deps/libraries" -nt "$built" ] || return 1
+    if needs_torch "$1" && [ "$deps/torch" -nt "$built" ]; then return 1; fi
     # Folders count: their time changes when a file is added to them or removed.
-    changed=$(find "$root/Package.swift" "$root/Sources" -newer "$deps/built" -print) && [ -z "$changed" ]
+    changed=$(find "$root/Package.swift" "$root/Sources" -newer "$built" -print) && [ -z "$changed" ]
 }
 
 # Descriptor 9 is inherited on purpose: the lock lasts until the last process that works in .deps has ended, even when the script
 # that started it was killed.
 lock() {
     if ! { mkdir -p "$deps" && : >>"$deps/lock"; } 2>/dev/null; then
-        fail 69 "cannot write in $deps, where libtorch and the build go; make this folder writable, or copy the project to one that is."
+        fail 69 "cannot write in $deps, where the set-up goes; make this folder writable, or copy the project to one that is."
     fi
     exec 9>>"$deps/lock"
     if command -v flock >/dev/null; then
@@ -92,11 +154,18 @@ lock() {
 
 unlock() { exec 9>&-; }
 
-set_up() {
-    local wanted
-    rm -f "$deps/ready"
+set_up_libraries() {
+    rm -f "$deps/libraries"
     check_libraries
     check_swift
+    printf '%s\n' "$root" >"$deps/libraries.new"
+    mv -f "$deps/libraries.new" "$deps/libraries"
+}
+
+set_up_torch() {
+    local wanted
+    rm -f "$deps/torch"
+    check_libraries torch
     if [ -n "${VMUNET_TORCH+set}" ]; then
         wanted=$VMUNET_TORCH
     else
@@ -106,9 +175,29 @@ set_up() {
     check_torch
     write_pkgconfig
     printf '%s\n' "$wanted" >"$deps/wanted"
-    printf '%s\n%s\n%s\n' "$root" "$wanted" "$torch" >"$deps/ready.new"
-    mv -f "$deps/ready.new" "$deps/ready"
+    printf '%s\n%s\n%s\n' "$root" "$wanted" "$torch" >"$deps/torch.new"
+    mv -f "$deps/torch.new" "$deps/torch"
 }
+
+# ---- room on the disk
+
+# room_in FOLDER: the megabytes that are free where the folder is, or nothing.
+room_in() {
+    local free=
+    { read -r _ && read -r _ _ _ free _; } < <(df -Pk "$1" 2>/dev/null) || true
+    [[ ! $free =~ ^[0-9]+$ ]] || printf '%s' $((free / 1024))
+}
+
+disk_of() { df -Pk "$1" 2>/dev/null | sed -n '$s/.*% *//p'; }
+
+# want_room MEGABYTES FOLDER WHAT: fails if the disk cannot hold it.
+want_room() {
+    local room
+    room=$(room_in "$2")
+    [ "${room:-$1}" -ge "$1" ] || fail 69 "not enough room on the disk: $3 needs $1 MB in $2, and $room MB are free there."
+}
+
+is_full() { case $1 in *'No space left on device'* | *'Disk quota exceeded'* | *'Errno 28'*) true ;; *) false ;; esac; }
 
 # ---- tools and C libraries
 
@@ -130,20 +219,22 @@ swift_line() {
     fi
 }
 
-# Names of packages (Debian's, or Homebrew's on macOS) whose tools, headers or libraries are missing, one a line. The libraries are
-# Package.swift's, by the names of their pkg-config files.
+# missing_packages [torch]: names of packages (Debian's, or Homebrew's on macOS) whose tools, headers or libraries are missing, one a line:
+# for everything, or for libtorch's set-up alone. The libraries are Package.swift's, by the names of their pkg-config files.
 missing_packages() {
     local pair
+    if [ "${1-}" = torch ]; then
+        command -v python3 >/dev/null || echo python3
+        [ $suffix = dylib ] || [ -n "${VMUNET_TORCH-}" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+        return
+    fi
     command -v git >/dev/null || echo git
     if [ $suffix = dylib ]; then
-        command -v python3 >/dev/null || echo python3
         command -v pkg-config >/dev/null || echo pkgconf
         for pair in libturbojpeg=jpeg-turbo libpng=libpng libzip=libzip; do
             pkg-config --exists "${pair%%=*}" 2>/dev/null || echo "${pair#*=}"
         done
     else
-        command -v python3 >/dev/null || echo python3
-        [ -n "${VMUNET_TORCH-}" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
         command -v pkg-config >/dev/null || echo pkg-config
         # The first is any C++ standard library header: Swift's clang++ takes GCC's.
         compgen -G '/usr/include/c++/*/vector' >/dev/null || echo g++
@@ -153,31 +244,40 @@ missing_packages() {
     fi
 }
 
+# check_libraries [torch]: installs what is missing, or says how.
 check_libraries() {
-    local missing
-    missing=$(missing_packages | tr '\n' ' ')
+    local missing apt
+    missing=$(missing_packages "$@" | tr '\n' ' ')
     missing=${missing% }
     [ -n "$missing" ] || return 0
+    apt="apt-get update && apt-get install -y $missing"
     if [ $suffix = dylib ]; then
         fail 69 "missing: $missing. The one line to install them:" "  brew install $missing"
     elif ! command -v apt-get >/dev/null; then
         fail 69 "missing, by their Debian names: $missing. Install your system's packages of these, with their headers."
-    elif [ "$(id -u)" != 0 ]; then
-        fail 69 "missing: $missing. The one line to install them:" "  sudo apt-get install -y $missing"
+    elif [ "$(id -u)" = 0 ]; then
+        install_packages "$missing" "$apt"
+    elif command -v sudo >/dev/null; then
+        fail 69 "missing: $missing. The one line to install them:" "  sudo sh -c '$apt'"
+    else
+        fail 69 "missing: $missing. The one line by which root installs them:" "  $apt"
     fi
-    note "installing $missing"
-    # shellcheck disable=SC2086 # a list of names
-    apt_install $missing || { apt-get update && apt_install $missing; } 9>&- >&2 </dev/null ||
-        fail 69 "apt-get could not install them; the reason is above. To try by hand:" "  apt-get update && apt-get install -y $missing"
-    missing=$(missing_packages | tr '\n' ' ')
+    missing=$(missing_packages "$@" | tr '\n' ' ')
     [ -z "$missing" ] || fail 69 "installed, and yet not found: $missing"
 }
 
-# Not for lack of a package list: the caller then fetches the lists. Without descriptor 9: a service started by a package would
-# hold the lock for ever.
-apt_install() {
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" 9>&- >&2 </dev/null
+# install_packages NAMES LINE, as root. A machine may have no list of packages, as most containers, or an old one.
+install_packages() {
+    note "installing $1"
+    # shellcheck disable=SC2086 # a list of names
+    if apt-cache show $1 >/dev/null 2>&1 && apt_get install -y --no-install-recommends $1 >/dev/null 2>&1; then return; fi
+    # shellcheck disable=SC2086
+    { apt_get update && apt_get install -y --no-install-recommends $1; } >&2 ||
+        fail 69 "apt-get could not install them; the reason is above. To try by hand:" "  $2"
 }
+
+# Without descriptor 9: a service started by a package would hold the lock for ever.
+apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" 9>&- </dev/null; }
 
 # ---- libtorch
 
@@ -214,46 +314,78 @@ find_torch() {
     fi
     if [ "$(cat "$deps/python/.installed" 2>/dev/null)" != "$torch_version" ] || ! torch=$(torch_in "$deps/python"); then
         rm -rf "$deps/python"
-        note "installing libtorch $torch_version into $deps/python (once; 200 MB and more)"
+        note "installing libtorch $torch_version into $deps/python (once: $torch_download MB to download, $torch_room MB on the disk)"
         make_python "$deps/python"
-        install_torch "$deps/python/bin/python"
+        install_torch "$deps/python"
         torch=$(torch_in "$deps/python") || fail 69 "pip has installed torch, but without lib/libtorch_cpu.$suffix and include/torch."
         printf '%s\n' "$torch_version" >"$deps/python/.installed"
     fi
 }
 
 make_python() {
-    python3 -m venv "$1" >&2 </dev/null || fail 69 "'python3 -m venv' fails; on Debian: apt-get install -y python3-venv"
+    want_room 50 "$deps" "a virtual environment of Python"
+    python3 -m venv "$1" >&2 </dev/null || {
+        rm -rf "$1"
+        fail 69 "'python3 -m venv' fails; the reason is above. On Debian it needs: apt-get install -y python3-venv"
+    }
 }
 
 pip_install() {
     local python=$1
     shift
-    # In a log, progress bars are noise.
-    [ -t 2 ] || set -- --quiet "$@"
+    [ "$on_terminal" ] || set -- --quiet "$@" # in a log, progress bars are noise
     "$python" -m pip --disable-pip-version-check --no-input install "$@" </dev/null
 }
 
-# install_torch PYTHON: torch from where the user's pip looks (index, mirror, folder of wheels). Without an NVIDIA card the build
+# install_torch VENV: torch from where the user's pip looks (index, mirror, folder of wheels). Without an NVIDIA card the build
 # for CPUs is wanted: a third of the other's size, and libtorch in it needs none of the packages that torch depends on. PyPI does
 # not have it for Linux, so PyTorch's own index is asked next. Last, whatever `torch` pip finds, with all it depends on.
 install_torch() {
-    local log=$deps/pip.log
-    : >"$log"
-    if [ $suffix = dylib ]; then
-        pip_install "$1" --no-deps "torch==$torch_version" >&2 && return
-    else
-        if [ ! -e /proc/driver/nvidia/version ] && [ ! -e /dev/dxg ]; then
-            set -- "$1" --retries 1 --timeout 20 --no-deps "torch==$torch_version+cpu"
-            pip_install "$@" >&2 2>>"$log" && return
-            pip_install "$@" --index-url $torch_cpu_index >&2 2>>"$log" && return
-            note "pip finds no build of torch for CPUs; taking its usual one, which is gigabytes with what it depends on"
+    local venv=$1 log=$deps/pip.log reason=
+    rm -f "$log"
+    if [ $suffix = dylib ] || { [ ! -e /proc/driver/nvidia/version ] && [ ! -e /dev/dxg ]; }; then
+        want_torch_room $torch_room $torch_download "$venv"
+        if [ $suffix = dylib ]; then
+            try_torch --no-deps "torch==$torch_version" && return
+        else
+            set -- --retries 1 --timeout 20 --no-deps "torch==$torch_version+cpu"
+            try_torch "$@" && return
+            try_torch "$@" --index-url $torch_cpu_index && return
+            note "pip finds no build of torch for CPUs; taking its usual one: $cuda_download MB to download, $cuda_room MB on the disk"
         fi
-        pip_install "$1" "torch==$torch_version" >&2 && return
     fi
-    fail 69 "pip could not install torch $torch_version; the reason is above, and that of earlier attempts in $log." \
+    if [ $suffix = so ]; then
+        want_torch_room $cuda_room $cuda_download "$venv"
+        try_torch "torch==$torch_version" && return
+    fi
+    rm -rf "$venv"
+    printf '%s\n' "$reason" >&2
+    fail 69 "pip could not install torch $torch_version; its last word is above, all of them are in $log." \
         "Without a network, use a torch that is there (VMUNET_TORCH=/path/to/site-packages/torch) or wheels (PIP_FIND_LINKS=/path/to/wheels)." \
-        "'No matching distribution' without a network error: there is no torch $torch_version for $("$1" -V 2>&1)."
+        "'No matching distribution' without a network error: there is no torch $torch_version for $(python3 -V 2>&1)."
+}
+
+# want_torch_room ROOM DOWNLOAD VENV: pip unpacks into TMPDIR, which may lie on the same disk.
+want_torch_room() {
+    local room=$1 temporary=${TMPDIR:-/tmp}
+    [ "$(disk_of "$deps")" != "$(disk_of "$temporary")" ] || room=$(($1 + $2))
+    (want_room "$room" "$deps" "libtorch" && want_room "$2" "$temporary" "libtorch's download") || {
+        rm -rf "$3"
+        fail 69 "Make room, or use a torch that is there: VMUNET_TORCH=/path/to/site-packages/torch"
+    }
+}
+
+# try_torch PIP-ARGUMENTS…, for install_torch. What pip has against it goes into the log; a full disk ends the trying.
+try_torch() {
+    { reason=$(pip_install "$venv/bin/python" "$@" 2>&1 >&3); } 3>&2 && return
+    if is_full "$reason"; then
+        rm -rf "$venv"
+        printf '%s\n' "$reason" >>"$log" || true
+        fail 69 "the disk is full: libtorch needs $torch_room MB in $deps, and $torch_download MB in ${TMPDIR:-/tmp} while pip unpacks it (free now: $(room_in "$deps") and $(room_in "${TMPDIR:-/tmp}"))." \
+            "What was begun is removed again. Make room, or use a torch that is there: VMUNET_TORCH=/path/to/site-packages/torch"
+    fi
+    printf '%s\n' "pip install $*" "$reason" >>"$log" || true
+    return 1
 }
 
 torch_version_of() {
@@ -272,10 +404,15 @@ check_torch() {
     local version reason
     version=$(torch_version_of "$torch") || fail 69 "$torch: no version in its headers; is this libtorch whole?"
     at_least "$version" $oldest_torch || fail 69 "$torch is libtorch $version; $oldest_torch or newer is needed."
-    # A build for another processor, or for CUDA without CUDA's libraries, is found out here rather than by the linker.
+    # The loader says "No such file" of a library for another processor, whose number is in these two bytes.
+    [ $suffix = dylib ] || [ "$(machine_of "$torch/lib/libtorch_cpu.so")" = "$(machine_of "$(command -v bash)")" ] ||
+        fail 69 "$torch is a libtorch for another kind of processor than this machine's ($(uname -m))."
+    # A build for CUDA without CUDA's libraries is found out here rather than by the linker.
     reason=$(python3 -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$torch/lib/libtorch_cpu.$suffix" 2>&1 </dev/null) ||
         fail 69 "$torch cannot be loaded: ${reason##*$'\n'}"
 }
+
+machine_of() { od -An -tx1 -j18 -N2 "$1" 2>/dev/null; }
 
 # Only libtorch_cpu and libc10: libtorch itself is empty and, in a CUDA build, would load all of CUDA at every start.
 write_pkgconfig() {
@@ -318,7 +455,10 @@ quote() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
 claim_build_folder() {
     local from=
     [ ! -f "$1/vmunet-root" ] || IFS= read -r from <"$1/vmunet-root" || true
-    [ -z "$from" ] || [ "$from" = "$root" ] || rm -rf "$1"
+    if [ -n "$from" ] && [ "$from" != "$root" ]; then
+        note "the project has moved here from $from; building anew"
+        rm -rf "$1"
+    fi
     mkdir -p "$1"
     printf '%s\n' "$root" >"$1/vmunet-root"
 }
@@ -327,25 +467,26 @@ build() {
     local log=$deps/build.log status=0
     : >"$deps/built.new" # before the build, so that what changes during it is built next time
     claim_build_folder "$root/.build"
-    if [ -t 2 ]; then
-        build_with_swift >&2 || status=$?
+    if [ "$on_terminal" ]; then
+        build_with_swift "$1" >&2 || status=$?
     else
-        note "building (the first time takes minutes)"
-        build_with_swift >"$log" 2>&1 || {
+        note "building $1 (the first time takes minutes)"
+        build_with_swift "$1" >"$log" 2>&1 || {
             status=$?
             cat "$log" >&2
         }
     fi
     if [ $status != 0 ]; then
-        rm -f "$deps/ready" # the next call looks at the libraries again
+        rm -f "$deps/libraries" # the next call looks at the libraries again
+        [ "$(room_in "$root")" != 0 ] || fail 69 "the build failed: the disk of $root is full."
         fail 70 "the build failed; the reason is above. If the sources are as they came: rm -rf '$root/.build' and try again."
     fi
-    mv -f "$deps/built.new" "$deps/built"
+    mv -f "$deps/built.new" "$deps/built-$1"
 }
 
 build_with_swift() (
     use_pkgconfig
-    exec swift build -c release --product vmunet --package-path "$root" </dev/null
+    exec swift build -c release --product "$1" --package-path "$root" </dev/null
 )
 
 # ---- tests
@@ -361,11 +502,14 @@ prepare_test_python() {
     if [ "$(cat "$venv/.installed" 2>/dev/null)" != "$wanted" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
         note "installing what the tests compare with into $venv (once)"
         rm -rf "$venv"
+        want_room 1000 "$deps" "what the tests compare with"
         make_python "$venv"
-        lend_torch "$venv/bin/python" || install_torch "$venv/bin/python"
-        pip_install "$venv/bin/python" --requirement "$root/Tests/requirements.txt" >&2 ||
+        lend_torch "$venv/bin/python" || install_torch "$venv"
+        pip_install "$venv/bin/python" --requirement "$root/Tests/requirements.txt" >&2 || {
+            rm -rf "$venv"
             fail 69 "pip could not install Tests/requirements.txt; the reason is above." \
                 "To use a Python that has all of it: VMUNET_PYTHON=/path/to/python ./test"
+        }
         printf '%s\n' "$wanted" >"$venv/.installed"
     fi
     unlock

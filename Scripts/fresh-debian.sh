@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Runs a command in a fresh Debian 12 that has nothing but its base system, and forgets what it did there:
+#
+#   Scripts/fresh-debian.sh [--offline] [--bind FOLDER[:TARGET]]… [--share FOLDER[:TARGET]]… [--copy FILE]… [--env NAME=VALUE]… COMMAND…
+#
+# --offline   there is no network but the loopback
+# --bind      the folder is there too, at the same or another place; what is written into it there is forgotten as well
+# --share     likewise, but what is written into it stays
+# --copy      the file is there too, at the same place
+# --env       a variable of the command's environment, which is otherwise empty but for PATH, HOME and LANG
+#
+# Wants root (of a container, say), debootstrap, unshare and overlayfs. The base system is kept in .deps/fresh-debian (220 MB).
+set -euo pipefail
+
+root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+base=${VMUNET_FRESH_DEBIAN:-$root/.deps/fresh-debian}
+say() { printf 'fresh-debian: %s\n' "$*" >&2; }
+
+namespaces=(--mount --pid --fork --kill-child)
+words=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --offline) namespaces+=(--net) && shift ;;
+        --bind | --share | --copy | --env) words+=("$1" "$2") && shift 2 ;;
+        *) break ;;
+    esac
+done
+[ $# -gt 0 ] || { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 64; }
+for tool in debootstrap unshare chroot; do
+    command -v $tool >/dev/null || { say "needs $tool" && exit 69; }
+done
+[ "$(id -u)" = 0 ] || { say "needs root" && exit 69; }
+
+if [ ! -e "$base/.complete" ]; then
+    say "making the base system in $base (once)"
+    rm -rf "$base"
+    mkdir -p "$(dirname "$base")"
+    debootstrap --variant=minbase --include=ca-certificates bookworm "$base" http://deb.debian.org/debian >"$base.log" 2>&1 || {
+        tail -n 5 "$base.log" >&2
+        exit 69
+    }
+    rm -f "$base"/var/lib/apt/lists/*_Packages* # as in most images
+    touch "$base/.complete"
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export base work
+# In namespaces of its own, so that every mount ends with it.
+# shellcheck disable=SC2016 # for the shell inside
+unshare "${namespaces[@]}" bash -euo pipefail -c '
+    count=0
+    over() { # over LOWER TARGET: LOWER is to be seen at TARGET; writes go to the temporary folder
+        count=$((count + 1))
+        mkdir -p "$2" "$work/writes/$count" "$work/overlay/$count"
+        mount -t overlay overlay -o "lowerdir=$1,upperdir=$work/writes/$count,workdir=$work/overlay/$count" "$2"
+    }
+    mount -t tmpfs tmpfs "$work" -o "size=${VMUNET_FRESH_SIZE:-8G}"
+    over "$base" "$work/root"
+    mount -t proc proc "$work/root/proc"
+    mount --rbind /dev "$work/root/dev"
+    if command -v ip >/dev/null; then ip link set lo up 2>/dev/null || :; fi
+    variables=()
+    while [ "$1" != -- ]; do
+        case $1 in
+            --bind) over "${2%%:*}" "$work/root${2##*:}" ;;
+            --share) mkdir -p "$work/root${2##*:}" && mount --bind "${2%%:*}" "$work/root${2##*:}" ;;
+            --copy) mkdir -p "$work/root$(dirname "$2")" && cp "$2" "$work/root$2" ;;
+            --env) variables+=("$2") ;;
+        esac
+        shift 2
+    done
+    shift
+    [ ! -e /etc/resolv.conf ] || cp /etc/resolv.conf "$work/root/etc/resolv.conf"
+    exec chroot "$work/root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${variables[@]+"${variables[@]}"}" "$@"
+' fresh-debian \
+    "${words[@]+"${words[@]}"}" -- "$@"

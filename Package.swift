@@ -1,8 +1,9 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// Dependencies point one way:
-/// CKernels → CTorch → Torch → VMUNet → Segmentation → the tool; TensorFiles and Imaging stand beside Torch and know nothing of it.
+/// Dependencies point one way, and what predicts knows nothing of libtorch: Segmentation → Runs → Report above TensorFiles
+/// and Imaging; CKernels → CTorch → Torch → VMUNet → Networks → Training beside them; commands above all.
+/// `Scripts/check-imports.sh` holds every import to this.
 let package = Package(
     name: "vmunet",
     platforms: [.macOS(.v15)],
@@ -12,6 +13,10 @@ let package = Package(
         .library(name: "Torch", targets: ["Torch"]),
         .library(name: "VMUNet", targets: ["VMUNet"]),
         .library(name: "Segmentation", targets: ["Segmentation"]),
+        .library(name: "Runs", targets: ["Runs"]),
+        .library(name: "Report", targets: ["Report"]),
+        .library(name: "Networks", targets: ["Networks"]),
+        .library(name: "Training", targets: ["Training"]),
         .executable(name: "vmunet", targets: ["VMUNetTool"]),
     ],
     dependencies: [
@@ -40,26 +45,52 @@ let package = Package(
         .target(name: "Imaging", dependencies: ["CTurboJPEG", "CPNGCodec"]),
         .target(name: "Torch", dependencies: ["CTorch", "TensorFiles"]),
         .target(name: "VMUNet", dependencies: ["Torch", "TensorFiles"]),
+        // Data sets, scores, pictures and volumes in and out; it sees networks through a protocol.
+        .target(name: "Segmentation", dependencies: ["TensorFiles", "Imaging"]),
+        // What a run is told and what it leaves behind; reading it needs no libtorch.
+        .target(name: "Runs", dependencies: ["Segmentation", "VMUNet", "TensorFiles", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Report", dependencies: ["Runs", "Segmentation", "VMUNet", "TensorFiles", "Imaging"]),
+        // Networks on libtorch, for what predicts and for what trains.
+        .target(name: "Networks", dependencies: ["Segmentation", "VMUNet", "Torch", "TensorFiles"]),
+        .target(name: "Training", dependencies: ["Runs", "Networks", "Segmentation", "VMUNet", "Torch", "TensorFiles"]),
+
+        // The command line: what all executables share, then a command or an executable each.
         .target(
-            name: "Segmentation",
-            dependencies: ["VMUNet", "Torch", "TensorFiles", "Imaging", .product(name: "Yams", package: "Yams")],
-            path: "Sources", sources: ["Segmentation", "Runs", "Report", "Networks", "Training"]),
+            name: "Commands",
+            dependencies: [
+                "Segmentation", "VMUNet", "TensorFiles", "Imaging", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .target(
+            name: "ReportCommand",
+            dependencies: ["Commands", "Report", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         .executableTarget(
             name: "VMUNetTool",
             dependencies: [
-                "Segmentation", "VMUNet", "Torch", "TensorFiles", "Imaging",
+                "Commands", "ReportCommand", "Training", "Networks", "Runs", "Segmentation", "VMUNet", "Torch", "TensorFiles", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            path: "Sources", sources: ["Commands", "VMUNetTool"]),
+            ]),
 
+        .target(
+            name: "TestSupport", dependencies: ["Runs", "Segmentation", "VMUNet", "Imaging"], path: "Tests/TestSupport",
+            exclude: ["Fixtures"]),
         .testTarget(name: "KernelTests", dependencies: ["CKernels"], exclude: ["Fixtures", "make_dense_fixtures.py"]),
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"], exclude: ["Fixtures", "make_fixtures.py"]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"]),
-        .testTarget(name: "TorchTests", dependencies: ["Torch", "TensorFiles"], exclude: ["Fixtures"]),
-        .testTarget(name: "VMUNetTests", dependencies: ["VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),
+        .testTarget(name: "TorchTests", dependencies: ["Training", "Torch", "TensorFiles"]),
+        .testTarget(name: "VMUNetTests", dependencies: ["Training", "VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(
-            name: "SegmentationTests", dependencies: ["Segmentation", "VMUNet", "Torch", "Imaging", "TensorFiles"], path: "Tests",
-            exclude: ["SegmentationTests/Fixtures"], sources: ["SegmentationTests", "RunsTests", "ReportTests", "TrainingTests"]),
+            name: "SegmentationTests",
+            dependencies: ["TestSupport", "Segmentation", "Networks", "VMUNet", "Torch", "Imaging", "TensorFiles"], exclude: ["Fixtures"]),
+        .testTarget(
+            name: "RunsTests", dependencies: ["TestSupport", "Runs", "Segmentation", "VMUNet", "Imaging"]),
+        .testTarget(
+            name: "ReportTests",
+            dependencies: ["TestSupport", "Report", "Training", "Networks", "Runs", "Segmentation", "VMUNet", "Imaging"]),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: [
+                "TestSupport", "Training", "Networks", "Runs", "Segmentation", "VMUNet", "Torch", "Imaging", "TensorFiles",
+            ]),
         .testTarget(name: "ToolTests", dependencies: ["TensorFiles", "Imaging"]),
     ],
     swiftLanguageModes: [.v6],

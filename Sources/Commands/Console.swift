@@ -2,15 +2,15 @@ import Foundation
 import Synchronization
 
 /// Standard error for people, standard output for programs.
-enum Console {
-    static let isTerminal = isatty(STDERR_FILENO) == 1
+package enum Console {
+    package static let isTerminal = isatty(STDERR_FILENO) == 1
     private static let isFirstCompilation = Atomic(true)
 
     /// Makes the three standard streams safe to write to, before any file is opened.
     ///
     /// A closed one would hand its number to the next file, and messages would end up in a checkpoint. A full disk must be an error of `write`, not a signal that
     /// ends the process between two files.
-    static func prepare() {
+    package static func prepare() {
         signal(SIGXFSZ, SIG_IGN)
         for (descriptor, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDWR)]
         where fcntl(descriptor, F_GETFD) == -1 {
@@ -19,25 +19,25 @@ enum Console {
     }
 
     /// A line for people.
-    static func note(_ text: String) { write(clear + text + "\n") }
+    package static func note(_ text: String) { write(clear + text + "\n") }
 
     /// Kernels are compiled for the GPU: each on a terminal's last line, once in a log.
-    @Sendable static func compiling(_ kernels: String, for architecture: String) {
+    @Sendable package static func compiling(_ kernels: String, for architecture: String) {
         let text = "compiling kernels for the GPU (\(architecture)), once on this machine"
         guard !isTerminal else { return status("\(text): \(kernels) …") }
         if isFirstCompilation.exchange(false, ordering: .relaxed) { note("note: \(text)") }
     }
 
-    static func error(_ text: String) { write(clear + "error: " + text + "\n") }
+    package static func error(_ text: String) { write(clear + "error: " + text + "\n") }
 
     /// Overwrites the last line of a terminal; writes nothing elsewhere.
-    static func status(_ text: String) {
+    package static func status(_ text: String) {
         guard isTerminal else { return }
         write(clear + String(text.prefix(width - 1)))
     }
 
     /// One JSON object on standard output.
-    static func json(_ value: some Encodable) throws {
+    package static func json(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         print(String(decoding: try encoder.encode(value), as: UTF8.self))
@@ -45,7 +45,7 @@ enum Console {
     }
 
     /// Hands on what was printed; throws when standard output does not take it, so that a script never takes part of an answer for the whole.
-    static func finish() throws {
+    package static func finish() throws {
         guard fflush(nil) != 0 else { return }
         throw InputError("standard output cannot be written: \(String(cString: strerror(errno))); send it elsewhere")
     }
@@ -69,18 +69,18 @@ enum Console {
     }
 
     /// "1:02:03" or "4:05".
-    static func time(_ seconds: Double) -> String {
+    package static func time(_ seconds: Double) -> String {
         let whole = Int(max(0, seconds.isFinite ? min(seconds.rounded(), 1e9) : 0))
         let (h, m, s) = (whole / 3600, whole / 60 % 60, whole % 60)
         return h > 0 ? String(format: "%d:%02d:%02d", h, m, s) : String(format: "%d:%02d", m, s)
     }
 
     /// "━━━━━─────" for a share in 0…1.
-    static func bar(_ share: Double, width: Int = 20) -> String {
+    package static func bar(_ share: Double, width: Int = 20) -> String {
         let filled = Int((min(max(share, 0), 1) * Double(width)).rounded())
         return String(repeating: "━", count: filled) + String(repeating: "─", count: width - filled)
     }
 
     /// A share in percent with two digits behind the point, "–" where there is none.
-    static func percent(_ value: Double?) -> String { value.map { String(format: "%.2f", $0 * 100) } ?? "–" }
+    package static func percent(_ value: Double?) -> String { value.map { String(format: "%.2f", $0 * 100) } ?? "–" }
 }

@@ -3,8 +3,8 @@ import Foundation
 import Segmentation
 import TensorFiles
 
-struct Convert: ParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct Convert: ParsableCommand {
+    package static let configuration = CommandConfiguration(
         abstract: "Convert weights between .pth and .safetensors.",
         discussion:
             "Reads every form of PyTorch checkpoint without running anything in it. A written .pth is read by torch.load(weights_only=True)."
@@ -22,7 +22,9 @@ struct Convert: ParsableCommand {
     @Flag(help: "Keep what a run's checkpoint holds beside the weights.")
     var keepOptimizer = false
 
-    func run() throws {
+    package init() {}
+
+    package func run() throws {
         let url = URL(filePath: output)
         guard WeightsFile.Format(url: url) != nil else {
             throw ValidationError("OUT: expected a name that ends in .pth, .pt or .safetensors, got \(output)")

@@ -1,11 +1,10 @@
 import ArgumentParser
 import Foundation
 import Segmentation
-import TensorFiles
-import VMUNet
 
-struct Evaluate: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Score weights on a set: pooled over all pixels, and picture by picture.")
+package struct Evaluate: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        abstract: "Score weights on a set: pooled over all pixels, and picture by picture.")
 
     @Option(help: "Weights: .pth or .safetensors.")
     var weights: String
@@ -14,7 +13,7 @@ struct Evaluate: ParsableCommand {
     var data: String
 
     @Option(help: "How the folder is laid out.")
-    var dataset: RunConfiguration.Dataset
+    var dataset: Dataset
 
     @Option(help: "The part of the set to score: val unless given; of a set in Synapse's layout a list's name, test_vol unless given.")
     var split: String?
@@ -39,38 +38,40 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Also write all scores, those of each picture too, as JSON to this file; - prints them instead of the table.")
     var json: String?
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         try Require.imageSize(imageSize)
         try Require.threshold(threshold)
         try Require.count(batchSize, "--batch-size", upTo: 65536)
     }
 
-    func run() throws {
+    package func run() throws {
         let segmenter = try Segmenter(
-            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32,
-            device: compute.device ?? .auto, compileGraph: compute.compileGraph)
-        let split = self.split ?? (dataset == .synapse ? "test_vol" : "val")
-        if dataset == .synapse, try SynapseVolumes.areListed(in: URL(filePath: data), list: split) {
-            return try runVolumes(segmenter, list: split)
+            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, compute: compute.compute,
+            networks: Backend.current.networks)
+        let layout = dataset.layout
+        let split = self.split ?? layout.evaluationSplit
+        var settings = DataSettings(dataset, path: data)
+        (settings.imageSize, settings.classes) = (segmenter.imageSize, segmenter.network.classes)
+        (settings.classNames, settings.ignoredLabel) = (segmenter.classNames, segmenter.ignoredLabel.map(Int.init))
+        if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
+            return try score(volumes, segmenter)
         }
         guard predictions == nil, spacing == nil else { throw ValidationError("--predictions and --spacing are for volumes") }
-        var settings = RunConfiguration(dataset, path: data)
-        settings.data.imageSize = segmenter.imageSize
-        settings.network = segmenter.network.configuration
-        settings.data.classNames = segmenter.classNames
-        settings.data.ignoredLabel = segmenter.ignoredLabel.map(Int.init)
-        settings.batchSize = batchSize
-        settings.threshold = Double(segmenter.threshold)
-        settings.precision = segmenter.precision
-        let set = try TrainingData.evaluation(settings.data, split: split)
+        let set = try layout.evaluationSet(settings, split: split)
+        var options = Evaluator.Options()
+        (options.batchSize, options.threshold) = (min(batchSize, 8), segmenter.threshold)
+        (options.ignoredLabel, options.classNames) = (settings.ignoredLabel, segmenter.classNames)
+        options.loss.ignoredLabel = settings.ignoredLabel
         let result: EvaluationResult
         do {
-            result = try Evaluator(set, settings, compileGraph: compute.compileGraph).evaluate(segmenter.network) { done, count in
+            result = try Evaluator(set, options).evaluate(segmenter.network) { done, count in
                 Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
             }
         } catch let error as DataError where [.labelOutOfRange, .greyMask].contains(error.kind) {
-            // Which masks fit is up to the weights: their class count is not to be seen in the masks' error.
-            let classes = segmenter.network.configuration.classes
+            // The mask error cannot name the weights' class count, so add it.
+            let classes = segmenter.network.classes
             throw InputError(
                 "\(error)\n\(weights) is a network of \(classes == 1 ? "one class" : "\(classes) classes"): score it on masks of as many")
         } catch let error as NonFiniteScore {
@@ -90,7 +91,7 @@ struct Evaluate: ParsableCommand {
     }
 
     /// The paper's columns, in percent.
-    static func table(_ result: EvaluationResult) -> String {
+    package static func table(_ result: EvaluationResult) -> String {
         func row(_ name: String, _ scores: BinaryScores) -> String {
             let values = [scores.miou, scores.dsc, scores.accuracy, scores.specificity, scores.sensitivity]
             return name.padding(toLength: 24, withPad: " ", startingAt: 0) + values.map { pad(Console.percent($0)) }.joined()

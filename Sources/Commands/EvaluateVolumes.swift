@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Segmentation
-import TensorFiles
 
 /// "1.5,0.8,0.8": millimetres between slices, rows and columns.
 struct SpacingOption: ExpressibleByArgument {
@@ -20,11 +19,8 @@ struct SpacingOption: ExpressibleByArgument {
 }
 
 extension Evaluate {
-    /// Scores the volumes of a set in Synapse's layout: Dice and HD95, published and honest.
-    func runVolumes(_ segmenter: Segmenter, list: String) throws {
-        let volumes = try SynapseVolumes(
-            URL(filePath: data), list: list, classes: segmenter.network.configuration.classes, weightsClassNames: segmenter.classNames,
-            ignoredLabel: segmenter.ignoredLabel)
+    /// Scores volumes: Dice and HD95, published and honest.
+    func score(_ volumes: any VolumeDataset, _ segmenter: Segmenter) throws {
         let folder = predictions.map { URL(filePath: $0) }
         if let folder { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
         let evaluator = VolumeEvaluator(volumes, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize), spacing: spacing?.spacing)

@@ -1,60 +1,64 @@
 import ArgumentParser
 import Foundation
 import Segmentation
-import Torch
 import VMUNet
 
-extension RunConfiguration.Dataset: ExpressibleByArgument {}
-extension RunConfiguration.Precision: ExpressibleByArgument {}
-extension RunConfiguration.DeviceChoice: ExpressibleByArgument {}
+extension Dataset: ExpressibleByArgument {}
+extension Compute.Precision: ExpressibleByArgument {}
+extension Compute.Device: ExpressibleByArgument {}
 
 /// Where and how the network computes.
-struct ComputeOptions: ParsableArguments {
+package struct ComputeOptions: ParsableArguments {
     @Option(help: "Where to compute: auto takes a GPU where there is one.")
-    var device: RunConfiguration.DeviceChoice?
+    package var device: Compute.Device?
 
     @Option(help: "Matrix products in float32 or bfloat16.")
-    var precision: RunConfiguration.Precision?
+    package var precision: Compute.Precision?
 
     @Flag(help: "On a GPU: products in float32 with TF32's ten bits of mantissa, faster and less exact. Off without it.")
-    var tf32 = false
+    package var tf32 = false
 
     @Flag(help: "Record the network's work on the GPU once and play it again as one launch (CUDA graphs).")
-    var compileGraph = false
+    package var compileGraph = false
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         for (isAsked, name) in [(tf32, "--tf32"), (compileGraph, "--compile-graph")] where isAsked {
             if device == .cpu { throw ValidationError("\(name): is for a GPU; leave it out with --device cpu") }
             // Said once, where no run will do what was asked for: it goes on all the same.
-            if device != .cuda, !Torch.isGPUPresent { Console.note("note: \(name) changes nothing without a GPU") }
+            if device != .cuda, !Backend.current.isGPUPresent() { Console.note("note: \(name) changes nothing without a GPU") }
         }
-        try Torch.allowTF32(tf32)
-        Torch.onKernelCompilation(Console.compiling)
+    }
+
+    /// The options as one value; what was not given has its usual value.
+    package var compute: Compute {
+        Compute(device: device ?? .auto, precision: precision ?? .fp32, compileGraph: compileGraph, allowsTF32: tf32)
     }
 }
 
 /// Checks of options that several commands have; each throws what the command line's user is told.
-enum Require {
-    static func imageSize(_ size: Int?, upTo most: Int = 4096) throws {
+package enum Require {
+    package static func imageSize(_ size: Int?, upTo most: Int = Segmenter.imageSizes.upperBound) throws {
         guard let size, !(32...most).contains(size) || !size.isMultiple(of: 32) else { return }
         throw ValidationError("--image-size: expected a multiple of 32 from 32 to \(most), got \(size)")
     }
 
-    static func threshold(_ value: Double?) throws {
+    package static func threshold(_ value: Double?) throws {
         guard let value, !(value > 0 && value < 1) else { return }
         throw ValidationError("--threshold: expected more than 0 and less than 1, got \(value)")
     }
 
-    static func count(_ value: Int, _ option: String, from least: Int = 1, upTo most: Int) throws {
+    package static func count(_ value: Int, _ option: String, from least: Int = 1, upTo most: Int) throws {
         guard !(least...most).contains(value) else { return }
         throw ValidationError("\(option): expected \(least) to \(most), got \(value)")
     }
 }
 
 /// "2,2,9,2" on the command line.
-struct IntegerList: ExpressibleByArgument {
-    let values: [Int]
-    init?(argument: String) {
+package struct IntegerList: ExpressibleByArgument {
+    package let values: [Int]
+    package init?(argument: String) {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0.trimmingCharacters(in: .whitespaces)) }
         guard !parts.isEmpty, !parts.contains(nil) else { return nil }
         values = parts.compactMap { $0 }
@@ -62,26 +66,28 @@ struct IntegerList: ExpressibleByArgument {
 }
 
 /// The network's shape, by name or in numbers.
-struct NetworkOptions: ParsableArguments {
+package struct NetworkOptions: ParsableArguments {
     @Option(help: "base (the paper's), small (half the channels) or tiny (a quarter).")
-    var preset: String?
+    package var preset: String?
 
     @Option(help: "VSS blocks of the encoder's stages, such as 2,2,9,2.")
-    var depths: IntegerList?
+    package var depths: IntegerList?
 
     @Option(help: "VSS blocks of the decoder's stages, deepest first.")
-    var decoderDepths: IntegerList?
+    package var decoderDepths: IntegerList?
 
     @Option(help: "Channels of the encoder's stages, such as 96,192,384,768.")
-    var dims: IntegerList?
+    package var dims: IntegerList?
 
     @Option(help: "States of the selective scan.")
-    var stateSize: Int?
+    package var stateSize: Int?
 
     @Option(help: "Classes; 1 is foreground against background.")
-    var classes: Int?
+    package var classes: Int?
 
-    func apply(to network: inout VMUNetConfiguration) throws {
+    package init() {}
+
+    package func apply(to network: inout VMUNetConfiguration) throws {
         if let preset {
             guard let known = VMUNetConfiguration.presets[preset] else {
                 throw ValidationError("--preset: expected base, small or tiny, got \(preset)")

@@ -3,11 +3,9 @@ import Foundation
 import Imaging
 import Segmentation
 import TensorFiles
-import Torch
-import VMUNet
 
-struct Predict: ParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct Predict: ParsableCommand {
+    package static let configuration = CommandConfiguration(
         abstract: "Segment pictures and volumes: a mask of each one's own size.",
         discussion: """
             Writes OUTPUT/NAME.png for each picture: 0 and 255, or the label's number where there are several classes. Volumes are segmented slice by slice \
@@ -50,21 +48,22 @@ struct Predict: ParsableCommand {
 
     @OptionGroup var compute: ComputeOptions
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         guard raw != nil || !inputs.isEmpty else { throw ValidationError("name at least one picture or folder") }
         guard raw == nil || inputs.isEmpty else { throw ValidationError("--raw takes the place of pictures") }
         try Require.imageSize(imageSize)
         try Require.threshold(threshold)
     }
 
-    func run() throws {
+    package func run() throws {
         guard let weights = weights.map({ URL(filePath: $0) }) ?? ShippedWeights.url() else {
             throw ValidationError(
                 "--weights is needed: those that come with the package are not beside this tool, and \(ShippedWeights.variable) names none")
         }
         let segmenter = try Segmenter(
-            weights: weights, imageSize: imageSize, threshold: threshold, precision: compute.precision ?? .fp32,
-            device: compute.device ?? .auto, compileGraph: compute.compileGraph)
+            weights: weights, imageSize: imageSize, threshold: threshold, compute: compute.compute, networks: Backend.current.networks)
         if let raw { return try runRaw(segmenter, URL(filePath: raw)) }
 
         let folder = URL(filePath: output)
@@ -72,7 +71,7 @@ struct Predict: ParsableCommand {
             (isVolume ? [".nii.gz"] : [".png"]) + (overlay ? ["_overlay.png"] : [])
                 + (probabilities && !isVolume ? ["_probability.png"] : [])
         }
-        try RunFolder.make(folder, option: "--output")
+        try OutputFolder.make(folder, option: "--output")
         var failures: [String] = pictures.failures
         for (index, item) in pictures.items.enumerated() {
             Console.status(
@@ -118,8 +117,9 @@ struct Predict: ParsableCommand {
                 "\(url.relativePath): expected float32 [B, 3 or 1, H, W] with H and W multiples of 32, got \(host.elementType) \(shape); save it so with numpy"
             )
         }
-        let logits = try segmenter.logits(try withTorchErrors { Tensor(host) })
-        try NumPyFile.write(try withTorchErrors { logits.hostTensor() }, to: URL(filePath: output))
+        let (B, H, W) = (shape[0], shape[2], shape[3])
+        let logits = try segmenter.network.logits(host.floats, batch: B, height: H, width: W)
+        try NumPyFile.write(HostTensor(logits, shape: [B, segmenter.network.classes, H, W]), to: URL(filePath: output))
     }
 }
 

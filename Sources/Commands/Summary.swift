@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import VMUNet
 
-struct Summary: ParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct Summary: ParsableCommand {
+    package static let configuration = CommandConfiguration(
         abstract: "Parameters and multiply-adds of a network, module by module.",
         discussion:
             "FLOPs are counted twice: as the paper's Table V does (Linear, convolution and LayerNorm layers), and whole (with the projections inside SS2D and the scan)."
@@ -26,9 +26,11 @@ struct Summary: ParsableCommand {
         let modules: [VMUNetSummary.Module]
     }
 
-    func validate() throws { try Require.imageSize(imageSize, upTo: 16384) }
+    package init() {}
 
-    func run() throws {
+    package func validate() throws { try Require.imageSize(imageSize, upTo: 16384) }
+
+    package func run() throws {
         var configuration = VMUNetConfiguration.base
         try network.apply(to: &configuration)
         let summary = VMUNetSummary(configuration, height: imageSize, width: imageSize)

@@ -1,7 +1,19 @@
 import Foundation
+import Segmentation
 import Torch
 
-extension RunConfiguration.DeviceChoice {
+extension Torch {
+    /// Sets libtorch up as told, for the whole process: threads and TF32. Returns the device to work on.
+    ///
+    /// Throws ``DeviceError`` when a GPU is asked for and there is none to use.
+    public static func prepare(_ compute: Compute) throws -> Device {
+        if let count = compute.threads { threads = count }
+        try allowTF32(compute.allowsTF32)
+        return try compute.device.resolved()
+    }
+}
+
+extension Compute.Device {
     /// The device to work on: `auto` takes a GPU where there is one that works. Throws ``DeviceError`` when a GPU is asked for and there is none to use.
     ///
     /// `note` is told why `auto` leaves a GPU that is there unused; by default it writes a line to standard error.

@@ -3,7 +3,7 @@ import Torch
 import VMUNet
 
 /// The network's forward pass without gradients: as it stands, or recorded and replayed, the largest batch so far of each size of picture.
-final class Inference: @unchecked Sendable {
+package final class Inference: @unchecked Sendable {
     private let network: VMUNet
     private let mode: ForwardMode
     private let device: Device
@@ -19,13 +19,13 @@ final class Inference: @unchecked Sendable {
     }
 
     /// The weights must not change while this is used with `compileGraph`, unless they require gradients.
-    init(_ network: VMUNet, _ mode: ForwardMode, compileGraph: Bool) {
+    package init(_ network: VMUNet, _ mode: ForwardMode, compileGraph: Bool) {
         (self.network, self.mode, isRecorded) = (network, mode, compileGraph)
         device = network.parameters[0].tensor.device
     }
 
     /// Logits [B, classes, H, W] of images [B, 3 or 1, H, W] on the network's device; they are the caller's own.
-    func callAsFunction(_ images: Tensor) throws -> Tensor {
+    package func callAsFunction(_ images: Tensor) throws -> Tensor {
         guard isRecorded else { return try withTorchErrors { Self.forward(network, mode, images) } }
         return try lock.withLock {
             let shape = images.shape, picture = Array(shape.dropFirst())

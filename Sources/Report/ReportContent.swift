@@ -1,4 +1,6 @@
 import Foundation
+import Runs
+import Segmentation
 
 /// What a report's page tells: gathered first, written by ``ReportPage``.
 struct ReportContent: Sendable {

@@ -1,3 +1,6 @@
+import Runs
+import Segmentation
+
 /// The charts of a run, and those that lay several runs over each other.
 enum ReportCurves {
     private typealias Record = TrainingEvent.EpochRecord

@@ -1,4 +1,5 @@
 import Imaging
+import Segmentation
 
 /// A picture of a data set with its truth and what runs found, drawn for a page.
 struct ReportPicture {
@@ -35,15 +36,9 @@ struct ReportPicture {
         }
     }
 
-    /// What a run found, at the size that it sees: probabilities of the foreground, or labels.
-    enum Finding {
-        case probabilities([Float], threshold: Float)
-        case labels([UInt8])
-    }
-
-    private func mask(_ finding: Finding, _ from: (height: Int, width: Int)) -> Picture {
+    private func mask(_ finding: Answer, threshold: Float, _ from: (height: Int, width: Int)) -> Picture {
         switch finding {
-        case .probabilities(let plane, let threshold):
+        case .foreground(let plane):
             Self.mask(plane, threshold: threshold, from: from, to: (picture.height, picture.width))
         case .labels(let plane): Self.labels(plane, from: from, to: (picture.height, picture.width))
         }
@@ -61,8 +56,10 @@ struct ReportPicture {
     }
 
     /// Of a binary set both outlines, the truth's wider, so that it shows below where they agree; of several classes the classes found, in their colours.
-    func found(_ finding: Finding, size: (height: Int, width: Int), caption: String = "prediction") throws -> ReportContent.Tile {
-        let mask = mask(finding, size)
+    func found(_ finding: Answer, threshold: Float, size: (height: Int, width: Int), caption: String = "prediction") throws
+        -> ReportContent.Tile
+    {
+        let mask = mask(finding, threshold: threshold, size)
         let caption = caption + (mask.pixels.contains { $0 != 0 } ? "" : ": nothing found")
         guard isBinary else { return try tile(Overlay.draw(mask, on: picture, lineWidth: 2), caption) }
         let below = try Overlay.outline(truth, on: picture, color: Self.truthColor, lineWidth: 5)

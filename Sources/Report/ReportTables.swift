@@ -1,4 +1,5 @@
 import Foundation
+import Segmentation
 
 /// The tables of a report.
 enum ReportTables {

@@ -1,4 +1,6 @@
 import Foundation
+import Runs
+import Segmentation
 
 extension RunReport {
     /// Scores of a run's best weights on the test volumes of a set in Synapse's layout; nil where there are none.
@@ -7,13 +9,9 @@ extension RunReport {
     func volumeScores(
         _ scored: ScoredRun, _ configuration: RunConfiguration, progress: (_ done: Int, _ of: Int) -> Void
     ) throws -> VolumeScoreSummary? {
-        let directory = URL(filePath: options.data ?? configuration.data.path)
-        guard configuration.data.dataset == .synapse, SynapseLayout(directory: directory).hasList("test_vol"),
-            try SynapseVolumes.areListed(in: directory, list: "test_vol")
-        else { return nil }
-        let volumes = try SynapseVolumes(
-            directory, classNames: configuration.data.synapseClassNames,
-            ignoredLabel: configuration.data.ignoredLabel.flatMap(UInt8.init(exactly:)))
+        var settings = configuration.data
+        if let data = options.data { settings.path = data }
+        guard let volumes = try settings.dataset.layout.reportVolumes(settings) else { return nil }
         return try VolumeEvaluator(volumes, segmenter: VolumeSegmenter(scored.segmenter)).evaluate {
             progress($0.volume + ($0.slice == $0.slices ? 1 : 0), $0.volumes)
         }
@@ -41,7 +39,7 @@ extension ReportTables {
             rows += row("\(name)published scoring", published.dice, published.hd95, published.classes.map(\.dice))
             rows += row("\(name)honest scoring", honest.dice, honest.hd95, honest.classes.map(\.dice))
         }
-        if names == Array(RunConfiguration.synapseClasses.dropFirst()) {
+        if names == Dataset.synapse.layout.defaults.classNames?.dropFirst().map(\.self) {
             let paper = PublishedResults.synapse
             rows += row("the paper's VM-UNet (Table II)", paper.dice, paper.hd95, paper.classes, kind: "paper")
         }

@@ -1,5 +1,7 @@
 import Foundation
 import Imaging
+import Runs
+import Segmentation
 import TensorFiles
 import VMUNet
 
@@ -17,10 +19,8 @@ public struct RunReport: Sendable {
         public var examples = 3
         /// Whether the best weights are run on the validation split; without it there are no pictures and only the scores recorded in training.
         public var runsNetwork = true
-        public var device = RunConfiguration.DeviceChoice.auto
-        public var precision = RunConfiguration.Precision.fp32
-        /// As for ``Segmenter``.
-        public var compileGraph = false
+        /// Where and how the network computes.
+        public var compute = Compute()
 
         public init() {}
     }
@@ -32,18 +32,24 @@ public struct RunReport: Sendable {
         case skipped(run: String, reason: String)
     }
 
-    public init(_ options: Options = Options()) { self.options = options }
+    private let networks: NetworkLoader
+
+    /// A report whose networks `networks` loads.
+    public init(_ options: Options = Options(), networks: NetworkLoader) {
+        self.options = options
+        self.networks = networks
+    }
 
     /// Writes the page about these runs' folders, whole or not at all.
     ///
-    /// Throws ``RunFolderError`` for a folder that holds no run, ``ConfigurationFileError``, ``BadWeights`` and ``TensorFiles/TensorFileError`` for damaged ones,
+    /// Throws ``FolderError`` for a folder that holds no run, ``ConfigurationFileError``, ``BadWeights`` and ``TensorFiles/TensorFileError`` for damaged ones,
     /// ``DataError`` for a folder of data that was asked for and is not one.
     public func write(_ folders: [URL], to url: URL, progress: (Progress) -> Void = { _ in }) throws {
         let page = try html(of: folders, progress: progress)
         do {
             try AtomicFile.write(to: url) { try $0.write(Array(page.utf8)) }
         } catch {
-            throw RunFolderError(
+            throw FolderError(
                 folder: url.relativePath, reason: "the report cannot be written (\(error))",
                 remedy: "choose another --output, or check the disk's free space")
         }
@@ -55,11 +61,11 @@ public struct RunReport: Sendable {
         let names = Self.names(of: folders)
         var content = ReportContent(runs: [], date: Date.now.formatted(.iso8601.year().month().day()))
         var scored: [ScoredRun?] = []
-        var datasets: [RunConfiguration.Dataset] = []
+        var datasets: [Dataset] = []
         for (url, name) in zip(folders, names) {
             let folder = RunFolder(existing: url)
             guard FileManager.default.fileExists(atPath: folder.configuration.path) else {
-                throw RunFolderError(
+                throw FolderError(
                     folder: url.relativePath, reason: "it holds no run (no config.yaml)", remedy: "give the folder that `train --run` wrote"
                 )
             }
@@ -120,7 +126,7 @@ public struct RunReport: Sendable {
         }
         let name = run.name
         let scored = try ScoredRun(
-            name: name, weights: folder.best, configuration: configuration, dataset: dataset, options: options,
+            name: name, weights: folder.best, configuration: configuration, dataset: dataset, options: options, networks: networks,
             progress: { progress(.scoring(run: name, done: $0, of: $1)) })
         run.evaluation = scored.evaluation
         run.examples = try scored.examples(each: options.examples)
@@ -136,13 +142,7 @@ public struct RunReport: Sendable {
     private func validationSet(_ configuration: RunConfiguration) throws -> any SegmentationDataset {
         var configuration = configuration
         if let data = options.data { configuration.data.path = data }
-        switch configuration.data.dataset {
-        case .isic17, .isic18, .folder: return try TrainingData.evaluation(configuration.data, split: "val")
-        case .synapse:
-            // The published way keeps none of its slices back: then the training slices are what there is to look at.
-            let sets = try TrainingData(configuration)
-            return sets.validation ?? sets.training
-        }
+        return try configuration.data.dataset.layout.reportSet(configuration.data, seed: configuration.seed)
     }
 
     /// Pictures that all runs were scored on, a row each (Figure 4).
@@ -157,7 +157,9 @@ public struct RunReport: Sendable {
                 let picture = try first.picture(choice.index)
                 let found = try runs.map { run in
                     let (finding, size) = try run.find(choice.index)
-                    return try picture.found(finding, size: size, caption: "IoU \(Figures.percent(run.imageScores[choice.index]))")
+                    return try picture.found(
+                        finding, threshold: run.segmenter.threshold, size: size,
+                        caption: "IoU \(Figures.percent(run.imageScores[choice.index]))")
                 }
                 return ("\(choice.rank): \(first.shownName(choice.index))", [try picture.plain(""), try picture.truthTile("")] + found)
             })

@@ -1,4 +1,5 @@
 import Foundation
+import Segmentation
 
 /// Where and with what a run was trained: an entry of the run's `environment.json`, which gets one each time that the run is begun or resumed.
 public struct RunEnvironment: Sendable, Codable, Equatable {
@@ -22,7 +23,7 @@ public struct RunEnvironment: Sendable, Codable, Equatable {
     }
 
     /// This machine, now; what only libtorch knows is given.
-    init(instructionSet: String, libtorch: String, device: String) {
+    package init(instructionSet: String, libtorch: String, device: String) {
         date = Date.now.formatted(.iso8601)
         let process = ProcessInfo.processInfo
         cpu = Self.processor
@@ -36,12 +37,12 @@ public struct RunEnvironment: Sendable, Codable, Equatable {
     }
 
     /// The entries of a run, oldest first; none where nothing was recorded or the file is no such list.
-    static func read(_ folder: RunFolder) -> [RunEnvironment] {
+    package static func read(_ folder: RunFolder) -> [RunEnvironment] {
         (try? JSONDecoder().decode([RunEnvironment].self, from: Data(contentsOf: folder.environment))) ?? []
     }
 
     /// Adds this entry to a run's file.
-    func append(to folder: RunFolder) throws {
+    package func append(to folder: RunFolder) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let entries = Self.read(folder).suffix(999) + [self]

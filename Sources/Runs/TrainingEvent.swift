@@ -1,4 +1,5 @@
 import Foundation
+import Segmentation
 
 /// A line of `metrics.jsonl`.
 public enum TrainingEvent: Sendable, Equatable {
@@ -15,6 +16,15 @@ public enum TrainingEvent: Sendable, Equatable {
         public var learningRate: Double
         public var seconds: Double
         public var isBest: Bool
+
+        /// An epoch's record.
+        public init(
+            epoch: Int, trainLoss: Double, validationLoss: Double?, scores: BinaryScores?, learningRate: Double, seconds: Double,
+            isBest: Bool
+        ) {
+            (self.epoch, self.trainLoss, self.validationLoss, self.scores) = (epoch, trainLoss, validationLoss, scores)
+            (self.learningRate, self.seconds, self.isBest) = (learningRate, seconds, isBest)
+        }
     }
 }
 
@@ -65,58 +75,4 @@ extension TrainingEvent: Codable {
             try record.scores?.encode(to: encoder)
         }
     }
-}
-
-/// `metrics.jsonl`, one event a line, appended as it happens.
-final class MetricsLog {
-    private let handle: FileHandle
-    private let url: URL
-    private let encoder: JSONEncoder
-
-    /// Goes on after `position`: lines of steps and epochs that a stopped run had written beyond its checkpoint will come again, so they are cut off.
-    init(_ url: URL, after position: TrainingPosition) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        self.encoder = encoder
-        self.url = url
-        let kept = try Self.read(url).filter { event in
-            switch event {
-            case .step(let epoch, let step, _, _): epoch <= position.epoch || (epoch == position.epoch + 1 && step <= position.step)
-            case .epoch(let record): record.epoch <= position.epoch
-            }
-        }
-        let lines = try kept.map { try encoder.encode($0) + Data("\n".utf8) }
-        do {
-            try Data(lines.joined()).write(to: url, options: .atomic)
-            handle = try FileHandle(forWritingTo: url)
-            try handle.seekToEnd()
-        } catch {
-            throw Self.unwritable(url, error)
-        }
-    }
-
-    func append(_ event: TrainingEvent) throws {
-        let line = try encoder.encode(event) + Data("\n".utf8)
-        do { try handle.write(contentsOf: line) } catch { throw Self.unwritable(url, error) }
-    }
-
-    private static func unwritable(_ url: URL, _ error: any Error) -> RunFolderError {
-        RunFolderError(
-            folder: url.relativePath, reason: "cannot be written: \(RunFolder.reason(error))",
-            remedy: "check its permissions and the space left on the disk, then go on by --resume")
-    }
-
-    /// The events of a file; none if there is no file. A last line that was cut off in writing is passed over.
-    static func read(_ url: URL) throws -> [TrainingEvent] {
-        guard FileManager.default.fileExists(atPath: url.path) else { return [] }
-        let decoder = JSONDecoder()
-        return try Data(contentsOf: url).split(separator: UInt8(ascii: "\n")).compactMap {
-            try? decoder.decode(TrainingEvent.self, from: $0)
-        }
-    }
-}
-
-extension RunFolder {
-    /// What `metrics.jsonl` holds so far.
-    public func events() throws -> [TrainingEvent] { try MetricsLog.read(metrics) }
 }

@@ -23,7 +23,7 @@ extension Tensor {
     public func clearGradient() { check(ct_clear_gradient(handle), "clear gradient") }
 
     /// Puts a gradient in place of the one that is there.
-    func setGradient(_ gradient: Tensor) {
+    package func setGradient(_ gradient: Tensor) {
         if !hasPendingError { check(ct_set_gradient(handle, gradient.handle), "set gradient") }
     }
 

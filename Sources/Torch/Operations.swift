@@ -103,7 +103,7 @@ extension Tensor {
     public func assign(_ other: Tensor) { _ = withoutGradients { Aten.copy(.tensor(self), .tensor(other)) } }
     func fillUniform(from low: Double, to high: Double) { _ = Aten.uniform(.tensor(self), .double(low), .double(high)) }
     func fillNormal(mean: Double, standardDeviation: Double) { _ = Aten.normal(.tensor(self), .double(mean), .double(standardDeviation)) }
-    func fill(_ value: Double) { _ = Aten.fill(.tensor(self), .double(value)) }
+    package func fill(_ value: Double) { _ = Aten.fill(.tensor(self), .double(value)) }
 
     /// NCHW maps to `height`×`width`, bilinear, as `F.interpolate(mode="bilinear", align_corners=False)`.
     public func upsampledBilinear(height: Int, width: Int) -> Tensor {

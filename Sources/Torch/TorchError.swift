@@ -9,6 +9,10 @@ public struct TorchError: Error, Sendable, CustomStringConvertible {
 
     public var description: String { "\(operation): \(reason)" }
 
+    package init(operation: String, reason: String, isOutOfMemory: Bool) {
+        (self.operation, self.reason, self.isOutOfMemory) = (operation, reason, isOutOfMemory)
+    }
+
     static func last(_ operation: String) -> TorchError {
         TorchError(operation: operation, reason: String(cString: ct_last_error()), isOutOfMemory: ct_last_error_is_out_of_memory())
     }
@@ -40,7 +44,7 @@ public func withTorchErrors<Result>(_ body: () throws -> Result) throws -> Resul
 /// Whether the current scope has failed already, so that further operations are pointless.
 var hasPendingError: Bool { ErrorScope.current?.first != nil }
 
-func report(_ error: TorchError) {
+package func report(_ error: TorchError) {
     guard let scope = ErrorScope.current else {
         preconditionFailure("libtorch: \(error) (call it inside withTorchErrors to handle this)")
     }

@@ -1,5 +1,6 @@
 import Foundation
-import VMUNet
+import Runs
+import Segmentation
 
 /// Trains the cells of a grid one after the other, each in a folder of its own; goes on with a grid that was interrupted.
 public struct AblationRunner: Sendable {
@@ -28,25 +29,18 @@ public struct AblationRunner: Sendable {
 
     /// How far a cell's run is, by what its folder holds.
     ///
-    /// Throws ``RunFolderError`` where the folder holds a run with other settings, ``ConfigurationFileError`` where its `config.yaml` is unsound.
+    /// Throws ``FolderError`` where the folder holds a run with other settings, ``ConfigurationFileError`` where its `config.yaml` is unsound.
     public func state(of cell: AblationGrid.Cell) throws -> AblationResult.State {
         let run = RunFolder(existing: folder.appending(path: cell.name))
         guard FileManager.default.fileExists(atPath: run.configuration.path) else { return .pending }
         let found = try RunConfiguration(yamlFile: run.configuration)
         guard found == cell.configuration else {
-            throw RunFolderError(
-                folder: run.url.relativePath, reason: "it holds a run with other settings\(try Self.difference(found, cell.configuration))",
+            throw FolderError(
+                folder: run.url.relativePath,
+                reason: "it holds a run with other settings\(try found.difference(from: cell.configuration).map { " (\($0))" } ?? "")",
                 remedy: "choose another folder for the grid, or give the settings that it began with")
         }
         return try run.isFinished(cell.configuration) ? .finished : .interrupted
-    }
-
-    /// The first setting that differs: " (epochs: 2, not 3)".
-    private static func difference(_ a: RunConfiguration, _ b: RunConfiguration) throws -> String {
-        let (found, wanted) = (try a.yaml.split(separator: "\n"), try b.yaml.split(separator: "\n"))
-        return zip(found, wanted).first { $0 != $1 }.map {
-            " (\($0.trimmingCharacters(in: .whitespaces)), not \($1.trimmingCharacters(in: .whitespaces)))"
-        } ?? ""
     }
 
     /// Trains what is not trained yet, and writes the table after each cell.
@@ -55,7 +49,7 @@ public struct AblationRunner: Sendable {
     /// `isInterrupted` tells whether `shouldStop` ended it. Throws what ``TrainingData`` and ``Trainer`` throw.
     public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> AblationResult {
         var states = try grid.cells.map { try state(of: $0) }
-        var verified: Set<RunConfiguration.DataSettings> = []
+        var verified: Set<DataSettings> = []
         for (cell, state) in zip(grid.cells, states) where state != .finished && verified.insert(cell.configuration.data.source).inserted {
             let data = try TrainingData(cell.configuration)
             try data.verify()
@@ -118,28 +112,11 @@ public struct AblationRunner: Sendable {
     }
 }
 
-extension RunConfiguration.DataSettings {
+extension DataSettings {
     /// The settings that say which files are read; the size that they are resized to does not.
     fileprivate var source: Self {
         var copy = self
         (copy.imageSize, copy.augment) = (256, true)
         return copy
-    }
-}
-
-extension RunFolder {
-    /// Whether a run of this configuration came to its end: all epochs, or early stopping.
-    func isFinished(_ configuration: RunConfiguration) throws -> Bool {
-        guard FileManager.default.fileExists(atPath: last.path) else { return false }
-        let epochs = try epochs()
-        guard let latest = epochs.last else { return false }
-        return latest.epoch >= configuration.epochs || configuration.hasStoppedImproving(epochs.compactMap(\.validationLoss))
-    }
-
-    /// What each epoch came to, oldest first.
-    func epochs() throws -> [TrainingEvent.EpochRecord] {
-        try events().compactMap { event in
-            if case .epoch(let record) = event { record } else { nil }
-        }
     }
 }

@@ -1,46 +1,25 @@
 import Foundation
+import Runs
+import Segmentation
 import TensorFiles
 import Torch
 import VMUNet
-
-/// Where a run stands: everything beside the tensors that it needs to go on as if it had never stopped.
-public struct TrainingPosition: Sendable, Codable, Equatable {
-    /// Epochs that are done.
-    public var epoch = 0
-    /// Steps that are done of the epoch at hand.
-    public var step = 0
-    /// Steps that are done in all.
-    public var totalSteps = 0
-    /// Sum of the losses of the epoch at hand, each weighted by its pictures; and how many pictures.
-    public var lossSum = 0.0
-    public var images = 0
-    /// Validation losses so far, oldest first: what the schedule and early stopping look at.
-    public var validationLosses: [Double] = []
-    /// The least of them, and the epoch (counted from 1) that had it.
-    public var bestLoss: Double?
-    public var bestEpoch: Int?
-
-    public init() {}
-}
 
 /// A run as one file: the network's weights under their published keys, the optimiser's state under `optimizer.…`, averaged weights under `ema.…`,
 /// the position as metadata. Random numbers need no state: they are functions of (seed, epoch, step).
 struct Checkpoint {
     static let positionKey = "vmunet.position"
-    static let configurationKey = "vmunet.configuration"
-    /// Keys that are not the network's own.
-    static let sideKeys = ["optimizer.", "ema."]
 
     var tensors: StateDictionary
     var position: TrainingPosition
 
-    /// Reads a run's last checkpoint. Throws ``TensorFiles/TensorFileError`` for a damaged file, ``RunFolderError`` for one of another kind.
+    /// Reads a run's last checkpoint. Throws ``TensorFiles/TensorFileError`` for a damaged file, ``FolderError`` for one of another kind.
     init(_ url: URL) throws {
         tensors = try WeightsFile.read(url)
         guard let text = tensors.metadata[Self.positionKey]?.text,
             let position = try? JSONDecoder().decode(TrainingPosition.self, from: Data(text.utf8))
         else {
-            throw RunFolderError(
+            throw FolderError(
                 folder: url.relativePath, reason: "it is no checkpoint of a run, only weights", remedy: "begin from it by --init")
         }
         self.position = position
@@ -73,7 +52,7 @@ struct Checkpoint {
             for (prefix, state) in [("optimizer.", optimizer.state), ("ema.", average?.state ?? [])] {
                 for (name, tensor) in state {
                     guard let saved = tensors[prefix + name], saved.shape == tensor.shape else {
-                        throw RunFolderError(
+                        throw FolderError(
                             folder: "the checkpoint", reason: "it has no \(prefix)\(name) of shape \(tensor.shape)",
                             remedy: "resume with the optimiser that the run began with")
                     }
@@ -82,29 +61,6 @@ struct Checkpoint {
             }
         }
         optimizer.steps = position.totalSteps
-    }
-}
-
-extension StateDictionary {
-    /// The network's own tensors, without what a run's checkpoint keeps beside them.
-    public var networkWeights: StateDictionary {
-        var result = self
-        for key in keys where Checkpoint.sideKeys.contains(where: key.hasPrefix) { result[key] = nil }
-        return result
-    }
-}
-
-extension HostTensor {
-    /// Whether no value is NaN or infinite.
-    var isFinite: Bool {
-        guard elementType == .float32 else { return floats.allSatisfy(\.isFinite) }
-        return bytes.withUnsafeBytes { raw in
-            // An exponent of all ones is NaN or infinite; the loop has no branch, so that it runs at the memory's speed.
-            let words = raw.bindMemory(to: UInt32.self)
-            var bad: UInt32 = 0
-            for word in words { bad |= (word & 0x7F80_0000) == 0x7F80_0000 ? 1 : 0 }
-            return bad == 0
-        }
     }
 }
 

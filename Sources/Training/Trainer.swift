@@ -1,4 +1,7 @@
 import Foundation
+import Networks
+import Runs
+import Segmentation
 import TensorFiles
 import Torch
 import VMUNet
@@ -18,6 +21,7 @@ public final class Trainer {
     private let gradientStep: GradientStep
     private let device: Device
     private let mode: ForwardMode
+    private let compileGraph: Bool
 
     /// What the trainer tells while it works.
     public enum Report: Sendable {
@@ -81,7 +85,7 @@ public final class Trainer {
     ) throws -> Trainer {
         let folder = RunFolder(existing: url)
         guard FileManager.default.fileExists(atPath: folder.last.path) else {
-            try RunFolder.make(url.appending(path: "checkpoints"), option: "--run")
+            try OutputFolder.make(url.appending(path: "checkpoints"), option: "--run")
             return try Trainer(configuration, initialNetwork(configuration).0, folder, data, TrainingPosition(), compileGraph)
         }
         let checkpoint = try Checkpoint(folder.last)
@@ -103,6 +107,7 @@ public final class Trainer {
         self.configuration = configuration
         self.folder = folder
         self.position = position
+        self.compileGraph = compileGraph
         device = try configuration.device.resolved()
         self.network = try network.on(device)
         mode = ForwardMode(precision: configuration.precision.elementType, isTraining: true)
@@ -110,7 +115,7 @@ public final class Trainer {
         options.augment = configuration.data.augment
         if let workers = configuration.workers { options.workers = workers }
         loader = DataLoader(data.training, options)
-        evaluator = data.validation.map { Evaluator($0, configuration, compileGraph: compileGraph) }
+        evaluator = data.validation.map { Evaluator($0, configuration.evaluation) }
         let parameters = self.network.parameters.map { $0.tensor.requiringGrad() }
         optimizer = configuration.optimizer.make(parameters)
         average = configuration.emaDecay.map { ExponentialMovingAverage(parameters, decay: $0) }
@@ -123,7 +128,7 @@ public final class Trainer {
 
     /// Trains until the last epoch, until it does not pay any more, or until `shouldStop` says so; saves after every epoch and before it stops.
     ///
-    /// Throws ``NonFiniteLoss`` before a loss that is not a number spoils anything, ``RunFolderError`` while another process trains in the folder, and, after
+    /// Throws ``NonFiniteLoss`` before a loss that is not a number spoils anything, ``FolderError`` while another process trains in the folder, and, after
     /// saving, what the data set throws.
     public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> Outcome {
         let lock = try RunLock(folder)
@@ -149,10 +154,8 @@ public final class Trainer {
     private var isBetweenSteps: Bool { position.step.isMultiple(of: configuration.accumulate) || position.step == loader.stepsPerEpoch }
 
     private func loop(_ shouldStop: () -> Bool, _ report: (Report) -> Void) throws -> Outcome {
-        let log = try MetricsLog(folder.metrics, after: position)
-        let board = try TensorBoardLog(
-            folder, stepsPerEpoch: loader.stepsPerEpoch, after: position.epoch * loader.stepsPerEpoch + position.step)
-        try RunEnvironment.current(device: device).append(to: folder)
+        let machine = RunEnvironment(instructionSet: Torch.instructionSet, libtorch: Torch.version, device: device.name)
+        let recorder = try RunRecorder(folder, after: position, stepsPerEpoch: loader.stepsPerEpoch, on: machine)
         var speed = Speed(remaining: remainingImages)
         while position.epoch < configuration.epochs {
             if hasStoppedImproving { return .stoppedEarly }
@@ -168,8 +171,7 @@ public final class Trainer {
                 position.lossSum += value * Double(batch.count)
                 position.images += batch.count
                 let event = TrainingEvent.step(epoch: epoch + 1, step: position.step, loss: value, learningRate: optimizer.learningRate)
-                try log.append(event)
-                try board.append(event)
+                try recorder.record(event)
                 speed.add(batch.count)
                 report(.step(event, progress: progress(speed)))
             }
@@ -179,8 +181,7 @@ public final class Trainer {
             let record = finishEpoch(result, seconds: (ContinuousClock.now - started).seconds)
             if record.isBest { try saveBest(record) }
             // Before the checkpoint: a line too many is cut off on resuming, one that is missing would be lost.
-            try log.append(.epoch(record))
-            try board.append(.epoch(record))
+            try recorder.record(.epoch(record))
             try save()
             report(.epoch(record))
         }
@@ -215,7 +216,9 @@ public final class Trainer {
     private func evaluate(_ shouldStop: () -> Bool, _ report: (Report) -> Void) throws -> EvaluationResult? {
         guard let evaluator else { return nil }
         func evaluation() throws -> EvaluationResult {
-            try evaluator.evaluate(network) { done, count in
+            let scorer = TorchScorer(
+                network, configuration.segmentationLoss, precision: configuration.precision, compileGraph: compileGraph)
+            return try evaluator.evaluate(scorer) { done, count in
                 report(.evaluating(done: done, of: count))
                 if shouldStop() { throw Interruption() }
             }
@@ -274,14 +277,6 @@ public final class Trainer {
         Progress(
             epoch: position.epoch + 1, epochs: configuration.epochs, step: position.step, steps: loader.stepsPerEpoch,
             imagesPerSecond: speed.perSecond, secondsLeft: speed.secondsLeft)
-    }
-}
-
-extension RunConfiguration {
-    /// Whether early stopping ends a run with these validation losses, oldest first.
-    func hasStoppedImproving(_ losses: [Double]) -> Bool {
-        guard let patience = earlyStopping, let best = losses.indices.min(by: { losses[$0] < losses[$1] }) else { return false }
-        return losses.count - 1 - best >= patience
     }
 }
 

@@ -1,6 +1,11 @@
 import ArgumentParser
+import Commands
 import Foundation
+import Networks
+import Runs
 import Segmentation
+import Torch
+import Training
 import VMUNet
 
 extension PaperTable: ExpressibleByArgument {}
@@ -28,7 +33,7 @@ struct Ablate: ParsableCommand {
     var data: String?
 
     @Option(help: "How the folder is laid out and with which published settings to train.")
-    var dataset: RunConfiguration.Dataset?
+    var dataset: Dataset?
 
     @OptionGroup var network: NetworkOptions
 
@@ -81,6 +86,7 @@ struct Ablate: ParsableCommand {
     }
 
     func run() throws {
+        try Torch.allowTF32(compute.tf32)
         let runner = AblationRunner(try grid(), in: URL(filePath: runs), compileGraph: compute.compileGraph)
         let cells = runner.grid.cells
         let states = try cells.map { try runner.state(of: $0) }
@@ -105,15 +111,15 @@ struct Ablate: ParsableCommand {
         if json { try Console.json(result) } else { print(result.markdown, terminator: "") }
         if result.isInterrupted {
             Console.note("stopped and saved; the same command goes on")
-            throw ExitCode(Failure.interrupted)
+            throw ExitCode(ExitStatus.interrupted)
         }
-        if result.rows.contains(where: { $0.state == .failed }) { throw ExitCode(Failure.internalError) }
+        if result.rows.contains(where: { $0.state == .failed }) { throw ExitCode(ExitStatus.internalError) }
     }
 
     private func grid() throws -> AblationGrid {
         guard let table else { return try AblationGrid(yamlFile: URL(filePath: config ?? "")) { try apply(to: &$0, given: $1) } }
         guard config != nil || dataset != nil else {
-            throw ValidationError("--dataset is needed: isic17, isic18, synapse or folder (or --config)")
+            throw ValidationError("--dataset is needed: \(DatasetLayouts.names) (or --config)")
         }
         var base =
             try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)

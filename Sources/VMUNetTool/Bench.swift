@@ -1,8 +1,11 @@
 import ArgumentParser
+import Commands
 import Foundation
+import Networks
 import Segmentation
 import TensorFiles
 import Torch
+import Training
 import VMUNet
 
 struct Bench: ParsableCommand {
@@ -70,7 +73,7 @@ struct Bench: ParsableCommand {
         if let threads { Torch.threads = threads }
         var configuration = VMUNetConfiguration.base
         try self.network.apply(to: &configuration)
-        let device = try (compute.device ?? .auto).resolved()
+        let device = try Torch.prepare(compute.compute)
         let precision = compute.precision ?? .fp32
         Torch.manualSeed(1)
         let network = try VMUNet(configuration).on(device)
@@ -110,7 +113,7 @@ struct Bench: ParsableCommand {
                 result.minimum_seconds, result.images_per_second, Double(result.peak_memory_bytes) / 1_073_741_824))
     }
 
-    private func inference(_ network: VMUNet, _ precision: RunConfiguration.Precision, _ device: Device) throws -> () throws -> Void {
+    private func inference(_ network: VMUNet, _ precision: Compute.Precision, _ device: Device) throws -> () throws -> Void {
         let images = try withTorchErrors {
             Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped([batchSize, 3, imageSize, imageSize]).to(device)
         }
@@ -126,7 +129,7 @@ struct Bench: ParsableCommand {
         return { try recorded()[0] }
     }
 
-    private func trainingStep(_ network: VMUNet, _ precision: RunConfiguration.Precision, _ device: Device) throws -> () throws -> Void {
+    private func trainingStep(_ network: VMUNet, _ precision: Compute.Precision, _ device: Device) throws -> () throws -> Void {
         let shape = [batchSize, 3, imageSize, imageSize]
         let (images, target) = try withTorchErrors {
             let images = Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped(shape).to(device)

@@ -1,8 +1,12 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Imaging
+import Networks
+import Runs
 import Segmentation
 import Torch
+import Training
 import VMUNet
 
 struct Demo: ParsableCommand {
@@ -46,7 +50,7 @@ struct Demo: ParsableCommand {
             }
             for part in [data, runFolder, results] { try? FileManager.default.removeItem(at: part) }
         }
-        try RunFolder.make(folder, option: "--output")
+        try OutputFolder.make(folder, option: "--output")
         try Data().write(to: folder.appending(path: ".demo"))
 
         Console.note("1. \(pictures) pictures to train on and \(Self.validation) to validate, generated into \(data.relativePath)")
@@ -70,13 +74,13 @@ struct Demo: ParsableCommand {
         let (trainer, _) = try Trainer.begin(settings, in: runFolder, data: sets)
         let stop = StopSignal()
         let display = TrainingDisplay()
-        if try trainer.run(shouldStop: { stop.isSet }, report: display.show) == .interrupted { throw ExitCode(Failure.interrupted) }
+        if try trainer.run(shouldStop: { stop.isSet }, report: display.show) == .interrupted { throw ExitCode(ExitStatus.interrupted) }
 
         let best = RunFolder(existing: runFolder).best
         Console.note("3. scoring its best epoch on the \(Self.validation) pictures that it has not been trained on")
-        let segmenter = try Segmenter(weights: best, device: .cpu)
+        let segmenter = try Segmenter(weights: best, compute: Compute(device: .cpu), networks: .torch)
         let validation = try PairedFolder(data, split: "val", options: .init(size: imageSize))
-        let result = try Evaluator(validation, settings).evaluate(segmenter.network)
+        let result = try Evaluator(validation, settings.evaluation).evaluate(segmenter.network)
         print(Evaluate.table(result))
 
         let shipped = try ShippedWeights.url().map { try Shipped(weights: $0, data: data) }
@@ -102,9 +106,9 @@ struct Demo: ParsableCommand {
         let scores: EvaluationResult
 
         init(weights: URL, data: URL) throws {
-            segmenter = try Segmenter(weights: weights, device: .cpu)
+            segmenter = try Segmenter(weights: weights, compute: Compute(device: .cpu), networks: .torch)
             let set = try PairedFolder(data, split: "val", options: .init(size: segmenter.imageSize))
-            scores = try Evaluator(set, RunConfiguration(.folder, path: data.path)).evaluate(segmenter.network)
+            scores = try Evaluator(set).evaluate(segmenter.network)
         }
 
         func iou(of name: String) -> Double? { scores.images.first { $0.name == name }?.scores.miou }

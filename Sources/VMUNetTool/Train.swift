@@ -1,7 +1,11 @@
 import ArgumentParser
+import Commands
 import Foundation
+import Networks
+import Runs
 import Segmentation
 import Torch
+import Training
 import VMUNet
 
 struct Train: ParsableCommand {
@@ -16,7 +20,7 @@ struct Train: ParsableCommand {
     var data: String?
 
     @Option(help: "How the folder is laid out and with which published settings to train.")
-    var dataset: RunConfiguration.Dataset?
+    var dataset: Dataset?
 
     @Option(help: "Settings in YAML.")
     var config: String?
@@ -62,6 +66,7 @@ struct Train: ParsableCommand {
     var resume = false
 
     func run() throws {
+        try Torch.allowTF32(compute.tf32)
         let folder = try chosenFolder()
         let stop = StopSignal()
         let configuration = resume ? try resumed(RunFolder(existing: folder)) : try settings()
@@ -94,7 +99,7 @@ struct Train: ParsableCommand {
             Console.note("no better validation loss for \(configuration.earlyStopping ?? 0) evaluations: stopped; best weights kept")
         case .interrupted:
             Console.note("stopped and saved; go on by: \(Self.resumption(folder))")
-            throw ExitCode(Failure.interrupted)
+            throw ExitCode(ExitStatus.interrupted)
         }
     }
 
@@ -111,7 +116,7 @@ struct Train: ParsableCommand {
     private func settings() throws -> RunConfiguration {
         var settings =
             try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
-        if config == nil, dataset == nil { throw ValidationError("--dataset is needed: isic17, isic18, synapse or folder (or --config)") }
+        if config == nil, dataset == nil { throw ValidationError("--dataset is needed: \(DatasetLayouts.names) (or --config)") }
         try apply(to: &settings)
         guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
         let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
@@ -128,7 +133,7 @@ struct Train: ParsableCommand {
     /// The settings that a run began with, and what may change on the way: where its data are, how long it goes on, and what it computes on.
     private func resumed(_ run: RunFolder) throws -> RunConfiguration {
         guard FileManager.default.fileExists(atPath: run.configuration.path) else {
-            throw RunFolderError(
+            throw FolderError(
                 folder: run.url.relativePath, reason: "it holds no run", remedy: "give the folder of one, or begin one without --resume")
         }
         let saved = try RunConfiguration(yamlFile: run.configuration)

@@ -1,9 +1,14 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Imaging
+import Networks
+import ReportCommand
+import Runs
 import Segmentation
 import TensorFiles
 import Torch
+import Training
 import VMUNet
 
 @main
@@ -15,7 +20,7 @@ struct VMUNetCommand: ParsableCommand {
             "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.",
         version: "0.1.0 (libtorch \(Torch.version))",
         subcommands: [
-            Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Ablate.self, Report.self, Demo.self,
+            Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Ablate.self, ReportCommand.self, Demo.self,
             Parity.self,
             KernelBench.self,
         ])
@@ -23,6 +28,12 @@ struct VMUNetCommand: ParsableCommand {
     static func main() {
         Console.prepare()
         Torch.useCachingAllocator()
+        Torch.onKernelCompilation(Console.compiling)
+        let backend = Backend(networks: .torch) { Torch.isGPUPresent }
+        Backend.$current.withValue(backend) { runCommand() }
+    }
+
+    private static func runCommand() {
         var name = "vmunet"
         do {
             var command = try parseAsRoot()
@@ -34,7 +45,7 @@ struct VMUNetCommand: ParsableCommand {
         } catch let error as ValidationError where name != "vmunet" {
             // Thrown by a command that runs already, so that the parser does not know any more which one.
             Console.error("\(error.message)\nsee '\(name) --help'")
-            Foundation.exit(Failure.usage)
+            Foundation.exit(ExitStatus.usage)
         } catch {
             guard let code = Failure.code(of: error) else { Self.exit(withError: error) }
             Console.error(Failure.message(of: error))
@@ -45,24 +56,19 @@ struct VMUNetCommand: ParsableCommand {
 
 /// From errors to exit codes (SPEC §5).
 enum Failure {
-    static let usage: Int32 = 64
-    static let badInput: Int32 = 65
-    static let internalError: Int32 = 70
-    static let interrupted: Int32 = 130
-
     /// The code of an error of ours or the system's; nil for the parser's own, which it reports itself.
     static func code(of error: any Error) -> Int32? {
         switch error {
         case is CleanExit, is ValidationError: nil
-        case is TorchError: internalError
-        case is NonFiniteLoss, is NonFiniteWeights: internalError
-        case is DataError, is TensorFileError, is PictureError, is RunFolderError, is BadWeights, is NonFiniteScore, is WeightsMismatch,
+        case is TorchError: ExitStatus.internalError
+        case is NonFiniteLoss, is NonFiniteWeights: ExitStatus.internalError
+        case is DataError, is TensorFileError, is PictureError, is FolderError, is BadWeights, is NonFiniteScore, is WeightsMismatch,
             is ConfigurationError,
             is PretrainedWeights.NothingFits, is DeviceError, is InputError, is VolumeError, is RunConfigurationError,
             is ConfigurationFileError:
-            badInput
-        case let error as NSError where error.domain == NSCocoaErrorDomain || error.domain == NSPOSIXErrorDomain: badInput
-        default: String(reflecting: type(of: error)).hasPrefix("ArgumentParser") ? nil : internalError
+            ExitStatus.badInput
+        case let error as NSError where error.domain == NSCocoaErrorDomain || error.domain == NSPOSIXErrorDomain: ExitStatus.badInput
+        default: String(reflecting: type(of: error)).hasPrefix("ArgumentParser") ? nil : ExitStatus.internalError
         }
     }
 
@@ -78,12 +84,7 @@ enum Failure {
     /// The file and the system's reason, of which Foundation's own description often tells neither.
     private static func systemMessage(_ error: NSError) -> String {
         let file = error.userInfo[NSFilePathErrorKey] as? String ?? (error.userInfo[NSURLErrorKey] as? URL)?.relativePath
-        return (file.map { $0 + ": " } ?? "") + RunFolder.reason(error) + "; check the path, its permissions and the space left on the disk"
+        return (file.map { $0 + ": " } ?? "") + OutputFolder.reason(error)
+            + "; check the path, its permissions and the space left on the disk"
     }
-}
-
-/// Input that a command cannot work on: what, and the way out.
-struct InputError: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
 }

@@ -1,14 +1,19 @@
 import Foundation
 import Imaging
+import Networks
+import Runs
+import Segmentation
+import TestSupport
 import Testing
+import Training
 
-@testable import Segmentation
+@testable import Report
 
 @Suite("Report page")
 struct ReportPageTests {
     @Test("a run's page is well-formed and holds its numbers and its curves, to the point")
     func oneRun() throws {
-        let page = ReportSamples.page([ReportSamples.run(events: ReportSamples.events(epochs: 10))])
+        let page = ReportSamples.page([ReportSamples.run(events: RunSamples.events(epochs: 10))])
         let reader = PageReader(page)
         #expect(reader.problem == nil)
         // The best epoch is the last even one: loss 1.1 / 10, scores 0.6 and what follows from it.
@@ -23,7 +28,7 @@ struct ReportPageTests {
         #expect(reader.text.contains("validation 0.1100"))
         #expect(reader.text.contains("Research software, not a medical device"))
         // The legend has the numbers of the epoch that was kept, as the tiles have: the eighth of nine.
-        let longer = PageReader(ReportSamples.page([ReportSamples.run(events: ReportSamples.events(epochs: 9))]))
+        let longer = PageReader(ReportSamples.page([ReportSamples.run(events: RunSamples.events(epochs: 9))]))
         #expect(longer.text.contains("validation 0.1375"))
     }
 
@@ -58,8 +63,8 @@ struct ReportPageTests {
 
     @Test("nothing of the page asks for anything from elsewhere, and no script runs")
     func selfContained() throws {
-        var run = ReportSamples.run(events: ReportSamples.events(epochs: 3))
-        run.examples = [.init(rank: "best", name: "a", scores: ReportSamples.scores(0.9), tiles: [try ReportSamples.tile("picture")])]
+        var run = ReportSamples.run(events: RunSamples.events(epochs: 3))
+        run.examples = [.init(rank: "best", name: "a", scores: RunSamples.scores(0.9), tiles: [try ReportSamples.tile("picture")])]
         let page = ReportSamples.page([run])
         let reader = PageReader(page)
         #expect(reader.problem == nil)
@@ -83,15 +88,15 @@ struct ReportPageTests {
             "<!--", "🩺 é ‮", String(repeating: "long", count: 200), "",
         ])
     func hostile(_ name: String) throws {
-        var run = ReportSamples.run(name, events: ReportSamples.events(epochs: 2))
+        var run = ReportSamples.run(name, events: RunSamples.events(epochs: 2))
         run.summary = name
         run.notes = [name]
         run.settings = [SettingsGroup(name: name, values: [(name, name)])]
         run.evaluation = .init(
-            pooled: ReportSamples.scores(0.8), perImageMean: ReportSamples.scores(0.7), pictureScores: [0.7],
-            classes: [(name, ReportSamples.scores(0.5))])
-        run.examples = [.init(rank: "best", name: name, scores: ReportSamples.scores(0.9), tiles: [try ReportSamples.tile(name)])]
-        let calm = ReportSamples.page([ReportSamples.run(events: ReportSamples.events(epochs: 2))])
+            pooled: RunSamples.scores(0.8), perImageMean: RunSamples.scores(0.7), pictureScores: [0.7],
+            classes: [(name, RunSamples.scores(0.5))])
+        run.examples = [.init(rank: "best", name: name, scores: RunSamples.scores(0.9), tiles: [try ReportSamples.tile(name)])]
+        let calm = ReportSamples.page([ReportSamples.run(events: RunSamples.events(epochs: 2))])
         for runs in [[run], [run, run]] {
             let grid = ReportContent.Grid(columns: ["picture", "truth", name], rows: [(name, [try ReportSamples.tile(name)])])
             let reader = PageReader(ReportSamples.page(runs, comparison: grid))
@@ -106,12 +111,12 @@ struct ReportPageTests {
 
     @Test("several runs: a curve and a column each, what differs in their settings marked")
     func severalRuns() throws {
-        var second = ReportSamples.run("second", events: ReportSamples.events(epochs: 5))
+        var second = ReportSamples.run("second", events: RunSamples.events(epochs: 5))
         second.settings = [SettingsGroup(name: "training", values: [("seed", "7"), ("batch_size", "8")])]
-        var first = ReportSamples.run(events: ReportSamples.events(epochs: 3))
-        let classes = ["one", "two", "three"].map { ($0, ReportSamples.scores(0.25)) }
+        var first = ReportSamples.run(events: RunSamples.events(epochs: 3))
+        let classes = ["one", "two", "three"].map { ($0, RunSamples.scores(0.25)) }
         first.evaluation = .init(
-            pooled: ReportSamples.scores(0.8), perImageMean: ReportSamples.scores(0.7), pictureScores: [0.6, nil], classes: classes)
+            pooled: RunSamples.scores(0.8), perImageMean: RunSamples.scores(0.7), pictureScores: [0.6, nil], classes: classes)
         let row = (
             "best: a",
             [try ReportSamples.tile(), try ReportSamples.tile(), try ReportSamples.tile("IoU 1"), try ReportSamples.tile("IoU 2")]
@@ -129,14 +134,14 @@ struct ReportPageTests {
     @Test("runs without an epoch, with one, with gaps and with numbers that are none")
     func partial() throws {
         let odd = [
-            ReportSamples.epoch(1, train: .nan, validation: nil, score: 0.5, isBest: false),
-            ReportSamples.epoch(2, train: 1e300, validation: .infinity, score: .nan, isBest: false),
-            ReportSamples.epoch(3, train: 0.5, validation: -0.0, score: 0.4, isBest: true),
+            RunSamples.epoch(1, train: .nan, validation: nil, score: 0.5, isBest: false),
+            RunSamples.epoch(2, train: 1e300, validation: .infinity, score: .nan, isBest: false),
+            RunSamples.epoch(3, train: 0.5, validation: -0.0, score: 0.4, isBest: true),
             .step(epoch: 4, step: 1, loss: -.infinity, learningRate: 0), .step(epoch: -7, step: 0, loss: 1e308, learningRate: .nan),
         ]
         for events in [
-            [], ReportSamples.events(epochs: 1), Array(ReportSamples.events(epochs: 1, steps: 2).prefix(1)), odd,
-            ReportSamples.events(epochs: 700),
+            [], RunSamples.events(epochs: 1), Array(RunSamples.events(epochs: 1, steps: 2).prefix(1)), odd,
+            RunSamples.events(epochs: 700),
         ] {
             let page = ReportSamples.page([ReportSamples.run(events: events)])
             let reader = PageReader(page)
@@ -147,7 +152,7 @@ struct ReportPageTests {
             #expect(!numbers.contains { $0.contains("nan") || $0.contains("inf") || $0.contains("e") })
             #expect(!reader.text.lowercased().split(whereSeparator: { !$0.isLetter }).contains { $0 == "nan" || $0 == "inf" })
         }
-        let single = PageReader(ReportSamples.page([ReportSamples.run(events: ReportSamples.events(epochs: 1))]))
+        let single = PageReader(ReportSamples.page([ReportSamples.run(events: RunSamples.events(epochs: 1))]))
         // Two losses, five scores, a rate: one dot each, for one epoch draws no line.
         #expect(single.all("circle").count == 8)
         let gap = PageReader(ReportSamples.page([ReportSamples.run(events: odd)]))
@@ -230,11 +235,11 @@ struct ReportPageTests {
         #expect((picture.picture.width, picture.picture.height) == (320, 240))
         // Resizing rounds the corners off.
         #expect(abs(picture.truth.pixels.count { $0 == 1 } - 160 * 120) < 100)
-        let found = try PictureFile.decode(picture.found(.probabilities(plane, threshold: 0.5), size: (32, 32)).jpeg, name: "found")
+        let found = try PictureFile.decode(picture.found(.foreground(plane), threshold: 0.5, size: (32, 32)).jpeg, name: "found")
         // Blue where both end, grey within and without.
         #expect(found[120, 81, 2] > 180 && found[120, 81, 0] < 150)
         #expect(abs(Int(found[120, 160, 0]) - 100) < 8 && abs(Int(found[10, 10, 2]) - 100) < 8)
-        let nothing = try picture.found(.probabilities([Float](repeating: 0, count: 1024), threshold: 0.5), size: (32, 32), caption: "p")
+        let nothing = try picture.found(.foreground([Float](repeating: 0, count: 1024)), threshold: 0.5, size: (32, 32), caption: "p")
         #expect(nothing.caption == "p: nothing found")
         // A constant picture, and one plane that holds a NaN.
         var slice = Sample(

@@ -1,9 +1,14 @@
 import Foundation
 import Imaging
+import Networks
+import Runs
+import Segmentation
+import TestSupport
 import Testing
+import Training
 import VMUNet
 
-@testable import Segmentation
+@testable import Report
 
 @Suite("Report of a real run")
 struct ReportRunTests {
@@ -25,7 +30,7 @@ struct ReportRunTests {
 
     private var options: RunReport.Options {
         var options = RunReport.Options()
-        options.device = .cpu
+        options.compute.device = .cpu
         return options
     }
 
@@ -39,7 +44,7 @@ struct ReportRunTests {
         let environment = try #require(RunEnvironment.read(run).first)
 
         let output = folder.appending(path: "page.html")
-        try RunReport(options).write([url], to: output)
+        try RunReport(options, networks: .torch).write([url], to: output)
         let page = try String(contentsOf: output, encoding: .utf8)
         let reader = PageReader(page)
         #expect(reader.problem == nil)
@@ -57,7 +62,7 @@ struct ReportRunTests {
         }
         var named = options
         named.showsNames = true
-        #expect(try RunReport(named).html(of: [url]).contains("lesion_00005"))
+        #expect(try RunReport(named, networks: .torch).html(of: [url]).contains("lesion_00005"))
     }
 
     /// What `evaluate` says of the volumes stands on the page, beside the paper where the classes are its own.
@@ -74,9 +79,11 @@ struct ReportRunTests {
         try FileManager.default.removeItem(at: best)
         try FileManager.default.copyItem(at: SynapseSet.weights, to: best)
 
-        let set = try SynapseVolumes(SynapseSet.url, classes: 4, weightsClassNames: nil)
-        let expected = try VolumeEvaluator(set, segmenter: VolumeSegmenter(try Segmenter(weights: best, device: .cpu))).evaluate()
-        let page = try RunReport(options).html(of: [url])
+        let set = try SynapseVolumes(SynapseSet.url, classNames: SynapseSet.names)
+        let expected = try VolumeEvaluator(
+            set, segmenter: VolumeSegmenter(try Segmenter(weights: best, compute: Compute(device: .cpu), networks: .torch))
+        ).evaluate()
+        let page = try RunReport(options, networks: .torch).html(of: [url])
         let reader = PageReader(page)
         #expect(reader.problem == nil && !page.contains(SynapseSet.url.path))
         let text = reader.text.split(separator: "\n").joined(separator: " ")
@@ -103,10 +110,10 @@ struct ReportRunTests {
             }
             var elsewhere = options
             elsewhere.data = copy.path
-            let page = try RunReport(elsewhere).html(of: [url])
+            let page = try RunReport(elsewhere, networks: .torch).html(of: [url])
             #expect(!page.contains("DoeJohn") && page.contains("picture 1"))
             elsewhere.showsNames = true
-            #expect(try RunReport(elsewhere).html(of: [url]).contains("DoeJohn"))
+            #expect(try RunReport(elsewhere, networks: .torch).html(of: [url]).contains("DoeJohn"))
         }
 
         // Volumes that are damaged cost the page their table alone.
@@ -116,21 +123,23 @@ struct ReportRunTests {
             try moved.write(to: RunFolder(existing: url).configuration)
             try Data("no volume".utf8).write(to: copy.appending(path: "test_vol_h5/case0022.npy.h5"))
             var skipped: [String] = []
-            let rest = try RunReport(options).html(of: [url]) { if case .skipped(_, let reason) = $0 { skipped.append(reason) } }
+            let rest = try RunReport(options, networks: .torch).html(of: [url]) {
+                if case .skipped(_, let reason) = $0 { skipped.append(reason) }
+            }
             #expect(PageReader(rest).text.contains("could not be read") && !rest.contains(copy.path))
             #expect(skipped.count == 1 && skipped[0].contains("case0022.npy.h5"))
             var asked = options
             asked.data = copy.path
-            #expect(throws: DataError.self) { try RunReport(asked).html(of: [url]) }
+            #expect(throws: DataError.self) { try RunReport(asked, networks: .torch).html(of: [url]) }
         }
     }
 
     @Test("the paper's Table II beside a run on Synapse's classes")
     func paperOfVolumes() throws {
-        let classes = RunConfiguration.synapseClasses.enumerated().dropFirst().map {
+        let classes = (Dataset.synapse.layout.defaults.classNames ?? []).enumerated().dropFirst().map {
             ClassScore(value: $0.offset, name: $0.element, predicted: 2, labelled: 2, both: 1, hd95: 3)
         }
-        var run = ReportSamples.run(events: ReportSamples.events(epochs: 2))
+        var run = ReportSamples.run(events: RunSamples.events(epochs: 2))
         run.volumes = try VolumeScoreSummary([VolumeScores(name: "case", unit: .voxels, classes: classes)])
         let reader = PageReader(ReportSamples.page([run, run]))
         #expect(reader.problem == nil)
@@ -143,7 +152,7 @@ struct ReportRunTests {
     func two() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let urls = [try train("a", seed: 1, epochs: 1), try train("b", seed: 2, epochs: 1)]
-        let reader = PageReader(try RunReport(options).html(of: urls))
+        let reader = PageReader(try RunReport(options, networks: .torch).html(of: urls))
         #expect(reader.problem == nil)
         let rows = reader.all("table", class: "grid4").count
         #expect(rows == 1)
@@ -154,14 +163,16 @@ struct ReportRunTests {
         let moved = folder.appending(path: "moved")
         try FileManager.default.moveItem(at: folder.appending(path: "data"), to: moved)
         var skipped: [String] = []
-        let without = try RunReport(options).html(of: [urls[0]]) { if case .skipped(_, let reason) = $0 { skipped.append(reason) } }
+        let without = try RunReport(options, networks: .torch).html(of: [urls[0]]) {
+            if case .skipped(_, let reason) = $0 { skipped.append(reason) }
+        }
         #expect(PageReader(without).all("img").isEmpty && PageReader(without).text.contains("not found"))
         #expect(skipped.count == 1 && skipped[0].contains("--data"))
         var elsewhere = options
         elsewhere.data = moved.path
-        #expect(PageReader(try RunReport(elsewhere).html(of: [urls[0]])).all("img").count == 6)
+        #expect(PageReader(try RunReport(elsewhere, networks: .torch).html(of: [urls[0]])).all("img").count == 6)
         elsewhere.data = folder.appending(path: "nowhere").path
-        #expect(throws: DataError.self) { try RunReport(elsewhere).html(of: [urls[0]]) }
-        #expect(throws: RunFolderError.self) { try RunReport(options).html(of: [moved]) }
+        #expect(throws: DataError.self) { try RunReport(elsewhere, networks: .torch).html(of: [urls[0]]) }
+        #expect(throws: FolderError.self) { try RunReport(options, networks: .torch).html(of: [moved]) }
     }
 }

@@ -1,7 +1,12 @@
 import Foundation
 import Imaging
+import Networks
+import Runs
+import Segmentation
+import TestSupport
+import Training
 
-@testable import Segmentation
+@testable import Report
 
 #if canImport(FoundationXML)
     import FoundationXML
@@ -9,35 +14,6 @@ import Imaging
 
 /// Runs with metrics that we made up, for pages about them.
 enum ReportSamples {
-    static func scores(_ share: Double) -> BinaryScores {
-        var scores = BinaryScores(ConfusionCounts())
-        (scores.miou, scores.dsc, scores.accuracy) = (share, min(1, share + 0.05), min(1, share + 0.1))
-        (scores.specificity, scores.sensitivity) = (min(1, share + 0.12), share + 0.02)
-        return scores
-    }
-
-    static func epoch(_ number: Int, train: Double, validation: Double?, score: Double, isBest: Bool) -> TrainingEvent {
-        .epoch(
-            .init(
-                epoch: number, trainLoss: train, validationLoss: validation, scores: validation == nil ? nil : scores(score),
-                learningRate: 0.001 / Double(number), seconds: 90, isBest: isBest))
-    }
-
-    /// Losses 1/1.5, 1/2.5 and so on, every second epoch the best.
-    static func events(epochs: Int, steps: Int = 4) -> [TrainingEvent] {
-        var events: [TrainingEvent] = []
-        for number in stride(from: 1, through: epochs, by: 1) {
-            for step in 1...steps {
-                let loss = 1 / (Double(number) + 0.1 * Double(step))
-                events.append(.step(epoch: number, step: step, loss: loss, learningRate: 0.001))
-            }
-            let train = 1 / (Double(number) + 0.5)
-            let score = 0.5 + 0.01 * Double(number)
-            events.append(epoch(number, train: train, validation: 1.1 / Double(number), score: score, isBest: number % 2 == 0))
-        }
-        return events
-    }
-
     static func run(_ name: String = "first", events: [TrainingEvent]) -> ReportContent.Run {
         .init(
             name: name, summary: "tiny VM-UNet on folder, 64×64", events: events, plannedEpochs: 12,

@@ -1,9 +1,10 @@
 import Foundation
+import Segmentation
+import TestSupport
 import Testing
-import Torch
 import VMUNet
 
-@testable import Segmentation
+@testable import Runs
 
 /// Reading and writing configuration files.
 struct ConfigurationFileTests {

@@ -1,7 +1,9 @@
 import Foundation
+import Segmentation
+import TestSupport
 import Testing
 
-@testable import Segmentation
+@testable import Runs
 
 private let python = ProcessInfo.processInfo.environment["VMUNET_PYTHON"]
 
@@ -38,13 +40,13 @@ struct TensorBoardTests {
         let folder = FileManager.default.temporaryDirectory.appending(path: "tb-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         let run = RunFolder(existing: folder)
-        let events = ReportSamples.events(epochs: 3, steps: 4)
+        let events = RunSamples.events(epochs: 3, steps: 4)
         // Stopped in epoch 3 after its second step, gone on with from epoch 3's beginning: what came after the checkpoint comes again, with other values.
         let first = try TensorBoardLog(run, stepsPerEpoch: 4, after: 0)
         for event in events.prefix(12) { try first.append(event) }
         let second = try TensorBoardLog(run, stepsPerEpoch: 4, after: 8)
         for number in 1...4 { try second.append(.step(epoch: 3, step: number, loss: Double(number) + 0.5, learningRate: 0.25)) }
-        try second.append(ReportSamples.epoch(3, train: 0.75, validation: nil, score: 0, isBest: false))
+        try second.append(RunSamples.epoch(3, train: 0.75, validation: nil, score: 0, isBest: false))
 
         let read = try Self.scalars(run.tensorBoard)
         let steps = try #require(read["loss/step"])
@@ -65,7 +67,7 @@ struct TensorBoardTests {
         let file = FileManager.default.temporaryDirectory.appending(path: "tb-\(UUID().uuidString)")
         try Data("x".utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        #expect(throws: RunFolderError.self) { try TensorBoardWriter(folder: file.appending(path: "tensorboard")) }
+        #expect(throws: FolderError.self) { try TensorBoardWriter(folder: file.appending(path: "tensorboard")) }
     }
 
     /// Every tag's [step, value] pairs as EventAccumulator has them.

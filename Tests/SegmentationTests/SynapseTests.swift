@@ -1,6 +1,7 @@
 import Foundation
 import Imaging
 import TensorFiles
+import TestSupport
 import Testing
 
 @testable import Segmentation

@@ -1,6 +1,8 @@
 import Foundation
 import Imaging
+import Networks
 import TensorFiles
+import TestSupport
 import Testing
 import Torch
 import VMUNet
@@ -9,7 +11,9 @@ import VMUNet
 
 @Suite("Volumes through the network", .serialized)
 struct VolumeEvaluationTests {
-    private func segmenter() throws -> Segmenter { try Segmenter(weights: SynapseSet.weights, device: .cpu) }
+    private func segmenter() throws -> Segmenter {
+        try Segmenter(weights: SynapseSet.weights, compute: Compute(device: .cpu), networks: .torch)
+    }
 
     private struct Expected: Decodable {
         let predicted: Int
@@ -81,13 +85,13 @@ struct VolumeEvaluationTests {
     @Test(arguments: [["background", "disc", "block", "dot"], ["background", "kidney, left", "[x]", "äß \"q\""], ["[a", "b", "c", "d"]])
     func weightsCarryWhatScoringNeeds(names: [String]) throws {
         try withVolumeFolder { folder in
-            var settings = RunConfiguration(.synapse)
-            (settings.data.classes, settings.data.classNames, settings.data.ignoredLabel) = (4, names, 200)
+            var known = WeightsMetadata()
+            (known.dataset, known.classNames, known.ignoredLabel) = (.synapse, names, 200)
             var weights = try WeightsFile.read(SynapseSet.weights)
-            for (key, value) in settings.weightsMetadata { weights.metadata[key] = value }
+            for (key, value) in known.values { weights.metadata[key] = value }
             let file = folder.appending(path: "w.safetensors")
             try WeightsFile.write(weights, to: file)
-            let segmenter = try Segmenter(weights: file, device: .cpu)
+            let segmenter = try Segmenter(weights: file, compute: Compute(device: .cpu), networks: .torch)
             #expect(segmenter.classNames == names && segmenter.ignoredLabel == 200 && segmenter.dataset == .synapse)
         }
     }
@@ -114,8 +118,8 @@ struct VolumeEvaluationTests {
             let file = folder.appending(path: "w.safetensors")
             try WeightsFile.write(try VMUNet(network).stateDictionary(), to: file)
             let (low, high) = (
-                try Segmenter(weights: file, imageSize: 32, threshold: 1e-6, device: .cpu),
-                try Segmenter(weights: file, imageSize: 32, threshold: 0.999999, device: .cpu)
+                try Segmenter(weights: file, imageSize: 32, threshold: 1e-6, compute: Compute(device: .cpu), networks: .torch),
+                try Segmenter(weights: file, imageSize: 32, threshold: 0.999999, compute: Compute(device: .cpu), networks: .torch)
             )
             let shape = VolumeShape(depth: 3, height: 7, width: 9)
             let values = (0..<shape.count).map { Float($0 % 10) / 10 }
@@ -134,7 +138,7 @@ struct VolumeEvaluationTests {
         #expect(error.description.contains("4 classes") && error.description.contains("9"))
         try SynapseSet.withCopy { folder in
             try FileManager.default.removeItem(at: folder.appending(path: "dataset.json"))
-            #expect(try SynapseVolumes(folder, classes: 9, weightsClassNames: nil).classNames == RunConfiguration.synapseClasses)
+            #expect(try SynapseVolumes(folder, classes: 9, weightsClassNames: nil).classNames == SynapseLayout.synapseClassNames)
             // Labels that the weights know nothing of are found when the volume is read.
             let few = try SynapseVolumes(folder, classes: 2, weightsClassNames: nil)
             #expect(try #require(throws: DataError.self) { try few.load(at: 0) }.kind == .labelOutOfRange)

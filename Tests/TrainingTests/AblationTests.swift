@@ -1,10 +1,14 @@
 import Foundation
+import Networks
+import Runs
+import Segmentation
 import TensorFiles
+import TestSupport
 import Testing
 import Torch
 import VMUNet
 
-@testable import Segmentation
+@testable import Training
 
 extension TrainingSuites {
     @Suite("Ablations")
@@ -202,7 +206,7 @@ extension TrainingSuites {
                 let runner = AblationRunner(try smallGrid(), in: folder)
                 _ = try runner.run()
                 let other = AblationRunner(try smallGrid(epochs: 3), in: folder)
-                let error = try #require(throws: RunFolderError.self) { try other.run() }
+                let error = try #require(throws: FolderError.self) { try other.run() }
                 #expect(error.reason.contains("epochs: 2, not epochs: 3") && error.folder.hasSuffix("drop_path-0.0"))
                 #expect(try RunFolder(existing: folder.appending(path: "drop_path-0.0")).epochs().count == 2)
             }

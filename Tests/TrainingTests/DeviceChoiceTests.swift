@@ -1,16 +1,21 @@
+import Networks
+import Runs
 import Segmentation
+import TestSupport
 import Testing
 import Torch
 
+@testable import Training
+
 @Suite struct DeviceChoiceTests {
     @Test func theCPUIsAlwaysThere() throws {
-        #expect(try RunConfiguration.DeviceChoice.cpu.resolved() == .cpu)
+        #expect(try Compute.Device.cpu.resolved() == .cpu)
     }
 
     /// Silence where there is no GPU, one line where there is one that cannot be used.
     @Test func autoTakesAGPUThatWorks() throws {
         var notes: [String] = []
-        let device = try RunConfiguration.DeviceChoice.auto.resolved { notes.append($0) }
+        let device = try Compute.Device.auto.resolved { notes.append($0) }
         guard Torch.isGPUPresent else {
             #expect(device == .cpu && notes.isEmpty)
             return
@@ -19,7 +24,7 @@ import Torch
     }
 
     @Test(.enabled(if: !Torch.isGPUPresent, "there is a GPU")) func cudaWithoutAGPUSaysWhatIsMissing() throws {
-        let error = try #require(throws: DeviceError.self) { try RunConfiguration.DeviceChoice.cuda.resolved() }
+        let error = try #require(throws: DeviceError.self) { try Compute.Device.cuda.resolved() }
         #expect(error.description.hasPrefix("--device cuda: ") && error.description.hasSuffix("--device cpu"))
         #expect(error.reason.contains("NVIDIA driver"))
         #expect(!Torch.isCUDAAvailable)

@@ -1,9 +1,13 @@
 import Foundation
+import Networks
+import Runs
+import Segmentation
 import TensorFiles
+import TestSupport
 import Testing
 import Torch
 
-@testable import Segmentation
+@testable import Training
 
 /// Losses against PyTorch's in float64, with their gradients.
 @Suite struct LossTests {

@@ -1,7 +1,11 @@
+import Networks
+import Runs
 import Segmentation
+import TestSupport
 import Testing
 
 @testable import Torch
+@testable import Training
 
 /// What is said where memory does not suffice. A GPU's errors are made up here, in the words of libtorch, of cuBLAS and of this package.
 @Suite struct MemoryAdviceTests {

@@ -1,11 +1,15 @@
 import Foundation
 import Imaging
+import Networks
+import Runs
+import Segmentation
 import TensorFiles
+import TestSupport
 import Testing
 import Torch
 import VMUNet
 
-@testable import Segmentation
+@testable import Training
 
 /// Pictures of 32×32 made of numbers, with a truth that goes with them.
 private struct NumberSet: SegmentationDataset {
@@ -42,7 +46,7 @@ extension TrainingSuites {
         ///
         /// No random numbers: tests of other suites draw from the same generator meanwhile. Stochastic depth is compared by tests of the
         /// tool, in processes of their own.
-        private static func settings(classes: Int = 1, _ device: RunConfiguration.DeviceChoice = .cpu) throws -> RunConfiguration {
+        private static func settings(classes: Int = 1, _ device: Compute.Device = .cpu) throws -> RunConfiguration {
             var settings = RunConfiguration(.folder, path: "none")
             settings.network = VMUNetConfiguration(
                 dims: [8, 16, 32, 64], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 4, dropPath: 0)
@@ -159,7 +163,7 @@ extension TrainingSuites {
 
         @Test func inferenceIsTheSame() throws {
             let network = try VMUNet(try Self.settings().network)
-            for precision in RunConfiguration.Precision.allCases {
+            for precision in Compute.Precision.allCases {
                 let mode = ForwardMode(precision: precision.elementType)
                 let plain = Inference(network, mode, compileGraph: false), recorded = Inference(network, mode, compileGraph: true)
                 var kept: [(Tensor, [Float])] = []
@@ -177,8 +181,11 @@ extension TrainingSuites {
         }
 
         @Test func volumesAreTheSame() throws {
-            let plain = VolumeSegmenter(try Segmenter(weights: SynapseSet.weights, device: .cpu), batchSize: 2)
-            let recorded = VolumeSegmenter(try Segmenter(weights: SynapseSet.weights, device: .cpu, compileGraph: true), batchSize: 2)
+            let plain = VolumeSegmenter(
+                try Segmenter(weights: SynapseSet.weights, compute: Compute(device: .cpu), networks: .torch), batchSize: 2)
+            let recorded = VolumeSegmenter(
+                try Segmenter(weights: SynapseSet.weights, compute: Compute(device: .cpu, compileGraph: true), networks: .torch),
+                batchSize: 2)
             let shape = VolumeShape(depth: 11, height: 40, width: 36)
             let values = (0..<shape.count).map { Float($0 % 101) / 101 }
             #expect(try plain.segment(values, shape: shape) == recorded.segment(values, shape: shape))

@@ -1,38 +1,14 @@
 import Foundation
+import Networks
+import Runs
+import Segmentation
 import TensorFiles
+import TestSupport
 import Testing
 import Torch
 import VMUNet
 
-@testable import Segmentation
-
-/// The small set that Fixtures/synapse_set.py makes: 12 slices of 4 patients, 3 volumes, 4 classes.
-enum SynapseSet {
-    static let url = volumeFixtures.appending(path: "SynapseSet")
-    static let names = ["background", "disc", "block", "dot"]
-    static var weights: URL { url.appending(path: "weights.safetensors") }
-
-    /// A copy that a test may spoil.
-    static func withCopy<Result>(_ body: (URL) throws -> Result) throws -> Result {
-        try withVolumeFolder { folder in
-            let copy = folder.appending(path: "set")
-            try FileManager.default.copyItem(at: url, to: copy)
-            return try body(copy)
-        }
-    }
-
-    /// A network of one block a stage, for slices of 32×32.
-    static func configuration(_ folder: URL = url) throws -> RunConfiguration {
-        var settings = RunConfiguration(.synapse, path: folder.path)
-        settings.network = VMUNetConfiguration(
-            dims: [12, 24, 48, 96], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 4, dropPath: 0)
-        try settings.takeClassesFromSet()
-        settings.data.imageSize = 32
-        (settings.batchSize, settings.epochs, settings.device, settings.workers) = (4, 2, .cpu, 1)
-        settings.optimizer.learningRate = 5e-3
-        return settings
-    }
-}
+@testable import Training
 
 /// Suites that train: libtorch has one generator of random numbers for all threads, so that runs beside each other would not repeat.
 @Suite(.serialized) enum TrainingSuites {}
@@ -142,7 +118,7 @@ extension TrainingSuites {
                 let epochs = try RunFolder(existing: url).epochs()
                 #expect(epochs[39].trainLoss < 0.4 * epochs[0].trainLoss)
                 #expect((epochs.last(where: \.isBest)?.scores?.dsc ?? 0) > 0.8)
-                let segmenter = try Segmenter(weights: RunFolder(existing: url).best, device: .cpu)
+                let segmenter = try Segmenter(weights: RunFolder(existing: url).best, compute: Compute(device: .cpu), networks: .torch)
                 #expect(segmenter.classNames == SynapseSet.names && segmenter.dataset == .synapse && segmenter.imageSize == 32)
             }
         }

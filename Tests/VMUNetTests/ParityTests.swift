@@ -2,6 +2,7 @@ import Foundation
 import TensorFiles
 import Testing
 import Torch
+import Training
 
 @testable import VMUNet
 

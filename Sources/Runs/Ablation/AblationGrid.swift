@@ -1,4 +1,5 @@
 import Foundation
+import Segmentation
 import Yams
 
 /// A grid of training runs: a base configuration, and axes of settings of which every combination is a run (Tables III–VI).

@@ -1,4 +1,5 @@
 import Foundation
+import Segmentation
 import VMUNet
 
 /// What a grid came to: the paper's table from what was measured, and the paper's figures beside ours where they compare.
@@ -37,7 +38,7 @@ public struct AblationResult: Sendable, Codable, Equatable {
     public let title: String
     /// The paper's table that is repeated.
     public let table: PaperTable?
-    public let dataset: RunConfiguration.Dataset
+    public let dataset: Dataset
     /// The axes' names: the table's first columns.
     public let axes: [String]
     /// What all cells share, a setting each.
@@ -48,14 +49,14 @@ public struct AblationResult: Sendable, Codable, Equatable {
     /// Rows of the paper that were not run.
     public let missing: [String]
     /// Whether the grid was stopped before its end.
-    public internal(set) var isInterrupted = false
+    public package(set) var isInterrupted = false
 
     private enum CodingKeys: String, CodingKey {
         case title, table, dataset, axes, settings, differences, rows, missing, isInterrupted = "interrupted"
     }
 
     /// Gathers what the cells' folders hold.
-    init(_ grid: AblationGrid, in folder: URL, states: [State]) throws {
+    package init(_ grid: AblationGrid, in folder: URL, states: [State]) throws {
         let base = grid.base
         (title, table, dataset, axes) = (grid.title, grid.table, base.data.dataset, grid.axes.map(\.name))
         let varied = Set(grid.axes.flatMap(\.variants).flatMap(\.settings).map(\.key))
@@ -76,7 +77,7 @@ public struct AblationResult: Sendable, Codable, Equatable {
     }
 
     /// Writes `ablation.md` and `ablation.json`, each whole or not at all.
-    func write(to folder: URL) throws {
+    package func write(to folder: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try (try encoder.encode(self) + Data("\n".utf8)).write(to: folder.appending(path: "ablation.json"), options: .atomic)

@@ -1,3 +1,4 @@
+import Segmentation
 import VMUNet
 
 /// The ablations of the paper, with its figures.
@@ -18,6 +19,8 @@ public enum PaperTable: String, Sendable, Codable, CaseIterable {
     public struct Figures: Sendable, Codable, Equatable {
         public let miou: Double
         public let dsc: Double
+
+        package init(miou: Double, dsc: Double) { (self.miou, self.dsc) = (miou, dsc) }
     }
 
     /// The paper's caption.
@@ -71,13 +74,9 @@ public enum PaperTable: String, Sendable, Codable, CaseIterable {
     }
 
     /// The paper's figures for a row; nil where it has none, or was not measured on this set.
-    public func figures(_ label: String, on dataset: RunConfiguration.Dataset) -> Figures? {
+    public func figures(_ label: String, on dataset: Dataset) -> Figures? {
         guard let row = rows.first(where: { $0.label == label }) else { return nil }
-        switch dataset {
-        case .isic17: return row.isic17
-        case .isic18: return row.isic18
-        case .synapse, .folder: return nil
-        }
+        return ["isic17": row.isic17, "isic18": row.isic18][dataset.rawValue]
     }
 
     /// The labels of the table's rows, in the paper's order.

@@ -1,9 +1,9 @@
-import Torch
+import Segmentation
 import VMUNet
 
-extension RunConfiguration.Dataset: ConfigurationChoice {}
-extension RunConfiguration.Precision: ConfigurationChoice {}
-extension RunConfiguration.DeviceChoice: ConfigurationChoice {}
+extension Dataset: ConfigurationChoice {}
+extension Compute.Precision: ConfigurationChoice {}
+extension Compute.Device: ConfigurationChoice {}
 extension OptimizerConfiguration.Name: ConfigurationChoice {}
 extension Schedule.Plateau.ThresholdMode: ConfigurationChoice {}
 
@@ -47,7 +47,7 @@ extension RunConfiguration: ConfigurationSection {
     }()
 }
 
-extension RunConfiguration.DataSettings: ConfigurationSection {
+extension DataSettings: ConfigurationSection {
     mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
         try fields.value("path", &path)
         try fields.value("dataset", &dataset)

@@ -1,4 +1,4 @@
-import Torch
+import Segmentation
 import VMUNet
 
 extension RunConfiguration {
@@ -28,21 +28,23 @@ extension RunConfiguration {
         }
 
         require(!data.path.isEmpty, "data.path", "the data set's folder", "nothing")
-        let fits = (32...16384).contains(data.imageSize) && data.imageSize.isMultiple(of: 32)
-        require(fits, "data.image_size", "a multiple of 32 from 32 to 16384", data.imageSize)
-        within((data.dataset == .synapse ? 2 : 1)...256, "data.classes", data.classes)
+        let sizes = Segmenter.imageSizes
+        let fits = sizes.contains(data.imageSize) && data.imageSize.isMultiple(of: 32)
+        require(fits, "data.image_size", "a multiple of 32 from \(sizes.lowerBound) to \(sizes.upperBound)", data.imageSize)
+        let layout = data.dataset.layout
+        within(layout.fewestClasses...256, "data.classes", data.classes)
         if let names = data.classNames {
             require(names.count == data.classes, "data.class_names", "one for each class (\(data.classes))", "\(names.count) names")
         }
         within(0...255, "data.ignored_label", data.ignoredLabel)
         for (key, jitter) in [("data.zoom_jitter", data.zoomJitter), ("data.color_jitter", data.colorJitter)] {
-            let expected = data.dataset == .synapse ? "0: slices have an augmentation of their own" : "0 to 1"
-            require(jitter >= 0 && jitter <= (data.dataset == .synapse ? 0 : 1), key, expected, jitter)
+            let expected = layout.allowsJitter ? "0 to 1" : "0: slices have an augmentation of their own"
+            require(jitter >= 0 && jitter <= (layout.allowsJitter ? 1 : 0), key, expected, jitter)
         }
         let share = data.validationFraction
         require(share >= 0 && share < 1, "data.validation_fraction", "at least 0 and below 1", share)
 
-        do { try sizes.validate() } catch {
+        do { try self.sizes.validate() } catch {
             let key = "network." + error.what.replacing(" ", with: "_")
             problems.append(Problem(key: key, expected: error.expected, got: error.got))
         }

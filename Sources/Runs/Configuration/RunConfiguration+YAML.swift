@@ -1,4 +1,5 @@
 import Foundation
+import Segmentation
 import TensorFiles
 import Yams
 
@@ -34,10 +35,10 @@ extension RunConfiguration {
             data.classes = names.count
         }
         for problem in problems {
-            // Where the data is, the command line may still say; how many classes a set in Synapse's layout has, the set may.
+            // Two settings may come later: data.path from the command line, the class count from the set.
             guard let line = reader.lines[problem.key], problem.key != "data.path" else { continue }
             let givesClasses = ["data.classes", "data.class_names"].contains { reader.lines[$0] != nil }
-            if problem.key == "loss.class_weights", data.dataset == .synapse, !givesClasses, hasUsableClassWeights { continue }
+            if problem.key == "loss.class_weights", data.dataset.layout.namesItsClasses, !givesClasses, hasUsableClassWeights { continue }
             throw ConfigurationFileError(path: path, line: line, key: problem.key, expected: problem.expected, got: problem.got)
         }
     }

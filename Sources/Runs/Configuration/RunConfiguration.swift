@@ -1,5 +1,5 @@
 import Foundation
-import Torch
+import Segmentation
 import VMUNet
 
 /// Everything that a training run is told: one value, written whole to the run's folder, from which the run can be done again.
@@ -39,8 +39,8 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
     /// Evaluations without a lower validation loss after which the run ends; nil runs all epochs.
     public var earlyStopping: Int?
     public var seed: UInt64 = 42
-    public var precision = Precision.fp32
-    public var device = DeviceChoice.auto
+    public var precision = Compute.Precision.fp32
+    public var device = Compute.Device.auto
     /// Threads that prepare batches; nil takes what suits the machine.
     public var workers: Int?
     /// The probability from which on a pixel is foreground.
@@ -57,14 +57,8 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
 
     /// The published settings for a data set; those of ISIC for any folder.
     public init(_ dataset: Dataset = .folder, path: String = "") {
-        data.dataset = dataset
-        data.path = path
-        if dataset == .synapse {
-            data.imageSize = 224
-            data.classes = 9
-            data.classNames = Self.synapseClasses
-            schedule = .cosineAnnealing(tMax: 100)
-        }
+        data = DataSettings(dataset, path: path)
+        schedule = .cosineAnnealing(tMax: dataset.layout.defaults.annealingEpochs)
     }
 
     /// The first setting in which this configuration differs: "epochs: 2, not 3"; nil where they are equal.
@@ -75,55 +69,9 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
         return first.map { "\($0.trimmingCharacters(in: .whitespaces)), not \($1.trimmingCharacters(in: .whitespaces))" }
             ?? "other settings"
     }
-
-    /// Synapse's labels, in their order.
-    public static let synapseClasses = [
-        "background", "aorta", "gallbladder", "left kidney", "right kidney", "liver", "pancreas", "spleen", "stomach",
-    ]
 }
 
 extension RunConfiguration {
-    /// The layouts of data sets that are known by name.
-    public enum Dataset: String, Sendable, Codable, CaseIterable {
-        case isic17, isic18, synapse, folder
-    }
-
-    /// The arithmetic of the network; parameters, losses and statistics stay in float32.
-    public enum Precision: String, Sendable, Codable, CaseIterable {
-        case fp32, bf16
-    }
-
-    /// Where the network runs; `auto` is a GPU if there is one.
-    public enum DeviceChoice: String, Sendable, Codable, CaseIterable {
-        case auto, cpu, cuda
-    }
-
-    /// The data set, and how it is read.
-    public struct DataSettings: Sendable, Hashable, Codable {
-        /// The set's folder.
-        public var path = ""
-        public var dataset = Dataset.folder
-        /// Height and width of what the network is given, in pixels: a multiple of 32.
-        public var imageSize = 256
-        /// 1 is foreground against background; otherwise the number of labels, background included.
-        public var classes = 1
-        /// One name for each class.
-        public var classNames: [String]?
-        /// Whether training pictures are flipped and rotated.
-        public var augment = true
-        /// Besides, by how much pictures are magnified or made smaller: ``Augmentation/zoomJitter``; 0, as published, for not at all.
-        public var zoomJitter = 0.0
-        /// And by how much their colours are changed: ``Augmentation/colorJitter``; 0, as published, for not at all.
-        public var colorJitter = 0.0
-        /// A label that counts in no loss and no score.
-        public var ignoredLabel: Int?
-        /// In Synapse's layout without a list `val`: the share of the training patients held back to validate. 0 trains on all and keeps the last epoch's
-        /// weights, as published.
-        public var validationFraction = 0.2
-
-        public init() {}
-    }
-
     /// The weights of the loss's terms (λ of equations 5 and 6) and of the classes.
     public struct LossSettings: Sendable, Hashable, Codable {
         /// λ of the cross-entropy.

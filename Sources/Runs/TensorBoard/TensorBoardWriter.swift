@@ -1,4 +1,5 @@
 import Foundation
+import Segmentation
 
 /// Writes an event file that TensorBoard shows while it grows.
 ///
@@ -12,15 +13,15 @@ public final class TensorBoardWriter {
     ///
     /// - Parameter firstStep: where a run goes on: readers drop what earlier files say of it and later steps, which come again.
     ///
-    /// Throws ``RunFolderError`` where the folder cannot be written to.
+    /// Throws ``FolderError`` where the folder cannot be written to.
     public init(folder: URL, firstStep: Int = 1) throws {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             url = try Self.newFile(in: folder)
             handle = try FileHandle(forWritingTo: url)
         } catch {
-            throw RunFolderError(
-                folder: folder.relativePath, reason: "no event file can be written (\(RunFolder.reason(error)))",
+            throw FolderError(
+                folder: folder.relativePath, reason: "no event file can be written (\(OutputFolder.reason(error)))",
                 remedy: "check its permissions and the disk's free space")
         }
         var first = Self.event(step: 0)

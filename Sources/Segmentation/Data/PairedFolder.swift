@@ -87,6 +87,9 @@ public struct PairedFolder: SegmentationDataset {
     /// The pair read, checked, stretched and resized: 3 × height × width, 0…255. Throws ``DataError`` that names the file.
     public func load(at index: Int) throws -> Sample { try load(pairs[index]) }
 
+    /// The picture as its file has it, in RGB.
+    public func picture(at index: Int) throws -> Picture? { try PictureFile.read(pairs[index].picture, channels: 3) }
+
     func load(_ pair: PicturePair) throws(DataError) -> Sample {
         let picture: Picture
         do { picture = try PictureFile.read(pair.picture, channels: 3) } catch { throw DataError(error, pair.picture) }
@@ -125,7 +128,7 @@ public struct PairedFolder: SegmentationDataset {
     /// Reads the headers of all files, on all processors, and throws one ``DataError`` that lists every file that is no picture and every pair whose sizes differ.
     ///
     /// Masks' values are checked when they are read, or all at once by ``verifyMasks()``.
-    public func verify() throws(DataError) {
+    func verifySizes() throws(DataError) {
         let faults = Concurrent.map(pairs) { pair -> DataError? in
             do throws(DataError) {
                 let (picture, mask) = (try Self.size(of: pair.picture), try Self.size(of: pair.mask))
@@ -136,6 +139,12 @@ public struct PairedFolder: SegmentationDataset {
             }
         }
         try throwAll(faults)
+    }
+
+    /// Sizes first, then masks. Throws one ``DataError`` that lists all that is wrong with the one or the other.
+    public func verify() throws {
+        try verifySizes()
+        try verifyMasks()
     }
 
     /// Decodes every mask, on all processors, and throws one ``DataError`` that lists all that ``MaskReader`` refuses.

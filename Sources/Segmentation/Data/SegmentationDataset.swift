@@ -61,11 +61,19 @@ public protocol SegmentationDataset: Sendable {
     func prepare(_ sample: Sample, random: CounterRandom?) throws -> Sample
     /// Columns and rows of the files that samples are made from, where they have sizes of their own; otherwise nothing.
     func sourceSizes() throws -> [(width: Int, height: Int)]
+    /// Looks at every file. Throws one ``DataError`` that lists all that is wrong.
+    func verify() throws
+    /// The picture of a sample as its file has it, in RGB; nil where samples have no file of their own.
+    func picture(at index: Int) throws -> Picture?
 }
 
 extension SegmentationDataset {
     /// Nothing, unless a set says otherwise.
     public func sourceSizes() throws -> [(width: Int, height: Int)] { [] }
+    /// Nothing to look at, unless a set says otherwise.
+    public func verify() throws {}
+    /// None, unless a set says otherwise.
+    public func picture(at index: Int) throws -> Picture? { nil }
 
     /// The sample as the network is given it when it is evaluated.
     public func sample(at index: Int) throws -> Sample { try prepare(load(at: index), random: nil) }

@@ -1,7 +1,3 @@
-import Foundation
-import Torch
-import VMUNet
-
 /// Scores of a network on a set, at the size that the network sees.
 public struct EvaluationResult: Sendable, Codable, Equatable {
     /// From TP, FP, FN and TN pooled over every pixel of the set (the paper's way); of several classes the mean over those of the foreground.
@@ -30,54 +26,85 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
     }
 }
 
-/// Runs a network over a set and scores it.
-public struct Evaluator {
-    private let dataset: any SegmentationDataset
-    private let loader: DataLoader
-    private let loss: SegmentationLoss
-    private let threshold: Float
-    private let precision: RunConfiguration.Precision
-    private let ignoredLabel: Int?
-    private let classNames: [String]?
-    private let compileGraph: Bool
+/// Gives a batch's logits and its loss: by a network alone, or as training computes them.
+public protocol BatchScorer {
+    /// The logits of a batch, and its loss.
+    func score(_ batch: Batch) throws -> (logits: Logits, loss: Double)
+    /// The first layer whose output for this batch is not finite, for the message about a loss that is not.
+    func firstNonFiniteLayer(_ batch: Batch) -> String?
+}
 
-    /// Batches, precision, loss and threshold are the configuration's. With `compileGraph` a GPU is given the network's work as one launch,
-    /// recorded anew by every evaluation: nothing is kept between them.
-    public init(_ dataset: any SegmentationDataset, _ configuration: RunConfiguration, compileGraph: Bool = false) {
-        self.compileGraph = compileGraph
-        self.dataset = dataset
-        loader = DataLoader(dataset, DataLoader.Options(batchSize: min(configuration.batchSize, 8), seed: configuration.seed))
-        loss = configuration.segmentationLoss
-        threshold = Float(configuration.threshold)
-        precision = configuration.precision
-        ignoredLabel = configuration.data.ignoredLabel
-        classNames = configuration.data.classNames
+/// Scores by a network, the loss computed on the host.
+private struct NetworkScorer: BatchScorer {
+    let network: any InferenceNetwork
+    let loss: SegmentationLoss
+
+    func score(_ batch: Batch) throws -> (logits: Logits, loss: Double) {
+        let logits = try network.answer(batch.images, batch: batch.count, height: batch.height, width: batch.width)
+        return (logits, loss.value(logits, batch.target))
     }
 
-    /// Every picture once, in the set's order. What `progress` throws ends it.
+    func firstNonFiniteLayer(_ batch: Batch) -> String? {
+        network.firstNonFiniteLayer(batch.images, batch: batch.count, height: batch.height, width: batch.width)
+    }
+}
+
+/// Runs a network over a set and scores it.
+public struct Evaluator {
+    /// How a set is scored.
+    public struct Options: Sendable {
+        /// Pictures at a time.
+        public var batchSize = 8
+        /// The probability from which on a pixel is foreground.
+        public var threshold: Float = 0.5
+        /// A label that counts in no score.
+        public var ignoredLabel: Int?
+        /// One name for each class.
+        public var classNames: [String]?
+        /// The loss to report.
+        public var loss = SegmentationLoss()
+
+        /// Eight pictures at a time, at a threshold of one half.
+        public init() {}
+    }
+
+    private let dataset: any SegmentationDataset
+    private let loader: DataLoader
+    private let options: Options
+
+    /// An evaluator of a set.
+    public init(_ dataset: any SegmentationDataset, _ options: Options = Options()) {
+        self.dataset = dataset
+        self.options = options
+        loader = DataLoader(dataset, DataLoader.Options(batchSize: options.batchSize))
+    }
+
+    /// Scores a network on every picture once, in the set's order. What `progress` throws ends it.
     ///
     /// Throws ``NonFiniteScore`` for a network whose output is not a number, and what the data set throws.
-    public func evaluate(_ network: VMUNet, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }) throws -> EvaluationResult {
-        let device = network.parameters[0].tensor.device
+    public func evaluate(
+        _ network: any InferenceNetwork, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
+    ) throws -> EvaluationResult {
+        try evaluate(NetworkScorer(network: network, loss: options.loss), progress: progress)
+    }
+
+    /// Scores every picture once, in the set's order, by logits and losses that `scorer` gives. What `progress` throws ends it.
+    ///
+    /// Throws ``NonFiniteScore`` for a loss that is not a number, and what the data set and the scorer throw.
+    public func evaluate(
+        _ scorer: some BatchScorer, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
+    ) throws -> EvaluationResult {
         var tally = Tally(classes: dataset.classes)
-        let mode = ForwardMode(precision: precision.elementType)
-        let inference = Inference(network, mode, compileGraph: compileGraph)
         let batches = loader.batches(epoch: 0)
         while let batch = try batches.next() {
-            let (images, value, prediction) = try withTorchErrors {
-                try withoutGradients {
-                    let inputs = BatchTensors(batch, on: device)
-                    let logits = try inference(inputs.images)
-                    return (inputs.images, loss(logits, inputs.target).item, Prediction(logits))
-                }
+            let (logits, loss) = try scorer.score(batch)
+            guard loss.isFinite else {
+                throw NonFiniteScore(pictures: batch.names, loss: loss, layer: scorer.firstNonFiniteLayer(batch))
             }
-            guard value.isFinite else {
-                throw NonFiniteScore(pictures: batch.names, loss: value, layer: network.firstNonFiniteLayer(images, mode))
-            }
-            tally.add(batch, prediction, loss: value, threshold: threshold, ignoring: ignoredLabel)
+            tally.add(batch, logits, loss: loss, threshold: options.threshold, ignoring: options.ignoredLabel)
             try progress(tally.images.count, dataset.count)
         }
-        return tally.result(classNames: classNames)
+        return tally.result(classNames: options.classNames)
     }
 }
 
@@ -88,17 +115,13 @@ public struct NonFiniteScore: Error, Sendable, CustomStringConvertible {
     /// The first layer whose output is not finite; nil if all are.
     public let layer: String?
 
-    public var description: String { "the loss is \(loss.isNaN ? "not a number" : "infinite") \(NonFiniteLoss.place(pictures, layer))" }
-}
-
-/// What the network says of a batch, on the host.
-private enum Prediction {
-    case probabilities([Float])
-    case labels([UInt8])
-
-    init(_ logits: Tensor) {
-        self = logits.size(1) == 1 ? .probabilities(logits.sigmoid().floats()) : .labels(logits.argmax(axis: 1).to(.uint8).bytes())
+    /// "on the pictures a, b; first output that is not finite: layers.0".
+    package static func place(_ pictures: [String], _ layer: String?) -> String {
+        let names = pictures.prefix(8).joined(separator: ", ") + (pictures.count > 8 ? " and \(pictures.count - 8) more" : "")
+        return "on the pictures \(names); first output that is not finite: \(layer ?? "none, only the loss")"
     }
+
+    public var description: String { "the loss is \(loss.isNaN ? "not a number" : "infinite") \(Self.place(pictures, layer))" }
 }
 
 /// Counts and losses, gathered batch by batch.
@@ -110,16 +133,16 @@ private struct Tally {
 
     init(classes: Int) { self.classes = classes }
 
-    mutating func add(_ batch: Batch, _ prediction: Prediction, loss: Double, threshold: Float, ignoring ignored: Int?) {
+    mutating func add(_ batch: Batch, _ logits: Logits, loss: Double, threshold: Float, ignoring ignored: Int?) {
         lossSum += loss * Double(batch.count)
         let area = batch.height * batch.width
         for i in 0..<batch.count {
             let range = i * area..<(i + 1) * area
-            switch (prediction, batch.target) {
-            case (.probabilities(let p), .binary(let t)):
-                images.append((batch.names[i], [ConfusionCounts(probabilities: p[range], truth: t[range], threshold: threshold)]))
+            switch (logits.answer(i), batch.target) {
+            case (.foreground(let p), .binary(let t)):
+                images.append((batch.names[i], [ConfusionCounts(probabilities: p, truth: t[range], threshold: threshold)]))
             case (.labels(let p), .labels(let t)):
-                let counts = (0..<classes).map { ConfusionCounts(labels: p[range], truth: t[range], of: UInt8($0), ignoring: ignored) }
+                let counts = (0..<classes).map { ConfusionCounts(labels: p, truth: t[range], of: UInt8($0), ignoring: ignored) }
                 images.append((batch.names[i], counts))
             default:
                 preconditionFailure("a network of one class for labels, or the reverse: the two were checked against each other before")

@@ -1,8 +1,8 @@
 import Foundation
 
-/// Runs a network over the test volumes of a set in Synapse's layout and scores it (Table II): one volume in memory at a time.
+/// Runs a network over the volumes of a set and scores it (Table II): one volume in memory at a time.
 public struct VolumeEvaluator: Sendable {
-    private let volumes: SynapseVolumes
+    private let volumes: any VolumeDataset
     private let segmenter: VolumeSegmenter
     private let spacing: VoxelSpacing?
 
@@ -17,7 +17,7 @@ public struct VolumeEvaluator: Sendable {
     }
 
     /// - Parameter spacing: of all volumes, in millimetres, where it is known: the layout does not carry it; nil counts distances in voxels.
-    public init(_ volumes: SynapseVolumes, segmenter: VolumeSegmenter, spacing: VoxelSpacing? = nil) {
+    public init(_ volumes: any VolumeDataset, segmenter: VolumeSegmenter, spacing: VoxelSpacing? = nil) {
         self.volumes = volumes
         self.segmenter = segmenter
         self.spacing = spacing
@@ -43,28 +43,5 @@ public struct VolumeEvaluator: Sendable {
             try keep(volume, prediction)
         }
         return try VolumeScoreSummary(scores)
-    }
-}
-
-extension SynapseVolumes {
-    /// The volumes of a list with names for as many classes as a network has: the weights' own, else those that the set's files give, else their numbers.
-    ///
-    /// Throws ``DataError`` as ``init(_:list:classNames:)``, and where the set's files name another number of classes.
-    public init(_ directory: URL, list: String = "test_vol", classes: Int, weightsClassNames: [String]?, ignoredLabel: UInt8? = nil)
-        throws(DataError)
-    {
-        let count = max(classes, 2)  // a binary network's labels are 0 and 1
-        var names = SynapseClasses.named(count)
-        if let weightsClassNames, weightsClassNames.count == count {
-            names = weightsClassNames
-        } else if SynapseClasses.areNamed(in: directory) {
-            names = try SynapseClasses.names(in: directory)
-            guard names.count == count else {
-                throw DataError(
-                    .labelOutOfRange, path: directory.path, "the set has \(names.count) classes, the weights \(count)",
-                    remedy: "Evaluate weights that were trained on this set's classes.")
-            }
-        }
-        try self.init(directory, list: list, classNames: names, ignoredLabel: ignoredLabel)
     }
 }

@@ -1,17 +1,11 @@
-import TensorFiles
-import Torch
-import VMUNet
-
 /// Segments volumes with a trained network, slice by slice: resized by a cubic spline to the network's size, the labels resized back by nearest pixel (SPEC §3).
 public struct VolumeSegmenter: Sendable {
-    public let network: VMUNet
+    public let network: any InferenceNetwork
     /// What the network sees.
     public let networkSize: PlaneSize
     /// Slices in one forward pass.
     public let batchSize: Int
     private let threshold: Float
-    private let device: Device
-    private let inference: Inference
 
     /// Takes network, size, threshold and precision from `segmenter`.
     public init(_ segmenter: Segmenter, batchSize: Int = 8) {
@@ -20,7 +14,6 @@ public struct VolumeSegmenter: Sendable {
         networkSize = PlaneSize(height: segmenter.imageSize, width: segmenter.imageSize)
         self.batchSize = batchSize
         threshold = segmenter.threshold
-        (device, inference) = (segmenter.device, segmenter.inference)
     }
 
     /// Labels of a volume of intensities as the network was trained on, (slices, rows, columns); of a binary network 0 and 1.
@@ -49,10 +42,7 @@ public struct VolumeSegmenter: Sendable {
 
     /// Labels at the network's size of `count` slices at that size.
     private func networkLabels(_ planes: [Float], count B: Int) throws -> [UInt8] {
-        try withTorchErrors {
-            let logits = try inference(Tensor(planes, shape: [B, 1, networkSize.height, networkSize.width], on: device))
-            guard logits.size(1) == 1 else { return logits.argmax(axis: 1).to(.uint8).bytes() }
-            return logits.sigmoid().floats().map { $0 >= threshold ? 1 : 0 }
-        }
+        let logits = try network.answer(planes, batch: B, height: networkSize.height, width: networkSize.width)
+        return (0..<B).flatMap { logits.answer($0).labels(threshold: threshold) }
     }
 }

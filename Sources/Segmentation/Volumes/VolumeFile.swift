@@ -85,13 +85,13 @@ extension VolumeFile {
     /// The window that suits a network and this volume: none for 0…1, Hounsfield units for a network of Synapse's classes, else percentiles.
     public func window(for segmenter: Segmenter) -> IntensityWindow {
         if isNormalized { return .none }
-        return segmenter.classNames == RunConfiguration.synapseClasses ? .abdomen : .percentiles
+        return segmenter.classNames == SynapseLayout.synapseClassNames ? .abdomen : .percentiles
     }
 
     /// Intensities as the network was trained on: 0…1 of a set in Synapse's layout, 0…255 of pictures.
     public func networkIntensities(for segmenter: Segmenter, window: IntensityWindow) -> [Float] {
-        let isOfPictures = segmenter.dataset.map { $0 != .synapse } ?? (segmenter.network.configuration.classes == 1)
-        return window.applied(to: intensities, scale: isOfPictures ? 255 : 1)
+        let largest = segmenter.dataset?.layout.largestIntensity ?? (segmenter.network.classes == 1 ? 255 : 1)
+        return window.applied(to: intensities, scale: largest)
     }
 }
 

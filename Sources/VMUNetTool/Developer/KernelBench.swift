@@ -1,8 +1,11 @@
 import ArgumentParser
+import Commands
 import Foundation
+import Networks
 import Segmentation
 import TensorFiles
 import Torch
+import Training
 import VMUNet
 
 /// Hidden from the help's list: for who works on kernels, and for `Benchmarks/gpu.sh`.
@@ -59,7 +62,7 @@ struct KernelBench: ParsableCommand {
     func run() throws {
         var configuration = VMUNetConfiguration.base
         try network.apply(to: &configuration)
-        let device = try (compute.device ?? .auto).resolved(), precision = compute.precision ?? .fp32
+        let device = try Torch.prepare(compute.compute), precision = compute.precision ?? .fp32
         Torch.manualSeed(1)
         var rows: [Row] = []
         // The first stage has the most tokens, the third the most channels on enough of them.

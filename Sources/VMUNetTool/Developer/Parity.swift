@@ -1,8 +1,11 @@
 import ArgumentParser
+import Commands
 import Foundation
+import Networks
 import Segmentation
 import TensorFiles
 import Torch
+import Training
 import VMUNet
 
 /// Hidden from the help's list: for who works on kernels, and for `Benchmarks/gpu.sh`.
@@ -28,7 +31,7 @@ struct Parity: ParsableCommand {
     var batchSize = 2
 
     @Option(help: "The device whose kernels are compared.")
-    var device: RunConfiguration.DeviceChoice = .auto
+    var device: Compute.Device = .auto
 
     @Flag(help: "One JSON object on standard output.")
     var json = false
@@ -46,7 +49,7 @@ struct Parity: ParsableCommand {
         let comparison = ParityComparison(
             configuration, weights: trained, device: try device.resolved(), imageSize: imageSize, batchSize: batchSize)
         var rows: [ParityRow] = []
-        for precision in [RunConfiguration.Precision.fp32, .bf16] {
+        for precision in [Compute.Precision.fp32, .bf16] {
             let found = try comparison.operators(precision) + comparison.network(precision)
             rows += found
             if !json { for row in found { print(row) } }
@@ -54,7 +57,7 @@ struct Parity: ParsableCommand {
         // Last: a recording that fails may leave libtorch unfit for anything more on the GPU.
         var failure: TorchError?
         do {
-            for precision in [RunConfiguration.Precision.fp32, .bf16] {
+            for precision in [Compute.Precision.fp32, .bf16] {
                 let found = try comparison.recorded(precision)
                 rows += found
                 if !json { for row in found { print(row) } }
@@ -72,7 +75,7 @@ struct Parity: ParsableCommand {
         if let failure { throw failure }
         guard failed.isEmpty else {
             Console.error("parity: \(failed.count) of \(rows.count) comparisons are beyond their limit")
-            throw ExitCode(Failure.internalError)
+            throw ExitCode(ExitStatus.internalError)
         }
     }
 

@@ -1,6 +1,9 @@
+import Commands
+import Networks
 import Segmentation
 import TensorFiles
 import Torch
+import Training
 import VMUNet
 
 /// The same computation twice: by the reference, and by a device's kernels.
@@ -20,7 +23,7 @@ struct ParityComparison {
     var referenceName: String { device.isCPU ? "libtorch's operators on the CPU" : "this package's kernels on the CPU" }
 
     /// The largest relative errors allowed: sums in another order cost the last bits of float32, gradients gather more of them, and bfloat16 has eight bits.
-    func limits(_ precision: RunConfiguration.Precision) -> (forward: Double, gradient: Double) {
+    func limits(_ precision: Compute.Precision) -> (forward: Double, gradient: Double) {
         precision == .fp32 ? (1e-4, 1e-3) : (2e-2, 2e-2)
     }
 
@@ -49,7 +52,7 @@ struct ParityComparison {
 
     // MARK: - Operators
 
-    func operators(_ precision: RunConfiguration.Precision) throws -> [ParityRow] {
+    func operators(_ precision: Compute.Precision) throws -> [ParityRow] {
         let limits = limits(precision)
         return try ParityOperator.all(configuration, batch: batchSize, side: imageSize / 4).map { each in
             let (expected, got, same) = try compared { try values(of: each, precision.elementType, on: $0) }
@@ -74,7 +77,7 @@ struct ParityComparison {
     // MARK: - The network
 
     /// Logits, and the gradients of the loss in groups of the same role.
-    func network(_ precision: RunConfiguration.Precision) throws -> [ParityRow] {
+    func network(_ precision: Compute.Precision) throws -> [ParityRow] {
         let limits = limits(precision)
         let (expected, got, same) = try compared { try values(precision.elementType, on: $0) }
         var forward = (error: Self.error(got.result, expected.result), limit: limits.forward)

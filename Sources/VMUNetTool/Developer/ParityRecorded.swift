@@ -1,12 +1,15 @@
+import Commands
+import Networks
 import Segmentation
 import Torch
+import Training
 import VMUNet
 
 extension ParityComparison {
     /// What `--compile-graph` records against the same work as it stands, on the device itself: the logits of inference, and the loss of a
     /// training step with stochastic depth and (in float32) every gradient. The pictures change from call to call, and so do the random
     /// numbers.
-    func recorded(_ precision: RunConfiguration.Precision) throws -> [ParityRow] {
+    func recorded(_ precision: Compute.Precision) throws -> [ParityRow] {
         var configuration = configuration
         configuration.dropPath = max(configuration.dropPath, 0.2)
         let shape = [batchSize, 3, imageSize, imageSize], type = precision.elementType

@@ -6,7 +6,9 @@ struct SynapseLayout: Sendable {
     let directory: URL
 
     /// The paper's classes (SPEC §3).
-    static let synapseClassNames = RunConfiguration.synapseClasses
+    static let synapseClassNames = [
+        "background", "aorta", "gallbladder", "left kidney", "right kidney", "liver", "pancreas", "spleen", "stomach",
+    ]
 
     /// The names in `lists/lists_Synapse/NAME.txt`, or in the only other `lists/…/NAME.txt` there is; in the list's order.
     ///

@@ -21,7 +21,7 @@ public struct SynapseVolume: Sendable {
 }
 
 /// Test volumes in Synapse's layout: `DIR/test_vol_h5/NAME.npy.h5` with `image` and `label`, named by `DIR/lists/lists_Synapse/test_vol.txt`.
-public struct SynapseVolumes: Sendable {
+public struct SynapseVolumes: VolumeDataset {
     /// The volumes' names, in the list's order.
     public let cases: [String]
     /// The classes' names, background first.
@@ -65,5 +65,28 @@ public struct SynapseVolumes: Sendable {
         } catch {
             throw DataError(.shape, path: file.path, error.description, remedy: "Save the volume as slices, rows and columns.")
         }
+    }
+}
+
+extension SynapseVolumes {
+    /// The volumes of a list with names for as many classes as a network has: the weights' own, else those that the set's files give, else their numbers.
+    ///
+    /// Throws ``DataError`` as ``init(_:list:classNames:)``, and where the set's files name another number of classes.
+    init(_ directory: URL, list: String = "test_vol", classes: Int, weightsClassNames: [String]?, ignoredLabel: UInt8? = nil)
+        throws(DataError)
+    {
+        let count = max(classes, 2)  // a binary network's labels are 0 and 1
+        var names = SynapseClasses.named(count)
+        if let weightsClassNames, weightsClassNames.count == count {
+            names = weightsClassNames
+        } else if SynapseClasses.areNamed(in: directory) {
+            names = try SynapseClasses.names(in: directory)
+            guard names.count == count else {
+                throw DataError(
+                    .labelOutOfRange, path: directory.path, "the set has \(names.count) classes, the weights \(count)",
+                    remedy: "Evaluate weights that were trained on this set's classes.")
+            }
+        }
+        try self.init(directory, list: list, classNames: names, ignoredLabel: ignoredLabel)
     }
 }

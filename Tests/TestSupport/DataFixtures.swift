@@ -1,17 +1,15 @@
 import Foundation
 import Imaging
-import Testing
 
-@testable import Segmentation
-
-enum DataFixture {
-    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures")
+package enum DataFixture {
+    package static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../SegmentationTests/Fixtures")
+        .standardizedFileURL
 
     /// Real data, where the machine has any.
-    static let real = ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"].map { URL(fileURLWithPath: $0) }
+    package static let real = ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"].map { URL(fileURLWithPath: $0) }
 
     /// The tensors of a safetensors file: an eight-byte length, JSON, then the values.
-    static func tensors(_ name: String) throws -> [String: (shape: [Int], bytes: Data)] {
+    package static func tensors(_ name: String) throws -> [String: (shape: [Int], bytes: Data)] {
         struct Entry: Decodable { var shape: [Int], data_offsets: [Int] }
         let data = try Data(contentsOf: folder.appending(path: name + ".safetensors"))
         let length = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
@@ -21,34 +19,34 @@ enum DataFixture {
         }
     }
 
-    static func floats(_ bytes: Data) -> [Float] { bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) } }
+    package static func floats(_ bytes: Data) -> [Float] { bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) } }
 }
 
 /// A folder that is gone with the test.
-final class TemporaryFolder {
-    let url: URL
+package final class TemporaryFolder {
+    package let url: URL
 
-    init() throws {
+    package init() throws {
         url = FileManager.default.temporaryDirectory.appending(path: "vmunet-data-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }
 
     deinit { try? FileManager.default.removeItem(at: url) }
 
-    func write(_ picture: Picture, _ path: String) throws {
+    package func write(_ picture: Picture, _ path: String) throws {
         let file = url.appending(path: path)
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         try PictureFile.write(picture, to: file)
     }
 
-    func write(_ bytes: [UInt8], _ path: String) throws {
+    package func write(_ bytes: [UInt8], _ path: String) throws {
         let file = url.appending(path: path)
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data(bytes).write(to: file)
     }
 
     /// Pictures of noise with masks of a disc, of sizes that differ, in `SPLIT/{images,masks}`.
-    func writePairs(_ count: Int, split: String, side: Int = 20) throws {
+    package func writePairs(_ count: Int, split: String, side: Int = 20) throws {
         for i in 0..<count {
             let (width, height) = (side + i % 3, side + i % 2)
             try write(.noise(width: width, height: height, seed: UInt64(i)), "\(split)/images/case_\(i).png")
@@ -58,14 +56,14 @@ final class TemporaryFolder {
 }
 
 extension Picture {
-    static func noise(width: Int, height: Int, channels: Int = 3, seed: UInt64 = 1) -> Picture {
+    package static func noise(width: Int, height: Int, channels: Int = 3, seed: UInt64 = 1) -> Picture {
         var random = CounterRandom(seed: seed)
         let pixels = (0..<width * height * channels).map { _ in UInt8(random.integer(below: 256)) }
         return Picture(width: width, height: height, channels: channels, pixels: pixels)
     }
 
     /// 255 within a disc in the middle, 0 outside.
-    static func disc(width: Int, height: Int, value: UInt8 = 255) -> Picture {
+    package static func disc(width: Int, height: Int, value: UInt8 = 255) -> Picture {
         var mask = Picture(width: width, height: height, channels: 1)
         for y in 0..<height {
             for x in 0..<width {

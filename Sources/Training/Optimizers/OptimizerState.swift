@@ -1,3 +1,5 @@
+import Torch
+
 /// What all optimizers keep: the parameters, tensors for each of them under PyTorch's names, and how often each was updated.
 ///
 /// Counts are kept for each parameter, as in PyTorch, because bias corrections of a parameter begin with its own first gradient.

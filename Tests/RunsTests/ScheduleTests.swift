@@ -1,6 +1,9 @@
 import Foundation
+import Segmentation
+import TestSupport
 import Testing
-import Torch
+
+@testable import Runs
 
 /// Against the sequences of PyTorch's schedulers, base rate 1e-3, 120 epochs.
 struct ScheduleTests {

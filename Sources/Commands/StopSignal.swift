@@ -3,11 +3,11 @@ import Foundation
 import Synchronization
 
 /// SIGINT and SIGTERM as a question that a loop asks. A second SIGINT ends the process at once.
-final class StopSignal: Sendable {
+package final class StopSignal: Sendable {
     private let received = Atomic(false)
     private let sources: [any DispatchSourceSignal]
 
-    init() {
+    package init() {
         // Whoever reads the progress may go away: `train 2>&1 | head` must not end the run.
         signal(SIGPIPE, SIG_IGN)
         let numbers = [SIGINT, SIGTERM]
@@ -18,12 +18,12 @@ final class StopSignal: Sendable {
         for source in sources {
             source.setEventHandler { [weak self] in
                 guard let self else { return }
-                if received.exchange(true, ordering: .sequentiallyConsistent) { exit(Failure.interrupted) }
+                if received.exchange(true, ordering: .sequentiallyConsistent) { exit(ExitStatus.interrupted) }
                 Console.note("stopping after this step and saving; once more to leave at once")
             }
             source.resume()
         }
     }
 
-    var isSet: Bool { received.load(ordering: .sequentiallyConsistent) }
+    package var isSet: Bool { received.load(ordering: .sequentiallyConsistent) }
 }

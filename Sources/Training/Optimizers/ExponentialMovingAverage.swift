@@ -1,3 +1,5 @@
+import Torch
+
 /// An average of the weights over the steps, the recent ones counting most: average ← decay · average + (1 − decay) · weights.
 ///
 /// As PyTorch's `AveragedModel` with `get_ema_multi_avg_fn`: the first update takes the weights as they are.

@@ -1,3 +1,6 @@
+import Runs
+import Torch
+
 /// Adam and AdamW through libtorch's fused step: one pass over weight, gradient and moments.
 final class FusedAdam: Optimizer {
     private static let adam = Operator("aten::_fused_adam_")

@@ -1,9 +1,11 @@
 import ArgumentParser
+import Commands
 import Foundation
-import Segmentation
+import Report
 
-struct Report: ParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct ReportCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "report",
         abstract: "Write one self-contained HTML page about a training run, or one that compares several.",
         discussion: """
             Curves of losses, scores and learning rate, the score table (of a set in Synapse's layout that of its test volumes, too), the best, median and worst pictures of the validation split with truth and \
@@ -31,21 +33,21 @@ struct Report: ParsableCommand {
 
     @OptionGroup var compute: ComputeOptions
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         guard (1...50).contains(examples) else { throw ValidationError("--examples: expected 1 to 50, got \(examples)") }
     }
 
-    func run() throws {
+    package func run() throws {
         var options = RunReport.Options()
         (options.data, options.showsNames, options.examples, options.runsNetwork) = (data, names, examples, !curvesOnly)
-        options.device = compute.device ?? .auto
-        options.precision = compute.precision ?? .fp32
-        options.compileGraph = compute.compileGraph
+        options.compute = compute.compute
         let folders = runs.map { URL(filePath: $0) }
         let page =
             output.map { URL(filePath: $0) }
             ?? (folders.count == 1 ? folders[0].appending(path: "report.html") : URL(filePath: "report.html"))
-        try RunReport(options).write(folders, to: page) { progress in
+        try RunReport(options, networks: Backend.current.networks).write(folders, to: page) { progress in
             switch progress {
             case .scoring(let run, let done, let count):
                 Console.status("scoring \(run) \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")

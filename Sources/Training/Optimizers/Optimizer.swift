@@ -1,3 +1,5 @@
+import Torch
+
 /// Moves parameters against their gradients, as PyTorch's optimizer of the same name does, step for step.
 ///
 /// An optimizer holds its own state, which a checkpoint saves and restores.

@@ -1,3 +1,5 @@
+import Torch
+
 /// Scales all gradients by one factor so that their global norm (√Σg² over all parameters) is at most `maximumNorm`, as `torch.nn.utils.clip_grad_norm_`.
 ///
 /// Nothing waits for the device. Parameters without a gradient are passed over.

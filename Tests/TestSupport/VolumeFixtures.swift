@@ -1,25 +1,23 @@
 import Foundation
-import TensorFiles
-
-@testable import Segmentation
 
 /// The golden files of this target.
-let volumeFixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures")
+package let volumeFixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../SegmentationTests/Fixtures")
+    .standardizedFileURL
 
 /// Tensors and text of a fixture, by a reading of the safetensors layout that owes nothing to the library.
-struct VolumeFixture {
+package struct VolumeFixture {
     private let data: Data
     private let header: [String: Any]
     private let start: Int
 
-    init(_ name: String) throws {
+    package init(_ name: String) throws {
         data = try Data(contentsOf: volumeFixtures.appendingPathComponent(name + ".safetensors"))
         let length = Int(data.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
         header = try JSONSerialization.jsonObject(with: data.subdata(in: 8..<8 + length)) as? [String: Any] ?? [:]
         start = 8 + length
     }
 
-    func metadata(_ key: String) -> String? { (header["__metadata__"] as? [String: Any])?[key] as? String }
+    package func metadata(_ key: String) -> String? { (header["__metadata__"] as? [String: Any])?[key] as? String }
 
     private func bytes(_ name: String) -> (bytes: Data, shape: [Int]) {
         let entry = header[name] as? [String: Any] ?? [:]
@@ -27,28 +25,28 @@ struct VolumeFixture {
         return (data.subdata(in: start + offsets[0]..<start + offsets[1]), entry["shape"] as? [Int] ?? [])
     }
 
-    func floats(_ name: String) -> (values: [Float], shape: [Int]) {
+    package func floats(_ name: String) -> (values: [Float], shape: [Int]) {
         let (bytes, shape) = bytes(name)
         return (
             bytes.withUnsafeBytes { raw in (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) } }, shape
         )
     }
 
-    func labels(_ name: String) -> (values: [UInt8], shape: [Int]) {
+    package func labels(_ name: String) -> (values: [UInt8], shape: [Int]) {
         let (bytes, shape) = bytes(name)
         return ([UInt8](bytes), shape)
     }
 }
 
 /// Python with NumPy, SciPy, h5py and nibabel, where the environment names one.
-enum VolumePython {
-    static var interpreter: String? { ProcessInfo.processInfo.environment["VMUNET_PYTHON"].flatMap { $0.isEmpty ? nil : $0 } }
+package enum VolumePython {
+    package static var interpreter: String? { ProcessInfo.processInfo.environment["VMUNET_PYTHON"].flatMap { $0.isEmpty ? nil : $0 } }
 
     struct Failure: Error, CustomStringConvertible { let description: String }
 
     /// Runs a script with `arguments` in sys.argv[1:]; its standard output.
     @discardableResult
-    static func run(_ script: String, _ arguments: [String] = []) throws -> String {
+    package static func run(_ script: String, _ arguments: [String] = []) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: interpreter ?? "/usr/bin/env")
         process.arguments = ["-c", script] + arguments
@@ -65,7 +63,7 @@ enum VolumePython {
 }
 
 /// A folder that is gone after the test.
-func withVolumeFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+package func withVolumeFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("volumes-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -73,10 +71,12 @@ func withVolumeFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
 }
 
 /// A small deterministic generator, so that a failure can be repeated.
-struct VolumeRandom: RandomNumberGenerator {
-    var state: UInt64
+package struct VolumeRandom: RandomNumberGenerator {
+    package var state: UInt64
 
-    mutating func next() -> UInt64 {
+    package init(state: UInt64) { self.state = state }
+
+    package mutating func next() -> UInt64 {
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         var value = state
         value = (value ^ (value >> 33)) &* 0xFF51_AFD7_ED55_8CCD
@@ -84,11 +84,11 @@ struct VolumeRandom: RandomNumberGenerator {
     }
 }
 
-func writeVolumeBytes<Value>(_ values: [Value], to url: URL) throws {
+package func writeVolumeBytes<Value>(_ values: [Value], to url: URL) throws {
     try values.withUnsafeBytes { Data($0) }.write(to: url)
 }
 
-func readVolumeValues<Value>(_ url: URL, as _: Value.Type = Value.self) throws -> [Value] {
+package func readVolumeValues<Value>(_ url: URL, as _: Value.Type = Value.self) throws -> [Value] {
     let data = try Data(contentsOf: url)
     return data.withUnsafeBytes { raw in
         (0..<raw.count / MemoryLayout<Value>.stride).map {

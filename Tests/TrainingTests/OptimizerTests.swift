@@ -1,7 +1,12 @@
 import Foundation
+import Networks
+import Runs
+import Segmentation
+import TestSupport
 import Testing
 
 @testable import Torch
+@testable import Training
 
 struct OptimizerTests {
     let fixture: OptimizerFixture

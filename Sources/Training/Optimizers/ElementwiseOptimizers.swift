@@ -1,4 +1,6 @@
 import Foundation
+import Runs
+import Torch
 
 /// An optimizer made of a rule over lists of tensors, for what libtorch has no fused step on every device.
 final class ElementwiseOptimizer<Rule: UpdateRule>: Optimizer {

@@ -1,21 +1,10 @@
+import Segmentation
 import Torch
 
-/// What training makes small (section III-D): cross-entropy plus Dice loss, computed from logits in a form that cannot overflow.
-public struct SegmentationLoss: Sendable, Hashable {
-    /// λ of the cross-entropy term (λ1 of equation 5, λ3 of equation 6).
-    public var crossEntropyWeight: Double
-    /// λ of the Dice term (λ2, λ4).
-    public var diceWeight: Double
-    /// One weight a class for the cross-entropy of several classes; none means 1 each.
-    public var classWeights: [Double]?
-    /// A label whose pixels count in neither term.
-    public var ignoredLabel: Int?
-
-    public init(crossEntropyWeight: Double = 1, diceWeight: Double = 1, classWeights: [Double]? = nil, ignoredLabel: Int? = nil) {
-        self.crossEntropyWeight = crossEntropyWeight
-        self.diceWeight = diceWeight
-        self.classWeights = classWeights
-        self.ignoredLabel = ignoredLabel
+extension SegmentationLoss {
+    /// The loss of a batch's logits against its truth: a binary plane of float32, or labels of int64.
+    package func callAsFunction(_ logits: Tensor, _ target: Tensor) -> Tensor {
+        target.elementType == .int64 ? manyClasses(logits, labels: target) : binary(logits, target: target)
     }
 
     /// BceDice (equation 5): logits and targets [B, 1, H, W], targets 0…1, soft or hard; a tensor of one element.

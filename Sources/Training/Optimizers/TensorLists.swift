@@ -1,3 +1,5 @@
+import Torch
+
 /// Operations on lists of tensors, each one call for all: libtorch's `_foreach` operators. Those named by an imperative work in place.
 enum Each {
     private static let add = Operator("aten::_foreach_add", "List")

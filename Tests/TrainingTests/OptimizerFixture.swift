@@ -1,16 +1,12 @@
 import Foundation
+import Networks
+import Runs
+import Segmentation
+import TestSupport
 import Testing
 import Torch
 
-enum TorchFixture {
-    static func data(_ name: String) throws -> Data {
-        try Data(contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)"))
-    }
-
-    static func optimizers() throws -> [String: Any] {
-        try #require(try JSONSerialization.jsonObject(with: data("optimizers.json")) as? [String: Any])
-    }
-}
+@testable import Training
 
 /// What PyTorch's optimizers made of two parameters in six steps.
 struct OptimizerFixture {

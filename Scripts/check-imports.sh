@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Holds every import in Sources to the arrows between modules: which module may see which of the package's own, of the
+# packages that it depends on, and of libtorch's side. Prints what breaks a rule, and leaves with 1.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# module: the modules that it may import
+rules='
+TensorFiles: CZip CZlib
+Imaging: CTurboJPEG CPNGCodec
+Torch: CTorch TensorFiles
+VMUNet: Torch TensorFiles
+Segmentation: TensorFiles Imaging
+Runs: Segmentation VMUNet TensorFiles Yams
+Report: Runs Segmentation VMUNet TensorFiles Imaging
+Networks: Segmentation VMUNet Torch TensorFiles
+Training: Runs Networks Segmentation VMUNet Torch TensorFiles
+Commands: Segmentation VMUNet TensorFiles Imaging ArgumentParser
+ReportCommand: Commands Report ArgumentParser
+VMUNetTool: Commands ReportCommand Training Networks Runs Segmentation VMUNet Torch TensorFiles Imaging ArgumentParser
+'
+# every module may import these
+system=' Foundation FoundationEssentials Dispatch Synchronization Glibc Musl Darwin '
+
+failed=0
+for folder in Sources/*/; do
+    module=$(basename "$folder")
+    files=$(find "$folder" -name '*.swift')
+    [ -n "$files" ] || continue
+    allowed=$(printf '%s' "$rules" | sed -n "s/^$module: //p")
+    if ! printf '%s' "$rules" | grep -q "^$module:"; then
+        echo "Scripts/check-imports.sh: no rule for Sources/$module: say there what it may import" >&2
+        failed=1
+        continue
+    fi
+    while IFS=: read -r file line text; do
+        name=$(printf '%s' "$text" | sed -E 's/.*import +(struct |class |enum |protocol |func |typealias |let |var )?([A-Za-z0-9_]+).*/\2/')
+        case "$system $allowed " in
+            *" $name "*) ;;
+            *)
+                echo "$file:$line: $module must not import $name" >&2
+                failed=1
+                ;;
+        esac
+    done < <(printf '%s\n' "$files" | xargs grep -nE '^ *(@[a-z]+ +)*(public |package |internal |private )?import ' /dev/null || true)
+done
+exit $failed

@@ -1,0 +1,64 @@
+import Segmentation
+import TensorFiles
+import Torch
+import VMUNet
+
+/// A network on libtorch, ready to predict: on the CPU or a GPU.
+public struct TorchInference: InferenceNetwork {
+    /// The network on its device.
+    public let network: VMUNet
+    private let inference: Inference
+    private let mode: ForwardMode
+    private let device: Device
+
+    /// The network of these weights, on the device that `compute` asks for.
+    ///
+    /// Throws ``Torch/WeightsMismatch`` and ``VMUNet/ConfigurationError`` for weights that are no VM-UNet's,
+    /// ``DeviceError``.
+    public init(_ weights: StateDictionary, _ compute: Compute = Compute()) throws {
+        let device = try Torch.prepare(compute)
+        self.init(try VMUNet(weights: weights).on(device), compute)
+    }
+
+    /// A network that is on its device already.
+    public init(_ network: VMUNet, _ compute: Compute = Compute()) {
+        self.network = network
+        mode = ForwardMode(precision: compute.precision.elementType)
+        device = network.parameters[0].tensor.device
+        inference = Inference(network, mode, compileGraph: compute.compileGraph)
+    }
+
+    public var classes: Int { network.configuration.classes }
+    public var inputChannels: Int { 3 }
+    public var sizeMultiple: Int { 32 }
+
+    public func logits(_ images: [Float], batch: Int, height: Int, width: Int) throws -> [Float] {
+        let inputs = try tensor(images, batch, height, width)
+        let logits = try inference(inputs)
+        return try withTorchErrors { logits.floats() }
+    }
+
+    public func firstNonFiniteLayer(_ images: [Float], batch: Int, height: Int, width: Int) -> String? {
+        guard let inputs = try? tensor(images, batch, height, width) else { return nil }
+        return network.firstNonFiniteLayer(inputs, mode)
+    }
+
+    private func tensor(_ images: [Float], _ batch: Int, _ height: Int, _ width: Int) throws -> Tensor {
+        let channels = images.count / max(batch * height * width, 1)
+        return try withTorchErrors { Tensor(images, shape: [batch, channels, height, width], on: device) }
+    }
+}
+
+extension NetworkLoader {
+    /// Networks on libtorch.
+    public static let torch = NetworkLoader { weights, compute in try TorchInference(weights, compute) }
+}
+
+extension WeightsMismatch: WeightsProblem {}
+extension ConfigurationError: WeightsProblem {}
+extension PretrainedWeights.NothingFits: WeightsProblem {}
+
+extension Compute.Precision {
+    /// The element type of the matrix products.
+    public var elementType: ElementType { self == .bf16 ? .bfloat16 : .float32 }
+}

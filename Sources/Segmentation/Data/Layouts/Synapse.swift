@@ -1,0 +1,116 @@
+import Foundation
+
+/// Synapse's layout: slices to train on in `train_npz`, volumes to score in `test_vol_h5`, named by lists. Private sets
+/// come in it too.
+struct Synapse: DatasetLayout {
+    let name = "synapse"
+    let largestIntensity: Float = 1
+    let fewestClasses = 2
+    let namesItsClasses = true
+    let allowsJitter = false
+    let evaluationSplit = "test_vol"
+
+    var defaults: DatasetDefaults {
+        var defaults = DatasetDefaults()
+        (defaults.imageSize, defaults.classes, defaults.classNames) = (224, 9, SynapseLayout.synapseClassNames)
+        defaults.annealingEpochs = 100
+        return defaults
+    }
+
+    func areNamesPublic(_ names: [String]) -> Bool { names.allSatisfy { $0.wholeMatch(of: /case[0-9]+(_slice[0-9]+)?/) != nil } }
+
+    /// The number and the names of the classes come from the set, as ``SynapseClasses/names(in:configured:ignoredLabel:)``
+    /// finds them. What the user gave stays: the names, or the number, whose names are those of the set's files or numbers.
+    func resolvingClasses(_ settings: DataSettings, givenCount: Bool, givenNames: Bool) throws(DataError) -> DataSettings {
+        var settings = settings
+        let directory = URL(filePath: settings.path)
+        if givenNames, let names = settings.classNames {
+            if !givenCount { settings.classes = names.count }
+            return settings
+        }
+        if givenCount, !SynapseClasses.areNamed(in: directory) {
+            settings.classNames = SynapseClasses.named(settings.classes)
+            return settings
+        }
+        let names = try SynapseClasses.names(in: directory, ignoredLabel: settings.ignoredLabel)
+        guard !givenCount || names.count == settings.classes else {
+            throw DataError(
+                .labelOutOfRange, path: directory.path, "the set names \(names.count) classes, where \(settings.classes) were asked for",
+                remedy: "Leave the number of classes out, or correct dataset.json or classes.txt.")
+        }
+        (settings.classes, settings.classNames) = (names.count, names)
+        return settings
+    }
+
+    /// Validation is the list `val` where there is one, else patients held back by the seed; none where the fraction is 0.
+    func trainingData(_ settings: DataSettings, seed: UInt64) throws -> TrainingData {
+        let all = try slices(settings, list: "train")
+        if SynapseLayout(directory: URL(filePath: settings.path)).hasList("val") {
+            let validation = try slices(settings, list: "val")
+            let shared = Set(all.patients).intersection(validation.patients).sorted()
+            let warning = shared.prefix(3).joined(separator: ", ") + (shared.count > 3 ? " and \(shared.count - 3) more" : "")
+            return TrainingData(
+                training: all, validation: validation,
+                notes: shared.isEmpty ? [] : ["slices of \(warning) are in both lists, train and val: validation scores will flatter"])
+        }
+        guard settings.validationFraction > 0 else {
+            return TrainingData(
+                training: all, validation: nil,
+                notes: [
+                    "no validation: all \(all.patients.count) cases are trained on and the last epoch's weights are kept, as published"
+                ])
+        }
+        let (training, validation) = try all.divided(validationFraction: settings.validationFraction, seed: seed)
+        let note = """
+            the set has no list 'val': \(validation.patients.count) of \(all.patients.count) cases (\(validation.count) slices), drawn by the seed, are held back to \
+            validate, each taken for a patient of its own: where a patient has several, lists/lists_Synapse/val.txt says which; validation_fraction 0 trains on all, \
+            as published
+            """
+        return TrainingData(training: training, validation: validation, notes: [note])
+    }
+
+    func evaluationSet(_ settings: DataSettings, split: String) throws -> any SegmentationDataset { try slices(settings, list: split) }
+
+    /// The published way keeps none of its slices back: then the training slices are what there is to look at.
+    func reportSet(_ settings: DataSettings, seed: UInt64) throws -> any SegmentationDataset {
+        let sets = try trainingData(settings, seed: seed)
+        return sets.validation ?? sets.training
+    }
+
+    func volumes(_ settings: DataSettings, split: String, classNames: [String]?) throws -> (any VolumeDataset)? {
+        let directory = URL(filePath: settings.path)
+        guard try SynapseVolumes.areListed(in: directory, list: split) else { return nil }
+        return try SynapseVolumes(
+            directory, list: split, classes: settings.classes, weightsClassNames: classNames, ignoredLabel: settings.ignoredByte)
+    }
+
+    func reportVolumes(_ settings: DataSettings) throws -> (any VolumeDataset)? {
+        let directory = URL(filePath: settings.path)
+        guard SynapseLayout(directory: directory).hasList(evaluationSplit),
+            try SynapseVolumes.areListed(in: directory, list: evaluationSplit)
+        else { return nil }
+        return try SynapseVolumes(directory, classNames: settings.synapseClassNames, ignoredLabel: settings.ignoredByte)
+    }
+
+    private func slices(_ settings: DataSettings, list: String) throws -> SynapseDataset {
+        let size = PlaneSize(height: settings.imageSize, width: settings.imageSize)
+        return try SynapseDataset(
+            URL(filePath: settings.path), list: list, classNames: settings.synapseClassNames,
+            options: .init(size: size, ignoredLabel: settings.ignoredLabel.map { UInt8(clamping: $0) }))
+    }
+}
+
+extension Dataset {
+    /// Synapse, and sets in its layout.
+    public static let synapse = Dataset(Synapse())
+}
+
+extension DataSettings {
+    /// One name for each class, background first.
+    fileprivate var synapseClassNames: [String] {
+        if let classNames, classNames.count == classes { return classNames }
+        return SynapseClasses.named(max(classes, 2))
+    }
+
+    fileprivate var ignoredByte: UInt8? { ignoredLabel.flatMap(UInt8.init(exactly:)) }
+}

@@ -1,0 +1,91 @@
+import Foundation
+
+/// What a network gave for a batch, and the one place where logits become probabilities and labels.
+public struct Logits: Sendable {
+    /// [batch, classes, height, width], row-major.
+    public let values: [Float]
+    /// Pictures.
+    public let batch: Int
+    /// Classes; 1 is foreground against background.
+    public let classes: Int
+    /// Rows of a picture.
+    public let height: Int
+    /// Columns of a picture.
+    public let width: Int
+
+    /// Values [batch, classes, height, width], row-major.
+    public init(_ values: [Float], batch: Int, classes: Int, height: Int, width: Int) {
+        precondition(
+            values.count == batch * classes * height * width,
+            "Logits: expected \(batch)×\(classes)×\(height)×\(width) values, got \(values.count)")
+        self.values = values
+        (self.batch, self.classes, self.height, self.width) = (batch, classes, height, width)
+    }
+
+    /// Pixels of a picture.
+    public var area: Int { height * width }
+
+    /// Whether no value is NaN or infinite.
+    public var isFinite: Bool { values.allSatisfy(\.isFinite) }
+
+    /// What a network of one class says of a picture, [height, width]: the probability of the foreground.
+    public func foreground(_ picture: Int) -> [Float] {
+        precondition(classes == 1, "Logits: \(classes) classes have no one foreground")
+        return values[picture * area..<(picture + 1) * area].map(Self.sigmoid)
+    }
+
+    /// What a network of several classes says of a picture, [classes, height, width]: the probability of each class.
+    public func probabilities(_ picture: Int) -> [Float] {
+        var p = Array(values[picture * classes * area..<(picture + 1) * classes * area])
+        p.withUnsafeMutableBufferPointer { p in
+            for i in 0..<area {
+                var greatest = -Float.infinity
+                for c in 0..<classes { greatest = max(greatest, p[c * area + i]) }
+                var sum: Float = 0
+                for c in 0..<classes {
+                    let e = exp(p[c * area + i] - greatest)
+                    p[c * area + i] = e
+                    sum += e
+                }
+                for c in 0..<classes { p[c * area + i] /= sum }
+            }
+        }
+        return p
+    }
+
+    /// The answer for a picture: the foreground's probability of one class, otherwise the class of the greatest logit.
+    public func answer(_ picture: Int) -> Answer {
+        guard classes > 1 else { return .foreground(foreground(picture)) }
+        let first = picture * classes * area
+        var labels = [UInt8](repeating: 0, count: area)
+        values.withUnsafeBufferPointer { values in
+            for i in 0..<area {
+                var (best, greatest) = (0, values[first + i])
+                for c in 1..<classes where values[first + c * area + i] > greatest {
+                    (best, greatest) = (c, values[first + c * area + i])
+                }
+                labels[i] = UInt8(truncatingIfNeeded: best)
+            }
+        }
+        return .labels(labels)
+    }
+
+    /// 1 / (1 + e^−x).
+    static func sigmoid(_ x: Float) -> Float { 1 / (1 + exp(-x)) }
+}
+
+/// What a network says of one picture, at the size that it sees: [height, width].
+public enum Answer: Sendable, Equatable {
+    /// The foreground's probability, 0…1.
+    case foreground([Float])
+    /// Each pixel's class.
+    case labels([UInt8])
+
+    /// Each pixel's class; of one class 1 where the foreground is at least as probable as `threshold`.
+    public func labels(threshold: Float) -> [UInt8] {
+        switch self {
+        case .foreground(let p): p.map { $0 >= threshold ? 1 : 0 }
+        case .labels(let labels): labels
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import TensorFiles
+
+/// Errors of weights that could be read, but are not the network's that is wanted.
+public protocol WeightsProblem: Error, CustomStringConvertible {}
+
+/// A file of weights that fits no network, or not the one wanted.
+public struct BadWeights: Error, Sendable, CustomStringConvertible, LocalizedError {
+    /// The weights' file.
+    public let file: String
+    /// What is wrong with it.
+    public let reason: String
+
+    package init(file: String, problem: any WeightsProblem) {
+        self.file = file
+        reason = problem.description
+    }
+
+    package init(file: String, reason: String) { (self.file, self.reason) = (file, reason) }
+
+    public var description: String { "\(file): \(reason)\ngive weights of a VM-UNet, of the sizes and the class count asked for" }
+    public var errorDescription: String? { description }
+}
+
+extension StateDictionary {
+    /// Prefixes of keys that a run's checkpoint keeps beside the network's own.
+    private static let sideKeys = ["optimizer.", "ema."]
+
+    /// The network's own tensors, without what a run's checkpoint keeps beside them.
+    public var networkWeights: StateDictionary {
+        var result = self
+        for key in keys where Self.sideKeys.contains(where: key.hasPrefix) { result[key] = nil }
+        return result
+    }
+
+    /// Throws ``BadWeights`` for a tensor with values that are NaN or infinite: nothing of use can come out of such a network.
+    package func requireFinite(file: String) throws {
+        for (key, tensor) in self where !tensor.isFinite {
+            throw BadWeights(file: file, reason: "\(key) has values that are not finite: the training that wrote it went wrong")
+        }
+    }
+}
+
+extension HostTensor {
+    /// Whether no value is NaN or infinite.
+    package var isFinite: Bool {
+        guard elementType == .float32 else { return floats.allSatisfy(\.isFinite) }
+        return bytes.withUnsafeBytes { raw in
+            // An exponent of all ones is NaN or infinite; the loop has no branch, so that it runs at the memory's speed.
+            let words = raw.bindMemory(to: UInt32.self)
+            var bad: UInt32 = 0
+            for word in words { bad |= (word & 0x7F80_0000) == 0x7F80_0000 ? 1 : 0 }
+            return bad == 0
+        }
+    }
+}

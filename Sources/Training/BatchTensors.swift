@@ -1,0 +1,60 @@
+import Networks
+import Segmentation
+import Torch
+import VMUNet
+
+/// A batch on a device.
+struct BatchTensors {
+    /// [B, channels, H, W].
+    let images: Tensor
+    /// Binary [B, 1, H, W] of float32, or labels [B, H, W] of int64.
+    let target: Tensor
+
+    init(_ batch: Batch, on device: Device) {
+        let (B, H, W) = (batch.count, batch.height, batch.width)
+        images = Tensor(batch.images, shape: [B, batch.channels, H, W], on: device)
+        target =
+            switch batch.target {
+            case .binary(let plane): Tensor(plane, shape: [B, 1, H, W], on: device)
+            case .labels(let plane): Tensor(plane, shape: [B, H, W], on: device).to(.int64)
+            }
+    }
+
+    private init(images: Tensor, target: Tensor) { (self.images, self.target) = (images, target) }
+
+    func copied() -> BatchTensors { BatchTensors(images: images.copied(), target: target.copied()) }
+}
+
+/// Scores batches in training: the loss is the one that is trained on, computed by libtorch.
+package struct TorchScorer: BatchScorer {
+    private let network: VMUNet
+    private let loss: SegmentationLoss
+    private let mode: ForwardMode
+    private let device: Device
+    private let inference: Inference
+
+    /// With `compileGraph` a GPU is given the network's work as one launch, recorded anew by every scorer.
+    package init(_ network: VMUNet, _ loss: SegmentationLoss, precision: Compute.Precision, compileGraph: Bool = false) {
+        (self.network, self.loss) = (network, loss)
+        mode = ForwardMode(precision: precision.elementType)
+        device = network.parameters[0].tensor.device
+        inference = Inference(network, mode, compileGraph: compileGraph)
+    }
+
+    package func score(_ batch: Batch) throws -> (logits: Logits, loss: Double) {
+        try withTorchErrors {
+            try withoutGradients {
+                let inputs = BatchTensors(batch, on: device)
+                let logits = try inference(inputs.images)
+                let host = Logits(
+                    logits.floats(), batch: batch.count, classes: logits.size(1), height: batch.height, width: batch.width)
+                return (host, loss(logits, inputs.target).item)
+            }
+        }
+    }
+
+    package func firstNonFiniteLayer(_ batch: Batch) -> String? {
+        guard let inputs = try? withTorchErrors({ BatchTensors(batch, on: device) }) else { return nil }
+        return network.firstNonFiniteLayer(inputs.images, mode)
+    }
+}

@@ -1,0 +1,19 @@
+import Runs
+import Torch
+
+extension OptimizerConfiguration {
+    /// The optimizer, for parameters that record gradients. Options that make no sense (``problems``) are the caller's mistake.
+    public func make(_ parameters: [Tensor]) -> any Optimizer {
+        precondition(problems.isEmpty, "\(problems)")
+        return switch name {
+        case .adam, .adamw: FusedAdam(parameters, self)
+        case .sgd: FusedSGD(parameters, self)
+        case .adadelta: ElementwiseOptimizer<AdadeltaRule>(parameters, self)
+        case .adagrad: ElementwiseOptimizer<AdagradRule>(parameters, self)
+        case .adamax: ElementwiseOptimizer<AdamaxRule>(parameters, self)
+        case .asgd: ElementwiseOptimizer<ASGDRule>(parameters, self)
+        case .rmsprop: ElementwiseOptimizer<RMSpropRule>(parameters, self)
+        case .rprop: ElementwiseOptimizer<RpropRule>(parameters, self)
+        }
+    }
+}

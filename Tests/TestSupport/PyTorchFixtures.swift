@@ -1,0 +1,12 @@
+import Foundation
+
+/// What PyTorch's optimizers and schedules gave, as `Fixtures/make_optimizers.py` wrote it down.
+package enum TorchFixture {
+    package static func data(_ name: String) throws -> Data {
+        try Data(contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)"))
+    }
+
+    package static func optimizers() throws -> [String: Any] {
+        try JSONSerialization.jsonObject(with: data("optimizers.json")) as? [String: Any] ?? [:]
+    }
+}

@@ -1,17 +1,19 @@
 import CKernels
+import Foundation
 import Testing
 
 /// Memory of one call of a kernel: rows of float32 or bfloat16 with unused numbers between them, all freed together.
+/// Each array ends where the next page cannot be touched: a kernel that reads or writes beyond it is killed by a signal.
 final class Arena {
-    private var blocks: [UnsafeMutableRawPointer] = []
+    private var blocks: [(start: UnsafeMutableRawPointer, bytes: Int)] = []
 
-    deinit { for block in blocks { block.deallocate() } }
+    deinit { for block in blocks { munmap(block.start, block.bytes) } }
 
     /// `values` as rows of `channels`, `padding` numbers apart that are not numbers: reading one spoils the result, writing one is noticed.
     func rows(_ values: [Float], channels: Int, padding: Int = 0, type: vmk_type = VMK_FLOAT32) -> Rows {
         let count = channels == 0 ? 0 : values.count / channels
         let rows = Rows(
-            count: count, channels: channels, stride: channels + padding, type: type, pointer: allocate(count * (channels + padding)))
+            count: count, channels: channels, stride: channels + padding, type: type, pointer: allocate(count * (channels + padding) * (type == VMK_FLOAT32 ? 4 : 2)))
         for i in 0..<count * rows.stride {
             let (row, channel) = (i / rows.stride, i % rows.stride)
             rows[i] = channel < channels ? values[row * channels + channel] : .nan
@@ -26,10 +28,13 @@ final class Arena {
     func floats(_ values: [Float]) -> UnsafeMutablePointer<Float> { rows(values, channels: 1).floats }
     func floats(count: Int) -> UnsafeMutablePointer<Float> { output(count, channels: 1).floats }
 
-    private func allocate(_ count: Int) -> UnsafeMutableRawPointer {
-        let block = UnsafeMutableRawPointer.allocate(byteCount: max(4, count * 4), alignment: 4)
-        blocks.append(block)
-        return block
+    private func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let usable = (bytes + page - 1) / page * page
+        let start = mmap(nil, usable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
+        precondition(start != MAP_FAILED && mprotect(start + usable, page, PROT_NONE) == 0)
+        blocks.append((start, usable + page))
+        return start + (usable - bytes)
     }
 }
 

@@ -2,12 +2,13 @@
 import PackageDescription
 
 /// Dependencies point one way, and what predicts knows nothing of libtorch: Segmentation → Runs → Report above TensorFiles
-/// and Imaging; CKernels → CTorch → Torch → VMUNet → Networks → Training beside them; commands above all.
+/// and Imaging, which stand on Files; CKernels → CTorch → Torch → VMUNet → Networks → Training beside them; commands above all.
 /// `Scripts/check-imports.sh` holds every import to this.
 let package = Package(
     name: "vmunet",
     platforms: [.macOS(.v15)],
     products: [
+        .library(name: "Files", targets: ["Files"]),
         .library(name: "TensorFiles", targets: ["TensorFiles"]),
         .library(name: "Imaging", targets: ["Imaging"]),
         .library(name: "Torch", targets: ["Torch"]),
@@ -39,34 +40,39 @@ let package = Package(
         .target(name: "CKernels"),
         .target(name: "CTorch", dependencies: ["CLibTorch", "CKernels"]),
 
-        .target(name: "TensorFiles", dependencies: ["CZip", "CZlib"]),
+        // Errors a user can act on, reading within bounds, writing whole or not at all: what everything on files stands on.
+        .target(name: "Files"),
+        .target(name: "TensorFiles", dependencies: ["Files", "CZip", "CZlib"]),
         // libpng reports errors by longjmp, which Swift cannot catch: a few lines of C between them.
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
-        .target(name: "Imaging", dependencies: ["CTurboJPEG", "CPNGCodec"]),
+        .target(name: "Imaging", dependencies: ["Files", "CTurboJPEG", "CPNGCodec"]),
         .target(name: "Torch", dependencies: ["CTorch", "TensorFiles"]),
         .target(name: "VMUNet", dependencies: ["Torch", "TensorFiles"]),
         // Data sets, scores, pictures and volumes in and out; it sees networks through a protocol.
-        .target(name: "Segmentation", dependencies: ["TensorFiles", "Imaging"]),
+        .target(name: "Segmentation", dependencies: ["Files", "TensorFiles", "Imaging"]),
         // What a run is told and what it leaves behind; reading it needs no libtorch.
-        .target(name: "Runs", dependencies: ["Segmentation", "VMUNet", "TensorFiles", .product(name: "Yams", package: "Yams")]),
-        .target(name: "Report", dependencies: ["Runs", "Segmentation", "VMUNet", "TensorFiles", "Imaging"]),
+        .target(
+            name: "Runs", dependencies: ["Files", "Segmentation", "VMUNet", "TensorFiles", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Report", dependencies: ["Files", "Runs", "Segmentation", "VMUNet", "TensorFiles", "Imaging"]),
         // Networks on libtorch, for what predicts and for what trains.
-        .target(name: "Networks", dependencies: ["Segmentation", "VMUNet", "Torch", "TensorFiles"]),
-        .target(name: "Training", dependencies: ["Runs", "Networks", "Segmentation", "VMUNet", "Torch", "TensorFiles"]),
+        .target(name: "Networks", dependencies: ["Files", "Segmentation", "VMUNet", "Torch", "TensorFiles"]),
+        .target(name: "Training", dependencies: ["Files", "Runs", "Networks", "Segmentation", "VMUNet", "Torch", "TensorFiles"]),
 
         // The command line: what all executables share, then a command or an executable each.
         .target(
             name: "Commands",
             dependencies: [
-                "Segmentation", "VMUNet", "TensorFiles", "Imaging", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Files", "Segmentation", "VMUNet", "TensorFiles", "Imaging",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(
             name: "ReportCommand",
-            dependencies: ["Commands", "Report", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            dependencies: ["Commands", "Report", "Files", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         .executableTarget(
             name: "VMUNetTool",
             dependencies: [
                 "Commands", "ReportCommand", "Training", "Networks", "Runs", "Segmentation", "VMUNet", "Torch", "TensorFiles", "Imaging",
+                "Files",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -74,7 +80,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["Runs", "Segmentation", "VMUNet", "Imaging"], path: "Tests/TestSupport",
             exclude: ["Fixtures"]),
         .testTarget(name: "KernelTests", dependencies: ["CKernels"], exclude: ["Fixtures", "make_dense_fixtures.py"]),
-        .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"], exclude: ["Fixtures", "make_fixtures.py"]),
+        .testTarget(name: "FilesTests", dependencies: ["Files"]),
+        .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "Files"], exclude: ["Fixtures", "make_fixtures.py"]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"]),
         .testTarget(name: "TorchTests", dependencies: ["Training", "Torch", "TensorFiles"]),
         .testTarget(name: "VMUNetTests", dependencies: ["Training", "VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),

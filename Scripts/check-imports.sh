@@ -6,18 +6,19 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # module: the modules that it may import
 rules='
-TensorFiles: CZip CZlib
-Imaging: CTurboJPEG CPNGCodec
+Files:
+TensorFiles: Files CZip CZlib
+Imaging: Files CTurboJPEG CPNGCodec
 Torch: CTorch TensorFiles
 VMUNet: Torch TensorFiles
-Segmentation: TensorFiles Imaging
-Runs: Segmentation VMUNet TensorFiles Yams
-Report: Runs Segmentation VMUNet TensorFiles Imaging
-Networks: Segmentation VMUNet Torch TensorFiles
-Training: Runs Networks Segmentation VMUNet Torch TensorFiles
-Commands: Segmentation VMUNet TensorFiles Imaging ArgumentParser
-ReportCommand: Commands Report ArgumentParser
-VMUNetTool: Commands ReportCommand Training Networks Runs Segmentation VMUNet Torch TensorFiles Imaging ArgumentParser
+Segmentation: Files TensorFiles Imaging
+Runs: Files Segmentation VMUNet TensorFiles Yams
+Report: Files Runs Segmentation VMUNet TensorFiles Imaging
+Networks: Files Segmentation VMUNet Torch TensorFiles
+Training: Files Runs Networks Segmentation VMUNet Torch TensorFiles
+Commands: Files Segmentation VMUNet TensorFiles Imaging ArgumentParser
+ReportCommand: Files Commands Report ArgumentParser
+VMUNetTool: Files Commands ReportCommand Training Networks Runs Segmentation VMUNet Torch TensorFiles Imaging ArgumentParser
 '
 # every module may import these
 system=' Foundation FoundationEssentials Dispatch Synchronization Glibc Musl Darwin '

@@ -1,4 +1,10 @@
-import Foundation
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// Random numbers as a pure function of (seed, stream, substream, counter): Philox 4×64, 10 rounds (Salmon et al., 2011).
 ///

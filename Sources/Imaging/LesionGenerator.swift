@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Pictures that look like dermoscopy, with known masks: for demonstrations and tests where no patient's picture may be used.
 ///
@@ -24,10 +30,10 @@ public enum LesionGenerator {
             let images = folder.appendingPathComponent("\(split)/images")
             let masks = folder.appendingPathComponent("\(split)/masks")
             for made in [images, masks] {
-                do {
-                    try FileManager.default.createDirectory(at: made, withIntermediateDirectories: true)
+                do throws(FileError) {
+                    try Folder.make(made)
                 } catch {
-                    throw .unwritable(path: made.path, reason: error.localizedDescription)
+                    throw .unwritable(path: error.file, reason: error.reason)
                 }
             }
             for index in indices {

@@ -1,4 +1,10 @@
-import Foundation
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// Turns a scene into pixels: skin, then pigment, then what lies on top, then the optics.
 struct LesionPainter {

@@ -1,4 +1,10 @@
-import Foundation
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// Smooth random surfaces: gradient noise on a lattice whose slopes are hashed from the lattice point, so that any point can be asked for alone.
 struct Noise: Sendable {

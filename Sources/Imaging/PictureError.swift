@@ -1,5 +1,7 @@
+import Files
+
 /// Why a picture could not be read or written; `path` names the file, the description says what to do about it.
-public enum PictureError: Error, Sendable, Equatable, CustomStringConvertible {
+public enum PictureError: UserError, Equatable {
     /// The file is missing, is a folder, or may not be read.
     case unreadable(path: String, reason: String)
     /// The file holds no byte.
@@ -16,22 +18,70 @@ public enum PictureError: Error, Sendable, Equatable, CustomStringConvertible {
     case notLabels(path: String, reason: String)
     /// The file could not be written; what was there before is untouched.
     case unwritable(path: String, reason: String)
+    /// The picture is sound, but this machine has too little memory for it.
+    case memory(path: String, reason: String)
     /// Two pictures that must match do not, or a size makes no sense.
     case mismatch(operation: String, expected: String, got: String)
 
-    public var description: String {
+    /// The file, or the operation that two pictures do not fit.
+    public var subject: String {
         switch self {
-        case .unreadable(let path, let reason): "\(path): cannot be read: \(reason)"
-        case .empty(let path): "\(path): is empty; copy or download it again"
-        case .notAPicture(let path, let kind): "\(path): is \(kind), not a PNG or JPEG; convert it to PNG or JPEG"
-        case .damaged(let path, let reason): "\(path): is damaged: \(reason); copy or download it again"
-        case .tooLarge(let path, let width, let height, let limit):
-            "\(path): claims \(width)×\(height) pixels, the limit is \(limit / 1_000_000) million; make it smaller"
-        case .unsupported(let path, let reason): "\(path): \(reason); convert it to an 8-bit PNG or JPEG"
-        case .notLabels(let path, let reason):
-            "\(path): cannot be read as labels: \(reason); save the mask as a grey or palette PNG whose values are the labels"
-        case .unwritable(let path, let reason): "\(path): cannot be written: \(reason)"
-        case .mismatch(let operation, let expected, let got): "\(operation): expected \(expected), got \(got)"
+        case .unreadable(let path, _), .empty(let path), .notAPicture(let path, _), .damaged(let path, _), .tooLarge(let path, _, _, _),
+            .unsupported(let path, _), .notLabels(let path, _), .unwritable(let path, _), .memory(let path, _):
+            path
+        case .mismatch(let operation, _, _): operation
         }
+    }
+
+    /// What is wrong, without the path.
+    public var problem: String {
+        switch self {
+        case .unreadable(_, let reason): "cannot be read: \(reason)"
+        case .empty: "is empty"
+        case .notAPicture(_, let kind): "is \(kind), not a PNG or JPEG"
+        case .damaged(_, let reason): "is damaged: \(reason)"
+        case .tooLarge(_, let width, let height, let limit):
+            "claims \(width)×\(height) pixels, the limit is \(limit / 1_000_000) million"
+        case .unsupported(_, let reason), .memory(_, let reason): reason
+        case .notLabels(_, let reason): "cannot be read as labels: \(reason)"
+        case .unwritable(_, let reason): "cannot be written: \(reason)"
+        case .mismatch(_, let expected, let got): "expected \(expected), got \(got)"
+        }
+    }
+
+    /// What to do about it.
+    public var remedy: String {
+        switch self {
+        case .unreadable, .unwritable, .mismatch: ""
+        case .empty, .damaged: "copy or download it again"
+        case .notAPicture: "convert it to PNG or JPEG"
+        case .tooLarge: "make it smaller"
+        case .unsupported: "convert it to an 8-bit PNG or JPEG"
+        case .notLabels: "save the mask as a grey or palette PNG whose values are the labels"
+        case .memory: FileError.Kind.memory.usualRemedy
+        }
+    }
+
+    /// Memory where that is too little, otherwise input.
+    public var category: UserErrorCategory {
+        if case .memory = self { .memory } else { .input }
+    }
+
+    /// The same fault of a file, met while reading a picture.
+    init(reading error: FileError) {
+        switch error.kind {
+        case .truncated, .corrupt: self = .damaged(path: error.file, reason: error.reason)
+        case .memory: self = .memory(path: error.file, reason: error.reason)
+        default: self = .unreadable(path: error.file, reason: error.reason)
+        }
+    }
+}
+
+/// Runs a body that reads a file, and turns its errors into those of pictures.
+func reading<T>(_ body: () throws(FileError) -> T) throws(PictureError) -> T {
+    do throws(FileError) {
+        return try body()
+    } catch {
+        throw PictureError(reading: error)
     }
 }

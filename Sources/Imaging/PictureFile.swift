@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Pictures in PNG and JPEG files. The content decides what a file is, not its name.
 ///
@@ -13,19 +19,19 @@ public enum PictureFile {
 
     /// Columns and rows, from the header alone.
     public static func size(of url: URL) throws(PictureError) -> (width: Int, height: Int) {
-        try PictureHeader(of: FileBytes(url)).size
+        try PictureHeader(of: open(url)).size
     }
 
     /// Reads a picture as stored (grey or RGB), or as grey (`channels` 1) or RGB (3) if asked. 16-bit values keep their high byte.
     ///
     /// A file that is cut off or corrupt is an error, never part of a picture.
     public static func read(_ url: URL, channels: Int? = nil) throws(PictureError) -> Picture {
-        try read(FileBytes(url), channels: channels)
+        try read(open(url), channels: channels)
     }
 
     /// ``read(_:channels:)`` from the bytes of a file in memory; `name` stands for the path in errors.
     public static func decode(_ bytes: [UInt8], name: String, channels: Int? = nil) throws(PictureError) -> Picture {
-        try read(FileBytes(bytes, name: name), channels: channels)
+        try read(FileReader(bytes, name: name), channels: channels)
     }
 
     /// Reads a map of labels, 1 channel: grey values as stored (1, 2 and 4 bits scaled to 0…255, as Pillow does), the *indices* of a palette PNG.
@@ -33,12 +39,12 @@ public enum PictureFile {
     /// RGB whose channels are equal counts as grey. Colours, and 16-bit values above 255, are errors, because no label could be told from them.
     /// For a mask of two values in any form, `read(url, channels: 1)` is the better choice.
     public static func readLabels(_ url: URL) throws(PictureError) -> Picture {
-        try readLabels(FileBytes(url))
+        try readLabels(open(url))
     }
 
     /// ``readLabels(_:)`` from the bytes of a file in memory; `name` stands for the path in errors.
     public static func decodeLabels(_ bytes: [UInt8], name: String) throws(PictureError) -> Picture {
-        try readLabels(FileBytes(bytes, name: name))
+        try readLabels(FileReader(bytes, name: name))
     }
 
     /// Writes a `.png` (lossless) or `.jpg`/`.jpeg` (quality 95, colour at full resolution), whole or not at all.
@@ -59,27 +65,41 @@ public enum PictureFile {
             case "jpg", "jpeg": try JPEGCodec.encode(picture, path: url.path)
             default: throw PictureError.unwritable(path: url.path, reason: "the name must end in .png or .jpg")
             }
-        try AtomicFile.write(bytes, to: url, isDurable: isDurable)
+        do throws(FileError) {
+            try AtomicFile.write(bytes, to: url, isDurable: isDurable)
+        } catch {
+            throw .unwritable(path: error.file, reason: error.reason)
+        }
     }
 
-    private static func read(_ file: FileBytes, channels: Int?) throws(PictureError) -> Picture {
+    private static func open(_ url: URL) throws(PictureError) -> FileReader {
+        try reading { () throws(FileError) in try FileReader(url) }
+    }
+
+    /// A whole file of at most 2 GiB.
+    private static func content(_ file: FileReader) throws(PictureError) -> [UInt8] {
+        guard file.size <= 1 << 31 else { throw .unsupported(path: file.name, reason: "a file of more than 2 GiB is not read") }
+        return try reading { () throws(FileError) in try file.all() }
+    }
+
+    private static func read(_ file: FileReader, channels: Int?) throws(PictureError) -> Picture {
         precondition(channels == nil || channels == 1 || channels == 3, "a picture has 1 or 3 channels")
         let header = try PictureHeader(of: file)
-        let data = try file.all()
+        let data = try content(file)
         let picture =
             switch header {
-            case .png(let header): try PNGCodec.decode(data, header, rgb: channels == 3, path: file.path)
-            case .jpeg(let header): try JPEGCodec.decode(data, header, rgb: channels == 3, path: file.path)
+            case .png(let header): try PNGCodec.decode(data, header, rgb: channels == 3, path: file.name)
+            case .jpeg(let header): try JPEGCodec.decode(data, header, rgb: channels == 3, path: file.name)
             }
         return channels == 1 ? picture.grey : picture
     }
 
-    private static func readLabels(_ file: FileBytes) throws(PictureError) -> Picture {
+    private static func readLabels(_ file: FileReader) throws(PictureError) -> Picture {
         let header = try PictureHeader(of: file)
-        let data = try file.all()
+        let data = try content(file)
         switch header {
-        case .png(let header): return try PNGCodec.decodeLabels(data, header, path: file.path)
-        case .jpeg(let header): return try labels(JPEGCodec.decode(data, header, rgb: false, path: file.path), path: file.path)
+        case .png(let header): return try PNGCodec.decodeLabels(data, header, path: file.name)
+        case .jpeg(let header): return try labels(JPEGCodec.decode(data, header, rgb: false, path: file.name), path: file.name)
         }
     }
 

@@ -1,3 +1,5 @@
+import Files
+
 /// What the first bytes of a file say, found without decoding.
 enum PictureHeader: Equatable {
     case png(PNGHeader)
@@ -11,21 +13,21 @@ enum PictureHeader: Equatable {
     }
 
     /// Reads the header of a file, whose kind is told by its content.
-    init(of file: FileBytes) throws(PictureError) {
-        let start = try file.bytes(at: 0, count: 512)
-        if start.isEmpty { throw .empty(path: file.path) }
+    init(of file: FileReader) throws(PictureError) {
+        let start = try reading { () throws(FileError) in try file.head(512) }
+        if start.isEmpty { throw .empty(path: file.name) }
         if start.starts(with: PNGHeader.signature) {
-            self = .png(try PNGHeader(start, path: file.path))
+            self = .png(try PNGHeader(start, path: file.name))
         } else if start.starts(with: [0xFF, 0xD8, 0xFF]) {
             self = .jpeg(try JPEGHeader(of: file))
         } else if PNGHeader.signature.starts(with: start) || [0xFF, 0xD8, 0xFF].starts(with: start) {
-            throw .damaged(path: file.path, reason: "it ends after \(start.count) bytes")
+            throw .damaged(path: file.name, reason: "it ends after \(start.count) bytes")
         } else {
-            throw .notAPicture(path: file.path, kind: foreignKind(start))
+            throw .notAPicture(path: file.name, kind: foreignKind(start))
         }
         let (width, height) = size
         guard width <= PictureFile.pixelLimit / height else {
-            throw .tooLarge(path: file.path, width: width, height: height, limit: PictureFile.pixelLimit)
+            throw .tooLarge(path: file.name, width: width, height: height, limit: PictureFile.pixelLimit)
         }
     }
 }
@@ -82,39 +84,39 @@ struct JPEGHeader: Equatable {
     let firstScan: Int
 
     /// Walks the markers up to the first scan; metadata before the frame may be of any length.
-    init(of file: FileBytes) throws(PictureError) {
+    init(of file: FileReader) throws(PictureError) {
         var position = 2
         var frame: (width: Int, height: Int, components: Int, isHuffman: Bool)?
         while true {
-            let marker = try file.bytes(at: position, count: 11)
-            guard marker.count >= 4 else { throw .damaged(path: file.path, reason: "the JPEG ends within its header") }
-            guard marker[0] == 0xFF else { throw .damaged(path: file.path, reason: "the JPEG header has no marker at byte \(position)") }
+            let marker = try reading { () throws(FileError) in try file.bytes(at: position, count: 11) }
+            guard marker.count >= 4 else { throw .damaged(path: file.name, reason: "the JPEG ends within its header") }
+            guard marker[0] == 0xFF else { throw .damaged(path: file.name, reason: "the JPEG header has no marker at byte \(position)") }
             if marker[1] == 0xFF {
                 position += 1
                 continue
             }
             let length = marker.bigEndian(at: 2, bytes: 2)
-            guard length >= 2 else { throw .damaged(path: file.path, reason: "a JPEG segment has length \(length)") }
+            guard length >= 2 else { throw .damaged(path: file.name, reason: "a JPEG segment has length \(length)") }
             switch marker[1] {
             case 0xC0...0xC3, 0xC5...0xC7, 0xC9...0xCB, 0xCD...0xCF:
-                guard marker.count >= 10, length >= 8 else { throw .damaged(path: file.path, reason: "the JPEG ends within its header") }
-                guard frame == nil else { throw .damaged(path: file.path, reason: "the JPEG has two frame headers") }
+                guard marker.count >= 10, length >= 8 else { throw .damaged(path: file.name, reason: "the JPEG ends within its header") }
+                guard frame == nil else { throw .damaged(path: file.name, reason: "the JPEG has two frame headers") }
                 guard marker[4] == 8 else {
-                    throw .unsupported(path: file.path, reason: "a JPEG of \(marker[4]) bits a channel is not read")
+                    throw .unsupported(path: file.name, reason: "a JPEG of \(marker[4]) bits a channel is not read")
                 }
                 frame = (marker.bigEndian(at: 7, bytes: 2), marker.bigEndian(at: 5, bytes: 2), Int(marker[9]), marker[1] < 0xC9)
             case 0xDA:
-                guard let frame else { throw .damaged(path: file.path, reason: "the JPEG has no frame header") }
+                guard let frame else { throw .damaged(path: file.name, reason: "the JPEG has no frame header") }
                 guard frame.width > 0, frame.height > 0 else {
-                    throw .damaged(path: file.path, reason: "the JPEG header claims \(frame.width)×\(frame.height) pixels")
+                    throw .damaged(path: file.name, reason: "the JPEG header claims \(frame.width)×\(frame.height) pixels")
                 }
                 guard [1, 3, 4].contains(frame.components) else {
-                    throw .unsupported(path: file.path, reason: "a JPEG of \(frame.components) channels is not read")
+                    throw .unsupported(path: file.name, reason: "a JPEG of \(frame.components) channels is not read")
                 }
                 (width, height, components, isHuffman) = frame
                 firstScan = position
                 return
-            case 0xD9: throw .damaged(path: file.path, reason: "the JPEG holds no picture")
+            case 0xD9: throw .damaged(path: file.name, reason: "the JPEG holds no picture")
             default: break
             }
             position += 2 + length

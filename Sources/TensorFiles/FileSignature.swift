@@ -1,3 +1,5 @@
+import Files
+
 /// What a file is, by its first bytes: for errors that say what was given instead of what was wanted.
 enum FileSignature {
     static let headLength = 512

@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Files of weights of any format: the one door for reading and writing them.
 public enum WeightsFile {

@@ -1,5 +1,11 @@
 import CZip
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A zip archive, read through libzip with bounds on everything it declares.
 final class ZipReader {

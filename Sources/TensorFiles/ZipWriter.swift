@@ -1,3 +1,5 @@
+import Files
+
 /// Writes a zip archive of stored (not compressed) entries, each beginning at a multiple of 64 bytes so that it can be mapped into memory.
 struct ZipWriter {
     private let prefix: String
@@ -70,9 +72,4 @@ struct ZipWriter {
         try writer.write(directory)
         try writer.write(end)
     }
-}
-
-extension [UInt8] {
-    /// Appends a number, little-endian.
-    mutating func put(_ value: some FixedWidthInteger) { Swift.withUnsafeBytes(of: value.littleEndian) { self += $0 } }
 }

@@ -1,5 +1,11 @@
 import CZlib
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// zlib and gzip streams with a bound on what they may unpack to.
 enum Zlib {

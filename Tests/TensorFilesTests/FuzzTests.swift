@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Files
 @testable import TensorFiles
 
 /// Damaged files: whatever the damage, reading gives a result or a typed error, never a crash or a hang.

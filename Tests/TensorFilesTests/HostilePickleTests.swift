@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Files
 @testable import TensorFiles
 
 /// Files made to harm: each must be refused, quickly, with its reason.

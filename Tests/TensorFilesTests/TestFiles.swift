@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Files
 @testable import TensorFiles
 
 /// Files for tests: committed fixtures, temporary ones, and Python to judge ours.

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Files
 @testable import TensorFiles
 
 @Suite struct WritingTests {
@@ -83,7 +84,7 @@ import Testing
         try TestFiles.withFolder { folder in
             let url = folder.appendingPathComponent("w.pth")
             try Data("old".utf8).write(to: url)
-            #expect(throws: Fault.self) {
+            #expect(throws: (any Error).self) {
                 try AtomicFile.write(to: url) { writer in
                     try writer.write([UInt8](repeating: 1, count: 1 << 20))
                     throw Fault(.unwritable, "the disk is full")

@@ -1,3 +1,5 @@
+import Files
+
 /// Little-endian fields read one after the other; reading past the end is an error.
 struct HDF5Bytes {
     private let bytes: [UInt8]

@@ -1,3 +1,5 @@
+import Files
+
 /// An array stored in chunks of equal shape: finds, unpacks and puts them together.
 struct HDF5Chunks {
     struct Entry {

@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// An HDF5 file: its blocks by address, and the links of its root group.
 struct HDF5Container {

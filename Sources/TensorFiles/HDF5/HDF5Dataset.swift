@@ -1,3 +1,5 @@
+import Files
+
 /// One array of an HDF5 file: where and how it is stored, by the messages of its header.
 struct HDF5Dataset {
     enum Layout {

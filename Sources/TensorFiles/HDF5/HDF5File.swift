@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// HDF5 files: named arrays of numbers at the file's root, such as the `image` and `label` of Synapse's `.npy.h5` volumes.
 ///

@@ -1,3 +1,5 @@
+import Files
+
 /// What was done to a chunk before it was stored.
 enum HDF5Filter: Equatable {
     case deflate, shuffle, checksum

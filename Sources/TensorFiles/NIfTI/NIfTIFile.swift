@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// NIfTI-1 and NIfTI-2 files, `.nii` and `.nii.gz`.
 ///

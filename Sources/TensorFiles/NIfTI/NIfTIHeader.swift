@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// The fields of a NIfTI-1 or NIfTI-2 header that matter here, in either byte order.
 struct NIfTIHeader {

@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// An `.npz` archive: arrays by name, as `numpy.savez` and `numpy.savez_compressed` write them.
 public struct NPZFile: Sendable {

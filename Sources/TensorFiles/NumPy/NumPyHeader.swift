@@ -1,3 +1,5 @@
+import Files
+
 /// The header of a `.npy` file: `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`.
 struct NumPyHeader {
     var elementType: ElementType

@@ -1,3 +1,5 @@
+import Files
+
 /// The few calls that a checkpoint of tensors consists of, by name. Nothing here runs anything of the file's.
 extension PickleHeap {
     /// What `name(arguments…)` describes; `work` grows by what it costs beyond one step.

@@ -1,3 +1,5 @@
+import Files
+
 /// The bytes of a pickle, either in memory or read from a file in pieces as they are needed.
 struct PickleInput {
     private var bytes: [UInt8]

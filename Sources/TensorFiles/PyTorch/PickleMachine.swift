@@ -1,3 +1,5 @@
+import Files
+
 /// Reads pickles as plain data. It knows tensors, containers, numbers and strings; everything else becomes an inert name.
 ///
 /// Python's pickle is a program that names functions and calls them. This machine has no way to call anything: a name stays a string, and

@@ -1,3 +1,5 @@
+import Files
+
 /// Writes the pickle of a state dictionary as torch.save does: protocol 2, storages by persistent id.
 struct PickleWriter {
     private var bytes: [UInt8] = [PickleOpcode.protocol.rawValue, 2]

@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Checkpoints of `torch.save`: `.pth` and `.pt`, the zip container and the older one.
 public enum PyTorchArchive {

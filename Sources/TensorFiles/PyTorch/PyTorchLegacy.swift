@@ -1,3 +1,5 @@
+import Files
+
 /// The container of torch.save before 1.6: five pickles (magic number, protocol, system, object, storage keys), then the storages, each behind
 /// its count of elements.
 final class PyTorchLegacy: StorageSource {

@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// The container of torch.save since 1.6: a zip archive with `NAME/data.pkl` and a record `NAME/data/KEY` for every storage.
 final class PyTorchZip: StorageSource {

@@ -1,3 +1,5 @@
+import Files
+
 /// Finds the weights in what a checkpoint's pickle describes.
 struct StateDictionaryFinder {
     /// Keys under which trainers keep the weights, in order of preference.

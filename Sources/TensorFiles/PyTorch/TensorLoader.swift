@@ -1,3 +1,5 @@
+import Files
+
 /// Where a checkpoint's container keeps the bytes of its storages.
 protocol StorageSource: AnyObject {
     /// Exactly `byteCount` bytes of the storage, little-endian.

@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// `.safetensors` files: a JSON header, then the tensors' bytes.
 public enum SafetensorsFile {

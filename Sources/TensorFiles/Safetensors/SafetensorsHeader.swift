@@ -1,3 +1,5 @@
+import Files
+
 /// The JSON header of a safetensors file, in the file's order.
 ///
 /// Foundation's JSON reader loses the order and lets a name come twice; this one reads just what the format allows.

@@ -1,0 +1,114 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Asks whether memory can be had before it is taken: Swift's arrays abort the process where it cannot.
+package enum Memory {
+    /// Requests below this are not checked: asking costs some ten microseconds.
+    private static let smallest = 1 << 20
+    /// Left for everything that does not ask.
+    private static let reserve = 48 << 20
+
+    /// Throws a fault of kind `memory` unless `bytes` more can be had now; a negative or overflown number cannot.
+    ///
+    /// - Parameter remedy: the way out where the caller knows a better one than that for a file.
+    package static func ask(for bytes: Int, remedy: String? = nil) throws(Fault) {
+        guard bytes < 0 || bytes >= smallest else { return }
+        let available = max(0, available() - reserve)
+        guard bytes >= 0, bytes <= available, canBeMapped(bytes + reserve) else {
+            let have = canBeMapped(available) ? "\(size(available)) are free" : "this process may not take as much"
+            throw Fault(.memory, "needs \(bytes < 0 ? "too much" : size(bytes)) of memory, and \(have)", remedy: remedy)
+        }
+    }
+
+    /// Bytes that the machine and the process's control groups have to give, as far as the system tells.
+    package static func available() -> Int {
+        min(machine() ?? .max, controlGroups() ?? .max)
+    }
+
+    /// A number of bytes as people write it, in units of 1000.
+    package static func size(_ bytes: Int) -> String {
+        for (unit, name) in [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")] where bytes >= unit {
+            let tenths = bytes / (unit / 10)
+            return tenths < 100 ? "\(tenths / 10).\(tenths % 10) \(name)" : "\(bytes / unit) \(name)"
+        }
+        return "\(bytes) bytes"
+    }
+
+    /// Whether the system maps that many bytes: limits of the process (`ulimit -v`, `-d`) and of overcommitment.
+    private static func canBeMapped(_ bytes: Int) -> Bool {
+        #if canImport(Darwin)
+            let flags = MAP_PRIVATE | MAP_ANON
+        #else
+            let flags = MAP_PRIVATE | MAP_ANONYMOUS
+        #endif
+        guard bytes > 0 else { return true }
+        guard let place = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), place != MAP_FAILED else { return false }
+        munmap(place, bytes)
+        return true
+    }
+
+    /// What the kernel expects to give without swapping, and free swap.
+    private static func machine() -> Int? {
+        #if canImport(Darwin)
+            var (size, length) = (UInt64(0), MemoryLayout<UInt64>.size)
+            return sysctlbyname("hw.memsize", &size, &length, nil, 0) == 0 ? Int(clamping: size) : nil
+        #else
+            guard let text = systemText("/proc/meminfo") else { return nil }
+            var sum: Int?
+            for line in text.split(separator: "\n") where line.hasPrefix("MemAvailable:") || line.hasPrefix("SwapFree:") {
+                guard let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else { continue }
+                sum = (sum ?? 0) + kilobytes * 1024
+            }
+            return sum
+        #endif
+    }
+
+    /// The least that a control group of this process, or one around it, leaves; nil outside of limits.
+    private static func controlGroups() -> Int? {
+        #if canImport(Darwin)
+            return nil
+        #else
+            guard let text = systemText("/proc/self/cgroup") else { return nil }
+            var least: Int?
+            for line in text.split(separator: "\n") {
+                let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+                guard fields.count == 3 else { continue }
+                let isSecond = fields[0] == "0" && fields[1].isEmpty
+                guard isSecond || fields[1].split(separator: ",").contains("memory") else { continue }
+                let root = isSecond ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory"
+                let names =
+                    isSecond
+                    ? ("memory.max", "memory.current", "inactive_file")
+                    : ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+                var path = fields[2].split(separator: "/")
+                // In a container the group's own path may not be visible, but its root is.
+                while true {
+                    let folder = ([root] + path.map(String.init)).joined(separator: "/")
+                    if let left = left(in: folder, names) { least = min(least ?? .max, left) }
+                    guard !path.isEmpty else { break }
+                    path.removeLast()
+                }
+            }
+            return least
+        #endif
+    }
+
+    /// Limit less use in one control group, where pages that are only a cache of files count as free.
+    private static func left(in folder: String, _ names: (limit: String, use: String, cache: String)) -> Int? {
+        guard let limit = number(folder + "/" + names.limit), let use = number(folder + "/" + names.use) else { return nil }
+        var cache = 0
+        for line in (systemText(folder + "/memory.stat") ?? "").split(separator: "\n") where line.hasPrefix(names.cache + " ") {
+            cache = line.split(separator: " ").last.flatMap { Int($0) } ?? 0
+        }
+        return max(0, limit - max(0, use - cache))
+    }
+
+    private static func number(_ path: String) -> Int? {
+        systemText(path).flatMap { Int($0.prefix { $0 != "\n" }) }
+    }
+}

@@ -1,0 +1,25 @@
+import Foundation
+import Testing
+
+@testable import Files
+
+@Suite struct MemoryTests {
+    @Test func asksBeforeTaking() throws {
+        try Memory.ask(for: 0)
+        try Memory.ask(for: 1 << 21)
+        for bytes in [-1, .max, Memory.available() + 1] {
+            let fault = try #require(throws: Fault.self) { try Memory.ask(for: bytes, remedy: "do less") }
+            #expect(fault.kind == .memory && fault.remedy == "do less" && fault.reason.hasPrefix("needs "))
+        }
+        // The kernel's own figure bounds ours.
+        #expect(Memory.available() > 64 << 20 && Memory.available() <= Int(ProcessInfo.processInfo.physicalMemory) * 2)
+    }
+
+    @Test func sizesAsPeopleWriteThem() {
+        #expect(Memory.size(999) == "999 bytes")
+        #expect(Memory.size(1_000) == "1.0 kB")
+        #expect(Memory.size(10_649_000_000) == "10 GB")
+        #expect(Memory.size(3_750_000_000) == "3.7 GB")
+        #expect(Memory.size(256 << 20) == "268 MB")
+    }
+}

@@ -2,24 +2,18 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <exception>
 #include <new>
 #include <thread>
+
+#include "pool.h"
 
 #if defined(__linux__)
 #include <sched.h>
 #endif
 
-// libtorch's team of threads is libgomp's. A second pool beside it would fight with its spinning threads, so its own entry is called,
-// declared by hand because Swift's clang has no OpenMP. Where it is absent, Dispatch (part of every Swift program); else serial.
-extern "C" {
-void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, unsigned flags) __attribute__((weak));
-int omp_in_parallel(void) __attribute__((weak));
-#if defined(__APPLE__)
-void dispatch_apply_f(size_t iterations, void *queue, void *context, void (*work)(void *, size_t));
-#else
-void dispatch_apply_f(size_t iterations, void *queue, void *context, void (*work)(void *, size_t)) __attribute__((weak));
-#endif
-}
+// libtorch's own operators are divided over OpenMP's threads. One that calls a kernel has the processors already.
+extern "C" int omp_in_parallel(void) __attribute__((weak));
 
 namespace {
 
@@ -38,26 +32,41 @@ int default_threads() {
 
 std::atomic<int> chosen_threads{0};
 
+thread_local bool inside = false;
+
 /// One parallel call: threads draw the next index until none is left.
 struct Work {
     int64_t count;
     void *context;
     void (*task)(void *, int64_t);
     std::atomic<int64_t> next{0};
+#if defined(__cpp_exceptions)
+    std::atomic<bool> failed{false};
+    std::exception_ptr failure{};
+#endif
 
-    void run() {
+    void draw() {
         for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) task(context, i);
     }
+
+    /// A helper has no caller to throw to. What goes wrong there, memory that cannot be had, is thrown
+    /// by the thread that asked for the work.
+    void run() {
+        const bool outer = inside;
+        inside = true;
+#if defined(__cpp_exceptions)
+        try {
+            draw();
+        } catch (...) {
+            next.store(count, std::memory_order_relaxed);
+            if (!failed.exchange(true)) failure = std::current_exception();
+        }
+#else
+        draw();
+#endif
+        inside = outer;
+    }
 };
-
-thread_local bool inside = false;
-
-void run_work(void *work) {
-    const bool outer = inside;
-    inside = true;
-    static_cast<Work *>(work)->run();
-    inside = outer;
-}
 
 }  // namespace
 
@@ -70,18 +79,16 @@ extern "C" int vmk_threads(void) {
 extern "C" void vmk_set_threads(int threads) { chosen_threads.store(threads > 0 ? threads : 0, std::memory_order_relaxed); }
 
 extern "C" void vmk_parallel(int64_t count, void *context, void (*task)(void *context, int64_t index)) {
-    const int threads = vmk_threads();
-    Work work{count, context, task};
-    if (threads <= 1 || count <= 1 || inside || (omp_in_parallel && omp_in_parallel())) {
-        work.run();
-    } else if (GOMP_parallel) {
-        // Always the whole team: libgomp ends the threads that a smaller team leaves out, and starts them again later.
-        GOMP_parallel(run_work, &work, static_cast<unsigned>(threads), 0);
-    } else if (dispatch_apply_f) {
-        dispatch_apply_f(static_cast<size_t>(threads), nullptr, &work, [](void *shared, size_t) { run_work(shared); });
-    } else {
-        work.run();
+    const int64_t threads = count < vmk_threads() ? count : vmk_threads();
+    if (threads <= 1 || inside || (omp_in_parallel && omp_in_parallel())) {
+        for (int64_t i = 0; i < count; i++) task(context, i);
+        return;
     }
+    Work work{count, context, task};
+    vmk::work_together(static_cast<int>(threads - 1), &work, [](void *work) { static_cast<Work *>(work)->run(); });
+#if defined(__cpp_exceptions)
+    if (work.failure) std::rethrow_exception(work.failure);
+#endif
 }
 
 namespace vmk {

@@ -1,5 +1,6 @@
 // Any operator of libtorch's dispatcher, by schema name, with boxed arguments.
 #include "handles.h"
+#include "threads.h"
 
 #include <vector>
 
@@ -62,6 +63,7 @@ ct_value unboxed(c10::IValue &value) {
 extern "C" {
 
 int ct_find_operator(const char *name, const char *overload, ct_operator *result) {
+    ctorch::calm_openmp();
     return ctorch::guarded([&] { *result = new ct_operator_impl{c10::Dispatcher::singleton().findSchemaOrThrow(name, overload)}; });
 }
 

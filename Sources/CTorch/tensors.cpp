@@ -99,14 +99,9 @@ bool ct_set_grad_enabled(bool value) {
 }
 bool ct_grad_enabled(void) { return c10::GradMode::is_enabled(); }
 
-void ct_set_threads(int count) {
-    at::set_num_threads(count);
-    vmk_set_threads(count);
-}
 void ct_set_use_kernels(bool value) { ctorch::use_kernels = value; }
 bool ct_use_kernels(void) { return ctorch::use_kernels; }
 const char *ct_instruction_set(void) { return vmk_instruction_set(); }
-int ct_threads(void) { return at::get_num_threads(); }
 const char *ct_version(void) { return TORCH_VERSION; }
 
 }  // extern "C"

@@ -30,6 +30,27 @@ extension KernelTests {
             #expect(counts == [Int32](repeating: 1, count: 64))
         }
 
+        @Test func severalCallersMayDivideWorkAtOnce() async {
+            vmk_set_threads(3)
+            defer { vmk_set_threads(0) }
+            await withTaskGroup(of: [Int32].self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        var counts = [Int32](repeating: 0, count: 100)
+                        counts.withUnsafeMutableBufferPointer { buffer in
+                            for _ in 0..<500 {
+                                vmk_parallel(100, buffer.baseAddress) { context, index in
+                                    context!.assumingMemoryBound(to: Int32.self)[Int(index)] += 1
+                                }
+                            }
+                        }
+                        return counts
+                    }
+                }
+                for await counts in group { #expect(counts == [Int32](repeating: 500, count: 100)) }
+            }
+        }
+
         @Test func threadsReturnToTheDefault() {
             let standard = vmk_threads()
             #expect(standard >= 1)

@@ -103,3 +103,13 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
+
+// The campaign against damaged and hostile files (docs/reliability.md). Packages that depend on this one never see it.
+if Context.environment["VMUNET_RELIABILITY"] != nil {
+    package.targets += [
+        .target(name: "CFuzzer", path: "Reliability/CFuzzer"),
+        .target(name: "Campaign", dependencies: ["TensorFiles", "Imaging", "CZlib"], path: "Reliability/Campaign"),
+        .executableTarget(name: "fuzz", dependencies: ["Campaign", "CFuzzer"], path: "Reliability/Fuzz"),
+        .executableTarget(name: "mutate", dependencies: ["Campaign"], path: "Reliability/Mutate"),
+    ]
+}

@@ -51,10 +51,10 @@ final class ZipReader {
             zip_stat_init(&status)
             let needed = UInt64(ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD)
             // Names as they are: libzip would guess at code pages.
-            guard zip_stat_index(archive, index, UInt32(ZIP_FL_ENC_RAW), &status) == 0, status.valid & needed == needed else {
-                throw Fault(.corrupt, "the zip directory's entry \(index) cannot be read")
-            }
-            let name = String(cString: status.name)
+            guard zip_stat_index(archive, index, UInt32(ZIP_FL_ENC_RAW), &status) == 0, status.valid & needed == needed,
+                let rawName = status.name
+            else { throw Fault(.corrupt, "the zip directory's entry \(index) cannot be read") }
+            let name = String(cString: rawName)
             guard names.insert(name).inserted else { throw Fault(.corrupt, "the zip directory lists '\(name.printable())' twice") }
             if status.valid & UInt64(ZIP_STAT_ENCRYPTION_METHOD) != 0, status.encryption_method != 0 {
                 throw Fault(.unsupported, "is an encrypted zip archive", remedy: "unpack it and pack it without a password")

@@ -158,6 +158,11 @@ struct NIfTIFileTests {
                 try NIfTIFile.write(labels: [UInt8](repeating: 0, count: 40000), shape: [1, 1, 40000], geometry: geometry, to: file)
             }
             #expect(throws: TensorFileError.self) { try NIfTIFile.write(labels: [], shape: [0, 1, 1], geometry: geometry, to: file) }
+            // A place that NIfTI-2's doubles can hold and NIfTI-1's floats cannot.
+            var distant = geometry
+            distant.matrixCode = 1
+            distant.matrix[1][3] = 1e39
+            #expect(throws: TensorFileError.self) { try NIfTIFile.write(labels: [1], shape: [1, 1, 1], geometry: distant, to: file) }
             #expect(!FileManager.default.fileExists(atPath: file.path))
         }
     }

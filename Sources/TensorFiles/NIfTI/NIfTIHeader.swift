@@ -133,6 +133,12 @@ struct NIfTIHeader {
         put(Int16(clamping: geometry.matrixCode), at: 254)
         put(geometry.quaternion + geometry.offset + geometry.matrix.flatMap { $0 }, at: 256)
         bytes.replaceSubrange(344..<348, with: [0x6E, 0x2B, 0x31, 0])
+        // NIfTI-2 places voxels in double precision, which may not fit here.
+        guard (try? NIfTIHeader(bytes, isBigEndian: false)) != nil else {
+            throw Fault(
+                .unwritable, "cannot hold where the volume lies: a number of its header is too large for NIfTI-1",
+                remedy: "correct the header of the volume that it comes from")
+        }
         return bytes
     }
 

@@ -1,0 +1,23 @@
+/// The package's promises about damaged files, as checks that trap.
+enum Promise {
+    static func hold(_ condition: Bool, _ what: @autoclosure () -> String) {
+        if !condition { fatalError("a promise was broken: \(what())") }
+    }
+
+    /// An error about a file is the package's own, names the file, and is one line of text that a
+    /// terminal can show.
+    static func check(_ error: any Error, about file: Scratch) {
+        let (text, type) = ("\(error)", String(reflecting: Swift.type(of: error)))
+        hold(!["Swift.", "Foundation", "Yams."].contains { type.hasPrefix($0) }, "\(type) came through: \(text)")
+        hold(text.contains(file.name), "\(type) does not name the file: \(text)")
+        hold(text.utf8.count <= 4096, "\(type) is \(text.utf8.count) bytes long: \(text.prefix(200))")
+        hold(!text.contains("Fault("), "\(type) shows internals: \(text)")
+        for scalar in text.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator:
+                hold(false, "\(type) has the character \(scalar.value): \(text.debugDescription)")
+            default: break
+            }
+        }
+    }
+}

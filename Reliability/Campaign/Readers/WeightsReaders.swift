@@ -1,0 +1,73 @@
+import Foundation
+import TensorFiles
+
+let weightsReaders: [any Reader] = [
+    WeightsReader(
+        name: "pth", ending: "pth", fixtures: ["pth", "pt"], envelope: .zip { $0.label.last == Zip.packedMark ? nil : Envelope.none }),
+    PickleReader(),
+    WeightsReader(name: "legacy", ending: "pt", fixtures: ["pth"], isLegacy: true),
+    WeightsReader(name: "safetensors", ending: "safetensors", fixtures: ["safetensors"], envelope: .safetensors),
+]
+
+/// Checkpoints as they lie: zip archives and older files of torch.save, safetensors.
+private struct WeightsReader: Reader {
+    var name: String
+    var ending: String
+    var fixtures: [String]
+    var envelope = Envelope.none
+    var isLegacy = false
+
+    func seeds(in fixture: [UInt8]) -> [[UInt8]] {
+        let isZip = fixture.starts(with: Array("PK".utf8))
+        return ending == "safetensors" || isZip != isLegacy ? [fixture] : []
+    }
+
+    func read(_ file: Scratch) throws {
+        let weights = try WeightsFile.read(file.url)
+        check(weights)
+        if file.digest % 8 == 0 { try checkThatItReadsBack(weights, file) }
+    }
+}
+
+/// The pickle inside a checkpoint, without the archive around it: each storage is a record of zeros
+/// of sixteen bytes.
+private struct PickleReader: Reader {
+    let name = "pickle"
+    let ending = "pth"
+    let fixtures = ["pth", "pt"]
+
+    func seeds(in fixture: [UInt8]) -> [[UInt8]] {
+        (Zip.open(fixture) ?? []).filter { $0.label.suffix(8).elementsEqual("data.pkl".utf8) }.map(\.bytes)
+    }
+
+    func file(of input: [UInt8]) -> [UInt8] {
+        let storages = (0..<8).map { Envelope.Part(label: Array("a/data/\($0)".utf8), bytes: [UInt8](repeating: 0, count: 16)) }
+        return Zip.seal([Envelope.Part(label: Array("a/data.pkl".utf8), bytes: input)] + storages)
+    }
+
+    func read(_ file: Scratch) throws { check(try WeightsFile.read(file.url)) }
+}
+
+private func check(_ weights: StateDictionary) {
+    for (key, tensor) in weights {
+        Promise.hold(
+            HostTensor.byteCount(shape: tensor.shape, elementType: tensor.elementType) == tensor.bytes.count,
+            "'\(key)' has shape \(tensor.shape) and \(tensor.bytes.count) bytes")
+    }
+}
+
+/// What was read can be written, in both formats, and comes back the same; writing may refuse it.
+private func checkThatItReadsBack(_ weights: StateDictionary, _ file: Scratch) throws {
+    guard weights.reduce(0, { $0 + $1.tensor.bytes.count }) <= 1 << 16 else { return }
+    for url in [file.other("input.copy.safetensors"), file.other("input.copy.pth")] {
+        guard (try? WeightsFile.write(weights, to: url)) != nil else { continue }
+        guard let copy = try? WeightsFile.read(url) else {
+            // A prefix of a wrapper may be taken off both of two keys that differed; an empty file
+            // holds no weights.
+            continue
+        }
+        for (key, tensor) in copy {
+            Promise.hold(weights[key] == tensor || weights[key] == nil, "'\(key)' reads back otherwise from \(url.lastPathComponent)")
+        }
+    }
+}

@@ -33,6 +33,9 @@ package struct Evaluate: ParsableCommand {
     @Option(help: "Volumes: millimetres between slices, rows and columns, such as 3,0.8,0.8; without it HD95 is in voxels.")
     var spacing: SpacingOption?
 
+    @Option(help: "Volumes: also the normalised surface Dice at this tolerance, in the unit of HD95.")
+    var tolerance: Double?
+
     @OptionGroup var compute: ComputeOptions
 
     @Option(help: "Also write all scores, those of each picture too, as JSON to this file; - prints them instead of the table.")
@@ -43,6 +46,9 @@ package struct Evaluate: ParsableCommand {
     package func validate() throws {
         try Require.imageSize(imageSize)
         try Require.threshold(threshold)
+        if let tolerance, !(tolerance >= 0 && tolerance.isFinite) {
+            throw ValidationError("--tolerance: expected 0 or more, got \(tolerance)")
+        }
         try Require.count(batchSize, "--batch-size", upTo: 65536)
     }
 
@@ -58,7 +64,9 @@ package struct Evaluate: ParsableCommand {
         if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
             return try score(volumes, segmenter)
         }
-        guard predictions == nil, spacing == nil else { throw ValidationError("--predictions and --spacing are for volumes") }
+        guard predictions == nil, spacing == nil, tolerance == nil else {
+            throw ValidationError("--predictions, --spacing and --tolerance are for volumes")
+        }
         let set = try layout.evaluationSet(settings, split: split)
         var options = Evaluator.Options()
         (options.batchSize, options.threshold) = (min(batchSize, 8), segmenter.threshold)
@@ -93,11 +101,11 @@ package struct Evaluate: ParsableCommand {
     /// The paper's columns, in percent.
     package static func table(_ result: EvaluationResult) -> String {
         func row(_ name: String, _ scores: BinaryScores) -> String {
-            let values = [scores.miou, scores.dsc, scores.accuracy, scores.specificity, scores.sensitivity]
-            return name.padding(toLength: 24, withPad: " ", startingAt: 0) + values.map { pad(Console.percent($0)) }.joined()
+            name.padding(toLength: 24, withPad: " ", startingAt: 0)
+                + BinaryMetric.all.map { pad(Console.percent(scores[$0])) }.joined()
         }
         func pad(_ text: String) -> String { String(repeating: " ", count: max(0, 9 - text.count)) + text }
-        var lines = [String(repeating: " ", count: 24) + ["mIoU%", "DSC%", "Acc%", "Spe%", "Sen%"].map(pad).joined()]
+        var lines = [String(repeating: " ", count: 24) + BinaryMetric.all.map { pad($0.title + "%") }.joined()]
         lines.append(row("pooled over all pixels", result.pooled))
         lines.append(row("mean over pictures", result.perImageMean))
         for item in result.classes ?? [] { lines.append(row("  \(item.label) \(item.name ?? "")", item.scores)) }

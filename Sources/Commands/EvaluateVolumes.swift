@@ -23,7 +23,9 @@ extension Evaluate {
     func score(_ volumes: any VolumeDataset, _ segmenter: Segmenter) throws {
         let folder = predictions.map { URL(filePath: $0) }
         if let folder { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
-        let evaluator = VolumeEvaluator(volumes, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize), spacing: spacing?.spacing)
+        let evaluator = VolumeEvaluator(
+            volumes, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize), spacing: spacing?.spacing,
+            metrics: VolumeMetric.published + (tolerance.map { [.normalizedSurfaceDice(tolerance: $0)] } ?? []))
         let summary = try evaluator.evaluate { progress in
             Console.status(
                 "scoring \(Console.bar(progress.share)) volume \(progress.volume + 1)/\(progress.volumes), slice \(progress.slice)/\(progress.slices)"
@@ -47,30 +49,30 @@ extension Evaluate {
             name.padding(toLength: width, withPad: " ", startingAt: 0)
                 + columns.map { String(repeating: " ", count: max(1, 10 - $0.count)) + $0 }.joined()
         }
-        func distance(_ value: Double?) -> String { value.map { String(format: "%.2f", $0) } ?? "–" }
+        func text(_ metric: VolumeMetric, _ value: Double?) -> String {
+            metric.unit == .share ? Console.percent(value) : value.map { String(format: "%.2f", $0) } ?? "–"
+        }
+        func titles(_ metrics: [VolumeMetric]) -> [String] { metrics.map { $0.title + ($0.unit == .share ? "%" : "") } }
+        func heads(_ name: String, _ metrics: [VolumeMetric]) -> [String] { [name] + metrics.dropFirst().map { _ in "" } }
         let unit = summary.volumes.first?.unit == .millimetres ? "mm" : "voxels"
+        let (published, honest) = (summary.published, summary.honest)
         var lines = [
-            row("", ["published", "", "honest", "", "", "spurious", ""]),
-            row("", ["DSC%", "HD95", "DSC%", "HD95", "missed", "", "absent"]),
+            row("", heads("published", published.metrics) + heads("honest", honest.metrics) + ["", "spurious", ""]),
+            row("", titles(published.metrics) + titles(honest.metrics) + ["missed", "", "absent"]),
         ]
-        for (published, honest) in zip(summary.published.classes, summary.honest.classes) {
+        for (a, b) in zip(published.classes, honest.classes) {
             lines.append(
                 row(
-                    "\(honest.value) \(honest.name)",
-                    [
-                        Console.percent(published.dice), distance(published.hd95), Console.percent(honest.dice), distance(honest.hd95),
-                        "\(honest.missed)", "\(honest.predictedOnly)", "\(honest.absent)",
-                    ]))
+                    "\(b.value) \(b.name)",
+                    a.metrics.map { text($0, a.means[$0]) } + b.metrics.map { text($0, b.means[$0]) }
+                        + ["\(b.missed)", "\(b.predictedOnly)", "\(b.absent)"]))
         }
-        let (published, honest) = (summary.published, summary.honest)
+        let (missed, spurious) = (honest.classes.reduce(0) { $0 + $1.missed }, honest.classes.reduce(0) { $0 + $1.predictedOnly })
         lines.append(
             row(
                 "mean",
-                [
-                    Console.percent(published.dice), distance(published.hd95), Console.percent(honest.dice), distance(honest.hd95),
-                    "\(honest.classes.reduce(0) { $0 + $1.missed })", "\(honest.classes.reduce(0) { $0 + $1.predictedOnly })",
-                    "\(honest.absent)",
-                ]))
+                published.metrics.map { text($0, published.means[$0]) } + honest.metrics.map { text($0, honest.means[$0]) }
+                    + ["\(missed)", "\(spurious)", "\(honest.absent)"]))
         lines.append(
             """
             \(summary.volumes.count) volumes, HD95 in \(unit). published: as the paper's code scores, a class predicted where there is none counts as Dice 1 and \

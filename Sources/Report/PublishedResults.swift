@@ -22,9 +22,9 @@ enum PublishedResults {
     ) -> ReportContent.PublishedResult {
         var scores = BinaryScores(ConfusionCounts())
         (scores.miou, scores.dsc) = (miou / 100, dsc / 100)
-        (scores.accuracy, scores.specificity, scores.sensitivity) = (
-            accuracy.map { $0 / 100 }, specificity.map { $0 / 100 }, sensitivity.map { $0 / 100 }
-        )
+        scores[.accuracy] = accuracy.map { $0 / 100 }
+        scores[.specificity] = specificity.map { $0 / 100 }
+        scores[.sensitivity] = sensitivity.map { $0 / 100 }
         return .init(name: name, scores: scores)
     }
 }

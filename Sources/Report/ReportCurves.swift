@@ -16,15 +16,12 @@ enum ReportCurves {
                 .init(name: "training", color: 1, points: points(epochs, \.trainLoss), note: kept(run, \.trainLoss)),
                 .init(name: "validation", color: 2, points: points(epochs, \.validationLoss), note: kept(run, \.validationLoss)),
             ], mark: mark)
-        let kinds: [(String, KeyPath<BinaryScores, Double?>)] = [
-            ("mIoU", \.miou), ("DSC", \.dsc), ("Acc", \.accuracy), ("Spe", \.specificity), ("Sen", \.sensitivity),
-        ]
         let scores = LineChart(
             title: "Scores on the validation split", yLabel: "%",
-            series: kinds.enumerated().map { i, kind in
+            series: BinaryMetric.all.enumerated().map { i, metric in
                 .init(
-                    name: kind.0, color: i + 1, points: points(epochs) { $0.scores?[keyPath: kind.1].map { 100 * $0 } },
-                    note: Figures.percent(run.best?.scores?[keyPath: kind.1]))
+                    name: metric.title, color: i % 8 + 1, points: points(epochs) { $0.scores?[metric].map { 100 * $0 } },
+                    note: Figures.percent(run.best?.scores?[metric]))
             }, yBounds: 0...100, mark: mark, format: { Figures.fixed($0, digits: 2) })
         return loss.html + scores.html + rate([run]).html
     }

@@ -3,11 +3,10 @@ import Segmentation
 
 /// The tables of a report.
 enum ReportTables {
-    private static let columns = ["mIoU%", "DSC%", "Acc%", "Spe%", "Sen%"]
+    private static let columns = BinaryMetric.all.map { $0.title + "%" }
 
     private static func cells(_ scores: BinaryScores?) -> HTML {
-        let values = [scores?.miou, scores?.dsc, scores?.accuracy, scores?.specificity, scores?.sensitivity]
-        return HTML.each(values) { "<td>\(Figures.percent($0))</td>" }
+        HTML.each(BinaryMetric.all) { "<td>\(Figures.percent(scores?[$0]))</td>" }
     }
 
     // MARK: - Scores
@@ -28,7 +27,7 @@ enum ReportTables {
             } else {
                 rows += "<tr><th scope=\"row\">\(name)pooled over all pixels\(epoch)</th>\(cells(run.best?.scores))</tr>\n"
                 rows +=
-                    "<tr><th scope=\"row\">\(name)mean over pictures</th><td colspan=\"5\">not measured: the network was not run on the data</td></tr>\n"
+                    "<tr><th scope=\"row\">\(name)mean over pictures</th><td colspan=\"\(columns.count)\">not measured: the network was not run on the data</td></tr>\n"
             }
         }
         for item in content.published { rows += "<tr class=\"paper\"><th scope=\"row\">\(item.name)</th>\(cells(item.scores))</tr>\n" }

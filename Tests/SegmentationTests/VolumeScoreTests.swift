@@ -35,12 +35,12 @@ struct VolumeScoreTests {
             #expect(score.value == row.class)
             #expect(abs((score.dice ?? 0) - row.dice) < 1e-12)
             #expect(close(score.hd95, row.hd95) && close(scaled.hd95, row.hd95Millimetres))
-            #expect(abs(score.published.dice - row.published[0]) < 1e-12 && abs(score.published.hd95 - row.published[1]) < 1e-12)
+            #expect(abs(score.published(.dice) - row.published[0]) < 1e-12 && abs(score.published(.hd95) - row.published[1]) < 1e-12)
         }
         // Class 4 is predicted where there is none, class 5 is nowhere.
         #expect(voxels.classes[3].presence == .predictedOnly && voxels.classes[4].presence == .absent)
-        #expect(voxels.classes[3].honest?.dice == 0 && voxels.classes[3].honest?.hd95 == .infinity)
-        #expect(voxels.classes[4].honest == nil)
+        #expect(voxels.classes[3][.dice] == 0 && voxels.classes[3][.hd95] == .infinity)
+        #expect(voxels.classes[4][.dice] == nil && voxels.classes[4][.hd95] == nil)
     }
 
     @Test func summaryCountsWhatItLeavesOut() throws {

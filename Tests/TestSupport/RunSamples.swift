@@ -5,8 +5,8 @@ import Segmentation
 package enum RunSamples {
     package static func scores(_ share: Double) -> BinaryScores {
         var scores = BinaryScores(ConfusionCounts())
-        (scores.miou, scores.dsc, scores.accuracy) = (share, min(1, share + 0.05), min(1, share + 0.1))
-        (scores.specificity, scores.sensitivity) = (min(1, share + 0.12), share + 0.02)
+        (scores.miou, scores.dsc, scores[.accuracy]) = (share, min(1, share + 0.05), min(1, share + 0.1))
+        (scores[.specificity], scores[.sensitivity]) = (min(1, share + 0.12), share + 0.02)
         return scores
     }
 

@@ -112,8 +112,8 @@ import Torch
                     truePositives: expected.TP, falsePositives: expected.FP, falseNegatives: expected.FN, trueNegatives: expected.TN))
         let scores = BinaryScores(counts)
         for (got, wanted) in [
-            (scores.miou, expected.miou), (scores.dsc, expected.dsc), (scores.accuracy, expected.accuracy),
-            (scores.specificity, expected.specificity), (scores.sensitivity, expected.sensitivity),
+            (scores.miou, expected.miou), (scores.dsc, expected.dsc), (scores[.accuracy], expected.accuracy),
+            (scores[.specificity], expected.specificity), (scores[.sensitivity], expected.sensitivity),
         ] { #expect(abs(try #require(got) - wanted) < 1e-12) }
         // Pooled: parts add up to the whole.
         let half = probability.count / 2

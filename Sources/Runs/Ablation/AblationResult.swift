@@ -89,7 +89,7 @@ public struct AblationResult: Sendable, Codable, Equatable {
         let hasPaper = rows.contains { $0.paper != nil }
         let hasSizes = table == .architecture || Set(rows.map(\.parameters)).count > 1
         let columns =
-            axes + (hasSizes ? ["parameters", "FLOPs"] : []) + ["mIoU%", "DSC%", "Acc%", "Spe%", "Sen%"]
+            axes + (hasSizes ? ["parameters", "FLOPs"] : []) + BinaryMetric.all.map { $0.title + "%" }
             + (hasPaper ? ["paper's mIoU%", "paper's DSC%"] : []) + ["kept epoch", "state"]
         var lines = [
             "# \(title.prefix(1).uppercased() + title.dropFirst())", "",
@@ -99,7 +99,7 @@ public struct AblationResult: Sendable, Codable, Equatable {
         lines.append(Self.line(columns.map { axes.contains($0) || $0 == "state" ? "---" : "---:" }))
         for row in rows {
             let scores = row.scores
-            let measured = [scores?.miou, scores?.dsc, scores?.accuracy, scores?.specificity, scores?.sensitivity]
+            let measured = BinaryMetric.all.map { scores?[$0] }
             let state =
                 row.state == .finished ? "done" : row.state == .interrupted ? "\(row.epochs) of \(row.ofEpochs) epochs" : row.state.rawValue
             lines.append(

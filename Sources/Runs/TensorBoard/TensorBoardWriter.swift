@@ -94,12 +94,9 @@ final class TensorBoardLog {
         case .step(let epoch, let step, let loss, let learningRate):
             try writer.add([("loss/step", loss), ("lr", learningRate)], step: (epoch - 1) * stepsPerEpoch + step)
         case .epoch(let record):
-            let optional: [(String, Double?)] = [
-                ("loss/train", record.trainLoss), ("loss/val", record.validationLoss), ("scores/miou", record.scores?.miou),
-                ("scores/dsc", record.scores?.dsc), ("scores/accuracy", record.scores?.accuracy),
-                ("scores/specificity", record.scores?.specificity),
-                ("scores/sensitivity", record.scores?.sensitivity), ("epoch", Double(record.epoch)), ("seconds_per_epoch", record.seconds),
-            ]
+            var optional: [(String, Double?)] = [("loss/train", record.trainLoss), ("loss/val", record.validationLoss)]
+            optional += BinaryMetric.all.map { ("scores/" + $0.name, record.scores?[$0]) }
+            optional += [("epoch", Double(record.epoch)), ("seconds_per_epoch", record.seconds)]
             try writer.add(optional.compactMap { tag, value in value.map { (tag, $0) } }, step: record.epoch * stepsPerEpoch)
         }
     }

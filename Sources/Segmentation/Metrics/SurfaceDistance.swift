@@ -7,8 +7,8 @@ public enum SurfaceDistance {
     public static func hausdorff95(
         _ prediction: LabelVolume, _ label: LabelVolume, of value: UInt8, spacing: VoxelSpacing = .voxels
     ) throws(VolumeError) -> Double? {
-        let scores = try VolumeScores.pairs(prediction, label, classes: [value], spacing: spacing, distances: true)
-        return scores[0].hd95
+        let measured = try VolumeScores.measure(prediction, label, classes: [value], spacing: spacing, distances: true)
+        return percentile95(measured[0].distances.all)
     }
 
     /// Distances of every border voxel of `queries` in the box to the nearest border voxel of `sources`.

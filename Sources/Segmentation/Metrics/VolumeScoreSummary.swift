@@ -1,48 +1,79 @@
 /// The scores of a set of volumes: means over volumes for each class, and over the classes, under both scorings.
 public struct VolumeScoreSummary: Sendable, Codable, Equatable {
-    /// Published scoring: every class of every volume counts (see `ClassScore.published`).
+    /// Published scoring: every class of every volume counts (see ``ClassScore/published(_:)``).
     public let published: Published
     /// Honest scoring: what is absent from both volumes is left out, infinite distances are counted apart.
     public let honest: Honest
     /// The volumes themselves, in order.
     public let volumes: [VolumeScores]
 
-    public struct Published: Sendable, Codable, Equatable {
-        public let dice: Double
-        public let hd95: Double
-        public let classes: [PublishedClass]
+    /// Scores as the paper's code counts them.
+    public struct Published: Sendable, Equatable {
+        /// What the paper's code scores.
+        public let metrics: [VolumeMetric]
+        /// The mean of the classes' means.
+        public let means: MetricValues
+        /// A mean over volumes for each class.
+        public let classes: [Class]
+        /// The mean Dice.
+        public var dice: Double { means[.dice] ?? 0 }
+        /// The mean HD95.
+        public var hd95: Double { means[.hd95] ?? 0 }
+
+        /// One class.
+        public struct Class: Sendable, Equatable {
+            /// The class's number in the labels.
+            public let value: Int
+            /// The class's name.
+            public let name: String
+            /// What is scored.
+            public let metrics: [VolumeMetric]
+            /// Means over volumes.
+            public let means: MetricValues
+            /// The mean Dice.
+            public var dice: Double { means[.dice] ?? 0 }
+            /// The mean HD95.
+            public var hd95: Double { means[.hd95] ?? 0 }
+        }
     }
 
-    public struct PublishedClass: Sendable, Codable, Equatable {
-        public let value: Int
-        public let name: String
-        public let dice: Double
-        public let hd95: Double
-    }
-
-    public struct Honest: Sendable, Codable, Equatable {
-        /// The mean of the classes' means; nil where no class was in any volume.
-        public let dice: Double?
-        /// The mean of the classes' means over finite distances; nil where there was none.
-        public let hd95: Double?
+    /// Scores as they are.
+    public struct Honest: Sendable, Equatable {
+        /// What is scored.
+        public let metrics: [VolumeMetric]
+        /// The mean of the classes' means over finite values; nil where there was none.
+        public let means: MetricValues
         /// Pairs of class and volume whose distance is infinite: predicted where there is none, or missed.
         public let infinite: Int
         /// Pairs of class and volume left out: absent from both.
         public let absent: Int
-        public let classes: [HonestClass]
-    }
+        /// A mean over volumes for each class.
+        public let classes: [Class]
+        /// The mean Dice; nil where no class was in any volume.
+        public var dice: Double? { means[.dice] }
+        /// The mean HD95; nil where no class was in both volumes.
+        public var hd95: Double? { means[.hd95] }
 
-    public struct HonestClass: Sendable, Codable, Equatable {
-        public let value: Int
-        public let name: String
-        public let dice: Double?
-        public let hd95: Double?
-        public let predictedOnly: Int
-        public let missed: Int
-        public let absent: Int
-
-        private enum CodingKeys: String, CodingKey {
-            case value, name, dice, hd95, predictedOnly = "predicted_only", missed, absent
+        /// One class.
+        public struct Class: Sendable, Equatable {
+            /// The class's number in the labels.
+            public let value: Int
+            /// The class's name.
+            public let name: String
+            /// What is scored.
+            public let metrics: [VolumeMetric]
+            /// Means over the volumes whose value is finite.
+            public let means: MetricValues
+            /// Volumes in which it was predicted and is not there.
+            public let predictedOnly: Int
+            /// Volumes in which it is there and was not found.
+            public let missed: Int
+            /// Volumes in which it is in neither.
+            public let absent: Int
+            /// The mean Dice.
+            public var dice: Double? { means[.dice] }
+            /// The mean HD95.
+            public var hd95: Double? { means[.hd95] }
         }
     }
 
@@ -56,32 +87,112 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
             throw VolumeError(operation: "volume score summary", expected: "classes \(values)", got: "\(volume.classes.map(\.value))")
         }
         self.volumes = volumes
+        let metrics = first.classes.first?.metrics ?? VolumeMetric.published
+        let publishedMetrics = metrics.filter { $0.publishedSpurious != nil }
 
-        var publishedClasses: [PublishedClass] = []
-        var honestClasses: [HonestClass] = []
+        var publishedClasses: [Published.Class] = []
+        var honestClasses: [Honest.Class] = []
         for (index, reference) in first.classes.enumerated() {
             let scores = volumes.map { $0.classes[index] }
             publishedClasses.append(
-                PublishedClass(
-                    value: reference.value, name: reference.name, dice: mean(scores.map(\.published.dice)) ?? 0,
-                    hd95: mean(scores.map(\.published.hd95)) ?? 0))
+                .init(
+                    value: reference.value, name: reference.name, metrics: publishedMetrics,
+                    means: Self.means(publishedMetrics) { metric in scores.map { $0.published(metric) } }))
             let count = { (presence: ClassScore.Presence) in scores.count { $0.presence == presence } }
             honestClasses.append(
-                HonestClass(
-                    value: reference.value, name: reference.name, dice: mean(scores.compactMap(\.dice)),
-                    hd95: mean(scores.compactMap(\.hd95)),
+                .init(
+                    value: reference.value, name: reference.name, metrics: metrics,
+                    means: Self.means(metrics) { metric in scores.compactMap { $0[metric] }.filter(\.isFinite) },
                     predictedOnly: count(.predictedOnly), missed: count(.missed), absent: count(.absent)))
         }
         published = Published(
-            dice: mean(publishedClasses.map(\.dice)) ?? 0, hd95: mean(publishedClasses.map(\.hd95)) ?? 0, classes: publishedClasses)
+            metrics: publishedMetrics, means: Self.means(publishedMetrics) { metric in publishedClasses.map { $0.means[metric] ?? 0 } },
+            classes: publishedClasses)
         honest = Honest(
-            dice: mean(honestClasses.compactMap(\.dice)), hd95: mean(honestClasses.compactMap(\.hd95)),
-            infinite: honestClasses.reduce(0) { $0 + $1.predictedOnly + $1.missed }, absent: honestClasses.reduce(0) { $0 + $1.absent },
-            classes: honestClasses)
+            metrics: metrics, means: Self.means(metrics) { metric in honestClasses.compactMap { $0.means[metric] } },
+            infinite: honestClasses.reduce(0) { $0 + $1.predictedOnly + $1.missed },
+            absent: honestClasses.reduce(0) { $0 + $1.absent }, classes: honestClasses)
+    }
+
+    /// The arithmetic mean of each metric's values; none for no values.
+    private static func means(_ metrics: [VolumeMetric], _ values: (VolumeMetric) -> [Double]) -> MetricValues {
+        var means = MetricValues()
+        for metric in metrics {
+            let values = values(metric)
+            if !values.isEmpty { means[metric] = values.reduce(0, +) / Double(values.count) }
+        }
+        return means
     }
 }
 
-/// The arithmetic mean; nil for no values.
-private func mean(_ values: [Double]) -> Double? {
-    values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+// MARK: - Files
+
+extension VolumeScoreSummary.Published: Codable {
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: MetricKey.self)
+        try means.encode(metrics, into: &container)
+        try container.encode(classes, forKey: MetricKey("classes"))
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: MetricKey.self)
+        (metrics, means) = try MetricValues.decode(container)
+        classes = try container.decode([Class].self, forKey: MetricKey("classes"))
+    }
+}
+
+extension VolumeScoreSummary.Published.Class: Codable {
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: MetricKey.self)
+        try container.encode(value, forKey: MetricKey("value"))
+        try container.encode(name, forKey: MetricKey("name"))
+        try means.encode(metrics, into: &container)
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: MetricKey.self)
+        (metrics, means) = try MetricValues.decode(container)
+        value = try container.decode(Int.self, forKey: MetricKey("value"))
+        name = try container.decode(String.self, forKey: MetricKey("name"))
+    }
+}
+
+extension VolumeScoreSummary.Honest: Codable {
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: MetricKey.self)
+        try means.encode(metrics, into: &container)
+        try container.encode(infinite, forKey: MetricKey("infinite"))
+        try container.encode(absent, forKey: MetricKey("absent"))
+        try container.encode(classes, forKey: MetricKey("classes"))
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: MetricKey.self)
+        (metrics, means) = try MetricValues.decode(container)
+        infinite = try container.decode(Int.self, forKey: MetricKey("infinite"))
+        absent = try container.decode(Int.self, forKey: MetricKey("absent"))
+        classes = try container.decode([Class].self, forKey: MetricKey("classes"))
+    }
+}
+
+extension VolumeScoreSummary.Honest.Class: Codable {
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: MetricKey.self)
+        try container.encode(value, forKey: MetricKey("value"))
+        try container.encode(name, forKey: MetricKey("name"))
+        try means.encode(metrics, into: &container)
+        try container.encode(predictedOnly, forKey: MetricKey("predicted_only"))
+        try container.encode(missed, forKey: MetricKey("missed"))
+        try container.encode(absent, forKey: MetricKey("absent"))
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: MetricKey.self)
+        (metrics, means) = try MetricValues.decode(container)
+        value = try container.decode(Int.self, forKey: MetricKey("value"))
+        name = try container.decode(String.self, forKey: MetricKey("name"))
+        predictedOnly = try container.decode(Int.self, forKey: MetricKey("predicted_only"))
+        missed = try container.decode(Int.self, forKey: MetricKey("missed"))
+        absent = try container.decode(Int.self, forKey: MetricKey("absent"))
+    }
 }

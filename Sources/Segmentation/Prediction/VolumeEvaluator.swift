@@ -5,6 +5,7 @@ public struct VolumeEvaluator: Sendable {
     private let volumes: any VolumeDataset
     private let segmenter: VolumeSegmenter
     private let spacing: VoxelSpacing?
+    private let metrics: [VolumeMetric]
 
     /// How far an evaluation is.
     public struct Progress: Sendable {
@@ -17,7 +18,11 @@ public struct VolumeEvaluator: Sendable {
     }
 
     /// - Parameter spacing: of all volumes, in millimetres, where it is known: the layout does not carry it; nil counts distances in voxels.
-    public init(_ volumes: any VolumeDataset, segmenter: VolumeSegmenter, spacing: VoxelSpacing? = nil) {
+    public init(
+        _ volumes: any VolumeDataset, segmenter: VolumeSegmenter, spacing: VoxelSpacing? = nil,
+        metrics: [VolumeMetric] = VolumeMetric.published
+    ) {
+        self.metrics = metrics
         self.volumes = volumes
         self.segmenter = segmenter
         self.spacing = spacing
@@ -39,7 +44,7 @@ public struct VolumeEvaluator: Sendable {
                 try VolumeScores(
                     name: volume.name, prediction: prediction.leavingOut(volumes.ignoredLabel, of: volume.label),
                     label: volume.label.leavingOut(volumes.ignoredLabel, of: volume.label), classNames: volumes.classNames,
-                    millimetres: spacing))
+                    millimetres: spacing, metrics: metrics))
             try keep(volume, prediction)
         }
         return try VolumeScoreSummary(scores)

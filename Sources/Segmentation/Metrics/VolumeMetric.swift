@@ -1,0 +1,122 @@
+/// A score of one class in a volume: a name, a unit, what it counts where the class is missing, and a function of what was
+/// measured once.
+///
+/// To add one, write it below and give it to whoever scores; JSON and tables then have it.
+public struct VolumeMetric: Sendable, Hashable {
+    /// What the numbers mean.
+    public enum Unit: Sendable {
+        /// A share, 0…1.
+        case share
+        /// A distance in the spacing's unit.
+        case distance
+    }
+
+    /// The key in files: "hd95".
+    public let name: String
+    /// How tables call it: "HD95".
+    public let title: String
+    /// What its numbers mean.
+    public let unit: Unit
+    /// Its value where the class is in the prediction or the label alone. Where it is in neither it has none.
+    public let worst: Double
+    /// What the paper's code counts where a class is predicted that is not there; nil for metrics that it does not have.
+    public let publishedSpurious: Double?
+    /// Whether it needs surface distances.
+    let needsDistances: Bool
+    /// Its value where the class is in both.
+    let value: @Sendable (ClassMeasurement) -> Double
+
+    /// 2·both / (predicted + labelled).
+    public static let dice = VolumeMetric("dice", "DSC", .share, publishedSpurious: 1, needsDistances: false) {
+        2 * Double($0.both) / Double($0.predicted + $0.labelled)
+    }
+
+    /// The 95th percentile of the distances from each surface to the other, both directions taken together.
+    public static let hd95 = VolumeMetric("hd95", "HD95", .distance, publishedSpurious: 0) {
+        SurfaceDistance.percentile95($0.distances.all) ?? 0
+    }
+
+    /// The share of both surfaces that lies within `tolerance` of the other, in the spacing's unit: the normalised surface
+    /// Dice, border voxels counting alike.
+    public static func normalizedSurfaceDice(tolerance: Double) -> VolumeMetric {
+        let digits = tolerance == tolerance.rounded() ? "\(Int(tolerance))" : "\(tolerance)"
+        return VolumeMetric("nsd_\(digits)", "NSD\(digits)", .share) { measurement in
+            let all = measurement.distances.all
+            return Double(all.count { $0 <= tolerance }) / Double(all.count)
+        }
+    }
+
+    /// The metrics of the paper's Table II.
+    public static let published = [dice, hd95]
+
+    init(
+        _ name: String, _ title: String, _ unit: Unit, publishedSpurious: Double? = nil, needsDistances: Bool = true,
+        _ value: @escaping @Sendable (ClassMeasurement) -> Double
+    ) {
+        (self.name, self.title, self.unit, self.value) = (name, title, unit, value)
+        (self.publishedSpurious, self.needsDistances) = (publishedSpurious, needsDistances)
+        worst = unit == .share ? 0 : .infinity
+    }
+
+    /// The metric that a file names.
+    static func named(_ name: String) -> VolumeMetric? {
+        if let known = published.first(where: { $0.name == name }) { return known }
+        return name.hasPrefix("nsd_") ? Double(name.dropFirst(4)).map(normalizedSurfaceDice) : nil
+    }
+
+    public static func == (a: VolumeMetric, b: VolumeMetric) -> Bool { a.name == b.name }
+    public func hash(into hasher: inout Hasher) { hasher.combine(name) }
+}
+
+/// What is measured once of a class that is in prediction and label: every ``VolumeMetric`` is a function of it.
+struct ClassMeasurement: Sendable {
+    /// Voxels of the class in the prediction.
+    let predicted: Int
+    /// Voxels of the class in the label.
+    let labelled: Int
+    /// Voxels of the class in both at once.
+    let both: Int
+    /// Distances between the surfaces; empty where no metric needs them.
+    let distances: SurfaceDistances
+}
+
+/// Distances of each border voxel to the nearest border voxel of the other set, in the spacing's unit.
+public struct SurfaceDistances: Sendable, Equatable {
+    /// From the prediction's border to the label's.
+    public let fromPrediction: [Double]
+    /// From the label's border to the prediction's.
+    public let fromLabel: [Double]
+
+    /// Both directions together.
+    public var all: [Double] { fromPrediction + fromLabel }
+}
+
+/// Values of metrics, by name in files.
+public struct MetricValues: Sendable, Equatable {
+    private var values: [VolumeMetric: Double] = [:]
+
+    /// None.
+    public init() {}
+
+    /// The value of a metric; nil where there is none.
+    public subscript(metric: VolumeMetric) -> Double? {
+        get { values[metric] }
+        set { values[metric] = newValue }
+    }
+
+    /// Writes every metric; those without a finite value as null, so that readers find every key.
+    func encode(_ metrics: [VolumeMetric], into container: inout KeyedEncodingContainer<MetricKey>) throws {
+        for metric in metrics {
+            let value = self[metric].flatMap { $0.isFinite ? $0 : nil }
+            try container.encode(value, forKey: MetricKey(metric.name))
+        }
+    }
+
+    /// Reads the metrics that are there, in the order of their names.
+    static func decode(_ container: KeyedDecodingContainer<MetricKey>) throws -> (metrics: [VolumeMetric], values: MetricValues) {
+        var values = MetricValues()
+        let metrics = container.allKeys.compactMap { VolumeMetric.named($0.stringValue) }.sorted { $0.name < $1.name }
+        for metric in metrics { values[metric] = try container.decodeIfPresent(Double.self, forKey: MetricKey(metric.name)) }
+        return (metrics, values)
+    }
+}

@@ -46,7 +46,7 @@ let package = Package(
         // libpng reports errors by longjmp, which Swift cannot catch: a few lines of C between them.
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
         .target(name: "Imaging", dependencies: ["Files", "CTurboJPEG", "CPNGCodec"]),
-        .target(name: "Torch", dependencies: ["CTorch", "TensorFiles"]),
+        .target(name: "Torch", dependencies: ["Files", "CTorch", "TensorFiles"]),
         .target(name: "VMUNet", dependencies: ["Torch", "TensorFiles"]),
         // Data sets, scores, pictures and volumes in and out; it sees networks through a protocol.
         .target(name: "Segmentation", dependencies: ["Files", "TensorFiles", "Imaging"]),
@@ -87,16 +87,17 @@ let package = Package(
         .testTarget(name: "VMUNetTests", dependencies: ["Training", "VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(
             name: "SegmentationTests",
-            dependencies: ["TestSupport", "Segmentation", "Networks", "VMUNet", "Torch", "Imaging", "TensorFiles"], exclude: ["Fixtures"]),
+            dependencies: ["TestSupport", "Files", "Segmentation", "Networks", "VMUNet", "Torch", "Imaging", "TensorFiles"],
+            exclude: ["Fixtures"]),
         .testTarget(
-            name: "RunsTests", dependencies: ["TestSupport", "Runs", "Segmentation", "VMUNet", "Imaging"]),
+            name: "RunsTests", dependencies: ["TestSupport", "Files", "Runs", "Segmentation", "VMUNet", "Imaging"]),
         .testTarget(
             name: "ReportTests",
-            dependencies: ["TestSupport", "Report", "Training", "Networks", "Runs", "Segmentation", "VMUNet", "Imaging"]),
+            dependencies: ["TestSupport", "Files", "Report", "Training", "Networks", "Runs", "Segmentation", "VMUNet", "Imaging"]),
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "TestSupport", "Training", "Networks", "Runs", "Segmentation", "VMUNet", "Torch", "Imaging", "TensorFiles",
+                "TestSupport", "Files", "Training", "Networks", "Runs", "Segmentation", "VMUNet", "Torch", "Imaging", "TensorFiles",
             ]),
         .testTarget(name: "ToolTests", dependencies: ["TensorFiles", "Imaging"]),
     ],

@@ -9,7 +9,7 @@ rules='
 Files:
 TensorFiles: Files CZip CZlib
 Imaging: Files CTurboJPEG CPNGCodec
-Torch: CTorch TensorFiles
+Torch: Files CTorch TensorFiles
 VMUNet: Torch TensorFiles
 Segmentation: Files TensorFiles Imaging
 Runs: Files Segmentation VMUNet TensorFiles Yams
@@ -17,8 +17,8 @@ Report: Files Runs Segmentation VMUNet TensorFiles Imaging
 Networks: Files Segmentation VMUNet Torch TensorFiles
 Training: Files Runs Networks Segmentation VMUNet Torch TensorFiles
 Commands: Files Segmentation VMUNet TensorFiles Imaging ArgumentParser
-ReportCommand: Files Commands Report ArgumentParser
-VMUNetTool: Files Commands ReportCommand Training Networks Runs Segmentation VMUNet Torch TensorFiles Imaging ArgumentParser
+ReportCommand: Commands Report ArgumentParser
+VMUNetTool: Commands ReportCommand Training Networks Runs Segmentation VMUNet Torch Files TensorFiles Imaging ArgumentParser
 '
 # every module may import these
 system=' Foundation FoundationEssentials Dispatch Synchronization Glibc Musl Darwin '

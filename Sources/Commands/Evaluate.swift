@@ -83,7 +83,7 @@ package struct Evaluate: ParsableCommand {
             throw InputError(
                 "\(error)\n\(weights) is a network of \(classes == 1 ? "one class" : "\(classes) classes"): score it on masks of as many")
         } catch let error as NonFiniteScore {
-            throw InputError("\(weights): \(error); give other weights")
+            throw InputError("\(weights): \(error)")
         }
         Console.status("")
         if json == "-" { return try Console.json(result) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Imaging
 import Segmentation
@@ -71,7 +72,7 @@ package struct Predict: ParsableCommand {
             (isVolume ? [".nii.gz"] : [".png"]) + (overlay ? ["_overlay.png"] : [])
                 + (probabilities && !isVolume ? ["_probability.png"] : [])
         }
-        try OutputFolder.make(folder, option: "--output")
+        try Folder.make(folder, option: "--output")
         var failures: [String] = pictures.failures
         for (index, item) in pictures.items.enumerated() {
             Console.status(

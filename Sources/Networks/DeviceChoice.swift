@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Segmentation
 import Torch
@@ -41,8 +42,14 @@ extension Compute.Device {
 }
 
 /// A device that cannot be used, and why.
-public struct DeviceError: Error, Sendable, CustomStringConvertible {
+public struct DeviceError: UserError {
     /// All that is missing, and where to get it.
     public let reason: String
+    /// The option.
+    public var subject: String { "--device cuda" }
+    /// As ``reason``.
+    public var problem: String { reason }
+    /// The CPU.
+    public var remedy: String { "or use --device cpu" }
     public var description: String { "--device cuda: \(reason). Or use --device cpu" }
 }

@@ -1,3 +1,4 @@
+import Files
 import Segmentation
 import TensorFiles
 import Torch
@@ -54,9 +55,22 @@ extension NetworkLoader {
     public static let torch = NetworkLoader { weights, compute in try TorchInference(weights, compute) }
 }
 
-extension WeightsMismatch: WeightsProblem {}
-extension ConfigurationError: WeightsProblem {}
-extension PretrainedWeights.NothingFits: WeightsProblem {}
+// What is wrong with weights is in their descriptions; who reads a file adds its name.
+extension WeightsMismatch: WeightsProblem {
+    public var subject: String { "" }
+    public var problem: String { description }
+    public var remedy: String { "" }
+}
+extension ConfigurationError: WeightsProblem {
+    public var subject: String { what }
+    public var problem: String { "expected \(expected), got \(got)" }
+    public var remedy: String { "" }
+}
+extension PretrainedWeights.NothingFits: WeightsProblem {
+    public var subject: String { "initial weights" }
+    public var problem: String { description }
+    public var remedy: String { "" }
+}
 
 extension Compute.Precision {
     /// The element type of the matrix products.

@@ -1,14 +1,15 @@
+import Files
 import Foundation
 import Segmentation
 
 /// `metrics.jsonl`, one event a line, appended as it happens.
-final class MetricsLog {
+package final class MetricsLog {
     private let handle: FileHandle
     private let url: URL
     private let encoder: JSONEncoder
 
     /// Goes on after `position`: lines of steps and epochs that a stopped run had written beyond its checkpoint will come again, so they are cut off.
-    init(_ url: URL, after position: TrainingPosition) throws {
+    package init(_ url: URL, after position: TrainingPosition) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         self.encoder = encoder
@@ -29,14 +30,14 @@ final class MetricsLog {
         }
     }
 
-    func append(_ event: TrainingEvent) throws {
+    package func append(_ event: TrainingEvent) throws {
         let line = try encoder.encode(event) + Data("\n".utf8)
         do { try handle.write(contentsOf: line) } catch { throw Self.unwritable(url, error) }
     }
 
     private static func unwritable(_ url: URL, _ error: any Error) -> FolderError {
         FolderError(
-            folder: url.relativePath, reason: "cannot be written: \(OutputFolder.reason(error))",
+            folder: url.relativePath, reason: "cannot be written: \(systemReason(error))",
             remedy: "check its permissions and the space left on the disk, then go on by --resume")
     }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Segmentation
 import TensorFiles
@@ -24,7 +25,7 @@ public struct RunFolder: Sendable {
             throw FolderError(
                 folder: url.relativePath, reason: "it holds another run", remedy: "go on with it by --resume, or choose another --run")
         }
-        try OutputFolder.make(url.appending(path: "checkpoints"), option: "--run")
+        try Folder.make(url.appending(path: "checkpoints"), option: "--run")
         do {
             // What cannot be written is better known now than after the first epoch.
             let probe = url.appending(path: ".writable")
@@ -32,7 +33,7 @@ public struct RunFolder: Sendable {
             try files.removeItem(at: probe)
         } catch {
             throw FolderError(
-                folder: url.relativePath, reason: "it cannot be written to (\(OutputFolder.reason(error)))",
+                folder: url.relativePath, reason: "it cannot be written to (\(systemReason(error)))",
                 remedy: "choose another --run, or change its permissions")
         }
         return run
@@ -67,4 +68,13 @@ extension RunFolder {
             }
         }
     }
+}
+
+/// The system's reason for an error of Foundation's, in its words.
+func systemReason(_ error: any Error) -> String {
+    let error = error as NSError
+    guard let posix = error.userInfo[NSUnderlyingErrorKey] as? NSError, posix.domain == NSPOSIXErrorDomain else {
+        return error.localizedDescription
+    }
+    return String(cString: strerror(Int32(posix.code)))
 }

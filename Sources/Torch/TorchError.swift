@@ -1,13 +1,25 @@
 import CTorch
+import Files
 
 /// An operation of libtorch that failed: which, and libtorch's reason (its expected and got).
-public struct TorchError: Error, Sendable, CustomStringConvertible {
+public struct TorchError: UserError {
     public let operation: String
     public let reason: String
     /// Whether an allocation did not fit the device's memory.
     public let isOutOfMemory: Bool
 
-    public var description: String { "\(operation): \(reason)" }
+    public var description: String {
+        memoryAdvice.map { "not enough memory (\(operation): \(briefReason)); \($0)" } ?? "\(operation): \(reason)"
+    }
+
+    /// As ``operation``.
+    public var subject: String { operation }
+    /// As ``reason``.
+    public var problem: String { reason }
+    /// What can be lowered where memory does not suffice.
+    public var remedy: String { memoryAdvice ?? "" }
+    /// Memory where that is too little, otherwise the program's.
+    public var category: UserErrorCategory { isOutOfMemory ? .memory : .internal }
 
     package init(operation: String, reason: String, isOutOfMemory: Bool) {
         (self.operation, self.reason, self.isOutOfMemory) = (operation, reason, isOutOfMemory)

@@ -1,6 +1,19 @@
+import Files
 import Foundation
 import Runs
 import Segmentation
+
+/// What a runner tells while it works.
+public enum AblationProgress {
+    /// A cell begins or is gone on with; `of` counts all cells.
+    case cell(AblationGrid.Cell, state: AblationResult.State, index: Int, of: Int)
+    /// What a user should know.
+    case note(String)
+    /// The cell's training.
+    case training(TrainingProgress)
+    /// A cell whose loss was not finite: the others go on.
+    case failed(AblationGrid.Cell, any Error)
+}
 
 /// Trains the cells of a grid one after the other, each in a folder of its own; goes on with a grid that was interrupted.
 public struct AblationRunner: Sendable {
@@ -15,16 +28,6 @@ public struct AblationRunner: Sendable {
         self.grid = grid
         self.compileGraph = compileGraph
         self.folder = folder
-    }
-
-    /// What the runner tells while it works.
-    public enum Report {
-        /// A cell begins or is gone on with; `of` counts all cells.
-        case cell(AblationGrid.Cell, state: AblationResult.State, index: Int, of: Int)
-        case note(String)
-        case training(Trainer.Report)
-        /// A cell whose loss was not finite: the others go on.
-        case failed(AblationGrid.Cell, any Error)
     }
 
     /// How far a cell's run is, by what its folder holds.
@@ -47,7 +50,7 @@ public struct AblationRunner: Sendable {
     ///
     /// Every folder is looked at, every set and every file of initial weights verified before the first cell begins. Returns the result, of which
     /// `isInterrupted` tells whether `shouldStop` ended it. Throws what ``TrainingData`` and ``Trainer`` throw.
-    public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> AblationResult {
+    public func run(shouldStop: () -> Bool = { false }, report: (AblationProgress) -> Void = { _ in }) throws -> AblationResult {
         var states = try grid.cells.map { try state(of: $0) }
         var verified: Set<DataSettings> = []
         for (cell, state) in zip(grid.cells, states) where state != .finished && verified.insert(cell.configuration.data.source).inserted {
@@ -96,7 +99,7 @@ public struct AblationRunner: Sendable {
     }
 
     private func train(
-        _ cell: AblationGrid.Cell, goesOn: Bool, shouldStop: () -> Bool, report: (Report) -> Void
+        _ cell: AblationGrid.Cell, goesOn: Bool, shouldStop: () -> Bool, report: (AblationProgress) -> Void
     ) throws -> Trainer.Outcome {
         let url = folder.appending(path: cell.name)
         let data = try TrainingData(cell.configuration)
@@ -105,8 +108,8 @@ public struct AblationRunner: Sendable {
             trainer = try Trainer.resume(cell.configuration, in: url, data: data, compileGraph: compileGraph)
         } else {
             let begun = try Trainer.begin(cell.configuration, in: url, data: data, compileGraph: compileGraph)
-            trainer = begun.0
-            if let weights = begun.1 { report(.note("initial weights: " + weights.summary)) }
+            trainer = begun.trainer
+            if let weights = begun.initialWeights { report(.note("initial weights: " + weights.summary)) }
         }
         return try trainer.run(shouldStop: shouldStop) { report(.training($0)) }
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Runs
 import Segmentation
@@ -65,9 +66,16 @@ struct Checkpoint {
 }
 
 /// Weights or optimiser state with NaN or infinite values: not saved, so that the checkpoint before stays.
-public struct NonFiniteWeights: Error, Sendable, CustomStringConvertible {
+public struct NonFiniteWeights: UserError {
     public let key: String
-    public var description: String {
-        "\(key) has values that are not finite: the checkpoint before it is kept; lower optimizer.learning_rate or set clip_norm in the run's config.yaml, and go on by --resume"
-    }
+    /// As ``key``.
+    public var subject: String { key }
+    /// That they are not finite.
+    public var problem: String { "has values that are not finite: the checkpoint before it is kept" }
+    /// A lower learning rate.
+    public var remedy: String { "lower optimizer.learning_rate or set clip_norm in the run's config.yaml, and go on by --resume" }
+    /// The training went wrong, not its input.
+    public var category: UserErrorCategory { .internal }
+
+    public var description: String { "\(key) \(problem); \(remedy)" }
 }

@@ -1,7 +1,8 @@
+import Files
 import Segmentation
 
 /// A loss that is not a number: nothing was changed by it.
-public struct NonFiniteLoss: Error, Sendable, CustomStringConvertible {
+public struct NonFiniteLoss: UserError {
     public let epoch: Int
     public let step: Int
     public let pictures: [String]
@@ -12,6 +13,15 @@ public struct NonFiniteLoss: Error, Sendable, CustomStringConvertible {
     public let configuration: String
     /// Whether the pictures are those to validate, after the epoch's last step.
     public var isValidation = false
+
+    /// None: the description names the pictures.
+    public var subject: String { "" }
+    /// The loss, the step and the layer.
+    public var problem: String { description }
+    /// A part of the description.
+    public var remedy: String { "" }
+    /// The training went wrong, not its input.
+    public var category: UserErrorCategory { .internal }
 
     public var description: String {
         """

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Networks
 import Runs
@@ -23,23 +24,6 @@ public final class Trainer {
     private let mode: ForwardMode
     private let compileGraph: Bool
 
-    /// What the trainer tells while it works.
-    public enum Report: Sendable {
-        case step(TrainingEvent, progress: Progress)
-        case evaluating(done: Int, of: Int)
-        case epoch(TrainingEvent.EpochRecord)
-    }
-
-    public struct Progress: Sendable {
-        public var epoch: Int
-        public var epochs: Int
-        public var step: Int
-        public var steps: Int
-        public var imagesPerSecond: Double
-        /// Until the last epoch ends, at the speed so far; nil until a speed is known.
-        public var secondsLeft: Double?
-    }
-
     /// How ``run(_:)`` ended.
     public enum Outcome: Sendable, Equatable {
         case finished
@@ -51,21 +35,25 @@ public final class Trainer {
 
     /// A new run in a new folder. With `compileGraph` a GPU is given the network's part of a step as one launch, recorded in the first few
     /// steps.
-    public static func begin(_ configuration: RunConfiguration, in url: URL, data: TrainingData, compileGraph: Bool = false) throws -> (
-        Trainer, PretrainedWeights.Report?
-    ) {
+    ///
+    /// - Returns: the trainer, and what became of the file of initial weights where there is one.
+    public static func begin(
+        _ configuration: RunConfiguration, in url: URL, data: TrainingData, compileGraph: Bool = false
+    ) throws -> (trainer: Trainer, initialWeights: PretrainedWeights.Report?) {
         try configuration.validate()
         let (network, report) = try initialNetwork(configuration)
         let folder = try RunFolder.create(url)
-        let trainer = try Trainer(configuration, network, folder, data, TrainingPosition(), compileGraph)
+        let trainer = try Trainer(configuration, network, in: folder, data: data, compileGraph: compileGraph)
         try configuration.write(to: folder.configuration)
         return (trainer, report)
     }
 
-    /// Throws what ``begin(_:in:data:)`` would for the file of initial weights.
+    /// Throws what ``begin(_:in:data:compileGraph:)`` would for the file of initial weights.
     static func verifyInitialWeights(_ configuration: RunConfiguration) throws { _ = try initialNetwork(configuration) }
 
-    private static func initialNetwork(_ configuration: RunConfiguration) throws -> (VMUNet, PretrainedWeights.Report?) {
+    private static func initialNetwork(
+        _ configuration: RunConfiguration
+    ) throws -> (network: VMUNet, report: PretrainedWeights.Report?) {
         Torch.manualSeed(configuration.seed)
         let network = try VMUNet(configuration.network)
         guard let path = configuration.initialWeights else { return (network, nil) }
@@ -85,8 +73,8 @@ public final class Trainer {
     ) throws -> Trainer {
         let folder = RunFolder(existing: url)
         guard FileManager.default.fileExists(atPath: folder.last.path) else {
-            try OutputFolder.make(url.appending(path: "checkpoints"), option: "--run")
-            return try Trainer(configuration, initialNetwork(configuration).0, folder, data, TrainingPosition(), compileGraph)
+            try Folder.make(url.appending(path: "checkpoints"), option: "--run")
+            return try Trainer(configuration, initialNetwork(configuration).network, in: folder, data: data, compileGraph: compileGraph)
         }
         let checkpoint = try Checkpoint(folder.last)
         let network: VMUNet
@@ -95,14 +83,15 @@ public final class Trainer {
         } catch let error as any WeightsProblem {
             throw BadWeights(file: folder.last.relativePath, problem: error)
         }
-        let trainer = try Trainer(configuration, network, folder, data, checkpoint.position, compileGraph)
+        let trainer = try Trainer(
+            configuration, network, in: folder, data: data, at: checkpoint.position, compileGraph: compileGraph)
         try checkpoint.restore(trainer.optimizer, trainer.average)
         return trainer
     }
 
     private init(
-        _ configuration: RunConfiguration, _ network: VMUNet, _ folder: RunFolder, _ data: TrainingData, _ position: TrainingPosition,
-        _ compileGraph: Bool
+        _ configuration: RunConfiguration, _ network: VMUNet, in folder: RunFolder, data: TrainingData,
+        at position: TrainingPosition = TrainingPosition(), compileGraph: Bool
     ) throws {
         self.configuration = configuration
         self.folder = folder
@@ -130,33 +119,24 @@ public final class Trainer {
     ///
     /// Throws ``NonFiniteLoss`` before a loss that is not a number spoils anything, ``FolderError`` while another process trains in the folder, and, after
     /// saving, what the data set throws.
-    public func run(shouldStop: () -> Bool = { false }, report: (Report) -> Void = { _ in }) throws -> Outcome {
-        let lock = try RunLock(folder)
-        defer { withExtendedLifetime(lock) {} }
-        folder.removeUnfinished()
-        // What may change on resuming is kept only now that the data were found and nobody else trains here.
-        if (try? RunConfiguration(yamlFile: folder.configuration)) != configuration { try configuration.write(to: folder.configuration) }
+    public func run(shouldStop: () -> Bool = { false }, report: (TrainingProgress) -> Void = { _ in }) throws -> Outcome {
+        let recorder = try RunRecorder(folder, configuration, after: position, stepsPerEpoch: loader.stepsPerEpoch, on: device)
         do {
-            return try loop(shouldStop, report)
+            return try loop(recorder, shouldStop, report)
         } catch is Interruption {
-            try save()
+            try recorder.save(checkpoint())
             return .interrupted
         } catch let error as DataError {
             // A picture that turns out bad costs no training: once it is mended, the run goes on where it was.
-            if isBetweenSteps { try? save() }
+            if isStepComplete(position.step) { try? recorder.save(checkpoint()) }
             throw error
         }
     }
 
     private struct Interruption: Error {}
 
-    /// Whether no gradients are gathered that would be in no checkpoint.
-    private var isBetweenSteps: Bool { position.step.isMultiple(of: configuration.accumulate) || position.step == loader.stepsPerEpoch }
-
-    private func loop(_ shouldStop: () -> Bool, _ report: (Report) -> Void) throws -> Outcome {
-        let machine = RunEnvironment(instructionSet: Torch.instructionSet, libtorch: Torch.version, device: device.name)
-        let recorder = try RunRecorder(folder, after: position, stepsPerEpoch: loader.stepsPerEpoch, on: machine)
-        var speed = Speed(remaining: remainingImages)
+    private func loop(_ recorder: RunRecorder, _ shouldStop: () -> Bool, _ report: (TrainingProgress) -> Void) throws -> Outcome {
+        var pace = Pace(remaining: remainingImages)
         while position.epoch < configuration.epochs {
             if hasStoppedImproving { return .stoppedEarly }
             let epoch = position.epoch
@@ -166,54 +146,56 @@ public final class Trainer {
 
             let batches = loader.batches(epoch: epoch, from: position.step)
             while let batch = try batches.next() {
-                if isBetweenSteps, shouldStop() { throw Interruption() }
-                let value = try step(batch)
-                position.lossSum += value * Double(batch.count)
+                if isStepComplete(position.step), shouldStop() { throw Interruption() }
+                let loss = try step(batch)
+                position.lossSum += loss * Double(batch.count)
                 position.images += batch.count
-                let event = TrainingEvent.step(epoch: epoch + 1, step: position.step, loss: value, learningRate: optimizer.learningRate)
+                let event = TrainingEvent.step(epoch: epoch + 1, step: position.step, loss: loss, learningRate: optimizer.learningRate)
                 try recorder.record(event)
-                speed.add(batch.count)
-                report(.step(event, progress: progress(speed)))
+                pace.add(batch.count)
+                report(.step(event, of: loader.stepsPerEpoch, epochs: configuration.epochs, pace))
             }
 
             let isDue = (epoch + 1).isMultiple(of: configuration.evaluateEvery) || epoch + 1 == configuration.epochs
             let result = isDue ? try evaluate(shouldStop, report) : nil
             let record = finishEpoch(result, seconds: (ContinuousClock.now - started).seconds)
-            if record.isBest { try saveBest(record) }
+            if record.isBest { try recorder.keep(keptWeights(), of: record) }
             // Before the checkpoint: a line too many is cut off on resuming, one that is missing would be lost.
             try recorder.record(.epoch(record))
-            try save()
+            try recorder.save(checkpoint())
             report(.epoch(record))
         }
         return hasStoppedImproving ? .stoppedEarly : .finished
+    }
+
+    /// Whether the gradients of as many batches of an epoch make whole steps of the optimiser; the last may be of fewer.
+    private func isStepComplete(_ batches: Int) -> Bool {
+        batches.isMultiple(of: configuration.accumulate) || batches == loader.stepsPerEpoch
     }
 
     /// Forward, loss, backward, and with enough gradients gathered one step of the optimiser.
     private func step(_ batch: Batch) throws -> Double {
         // Stochastic depth draws from libtorch's generator: seeded by the step, it needs no state in a checkpoint.
         Torch.manualSeed(StepSeed.of(configuration.seed, epoch: position.epoch, step: position.step))
-        let isFirst = position.step.isMultiple(of: configuration.accumulate)
-        let isLast = (position.step + 1).isMultiple(of: configuration.accumulate) || position.step + 1 == loader.stepsPerEpoch
         let inputs = try withTorchErrors { BatchTensors(batch, on: device) }
-        let scalar = try gradientStep(inputs, isFirst: isFirst) { loss in
+        let scalar = try gradientStep(inputs, isFirst: isStepComplete(position.step)) { loss in
             guard !loss.isFinite else { return }
             throw NonFiniteLoss(
                 epoch: position.epoch + 1, step: position.step + 1, pictures: batch.names, loss: loss,
                 layer: network.firstNonFiniteLayer(inputs.images, mode), configuration: folder.configuration.relativePath)
         }
-        if isLast {
-            try withTorchErrors {
-                if let norm = configuration.clipNorm { clipGradients(optimizer.parameters, maximumNorm: norm) }
-                optimizer.step()
-                average?.update()
-            }
-        }
         position.step += 1
-        if isLast { position.totalSteps += 1 }
+        guard isStepComplete(position.step) else { return scalar }
+        try withTorchErrors {
+            if let norm = configuration.clipNorm { clipGradients(optimizer.parameters, maximumNorm: norm) }
+            optimizer.step()
+            average?.update()
+        }
+        position.totalSteps += 1
         return scalar
     }
 
-    private func evaluate(_ shouldStop: () -> Bool, _ report: (Report) -> Void) throws -> EvaluationResult? {
+    private func evaluate(_ shouldStop: () -> Bool, _ report: (TrainingProgress) -> Void) throws -> EvaluationResult? {
         guard let evaluator else { return nil }
         func evaluation() throws -> EvaluationResult {
             let scorer = TorchScorer(
@@ -250,56 +232,20 @@ public final class Trainer {
             learningRate: optimizer.learningRate, seconds: seconds, isBest: isBest)
     }
 
-    // MARK: - Saving
+    // MARK: - What is kept
 
-    private func save() throws {
-        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position).write(
-            to: folder.last, configuration: configuration)
+    private func checkpoint() throws -> Checkpoint {
+        try Checkpoint(network: network, optimizer: optimizer, average: average, position: position)
     }
 
-    private func saveBest(_ record: TrainingEvent.EpochRecord) throws {
-        var weights = try average?.withAveragedWeights { try network.stateDictionary() } ?? network.stateDictionary()
-        for (key, value) in configuration.weightsMetadata { weights.metadata[key] = value }
-        weights.metadata["epoch"] = .integer(record.epoch)
-        record.validationLoss.map { weights.metadata["val_loss"] = .number($0) }
-        try WeightsFile.write(weights, to: folder.best)
+    /// The weights to predict with: averaged where the run averages.
+    private func keptWeights() throws -> StateDictionary {
+        try average?.withAveragedWeights { try network.stateDictionary() } ?? network.stateDictionary()
     }
 
     private var hasStoppedImproving: Bool { configuration.hasStoppedImproving(position.validationLosses) }
 
-    // MARK: - Progress
-
     private var remainingImages: Int {
         (configuration.epochs - position.epoch) * loader.dataset.count - position.step * configuration.batchSize
-    }
-
-    private func progress(_ speed: Speed) -> Progress {
-        Progress(
-            epoch: position.epoch + 1, epochs: configuration.epochs, step: position.step, steps: loader.stepsPerEpoch,
-            imagesPerSecond: speed.perSecond, secondsLeft: speed.secondsLeft)
-    }
-}
-
-/// Images done in a time, and from that the time for those to come.
-private struct Speed {
-    private let start = ContinuousClock.now
-    private var done = 0
-    private let remaining: Int
-
-    init(remaining: Int) { self.remaining = remaining }
-
-    mutating func add(_ images: Int) { done += images }
-    var perSecond: Double { Double(done) / max((ContinuousClock.now - start).seconds, 1e-9) }
-    var secondsLeft: Double? { done > 0 ? Double(remaining - done) / perSecond : nil }
-}
-
-/// The seed of a step's random numbers, a function of where it is in the run alone.
-enum StepSeed {
-    static func of(_ seed: UInt64, epoch: Int, step: Int) -> UInt64 {
-        // SplitMix64's finaliser over the three numbers: neighbouring steps get unrelated seeds.
-        var z = seed &+ 0x9E37_79B9_7F4A_7C15 &* (UInt64(epoch) << 32 | UInt64(step) &+ 1)
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Commands
+import Files
 import Foundation
 import Imaging
 import Networks
@@ -50,7 +51,7 @@ struct Demo: ParsableCommand {
             }
             for part in [data, runFolder, results] { try? FileManager.default.removeItem(at: part) }
         }
-        try OutputFolder.make(folder, option: "--output")
+        try Folder.make(folder, option: "--output")
         try Data().write(to: folder.appending(path: ".demo"))
 
         Console.note("1. \(pictures) pictures to train on and \(Self.validation) to validate, generated into \(data.relativePath)")
@@ -144,9 +145,12 @@ struct Demo: ParsableCommand {
 }
 
 /// A demo that did not learn what it always learns: a fault of the program or of the machine, never of the user.
-struct DemoMissed: Error, CustomStringConvertible {
+struct DemoMissed: UserError {
     let miou: Double
-    var description: String {
-        "the demo reached mIoU \(Console.percent(miou)), expected at least \(Console.percent(Demo.target)): please report this"
+    var subject: String { "" }
+    var remedy: String { "please report this" }
+    var category: UserErrorCategory { .internal }
+    var problem: String {
+        "the demo reached mIoU \(Console.percent(miou)), expected at least \(Console.percent(Demo.target))"
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Commands
+import Files
 import Foundation
 import Networks
 import Runs
@@ -79,8 +80,8 @@ struct Train: ParsableCommand {
             Console.note("resuming \(folder.relativePath) after epoch \(trainer.position.epoch), step \(trainer.position.step)")
         } else {
             let begun = try Trainer.begin(configuration, in: folder, data: sets, compileGraph: compute.compileGraph)
-            trainer = begun.0
-            if let report = begun.1 { Self.tell(report) }
+            trainer = begun.trainer
+            if let report = begun.initialWeights { Self.tell(report) }
         }
         Console.note(
             "\(configuration.network.presetName ?? "custom") network of \(Self.classes(configuration)), \(sets.training.count) pictures to train on, "
@@ -188,13 +189,13 @@ struct Train: ParsableCommand {
 
 /// Training on a terminal: a line for each epoch, below them a bar; elsewhere plain lines.
 struct TrainingDisplay {
-    func show(_ report: Trainer.Report) {
+    func show(_ report: TrainingProgress) {
         switch report {
-        case .step(.step(let epoch, let step, let loss, let rate), let progress):
-            let left = progress.secondsLeft.map(Console.time) ?? "?"
+        case .step(.step(let epoch, let step, let loss, let rate), let steps, let epochs, let pace):
+            let left = pace.secondsLeft.map(Console.time) ?? "?"
             Console.status(
-                "epoch \(epoch)/\(progress.epochs) \(Console.bar(Double(step) / Double(max(progress.steps, 1)))) \(step)/\(progress.steps)  "
-                    + String(format: "loss %.4f  lr %.2e  %.1f img/s", loss, rate, progress.imagesPerSecond) + "  \(left) left")
+                "epoch \(epoch)/\(epochs) \(Console.bar(Double(step) / Double(max(steps, 1)))) \(step)/\(steps)  "
+                    + String(format: "loss %.4f  lr %.2e  %.1f img/s", loss, rate, pace.imagesPerSecond) + "  \(left) left")
         case .step:
             break
         case .evaluating(let done, let count):

@@ -84,7 +84,7 @@ extension TrainingSuites {
                 var error: NonFiniteLoss?
                 do {
                     _ = try trainer.run(report: { report in
-                        if case .step(.step(_, _, let loss, _), _) = report { losses.append(loss) }
+                        if case .step(.step(_, _, let loss, _), of: _, epochs: _, _) = report { losses.append(loss) }
                         if case .epoch(let record) = report { epochs.append(record.validationLoss ?? .nan) }
                     })
                 } catch let found as NonFiniteLoss {

@@ -26,7 +26,7 @@ public struct AblationResult: Sendable, Codable, Equatable {
         /// Multiply-adds as the paper counts them, at this cell's input size.
         public let paperFLOPs: Int
         /// The paper's mIoU and DSC in percent.
-        public let paper: PaperTable.Figures?
+        public let paper: PaperTable.Scores?
 
         private enum CodingKeys: String, CodingKey {
             case run, labels, state, scores, validationLoss = "val_loss", bestEpoch = "best_epoch", epochs, ofEpochs = "of_epochs",

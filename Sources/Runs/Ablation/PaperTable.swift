@@ -16,7 +16,7 @@ public enum PaperTable: String, Sendable, Codable, CaseIterable {
     static let nothing = "–"
 
     /// The paper's figures of a row, in percent.
-    public struct Figures: Sendable, Codable, Equatable {
+    public struct Scores: Sendable, Codable, Equatable {
         public let miou: Double
         public let dsc: Double
 
@@ -44,9 +44,9 @@ public enum PaperTable: String, Sendable, Codable, CaseIterable {
     }
 
     /// Label, mIoU and DSC on ISIC17, mIoU and DSC on ISIC18.
-    private var rows: [(label: String, isic17: Figures, isic18: Figures)] {
-        func row(_ label: String, _ a: Double, _ b: Double, _ c: Double, _ d: Double) -> (label: String, isic17: Figures, isic18: Figures) {
-            (label, Figures(miou: a, dsc: b), Figures(miou: c, dsc: d))
+    private var rows: [(label: String, isic17: Scores, isic18: Scores)] {
+        func row(_ label: String, _ a: Double, _ b: Double, _ c: Double, _ d: Double) -> (label: String, isic17: Scores, isic18: Scores) {
+            (label, Scores(miou: a, dsc: b), Scores(miou: c, dsc: d))
         }
         switch self {
         case .initialWeights:
@@ -74,7 +74,7 @@ public enum PaperTable: String, Sendable, Codable, CaseIterable {
     }
 
     /// The paper's figures for a row; nil where it has none, or was not measured on this set.
-    public func figures(_ label: String, on dataset: Dataset) -> Figures? {
+    public func figures(_ label: String, on dataset: Dataset) -> Scores? {
         guard let row = rows.first(where: { $0.label == label }) else { return nil }
         return ["isic17": row.isic17, "isic18": row.isic18][dataset.rawValue]
     }

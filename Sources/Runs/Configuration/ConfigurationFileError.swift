@@ -1,7 +1,8 @@
+import Files
 import Foundation
 
 /// What is wrong with a configuration file: the file, the line, the key, what was expected there and what was found.
-public struct ConfigurationFileError: Error, Sendable, Equatable, CustomStringConvertible, LocalizedError {
+public struct ConfigurationFileError: UserError, Equatable, LocalizedError {
     public let path: String
     /// Counted from 1; nil where the fault is of no one line.
     public let line: Int?
@@ -20,6 +21,11 @@ public struct ConfigurationFileError: Error, Sendable, Equatable, CustomStringCo
         self.got = got
         self.remedy = remedy
     }
+
+    /// The file and the line.
+    public var subject: String { path + (line.map { ":\($0)" } ?? "") }
+    /// The key, what was expected and what was got.
+    public var problem: String { (key.isEmpty ? "" : key + ": ") + "expected \(expected), got \(got)" }
 
     public var description: String {
         let place = path + (line.map { ":\($0)" } ?? "") + ": " + (key.isEmpty ? "" : key + ": ")

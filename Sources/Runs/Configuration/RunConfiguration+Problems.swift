@@ -1,3 +1,4 @@
+import Files
 import Segmentation
 import VMUNet
 
@@ -94,7 +95,14 @@ extension RunConfigurationError {
 }
 
 /// A configuration with settings that make no sense: all of them.
-public struct RunConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct RunConfigurationError: UserError, Equatable {
     public let problems: [RunConfiguration.Problem]
+    /// The keys at fault.
+    public var subject: String { problems.map(\.key).joined(separator: ", ") }
+    /// A line for each.
+    public var problem: String { description }
+    /// None but what was expected.
+    public var remedy: String { "" }
+
     public var description: String { problems.map(\.description).joined(separator: "\n") }
 }

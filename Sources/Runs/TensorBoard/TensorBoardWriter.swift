@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Segmentation
 
@@ -21,7 +22,7 @@ public final class TensorBoardWriter {
             handle = try FileHandle(forWritingTo: url)
         } catch {
             throw FolderError(
-                folder: folder.relativePath, reason: "no event file can be written (\(OutputFolder.reason(error)))",
+                folder: folder.relativePath, reason: "no event file can be written (\(systemReason(error)))",
                 remedy: "check its permissions and the disk's free space")
         }
         var first = Self.event(step: 0)
@@ -79,17 +80,17 @@ public final class TensorBoardWriter {
 }
 
 /// A run's events for TensorBoard, in `RUN/tensorboard`. The steps are batches since the run's beginning, for values of epochs too: so all curves share an axis.
-final class TensorBoardLog {
+package final class TensorBoardLog {
     private let writer: TensorBoardWriter
     private let stepsPerEpoch: Int
 
     /// Goes on after `steps` batches; 0 for a new run.
-    init(_ folder: RunFolder, stepsPerEpoch: Int, after steps: Int) throws {
+    package init(_ folder: RunFolder, stepsPerEpoch: Int, after steps: Int) throws {
         writer = try TensorBoardWriter(folder: folder.tensorBoard, firstStep: steps + 1)
         self.stepsPerEpoch = stepsPerEpoch
     }
 
-    func append(_ event: TrainingEvent) throws {
+    package func append(_ event: TrainingEvent) throws {
         switch event {
         case .step(let epoch, let step, let loss, let learningRate):
             try writer.add([("loss/step", loss), ("lr", learningRate)], step: (epoch - 1) * stepsPerEpoch + step)

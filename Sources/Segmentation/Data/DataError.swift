@@ -1,7 +1,8 @@
+import Files
 import Foundation
 
 /// What is wrong with a data set or one of its files, and what to do about it; the fault is the data's, never the program's.
-public struct DataError: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {
+public struct DataError: UserError, Equatable, LocalizedError {
     /// The sort of fault, for callers that treat them differently.
     public enum Kind: String, Sendable {
         /// A folder that should be there is not, or cannot be read.
@@ -47,6 +48,11 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible, Lo
     init(_ kind: Kind, path: String, _ problem: String, remedy: String) {
         self.init(kind, path: path, problems: [problem], remedy: remedy)
     }
+
+    /// As ``path``.
+    public var subject: String { path }
+    /// The problems, with semicolons between.
+    public var problem: String { problems.joined(separator: "; ") }
 
     /// The path, the problems (the first ten by name, then a count) and the way out.
     public var description: String {

@@ -1,3 +1,5 @@
+import Files
+
 /// Scores of a network on a set, at the size that the network sees.
 public struct EvaluationResult: Sendable, Codable, Equatable {
     /// From TP, FP, FN and TN pooled over every pixel of the set (the paper's way); of several classes the mean over those of the foreground.
@@ -109,7 +111,7 @@ public struct Evaluator {
 }
 
 /// A network whose loss on pictures to score is NaN or infinite: its weights are no use.
-public struct NonFiniteScore: Error, Sendable, CustomStringConvertible {
+public struct NonFiniteScore: UserError {
     public let pictures: [String]
     public let loss: Double
     /// The first layer whose output is not finite; nil if all are.
@@ -121,7 +123,12 @@ public struct NonFiniteScore: Error, Sendable, CustomStringConvertible {
         return "on the pictures \(names); first output that is not finite: \(layer ?? "none, only the loss")"
     }
 
-    public var description: String { "the loss is \(loss.isNaN ? "not a number" : "infinite") \(Self.place(pictures, layer))" }
+    /// None: the weights are the caller's.
+    public var subject: String { "" }
+    /// The loss, the pictures and the layer.
+    public var problem: String { "the loss is \(loss.isNaN ? "not a number" : "infinite") \(Self.place(pictures, layer))" }
+    /// Other weights.
+    public var remedy: String { "give other weights" }
 }
 
 /// Counts and losses, gathered batch by batch.

@@ -1,3 +1,5 @@
+import Files
+
 /// The extent of a plane in pixels: rows, then columns.
 public struct PlaneSize: Sendable, Codable, Hashable, CustomStringConvertible {
     public let height: Int
@@ -48,7 +50,7 @@ public struct VoxelSpacing: Sendable, Codable, Hashable {
 }
 
 /// A volume that does not fit the operation it was given to.
-public struct VolumeError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct VolumeError: UserError, Equatable {
     public let operation: String
     public let expected: String
     public let got: String
@@ -59,7 +61,12 @@ public struct VolumeError: Error, Equatable, Sendable, CustomStringConvertible {
         self.got = got
     }
 
-    public var description: String { "\(operation): expected \(expected), got \(got)" }
+    /// As ``operation``.
+    public var subject: String { operation }
+    /// What was expected, and what was got.
+    public var problem: String { "expected \(expected), got \(got)" }
+    /// None but what was expected.
+    public var remedy: String { "" }
 }
 
 /// Class numbers 0…255 of every voxel, row-major (depth, height, width); 0 is background.

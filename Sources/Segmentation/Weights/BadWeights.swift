@@ -1,11 +1,12 @@
+import Files
 import Foundation
 import TensorFiles
 
 /// Errors of weights that could be read, but are not the network's that is wanted.
-public protocol WeightsProblem: Error, CustomStringConvertible {}
+public protocol WeightsProblem: UserError {}
 
 /// A file of weights that fits no network, or not the one wanted.
-public struct BadWeights: Error, Sendable, CustomStringConvertible, LocalizedError {
+public struct BadWeights: UserError, LocalizedError {
     /// The weights' file.
     public let file: String
     /// What is wrong with it.
@@ -18,7 +19,13 @@ public struct BadWeights: Error, Sendable, CustomStringConvertible, LocalizedErr
 
     package init(file: String, reason: String) { (self.file, self.reason) = (file, reason) }
 
-    public var description: String { "\(file): \(reason)\ngive weights of a VM-UNet, of the sizes and the class count asked for" }
+    /// As ``file``.
+    public var subject: String { file }
+    /// As ``reason``.
+    public var problem: String { reason }
+    /// Other weights.
+    public var remedy: String { "give weights of a VM-UNet, of the sizes and the class count asked for" }
+    public var description: String { "\(file): \(reason)\n\(remedy)" }
     public var errorDescription: String? { description }
 }
 

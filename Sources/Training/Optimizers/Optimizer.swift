@@ -31,26 +31,4 @@ extension Optimizer {
             Each.zero(parameters.compactMap(\.gradient))
         }
     }
-
-    /// Puts a saved state in place of this one's. Throws ``OptimizerStateError`` and changes nothing unless all of it is there in the right shapes.
-    public func restore(_ saved: [String: Tensor], steps: Int) throws {
-        for (name, tensor) in state {
-            guard let other = saved[name] else { throw OptimizerStateError(name: name, expected: tensor.shape, got: nil) }
-            guard other.shape == tensor.shape else { throw OptimizerStateError(name: name, expected: tensor.shape, got: other.shape) }
-        }
-        try withTorchErrors {
-            for (name, tensor) in state { saved[name].map(tensor.assign) }
-        }
-        self.steps = steps
-    }
-}
-
-/// A saved state that belongs to another optimizer or to other parameters.
-public struct OptimizerStateError: Error, Sendable, CustomStringConvertible {
-    public let name: String
-    public let expected: [Int]
-    /// Nil where there is no tensor of that name.
-    public let got: [Int]?
-
-    public var description: String { "optimizer state \(name): expected shape \(expected), got \(got.map { "\($0)" } ?? "nothing")" }
 }

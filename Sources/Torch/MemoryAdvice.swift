@@ -1,5 +1,3 @@
-import Torch
-
 extension TorchError {
     /// What a user can lower where an allocation did not fit, by the command line's names; nil for any other error.
     ///

@@ -1,0 +1,66 @@
+import ArgumentParser
+import Files
+import Foundation
+
+/// Exit codes, as sysexits.h has them.
+package enum ExitStatus {
+    package static let usage: Int32 = 64
+    package static let badInput: Int32 = 65
+    package static let internalError: Int32 = 70
+    package static let interrupted: Int32 = 130
+}
+
+/// From errors to exit codes and messages.
+enum Failure {
+    /// The code of an error of ours or the system's; nil for the parser's own, which it reports itself.
+    static func code(of error: any Error) -> Int32? {
+        switch error {
+        case let error as any UserError:
+            switch error.category {
+            case .usage: ExitStatus.usage
+            case .input: ExitStatus.badInput
+            case .memory, .internal: ExitStatus.internalError
+            }
+        case let error as NSError where [NSCocoaErrorDomain, NSPOSIXErrorDomain].contains(error.domain): ExitStatus.badInput
+        case is CleanExit, is ValidationError: nil
+        default: String(reflecting: type(of: error)).hasPrefix("ArgumentParser") ? nil : ExitStatus.internalError
+        }
+    }
+
+    static func message(of error: any Error) -> String {
+        guard !(error is any UserError), (error as NSError).domain == NSCocoaErrorDomain else { return "\(error)" }
+        // Foundation's own description often tells neither the file nor the system's reason.
+        let info = (error as NSError).userInfo
+        let file = info[NSFilePathErrorKey] as? String ?? (info[NSURLErrorKey] as? URL)?.relativePath
+        let posix = (info[NSUnderlyingErrorKey] as? NSError).flatMap { $0.domain == NSPOSIXErrorDomain ? $0.code : nil }
+        let reason = posix.map { systemMessage(Int32($0)) } ?? error.localizedDescription
+        return (file.map { $0 + ": " } ?? "") + reason + "; check the path, its permissions and the space left on the disk"
+    }
+}
+
+extension ParsableCommand {
+    /// What an executable's `main` does: runs the command that the arguments name, and leaves with its exit code.
+    package static func run(with backend: Backend) {
+        Console.prepare()
+        Backend.$current.withValue(backend) {
+            var chosen: (any ParsableCommand.Type)?
+            do {
+                var command = try parseAsRoot()
+                chosen = type(of: command)
+                try command.run()
+                try Console.finish()
+            } catch let exit as ExitCode {
+                Foundation.exit(exit.rawValue)
+            } catch let error as ValidationError where chosen != nil {
+                // Thrown by a command that runs already, so that the parser does not know any more which one.
+                let name = chosen.map { $0.configuration.commandName ?? "\($0)".lowercased() } ?? ""
+                Console.error("\(error.message)\nsee '\(configuration.commandName ?? "") \(name) --help'")
+                Foundation.exit(ExitStatus.usage)
+            } catch {
+                guard let code = Failure.code(of: error) else { exit(withError: error) }
+                Console.error(Failure.message(of: error))
+                Foundation.exit(code)
+            }
+        }
+    }
+}

@@ -1,8 +1,8 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// Dependencies point one way, and what predicts knows nothing of libtorch: Segmentation → Runs → Report above TensorFiles
-/// and Imaging, which stand on Files; CKernels → CTorch → Torch → VMUNet → Networks → Training beside them; commands above all.
+/// Dependencies point one way, and what predicts knows nothing of libtorch: CKernels, VMUNet → Kernels → Segmentation → Runs →
+/// Report above TensorFiles and Imaging, which stand on Files; CTorch → Torch → Networks → Training beside them; commands above all.
 /// `Scripts/check-imports.sh` holds every import to this.
 let package = Package(
     name: "vmunet",
@@ -13,6 +13,7 @@ let package = Package(
         .library(name: "Imaging", targets: ["Imaging"]),
         .library(name: "Torch", targets: ["Torch"]),
         .library(name: "VMUNet", targets: ["VMUNet"]),
+        .library(name: "Kernels", targets: ["Kernels"]),
         .library(name: "Segmentation", targets: ["Segmentation"]),
         .library(name: "Runs", targets: ["Runs"]),
         .library(name: "Report", targets: ["Report"]),
@@ -47,9 +48,11 @@ let package = Package(
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
         .target(name: "Imaging", dependencies: ["Files", "CTurboJPEG", "CPNGCodec"]),
         .target(name: "Torch", dependencies: ["Files", "CTorch", "TensorFiles"]),
-        .target(name: "VMUNet", dependencies: ["Torch", "TensorFiles"]),
+        // The network, written once over an engine, and the engine that predicts without libtorch.
+        .target(name: "VMUNet"),
+        .target(name: "Kernels", dependencies: ["VMUNet", "CKernels"]),
         // Data sets, scores, pictures and volumes in and out; it sees networks through a protocol.
-        .target(name: "Segmentation", dependencies: ["Files", "TensorFiles", "Imaging"]),
+        .target(name: "Segmentation", dependencies: ["Kernels", "VMUNet", "Files", "TensorFiles", "Imaging"]),
         // What a run is told and what it leaves behind; reading it needs no libtorch.
         .target(
             name: "Runs", dependencies: ["Files", "Segmentation", "VMUNet", "TensorFiles", .product(name: "Yams", package: "Yams")]),
@@ -84,6 +87,8 @@ let package = Package(
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "Files"], exclude: ["Fixtures", "make_fixtures.py"]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"]),
         .testTarget(name: "TorchTests", dependencies: ["Training", "Torch", "TensorFiles"]),
+        .testTarget(
+            name: "KernelsTests", dependencies: ["Segmentation", "Kernels", "Networks", "VMUNet", "CKernels", "Torch", "TensorFiles"]),
         .testTarget(name: "VMUNetTests", dependencies: ["Training", "VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(
             name: "SegmentationTests",

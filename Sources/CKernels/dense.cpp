@@ -95,13 +95,13 @@ void vmk_head_backward(
 }
 
 void vmk_patchify_forward(
-    int64_t batch, int64_t image_channels, int64_t height, int64_t width, const float *image, vmk_type patches_type, void *patches) {
-    VMK_PICK(patchify_forward)(batch, image_channels, height, width, image, patches_type, patches);
+    int64_t batch, int64_t image_channels, int64_t channels, int64_t height, int64_t width, const float *image, vmk_type patches_type, void *patches) {
+    VMK_PICK(patchify_forward)(batch, image_channels, channels, height, width, image, patches_type, patches);
 }
 
 void vmk_patchify_backward(
-    int64_t batch, int64_t image_channels, int64_t height, int64_t width, vmk_type patches_type, const void *dpatches, float *dimage) {
-    VMK_PICK(patchify_backward)(batch, image_channels, height, width, patches_type, dpatches, dimage);
+    int64_t batch, int64_t image_channels, int64_t channels, int64_t height, int64_t width, vmk_type patches_type, const void *dpatches, float *dimage) {
+    VMK_PICK(patchify_backward)(batch, image_channels, channels, height, width, patches_type, dpatches, dimage);
 }
 
 void vmk_residual_forward(
@@ -131,13 +131,22 @@ int64_t vmk_packed_bytes(int64_t columns, int64_t depth) {
 }
 
 void vmk_pack_weight(int64_t columns, int64_t depth, int transposed, vmk_type type, const float *weight, void *packed) {
-    VMK_PICK_GEMM(pack_weight, type == VMK_BFLOAT16)(columns, depth, transposed, type, weight, packed);
+    VMK_PICK_GEMM(pack_weight, type == VMK_BFLOAT16)(columns, depth, transposed, type, VMK_FLOAT32, weight, packed);
+}
+
+void vmk_pack_stored_weight(int64_t columns, int64_t depth, vmk_type type, vmk_type weight_type, const void *weight, void *packed) {
+    VMK_PICK_GEMM(pack_weight, type == VMK_BFLOAT16)(columns, depth, 1, type, weight_type, weight, packed);
+}
+
+void vmk_linear_forward(const vmk_linear *linear) {
+    VMK_PICK_GEMM(linear_forward, linear->x_type == VMK_BFLOAT16)(linear);
 }
 
 void vmk_gemm_packed(
     int64_t m, int64_t columns, int64_t depth, vmk_type x_type, const void *x, int64_t x_stride, const void *packed, const float *residual,
     vmk_type y_type, void *y) {
-    VMK_PICK_GEMM(gemm_packed, x_type == VMK_BFLOAT16)(m, columns, depth, x_type, x, x_stride, packed, residual, y_type, y);
+    const vmk_linear linear = {m, columns, depth, x_type, x, x_stride, packed, nullptr, residual, y_type, y};
+    vmk_linear_forward(&linear);
 }
 
 }  // extern "C"

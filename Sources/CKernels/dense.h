@@ -7,10 +7,11 @@
 #include "dispatch.h"
 #include "include/CKernelsDense.h"
 
-#define VMK_GEMM_KERNELS                   \
-    decltype(vmk_gemm_tn) gemm_tn;         \
-    decltype(vmk_pack_weight) pack_weight; \
-    decltype(vmk_gemm_packed) gemm_packed;
+#define VMK_GEMM_KERNELS                                                                                                            \
+    decltype(vmk_gemm_tn) gemm_tn;                                                                                                  \
+    void pack_weight(                                                                                                               \
+        int64_t columns, int64_t depth, int transposed, vmk_type type, vmk_type weight_type, const void *weight, void *packed);     \
+    decltype(vmk_linear_forward) linear_forward;
 
 #define VMK_DENSE_KERNELS                                          \
     decltype(vmk_layer_norm_forward) layer_norm_forward;           \

@@ -4,7 +4,7 @@ import VMUNet
 
 /// The network's forward pass without gradients: as it stands, or recorded and replayed, the largest batch so far of each size of picture.
 package final class Inference: @unchecked Sendable {
-    private let network: VMUNet
+    private let network: TorchVMUNet
     private let mode: ForwardMode
     private let device: Device
     private let isRecorded: Bool
@@ -19,7 +19,7 @@ package final class Inference: @unchecked Sendable {
     }
 
     /// The weights must not change while this is used with `compileGraph`, unless they require gradients.
-    package init(_ network: VMUNet, _ mode: ForwardMode, compileGraph: Bool) {
+    package init(_ network: TorchVMUNet, _ mode: ForwardMode, compileGraph: Bool) {
         (self.network, self.mode, isRecorded) = (network, mode, compileGraph)
         device = network.parameters[0].tensor.device
     }
@@ -45,7 +45,7 @@ package final class Inference: @unchecked Sendable {
         }
     }
 
-    private static func forward(_ network: VMUNet, _ mode: ForwardMode, _ images: Tensor) -> Tensor {
+    private static func forward(_ network: TorchVMUNet, _ mode: ForwardMode, _ images: Tensor) -> Tensor {
         withoutGradients { network(images, mode) }
     }
 }

@@ -7,30 +7,30 @@ import VMUNet
 /// A network on libtorch, ready to predict: on the CPU or a GPU.
 public struct TorchInference: InferenceNetwork {
     /// The network on its device.
-    public let network: VMUNet
+    public let network: TorchVMUNet
     private let inference: Inference
     private let mode: ForwardMode
     private let device: Device
 
     /// The network of these weights, on the device that `compute` asks for.
     ///
-    /// Throws ``Torch/WeightsMismatch`` and ``VMUNet/ConfigurationError`` for weights that are no VM-UNet's,
+    /// Throws ``VMUNet/WeightsMismatch`` and ``VMUNet/ConfigurationError`` for weights that are no VM-UNet's,
     /// ``DeviceError``.
     public init(_ weights: StateDictionary, _ compute: Compute = Compute()) throws {
         let device = try Torch.prepare(compute)
-        self.init(try VMUNet(weights: weights).on(device), compute)
+        self.init(try TorchVMUNet(weights: weights).on(device), compute)
     }
 
     /// A network that is on its device already.
-    public init(_ network: VMUNet, _ compute: Compute = Compute()) {
+    public init(_ network: TorchVMUNet, _ compute: Compute = Compute()) {
         self.network = network
-        mode = ForwardMode(precision: compute.precision.elementType)
+        mode = ForwardMode(precision: compute.precision.ofProducts)
         device = network.parameters[0].tensor.device
         inference = Inference(network, mode, compileGraph: compute.compileGraph)
     }
 
     public var classes: Int { network.configuration.classes }
-    public var inputChannels: Int { 3 }
+    public var inputChannels: Int { network.configuration.inputChannels }
     public var sizeMultiple: Int { 32 }
 
     public func logits(_ images: [Float], batch: Int, height: Int, width: Int) throws -> [Float] {
@@ -55,17 +55,6 @@ extension NetworkLoader {
     public static let torch = NetworkLoader { weights, compute in try TorchInference(weights, compute) }
 }
 
-// What is wrong with weights is in their descriptions; who reads a file adds its name.
-extension WeightsMismatch: WeightsProblem {
-    public var subject: String { "" }
-    public var problem: String { description }
-    public var remedy: String { "" }
-}
-extension ConfigurationError: WeightsProblem {
-    public var subject: String { what }
-    public var problem: String { "expected \(expected), got \(got)" }
-    public var remedy: String { "" }
-}
 extension PretrainedWeights.NothingFits: WeightsProblem {
     public var subject: String { "initial weights" }
     public var problem: String { description }

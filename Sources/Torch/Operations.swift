@@ -101,8 +101,10 @@ extension Tensor {
 
     /// Overwrites the values with those of `other`, of the same shape.
     public func assign(_ other: Tensor) { _ = withoutGradients { Aten.copy(.tensor(self), .tensor(other)) } }
-    func fillUniform(from low: Double, to high: Double) { _ = Aten.uniform(.tensor(self), .double(low), .double(high)) }
-    func fillNormal(mean: Double, standardDeviation: Double) { _ = Aten.normal(.tensor(self), .double(mean), .double(standardDeviation)) }
+    package func fillUniform(from low: Double, to high: Double) { _ = Aten.uniform(.tensor(self), .double(low), .double(high)) }
+    package func fillNormal(mean: Double, standardDeviation: Double) {
+        _ = Aten.normal(.tensor(self), .double(mean), .double(standardDeviation))
+    }
     package func fill(_ value: Double) { _ = Aten.fill(.tensor(self), .double(value)) }
 
     /// NCHW maps to `height`×`width`, bilinear, as `F.interpolate(mode="bilinear", align_corners=False)`.
@@ -148,7 +150,7 @@ extension Tensor {
 // MARK: - What initial weights need
 
 extension Tensor {
-    func redrawOutside(limit: Double, standardDeviation: Double) {
+    package func redrawOutside(limit: Double, standardDeviation: Double) {
         // Each round leaves at most a third of what was outside before (for a limit of one deviation), so few rounds are needed.
         for _ in 0..<64 {
             let inside = Aten.lessEqual(.tensor(Aten.abs(.tensor(self))), .double(limit))
@@ -159,11 +161,11 @@ extension Tensor {
         }
     }
 
-    func fillLogUniform(low: Double, high: Double) {
+    package func fillLogUniform(low: Double, high: Double) {
         fillUniform(from: log(low), to: log(high))
         assign(Aten.exp(.tensor(self)))
     }
 
     /// x + log(1 − e⁻ˣ), whose softplus is x.
-    func inverseSoftplus() -> Tensor { self + Aten.log(.tensor(-Aten.expm1(.tensor(-self)))) }
+    package func inverseSoftplus() -> Tensor { self + Aten.log(.tensor(-Aten.expm1(.tensor(-self)))) }
 }

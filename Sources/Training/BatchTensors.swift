@@ -27,16 +27,16 @@ struct BatchTensors {
 
 /// Scores batches in training: the loss is the one that is trained on, computed by libtorch.
 package struct TorchScorer: BatchScorer {
-    private let network: VMUNet
+    private let network: TorchVMUNet
     private let loss: SegmentationLoss
     private let mode: ForwardMode
     private let device: Device
     private let inference: Inference
 
     /// With `compileGraph` a GPU is given the network's work as one launch, recorded anew by every scorer.
-    package init(_ network: VMUNet, _ loss: SegmentationLoss, precision: Compute.Precision, compileGraph: Bool = false) {
+    package init(_ network: TorchVMUNet, _ loss: SegmentationLoss, precision: Compute.Precision, compileGraph: Bool = false) {
         (self.network, self.loss) = (network, loss)
-        mode = ForwardMode(precision: precision.elementType)
+        mode = ForwardMode(precision: precision.ofProducts)
         device = network.parameters[0].tensor.device
         inference = Inference(network, mode, compileGraph: compileGraph)
     }

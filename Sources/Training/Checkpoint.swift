@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Networks
 import Runs
 import Segmentation
 import TensorFiles
@@ -26,7 +27,7 @@ struct Checkpoint {
         self.position = position
     }
 
-    init(network: VMUNet, optimizer: any Optimizer, average: ExponentialMovingAverage?, position: TrainingPosition) throws {
+    init(network: TorchVMUNet, optimizer: any Optimizer, average: ExponentialMovingAverage?, position: TrainingPosition) throws {
         self.position = position
         var all = try network.stateDictionary()
         try withTorchErrors {

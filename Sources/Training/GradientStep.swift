@@ -1,3 +1,4 @@
+import Networks
 import Segmentation
 import Torch
 import VMUNet
@@ -7,7 +8,7 @@ import VMUNet
 /// Not in the recording: the batch's way to the device, the look at the loss before anything moves, clipping, the optimiser and the
 /// average. They are few launches, and the learning rate and the number of the step may then stay numbers of the host.
 final class GradientStep {
-    private let network: VMUNet
+    private let network: TorchVMUNet
     private let loss: SegmentationLoss
     private let mode: ForwardMode
     private let optimizer: any Optimizer
@@ -18,7 +19,7 @@ final class GradientStep {
     private var recorded: (inputs: BatchTensors, work: RecordedWork)?
 
     init(
-        _ network: VMUNet, _ loss: SegmentationLoss, _ mode: ForwardMode, _ optimizer: any Optimizer, accumulate: Int,
+        _ network: TorchVMUNet, _ loss: SegmentationLoss, _ mode: ForwardMode, _ optimizer: any Optimizer, accumulate: Int,
         recordingBatchesOf recordedSize: Int?
     ) {
         (self.network, self.loss, self.mode, self.optimizer) = (network, loss, mode, optimizer)

@@ -10,7 +10,7 @@ import VMUNet
 /// Trains a VM-UNet: the loop is in ``run(_:)``, one epoch on one screen.
 public final class Trainer {
     public let configuration: RunConfiguration
-    public let network: VMUNet
+    public let network: TorchVMUNet
     public private(set) var position = TrainingPosition()
 
     private let folder: RunFolder
@@ -53,9 +53,9 @@ public final class Trainer {
 
     private static func initialNetwork(
         _ configuration: RunConfiguration
-    ) throws -> (network: VMUNet, report: PretrainedWeights.Report?) {
+    ) throws -> (network: TorchVMUNet, report: PretrainedWeights.Report?) {
         Torch.manualSeed(configuration.seed)
-        let network = try VMUNet(configuration.network)
+        let network = try TorchVMUNet(configuration.network)
         guard let path = configuration.initialWeights else { return (network, nil) }
         let file = URL(filePath: path)
         let weights = try WeightsFile.read(file).networkWeights
@@ -77,9 +77,9 @@ public final class Trainer {
             return try Trainer(configuration, initialNetwork(configuration).network, in: folder, data: data, compileGraph: compileGraph)
         }
         let checkpoint = try Checkpoint(folder.last)
-        let network: VMUNet
+        let network: TorchVMUNet
         do {
-            network = try VMUNet(configuration.network, weights: checkpoint.tensors.networkWeights)
+            network = try TorchVMUNet(configuration.network, weights: checkpoint.tensors.networkWeights)
         } catch let error as any WeightsProblem {
             throw BadWeights(file: folder.last.relativePath, problem: error)
         }
@@ -90,7 +90,7 @@ public final class Trainer {
     }
 
     private init(
-        _ configuration: RunConfiguration, _ network: VMUNet, in folder: RunFolder, data: TrainingData,
+        _ configuration: RunConfiguration, _ network: TorchVMUNet, in folder: RunFolder, data: TrainingData,
         at position: TrainingPosition = TrainingPosition(), compileGraph: Bool
     ) throws {
         self.configuration = configuration
@@ -99,7 +99,7 @@ public final class Trainer {
         self.compileGraph = compileGraph
         device = try configuration.device.resolved()
         self.network = try network.on(device)
-        mode = ForwardMode(precision: configuration.precision.elementType, isTraining: true)
+        mode = ForwardMode(precision: configuration.precision.ofProducts, isTraining: true)
         var options = DataLoader.Options.training(batchSize: configuration.batchSize, seed: configuration.seed)
         options.augment = configuration.data.augment
         if let workers = configuration.workers { options.workers = workers }

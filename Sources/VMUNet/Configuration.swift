@@ -1,5 +1,5 @@
 /// The shape of a VM-UNet: one struct, one truth; every derived size is a property.
-public struct VMUNetConfiguration: Codable, Sendable, Hashable {
+public struct VMUNetConfiguration: Sendable, Hashable {
     /// Classes of the segmentation; 1 is foreground against background.
     public var classes: Int
     /// Channels C of the four encoder stages.
@@ -12,11 +12,13 @@ public struct VMUNetConfiguration: Codable, Sendable, Hashable {
     public var stateSize: Int
     /// The highest rate of stochastic depth (Table IV's "dropout value").
     public var dropPath: Double
+    /// Channels of the pictures; one of one channel is repeated where there are three.
+    public var inputChannels: Int
 
     /// Each has the published network's value where it is not given.
     public init(
         classes: Int = 1, dims: [Int] = [96, 192, 384, 768], depths: [Int] = [2, 2, 2, 2], decoderDepths: [Int] = [2, 2, 2, 1],
-        stateSize: Int = 16, dropPath: Double = 0.2
+        stateSize: Int = 16, dropPath: Double = 0.2, inputChannels: Int = 3
     ) {
         self.classes = classes
         self.dims = dims
@@ -24,7 +26,11 @@ public struct VMUNetConfiguration: Codable, Sendable, Hashable {
         self.decoderDepths = decoderDepths
         self.stateSize = stateSize
         self.dropPath = dropPath
+        self.inputChannels = inputChannels
     }
+
+    /// Sizes inside the VSS blocks of encoder stage i, and of decoder stage 3 − i.
+    public func blockSizes(stage i: Int) -> BlockSizes { BlockSizes(channels: dims[i], stateSize: stateSize) }
 
     /// The paper's network.
     public static let base = VMUNetConfiguration()
@@ -51,21 +57,32 @@ public struct VMUNetConfiguration: Codable, Sendable, Hashable {
         Self.split(Self.linear(from: dropPath, to: 0, count: decoderDepths.reduce(0, +)), by: decoderDepths)
     }
 
-    /// What is wrong with these sizes, if anything: expected and got.
+    /// The most VSS blocks of a stage.
+    static let depthLimit = 1000
+
+    /// Throws what is wrong with these sizes, if anything: expected and got.
     public func validate() throws(ConfigurationError) {
-        func require(_ holds: Bool, _ what: String, _ expected: String, _ got: Any) throws(ConfigurationError) {
-            if !holds { throw ConfigurationError(what: what, expected: expected, got: "\(got)") }
+        func require(
+            _ holds: Bool, _ what: String, _ expected: String, _ got: @autoclosure () -> String
+        ) throws(ConfigurationError) {
+            if !holds { throw ConfigurationError(what: what, expected: expected, got: got()) }
         }
-        try require((1...65535).contains(classes), "classes", "1 to 65535", classes)
-        try require((1...256).contains(stateSize), "state size", "1 to 256", stateSize)
-        try require((0..<1).contains(dropPath), "drop path", "at least 0, less than 1", dropPath)
-        for (name, values) in [("dims", dims), ("depths", depths), ("decoder depths", decoderDepths)] {
-            try require(values.count == 4, name, "four numbers", values)
-        }
-        try require(depths.allSatisfy { (1...1000).contains($0) }, "depths", "1 to 1000 each", depths)
-        try require(decoderDepths.allSatisfy { (1...1000).contains($0) }, "decoder depths", "1 to 1000 each", decoderDepths)
-        try require((4...16384).contains(dims[0]) && dims[0].isMultiple(of: 4), "dims", "a first of 4 to 16384, a multiple of 4", dims)
-        for i in 1..<4 { try require(dims[i] == 2 * dims[i - 1], "dims", "each twice the one before", dims) }
+        try require((1...65535).contains(classes), "classes", "1 to 65535", String(classes))
+        try require((1...256).contains(stateSize), "state size", "1 to 256", String(stateSize))
+        try require((1...16).contains(inputChannels), "input channels", "1 to 16", String(inputChannels))
+        try require((0..<1).contains(dropPath), "drop path", "at least 0, less than 1", dropPath.description)
+        try require(dims.count == 4, "dims", "four numbers", bracketed(dims))
+        try require(depths.count == 4, "depths", "four numbers", bracketed(depths))
+        try require(decoderDepths.count == 4, "decoder depths", "four numbers", bracketed(decoderDepths))
+        let depthRange = 1...Self.depthLimit
+        try require(depths.allSatisfy { depthRange.contains($0) }, "depths", "1 to \(Self.depthLimit) each", bracketed(depths))
+        try require(
+            decoderDepths.allSatisfy { depthRange.contains($0) }, "decoder depths", "1 to \(Self.depthLimit) each",
+            bracketed(decoderDepths))
+        try require(
+            (4...16384).contains(dims[0]) && dims[0].isMultiple(of: 4), "dims", "a first of 4 to 16384, a multiple of 4",
+            bracketed(dims))
+        for i in 1..<4 { try require(dims[i] == 2 * dims[i - 1], "dims", "each twice the one before", bracketed(dims)) }
     }
 
     private static func linear(from first: Double, to last: Double, count: Int) -> [Double] {
@@ -85,7 +102,7 @@ public struct VMUNetConfiguration: Codable, Sendable, Hashable {
 }
 
 /// A configuration that describes no network.
-public struct ConfigurationError: Error, Sendable, CustomStringConvertible {
+public struct ConfigurationError: Error, Sendable {
     public let what: String
     public let expected: String
     public let got: String
@@ -98,3 +115,23 @@ public struct ConfigurationError: Error, Sendable, CustomStringConvertible {
 
     public var description: String { "\(what): expected \(expected), got \(got)" }
 }
+
+#if !hasFeature(Embedded)
+    extension VMUNetConfiguration: Codable {
+        private enum CodingKeys: String, CodingKey {
+            case classes, dims, depths, decoderDepths, stateSize, dropPath, inputChannels
+        }
+
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            self.init(
+                classes: try values.decode(Int.self, forKey: .classes), dims: try values.decode([Int].self, forKey: .dims),
+                depths: try values.decode([Int].self, forKey: .depths),
+                decoderDepths: try values.decode([Int].self, forKey: .decoderDepths),
+                stateSize: try values.decode(Int.self, forKey: .stateSize),
+                dropPath: try values.decode(Double.self, forKey: .dropPath),
+                // Older files know three channels alone.
+                inputChannels: try values.decodeIfPresent(Int.self, forKey: .inputChannels) ?? 3)
+        }
+    }
+#endif

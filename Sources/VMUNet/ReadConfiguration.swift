@@ -1,35 +1,39 @@
-import TensorFiles
-
 extension VMUNetConfiguration {
-    /// The architecture that a checkpoint's keys and shapes say: depths, channels, states and classes; drop path is the default.
+    /// What ``init(readFrom:)`` got where a key is missing.
+    package static let noSuchKey = "none of that name"
+
+    /// The architecture that a checkpoint's keys and shapes say: depths, channels, states, classes and input channels; drop
+    /// path is the default.
     ///
-    /// Throws ``ConfigurationError`` when a key that decides it is missing or has an impossible shape. The keys that decide nothing are not
-    /// looked at here: building the network from the weights checks them all.
-    public init(readFrom weights: StateDictionary) throws {
-        func shape(_ key: String, rank: Int) throws -> [Int] {
-            guard let tensor = weights[key] else {
-                throw ConfigurationError(what: "weights of a VM-UNet", expected: "the key \(key)", got: Self.describe(weights))
+    /// - Parameter shape: the shape of the tensor of a key, nil where there is none.
+    /// Throws when a key that decides it is missing or has an impossible shape. Other keys are not looked at here: building
+    /// the network from the weights checks them all.
+    public init(readFrom shape: (_ key: String) -> [Int]?) throws(ConfigurationError) {
+        func shaped(_ key: String, rank: Int) throws(ConfigurationError) -> [Int] {
+            guard let found = shape(key) else {
+                throw ConfigurationError(what: "weights of a VM-UNet", expected: "the key \(key)", got: Self.noSuchKey)
             }
-            guard tensor.shape.count == rank else { throw ConfigurationError(what: key, expected: "\(rank) axes", got: "\(tensor.shape)") }
-            return tensor.shape
+            guard found.count == rank else {
+                throw ConfigurationError(what: key, expected: "\(rank) axes", got: bracketed(found))
+            }
+            return found
         }
-        func blocks(_ prefix: String) -> Int {
+        /// Counts no further than one beyond what is allowed.
+        func blocks(_ stage: String) -> Int {
             var count = 0
-            while weights["\(prefix).blocks.\(count).ln_1.weight"] != nil { count += 1 }
+            while count <= Self.depthLimit, shape("\(stage).blocks.\(count).ln_1.weight") != nil { count += 1 }
             return count
         }
-        let dims = try (0..<4).map { try shape("vmunet.layers.\($0).blocks.0.ln_1.weight", rank: 1)[0] }
+        var (dims, depths, decoderDepths) = ([Int](), [Int](), [Int]())
+        for i in 0..<4 {
+            dims.append(try shaped("vmunet.layers.\(i).blocks.0.ln_1.weight", rank: 1)[0])
+            depths.append(blocks("vmunet.layers.\(i)"))
+            decoderDepths.append(blocks("vmunet.layers_up.\(i)"))
+        }
         self.init(
-            classes: try shape("vmunet.final_conv.weight", rank: 4)[0],
-            dims: dims,
-            depths: (0..<4).map { blocks("vmunet.layers.\($0)") },
-            decoderDepths: (0..<4).map { blocks("vmunet.layers_up.\($0)") },
-            stateSize: try shape("vmunet.layers.0.blocks.0.self_attention.A_logs", rank: 2)[1])
+            classes: try shaped("vmunet.final_conv.weight", rank: 4)[0], dims: dims, depths: depths, decoderDepths: decoderDepths,
+            stateSize: try shaped("vmunet.layers.0.blocks.0.self_attention.A_logs", rank: 2)[1],
+            inputChannels: try shaped("vmunet.patch_embed.proj.weight", rank: 4)[1])
         try validate()
-    }
-
-    private static func describe(_ weights: StateDictionary) -> String {
-        let keys = weights.keys
-        return keys.isEmpty ? "no tensors at all" : "\(keys.count) others, the first \(keys[0].prefix(80))"
     }
 }

@@ -1,7 +1,7 @@
 /// Sizes of a network: parameters and multiply-adds, module by module (Table V).
-public struct VMUNetSummary: Sendable, Codable {
+public struct VMUNetSummary: Sendable {
     /// One module of the network.
-    public struct Module: Sendable, Codable {
+    public struct Module: Sendable {
         /// The place in the checkpoint's keys.
         public let name: String
         /// The shape after it: height, width, channels.
@@ -25,14 +25,14 @@ public struct VMUNetSummary: Sendable, Codable {
 
     /// For one image of `height`×`width`, both multiples of 32.
     public init(_ configuration: VMUNetConfiguration, height: Int, width: Int) {
-        let (dims, N) = (configuration.dims, configuration.stateSize)
+        let dims = configuration.dims
         var modules: [Module] = []
         var (H, W) = (height / 4, width / 4)
         func add(_ name: String, _ channels: Int, parameters: Int, paper: Int, more: Int = 0) {
             modules.append(Module(name: name, output: [H, W, channels], parameters: parameters, paperFLOPs: paper, flops: paper + more))
         }
-        func addBlock(_ name: String, _ C: Int) {
-            let (D, R, L) = (2 * C, (C + 15) / 16, H * W)
+        func addBlock(_ name: String, _ sizes: BlockSizes) {
+            let (C, D, N, R, L) = (sizes.channels, sizes.innerChannels, sizes.stateSize, sizes.dtRank, H * W)
             let linear = 2 * D * C + D * C
             let norms = Self.normFLOPs * (C + D)
             let projections = 4 * D * (R + 2 * N) + 4 * D * R
@@ -43,9 +43,10 @@ public struct VMUNetSummary: Sendable, Codable {
                 paper: L * (linear + 9 * D + norms), more: L * (projections + scan))
         }
 
-        add("patch_embed", dims[0], parameters: 49 * dims[0] + 2 * dims[0], paper: H * W * (48 + Self.normFLOPs) * dims[0])
+        let patch = 16 * configuration.inputChannels
+        add("patch_embed", dims[0], parameters: (patch + 1) * dims[0] + 2 * dims[0], paper: H * W * (patch + Self.normFLOPs) * dims[0])
         for i in 0..<4 {
-            for j in 0..<configuration.depths[i] { addBlock("layers.\(i).blocks.\(j)", dims[i]) }
+            for j in 0..<configuration.depths[i] { addBlock("layers.\(i).blocks.\(j)", configuration.blockSizes(stage: i)) }
             if i < 3 {
                 let C = dims[i]
                 (H, W) = (H / 2, W / 2)
@@ -59,7 +60,7 @@ public struct VMUNetSummary: Sendable, Codable {
                 (H, W) = (H * 2, W * 2)
                 add("layers_up.\(i).upsample", C, parameters: 8 * C * C + 2 * C, paper: tokens * 8 * C * C + H * W * Self.normFLOPs * C)
             }
-            for j in 0..<configuration.decoderDepths[i] { addBlock("layers_up.\(i).blocks.\(j)", C) }
+            for j in 0..<configuration.decoderDepths[i] { addBlock("layers_up.\(i).blocks.\(j)", configuration.blockSizes(stage: 3 - i)) }
         }
         let (C, tokens) = (dims[0], H * W)
         (H, W) = (H * 4, W * 4)
@@ -70,3 +71,8 @@ public struct VMUNetSummary: Sendable, Codable {
         self.modules = modules
     }
 }
+
+#if !hasFeature(Embedded)
+    extension VMUNetSummary: Codable {}
+    extension VMUNetSummary.Module: Codable {}
+#endif

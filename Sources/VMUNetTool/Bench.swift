@@ -76,7 +76,7 @@ struct Bench: ParsableCommand {
         let device = try Torch.prepare(compute.compute)
         let precision = compute.precision ?? .fp32
         Torch.manualSeed(1)
-        let network = try VMUNet(configuration).on(device)
+        let network = try TorchVMUNet(configuration).on(device)
 
         let work = try train ? trainingStep(network, precision, device) : inference(network, precision, device)
         // A graph is recorded after its own warm-up: that is no run to time.
@@ -113,11 +113,11 @@ struct Bench: ParsableCommand {
                 result.minimum_seconds, result.images_per_second, Double(result.peak_memory_bytes) / 1_073_741_824))
     }
 
-    private func inference(_ network: VMUNet, _ precision: Compute.Precision, _ device: Device) throws -> () throws -> Void {
+    private func inference(_ network: TorchVMUNet, _ precision: Compute.Precision, _ device: Device) throws -> () throws -> Void {
         let images = try withTorchErrors {
             Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped([batchSize, 3, imageSize, imageSize]).to(device)
         }
-        let forward = try repeated(on: device) { withoutGradients { network(images, ForwardMode(precision: precision.elementType)) } }
+        let forward = try repeated(on: device) { withoutGradients { network(images, ForwardMode(precision: precision.ofProducts)) } }
         // Reading a value waits for the device.
         return { try withTorchErrors { _ = try forward().narrowed(axis: 0, start: 0, length: 1).sum().item } }
     }
@@ -129,7 +129,7 @@ struct Bench: ParsableCommand {
         return { try recorded()[0] }
     }
 
-    private func trainingStep(_ network: VMUNet, _ precision: Compute.Precision, _ device: Device) throws -> () throws -> Void {
+    private func trainingStep(_ network: TorchVMUNet, _ precision: Compute.Precision, _ device: Device) throws -> () throws -> Void {
         let shape = [batchSize, 3, imageSize, imageSize]
         let (images, target) = try withTorchErrors {
             let images = Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped(shape).to(device)
@@ -141,7 +141,7 @@ struct Bench: ParsableCommand {
         let optimizer = AdamW(network.parameters.map { $0.tensor.requiringGrad() })
         let loss = SegmentationLoss()
         let gradients = try repeated(on: device) {
-            let value = loss(network(images, ForwardMode(precision: precision.elementType, isTraining: true)), target)
+            let value = loss(network(images, ForwardMode(precision: precision.ofProducts, isTraining: true)), target)
             value.backward()
             return value.detached()
         }

@@ -222,10 +222,10 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
             let arena = Arena()
             let (B, C, H, W) = (Int64(s[0]), Int64(s[1]), Int64(s[2]), Int64(s[3]))
             let patches = arena.output(s[0] * 3 * s[2] * s[3], channels: 48, type: type)
-            vmk_patchify_forward(B, C, H, W, arena.floats(v["image"]!), type, patches.pointer)
+            vmk_patchify_forward(B, C, 3, H, W, arena.floats(v["image"]!), type, patches.pointer)
             let dpatches = arena.rows(v["dpatches"]!, channels: 48, type: type), n = s[0] * s[1] * s[2] * s[3]
             let dimage = arena.floats(count: n)
-            vmk_patchify_backward(B, C, H, W, type, dpatches.pointer, dimage)
+            vmk_patchify_backward(B, C, 3, H, W, type, dpatches.pointer, dimage)
             return ["patches": patches.values, "dimage": dimage.values(n)]
         })
 

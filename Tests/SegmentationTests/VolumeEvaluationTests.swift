@@ -116,7 +116,7 @@ struct VolumeEvaluationTests {
             var network = VMUNetConfiguration(dims: [12, 24, 48, 96], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 4)
             network.classes = 1
             let file = folder.appending(path: "w.safetensors")
-            try WeightsFile.write(try VMUNet(network).stateDictionary(), to: file)
+            try WeightsFile.write(try TorchVMUNet(network).stateDictionary(), to: file)
             let (low, high) = (
                 try Segmenter(weights: file, imageSize: 32, threshold: 1e-6, compute: Compute(device: .cpu), networks: .torch),
                 try Segmenter(weights: file, imageSize: 32, threshold: 0.999999, compute: Compute(device: .cpu), networks: .torch)

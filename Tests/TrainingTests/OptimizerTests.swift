@@ -1,6 +1,6 @@
 import Files
-import Foundation
 import Networks
+import Foundation
 import Runs
 import Segmentation
 import TestSupport
@@ -78,7 +78,7 @@ struct OptimizerTests {
     }
 
     @Test func stateOfAnotherOptimizerIsRefused() throws {
-        let network = try VMUNet(
+        let network = try TorchVMUNet(
             VMUNetConfiguration(dims: [4, 8, 16, 32], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 2))
         let parameters = network.parameters.map(\.tensor)
         let sgd = OptimizerConfiguration(.sgd).make(parameters)

@@ -57,7 +57,7 @@ extension TrainingSuites {
             let weights = folder.appending(path: "\(classes).safetensors")
             if !FileManager.default.fileExists(atPath: weights.path) {
                 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-                try WeightsFile.write(try VMUNet(settings.network).stateDictionary(), to: weights)
+                try WeightsFile.write(try TorchVMUNet(settings.network).stateDictionary(), to: weights)
             }
             settings.initialWeights = weights.path
             return settings
@@ -162,9 +162,9 @@ extension TrainingSuites {
         // MARK: Inference
 
         @Test func inferenceIsTheSame() throws {
-            let network = try VMUNet(try Self.settings().network)
+            let network = try TorchVMUNet(try Self.settings().network)
             for precision in Compute.Precision.allCases {
-                let mode = ForwardMode(precision: precision.elementType)
+                let mode = ForwardMode(precision: precision.ofProducts)
                 let plain = Inference(network, mode, compileGraph: false), recorded = Inference(network, mode, compileGraph: true)
                 var kept: [(Tensor, [Float])] = []
                 // A small batch first, then the largest, then smaller ones and other sizes between.

@@ -21,7 +21,8 @@ extension TrainingSuites {
         @Test func networkHasTheSetsClasses() throws {
             let settings = try SynapseSet.configuration()
             #expect(settings.data.classes == 4 && settings.network.classes == 4 && settings.data.classNames == SynapseSet.names)
-            #expect(try VMUNet(settings.network).parameters.first { $0.key == "vmunet.final_conv.weight" }?.tensor.shape == [4, 3, 1, 1])
+            #expect(
+                try TorchVMUNet(settings.network).parameters.first { $0.key == "vmunet.final_conv.weight" }?.tensor.shape == [4, 3, 1, 1])
         }
 
         @Test func classesThatTheUserGaveStay() throws {

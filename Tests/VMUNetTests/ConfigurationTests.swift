@@ -1,3 +1,4 @@
+import Networks
 import TensorFiles
 import Testing
 import Torch
@@ -23,7 +24,7 @@ import Torch
         VMUNetConfiguration(classes: 9, dims: [20, 40, 80, 160], depths: [1, 2, 1, 3], decoderDepths: [3, 1, 2, 1], stateSize: 8),
     ])
     func countedParametersAreThoseBuilt(_ configuration: VMUNetConfiguration) throws {
-        let network = try VMUNet(configuration)
+        let network = try TorchVMUNet(configuration)
         let built = network.parameters.reduce(0) { $0 + $1.tensor.count }
         #expect(built == VMUNetSummary(configuration, height: 64, width: 64).parameters)
     }
@@ -31,7 +32,7 @@ import Torch
     @Test func theArchitectureIsReadOffTheWeights() throws {
         var configuration = VMUNetConfiguration(
             classes: 5, dims: [12, 24, 48, 96], depths: [1, 2, 1, 2], decoderDepths: [2, 1, 1, 1], stateSize: 4)
-        let weights = try VMUNet(configuration).stateDictionary()
+        let weights = try TorchVMUNet(configuration).stateDictionary()
         let read = try VMUNetConfiguration(readFrom: weights)
         configuration.dropPath = read.dropPath  // no weight says it
         #expect(read == configuration)
@@ -39,13 +40,13 @@ import Torch
 
     @Test func everyMisfitIsInOneError() throws {
         let configuration = VMUNetConfiguration(dims: [8, 16, 32, 64], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1])
-        var weights = try VMUNet(configuration).stateDictionary()
+        var weights = try TorchVMUNet(configuration).stateDictionary()
         weights["vmunet.layers.0.blocks.0.self_attention.Ds"] = nil
         weights["vmunet.final_up.norm.bias"] = nil
         weights["vmunet.layers.1.blocks.0.ln_1.bias"] = HostTensor([Float](repeating: 0, count: 3))
         weights["extra"] = HostTensor([Float](repeating: 0, count: 2))
         do {
-            _ = try VMUNet(weights: weights)
+            _ = try TorchVMUNet(weights: weights)
             Issue.record("weights that do not fit were taken")
         } catch let error as WeightsMismatch {
             #expect(error.missing == ["vmunet.layers.0.blocks.0.self_attention.Ds", "vmunet.final_up.norm.bias"])

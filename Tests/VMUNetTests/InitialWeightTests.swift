@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import TensorFiles
 import Testing
 import Torch
@@ -7,11 +8,11 @@ import Torch
 
 /// Initial weights have the distributions of SPEC §1.
 @Suite(.serialized) struct InitialWeightTests {
-    let network: VMUNet
+    let network: TorchVMUNet
 
     init() throws {
         Torch.manualSeed(7)
-        network = try VMUNet(.small)
+        network = try TorchVMUNet(.small)
     }
 
     private func values(_ suffix: String) -> [[Float]] { network.parameters.filter { $0.key.hasSuffix(suffix) }.map { $0.tensor.floats() } }
@@ -70,7 +71,7 @@ import Torch
     @Test func theSeedDecides() throws {
         func weights(_ seed: UInt64) throws -> [Float] {
             Torch.manualSeed(seed)
-            return try VMUNet(VMUNetConfiguration(dims: [8, 16, 32, 64], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1])).parameters
+            return try TorchVMUNet(VMUNetConfiguration(dims: [8, 16, 32, 64], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1])).parameters
                 .flatMap { $0.tensor.floats() }
         }
         #expect(try weights(1) == weights(1))

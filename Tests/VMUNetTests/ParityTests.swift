@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import TensorFiles
 import Testing
 import Torch
@@ -11,7 +12,7 @@ import Training
     @Test(.enabled(if: Golden.shared != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
     func smallNetworkForwardBackwardAndThreeSteps() throws {
         let golden = try Golden.read("model_small_train.safetensors")
-        let network = try VMUNet(weights: try Golden.read("model_small_weights.safetensors"))
+        let network = try TorchVMUNet(weights: try Golden.read("model_small_weights.safetensors"))
         #expect(network.configuration.dims == [16, 32, 64, 128])
         #expect(network.configuration.depths == [2, 1, 2, 1])
         #expect(network.configuration.decoderDepths == [1, 2, 1, 1])
@@ -46,7 +47,7 @@ import Training
 
     @Test func nineClassesOneChannel() throws {
         let golden = try Golden.read("model_small9.safetensors")
-        let network = try VMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
+        let network = try TorchVMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
         #expect(network.configuration.classes == 9)
         let logits = try withTorchErrors { withoutGradients { network(Tensor(golden["x"]!)) } }
         #expect(relativeError(logits, try #require(golden["logits"])) < 1e-5)
@@ -56,7 +57,7 @@ import Training
         let golden = try Golden.read("vss_block.safetensors")
         let weights = StateDictionary(golden.keys.filter { golden["d" + $0] != nil && !["x", "y"].contains($0) }.map { ($0, golden[$0]!) })
         let store = ParameterStore(weights: weights)
-        let block = try withTorchErrors { VSSBlock(store.root, channels: 32, stateSize: 16, dropRate: 0) }
+        let block = try withTorchErrors { TorchVMUNet.VSSBlock(store.root, channels: 32, stateSize: 16, dropRate: 0) }
         try store.finish()
         try withTorchErrors {
             for (_, tensor) in store.parameters { tensor.requiringGrad() }
@@ -75,9 +76,9 @@ import Training
     /// What inference keeps of a weight must not outlive a step of the optimiser.
     @Test func inferenceFollowsTraining() throws {
         let golden = try Golden.read("model_small9.safetensors")
-        let network = try VMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
+        let network = try TorchVMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
         let x = Tensor(golden["x"]!)
-        func inferred(_ network: VMUNet) throws -> [Float] { try withTorchErrors { withoutGradients { network(x).floats() } } }
+        func inferred(_ network: TorchVMUNet) throws -> [Float] { try withTorchErrors { withoutGradients { network(x).floats() } } }
         let before = try inferred(network)
         let optimizer = AdamW(network.parameters.map { $0.tensor.requiringGrad() }, learningRate: 1e-2)
         for _ in 0..<2 {
@@ -91,9 +92,9 @@ import Training
         let after = try inferred(network)
         #expect(after != before)
         #expect(after == (try withTorchErrors { network(x).floats() }))
-        #expect(after == (try inferred(VMUNet(weights: network.stateDictionary()))))
+        #expect(after == (try inferred(TorchVMUNet(weights: network.stateDictionary()))))
         // Weights without gradients that are written to are noticed as well.
-        let fixed = try VMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
+        let fixed = try TorchVMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
         #expect(try inferred(fixed) == before)
         try withTorchErrors { for (mine, trained) in zip(fixed.parameters, network.parameters) { mine.tensor.assign(trained.tensor) } }
         #expect(try inferred(fixed) == after)
@@ -101,7 +102,7 @@ import Training
 
     @Test func sameInputSameBits() throws {
         let golden = try Golden.read("model_small9.safetensors")
-        let network = try VMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
+        let network = try TorchVMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
         func run() throws -> [Float] { try withTorchErrors { withoutGradients { network(Tensor(golden["x"]!)).floats() } } }
         let first = try run()
         for _ in 0..<3 { #expect(try run() == first) }

@@ -1,3 +1,4 @@
+import Networks
 import TensorFiles
 import Testing
 import Torch
@@ -10,7 +11,9 @@ import Torch
     /// A VMamba checkpoint of these sizes: the encoder's keys without `vmunet.`, and a classifier.
     private func vmamba() throws -> StateDictionary {
         Torch.manualSeed(3)
-        let encoder = try VMUNet(configuration).stateDictionary().filter { $0.key.contains(".layers.") || $0.key.contains("patch_embed") }
+        let encoder = try TorchVMUNet(configuration).stateDictionary().filter {
+            $0.key.contains(".layers.") || $0.key.contains("patch_embed")
+        }
         var weights = StateDictionary(encoder.map { (String($0.key.dropFirst("vmunet.".count)), $0.tensor) })
         weights["head.weight"] = HostTensor([Float](repeating: 1, count: 640), shape: [10, 64])
         return weights
@@ -19,7 +22,7 @@ import Torch
     @Test func encoderAndMirroredDecoderAreFilled() throws {
         let weights = try vmamba()
         Torch.manualSeed(4)
-        let network = try VMUNet(configuration)
+        let network = try TorchVMUNet(configuration)
         let report = try PretrainedWeights.apply(weights, to: network)
         let filled = Dictionary(uniqueKeysWithValues: report.filled.map { ($0.key, $0.from) })
         #expect(filled["vmunet.layers.2.blocks.1.ln_1.weight"] == "layers.2.blocks.1.ln_1.weight")
@@ -37,7 +40,7 @@ import Torch
     func aCheckpointOfVMamba() throws {
         let weights = try WeightsFile.read(try #require(Golden.shared).appending(path: "vmamba_pretrained.pth"))
         Torch.manualSeed(5)
-        let network = try VMUNet(
+        let network = try TorchVMUNet(
             VMUNetConfiguration(dims: [16, 32, 64, 128], depths: [2, 2, 5, 2], decoderDepths: [2, 2, 2, 1]))
         let before = try network.stateDictionary()
         let report = try PretrainedWeights.apply(weights, to: network)
@@ -56,7 +59,7 @@ import Torch
     }
 
     @Test func fillingNothingIsAnError() throws {
-        let network = try VMUNet(configuration)
+        let network = try TorchVMUNet(configuration)
         #expect(throws: PretrainedWeights.NothingFits.self) {
             try PretrainedWeights.apply(StateDictionary([("head.weight", HostTensor([1 as Float]))]), to: network)
         }

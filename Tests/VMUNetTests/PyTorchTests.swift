@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import TensorFiles
 import Testing
 import Torch
@@ -54,7 +55,7 @@ import Torch
         process.waitUntilExit()
         #expect(process.terminationStatus == 0)
 
-        let network = try VMUNet(weights: try SafetensorsFile.read(folder.appending(path: "weights.safetensors")))
+        let network = try TorchVMUNet(weights: try SafetensorsFile.read(folder.appending(path: "weights.safetensors")))
         #expect(network.configuration.classes == setting.classes)
         let golden = try SafetensorsFile.read(folder.appending(path: "case.safetensors"))
         let logits = try withTorchErrors { withoutGradients { network(Tensor(golden["x"]!)) } }

@@ -88,13 +88,13 @@ void vmk_head_backward(
     const float *norm_weight, const float *norm_bias, float epsilon, const float *conv_weight, void *de, float *dnorm_weight,
     float *dnorm_bias, float *dconv_weight, float *dconv_bias);
 
-/// The 4×4 stride-4 convolution's rows: image, float32 [batch, image_channels (3, or 1: repeated to three), height, width], to [batch,
-/// height/4, width/4, 48] in the order (channel, row, column) of the convolution's weight. height and width are multiples of 4.
+/// The 4×4 stride-4 convolution's rows: image, float32 [batch, image_channels (`channels`, or 1: repeated), height, width], to [batch,
+/// height/4, width/4, 16 channels] in the order (channel, row, column) of the convolution's weight. height and width are multiples of 4.
 void vmk_patchify_forward(
-    int64_t batch, int64_t image_channels, int64_t height, int64_t width, const float *image, vmk_type patches_type, void *patches);
+    int64_t batch, int64_t image_channels, int64_t channels, int64_t height, int64_t width, const float *image, vmk_type patches_type, void *patches);
 
 void vmk_patchify_backward(
-    int64_t batch, int64_t image_channels, int64_t height, int64_t width, vmk_type patches_type, const void *dpatches, float *dimage);
+    int64_t batch, int64_t image_channels, int64_t channels, int64_t height, int64_t width, vmk_type patches_type, const void *dpatches, float *dimage);
 
 // MARK: residuals and casts
 
@@ -127,6 +127,24 @@ int64_t vmk_packed_bytes(int64_t columns, int64_t depth);
 /// transposed = 1 for y = x·weightᵀ (columns = out, depth = in), 0 for dx = dy·weight (columns = in, depth = out). For bfloat16 the weight
 /// is rounded to it.
 void vmk_pack_weight(int64_t columns, int64_t depth, int transposed, vmk_type type, const float *weight, void *packed);
+
+/// The same for y = x·weightᵀ with a weight that is stored in `weight_type`, as files have it.
+void vmk_pack_stored_weight(int64_t columns, int64_t depth, vmk_type type, vmk_type weight_type, const void *weight, void *packed);
+
+/// A Linear layer whose weight is prepared: y[row][columns] = x[row][depth] · packed (+ bias[columns]) (+ residual[row][columns]).
+typedef struct {
+    int64_t rows, columns, depth;
+    vmk_type x_type;
+    const void *x;
+    int64_t x_stride;
+    const void *packed;
+    const float *bias;      // NULL for none
+    const float *residual;  // contiguous; NULL for none; y itself allowed
+    vmk_type y_type;
+    void *y;  // contiguous
+} vmk_linear;
+
+void vmk_linear_forward(const vmk_linear *linear);
 
 /// y[m][columns] = x[m][depth] · packed (+ residual[m][columns], float32, contiguous; NULL for none; y itself allowed). Sums are float32; y
 /// is contiguous.

@@ -8,7 +8,7 @@
 
 namespace ctorch::composite {
 
-at::Tensor patchify(const at::Tensor &image);
+at::Tensor patchify(const at::Tensor &image, int64_t channels);
 at::Tensor linear(
     const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &residual);
 std::tuple<at::Tensor, at::Tensor> linear_halves(const at::Tensor &x, const at::Tensor &weight);

@@ -102,18 +102,22 @@ struct AddBranch : torch::autograd::Function<AddBranch> {
 
 }  // namespace
 
-at::Tensor patchify(const at::Tensor &image) {
-    if (!has_kernels(image) || (at::GradMode::is_enabled() && image.requires_grad())) return composite::patchify(image);
-    expect_map("patchify", image);
-    TORCH_CHECK(image.size(1) == 3 || image.size(1) == 1, "patchify: expected 3 channels or 1, got shape ", image.sizes());
-    TORCH_CHECK(
-        image.size(2) % 32 == 0 && image.size(3) % 32 == 0, "patchify: expected a height and width in multiples of 32, got shape ",
-        image.sizes());
-    const at::Tensor source = float32(image);
-    const auto B = image.size(0), H = image.size(2), W = image.size(3);
-    at::Tensor patches = at::empty({B, H / 4, W / 4, 48}, image.options().dtype(at::kFloat));
-    vmk_patchify_forward(B, image.size(1), H, W, floats(source), VMK_FLOAT32, patches.mutable_data_ptr());
-    return patches;
+at::Tensor patchify(const at::Tensor &image, int64_t channels) {
+  expect_map("patchify", image);
+  TORCH_CHECK(
+      channels >= 1 && (image.size(1) == channels || (image.size(1) == 1 && channels == 3)),
+      "patchify: expected ", channels, channels == 3 ? " channels or 1" : " channels", ", got shape ", image.sizes());
+  if (!has_kernels(image) || (at::GradMode::is_enabled() && image.requires_grad()))
+    return composite::patchify(image, channels);
+  TORCH_CHECK(
+      image.size(2) % 32 == 0 && image.size(3) % 32 == 0,
+      "patchify: expected a height and width in multiples of 32, got shape ", image.sizes());
+  const at::Tensor source = float32(image);
+  const auto B = image.size(0), H = image.size(2), W = image.size(3);
+  at::Tensor patches = at::empty({B, H / 4, W / 4, 16 * channels}, image.options().dtype(at::kFloat));
+  vmk_patchify_forward(
+      B, image.size(1), channels, H, W, floats(source), VMK_FLOAT32, patches.mutable_data_ptr());
+  return patches;
 }
 
 at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {

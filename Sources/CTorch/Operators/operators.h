@@ -12,7 +12,7 @@ at::Tensor linear(
     std::optional<at::ScalarType> type);
 std::tuple<at::Tensor, at::Tensor> linear_halves(const at::Tensor &x, const at::Tensor &weight);
 
-at::Tensor patchify(const at::Tensor &image);
+at::Tensor patchify(const at::Tensor &image, int64_t channels);
 at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type);
 at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias);
 at::Tensor ss2d(

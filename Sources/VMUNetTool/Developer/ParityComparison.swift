@@ -107,7 +107,7 @@ struct ParityComparison {
 
     private func values(_ type: ElementType, on device: Device) throws -> Values {
         Torch.manualSeed(7)
-        let fresh = try weights.map { try VMUNet(configuration, weights: $0) } ?? VMUNet(configuration)
+        let fresh = try weights.map { try TorchVMUNet(configuration, weights: $0) } ?? TorchVMUNet(configuration)
         if weights == nil {
             // Away from initial weights, in which norms are 1 and 0 and would hide a wrong index.
             for (_, tensor) in fresh.parameters {
@@ -120,7 +120,7 @@ struct ParityComparison {
         let network = try fresh.on(device)
         for parameter in network.parameters { parameter.tensor.requiringGrad() }
         // No stochastic depth: it draws from each device's own generator.
-        let logits = network(images.to(device), ForwardMode(precision: type))
+        let logits = network(images.to(device), ForwardMode(precision: Precision(type)))
         let loss =
             configuration.classes == 1
             ? SegmentationLoss().binary(logits, target: labels.reshaped([batchSize, 1, imageSize, imageSize]).to(device))

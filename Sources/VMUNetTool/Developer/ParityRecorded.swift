@@ -15,7 +15,7 @@ extension ParityComparison {
         let shape = [batchSize, 3, imageSize, imageSize], type = precision.elementType
         return try withTorchErrors {
             Torch.manualSeed(7)
-            let network = try VMUNet(configuration).on(device)
+            let network = try TorchVMUNet(configuration).on(device)
             let pictures = (0..<2).map { _ in ((Tensor.random(count: shape.reduce(1, *)) + -0.5) * 4).reshaped(shape).to(device) }
             let images = pictures[0].copied()
             let labels = (Tensor.random(count: batchSize * imageSize * imageSize) * Double(max(configuration.classes, 2))).floored()
@@ -52,10 +52,10 @@ extension ParityComparison {
                     isDeterministic: last[0] == last[2] && last[1] == last[3])
             }
 
-            let inference = try row("inference", nil) { withoutGradients { network(images, ForwardMode(precision: type)) } }
+            let inference = try row("inference", nil) { withoutGradients { network(images, ForwardMode(precision: Precision(type))) } }
             let optimizer = AdamW(network.parameters.map { $0.tensor.requiringGrad() })
             let step = try row("training step", optimizer) {
-                let value = SegmentationLoss()(network(images, ForwardMode(precision: type, isTraining: true)), target)
+                let value = SegmentationLoss()(network(images, ForwardMode(precision: Precision(type), isTraining: true)), target)
                 value.backward()
                 return value.detached()
             }

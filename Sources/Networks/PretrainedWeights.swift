@@ -1,5 +1,6 @@
 import TensorFiles
 import Torch
+import VMUNet
 
 /// Weights to begin training with: VMamba's, which fill the encoder and, mirrored, the decoder; or another VM-UNet's.
 public struct PretrainedWeights: Sendable {
@@ -36,7 +37,7 @@ public struct PretrainedWeights: Sendable {
     /// Copies into the network's parameters every tensor of `weights` that has its key and shape; throws ``NothingFits`` when no tensor of a block has:
     /// a bias of the classes or the first convolution may fit any network, and says nothing.
     @discardableResult
-    public static func apply(_ weights: StateDictionary, to network: VMUNet) throws -> Report {
+    public static func apply(_ weights: StateDictionary, to network: TorchVMUNet) throws -> Report {
         var report = Report()
         var used: Set<String> = []
         guard

@@ -1,0 +1,152 @@
+import CKernels
+import VMUNet
+
+/// A tensor of a file of weights.
+public struct StoredWeight {
+    public enum ElementType: Sendable { case float32, bfloat16 }
+
+    public let shape: [Int]
+    public let type: ElementType
+    /// Hands out the values, row-major; called while the network is made.
+    let withBytes: (_ body: (UnsafeRawBufferPointer) -> Void) -> Void
+
+    public init(shape: [Int], type: ElementType, withBytes: @escaping (_ body: (UnsafeRawBufferPointer) -> Void) -> Void) {
+        self.shape = shape
+        self.type = type
+        self.withBytes = withBytes
+    }
+
+    var kernelType: vmk_type { type == .bfloat16 ? VMK_BFLOAT16 : VMK_FLOAT32 }
+}
+
+/// A parameter as the network's layers keep it: one of a ``KernelWeights``, and as a matrix its sizes.
+public struct KernelParameter: Sendable {
+    let index: Int
+    /// The first axis; of products side by side, the first two.
+    let outputs: Int
+    /// The other axes.
+    let inputs: Int
+}
+
+/// A network's parameters, prepared for the kernels: vectors in float32, matrices in the panels that products read.
+///
+/// A first tracing of the network tells how each parameter is used; then all are prepared, in one piece of memory, and the
+/// tensors they come from are not needed any more.
+public final class KernelWeights: ParameterSource, @unchecked Sendable {
+    private struct Entry {
+        let key: String
+        /// Nil once it is prepared.
+        var stored: StoredWeight?
+        let parameter: KernelParameter
+        /// Where the prepared forms begin; -1 for a form that is wanted and not there yet, nil for one that nobody wants.
+        var values: Int?
+        var packed: (float32: Int?, bfloat16: Int?)
+
+        func prepare(from bytes: UnsafeRawBufferPointer, in memory: UnsafeMutableRawPointer) {
+            guard let source = bytes.baseAddress, let type = stored?.kernelType else { return }
+            let (columns, depth) = (Int64(parameter.outputs), Int64(parameter.inputs))
+            precondition(bytes.count == parameter.outputs * parameter.inputs * type.bytes, "a weight has as many bytes as its shape says")
+            if let values { vmk_cast(columns * depth, type, source, VMK_FLOAT32, memory + values) }
+            if let offset = packed.float32 { vmk_pack_stored_weight(columns, depth, VMK_FLOAT32, type, source, memory + offset) }
+            if let offset = packed.bfloat16 { vmk_pack_stored_weight(columns, depth, VMK_BFLOAT16, type, source, memory + offset) }
+        }
+    }
+
+    private let lookup: (_ key: String) -> StoredWeight?
+    private let keys: [String]
+    private var entries: [Entry] = []
+    private var misfits = WeightsMismatch()
+    private var memory: UnsafeMutableRawPointer?
+    /// Bytes of all prepared forms.
+    public private(set) var bytes = 0
+
+    /// - Parameters:
+    ///   - keys: the keys of all tensors; those that the network does not ask for are errors. Empty: not checked.
+    ///   - lookup: the tensor of a key, nil where there is none.
+    public init(keys: [String] = [], lookup: @escaping (_ key: String) -> StoredWeight?) {
+        self.keys = keys
+        self.lookup = lookup
+    }
+
+    deinit { memory?.deallocate() }
+
+    public func parameter(_ key: String, _ shape: [Int], _ use: ParameterUse, _ initial: InitialValues) -> KernelParameter {
+        var leading = 1
+        if case .matrix(let groups) = use, groups > 1 { leading = 2 }
+        let parameter = KernelParameter(
+            index: entries.count, outputs: Self.product(shape[..<leading]), inputs: Self.product(shape[leading...]))
+        let found = lookup(key)
+        if let found {
+            if found.shape != shape { misfits.wrongShape.append(.init(key: key, expected: shape, got: found.shape)) }
+        } else {
+            misfits.missing.append(key)
+        }
+        entries.append(Entry(key: key, stored: found, parameter: parameter, values: nil, packed: (nil, nil)))
+        return parameter
+    }
+
+    /// Wraps around where a file declares sizes beyond all bounds: its tensors cannot have them, and ``finish()`` throws.
+    private static func product(_ sizes: ArraySlice<Int>) -> Int { sizes.reduce(1) { $0 &* $1 } }
+
+    public func finish() throws(WeightsMismatch) -> KernelWeights {
+        if keys.count > entries.count - misfits.missing.count {
+            #if !hasFeature(Embedded)
+                let asked = Set(entries.map(\.key))
+                misfits.unexpected = keys.filter { !asked.contains($0) }
+            #endif
+        }
+        guard misfits.isEmpty else { throw misfits }
+        return self
+    }
+
+    // MARK: - Prepared forms
+
+    /// The values in float32.
+    func values(_ parameter: KernelParameter) -> UnsafePointer<Float> {
+        if entries[parameter.index].values == nil { entries[parameter.index].values = -1 }
+        return at(entries[parameter.index].values).assumingMemoryBound(to: Float.self)
+    }
+
+    /// The matrix in panels, for products with x of this type.
+    func packed(_ parameter: KernelParameter, for type: vmk_type) -> UnsafeRawPointer {
+        let packed = entries[parameter.index].packed
+        if type == VMK_BFLOAT16 {
+            if packed.bfloat16 == nil { entries[parameter.index].packed.bfloat16 = -1 }
+            return at(entries[parameter.index].packed.bfloat16)
+        }
+        if packed.float32 == nil { entries[parameter.index].packed.float32 = -1 }
+        return at(entries[parameter.index].packed.float32)
+    }
+
+    /// Before everything is prepared: some address, never read.
+    private func at(_ offset: Int?) -> UnsafeRawPointer {
+        guard let memory else { return UnsafeRawPointer(bitPattern: 64)! }
+        guard let offset, offset >= 0 else { preconditionFailure("a parameter in a form that was not prepared") }
+        return UnsafeRawPointer(memory) + offset
+    }
+
+    /// Prepares every form that was asked for, once.
+    func prepare() {
+        precondition(memory == nil, "weights are prepared once")
+        var next = 0
+        func room(_ form: inout Int?, _ count: Int) {
+            guard form != nil else { return }
+            form = next
+            next += (count + 63) & ~63
+        }
+        for i in entries.indices {
+            let parameter = entries[i].parameter
+            let packedBytes = Int(vmk_packed_bytes(Int64(parameter.outputs), Int64(parameter.inputs)))
+            room(&entries[i].values, parameter.outputs * parameter.inputs * 4)
+            room(&entries[i].packed.float32, packedBytes)
+            room(&entries[i].packed.bfloat16, packedBytes)
+        }
+        bytes = next
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(next, 64), alignment: 64)
+        self.memory = memory
+        for i in entries.indices {
+            entries[i].stored?.withBytes { entries[i].prepare(from: $0, in: memory) }
+            entries[i].stored = nil
+        }
+    }
+}

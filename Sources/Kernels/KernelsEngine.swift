@@ -1,0 +1,164 @@
+import CKernels
+import VMUNet
+
+/// The kernels' engine: prediction on any CPU and in a browser, in float32 and bfloat16, with nothing but CKernels.
+///
+/// Its operators compute nothing. They write down what is to be done on a ``Tape``; a ``Plan`` gives every map its place in
+/// one piece of memory and then does the work as often as wanted, without another allocation.
+public enum KernelsEngine: Engine {
+    public typealias Source = KernelWeights
+
+    /// A map that a plan will hold: B images, H rows, W columns, C channels.
+    public struct Tensor {
+        let tape: Tape
+        let batch: Int
+        let height: Int
+        let width: Int
+        let channels: Int
+        let type: vmk_type
+        let place: Place
+        /// From one token to the next, in elements.
+        let stride: Int
+
+        /// Tokens of all images.
+        var rows: Int { batch * height * width }
+    }
+
+    public static func patchify(_ images: Tensor, channels: Int) -> Tensor {
+        let tape = images.tape
+        let patches = tape.map(like: images, height: images.height / 4, width: images.width / 4, channels: 16 * channels)
+        tape.append(.patchify(images: images.place, patches: patches.place, Picture(images, channels: channels)), [images], patches)
+        return patches
+    }
+
+    public static func linear(
+        _ x: Tensor, _ weight: KernelParameter, bias: KernelParameter?, residual: Tensor?, to precision: Precision?
+    ) -> Tensor {
+        let type = precision?.type ?? (residual == nil ? x.type : VMK_FLOAT32)
+        return product(x, weight, bias: bias, residual: residual, type)
+    }
+
+    public static func linearHalves(_ x: Tensor, _ weight: KernelParameter) -> (Tensor, Tensor) {
+        let whole = product(x, weight, bias: nil, residual: nil, x.type)
+        return (whole.half(0), whole.half(1))
+    }
+
+    private static func product(
+        _ x: Tensor, _ weight: KernelParameter, bias: KernelParameter?, residual: Tensor?, _ type: vmk_type
+    ) -> Tensor {
+        let tape = x.tape
+        let y = tape.map(like: x, channels: weight.outputs, type: type)
+        let product = Product(
+            rows: x.rows, columns: weight.outputs, depth: weight.inputs, xType: x.type, yType: type, xStride: x.stride, x: x.place,
+            y: y.place, residual: residual?.place, weight: tape.weights.packed(weight, for: x.type),
+            bias: bias.map { tape.weights.values($0) })
+        if let residual {
+            tape.append(.product(product), [x, residual], y, inPlaceOf: residual)
+        } else {
+            tape.append(.product(product), [x], y)
+        }
+        return y
+    }
+
+    public static func layerNorm(
+        _ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, to precision: Precision
+    ) -> Tensor {
+        let y = x.tape.map(like: x, type: precision.type)
+        x.tape.append(.layerNorm(x: x.place, y: y.place, Rows(x, y), x.tape.norm(weight, bias)), [x], y)
+        return y
+    }
+
+    public static func depthwiseConvolutionSiLU(_ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter) -> Tensor {
+        let y = x.tape.map(like: x)
+        let filter = Affine(weight: x.tape.weights.values(weight), bias: x.tape.weights.values(bias))
+        x.tape.append(.depthwise(x: x.place, y: y.place, Shape(x), filter), [x], y)
+        return y
+    }
+
+    public static func ss2d(_ x: Tensor, _ parameters: SS2DParameters<KernelParameter>) -> Tensor {
+        let (tape, weights) = (x.tape, x.tape.weights)
+        let projection = product(x, parameters.xProjWeight, bias: nil, residual: nil, VMK_FLOAT32)
+        let y = tape.map(like: x, type: VMK_FLOAT32)
+        let scan = Scan(
+            x: x.place, projection: projection.place, y: y.place, shape: Shape(x), states: parameters.aLogs.inputs,
+            rank: parameters.dtProjsWeight.inputs / x.channels, dtWeight: weights.values(parameters.dtProjsWeight),
+            dtBias: weights.values(parameters.dtProjsBias), aLogs: weights.values(parameters.aLogs), ds: weights.values(parameters.ds))
+        tape.append(.scan(scan), [x, projection], y)
+        return y
+    }
+
+    public static func normGate(_ y: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, _ z: Tensor) -> Tensor {
+        let out = y.tape.map(like: y, type: z.type)
+        let step = Step.normGate(y: y.place, z: z.place, out: out.place, Rows(y, z), y.tape.norm(weight, bias))
+        y.tape.append(step, [y, z], out, inPlaceOf: z.type == y.type ? y : nil)
+        return out
+    }
+
+    public static func mergeNorm(
+        _ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, to precision: Precision
+    ) -> Tensor {
+        let y = x.tape.map(like: x, height: x.height / 2, width: x.width / 2, channels: 4 * x.channels, type: precision.type)
+        x.tape.append(.mergeNorm(x: x.place, y: y.place, Shape(x), y.type, x.tape.norm(weight, bias)), [x], y)
+        return y
+    }
+
+    public static func expandNorm(_ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, scale: Int) -> Tensor {
+        let y = x.tape.map(
+            like: x, height: x.height * scale, width: x.width * scale, channels: x.channels / (scale * scale), type: VMK_FLOAT32)
+        x.tape.append(.expandNorm(x: x.place, y: y.place, Shape(x), scale: scale, x.tape.norm(weight, bias)), [x], y)
+        return y
+    }
+
+    public static func head(
+        _ x: Tensor, normWeight: KernelParameter, normBias: KernelParameter, weight: KernelParameter, bias: KernelParameter
+    ) -> Tensor {
+        let tape = x.tape
+        let logits = tape.map(like: x, height: 4 * x.height, width: 4 * x.width, channels: weight.outputs, type: VMK_FLOAT32)
+        let convolution = Affine(weight: tape.weights.values(weight), bias: tape.weights.values(bias))
+        tape.append(
+            .head(x: x.place, logits: logits.place, Shape(x), classes: weight.outputs, tape.norm(normWeight, normBias), convolution),
+            [x], logits)
+        return logits
+    }
+
+    /// No scale: this engine does not train.
+    public static func addBranch(_ x: Tensor, _ branch: Tensor, scale: Tensor?) -> Tensor {
+        let y = x.tape.map(like: x, type: VMK_FLOAT32)
+        x.tape.append(.add(x: x.place, branch: branch.place, y: y.place, Shape(x), branch.type), [x, branch], y, inPlaceOf: x)
+        return y
+    }
+
+    public static func cast(_ x: Tensor, to precision: Precision) -> Tensor {
+        if x.type == precision.type { return x }
+        let y = x.tape.map(like: x, type: precision.type)
+        x.tape.append(.cast(x: x.place, y: y.place, Shape(x), y.type), [x], y)
+        return y
+    }
+
+    public static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor {
+        let x = body()
+        if x.tape.keepsModules { x.tape.endModule(name()) }
+        return x
+    }
+
+    /// Asked for in training alone, which this engine cannot do.
+    public static func branchScale(rate: Double, imagesOf x: Tensor) -> Tensor { x }
+}
+
+extension KernelsEngine.Tensor {
+    /// The first or the second half of the channels.
+    fileprivate func half(_ i: Int) -> Self {
+        let half = channels / 2
+        return Self(
+            tape: tape, batch: batch, height: height, width: width, channels: half, type: type,
+            place: place.advanced(by: i * half * type.bytes), stride: stride)
+    }
+}
+
+extension Precision {
+    var type: vmk_type { self == .bfloat16 ? VMK_BFLOAT16 : VMK_FLOAT32 }
+}
+
+extension vmk_type {
+    var bytes: Int { self == VMK_BFLOAT16 ? 2 : 4 }
+}

@@ -1,0 +1,47 @@
+import CKernels
+import VMUNet
+
+/// A VM-UNet that predicts with the kernels alone: weights prepared once, forward passes planned for a shape of images.
+///
+/// It does not change once it is made: any number of threads may make plans and run them.
+public final class KernelsNetwork: Sendable {
+    public let configuration: VMUNetConfiguration
+    /// Element type of the matrix products.
+    public let precision: Precision
+    private let network: VMUNet<KernelsEngine>
+
+    /// Height and width of images are multiples of it.
+    public static let sizeMultiple = 32
+
+    /// A network of this configuration, which must be valid (``VMUNet/VMUNetConfiguration/validate()``), with these weights.
+    ///
+    /// Throws unless every tensor is there, in its shape, and no other. Afterwards the tensors are not needed any more.
+    public init(
+        _ configuration: VMUNetConfiguration, _ weights: KernelWeights, precision: Precision = .float32
+    ) throws(WeightsMismatch) {
+        self.configuration = configuration
+        self.precision = precision
+        network = try VMUNet(configuration, from: weights)
+        let tape = Tape(weights)
+        let size = Self.sizeMultiple
+        _ = network(tape.images(batch: 1, channels: 1, height: size, width: size), ForwardMode(precision: precision))
+        weights.prepare()
+    }
+
+    /// Threads that share the work of a run; less than one means as many as there are processors.
+    public static func setThreads(_ count: Int) { vmk_set_threads(Int32(clamping: count)) }
+
+    /// Bytes of the prepared weights.
+    public var weightBytes: Int { network.parameters.bytes }
+
+    /// A plan for `batch` images of `channels` channels, the network's or 1 where that is 3; nil where the shape does not fit.
+    public func plan(batch: Int, channels: Int, height: Int, width: Int) -> Plan? {
+        guard batch > 0, height > 0, width > 0, height % Self.sizeMultiple == 0, width % Self.sizeMultiple == 0,
+            channels == configuration.inputChannels || (channels == 1 && configuration.inputChannels == 3)
+        else { return nil }
+        let tape = Tape(network.parameters)
+        let images = tape.images(batch: batch, channels: channels, height: height, width: width)
+        let logits = network(images, ForwardMode(precision: precision))
+        return Plan(tape, images: images, logits: logits)
+    }
+}

@@ -1,0 +1,32 @@
+import Torch
+import VMUNet
+
+extension VMUNet where E == TorchEngine {
+    /// The first module, by its checkpoint key, whose output for these images has a value that is NaN or infinite; nil if all
+    /// are finite.
+    ///
+    /// Runs the network once more, without stochastic depth: for the message after a loss went wrong, not for every step.
+    public func firstNonFiniteLayer(_ images: Tensor, _ mode: ForwardMode) -> String? {
+        var mode = mode
+        mode.isTraining = false
+        let watch = FiniteWatch()
+        _ = try? withTorchErrors {
+            withoutGradients {
+                watch.look(at: images, "the pictures themselves")
+                _ = FiniteWatch.$current.withValue(watch) { self(images, mode) }
+            }
+        }
+        return watch.culprit
+    }
+}
+
+/// Notes the first module whose output is not finite, on the one thread that runs the network.
+final class FiniteWatch: @unchecked Sendable {
+    @TaskLocal static var current: FiniteWatch?
+
+    private(set) var culprit: String?
+
+    func look(at x: Tensor, _ name: @autoclosure () -> String) {
+        if culprit == nil, !x.isFinite { culprit = name() }
+    }
+}

@@ -1,0 +1,10 @@
+import TensorFiles
+import VMUNet
+
+extension Precision {
+    /// The element type of tensors in this precision.
+    public var elementType: ElementType { self == .bfloat16 ? .bfloat16 : .float32 }
+
+    /// The precision of matrix products whose operands have this type; float32 for any but bfloat16.
+    public init(_ type: ElementType) { self = type == .bfloat16 ? .bfloat16 : .float32 }
+}

@@ -1,0 +1,44 @@
+import Segmentation
+import TensorFiles
+import Torch
+import VMUNet
+
+/// The network on libtorch: it trains, and runs on GPUs.
+public typealias TorchVMUNet = VMUNet<TorchEngine>
+
+extension VMUNet where E == TorchEngine {
+    /// A network with initial weights, drawn from libtorch's generator: seed it with ``Torch/manualSeed(_:)``.
+    public init(_ configuration: VMUNetConfiguration) throws {
+        try self.init(configuration, ParameterStore())
+    }
+
+    /// A network with a checkpoint's weights, whose keys and shapes say the architecture.
+    ///
+    /// Throws ``WeightsMismatch`` listing every key that is missing, unexpected or of another shape, and
+    /// ``ConfigurationError`` when no architecture can be read off them.
+    public init(weights: StateDictionary) throws {
+        try self.init(try VMUNetConfiguration(readFrom: weights), ParameterStore(weights: weights))
+    }
+
+    /// A network of this configuration with a checkpoint's weights; throws ``WeightsMismatch`` if they are another's.
+    public init(_ configuration: VMUNetConfiguration, weights: StateDictionary) throws {
+        try self.init(configuration, ParameterStore(weights: weights))
+    }
+
+    private init(_ configuration: VMUNetConfiguration, _ store: ParameterStore) throws {
+        try configuration.validate()
+        self = try withTorchErrors { try VMUNet(configuration, from: store) }
+    }
+
+    /// The weights as a checkpoint holds them: float32, under the published keys.
+    public func stateDictionary() throws -> StateDictionary {
+        try withTorchErrors { StateDictionary(parameters.map { ($0.key, $0.tensor.hostTensor()) }) }
+    }
+
+    /// Moves every parameter to `device`: a network there, of the same weights.
+    public func on(_ device: Device) throws -> Self {
+        if device.isCPU { return self }
+        let moved = try withTorchErrors { Dictionary(uniqueKeysWithValues: parameters.map { ($0.key, $0.tensor.to(device)) }) }
+        return try Self(configuration, ParameterStore(tensors: moved))
+    }
+}

@@ -1,0 +1,132 @@
+import Kernels
+import Synchronization
+import TensorFiles
+import VMUNet
+
+/// A VM-UNet that computes with the package's own kernels: on any CPU, without libtorch.
+///
+/// Any number of threads may predict at the same time: each call works in memory of its own, which is kept for the next.
+public final class KernelsInference: InferenceNetwork {
+    public let configuration: VMUNetConfiguration
+    private let network: KernelsNetwork
+    private let kept = Mutex(Kept())
+
+    /// Plans, and memory that no call is using.
+    private struct Kept {
+        var plans: [Shape: Plan] = [:]
+        var memories: [Workspace] = []
+    }
+
+    private struct Shape: Hashable {
+        let batch: Int
+        let channels: Int
+        let height: Int
+        let width: Int
+    }
+
+    /// Plans kept: folders of pictures have few shapes of batches, and a plan is made in less time than it runs.
+    private static let planLimit = 16
+
+    /// The network whose architecture the weights' keys and shapes say.
+    ///
+    /// Throws ``VMUNet/ConfigurationError`` when none can be read off them, and ``VMUNet/WeightsMismatch`` listing every key
+    /// that is missing, unexpected or of another shape.
+    public init(_ weights: StateDictionary, precision: Precision = .float32) throws {
+        configuration = try VMUNetConfiguration(readFrom: weights)
+        let stored = KernelWeights(keys: weights.keys) { key in weights[key].map(StoredWeight.init) }
+        network = try KernelsNetwork(configuration, stored, precision: precision)
+    }
+
+    public var classes: Int { configuration.classes }
+    public var inputChannels: Int { configuration.inputChannels }
+    public var sizeMultiple: Int { KernelsNetwork.sizeMultiple }
+
+    /// Logits [batch, classes, height, width] of images [batch, channels, height, width], row-major; of the network's
+    /// channels, or of one where that has three.
+    public func logits(_ images: [Float], batch: Int, height: Int, width: Int) throws -> [Float] {
+        let pixels = batch * height * width
+        let channels = pixels > 0 ? images.count / pixels : 0
+        let shape = Shape(batch: batch, channels: channels, height: height, width: width)
+        guard channels * pixels == images.count, let plan = plan(shape) else {
+            throw ConfigurationError(
+                what: "images",
+                expected: "\(batch)×\(inputChannels)×\(height)×\(width) values, height and width multiples of \(sizeMultiple)",
+                got: "\(images.count) values")
+        }
+        let workspace = take(bytes: plan.memoryBytes)
+        defer { kept.withLock { $0.memories.append(workspace) } }
+        return [Float](unsafeUninitializedCapacity: plan.logitCount) { logits, count in
+            images.withUnsafeBufferPointer {
+                plan.run(images: $0.baseAddress!, logits: logits.baseAddress!, memory: workspace.start)
+            }
+            count = plan.logitCount
+        }
+    }
+
+    private func plan(_ shape: Shape) -> Plan? {
+        if let known = kept.withLock({ $0.plans[shape] }) { return known }
+        guard let plan = network.plan(batch: shape.batch, channels: shape.channels, height: shape.height, width: shape.width)
+        else { return nil }
+        kept.withLock { kept in
+            if kept.plans.count >= Self.planLimit { kept.plans.removeAll() }
+            kept.plans[shape] = plan
+        }
+        return plan
+    }
+
+    /// Memory of at least so many bytes. One that is too small makes place for a larger one.
+    private func take(bytes: Int) -> Workspace {
+        let last = kept.withLock { $0.memories.popLast() }
+        if let last, last.bytes >= bytes { return last }
+        return Workspace(bytes: bytes)
+    }
+}
+
+extension NetworkLoader {
+    /// Networks on the package's own kernels.
+    public static let kernels = NetworkLoader { weights, compute in
+        if let threads = compute.threads { KernelsNetwork.setThreads(threads) }
+        return try KernelsInference(weights, precision: compute.precision.ofProducts)
+    }
+}
+
+// What is wrong with weights is in their descriptions; who reads a file adds its name.
+extension WeightsMismatch: WeightsProblem {
+    public var subject: String { "" }
+    public var problem: String { description }
+    public var remedy: String { "" }
+}
+extension ConfigurationError: WeightsProblem {
+    public var subject: String { what }
+    public var problem: String { "expected \(expected), got \(got)" }
+    public var remedy: String { "" }
+}
+
+extension Compute.Precision {
+    /// As the network knows it.
+    public var ofProducts: Precision { self == .bf16 ? .bfloat16 : .float32 }
+}
+
+/// Memory for the maps of one forward pass.
+private final class Workspace: @unchecked Sendable {
+    let start: UnsafeMutableRawPointer
+    let bytes: Int
+
+    init(bytes: Int) {
+        self.bytes = bytes
+        start = .allocate(byteCount: max(bytes, 64), alignment: 64)
+    }
+
+    deinit { start.deallocate() }
+}
+
+extension StoredWeight {
+    /// A file's tensor; of other types than the kernels read, its values in float32.
+    public init(_ tensor: HostTensor) {
+        switch tensor.elementType {
+        case .float32: self.init(shape: tensor.shape, type: .float32) { body in tensor.bytes.withUnsafeBytes { body($0) } }
+        case .bfloat16: self.init(shape: tensor.shape, type: .bfloat16) { body in tensor.bytes.withUnsafeBytes { body($0) } }
+        default: self.init(shape: tensor.shape, type: .float32) { body in tensor.floats.withUnsafeBytes { body($0) } }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+/// Hands out a network's parameters by checkpoint key while its layers are made.
+public protocol ParameterSource {
+    /// A parameter as the layers keep it.
+    associatedtype Parameter: Sendable
+    /// What the finished network keeps.
+    associatedtype Parameters: Sendable
+
+    /// The parameter of this key and shape. One that does not fit is noted for ``finish()``; a placeholder that takes no
+    /// memory stands for it.
+    func parameter(_ key: String, _ shape: [Int], _ use: ParameterUse, _ initial: InitialValues) -> Parameter
+    /// Throws unless every parameter asked for was there, in its shape, and no other.
+    func finish() throws(WeightsMismatch) -> Parameters
+}
+
+/// How the network uses a parameter: engines may prepare matrices for their products.
+public enum ParameterUse: Sendable {
+    /// Read as it is.
+    case values
+    /// The weight of a product, [outputs, inputs…] or, of `groups` products that share x, [groups, outputs, inputs].
+    case matrix(groups: Int)
+}
+
+/// How a new parameter is filled before training.
+public enum InitialValues: Sendable {
+    case constant(Double)
+    /// Uniform in ±bound.
+    case uniform(bound: Double)
+    /// Normal around 0, redrawn until within ±`limit` in absolute value.
+    case truncatedNormal(standardDeviation: Double, limit: Double)
+    /// log(n + 1) in column n of every row.
+    case logarithms
+    /// softplus⁻¹ of a value drawn log-uniformly from low…high, at least `floor`.
+    case inverseSoftplusOfLogUniform(low: Double, high: Double, floor: Double)
+}
+
+/// A place in the tree of keys: `path / "layers" / 0` names `layers.0`.
+public struct ParameterPath<Source: ParameterSource> {
+    public let source: Source
+    /// The key so far, empty at the root.
+    public let key: String
+
+    public init(_ source: Source, key: String = "") {
+        self.source = source
+        self.key = key
+    }
+
+    public static func / (path: ParameterPath, name: String) -> ParameterPath {
+        ParameterPath(path.source, key: path.key.isEmpty ? name : path.key + "." + name)
+    }
+    public static func / (path: ParameterPath, index: Int) -> ParameterPath { path / String(index) }
+
+    /// The float32 parameter of this name and shape, from the source's weights or filled with initial values.
+    public func parameter(_ name: String, _ shape: [Int], _ initial: InitialValues) -> Source.Parameter {
+        source.parameter((self / name).key, shape, .values, initial)
+    }
+
+    /// The weight of a product, or of `groups` of them side by side.
+    public func matrix(_ name: String, _ shape: [Int], groups: Int = 1, _ initial: InitialValues) -> Source.Parameter {
+        source.parameter((self / name).key, shape, .matrix(groups: groups), initial)
+    }
+}
+
+/// Weights that do not fit a network: every key that is missing, not known, or of another shape.
+public struct WeightsMismatch: Error, Sendable, Equatable {
+    public struct Shape: Sendable, Equatable {
+        public let key: String
+        public let expected: [Int]
+        public let got: [Int]
+
+        public init(key: String, expected: [Int], got: [Int]) {
+            self.key = key
+            self.expected = expected
+            self.got = got
+        }
+    }
+    public var missing: [String] = []
+    public var unexpected: [String] = []
+    public var wrongShape: [Shape] = []
+
+    public init() {}
+
+    public var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && wrongShape.isEmpty }
+
+    /// How many lines of each kind a message lists: a damaged or hostile file may misfit in a hundred thousand places.
+    private static let listed = 20
+
+    public var description: String {
+        var text =
+            "the weights do not fit the network: \(missing.count) missing, \(unexpected.count) unexpected, \(wrongShape.count) of another shape"
+        func list(_ count: Int, _ line: (Int) -> String) {
+            for i in 0..<min(count, Self.listed) { text += "\n  " + line(i) }
+            if count > Self.listed { text += "\n  … and \(count - Self.listed) more" }
+        }
+        list(missing.count) { "missing: " + missing[$0] }
+        list(unexpected.count) { "unexpected: " + unexpected[$0] }
+        list(wrongShape.count) {
+            let shape = wrongShape[$0]
+            return "shape: \(shape.key): expected \(bracketed(shape.expected)), got \(bracketed(shape.got))"
+        }
+        return text
+    }
+}
+
+/// `[2, 3]`, without what the standard library needs for it.
+func bracketed(_ values: [Int]) -> String {
+    var text = "["
+    for (i, value) in values.enumerated() {
+        if i > 0 { text += ", " }
+        text += String(value)
+    }
+    return text + "]"
+}
+
+#if !hasFeature(Embedded)
+    extension WeightsMismatch: CustomStringConvertible {}
+    extension ConfigurationError: CustomStringConvertible {}
+#endif

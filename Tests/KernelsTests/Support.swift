@@ -1,0 +1,83 @@
+import CKernels
+import Foundation
+import Networks
+import Segmentation
+import TensorFiles
+import Testing
+import Torch
+import VMUNet
+
+/// Golden cases from PyTorch in float64; the large ones are read where `VMUNET_FIXTURES` says.
+enum Golden {
+    static let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    static let shared = ProcessInfo.processInfo.environment["VMUNET_FIXTURES"].map { URL(filePath: $0) }
+
+    static func read(_ name: String) throws -> StateDictionary {
+        let here = tests.appending(path: "VMUNetTests/Fixtures").appending(path: name)
+        let there = shared?.appending(path: name)
+        return try SafetensorsFile.read(FileManager.default.fileExists(atPath: here.path) ? here : #require(there))
+    }
+}
+
+/// ‖got − expected‖ / ‖expected‖ in double precision; infinite where a value is not finite or counts differ.
+func relativeError(_ got: [Float], _ expected: [Float]) -> Double { relativeError(got, expected.map(Double.init)) }
+
+func relativeError(_ got: [Float], _ expected: [Double]) -> Double {
+    guard got.count == expected.count else { return .infinity }
+    var (difference, norm) = (0.0, 1e-30)
+    for (a, b) in zip(got, expected) {
+        if !a.isFinite { return .infinity }
+        difference += (Double(a) - b) * (Double(a) - b)
+        norm += b * b
+    }
+    return (difference / norm).squareRoot()
+}
+
+/// A stream of random numbers that every platform draws alike.
+struct Stream {
+    private var state: UInt64
+
+    init(_ seed: UInt64) { state = seed }
+
+    mutating func uniform() -> Float {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Float(state >> 40) * 0x1p-24
+    }
+
+    /// About normal: the sum of twelve uniform numbers.
+    mutating func normal() -> Float { (0..<12).reduce(-6) { sum, _ in sum + uniform() } }
+}
+
+enum Random {
+    /// Weights in a trained network's range, nothing zero, one or symmetric, so that a wrong axis shows.
+    static func weights(_ configuration: VMUNetConfiguration, seed: UInt64 = 1) throws -> StateDictionary {
+        var stream = Stream(seed)
+        return StateDictionary(
+            try TorchVMUNet(configuration).parameters.map { key, tensor in
+                let shape = tensor.shape
+                let isMatrix = shape.count > 1 && key.hasSuffix(".weight")
+                let fan = Float(isMatrix ? shape[1...].reduce(1, *) : shape.last!)
+                let values: [Float] = (0..<tensor.count).map { i in
+                    let r = stream.normal()
+                    if key.hasSuffix("A_logs") { return log(Float(i % shape[1] + 1)) + 0.1 * r }
+                    if key.hasSuffix("Ds") { return 1 + 0.2 * r }
+                    if key.hasSuffix("dt_projs_bias") { return -3 + 0.8 * r }
+                    if key.contains("norm") || key.contains("ln_1") { return key.hasSuffix("weight") ? 1 + 0.1 * r : 0.05 * r }
+                    return key.hasSuffix("bias") ? 0.05 * r : r / fan.squareRoot()
+                }
+                return (key, HostTensor(values, shape: shape))
+            })
+    }
+
+    static func images(_ count: Int, seed: UInt64 = 5) -> [Float] {
+        var stream = Stream(seed)
+        return (0..<count).map { _ in stream.normal() }
+    }
+}
+
+extension TorchVMUNet {
+    /// Logits through libtorch.
+    func logits(_ images: [Float], _ shape: [Int], _ precision: Precision = .float32) throws -> [Float] {
+        try withTorchErrors { withoutGradients { self(Tensor(images, shape: shape), ForwardMode(precision: precision)).floats() } }
+    }
+}

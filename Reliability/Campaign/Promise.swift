@@ -6,10 +6,13 @@ enum Promise {
 
     /// An error about a file is the package's own, names the file, and is one line of text that a
     /// terminal can show.
-    static func check(_ error: any Error, about file: Scratch) {
+    static func check(_ error: any Error, about file: Scratch) { check(error, naming: file.name) }
+
+    /// As ``check(_:about:)``; an error about another file need not name this one.
+    static func check(_ error: any Error, naming name: String?) {
         let (text, type) = ("\(error)", String(reflecting: Swift.type(of: error)))
         hold(!["Swift.", "Foundation", "Yams."].contains { type.hasPrefix($0) }, "\(type) came through: \(text)")
-        hold(text.contains(file.name), "\(type) does not name the file: \(text)")
+        hold(name.map(text.contains) ?? true, "\(type) does not name the file: \(text)")
         hold(text.utf8.count <= 4096, "\(type) is \(text.utf8.count) bytes long: \(text.prefix(200))")
         hold(!text.contains("Fault("), "\(type) shows internals: \(text)")
         for scalar in text.unicodeScalars {

@@ -6,6 +6,8 @@ public protocol Reader: Sendable {
     var ending: String { get }
     /// The endings of files, under the folders of fixtures, that give it its first inputs.
     var fixtures: [String] { get }
+    /// Inputs beside the fixtures.
+    var examples: [[UInt8]] { get }
     /// How its format wraps its parts, so that a mutation can reach behind lengths and checksums.
     var envelope: Envelope { get }
 
@@ -20,6 +22,7 @@ public protocol Reader: Sendable {
 
 extension Reader {
     public var envelope: Envelope { .none }
+    public var examples: [[UInt8]] { [] }
     public func seeds(in fixture: [UInt8]) -> [[UInt8]] { [fixture] }
     public func file(of input: [UInt8]) -> [UInt8] { input }
 
@@ -39,4 +42,4 @@ extension Reader {
 }
 
 /// Every reader of the package.
-public let readers: [any Reader] = weightsReaders + arrayReaders + volumeReaders + pictureReaders
+public let readers: [any Reader] = weightsReaders + arrayReaders + volumeReaders + pictureReaders + textReaders

@@ -5,7 +5,7 @@ extension Reader {
     /// `largest`, each once.
     public func seeds(under folders: [URL], largest: Int = 1 << 14) -> [[UInt8]] {
         var seen: Set<[UInt8]> = []
-        var result: [[UInt8]] = []
+        var result = examples
         for folder in folders {
             let paths = (FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []).sorted()
             for path in paths where fixtures.contains(where: { path.hasSuffix(".\($0)") }) {

@@ -22,7 +22,7 @@ package final class MetricsLog {
         }
         let lines = try kept.map { try encoder.encode($0) + Data("\n".utf8) }
         do {
-            try Data(lines.joined()).write(to: url, options: .atomic)
+            try AtomicFile.write(Array(lines.joined()), to: url)
             handle = try FileHandle(forWritingTo: url)
             try handle.seekToEnd()
         } catch {

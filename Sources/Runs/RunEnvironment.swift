@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Segmentation
 
@@ -46,7 +47,7 @@ public struct RunEnvironment: Sendable, Codable, Equatable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let entries = Self.read(folder).suffix(999) + [self]
-        try (try encoder.encode(Array(entries)) + Data("\n".utf8)).write(to: folder.environment, options: .atomic)
+        try AtomicFile.write(Array(encoder.encode(Array(entries)) + Data("\n".utf8)), to: folder.environment)
     }
 
     private static var processor: String {

@@ -26,16 +26,14 @@ public struct RunFolder: Sendable {
                 folder: url.relativePath, reason: "it holds another run", remedy: "go on with it by --resume, or choose another --run")
         }
         try Folder.make(url.appending(path: "checkpoints"), option: "--run")
-        do {
-            // What cannot be written is better known now than after the first epoch.
-            let probe = url.appending(path: ".writable")
-            try Data().write(to: probe)
-            try files.removeItem(at: probe)
-        } catch {
+        // What cannot be written is better known now than after the first epoch.
+        guard let probe = TemporaryFile(in: url.path) else {
             throw FolderError(
-                folder: url.relativePath, reason: "it cannot be written to (\(systemReason(error)))",
+                folder: url.relativePath, reason: "it cannot be written to (\(systemMessage()))",
                 remedy: "choose another --run, or change its permissions")
         }
+        unlink(probe.path)
+        close(probe.descriptor)
         return run
     }
 }
@@ -72,6 +70,7 @@ extension RunFolder {
 
 /// The system's reason for an error of Foundation's, in its words.
 func systemReason(_ error: any Error) -> String {
+    if let error = error as? FileError { return error.reason }
     let error = error as NSError
     guard let posix = error.userInfo[NSUnderlyingErrorKey] as? NSError, posix.domain == NSPOSIXErrorDomain else {
         return error.localizedDescription

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Segmentation
 import VMUNet
@@ -80,8 +81,8 @@ public struct AblationResult: Sendable, Codable, Equatable {
     package func write(to folder: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try (try encoder.encode(self) + Data("\n".utf8)).write(to: folder.appending(path: "ablation.json"), options: .atomic)
-        try Data(markdown.utf8).write(to: folder.appending(path: "ablation.md"), options: .atomic)
+        try AtomicFile.write(Array(encoder.encode(self) + Data("\n".utf8)), to: folder.appending(path: "ablation.json"))
+        try AtomicFile.write(Array(markdown.utf8), to: folder.appending(path: "ablation.md"))
     }
 
     /// The table as Markdown, scores in percent.

@@ -41,23 +41,17 @@ int main(int count, char **arguments) {
     std::printf("%s, batch %lld, one thread\n", vmk_instruction_set(), static_cast<long long>(batch));
     for (int64_t stage = 0; stage < 4; stage++) {
         const int64_t side = 64 >> stage, D = 192 << stage, R = 6 << stage, tokens = batch * side * side;
-        const vmk_ss2d_shape shape = {batch, side, side, D, N, R};
         const auto x = numbers(tokens * D, 1, 0), projection = numbers(tokens * 4 * (R + 2 * N), 1, 0), dy = numbers(tokens * D, 1, 0);
         const auto weight = numbers(4 * D * R, 1 / std::sqrt(static_cast<float>(R)), 0), bias = numbers(4 * D, 0.8f, -3),
                    A = numbers(4 * D * N, 0.5f, 1), Ds = numbers(4 * D, 0.2f, 1);
         auto y = x, dx = x, dprojection = projection, dweight = weight, dbias = bias, dA = A, dDs = Ds;
-        std::vector<float> borders(static_cast<size_t>(vmk_ss2d_border_count(&shape)));
-        const auto forward = [&](float *kept) {
-            vmk_ss2d_forward(
-                &shape, VMK_FLOAT32, x.data(), D, projection.data(), weight.data(), bias.data(), A.data(), Ds.data(), y.data(), kept);
-        };
-        const double inference = best([&] { forward(nullptr); });
-        forward(borders.data());
-        const double backward = best([&] {
-            vmk_ss2d_backward(
-                &shape, VMK_FLOAT32, x.data(), D, projection.data(), weight.data(), bias.data(), A.data(), Ds.data(), borders.data(),
-                dy.data(), dx.data(), dprojection.data(), dweight.data(), dbias.data(), dA.data(), dDs.data());
-        });
+        const vmk_ss2d ss2d = {
+            {batch, side, side, D, N, R}, VMK_FLOAT32, x.data(), D, projection.data(), weight.data(), bias.data(), A.data(), Ds.data()};
+        const vmk_ss2d_gradients gradients = {dx.data(), dprojection.data(), dweight.data(), dbias.data(), dA.data(), dDs.data()};
+        std::vector<float> borders(static_cast<size_t>(vmk_ss2d_border_count(&ss2d.shape)));
+        const double inference = best([&] { vmk_ss2d_forward(&ss2d, y.data(), nullptr); });
+        vmk_ss2d_forward(&ss2d, y.data(), borders.data());
+        const double backward = best([&] { vmk_ss2d_backward(&ss2d, borders.data(), dy.data(), &gradients); });
         const double updates = static_cast<double>(tokens * D * 4 * N);
         std::printf(
             "%3lldx%-3lld D %4lld R %2lld   forward %7.3f ms %.2e/s   backward %7.3f ms %.2e/s\n", static_cast<long long>(side),

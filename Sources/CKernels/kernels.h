@@ -11,7 +11,7 @@
 #include <immintrin.h>
 #endif
 
-#include "dense.h"
 #include "elementwise.h"
+#include "operators.h"
 #include "parallel.h"
 #include "ss2d.h"

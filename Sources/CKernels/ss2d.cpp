@@ -9,11 +9,16 @@ namespace vmk {
 
 namespace {
 
-SS2D problem(
-    const vmk_ss2d_shape *shape, vmk_type x_type, const void *x, int64_t x_stride, const float *projection, const float *dt_weight,
-    const float *dt_bias, const float *A_logs, const float *Ds) {
-    return {shape->batch, shape->height, shape->width, shape->channels, shape->states, shape->rank, x_type, x,
-            x_stride,     projection,    dt_weight,    dt_bias,         A_logs,        Ds,          nullptr};
+SS2D problem(const vmk_ss2d_shape &s) {
+    return {s.batch, s.height, s.width, s.channels, s.states, s.rank,  VMK_FLOAT32, nullptr,
+            0,       nullptr,  nullptr, nullptr,    nullptr,  nullptr, nullptr};
+}
+
+SS2D problem(const vmk_ss2d &in) {
+    SS2D ss2d = problem(in.shape);
+    ss2d.x_type = in.x_type, ss2d.x = in.x, ss2d.x_stride = in.x_stride;
+    ss2d.projection = in.projection, ss2d.dt_weight = in.dt_weight, ss2d.dt_bias = in.dt_bias, ss2d.A_logs = in.A_logs, ss2d.Ds = in.Ds;
+    return ss2d;
 }
 
 /// Fills SS2D::prepared; the memory stays this thread's until its next call.
@@ -39,15 +44,13 @@ void add_in_order(int64_t count, float *y, const float *a, const float *b, const
 }  // namespace vmk
 
 extern "C" int64_t vmk_ss2d_border_count(const vmk_ss2d_shape *shape) {
-    const vmk::SS2D ss2d = vmk::problem(shape, VMK_FLOAT32, nullptr, 0, nullptr, nullptr, nullptr, nullptr, nullptr);
+    const vmk::SS2D ss2d = vmk::problem(*shape);
     return ss2d.tokens() > 0 ? ss2d.batch * 4 * (ss2d.blocks() - 1) * ss2d.border_size() : 0;
 }
 
-extern "C" void vmk_ss2d_forward(
-    const vmk_ss2d_shape *shape, vmk_type x_type, const void *x, int64_t x_stride, const float *projection, const float *dt_weight,
-    const float *dt_bias, const float *A_logs, const float *Ds, float *y, float *borders) {
+extern "C" void vmk_ss2d_forward(const vmk_ss2d *inputs, float *y, float *borders) {
     using namespace vmk;
-    SS2D ss2d = problem(shape, x_type, x, x_stride, projection, dt_weight, dt_bias, A_logs, Ds);
+    SS2D ss2d = problem(*inputs);
     if (ss2d.batch * ss2d.tokens() * ss2d.channels == 0) return;
     prepare(ss2d);
     const auto kernel = VMK_PICK(ss2d_forward);
@@ -76,17 +79,17 @@ extern "C" void vmk_ss2d_forward(
     }
 }
 
-extern "C" void vmk_ss2d_backward(
-    const vmk_ss2d_shape *shape, vmk_type x_type, const void *x, int64_t x_stride, const float *projection, const float *dt_weight,
-    const float *dt_bias, const float *A_logs, const float *Ds, const float *borders, const float *dy, float *dx, float *dprojection,
-    float *ddt_weight, float *ddt_bias, float *dA_logs, float *dDs) {
+extern "C" void vmk_ss2d_backward(const vmk_ss2d *inputs, const float *borders, const float *dy, const vmk_ss2d_gradients *gradients) {
     using namespace vmk;
-    SS2D ss2d = problem(shape, x_type, x, x_stride, projection, dt_weight, dt_bias, A_logs, Ds);
+    SS2D ss2d = problem(*inputs);
+    float *dx = gradients->x, *dprojection = gradients->projection;
     const int64_t batch = ss2d.batch, D = ss2d.channels, N = ss2d.states, R = ss2d.rank, P = ss2d.padded_states(), groups = ss2d.groups();
     if (batch * ss2d.tokens() * D == 0) {
         std::fill_n(dprojection, batch * ss2d.tokens() * 4 * ss2d.projection_width(), 0.0f);
-        std::fill_n(ddt_weight, 4 * D * R, 0.0f), std::fill_n(ddt_bias, 4 * D, 0.0f), std::fill_n(dA_logs, 4 * D * N, 0.0f),
-            std::fill_n(dDs, 4 * D, 0.0f);
+        std::fill_n(gradients->dt_weight, 4 * D * R, 0.0f);
+        std::fill_n(gradients->dt_bias, 4 * D, 0.0f);
+        std::fill_n(gradients->A_logs, 4 * D * N, 0.0f);
+        std::fill_n(gradients->Ds, 4 * D, 0.0f);
         return;
     }
     prepare(ss2d);
@@ -144,10 +147,10 @@ extern "C" void vmk_ss2d_backward(
             const int64_t channel = direction * D + group * ss2d_lanes + lane;
             const auto at = [&](int64_t row) { return row * ss2d_lanes + lane; };
             for (int64_t n = 0; n < N; n++)
-                dA_logs[channel * N + n] = sum[at(n)] * A[at(n)] * 0x1.62e430p-1f;  // A is prepared times log2(e)
-            for (int64_t r = 0; r < R; r++) ddt_weight[channel * R + r] = sum[at(P + r)];
-            ddt_bias[channel] = sum[at(P + R)];
-            dDs[channel] = sum[at(P + R + 1)];
+                gradients->A_logs[channel * N + n] = sum[at(n)] * A[at(n)] * 0x1.62e430p-1f;  // A is prepared times log2(e)
+            for (int64_t r = 0; r < R; r++) gradients->dt_weight[channel * R + r] = sum[at(P + r)];
+            gradients->dt_bias[channel] = sum[at(P + R)];
+            gradients->Ds[channel] = sum[at(P + R + 1)];
         }
     });
 }

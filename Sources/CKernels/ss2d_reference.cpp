@@ -33,19 +33,17 @@ struct Channel {
     std::vector<int64_t> token;
     const float *projection;  // of this image and direction; token stride 4 * row
 
-    Channel(
-        const vmk_ss2d_shape &shape, vmk_type type, const void *values, int64_t stride, const float *all_projections,
-        const float *dt_weight, const float *dt_bias, const float *A_logs, int64_t b, int64_t k, int64_t d)
-        : s(shape), row(s.rank + 2 * s.states), L(s.height * s.width), N(s.states), R(s.rank), step(L), raw(L), x(L), h((L + 1) * N), A(N),
-          token(L), projection(all_projections + b * L * 4 * row + k * row) {
+    Channel(const vmk_ss2d &in, int64_t b, int64_t k, int64_t d)
+        : s(in.shape), row(s.rank + 2 * s.states), L(s.height * s.width), N(s.states), R(s.rank), step(L), raw(L), x(L), h((L + 1) * N),
+          A(N), token(L), projection(in.projection + b * L * 4 * row + k * row) {
         const int64_t kd = k * s.channels + d;
-        for (int64_t n = 0; n < N; n++) A[n] = -std::exp(static_cast<double>(A_logs[kd * N + n]));
+        for (int64_t n = 0; n < N; n++) A[n] = -std::exp(static_cast<double>(in.A_logs[kd * N + n]));
         for (int64_t l = 0; l < L; l++) {
             token[l] = visited(s, k, l);
-            raw[l] = dt_bias[kd];
-            for (int64_t r = 0; r < R; r++) raw[l] += static_cast<double>(dt_weight[kd * R + r]) * delta(l)[r];
+            raw[l] = in.dt_bias[kd];
+            for (int64_t r = 0; r < R; r++) raw[l] += static_cast<double>(in.dt_weight[kd * R + r]) * delta(l)[r];
             step[l] = softplus(raw[l]);
-            x[l] = element(type, values, (b * L + token[l]) * stride + d);
+            x[l] = element(in.x_type, in.x, (b * L + token[l]) * in.x_stride + d);
             for (int64_t n = 0; n < N; n++) h[(l + 1) * N + n] = std::exp(step[l] * A[n]) * h[l * N + n] + step[l] * x[l] * B(l)[n];
         }
     }
@@ -56,17 +54,16 @@ struct Channel {
 
 }  // namespace
 
-extern "C" void vmk_ss2d_forward_reference(
-    const vmk_ss2d_shape *shape, vmk_type x_type, const void *x, int64_t x_stride, const float *projection, const float *dt_weight,
-    const float *dt_bias, const float *A_logs, const float *Ds, float *y) {
-    const int64_t L = shape->height * shape->width, D = shape->channels, N = shape->states;
-    for (int64_t b = 0; b < shape->batch; b++)
+extern "C" void vmk_ss2d_forward_reference(const vmk_ss2d *inputs, float *y) {
+    const vmk_ss2d_shape &shape = inputs->shape;
+    const int64_t L = shape.height * shape.width, D = shape.channels, N = shape.states;
+    for (int64_t b = 0; b < shape.batch; b++)
         for (int64_t d = 0; d < D; d++) {
             std::vector<double> sum(L);
             for (int64_t k = 0; k < 4; k++) {
-                const Channel c(*shape, x_type, x, x_stride, projection, dt_weight, dt_bias, A_logs, b, k, d);
+                const Channel c(*inputs, b, k, d);
                 for (int64_t l = 0; l < L; l++) {
-                    sum[c.token[l]] += Ds[k * D + d] * c.x[l];
+                    sum[c.token[l]] += inputs->Ds[k * D + d] * c.x[l];
                     for (int64_t n = 0; n < N; n++) sum[c.token[l]] += c.C(l)[n] * c.h[(l + 1) * N + n];
                 }
             }
@@ -74,18 +71,16 @@ extern "C" void vmk_ss2d_forward_reference(
         }
 }
 
-extern "C" void vmk_ss2d_backward_reference(
-    const vmk_ss2d_shape *shape, vmk_type x_type, const void *x, int64_t x_stride, const float *projection, const float *dt_weight,
-    const float *dt_bias, const float *A_logs, const float *Ds, const float *dy, float *dx, float *dprojection, float *ddt_weight,
-    float *ddt_bias, float *dA_logs, float *dDs) {
-    const int64_t batch = shape->batch, L = shape->height * shape->width, D = shape->channels, N = shape->states, R = shape->rank,
+extern "C" void vmk_ss2d_backward_reference(const vmk_ss2d *inputs, const float *dy, const vmk_ss2d_gradients *gradients) {
+    const vmk_ss2d_shape &shape = inputs->shape;
+    const int64_t batch = shape.batch, L = shape.height * shape.width, D = shape.channels, N = shape.states, R = shape.rank,
                   row = R + 2 * N;
     std::vector<double> dp(batch * L * 4 * row), dxs(batch * L * D), dw(4 * D * R), db(4 * D), dA(4 * D * N), dD(4 * D), dh(N);
     for (int64_t b = 0; b < batch; b++)
         for (int64_t k = 0; k < 4; k++)
             for (int64_t d = 0; d < D; d++) {
                 const int64_t kd = k * D + d;
-                const Channel c(*shape, x_type, x, x_stride, projection, dt_weight, dt_bias, A_logs, b, k, d);
+                const Channel c(*inputs, b, k, d);
                 dh.assign(N, 0);  // the gradient of the state after the token at hand
                 for (int64_t l = L - 1; l >= 0; l--) {
                     const int64_t token = b * L + c.token[l];
@@ -103,18 +98,19 @@ extern "C" void vmk_ss2d_backward_reference(
                         dstep += dexponent * c.A[n];
                         dh[n] *= a;
                     }
-                    dxs[token * D + d] += dinput * c.step[l] + gy * Ds[kd];
+                    dxs[token * D + d] += dinput * c.step[l] + gy * inputs->Ds[kd];
                     dD[kd] += gy * c.x[l];
                     const double draw = (dstep + dinput * c.x[l]) * sigmoid(c.raw[l]);
                     db[kd] += draw;
                     for (int64_t r = 0; r < R; r++) {
                         dw[kd * R + r] += draw * c.delta(l)[r];
-                        ddelta[r] += draw * dt_weight[kd * R + r];
+                        ddelta[r] += draw * inputs->dt_weight[kd * R + r];
                     }
                 }
             }
     const auto out = [](const std::vector<double> &from, float *to) {
         for (size_t i = 0; i < from.size(); i++) to[i] = static_cast<float>(from[i]);
     };
-    out(dp, dprojection), out(dxs, dx), out(dw, ddt_weight), out(db, ddt_bias), out(dA, dA_logs), out(dD, dDs);
+    out(dp, gradients->projection), out(dxs, gradients->x), out(dw, gradients->dt_weight), out(db, gradients->dt_bias);
+    out(dA, gradients->A_logs), out(dD, gradients->Ds);
 }

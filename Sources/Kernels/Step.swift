@@ -120,7 +120,9 @@ extension Step {
     func run(_ at: Memory) {
         switch self {
         case .patchify(_, let patches, let p):
-            vmk_patchify_forward(p.batch, p.imageChannels, p.channels, p.height, p.width, at.images, VMK_FLOAT32, at(patches))
+            var inputs = vmk_patchify(
+                batch: p.batch, image_channels: p.imageChannels, channels: p.channels, height: p.height, width: p.width, image: at.images)
+            vmk_patchify_forward(&inputs, VMK_FLOAT32, at(patches))
         case .product(let p):
             var linear = vmk_linear(
                 rows: Int64(p.rows), columns: Int64(p.columns), depth: Int64(p.depth), x_type: p.xType,
@@ -128,35 +130,45 @@ extension Step {
                 residual: p.residual.map { UnsafePointer(at.floats($0)) }, y_type: p.yType, y: at(p.y))
             vmk_linear_forward(&linear)
         case .layerNorm(let x, let y, let rows, let norm):
-            vmk_layer_norm_forward(
-                rows.count, rows.channels, at.floats(x), rows.stride, norm.weight, norm.bias, Self.epsilon, rows.otherType, at(y),
-                rows.otherStride, nil, nil)
+            var inputs = vmk_layer_norm(
+                rows: rows.count, channels: rows.channels, x: at.floats(x), x_stride: rows.stride, weight: norm.weight, bias: norm.bias,
+                epsilon: Self.epsilon, mean: nil, rstd: nil)
+            vmk_layer_norm_forward(&inputs, rows.otherType, at(y), rows.otherStride)
         case .depthwise(let x, let y, let s, let filter):
-            vmk_depthwise_silu_forward(
-                s.batch, s.height, s.width, s.channels, s.type, at(x), s.stride, filter.weight, filter.bias, at(y))
+            var inputs = vmk_depthwise_silu(
+                batch: s.batch, height: s.height, width: s.width, channels: s.channels, type: s.type, x: at(x), x_stride: s.stride,
+                weight: filter.weight, bias: filter.bias)
+            vmk_depthwise_silu_forward(&inputs, at(y))
         case .scan(let scan):
             let s = scan.shape
-            var shape = vmk_ss2d_shape(
-                batch: s.batch, height: s.height, width: s.width, channels: s.channels, states: Int64(scan.states),
-                rank: Int64(scan.rank))
-            vmk_ss2d_forward(
-                &shape, s.type, at(scan.x), s.stride, at.floats(scan.projection), scan.dtWeight, scan.dtBias, scan.aLogs, scan.ds,
-                at.floats(scan.y), nil)
+            var inputs = vmk_ss2d(
+                shape: vmk_ss2d_shape(
+                    batch: s.batch, height: s.height, width: s.width, channels: s.channels, states: Int64(scan.states),
+                    rank: Int64(scan.rank)),
+                x_type: s.type, x: at(scan.x), x_stride: s.stride, projection: at.floats(scan.projection), dt_weight: scan.dtWeight,
+                dt_bias: scan.dtBias, A_logs: scan.aLogs, Ds: scan.ds)
+            vmk_ss2d_forward(&inputs, at.floats(scan.y), nil)
         case .normGate(let y, let z, let out, let rows, let norm):
-            vmk_norm_gate_forward(
-                rows.count, rows.channels, at.floats(y), rows.otherType, at(z), rows.otherStride, norm.weight, norm.bias,
-                Self.epsilon, at(out), nil, nil)
+            var inputs = vmk_norm_gate(
+                rows: rows.count, channels: rows.channels, y: at.floats(y), type: rows.otherType, z: at(z), z_stride: rows.otherStride,
+                weight: norm.weight, bias: norm.bias, epsilon: Self.epsilon, mean: nil, rstd: nil)
+            vmk_norm_gate_forward(&inputs, at(out))
         case .mergeNorm(let x, let y, let s, let type, let norm):
-            vmk_merge_norm_forward(
-                s.batch, s.height, s.width, s.channels, at.floats(x), norm.weight, norm.bias, Self.epsilon, type, at(y), nil, nil)
+            var inputs = vmk_merge_norm(
+                batch: s.batch, height: s.height, width: s.width, channels: s.channels, x: at.floats(x), weight: norm.weight,
+                bias: norm.bias, epsilon: Self.epsilon, mean: nil, rstd: nil)
+            vmk_merge_norm_forward(&inputs, type, at(y))
         case .expandNorm(let x, let y, let s, let scale, let norm):
-            vmk_expand_norm_forward(
-                s.batch, s.height, s.width, s.channels / Int64(scale * scale), Int64(scale), s.type, at(x), norm.weight, norm.bias,
-                Self.epsilon, at.floats(y))
+            var inputs = vmk_expand_norm(
+                batch: s.batch, height: s.height, width: s.width, channels: s.channels / Int64(scale * scale), scale: Int64(scale),
+                e_type: s.type, e: at(x), weight: norm.weight, bias: norm.bias, epsilon: Self.epsilon)
+            vmk_expand_norm_forward(&inputs, at.floats(y))
         case .head(let x, let logits, let s, let classes, let norm, let convolution):
-            vmk_head_forward(
-                s.batch, s.height, s.width, s.channels / 16, Int64(classes), s.type, at(x), norm.weight, norm.bias, Self.epsilon,
-                convolution.weight, convolution.bias, at.floats(logits))
+            var inputs = vmk_head(
+                batch: s.batch, height: s.height, width: s.width, channels: s.channels / 16, classes: Int64(classes), e_type: s.type,
+                e: at(x), norm_weight: norm.weight, norm_bias: norm.bias, epsilon: Self.epsilon, conv_weight: convolution.weight,
+                conv_bias: convolution.bias)
+            vmk_head_forward(&inputs, at.floats(logits))
         case .add(let x, let branch, let y, let s, let type):
             vmk_residual_forward(s.batch, s.count, at.floats(x), type, at(branch), nil, at.floats(y))
         case .cast(let x, let y, let s, let type):

@@ -169,13 +169,20 @@ Result emulated(Case &c, int input, int multiprocessors, int64_t padding) {
 
 Result reference(const Case &c) {
     Result r(c);
-    const vmk_ss2d_shape shape{c.B, c.H, c.W, c.D, c.N, c.R};
-    vmk_ss2d_forward_reference(
-        &shape, VMK_FLOAT32, c.x.data(), c.D, c.projection.data(), c.dt_weight.data(), c.dt_bias.data(), c.A_logs.data(), c.Ds.data(),
-        r.y.data());
-    vmk_ss2d_backward_reference(
-        &shape, VMK_FLOAT32, c.x.data(), c.D, c.projection.data(), c.dt_weight.data(), c.dt_bias.data(), c.A_logs.data(), c.Ds.data(),
-        c.dy.data(), r.dx.data(), r.dprojection.data(), r.ddt_weight.data(), r.ddt_bias.data(), r.dA_logs.data(), r.dDs.data());
+    const vmk_ss2d ss2d{
+        {c.B, c.H, c.W, c.D, c.N, c.R},
+        VMK_FLOAT32,
+        c.x.data(),
+        c.D,
+        c.projection.data(),
+        c.dt_weight.data(),
+        c.dt_bias.data(),
+        c.A_logs.data(),
+        c.Ds.data()};
+    const vmk_ss2d_gradients gradients{r.dx.data(),       r.dprojection.data(), r.ddt_weight.data(),
+                                       r.ddt_bias.data(), r.dA_logs.data(),     r.dDs.data()};
+    vmk_ss2d_forward_reference(&ss2d, r.y.data());
+    vmk_ss2d_backward_reference(&ss2d, c.dy.data(), &gradients);
     return r;
 }
 

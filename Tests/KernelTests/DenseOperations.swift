@@ -13,7 +13,8 @@ final class Arena {
     func rows(_ values: [Float], channels: Int, padding: Int = 0, type: vmk_type = VMK_FLOAT32) -> Rows {
         let count = channels == 0 ? 0 : values.count / channels
         let rows = Rows(
-            count: count, channels: channels, stride: channels + padding, type: type, pointer: allocate(count * (channels + padding) * (type == VMK_FLOAT32 ? 4 : 2)))
+            count: count, channels: channels, stride: channels + padding, type: type,
+            pointer: allocate(count * (channels + padding) * (type == VMK_FLOAT32 ? 4 : 2)))
         for i in 0..<count * rows.stride {
             let (row, channel) = (i / rows.stride, i % rows.stride)
             rows[i] = channel < channels ? values[row * channels + channel] : .nan
@@ -87,25 +88,26 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let all = [layerNorm, normGate, depthwiseSilu, mergeNorm, expandNorm, head, patchify, residual, gemm, linear]
+    static let all = [layerNorm, normGate, depthwiseSilu, mergeNorm, expandNorm, head, patchify, residual, weightGradient, linear]
     private static let epsilon: Float = 1e-5
 
     static let layerNorm = DenseOperation(
         name: "layer_norm", large: [1021, 150],
-        inputs: { s in ["x": s[0] * s[1], "weight": s[1], "bias": s[1], "dy": s[0] * s[1], "added": s[0] * s[1]] },
+        inputs: { s in ["x": s[0] * s[1], "weight": s[1], "bias": s[1], "dy": s[0] * s[1]] },
         run: { s, v, type, padding in
-            let (arena, rows, c) = (Arena(), Int64(s[0]), s[1])
+            let (arena, c) = (Arena(), s[1])
             let x = arena.rows(v["x"]!, channels: c, padding: padding),
                 y = arena.output(s[0] * c, channels: c, padding: 2 * padding, type: type)
-            let (weight, mean, rstd) = (arena.floats(v["weight"]!), arena.floats(count: s[0]), arena.floats(count: s[0]))
-            vmk_layer_norm_forward(
-                rows, Int64(c), x.floats, x.step, weight, arena.floats(v["bias"]!), epsilon, type, y.pointer, y.step, mean, rstd)
+            var norm = vmk_layer_norm(
+                rows: Int64(s[0]), channels: Int64(c), x: x.floats, x_stride: x.step, weight: arena.floats(v["weight"]!),
+                bias: arena.floats(v["bias"]!), epsilon: epsilon, mean: arena.floats(count: s[0]), rstd: arena.floats(count: s[0]))
+            vmk_layer_norm_forward(&norm, type, y.pointer, y.step)
+            norm.bias = nil
             let dy = arena.rows(v["dy"]!, channels: c, padding: 3 * padding, type: type)
-            let dx = arena.rows(v["added"]!, channels: c, padding: padding)
+            let dx = arena.output(s[0] * c, channels: c, padding: padding)
             let (dweight, dbias) = (arena.floats(count: c), arena.floats(count: c))
-            vmk_layer_norm_backward(
-                rows, Int64(c), type, dy.pointer, dy.step, x.floats, x.step, mean, rstd, weight, dx.floats, dx.floats, dx.step, dweight,
-                dbias)
+            var gradients = vmk_layer_norm_gradients(x: dx.floats, x_stride: dx.step, weight: dweight, bias: dbias)
+            vmk_layer_norm_backward(&norm, type, dy.pointer, dy.step, &gradients)
             return ["y": y.values, "dx": dx.values, "dweight": dweight.values(c), "dbias": dbias.values(c)]
         })
 
@@ -113,18 +115,19 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
         name: "norm_gate", large: [1021, 150],
         inputs: { s in ["y": s[0] * s[1], "z": s[0] * s[1], "weight": s[1], "bias": s[1], "dout": s[0] * s[1]] },
         run: { s, v, type, padding in
-            let (arena, rows, c) = (Arena(), Int64(s[0]), s[1])
-            let y = arena.floats(v["y"]!), z = arena.rows(v["z"]!, channels: c, padding: padding, type: type)
-            let (weight, bias, mean, rstd) = (
-                arena.floats(v["weight"]!), arena.floats(v["bias"]!), arena.floats(count: s[0]), arena.floats(count: s[0])
-            )
+            let (arena, c) = (Arena(), s[1])
+            let z = arena.rows(v["z"]!, channels: c, padding: padding, type: type)
+            var norm = vmk_norm_gate(
+                rows: Int64(s[0]), channels: Int64(c), y: arena.floats(v["y"]!), type: type, z: z.pointer, z_stride: z.step,
+                weight: arena.floats(v["weight"]!), bias: arena.floats(v["bias"]!), epsilon: epsilon, mean: arena.floats(count: s[0]),
+                rstd: arena.floats(count: s[0]))
             let out = arena.output(s[0] * c, channels: c, type: type)
-            vmk_norm_gate_forward(rows, Int64(c), y, type, z.pointer, z.step, weight, bias, epsilon, out.pointer, mean, rstd)
+            vmk_norm_gate_forward(&norm, out.pointer)
             let dout = arena.rows(v["dout"]!, channels: c, type: type), dy = arena.floats(count: s[0] * c)
             let dz = arena.output(s[0] * c, channels: c, padding: 2 * padding, type: type)
             let (dweight, dbias) = (arena.floats(count: c), arena.floats(count: c))
-            vmk_norm_gate_backward(
-                rows, Int64(c), type, dout.pointer, y, mean, rstd, z.pointer, z.step, weight, bias, dy, dz.pointer, dz.step, dweight, dbias)
+            var gradients = vmk_norm_gate_gradients(y: dy, z: dz.pointer, z_stride: dz.step, weight: dweight, bias: dbias)
+            vmk_norm_gate_backward(&norm, dout.pointer, &gradients)
             return [
                 "out": out.values, "dy": dy.values(s[0] * c), "dz": dz.values, "dweight": dweight.values(c), "dbias": dbias.values(c),
             ]
@@ -134,20 +137,19 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
         name: "depthwise_silu", large: [2, 67, 5, 150],
         inputs: { s in
             let n = s[0] * s[1] * s[2] * s[3]
-            return ["x": n, "weight": 9 * s[3], "bias": s[3], "dy": n, "dy2": n]
+            return ["x": n, "weight": 9 * s[3], "bias": s[3], "dy": n]
         },
         run: { s, v, type, padding in
-            let (arena, c) = (Arena(), s[3])
-            let (B, H, W, C) = (Int64(s[0]), Int64(s[1]), Int64(s[2]), Int64(c))
-            let n = s[0] * s[1] * s[2] * c
+            let (arena, c, n) = (Arena(), s[3], s[0] * s[1] * s[2] * s[3])
             let x = arena.rows(v["x"]!, channels: c, padding: padding, type: type), y = arena.output(n, channels: c, type: type)
-            let (weight, bias) = (arena.floats(v["weight"]!), arena.floats(v["bias"]!))
-            vmk_depthwise_silu_forward(B, H, W, C, type, x.pointer, x.step, weight, bias, y.pointer)
-            let dy = arena.floats(v["dy"]!), dy2 = arena.rows(v["dy2"]!, channels: c, type: type)
+            var conv = vmk_depthwise_silu(
+                batch: Int64(s[0]), height: Int64(s[1]), width: Int64(s[2]), channels: Int64(c), type: type, x: x.pointer, x_stride: x.step,
+                weight: arena.floats(v["weight"]!), bias: arena.floats(v["bias"]!))
+            vmk_depthwise_silu_forward(&conv, y.pointer)
             let dx = arena.output(n, channels: c, padding: 2 * padding, type: type)
             let (dweight, dbias) = (arena.floats(count: 9 * c), arena.floats(count: c))
-            vmk_depthwise_silu_backward(
-                B, H, W, C, type, dy, dy2.pointer, x.pointer, x.step, weight, bias, dx.pointer, dx.step, dweight, dbias)
+            var gradients = vmk_depthwise_silu_gradients(x: dx.pointer, x_stride: dx.step, weight: dweight, bias: dbias)
+            vmk_depthwise_silu_backward(&conv, arena.floats(v["dy"]!), &gradients)
             return ["y": y.values, "dx": dx.values, "dweight": dweight.values(9 * c), "dbias": dbias.values(c)]
         })
 
@@ -158,15 +160,18 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
             return ["x": n, "weight": 4 * s[3], "bias": 4 * s[3], "dy": n]
         },
         run: { s, v, type, _ in
-            let (arena, c) = (Arena(), 4 * s[3])
-            let (B, H, W, C) = (Int64(s[0]), Int64(s[1]), Int64(s[2]), Int64(s[3]))
-            let n = s[0] * s[1] * s[2] * s[3], tokens = n / c
-            let x = arena.floats(v["x"]!), y = arena.output(n, channels: c, type: type)
-            let (weight, mean, rstd) = (arena.floats(v["weight"]!), arena.floats(count: tokens), arena.floats(count: tokens))
-            vmk_merge_norm_forward(B, H, W, C, x, weight, arena.floats(v["bias"]!), epsilon, type, y.pointer, mean, rstd)
+            let (arena, c, n) = (Arena(), 4 * s[3], s[0] * s[1] * s[2] * s[3])
+            let y = arena.output(n, channels: c, type: type)
+            var norm = vmk_merge_norm(
+                batch: Int64(s[0]), height: Int64(s[1]), width: Int64(s[2]), channels: Int64(s[3]), x: arena.floats(v["x"]!),
+                weight: arena.floats(v["weight"]!), bias: arena.floats(v["bias"]!), epsilon: epsilon, mean: arena.floats(count: n / c),
+                rstd: arena.floats(count: n / c))
+            vmk_merge_norm_forward(&norm, type, y.pointer)
+            norm.bias = nil
             let dy = arena.rows(v["dy"]!, channels: c, type: type), dx = arena.floats(count: n)
             let (dweight, dbias) = (arena.floats(count: c), arena.floats(count: c))
-            vmk_merge_norm_backward(B, H, W, C, type, dy.pointer, x, mean, rstd, weight, dx, dweight, dbias)
+            var gradients = vmk_merge_norm_gradients(x: dx, weight: dweight, bias: dbias)
+            vmk_merge_norm_backward(&norm, type, dy.pointer, &gradients)
             return ["y": y.values, "dx": dx.values(n), "dweight": dweight.values(c), "dbias": dbias.values(c)]
         })
 
@@ -177,15 +182,17 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
             return ["e": n, "weight": s[3], "bias": s[3], "dy": n]
         },
         run: { s, v, type, _ in
-            let (arena, c) = (Arena(), s[3])
-            let (B, H, W, C, scale) = (Int64(s[0]), Int64(s[1]), Int64(s[2]), Int64(c), Int64(s[4]))
-            let n = s[0] * s[1] * s[2] * c * s[4] * s[4]
-            let e = arena.rows(v["e"]!, channels: c, type: type), y = arena.floats(count: n), weight = arena.floats(v["weight"]!)
-            vmk_expand_norm_forward(B, H, W, C, scale, type, e.pointer, weight, arena.floats(v["bias"]!), epsilon, y)
+            let (arena, c, n) = (Arena(), s[3], s[0] * s[1] * s[2] * s[3] * s[4] * s[4])
+            let e = arena.rows(v["e"]!, channels: c, type: type), y = arena.floats(count: n)
+            var norm = vmk_expand_norm(
+                batch: Int64(s[0]), height: Int64(s[1]), width: Int64(s[2]), channels: Int64(c), scale: Int64(s[4]), e_type: type,
+                e: e.pointer, weight: arena.floats(v["weight"]!), bias: arena.floats(v["bias"]!), epsilon: epsilon)
+            vmk_expand_norm_forward(&norm, y)
+            norm.bias = nil
             let de = arena.output(n, channels: c, type: type)
             let (dweight, dbias) = (arena.floats(count: c), arena.floats(count: c))
-            vmk_expand_norm_backward(
-                B, H, W, C, scale, arena.floats(v["dy"]!), type, e.pointer, weight, epsilon, de.pointer, dweight, dbias)
+            var gradients = vmk_expand_norm_gradients(e: de.pointer, weight: dweight, bias: dbias)
+            vmk_expand_norm_backward(&norm, arena.floats(v["dy"]!), &gradients)
             return ["y": y.values(n), "de": de.values, "dweight": dweight.values(c), "dbias": dbias.values(c)]
         })
 
@@ -198,18 +205,20 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
             ]
         },
         run: { s, v, type, _ in
-            let (arena, c, k) = (Arena(), s[3], s[4])
-            let (B, H, W, C, K) = (Int64(s[0]), Int64(s[1]), Int64(s[2]), Int64(c), Int64(k))
-            let pixels = s[0] * s[1] * s[2] * 16
+            let (arena, c, k, pixels) = (Arena(), s[3], s[4], s[0] * s[1] * s[2] * 16)
             let e = arena.rows(v["e"]!, channels: c, type: type), logits = arena.floats(count: pixels * k)
-            let (weight, bias, conv) = (arena.floats(v["weight"]!), arena.floats(v["bias"]!), arena.floats(v["conv"]!))
-            vmk_head_forward(B, H, W, C, K, type, e.pointer, weight, bias, epsilon, conv, arena.floats(v["conv_bias"]!), logits)
+            var head = vmk_head(
+                batch: Int64(s[0]), height: Int64(s[1]), width: Int64(s[2]), channels: Int64(c), classes: Int64(k), e_type: type,
+                e: e.pointer, norm_weight: arena.floats(v["weight"]!), norm_bias: arena.floats(v["bias"]!), epsilon: epsilon,
+                conv_weight: arena.floats(v["conv"]!), conv_bias: arena.floats(v["conv_bias"]!))
+            vmk_head_forward(&head, logits)
+            head.conv_bias = nil
             let de = arena.output(pixels * c, channels: c, type: type)
             let (dweight, dbias) = (arena.floats(count: c), arena.floats(count: c))
             let (dconv, dconvBias) = (arena.floats(count: k * c), arena.floats(count: k))
-            vmk_head_backward(
-                B, H, W, C, K, arena.floats(v["dlogits"]!), type, e.pointer, weight, bias, epsilon, conv, de.pointer, dweight, dbias, dconv,
-                dconvBias)
+            var gradients = vmk_head_gradients(
+                e: de.pointer, norm_weight: dweight, norm_bias: dbias, conv_weight: dconv, conv_bias: dconvBias)
+            vmk_head_backward(&head, arena.floats(v["dlogits"]!), &gradients)
             return [
                 "logits": logits.values(pixels * k), "de": de.values, "dweight": dweight.values(c), "dbias": dbias.values(c),
                 "dconv": dconv.values(k * c), "dconv_bias": dconvBias.values(k),
@@ -217,16 +226,15 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
         })
 
     static let patchify = DenseOperation(
-        name: "patchify", large: [2, 3, 64, 48], inputs: { s in ["image": s[0] * s[1] * s[2] * s[3], "dpatches": s[0] * 3 * s[2] * s[3]] },
+        name: "patchify", large: [2, 3, 64, 48], inputs: { s in ["image": s[0] * s[1] * s[2] * s[3]] },
         run: { s, v, type, _ in
-            let arena = Arena()
-            let (B, C, H, W) = (Int64(s[0]), Int64(s[1]), Int64(s[2]), Int64(s[3]))
-            let patches = arena.output(s[0] * 3 * s[2] * s[3], channels: 48, type: type)
-            vmk_patchify_forward(B, C, 3, H, W, arena.floats(v["image"]!), type, patches.pointer)
-            let dpatches = arena.rows(v["dpatches"]!, channels: 48, type: type), n = s[0] * s[1] * s[2] * s[3]
-            let dimage = arena.floats(count: n)
-            vmk_patchify_backward(B, C, 3, H, W, type, dpatches.pointer, dimage)
-            return ["patches": patches.values, "dimage": dimage.values(n)]
+            let (arena, n) = (Arena(), s[0] * 3 * s[2] * s[3])
+            let patches = arena.output(n, channels: 48, type: type)
+            var inputs = vmk_patchify(
+                batch: Int64(s[0]), image_channels: Int64(s[1]), channels: 3, height: Int64(s[2]), width: Int64(s[3]),
+                image: arena.floats(v["image"]!))
+            vmk_patchify_forward(&inputs, type, patches.pointer)
+            return ["patches": patches.values]
         })
 
     static let residual = DenseOperation(
@@ -245,23 +253,24 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
             return ["out": out.values(total), "plain": plain.values(total), "dbranch": dbranch.values, "dplain": dplain.values]
         })
 
-    static let gemm = DenseOperation(
-        name: "gemm_tn", large: [2050, 70, 60], inputs: { s in ["dy": s[0] * s[1], "x": s[0] * s[2], "before": s[1] * s[2]] },
+    static let weightGradient = DenseOperation(
+        name: "weight_gradient", large: [2050, 70, 60], inputs: { s in ["dy": s[0] * s[1], "x": s[0] * s[2]] },
         run: { s, v, type, padding in
             let arena = Arena()
-            let (m, n, k) = (Int64(s[0]), Int64(s[1]), Int64(s[2]))
             let dy = arena.rows(v["dy"]!, channels: s[1], padding: padding, type: type)
             let x = arena.rows(v["x"]!, channels: s[2], padding: 2 * padding, type: type)
-            let dw = arena.floats(count: s[1] * s[2]), added = arena.floats(v["before"]!)
-            vmk_gemm_tn(m, n, k, type, dy.pointer, dy.step, type, x.pointer, x.step, 0, dw)
-            vmk_gemm_tn(m, n, k, type, dy.pointer, dy.step, type, x.pointer, x.step, 1, added)
-            return ["dw": dw.values(s[1] * s[2]), "added": added.values(s[1] * s[2])]
+            let dweight = arena.floats(count: s[1] * s[2])
+            var inputs = vmk_linear_weight(
+                rows: Int64(s[0]), columns: Int64(s[1]), depth: Int64(s[2]), dy_type: type, dy: dy.pointer, dy_stride: dy.step,
+                x_type: type, x: x.pointer, x_stride: x.step)
+            vmk_linear_weight_gradient(&inputs, dweight)
+            return ["dweight": dweight.values(s[1] * s[2])]
         })
 
     /// A Linear layer's forward product and the gradient of its input, by weights prepared for either.
     static let linear = DenseOperation(
         name: "linear", large: [1030, 100, 70],
-        inputs: { s in ["x": s[0] * s[2], "weight": s[1] * s[2], "residual": s[0] * s[1], "dy": s[0] * s[1]] },
+        inputs: { s in ["x": s[0] * s[2], "weight": s[1] * s[2], "residual": s[0] * s[1], "bias": s[1], "dy": s[0] * s[1]] },
         run: { s, v, type, padding in
             let arena = Arena()
             let (m, n, k) = (Int64(s[0]), Int64(s[1]), Int64(s[2]))
@@ -273,10 +282,22 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
             let x = arena.rows(v["x"]!, channels: s[2], padding: padding, type: type)
             let dy = arena.rows(v["dy"]!, channels: s[1], padding: 2 * padding, type: type)
             let y = arena.output(s[0] * s[1], channels: s[1], type: type), sum = arena.floats(v["residual"]!)
-            vmk_gemm_packed(m, n, k, type, x.pointer, x.step, forward, nil, type, y.pointer)
-            vmk_gemm_packed(m, n, k, type, x.pointer, x.step, forward, sum, VMK_FLOAT32, sum)
+            var product = vmk_linear(
+                rows: m, columns: n, depth: k, x_type: type, x: x.pointer, x_stride: x.step, packed: forward, bias: nil, residual: nil,
+                y_type: type, y: y.pointer)
+            vmk_linear_forward(&product)
+            (product.residual, product.y_type, product.y) = (UnsafePointer(sum), VMK_FLOAT32, UnsafeMutableRawPointer(sum))
+            vmk_linear_forward(&product)
+            let biased = arena.output(s[0] * s[1], channels: s[1])
+            (product.bias, product.residual, product.y) = (
+                UnsafePointer(arena.floats(v["bias"]!)), UnsafePointer(arena.floats(v["residual"]!)), biased.pointer
+            )
+            vmk_linear_forward(&product)
             let dx = arena.floats(count: s[0] * s[2])
-            vmk_gemm_packed(m, k, n, type, dy.pointer, dy.step, backward, nil, VMK_FLOAT32, dx)
-            return ["y": y.values, "sum": sum.values(s[0] * s[1]), "dx": dx.values(s[0] * s[2])]
+            var backwards = vmk_linear(
+                rows: m, columns: k, depth: n, x_type: type, x: dy.pointer, x_stride: dy.step, packed: backward, bias: nil, residual: nil,
+                y_type: VMK_FLOAT32, y: dx)
+            vmk_linear_forward(&backwards)
+            return ["y": y.values, "sum": sum.values(s[0] * s[1]), "biased": biased.values, "dx": dx.values(s[0] * s[2])]
         })
 }

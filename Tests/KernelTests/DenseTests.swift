@@ -104,18 +104,6 @@ extension KernelTests {
             }
         }
 
-        @Test(arguments: instructionSets) func addAdds(instructionSet: String) {
-            var numbers = Numbers(state: 3)
-            for count in [0, 1, 19, 33000] {
-                let (a, b) = (numbers.normal(count), numbers.normal(count))
-                var out = a
-                with(instructionSet: instructionSet) {
-                    out.withUnsafeMutableBufferPointer { vmk_add(Int64(count), $0.baseAddress, b, $0.baseAddress) }
-                }
-                #expect(out == zip(a, b).map { $0 + $1 })
-            }
-        }
-
         /// What inference and frozen layers leave out changes nothing else.
         @Test(arguments: instructionSets) func optionalResultsMayBeLeftOut(instructionSet: String) {
             var numbers = Numbers(state: 4)
@@ -123,18 +111,20 @@ extension KernelTests {
             let (x, weight, bias, dy) = (numbers.normal(rows * c), numbers.normal(c), numbers.normal(c), numbers.normal(rows * c))
             func run(_ all: Bool) -> [[Float]] {
                 let arena = Arena()
-                let (y, dx, mean, rstd) = (
-                    arena.floats(count: rows * c), arena.floats(count: rows * c), arena.floats(count: rows), arena.floats(count: rows)
+                let (y, dx, dweight, dbias) = (
+                    arena.floats(count: rows * c), arena.floats(count: rows * c), arena.floats(count: c), arena.floats(count: c)
                 )
-                let (dweight, dbias) = (arena.floats(count: c), arena.floats(count: c))
-                vmk_layer_norm_forward(
-                    Int64(rows), Int64(c), x, Int64(c), weight, bias, 1e-5, VMK_FLOAT32, y, Int64(c), all ? mean : nil, all ? rstd : nil)
+                let (mean, rstd) = (arena.floats(count: rows), arena.floats(count: rows))
+                var norm = vmk_layer_norm(
+                    rows: Int64(rows), channels: Int64(c), x: arena.floats(x), x_stride: Int64(c), weight: arena.floats(weight),
+                    bias: arena.floats(bias), epsilon: 1e-5, mean: all ? mean : nil, rstd: all ? rstd : nil)
+                vmk_layer_norm_forward(&norm, VMK_FLOAT32, y, Int64(c))
                 let forward = y.values(rows * c)
-                vmk_layer_norm_forward(Int64(rows), Int64(c), x, Int64(c), weight, bias, 1e-5, VMK_FLOAT32, y, Int64(c), mean, rstd)
-                vmk_layer_norm_backward(
-                    Int64(rows), Int64(c), VMK_FLOAT32, dy, Int64(c), x, Int64(c), mean, rstd, weight, nil, dx, Int64(c),
-                    all ? dweight : nil,
-                    all ? dbias : nil)
+                (norm.mean, norm.rstd) = (mean, rstd)
+                vmk_layer_norm_forward(&norm, VMK_FLOAT32, y, Int64(c))
+                var gradients = vmk_layer_norm_gradients(
+                    x: dx, x_stride: Int64(c), weight: all ? dweight : nil, bias: all ? dbias : nil)
+                vmk_layer_norm_backward(&norm, VMK_FLOAT32, dy, Int64(c), &gradients)
                 return [forward, dx.values(rows * c)]
             }
             with(instructionSet: instructionSet) { #expect(run(true) == run(false)) }

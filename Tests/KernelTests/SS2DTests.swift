@@ -50,24 +50,43 @@ struct SS2DCase {
         return values
     }
 
-    /// Calls `body` with the type of x, x, and its stride.
-    private func withX<Result>(bfloat16 half: Bool, _ body: (vmk_type, UnsafeRawPointer, Int64) -> Result) -> Result {
-        if half { return bfloat16(padding: 3).withUnsafeBytes { body(VMK_BFLOAT16, $0.baseAddress!, Int64(D + 3)) } }
-        return x.withUnsafeBytes { body(VMK_FLOAT32, $0.baseAddress!, Int64(D)) }
+    /// Calls `body` with the kernels' view of this case.
+    private func withInputs(bfloat16 half: Bool, _ body: (UnsafePointer<vmk_ss2d>) -> Void) {
+        func call(_ type: vmk_type, _ x: UnsafeRawPointer?, _ stride: Int) {
+            projection.withUnsafeBufferPointer { projection in
+                dtWeight.withUnsafeBufferPointer { dtWeight in
+                    dtBias.withUnsafeBufferPointer { dtBias in
+                        ALogs.withUnsafeBufferPointer { ALogs in
+                            Ds.withUnsafeBufferPointer { Ds in
+                                var inputs = vmk_ss2d(
+                                    shape: shape, x_type: type, x: x, x_stride: Int64(stride), projection: projection.baseAddress,
+                                    dt_weight: dtWeight.baseAddress, dt_bias: dtBias.baseAddress, A_logs: ALogs.baseAddress,
+                                    Ds: Ds.baseAddress)
+                                body(&inputs)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if half {
+            bfloat16(padding: 3).withUnsafeBytes { call(VMK_BFLOAT16, $0.baseAddress, D + 3) }
+        } else {
+            x.withUnsafeBytes { call(VMK_FLOAT32, $0.baseAddress, D) }
+        }
     }
 
     func forward(bfloat16 half: Bool = false, reference: Bool = false, borders: inout [Float]?) -> [Float] {
         var y = [Float](repeating: .nan, count: tokens * D)
-        withUnsafePointer(to: shape) { shape in
-            withX(bfloat16: half) { type, x, stride in
-                if reference {
-                    vmk_ss2d_forward_reference(shape, type, x, stride, projection, dtWeight, dtBias, ALogs, Ds, &y)
-                } else if borders != nil {
-                    borders = .init(repeating: .nan, count: Int(vmk_ss2d_border_count(shape)))
-                    vmk_ss2d_forward(shape, type, x, stride, projection, dtWeight, dtBias, ALogs, Ds, &y, &borders!)
-                } else {
-                    vmk_ss2d_forward(shape, type, x, stride, projection, dtWeight, dtBias, ALogs, Ds, &y, nil)
-                }
+        withInputs(bfloat16: half) { inputs in
+            if reference {
+                vmk_ss2d_forward_reference(inputs, &y)
+            } else if borders != nil {
+                var shape = shape
+                borders = .init(repeating: .nan, count: Int(vmk_ss2d_border_count(&shape)))
+                vmk_ss2d_forward(inputs, &y, &borders!)
+            } else {
+                vmk_ss2d_forward(inputs, &y, nil)
             }
         }
         return y
@@ -79,26 +98,21 @@ struct SS2DCase {
     }
 
     func backward(bfloat16 half: Bool = false, reference: Bool = false, borders: [Float] = [], dy: [Float]) -> Gradients {
-        let nan = { [Float](repeating: .nan, count: $0) }
-        var g = Gradients(
-            x: nan(tokens * D), projection: nan(projection.count), dtWeight: nan(dtWeight.count), dtBias: nan(dtBias.count),
-            ALogs: nan(ALogs.count),
-            Ds: nan(Ds.count))
-        withUnsafePointer(to: shape) { shape in
-            withX(bfloat16: half) { type, x, stride in
-                if reference {
-                    vmk_ss2d_backward_reference(
-                        shape, type, x, stride, projection, dtWeight, dtBias, ALogs, Ds, dy, &g.x, &g.projection, &g.dtWeight, &g.dtBias,
-                        &g.ALogs, &g.Ds)
-                } else {
-                    vmk_ss2d_backward(
-                        shape, type, x, stride, projection, dtWeight, dtBias, ALogs, Ds, borders, dy, &g.x, &g.projection, &g.dtWeight,
-                        &g.dtBias,
-                        &g.ALogs, &g.Ds)
-                }
+        let arena = Arena()
+        var to = vmk_ss2d_gradients(
+            x: arena.floats(count: tokens * D), projection: arena.floats(count: projection.count),
+            dt_weight: arena.floats(count: dtWeight.count), dt_bias: arena.floats(count: dtBias.count),
+            A_logs: arena.floats(count: ALogs.count), Ds: arena.floats(count: Ds.count))
+        withInputs(bfloat16: half) { inputs in
+            if reference {
+                vmk_ss2d_backward_reference(inputs, dy, &to)
+            } else {
+                vmk_ss2d_backward(inputs, borders, dy, &to)
             }
         }
-        return g
+        return Gradients(
+            x: to.x.values(tokens * D), projection: to.projection.values(projection.count), dtWeight: to.dt_weight.values(dtWeight.count),
+            dtBias: to.dt_bias.values(dtBias.count), ALogs: to.A_logs.values(ALogs.count), Ds: to.Ds.values(Ds.count))
     }
 }
 

@@ -34,12 +34,12 @@ def norm(x, weight, bias):
 
 
 for rows, c in ((1, 3), (7, 6), (33, 96), (6, 37), (2, 515)):
-    x, weight, bias, added = normal(rows, c, mean=2), normal(c, scale=0.1, mean=1), normal(c), normal(rows, c)
+    x, weight, bias = normal(rows, c, mean=2), normal(c, scale=0.1, mean=1), normal(c)
     y = norm(x, weight, bias)
     dy = normal(rows, c)
     y.backward(dy)
-    case("layer_norm", (rows, c), dict(x=x, weight=weight, bias=bias, dy=dy, added=added),
-         dict(y=y, dx=x.grad + added, dweight=weight.grad, dbias=bias.grad))
+    case("layer_norm", (rows, c), dict(x=x, weight=weight, bias=bias, dy=dy),
+         dict(y=y, dx=x.grad, dweight=weight.grad, dbias=bias.grad))
 
 for rows, c in ((1, 4), (9, 6), (18, 48), (5, 37)):
     y, z, weight, bias = normal(rows, c, mean=1), normal(rows, c, scale=3), normal(c, scale=0.1, mean=1), normal(c)
@@ -52,9 +52,9 @@ for rows, c in ((1, 4), (9, 6), (18, 48), (5, 37)):
 for b, h, w, c in ((1, 1, 1, 3), (1, 1, 6, 16), (2, 5, 1, 7), (2, 4, 3, 37), (1, 34, 2, 5), (1, 3, 4, 70)):
     x, weight, bias = normal(b, h, w, c), normal(c, 3, 3), normal(c)
     y = F.silu(F.conv2d(x.permute(0, 3, 1, 2), weight[:, None], bias, padding=1, groups=c)).permute(0, 2, 3, 1)
-    dy, dy2 = normal(b, h, w, c), normal(b, h, w, c)
-    y.backward(dy + dy2)
-    case("depthwise_silu", (b, h, w, c), dict(x=x, weight=weight, bias=bias, dy=dy, dy2=dy2), dict(y=y, dx=x.grad, dweight=weight.grad, dbias=bias.grad))
+    dy = normal(b, h, w, c)
+    y.backward(dy)
+    case("depthwise_silu", (b, h, w, c), dict(x=x, weight=weight, bias=bias, dy=dy), dict(y=y, dx=x.grad, dweight=weight.grad, dbias=bias.grad))
 
 for b, h, w, c in ((1, 2, 2, 3), (2, 4, 6, 5), (1, 2, 4, 33)):
     x, weight, bias = normal(b, h, w, c, mean=1), normal(4 * c, scale=0.1, mean=1), normal(4 * c)
@@ -81,22 +81,21 @@ for b, h, w, c, k in ((1, 1, 1, 6, 1), (2, 2, 3, 24, 1), (1, 2, 1, 12, 9), (1, 1
 for b, channels, h, w in ((1, 3, 4, 4), (2, 1, 8, 12), (1, 3, 8, 4)):
     image = normal(b, channels, h, w)
     patches = F.unfold(image.expand(b, 3, h, w), 4, stride=4).transpose(1, 2).reshape(b, h // 4, w // 4, 48)
-    dpatches = normal(*patches.shape)
-    patches.backward(dpatches)
-    case("patchify", (b, channels, h, w), dict(image=image, dpatches=dpatches), dict(patches=patches, dimage=image.grad))
+    case("patchify", (b, channels, h, w), dict(image=image), dict(patches=patches))
 
 for b, n in ((1, 1), (3, 37)):
     x, branch, scale, dout = normal(b, n), normal(b, n), normal(b), normal(b, n)
     case("residual", (b, n), dict(x=x, branch=branch, scale=scale, dout=dout),
          dict(out=x + scale[:, None] * branch, plain=x + branch, dbranch=scale[:, None] * dout, dplain=dout))
 
-for m, n, k in ((1, 1, 1), (5, 7, 9), (130, 8, 48), (129, 9, 50), (40, 6, 17), (64, 33, 6), (3, 200, 5)):
-    dy, x, before = normal(m, n), normal(m, k), normal(n, k)
-    case("gemm_tn", (m, n, k), dict(dy=dy, x=x, before=before), dict(dw=dy.T @ x, added=before + dy.T @ x))
+for m, n, k in ((1, 1, 1), (5, 7, 9), (130, 8, 48), (3, 8, 96), (129, 9, 50), (40, 6, 17), (64, 33, 6), (3, 200, 5)):
+    dy, x = normal(m, n), normal(m, k)
+    case("weight_gradient", (m, n, k), dict(dy=dy, x=x), dict(dweight=dy.T @ x))
 
 for m, out, k in ((1, 1, 1), (5, 7, 9), (70, 50, 17), (9, 100, 16), (8, 48, 33)):
-    x, weight, residual, dy = normal(m, k), normal(out, k), normal(m, out), normal(m, out)
-    case("linear", (m, out, k), dict(x=x, weight=weight, residual=residual, dy=dy), dict(y=x @ weight.T, sum=residual + x @ weight.T, dx=dy @ weight))
+    x, weight, residual, bias, dy = normal(m, k), normal(out, k), normal(m, out), normal(out), normal(m, out)
+    case("linear", (m, out, k), dict(x=x, weight=weight, residual=residual, bias=bias, dy=dy),
+         dict(y=x @ weight.T, sum=residual + x @ weight.T, biased=x @ weight.T + bias + residual, dx=dy @ weight))
 
 path = pathlib.Path(__file__).parent / "Fixtures" / "dense.safetensors"
 save_file(tensors, path)

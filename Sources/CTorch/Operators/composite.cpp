@@ -17,12 +17,9 @@ at::Tensor to_space(const at::Tensor &x, int64_t s) {
 }  // namespace
 
 at::Tensor patchify(const at::Tensor &image, int64_t channels) {
-  const auto B = image.size(0), H = image.size(2), W = image.size(3), C = channels;
-  const at::Tensor map = image.size(1) == 1 ? image.expand({B, C, H, W}) : image;
-  return map.reshape({B, C, H / 4, 4, W / 4, 4})
-      .permute({0, 2, 4, 1, 3, 5})
-      .reshape({B, H / 4, W / 4, 16 * C})
-      .to(at::kFloat);
+    const auto B = image.size(0), H = image.size(2), W = image.size(3), C = channels;
+    const at::Tensor map = image.size(1) == 1 ? image.expand({B, C, H, W}) : image;
+    return map.reshape({B, C, H / 4, 4, W / 4, 4}).permute({0, 2, 4, 1, 3, 5}).reshape({B, H / 4, W / 4, 16 * C}).to(at::kFloat);
 }
 
 at::Tensor linear(

@@ -3,7 +3,6 @@
 #include "operators.h"
 
 #include "CKernels.h"
-#include "CKernelsDense.h"
 
 #include <atomic>
 

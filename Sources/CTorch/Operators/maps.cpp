@@ -13,12 +13,18 @@ using torch::autograd::variable_list;
 namespace {
 
 struct DepthwiseConvSiLU : torch::autograd::Function<DepthwiseConvSiLU> {
+    static vmk_depthwise_silu arguments(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
+        vmk_depthwise_silu conv{};
+        conv.batch = x.size(0), conv.height = x.size(1), conv.width = x.size(2), conv.channels = x.size(3);
+        conv.type = type_of(x), conv.x = x.const_data_ptr(), conv.x_stride = row_stride(x);
+        conv.weight = floats(weight), conv.bias = floats(bias);
+        return conv;
+    }
     static at::Tensor run(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
         if (x.is_cuda()) return cuda::depthwise_silu_forward(x, weight, bias);
         at::Tensor y = empty_rows(x, x.scalar_type());
-        vmk_depthwise_silu_forward(
-            x.size(0), x.size(1), x.size(2), x.size(3), type_of(x), x.const_data_ptr(), row_stride(x), floats(weight), floats(bias),
-            y.mutable_data_ptr());
+        const auto conv = arguments(x, weight, bias);
+        vmk_depthwise_silu_forward(&conv, y.mutable_data_ptr());
         return y;
     }
     static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {
@@ -34,22 +40,32 @@ struct DepthwiseConvSiLU : torch::autograd::Function<DepthwiseConvSiLU> {
         }
         const at::Tensor dy = float32(gradients[0]);
         at::Tensor dx = empty_rows(x, x.scalar_type()), dweight = at::empty_like(weight), dbias = at::empty_like(bias);
-        vmk_depthwise_silu_backward(
-            x.size(0), x.size(1), x.size(2), x.size(3), type_of(x), floats(dy), nullptr, x.const_data_ptr(), row_stride(x), floats(weight),
-            floats(bias), dx.mutable_data_ptr(), x.size(3), mutable_floats(dweight), mutable_floats(dbias));
+        const auto conv = arguments(x, weight, bias);
+        const vmk_depthwise_silu_gradients d{dx.mutable_data_ptr(), x.size(3), mutable_floats(dweight), mutable_floats(dbias)};
+        vmk_depthwise_silu_backward(&conv, floats(dy), &d);
         return {dx, dweight, dbias};
     }
 };
 
 struct Head : torch::autograd::Function<Head> {
+    static vmk_head arguments(
+        const at::Tensor &e, const at::Tensor &norm_weight, const at::Tensor &norm_bias, const at::Tensor &conv_weight) {
+        vmk_head head{};
+        head.batch = e.size(0), head.height = e.size(1), head.width = e.size(2), head.channels = e.size(3) / 16;
+        head.classes = conv_weight.size(0);
+        head.e_type = type_of(e), head.e = e.const_data_ptr();
+        head.norm_weight = floats(norm_weight), head.norm_bias = floats(norm_bias), head.epsilon = norm_epsilon;
+        head.conv_weight = floats(conv_weight);
+        return head;
+    }
     static at::Tensor run(
         const at::Tensor &e, const at::Tensor &norm_weight, const at::Tensor &norm_bias, const at::Tensor &conv_weight,
         const at::Tensor &conv_bias) {
         const auto B = e.size(0), H = e.size(1), W = e.size(2), classes = conv_weight.size(0);
         at::Tensor logits = at::empty({B, classes, 4 * H, 4 * W}, e.options().dtype(at::kFloat));
-        vmk_head_forward(
-            B, H, W, e.size(3) / 16, classes, type_of(e), e.const_data_ptr(), floats(norm_weight), floats(norm_bias), norm_epsilon,
-            floats(conv_weight), floats(conv_bias), mutable_floats(logits));
+        auto head = arguments(e, norm_weight, norm_bias, conv_weight);
+        head.conv_bias = floats(conv_bias);
+        vmk_head_forward(&head, mutable_floats(logits));
         return logits;
     }
     static at::Tensor forward(
@@ -62,13 +78,13 @@ struct Head : torch::autograd::Function<Head> {
         const auto saved = context->get_saved_variables();
         const at::Tensor &e = saved[0], &norm_weight = saved[1], &norm_bias = saved[2], &conv_weight = saved[3],
                          dlogits = float32(gradients[0]);
-        const auto classes = conv_weight.size(0);
         at::Tensor de = empty_rows(e, e.scalar_type()), dnorm_weight = at::empty_like(norm_weight), dnorm_bias = at::empty_like(norm_bias),
-                   dconv_weight = at::empty_like(conv_weight), dconv_bias = at::empty({classes}, conv_weight.options());
-        vmk_head_backward(
-            e.size(0), e.size(1), e.size(2), e.size(3) / 16, classes, floats(dlogits), type_of(e), e.const_data_ptr(), floats(norm_weight),
-            floats(norm_bias), norm_epsilon, floats(conv_weight), de.mutable_data_ptr(), mutable_floats(dnorm_weight),
-            mutable_floats(dnorm_bias), mutable_floats(dconv_weight), mutable_floats(dconv_bias));
+                   dconv_weight = at::empty_like(conv_weight), dconv_bias = at::empty({conv_weight.size(0)}, conv_weight.options());
+        const auto head = arguments(e, norm_weight, norm_bias, conv_weight);
+        const vmk_head_gradients d{
+            de.mutable_data_ptr(), mutable_floats(dnorm_weight), mutable_floats(dnorm_bias), mutable_floats(dconv_weight),
+            mutable_floats(dconv_bias)};
+        vmk_head_backward(&head, floats(dlogits), &d);
         return {de, dnorm_weight, dnorm_bias, dconv_weight, dconv_bias};
     }
 };
@@ -103,21 +119,20 @@ struct AddBranch : torch::autograd::Function<AddBranch> {
 }  // namespace
 
 at::Tensor patchify(const at::Tensor &image, int64_t channels) {
-  expect_map("patchify", image);
-  TORCH_CHECK(
-      channels >= 1 && (image.size(1) == channels || (image.size(1) == 1 && channels == 3)),
-      "patchify: expected ", channels, channels == 3 ? " channels or 1" : " channels", ", got shape ", image.sizes());
-  if (!has_kernels(image) || (at::GradMode::is_enabled() && image.requires_grad()))
-    return composite::patchify(image, channels);
-  TORCH_CHECK(
-      image.size(2) % 32 == 0 && image.size(3) % 32 == 0,
-      "patchify: expected a height and width in multiples of 32, got shape ", image.sizes());
-  const at::Tensor source = float32(image);
-  const auto B = image.size(0), H = image.size(2), W = image.size(3);
-  at::Tensor patches = at::empty({B, H / 4, W / 4, 16 * channels}, image.options().dtype(at::kFloat));
-  vmk_patchify_forward(
-      B, image.size(1), channels, H, W, floats(source), VMK_FLOAT32, patches.mutable_data_ptr());
-  return patches;
+    expect_map("patchify", image);
+    TORCH_CHECK(
+        channels >= 1 && (image.size(1) == channels || (image.size(1) == 1 && channels == 3)), "patchify: expected ", channels,
+        channels == 3 ? " channels or 1" : " channels", ", got shape ", image.sizes());
+    if (!has_kernels(image) || (at::GradMode::is_enabled() && image.requires_grad())) return composite::patchify(image, channels);
+    TORCH_CHECK(
+        image.size(2) % 32 == 0 && image.size(3) % 32 == 0, "patchify: expected a height and width in multiples of 32, got shape ",
+        image.sizes());
+    const at::Tensor source = float32(image);
+    const auto B = image.size(0), H = image.size(2), W = image.size(3);
+    at::Tensor patches = at::empty({B, H / 4, W / 4, 16 * channels}, image.options().dtype(at::kFloat));
+    const vmk_patchify inputs{B, image.size(1), channels, H, W, floats(source)};
+    vmk_patchify_forward(&inputs, VMK_FLOAT32, patches.mutable_data_ptr());
+    return patches;
 }
 
 at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias) {

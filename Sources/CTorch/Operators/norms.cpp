@@ -10,16 +10,26 @@ using torch::autograd::variable_list;
 
 namespace {
 
+/// One value a row each, written by forward and read by backward; undefined where no backward follows.
 struct Statistics {
-    at::Tensor mean, rstd;  // one value a row; undefined where no gradient will be asked for
-    Statistics(int64_t rows, bool kept, const at::Tensor &like) {
-        if (kept) mean = at::empty({rows}, like.options().dtype(at::kFloat)), rstd = at::empty_like(mean);
+    at::Tensor mean, rstd;
+    static Statistics of_rows(int64_t rows, const at::Tensor &like) {
+        const at::Tensor mean = at::empty({rows}, like.options().dtype(at::kFloat));
+        return {mean, at::empty_like(mean)};
     }
     float *mean_or_null() const { return mean.defined() ? mutable_floats(mean) : nullptr; }
     float *rstd_or_null() const { return rstd.defined() ? mutable_floats(rstd) : nullptr; }
 };
 
 struct LayerNorm : torch::autograd::Function<LayerNorm> {
+    static vmk_layer_norm arguments(const at::Tensor &x, const at::Tensor &weight, const Statistics &statistics) {
+        vmk_layer_norm norm{};
+        norm.rows = row_count(x), norm.channels = x.size(-1);
+        norm.x = floats(x), norm.x_stride = row_stride(x);
+        norm.weight = floats(weight), norm.epsilon = norm_epsilon;
+        norm.mean = statistics.mean_or_null(), norm.rstd = statistics.rstd_or_null();
+        return norm;
+    }
     static at::Tensor run(
         const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type, const Statistics &statistics) {
         at::Tensor y = empty_rows(x, type);
@@ -27,14 +37,14 @@ struct LayerNorm : torch::autograd::Function<LayerNorm> {
             cuda::norm_forward({cuda::NormKind::plain, x, weight, bias, {}, statistics.mean, statistics.rstd}, y);
             return y;
         }
-        vmk_layer_norm_forward(
-            row_count(x), x.size(-1), floats(x), row_stride(x), floats(weight), floats(bias), norm_epsilon, type_of(type),
-            y.mutable_data_ptr(), x.size(-1), statistics.mean_or_null(), statistics.rstd_or_null());
+        auto norm = arguments(x, weight, statistics);
+        norm.bias = floats(bias);
+        vmk_layer_norm_forward(&norm, type_of(type), y.mutable_data_ptr(), x.size(-1));
         return y;
     }
     static at::Tensor forward(
         AutogradContext *context, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, int64_t type) {
-        const Statistics statistics(row_count(x), true, x);
+        const auto statistics = Statistics::of_rows(row_count(x), x);
         context->save_for_backward({x, weight, statistics.mean, statistics.rstd});
         return run(x, weight, bias, static_cast<at::ScalarType>(type), statistics);
     }
@@ -46,14 +56,24 @@ struct LayerNorm : torch::autograd::Function<LayerNorm> {
             return {d.x, d.weight, d.bias, at::Tensor()};
         }
         at::Tensor dx = empty_rows(x, at::kFloat), dweight = at::empty_like(weight), dbias = at::empty_like(weight);
-        vmk_layer_norm_backward(
-            row_count(x), x.size(-1), type_of(dy), dy.const_data_ptr(), x.size(-1), floats(x), row_stride(x), floats(saved[2]),
-            floats(saved[3]), floats(weight), nullptr, mutable_floats(dx), x.size(-1), mutable_floats(dweight), mutable_floats(dbias));
+        const auto norm = arguments(x, weight, {saved[2], saved[3]});
+        const vmk_layer_norm_gradients d{mutable_floats(dx), x.size(-1), mutable_floats(dweight), mutable_floats(dbias)};
+        vmk_layer_norm_backward(&norm, type_of(dy), dy.const_data_ptr(), x.size(-1), &d);
         return {dx, dweight, dbias, at::Tensor()};
     }
 };
 
 struct NormGate : torch::autograd::Function<NormGate> {
+    static vmk_norm_gate arguments(
+        const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z, const Statistics &statistics) {
+        vmk_norm_gate norm{};
+        norm.rows = row_count(y), norm.channels = y.size(-1);
+        norm.y = floats(y);
+        norm.type = type_of(z), norm.z = z.const_data_ptr(), norm.z_stride = row_stride(z);
+        norm.weight = floats(weight), norm.bias = floats(bias), norm.epsilon = norm_epsilon;
+        norm.mean = statistics.mean_or_null(), norm.rstd = statistics.rstd_or_null();
+        return norm;
+    }
     static at::Tensor run(
         const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z, const Statistics &statistics) {
         at::Tensor out = empty_rows(y, z.scalar_type());
@@ -61,14 +81,13 @@ struct NormGate : torch::autograd::Function<NormGate> {
             cuda::norm_forward({cuda::NormKind::gated, y, weight, bias, z, statistics.mean, statistics.rstd}, out);
             return out;
         }
-        vmk_norm_gate_forward(
-            row_count(y), y.size(-1), floats(y), type_of(z), z.const_data_ptr(), row_stride(z), floats(weight), floats(bias), norm_epsilon,
-            out.mutable_data_ptr(), statistics.mean_or_null(), statistics.rstd_or_null());
+        const auto norm = arguments(y, weight, bias, z, statistics);
+        vmk_norm_gate_forward(&norm, out.mutable_data_ptr());
         return out;
     }
     static at::Tensor forward(
         AutogradContext *context, const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z) {
-        const Statistics statistics(row_count(y), true, y);
+        const auto statistics = Statistics::of_rows(row_count(y), y);
         context->save_for_backward({y, weight, bias, z, statistics.mean, statistics.rstd});
         return run(y, weight, bias, z, statistics);
     }
@@ -82,15 +101,22 @@ struct NormGate : torch::autograd::Function<NormGate> {
         }
         at::Tensor dy = empty_rows(y, at::kFloat), dz = empty_rows(y, z.scalar_type()), dweight = at::empty_like(weight),
                    dbias = at::empty_like(bias);
-        vmk_norm_gate_backward(
-            row_count(y), y.size(-1), type_of(z), dout.const_data_ptr(), floats(y), floats(saved[4]), floats(saved[5]), z.const_data_ptr(),
-            row_stride(z), floats(weight), floats(bias), mutable_floats(dy), dz.mutable_data_ptr(), y.size(-1), mutable_floats(dweight),
-            mutable_floats(dbias));
+        const auto norm = arguments(y, weight, bias, z, {saved[4], saved[5]});
+        const vmk_norm_gate_gradients d{
+            mutable_floats(dy), dz.mutable_data_ptr(), y.size(-1), mutable_floats(dweight), mutable_floats(dbias)};
+        vmk_norm_gate_backward(&norm, dout.const_data_ptr(), &d);
         return {dy, dweight, dbias, dz};
     }
 };
 
 struct MergeNorm : torch::autograd::Function<MergeNorm> {
+    static vmk_merge_norm arguments(const at::Tensor &x, const at::Tensor &weight, const Statistics &statistics) {
+        vmk_merge_norm norm{};
+        norm.batch = x.size(0), norm.height = x.size(1), norm.width = x.size(2), norm.channels = x.size(3);
+        norm.x = floats(x), norm.weight = floats(weight), norm.epsilon = norm_epsilon;
+        norm.mean = statistics.mean_or_null(), norm.rstd = statistics.rstd_or_null();
+        return norm;
+    }
     static at::Tensor run(
         const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type, const Statistics &statistics) {
         const auto B = x.size(0), H = x.size(1), W = x.size(2), C = x.size(3);
@@ -99,14 +125,14 @@ struct MergeNorm : torch::autograd::Function<MergeNorm> {
             cuda::norm_forward({cuda::NormKind::merged, x, weight, bias, {}, statistics.mean, statistics.rstd}, y);
             return y;
         }
-        vmk_merge_norm_forward(
-            B, H, W, C, floats(x), floats(weight), floats(bias), norm_epsilon, type_of(type), y.mutable_data_ptr(),
-            statistics.mean_or_null(), statistics.rstd_or_null());
+        auto norm = arguments(x, weight, statistics);
+        norm.bias = floats(bias);
+        vmk_merge_norm_forward(&norm, type_of(type), y.mutable_data_ptr());
         return y;
     }
     static at::Tensor forward(
         AutogradContext *context, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, int64_t type) {
-        const Statistics statistics(row_count(x) / 4, true, x);
+        const auto statistics = Statistics::of_rows(row_count(x) / 4, x);
         context->save_for_backward({x, weight, statistics.mean, statistics.rstd});
         return run(x, weight, bias, static_cast<at::ScalarType>(type), statistics);
     }
@@ -118,14 +144,21 @@ struct MergeNorm : torch::autograd::Function<MergeNorm> {
             return {d.x, d.weight, d.bias, at::Tensor()};
         }
         at::Tensor dx = empty_rows(x, at::kFloat), dweight = at::empty_like(weight), dbias = at::empty_like(weight);
-        vmk_merge_norm_backward(
-            x.size(0), x.size(1), x.size(2), x.size(3), type_of(dy), dy.const_data_ptr(), floats(x), floats(saved[2]), floats(saved[3]),
-            floats(weight), mutable_floats(dx), mutable_floats(dweight), mutable_floats(dbias));
+        const auto norm = arguments(x, weight, {saved[2], saved[3]});
+        const vmk_merge_norm_gradients d{mutable_floats(dx), mutable_floats(dweight), mutable_floats(dbias)};
+        vmk_merge_norm_backward(&norm, type_of(dy), dy.const_data_ptr(), &d);
         return {dx, dweight, dbias, at::Tensor()};
     }
 };
 
 struct ExpandNorm : torch::autograd::Function<ExpandNorm> {
+    static vmk_expand_norm arguments(const at::Tensor &e, const at::Tensor &weight, int64_t scale) {
+        vmk_expand_norm norm{};
+        norm.batch = e.size(0), norm.height = e.size(1), norm.width = e.size(2), norm.channels = e.size(3) / (scale * scale);
+        norm.scale = scale;
+        norm.e_type = type_of(e), norm.e = e.const_data_ptr(), norm.weight = floats(weight), norm.epsilon = norm_epsilon;
+        return norm;
+    }
     static at::Tensor run(const at::Tensor &e, const at::Tensor &weight, const at::Tensor &bias, int64_t scale) {
         const auto B = e.size(0), H = e.size(1), W = e.size(2), c = e.size(3) / (scale * scale);
         at::Tensor y = at::empty({B, H * scale, W * scale, c}, e.options().dtype(at::kFloat));
@@ -133,8 +166,9 @@ struct ExpandNorm : torch::autograd::Function<ExpandNorm> {
             cuda::norm_forward({cuda::NormKind::expanded, e, weight, bias, {}, {}, {}, scale}, y);
             return y;
         }
-        vmk_expand_norm_forward(
-            B, H, W, c, scale, type_of(e), e.const_data_ptr(), floats(weight), floats(bias), norm_epsilon, mutable_floats(y));
+        auto norm = arguments(e, weight, scale);
+        norm.bias = floats(bias);
+        vmk_expand_norm_forward(&norm, mutable_floats(y));
         return y;
     }
     static at::Tensor forward(
@@ -152,9 +186,9 @@ struct ExpandNorm : torch::autograd::Function<ExpandNorm> {
             return {d.x, d.weight, d.bias, at::Tensor()};
         }
         at::Tensor de = empty_rows(e, e.scalar_type()), dweight = at::empty_like(weight), dbias = at::empty_like(weight);
-        vmk_expand_norm_backward(
-            e.size(0), e.size(1), e.size(2), e.size(3) / (scale * scale), scale, floats(dy), type_of(e), e.const_data_ptr(), floats(weight),
-            norm_epsilon, de.mutable_data_ptr(), mutable_floats(dweight), mutable_floats(dbias));
+        const auto norm = arguments(e, weight, scale);
+        const vmk_expand_norm_gradients d{de.mutable_data_ptr(), mutable_floats(dweight), mutable_floats(dbias)};
+        vmk_expand_norm_backward(&norm, floats(dy), &d);
         return {de, dweight, dbias, at::Tensor()};
     }
 };
@@ -166,7 +200,7 @@ at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &weight, const at::T
     TORCH_CHECK(x.dim() >= 2, "layer_norm: expected rows of channels, got shape ", x.sizes());
     for (const auto &parameter : {weight, bias}) expect_size("layer_norm", "a parameter", parameter, x.size(-1));
     const at::Tensor rows = as_rows(x.to(at::kFloat));
-    if (!at::GradMode::is_enabled()) return LayerNorm::run(rows, weight, bias, type, Statistics(0, false, x));
+    if (!at::GradMode::is_enabled()) return LayerNorm::run(rows, weight, bias, type, Statistics());
     return LayerNorm::apply(rows, weight, bias, static_cast<int64_t>(type));
 }
 
@@ -176,7 +210,7 @@ at::Tensor norm_gate(const at::Tensor &y, const at::Tensor &weight, const at::Te
     TORCH_CHECK(y.dim() >= 2 && y.sizes() == z.sizes(), "norm_gate: expected y and z of one shape, got ", y.sizes(), " and ", z.sizes());
     for (const auto &parameter : {weight, bias}) expect_size("norm_gate", "a parameter", parameter, y.size(-1));
     const at::Tensor rows = float32(y), gate = as_rows(z);
-    if (!at::GradMode::is_enabled()) return NormGate::run(rows, weight, bias, gate, Statistics(0, false, y));
+    if (!at::GradMode::is_enabled()) return NormGate::run(rows, weight, bias, gate, Statistics());
     return NormGate::apply(rows, weight, bias, gate);
 }
 
@@ -186,7 +220,7 @@ at::Tensor merge_norm(const at::Tensor &x, const at::Tensor &weight, const at::T
     TORCH_CHECK(x.size(1) % 2 == 0 && x.size(2) % 2 == 0, "merge_norm: expected an even height and width, got ", x.sizes());
     for (const auto &parameter : {weight, bias}) expect_size("merge_norm", "a parameter", parameter, 4 * x.size(3));
     const at::Tensor map = float32(x);
-    if (!at::GradMode::is_enabled()) return MergeNorm::run(map, weight, bias, type, Statistics(0, false, x));
+    if (!at::GradMode::is_enabled()) return MergeNorm::run(map, weight, bias, type, Statistics());
     return MergeNorm::apply(map, weight, bias, static_cast<int64_t>(type));
 }
 

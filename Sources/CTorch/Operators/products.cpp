@@ -13,7 +13,7 @@ namespace ctorch {
 
 namespace {
 
-/// A weight in the form that `vmk_gemm_packed` wants, for one direction, element type and instruction set; in `room` where that is large enough.
+/// A weight in the form that `vmk_linear_forward` wants, for one direction, element type and instruction set; in `room` where that is large enough.
 at::Tensor packed(const float *weight, int64_t columns, int64_t depth, bool transposed, vmk_type type, at::Tensor room = {}) {
     const auto bytes = vmk_packed_bytes(columns, depth);
     if (!room.defined() || room.numel() < bytes) room = at::empty({bytes}, at::kByte);
@@ -134,9 +134,12 @@ at::Tensor product(
                                                      : PreparedWeights::shared().get(weight, N, K, rows_first, type_of(x));
     const at::Tensor sum = addend ? float32(*addend) : at::Tensor();
     at::Tensor y = at::empty(shape, x.options().dtype(type));
-    vmk_gemm_packed(
-        row_count(rows), N, K, type_of(rows), rows.const_data_ptr(), row_stride(rows), bytes.const_data_ptr(),
-        sum.defined() ? floats(sum) : nullptr, type_of(type), y.mutable_data_ptr());
+    vmk_linear linear{};
+    linear.rows = row_count(rows), linear.columns = N, linear.depth = K;
+    linear.x_type = type_of(rows), linear.x = rows.const_data_ptr(), linear.x_stride = row_stride(rows);
+    linear.packed = bytes.const_data_ptr(), linear.residual = sum.defined() ? floats(sum) : nullptr;
+    linear.y_type = type_of(type), linear.y = y.mutable_data_ptr();
+    vmk_linear_forward(&linear);
     return bias ? y.add_(*bias) : y;
 }
 
@@ -145,9 +148,10 @@ at::Tensor weight_gradient(const at::Tensor &dy, const at::Tensor &x) {
         // The rows are many and the result is small: 60 to 300 GFLOP/s by oneDNN, which transposes both operands; by the kernel as fast as forward.
         const at::Tensor rows = as_rows(dy), inputs = as_rows(x);
         at::Tensor dw = at::empty({dy.size(-1), x.size(-1)}, dy.options().dtype(at::kFloat));
-        vmk_gemm_tn(
-            row_count(rows), dy.size(-1), x.size(-1), type_of(rows), rows.const_data_ptr(), row_stride(rows), type_of(inputs),
-            inputs.const_data_ptr(), row_stride(inputs), 0, mutable_floats(dw));
+        const vmk_linear_weight product{row_count(rows),       dy.size(-1),      x.size(-1),      type_of(rows),
+                                        rows.const_data_ptr(), row_stride(rows), type_of(inputs), inputs.const_data_ptr(),
+                                        row_stride(inputs)};
+        vmk_linear_weight_gradient(&product, mutable_floats(dw));
         return dw;
     }
     const at::Tensor rows = dy.reshape({-1, dy.size(-1)}), inputs = x.reshape({-1, x.size(-1)});

@@ -6,8 +6,8 @@ using namespace ctorch;
 
 TORCH_LIBRARY(vmunet, library) {
     // Image [B, channels, H, W] → patches [B, H/4, W/4, 16·channels] in the order of the 4×4 convolution's weight, float32.
-  // An image of one channel is repeated to three.
-  library.def("patchify(Tensor image, int channels=3) -> Tensor", patchify);
+    // An image of one channel is repeated to three.
+    library.def("patchify(Tensor image, int channels=3) -> Tensor", patchify);
     // x·Wᵀ (+ bias) (+ residual): x [.., K], weight [N, K] → [.., N] of `dtype`; without one x's own, with a residual float32.
     library.def("linear(Tensor x, Tensor weight, Tensor? bias=None, Tensor? residual=None, ScalarType? dtype=None) -> Tensor", linear);
     // One product, two halves: x [.., K], weight [2D, K] → [.., D] and [.., D].

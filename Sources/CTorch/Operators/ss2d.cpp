@@ -17,8 +17,12 @@ struct SS2D : torch::autograd::Function<SS2D> {
         at::Tensor x_proj, dt_weight, dt_bias, A_logs, Ds;
         /// x_proj as one Linear's weight: [4(R + 2N), D].
         at::Tensor joined_x_proj() const { return x_proj.view({-1, x_proj.size(2)}); }
-        vmk_ss2d_shape shape(const at::Tensor &x) const {
-            return {x.size(0), x.size(1), x.size(2), x.size(3), A_logs.size(1), dt_weight.size(2)};
+        vmk_ss2d arguments(const at::Tensor &x, const at::Tensor &projection) const {
+            vmk_ss2d ss2d{};
+            ss2d.shape = {x.size(0), x.size(1), x.size(2), x.size(3), A_logs.size(1), dt_weight.size(2)};
+            ss2d.x_type = type_of(x), ss2d.x = x.const_data_ptr(), ss2d.x_stride = row_stride(x), ss2d.projection = floats(projection);
+            ss2d.dt_weight = floats(dt_weight), ss2d.dt_bias = floats(dt_bias), ss2d.A_logs = floats(A_logs), ss2d.Ds = floats(Ds);
+            return ss2d;
         }
     };
 
@@ -29,25 +33,22 @@ struct SS2D : torch::autograd::Function<SS2D> {
     /// y, and what backward starts from; that only if `for_backward`.
     static std::pair<at::Tensor, at::Tensor> scan(const at::Tensor &x, const at::Tensor &projection, const Weights &w, bool for_backward) {
         if (x.is_cuda()) return cuda::ss2d_forward({x, projection, w.dt_weight, w.dt_bias, w.A_logs, w.Ds}, for_backward);
-        const auto shape = w.shape(x);
+        const auto ss2d = w.arguments(x, projection);
         at::Tensor y = empty_rows(x, at::kFloat), borders;
-        if (for_backward) borders = at::empty({vmk_ss2d_border_count(&shape)}, projection.options());
-        vmk_ss2d_forward(
-            &shape, type_of(x), x.const_data_ptr(), row_stride(x), floats(projection), floats(w.dt_weight), floats(w.dt_bias),
-            floats(w.A_logs), floats(w.Ds), mutable_floats(y), for_backward ? mutable_floats(borders) : nullptr);
+        if (for_backward) borders = at::empty({vmk_ss2d_border_count(&ss2d.shape)}, projection.options());
+        vmk_ss2d_forward(&ss2d, mutable_floats(y), for_backward ? mutable_floats(borders) : nullptr);
         return {y, borders};
     }
 
-    static cuda::SS2DGradients scan_backward(
+    static SS2DGradients scan_backward(
         const at::Tensor &x, const at::Tensor &projection, const Weights &w, const at::Tensor &borders, const at::Tensor &dy) {
         if (x.is_cuda()) return cuda::ss2d_backward({x, projection, w.dt_weight, w.dt_bias, w.A_logs, w.Ds}, borders, dy);
-        const auto shape = w.shape(x);
-        const cuda::SS2DGradients d{empty_rows(x, at::kFloat), at::empty_like(projection), at::empty_like(w.dt_weight),
-                                    at::empty_like(w.dt_bias), at::empty_like(w.A_logs),   at::empty_like(w.Ds)};
-        vmk_ss2d_backward(
-            &shape, type_of(x), x.const_data_ptr(), row_stride(x), floats(projection), floats(w.dt_weight), floats(w.dt_bias),
-            floats(w.A_logs), floats(w.Ds), floats(borders), floats(dy), mutable_floats(d.x), mutable_floats(d.projection),
-            mutable_floats(d.dt_weight), mutable_floats(d.dt_bias), mutable_floats(d.A_logs), mutable_floats(d.Ds));
+        const auto ss2d = w.arguments(x, projection);
+        const SS2DGradients d{empty_rows(x, at::kFloat), at::empty_like(projection), at::empty_like(w.dt_weight),
+                              at::empty_like(w.dt_bias), at::empty_like(w.A_logs),   at::empty_like(w.Ds)};
+        const vmk_ss2d_gradients to{mutable_floats(d.x),       mutable_floats(d.projection), mutable_floats(d.dt_weight),
+                                    mutable_floats(d.dt_bias), mutable_floats(d.A_logs),     mutable_floats(d.Ds)};
+        vmk_ss2d_backward(&ss2d, floats(borders), floats(dy), &to);
         return d;
     }
 

@@ -1,19 +1,18 @@
-// The dense companions of SS2D, declared for each instruction set with the signatures of the C interface.
+// The operators, declared for each instruction set with the signatures of the C interface.
 #pragma once
 
 #include <algorithm>
 #include <type_traits>
 
 #include "dispatch.h"
-#include "include/CKernelsDense.h"
+#include "include/CKernels.h"
 
-#define VMK_GEMM_KERNELS                                                                                                            \
-    decltype(vmk_gemm_tn) gemm_tn;                                                                                                  \
-    void pack_weight(                                                                                                               \
-        int64_t columns, int64_t depth, int transposed, vmk_type type, vmk_type weight_type, const void *weight, void *packed);     \
-    decltype(vmk_linear_forward) linear_forward;
+#define VMK_LINEAR_KERNELS                                       \
+    decltype(vmk_linear_weight_gradient) linear_weight_gradient; \
+    decltype(vmk_linear_forward) linear_forward;                 \
+    void pack_weight(int64_t columns, int64_t depth, int transposed, vmk_type type, vmk_type weight_type, const void *weight, void *packed);
 
-#define VMK_DENSE_KERNELS                                          \
+#define VMK_OPERATORS                                              \
     decltype(vmk_layer_norm_forward) layer_norm_forward;           \
     decltype(vmk_layer_norm_backward) layer_norm_backward;         \
     decltype(vmk_depthwise_silu_forward) depthwise_silu_forward;   \
@@ -27,26 +26,24 @@
     decltype(vmk_head_forward) head_forward;                       \
     decltype(vmk_head_backward) head_backward;                     \
     decltype(vmk_patchify_forward) patchify_forward;               \
-    decltype(vmk_patchify_backward) patchify_backward;             \
     decltype(vmk_residual_forward) residual_forward;               \
     decltype(vmk_residual_backward) residual_backward;             \
-    decltype(vmk_add) add;                                         \
     decltype(vmk_cast) cast;                                       \
-    VMK_GEMM_KERNELS
+    VMK_LINEAR_KERNELS
 
 namespace vmk {
 namespace portable {
-VMK_DENSE_KERNELS
+VMK_OPERATORS
 }
 #if defined(__x86_64__)
 namespace avx2 {
-VMK_DENSE_KERNELS
+VMK_OPERATORS
 }
 namespace avx512 {
-VMK_DENSE_KERNELS
+VMK_OPERATORS
 }
 namespace avx512_bfloat16 {  // products of bfloat16 pairs, where the processor has them
-VMK_GEMM_KERNELS
+VMK_LINEAR_KERNELS
 }
 #endif
 }  // namespace vmk

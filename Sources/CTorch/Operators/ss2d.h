@@ -1,0 +1,17 @@
+// One call of SS2D as tensors, on any device.
+#pragma once
+#include "../libtorch.h"
+
+namespace ctorch {
+
+/// Shaped as in register.cpp's schema; projection [B, H, W, 4 (R + 2 N)], float32.
+struct SS2DInputs {
+    const at::Tensor &x, &projection, &dt_weight, &dt_bias, &A_logs, &Ds;
+};
+
+/// Of each input; x's is the part through the scan.
+struct SS2DGradients {
+    at::Tensor x, projection, dt_weight, dt_bias, A_logs, Ds;
+};
+
+}  // namespace ctorch

@@ -18,8 +18,6 @@ c10::IValue boxed(const ct_value &value) {
     case CT_INT: return value.as.integer;
     case CT_BOOL: return value.as.boolean;
     case CT_INTS: return c10::List<int64_t>(at::IntArrayRef(value.as.integers, value.count));
-    case CT_DOUBLES: return c10::List<double>(at::ArrayRef<double>(value.as.numbers, value.count));
-    case CT_BOOLS: return c10::List<bool>(at::ArrayRef<bool>(value.as.booleans, value.count));
     case CT_TENSORS: {
         c10::List<at::Tensor> list;
         list.reserve(value.count);

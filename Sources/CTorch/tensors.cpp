@@ -58,7 +58,6 @@ int64_t ct_rank(ct_tensor tensor) { return tensor->tensor.defined() ? tensor->te
 int64_t ct_size(ct_tensor tensor, int64_t axis) { return tensor->tensor.sizes()[axis]; }
 int ct_scalar_type(ct_tensor tensor) { return static_cast<int>(tensor->tensor.scalar_type()); }
 bool ct_is_defined(ct_tensor tensor) { return tensor->tensor.defined(); }
-bool ct_is_cpu(ct_tensor tensor) { return tensor->tensor.is_cpu(); }
 
 void ct_device(ct_tensor tensor, char *buffer, size_t capacity) {
     const std::string name = tensor->tensor.defined() ? tensor->tensor.device().str() : "none";

@@ -88,15 +88,18 @@ package enum CUDAKernels {
     /// Kernels for an architecture such as "sm_90". Verbose compiles afresh, whatever the cache holds.
     package static func compile(_ program: Program, architecture: String, input: Input = .float32, verbose: Bool = false) throws -> Compiled
     {
-        var (log, fromCache, bytes): (UnsafeMutablePointer<CChar>?, Bool, Int64) = (nil, false, 0)
         let (name, size, rank) = program.description
-        guard
-            ct_cuda_compile_check(
-                name, architecture, Int32(size), Int32(rank), input.rawValue, verbose, &log, &fromCache, &bytes) == 0, let log
-        else {
-            throw TorchError.last("compiling \(name) for \(architecture)")
+        var compiled = ct_cuda_compiled()
+        let status = name.withCString { kernels in
+            architecture.withCString { architecture in
+                var wanted = ct_cuda_program(
+                    kernels: kernels, architecture: architecture, size: Int32(size), rank: Int32(rank), input: input.rawValue,
+                    verbose: verbose)
+                return ct_cuda_compile_check(&wanted, &compiled)
+            }
         }
+        guard status == 0, let log = compiled.log else { throw TorchError.last("compiling \(name) for \(architecture)") }
         defer { free(log) }
-        return Compiled(log: String(cString: log), isFromCache: fromCache, bytes: Int(bytes))
+        return Compiled(log: String(cString: log), isFromCache: compiled.from_cache, bytes: Int(compiled.code_bytes))
     }
 }

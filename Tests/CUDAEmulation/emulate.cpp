@@ -1,4 +1,4 @@
-// Runs the package's CUDA kernels on the CPU (cuda_emulation.h), as launched on a GPU (ss2d_plan.h), and compares them with the plain reference of
+// Runs the package's CUDA kernels on the CPU (cuda_emulation.h), as launched on a GPU (ss2d/plan.h), and compares them with the plain reference of
 // CKernels. TILE_TEXT, FORWARD_TEXT and BACKWARD_TEXT are the kernels' files without their raw strings' first and last line.
 //
 //   emulate             every case: one line each, "name<TAB>largest error of y, relative<TAB>of the gradients<TAB>same bits in another order"
@@ -10,7 +10,7 @@
 #include <string>
 
 #include "../../Sources/CKernels/include/CKernels.h"
-#include "../../Sources/CTorch/CUDA/ss2d_plan.h"
+#include "../../Sources/CTorch/CUDA/ss2d/plan.h"
 
 using ctorch::cuda::Plan;
 using ctorch::cuda::SS2DArguments;
@@ -82,7 +82,7 @@ const Variant &variant_of(int states, int rank, int input) {
         return v;
     }
     std::fprintf(
-        stderr, "no kernels for %d states, rank %d and input %d, or of another geometry than ss2d_plan.h's\n", states, rank, input);
+        stderr, "no kernels for %d states, rank %d and input %d, or of another geometry than ss2d/plan.h's\n", states, rank, input);
     std::exit(3);
 }
 

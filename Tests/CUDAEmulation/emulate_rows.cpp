@@ -13,20 +13,18 @@
 #include <cstdint>
 #include <string>
 
-#include "../../Sources/CTorch/CUDA/depthwise_plan.h"
-#include "../../Sources/CTorch/CUDA/norm_plan.h"
-#include "../../Sources/CTorch/CUDA/residual_plan.h"
-#include "../../Sources/CTorch/CUDA/sum_plan.h"
+#include "../../Sources/CTorch/CUDA/array_plan.h"
+#include "../../Sources/CTorch/CUDA/depthwise/plan.h"
+#include "../../Sources/CTorch/CUDA/norm/plan.h"
 
+using ctorch::cuda::ArrayPlan;
 using ctorch::cuda::DepthwiseArguments;
 using ctorch::cuda::DepthwisePlan;
 using ctorch::cuda::Grid;
 using ctorch::cuda::NormArguments;
 using ctorch::cuda::NormPlan;
 using ctorch::cuda::ResidualArguments;
-using ctorch::cuda::ResidualPlan;
 using ctorch::cuda::SumArguments;
-using ctorch::cuda::SumPlan;
 
 namespace {
 
@@ -297,7 +295,7 @@ Result depthwise(const Case &c) {
 Result residual(const Case &c) {
     const int type = static_cast<int>(c.type);
     const int64_t image = c.H * c.W * c.C;
-    const ResidualPlan plan{image % 4 == 0 ? 4 : 1};
+    const ArrayPlan plan{image % 4 == 0 ? 4 : 1};
     const ResidualVariant *variant = nullptr;
     for (const auto &v : residual_variants)
         if (v.vector == plan.vector && v.input == type) variant = &v;
@@ -319,14 +317,14 @@ Result residual(const Case &c) {
 Result sum_of_parts(const Case &c) {
     const int type = static_cast<int>(c.type);
     const int64_t count = c.x.size() / c.scale;
-    const SumPlan plan{count % 4 == 0 ? 4 : 1};
+    const ArrayPlan plan{count % 4 == 0 ? 4 : 1};
     const ResidualVariant *variant = nullptr;
     for (const auto &v : residual_variants)
         if (v.vector == plan.vector && v.input == type) variant = &v;
     if (!variant) std::exit(3);
     Stored addend(type, c.gate, count), total(type, count, count, 0);
     const SumArguments a{count, c.x.data(), c.gate.empty() ? nullptr : addend.data(), total.data(), static_cast<int>(c.scale)};
-    plan.launch(a, [&](const std::string &, Grid grid, int threads, size_t shared, const SumArguments &arguments) {
+    plan.launch("sum_of_parts", a, [&](const std::string &, Grid grid, int threads, size_t shared, const SumArguments &arguments) {
         emulation::launch(variant->sum, grid, threads, shared, arguments);
     });
     return {total.floats(count), {}, {}, {}, {}};

@@ -131,7 +131,7 @@ import Testing
 
     /// The emulation of Tests/CUDAEmulation around the very text that NVRTC is given; nil without clang++.
     private static let emulation = CUDAEmulation.build(
-        "emulate.cpp", texts: ["TILE_TEXT": "ss2d_tile.inc", "FORWARD_TEXT": "ss2d_forward.inc", "BACKWARD_TEXT": "ss2d_backward.inc"],
+        "emulate.cpp", texts: ["TILE_TEXT": "ss2d/tile.inc", "FORWARD_TEXT": "ss2d/forward.inc", "BACKWARD_TEXT": "ss2d/backward.inc"],
         with: ["Sources/CKernels/ss2d_reference.cpp"],
         isOptimized: false)
 

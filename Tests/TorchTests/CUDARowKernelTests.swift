@@ -52,8 +52,8 @@ import Testing
     private static let emulation = CUDAEmulation.build(
         "emulate_rows.cpp",
         texts: [
-            "ELEMENTS_TEXT": "elements.inc", "NORM_TEXT": "norm_kernels.inc", "DEPTHWISE_TEXT": "depthwise_kernels.inc",
-            "RESIDUAL_TEXT": "residual_kernels.inc", "SUM_TEXT": "sum_kernels.inc",
+            "ELEMENTS_TEXT": "elements.inc", "NORM_TEXT": "norm/kernels.inc", "DEPTHWISE_TEXT": "depthwise/kernels.inc",
+            "RESIDUAL_TEXT": "residual/kernels.inc", "SUM_TEXT": "sum/kernels.inc",
         ])
 
     /// In float32 to the last bits; what is stored in 16 bits to half of the last one. The sums over many rows are float32 whatever the type is.

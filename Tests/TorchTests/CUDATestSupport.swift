@@ -30,7 +30,7 @@ enum CUDAEmulation {
             for (macro, file) in texts {
                 let lines = try String(contentsOf: root.appending(path: "Sources/CTorch/CUDA/\(file)"), encoding: .utf8)
                     .trimmingCharacters(in: .newlines).split(separator: "\n", omittingEmptySubsequences: false)
-                let text = folder.appending(path: file)
+                let text = folder.appending(path: file.replacing("/", with: "_"))
                 try Data(lines.dropFirst().dropLast().joined(separator: "\n").utf8).write(to: text)
                 arguments.append("-D\(macro)=\"\(text.path)\"")
             }

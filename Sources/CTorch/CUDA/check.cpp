@@ -30,15 +30,11 @@ Program program_of(const std::string &name, int size, int rank, Input input) {
 
 extern "C" void ct_on_compilation(void (*notice)(const char *, const char *)) { set_compilation_notice(notice); }
 
-extern "C" int ct_cuda_compile_check(
-    const char *kernels, const char *architecture, int size, int rank, int input, bool verbose, char **log, bool *from_cache,
-    int64_t *code_bytes) {
+extern "C" int ct_cuda_compile_check(const ct_cuda_program *wanted, ct_cuda_compiled *result) {
     return ctorch::guarded([&] {
-        TORCH_CHECK(input >= 0 && input <= 2, "expected an input of 0 to 2");
-        const Program program = program_of(kernels, size, rank, static_cast<Input>(input));
-        const auto compiled = compile(*program.source, program.name, program.definitions, architecture, verbose);
-        *log = strdup(compiled.log.c_str());
-        *from_cache = compiled.cached;
-        *code_bytes = static_cast<int64_t>(compiled.code.size());
+        TORCH_CHECK(wanted->input >= 0 && wanted->input <= 2, "expected an input of 0 to 2, got ", wanted->input);
+        const Program program = program_of(wanted->kernels, wanted->size, wanted->rank, static_cast<Input>(wanted->input));
+        const auto compiled = compile(*program.source, program.name, program.definitions, wanted->architecture, wanted->verbose);
+        *result = {strdup(compiled.log.c_str()), compiled.cached, static_cast<int64_t>(compiled.code.size())};
     });
 }

@@ -37,42 +37,42 @@ const char *const elements =
 
 #define SHARED_TEXT(...) #__VA_ARGS__
 const char *const ss2d_arguments =
-#include "ss2d_arguments.inc"
+#include "ss2d/arguments.inc"
     ;
 const char *const norm_arguments =
-#include "norm_arguments.inc"
+#include "norm/arguments.inc"
     ;
 const char *const depthwise_arguments =
-#include "depthwise_arguments.inc"
+#include "depthwise/arguments.inc"
     ;
 const char *const residual_arguments =
-#include "residual_arguments.inc"
+#include "residual/arguments.inc"
     ;
 const char *const sum_arguments =
-#include "sum_arguments.inc"
+#include "sum/arguments.inc"
     ;
 #undef SHARED_TEXT
 
 const char *const ss2d_tile =
-#include "ss2d_tile.inc"
+#include "ss2d/tile.inc"
     ;
 const char *const ss2d_forward =
-#include "ss2d_forward.inc"
+#include "ss2d/forward.inc"
     ;
 const char *const ss2d_backward =
-#include "ss2d_backward.inc"
+#include "ss2d/backward.inc"
     ;
 const char *const norm_kernels =
-#include "norm_kernels.inc"
+#include "norm/kernels.inc"
     ;
 const char *const depthwise_kernels =
-#include "depthwise_kernels.inc"
+#include "depthwise/kernels.inc"
     ;
 const char *const residual_kernels =
-#include "residual_kernels.inc"
+#include "residual/kernels.inc"
     ;
 const char *const sum_kernels =
-#include "sum_kernels.inc"
+#include "sum/kernels.inc"
     ;
 
 std::string definition(const char *name, int value) { return std::string("-D") + name + "=" + std::to_string(value); }

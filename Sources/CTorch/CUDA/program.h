@@ -3,11 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "depthwise_plan.h"
-#include "norm_plan.h"
-#include "residual_plan.h"
-#include "ss2d_plan.h"
-#include "sum_plan.h"
+#include "array_plan.h"
+#include "depthwise/plan.h"
+#include "norm/plan.h"
+#include "ss2d/plan.h"
 
 namespace ctorch::cuda {
 

@@ -10,13 +10,18 @@ using torch::autograd::variable_list;
 namespace {
 
 struct Linear : torch::autograd::Function<Linear> {
+    static ProductOptions options(
+        const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &residual, at::ScalarType type, Weight use) {
+        return ProductOptions(use).with_type(type).with_bias(bias).with_addend(residual);
+    }
+
     static at::Tensor forward(
         AutogradContext *context, const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias,
         const std::optional<at::Tensor> &residual, int64_t type) {
         context->save_for_backward({x, weight});
         context->saved_data["bias"] = bias.has_value();
         context->saved_data["residual"] = residual.has_value();
-        return product(x, weight, bias, residual, static_cast<at::ScalarType>(type), Weight::changing);
+        return product(x, weight, options(bias, residual, static_cast<at::ScalarType>(type), Weight::changing));
     }
 
     static variable_list backward(AutogradContext *context, variable_list gradients) {
@@ -24,7 +29,7 @@ struct Linear : torch::autograd::Function<Linear> {
         const at::Tensor &x = saved[0], &weight = saved[1], &dy = gradients[0];
         const at::Tensor d = dy.to(x.scalar_type()).contiguous();
         variable_list result(5);
-        if (context->needs_input_grad(0)) result[0] = product(d, weight.t(), std::nullopt, std::nullopt, std::nullopt, Weight::changing);
+        if (context->needs_input_grad(0)) result[0] = product(d, weight.t(), ProductOptions(Weight::changing));
         if (context->needs_input_grad(1)) result[1] = weight_gradient(d, x);
         if (context->saved_data["bias"].toBool()) result[2] = dy.reshape({-1, dy.size(-1)}).sum(0, false, at::kFloat);
         if (context->saved_data["residual"].toBool()) result[3] = dy;
@@ -36,7 +41,7 @@ struct Linear : torch::autograd::Function<Linear> {
 struct LinearHalves : torch::autograd::Function<LinearHalves> {
     static variable_list forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &weight) {
         context->save_for_backward({x, weight});
-        const auto [first, second] = halves(product(x, weight, std::nullopt, std::nullopt, std::nullopt, Weight::changing));
+        const auto [first, second] = halves(product(x, weight, ProductOptions(Weight::changing)));
         return {first, second};
     }
 
@@ -48,7 +53,8 @@ struct LinearHalves : torch::autograd::Function<LinearHalves> {
         for (int64_t half = 0; half < 2; half++) {
             if (!gradients[half].defined()) continue;
             const at::Tensor d = gradients[half].to(x.scalar_type()).contiguous(), w = weight.narrow(0, half * D, D);
-            dx = product(d, w.t(), std::nullopt, dx.defined() ? std::optional(dx) : std::nullopt, at::kFloat, Weight::changing);
+            const auto before = dx.defined() ? std::optional(dx) : std::nullopt;
+            dx = product(d, w.t(), ProductOptions(Weight::changing).with_type(at::kFloat).with_addend(before));
             dweight.narrow(0, half * D, D).copy_(weight_gradient(d, x));
         }
         return {dx.to(x.scalar_type()), dweight};
@@ -71,13 +77,13 @@ at::Tensor linear(
     const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &residual,
     std::optional<at::ScalarType> type) {
     const auto result_type = type.value_or(residual ? at::kFloat : x.scalar_type());
-    if (!at::GradMode::is_enabled()) return product(x, weight, bias, residual, result_type, use_of(weight));
+    if (!at::GradMode::is_enabled()) return product(x, weight, Linear::options(bias, residual, result_type, use_of(weight)));
     return Linear::apply(x, weight, bias, residual, static_cast<int64_t>(result_type));
 }
 
 std::tuple<at::Tensor, at::Tensor> linear_halves(const at::Tensor &x, const at::Tensor &weight) {
     if (!at::GradMode::is_enabled()) {
-        const auto [first, second] = LinearHalves::halves(product(x, weight, std::nullopt, std::nullopt, std::nullopt, use_of(weight)));
+        const auto [first, second] = LinearHalves::halves(product(x, weight, ProductOptions(use_of(weight))));
         return {first, second};
     }
     const auto result = LinearHalves::apply(x, weight);

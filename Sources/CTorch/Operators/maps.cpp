@@ -1,7 +1,7 @@
 // What works on the map as a whole: patches, the depthwise convolution, the final projection, residuals with stochastic depth.
-#include "../CUDA/depthwise_cuda.h"
-#include "../CUDA/norm_cuda.h"
-#include "../CUDA/residual_cuda.h"
+#include "../CUDA/depthwise/depthwise.h"
+#include "../CUDA/norm/norm.h"
+#include "../CUDA/residual/residual.h"
 #include "composite.h"
 #include "kernels.h"
 

@@ -1,5 +1,5 @@
 // LayerNorm alone, with the gate, with patch merging and with patch expanding: forward and backward kernels behind autograd.
-#include "../CUDA/norm_cuda.h"
+#include "../CUDA/norm/norm.h"
 #include "composite.h"
 #include "kernels.h"
 

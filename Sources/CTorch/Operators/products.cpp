@@ -85,12 +85,14 @@ private:
     std::map<Key, Entry> entries_;
 };
 
-/// How a [N, K] weight lies in memory: as rows (1), as the columns of one (0), or otherwise (-1).
-int layout(const at::Tensor &weight) {
+/// How a weight [N, K] lies in memory: row after row, column after column (the transpose of a contiguous matrix), or otherwise.
+enum class Layout { rows, columns, other };
+
+Layout layout_of(const at::Tensor &weight) {
     const auto N = weight.size(0), K = weight.size(1);
-    if (weight.scalar_type() != at::kFloat || !weight.is_cpu()) return -1;
-    if (weight.stride(1) == 1 && weight.stride(0) == K) return 1;
-    return weight.stride(0) == 1 && weight.stride(1) == N ? 0 : -1;
+    if (weight.scalar_type() != at::kFloat || !weight.is_cpu()) return Layout::other;
+    if (weight.stride(1) == 1 && weight.stride(0) == K) return Layout::rows;
+    return weight.stride(0) == 1 && weight.stride(1) == N ? Layout::columns : Layout::other;
 }
 
 /// Whether the vector kernels run, which beat oneDNN on all shapes of the network (by 2 to 15 % in float32 at one picture, and by more where oneDNN
@@ -105,33 +107,35 @@ bool is_narrow_on_gpu(const at::Tensor &x) { return x.is_cuda() && (x.scalar_typ
 RecordingProducts::RecordingProducts(std::vector<at::Tensor> &used) : before_(std::exchange(used_in_recording, &used)) {}
 RecordingProducts::~RecordingProducts() { used_in_recording = before_; }
 
-at::Tensor product(
-    const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
-    std::optional<at::ScalarType> result_type, Weight use) {
-    TORCH_CHECK(
-        weight.dim() == 2 && x.dim() >= 1 && x.size(-1) == weight.size(1), "linear: expected [.., K] and [N, K], got ", x.sizes(), " and ",
-        weight.sizes());
-    const auto type = result_type.value_or(addend ? at::kFloat : x.scalar_type());
-    const int rows_first = has_kernels(x) && x.dim() >= 2 && has_fast_products() ? layout(weight) : -1;
-    if (rows_first < 0) {
-        const bool keeps = use == Weight::constant && use_kernels && weight.scalar_type() != x.scalar_type() && weight.is_contiguous();
-        const at::Tensor matrix = keeps ? PreparedWeights::shared().converted(weight, x.scalar_type()) : weight.to(x.scalar_type());
-        if (type == at::kFloat && !bias && !addend && is_narrow_on_gpu(x)) {
-            auto shape = x.sizes().vec();
-            shape.back() = weight.size(0);
-            return at::mm(x.reshape({-1, x.size(-1)}), matrix.t(), at::kFloat).view(shape);
-        }
-        at::Tensor y = at::linear(x, matrix, bias ? std::optional(bias->to(x.scalar_type())) : std::nullopt);
-        return (addend ? *addend + y : y).to(type);
+namespace {
+
+/// By libtorch.
+at::Tensor general_product(const at::Tensor &x, const at::Tensor &weight, at::ScalarType type, const ProductOptions &options) {
+    const auto &[use, given, bias, addend] = options;
+    const bool keeps = use == Weight::constant && use_kernels && weight.scalar_type() != x.scalar_type() && weight.is_contiguous();
+    const at::Tensor matrix = keeps ? PreparedWeights::shared().converted(weight, x.scalar_type()) : weight.to(x.scalar_type());
+    if (type == at::kFloat && !bias && !addend && is_narrow_on_gpu(x)) {
+        auto shape = x.sizes().vec();
+        shape.back() = weight.size(0);
+        return at::mm(x.reshape({-1, x.size(-1)}), matrix.t(), at::kFloat).view(shape);
     }
+    at::Tensor y = at::linear(x, matrix, bias ? std::optional(bias->to(x.scalar_type())) : std::nullopt);
+    return (addend ? *addend + y : y).to(type);
+}
+
+/// By this package's kernel.
+at::Tensor packed_product(
+    const at::Tensor &x, const at::Tensor &weight, Layout layout, at::ScalarType type, const ProductOptions &options) {
     const auto N = weight.size(0), K = weight.size(1);
+    const bool transposed = layout == Layout::rows;
     auto shape = x.sizes().vec();
     shape.back() = N;
+    const auto &addend = options.addend;
     if (addend)
         TORCH_CHECK(addend->sizes() == at::IntArrayRef(shape), "linear: expected an addend of shape ", shape, ", got ", addend->sizes());
     const at::Tensor rows = as_rows(x);
-    const at::Tensor bytes = use == Weight::changing ? packed_for_once(floats(weight), N, K, rows_first, type_of(x))
-                                                     : PreparedWeights::shared().get(weight, N, K, rows_first, type_of(x));
+    const at::Tensor bytes = options.use == Weight::changing ? packed_for_once(floats(weight), N, K, transposed, type_of(x))
+                                                             : PreparedWeights::shared().get(weight, N, K, transposed, type_of(x));
     const at::Tensor sum = addend ? float32(*addend) : at::Tensor();
     at::Tensor y = at::empty(shape, x.options().dtype(type));
     vmk_linear linear{};
@@ -140,7 +144,18 @@ at::Tensor product(
     linear.packed = bytes.const_data_ptr(), linear.residual = sum.defined() ? floats(sum) : nullptr;
     linear.y_type = type_of(type), linear.y = y.mutable_data_ptr();
     vmk_linear_forward(&linear);
-    return bias ? y.add_(*bias) : y;
+    return options.bias ? y.add_(*options.bias) : y;
+}
+
+}  // namespace
+
+at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const ProductOptions &options) {
+    TORCH_CHECK(
+        weight.dim() == 2 && x.dim() >= 1 && x.size(-1) == weight.size(1), "linear: expected [.., K] and [N, K], got ", x.sizes(), " and ",
+        weight.sizes());
+    const auto type = options.type.value_or(options.addend ? at::kFloat : x.scalar_type());
+    const Layout layout = has_kernels(x) && x.dim() >= 2 && has_fast_products() ? layout_of(weight) : Layout::other;
+    return layout == Layout::other ? general_product(x, weight, type, options) : packed_product(x, weight, layout, type, options);
 }
 
 at::Tensor weight_gradient(const at::Tensor &dy, const at::Tensor &x) {

@@ -28,12 +28,22 @@ private:
     std::vector<at::Tensor> *before_;
 };
 
-/// x·Wᵀ (+ bias) (+ addend): x [.., K], weight [N, K], addend [.., N] float32 → [.., N] of `type`, x's own where none is given. Not differentiable.
-/// The prepared form of a constant weight is kept until the weight changes.
-at::Tensor product(
-    const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias = std::nullopt,
-    const std::optional<at::Tensor> &addend = std::nullopt, std::optional<at::ScalarType> type = std::nullopt,
-    Weight use = Weight::constant);
+/// What a product adds, its result's type, and how long its weight stays as it is.
+struct ProductOptions {
+    Weight use;
+    std::optional<at::ScalarType> type;  // x's own, or float32 with an addend, unless said
+    std::optional<at::Tensor> bias;      // [N]
+    std::optional<at::Tensor> addend;    // [.., N], float32
+
+    explicit ProductOptions(Weight use) : use(use) {}
+    ProductOptions &with_type(at::ScalarType value) { return type = value, *this; }
+    ProductOptions &with_bias(const std::optional<at::Tensor> &value) { return bias = value, *this; }
+    ProductOptions &with_addend(const std::optional<at::Tensor> &value) { return addend = value, *this; }
+};
+
+/// x·Wᵀ (+ bias) (+ addend): x [.., K], weight [N, K] → [.., N]. Not differentiable. The prepared form of a constant weight is kept
+/// until the weight changes.
+at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const ProductOptions &options);
 
 /// dyᵀ·x, the gradient of a Linear's weight: dy [.., N], x [.., K] → [N, K], float32. Not differentiable.
 at::Tensor weight_gradient(const at::Tensor &dy, const at::Tensor &x);

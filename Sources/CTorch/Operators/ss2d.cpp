@@ -1,6 +1,6 @@
 // SS2D behind autograd: one matrix product for the x projections of all four directions, then the scan's kernels, those of the CPU or of the GPU.
-#include "../CUDA/ss2d_cuda.h"
-#include "../CUDA/sum_cuda.h"
+#include "../CUDA/ss2d/ss2d.h"
+#include "../CUDA/sum/sum.h"
 #include "composite.h"
 #include "kernels.h"
 #include "products.h"
@@ -27,7 +27,7 @@ struct SS2D : torch::autograd::Function<SS2D> {
     };
 
     static at::Tensor project(const at::Tensor &x, const Weights &w, Weight use) {
-        return product(x, w.joined_x_proj(), std::nullopt, std::nullopt, at::kFloat, use);
+        return product(x, w.joined_x_proj(), ProductOptions(use).with_type(at::kFloat));
     }
 
     /// y, and what backward starts from; that only if `for_backward`.
@@ -65,10 +65,9 @@ struct SS2D : torch::autograd::Function<SS2D> {
     /// Through the projection, whose gradient is d, and through the scan.
     static at::Tensor gradient_of_x(const at::Tensor &d, const Weights &w, const at::Tensor &through_scan, const at::Tensor &x) {
         const at::Tensor weight = w.joined_x_proj().t();
-        if (x.is_cuda())
-            return cuda::sum_of_parts(
-                through_scan, product(d, weight, std::nullopt, std::nullopt, x.scalar_type(), Weight::changing), x.scalar_type());
-        return product(d, weight, std::nullopt, through_scan, at::kFloat, Weight::changing).to(x.scalar_type());
+        ProductOptions options(Weight::changing);
+        if (x.is_cuda()) return cuda::sum_of_parts(through_scan, product(d, weight, options.with_type(x.scalar_type())), x.scalar_type());
+        return product(d, weight, options.with_type(at::kFloat).with_addend(through_scan)).to(x.scalar_type());
     }
 
     static variable_list backward(AutogradContext *context, variable_list of_outputs) {

@@ -14,19 +14,7 @@ typedef struct ct_tensor_impl *ct_tensor;
 /// A resolved operator; lives as long as the process.
 typedef const struct ct_operator_impl *ct_operator;
 
-typedef enum {
-    CT_NONE = 0,
-    CT_TENSOR,
-    CT_DOUBLE,
-    CT_INT,
-    CT_BOOL,
-    CT_INTS,
-    CT_DOUBLES,
-    CT_BOOLS,
-    CT_TENSORS,
-    CT_STRING,
-    CT_DEVICE
-} ct_kind;
+typedef enum { CT_NONE = 0, CT_TENSOR, CT_DOUBLE, CT_INT, CT_BOOL, CT_INTS, CT_TENSORS, CT_STRING, CT_DEVICE } ct_kind;
 
 /// One argument or result of an operator. `name` (may be NULL) places a keyword argument; the rest go by position.
 /// In results, tensors are owned by the caller; `tensors` arrays are released with ct_release_tensors.
@@ -40,8 +28,6 @@ typedef struct {
         int64_t integer;
         bool boolean;
         const int64_t *integers;
-        const double *numbers;
-        const bool *booleans;
         ct_tensor *tensors;
         const char *string;
     } as;
@@ -72,7 +58,6 @@ int64_t ct_rank(ct_tensor tensor);
 int64_t ct_size(ct_tensor tensor, int64_t axis);
 int ct_scalar_type(ct_tensor tensor);
 bool ct_is_defined(ct_tensor tensor);
-bool ct_is_cpu(ct_tensor tensor);
 /// Writes "cpu", "cuda:0", … into a buffer.
 void ct_device(ct_tensor tensor, char *buffer, size_t capacity);
 int ct_to_device(ct_tensor tensor, const char *device, ct_tensor *result);
@@ -131,12 +116,22 @@ int ct_graph_replay(ct_graph graph);
 
 /// Has `notice` called before each compilation of kernels that are not in the cache, by the thread that needs them: they take seconds. NULL for none.
 void ct_on_compilation(void (*notice)(const char *kernels, const char *architecture));
-/// Compiles kernels for an architecture ("sm_90") as a first use would, cache included; needs NVRTC and no GPU. `kernels` and what `size` means of them:
-/// "ss2d", states; "norm", a row's width; "depthwise" and "residual", channels; "sum", numbers. `rank`: of SS2D's steps. `input`: 0 float32, 1 bfloat16, 2 float16. With `verbose` the cache is not read, and
-/// the log tells each kernel's registers. `log` is freed by the caller.
-int ct_cuda_compile_check(
-    const char *kernels, const char *architecture, int size, int rank, int input, bool verbose, char **log, bool *from_cache,
-    int64_t *code_bytes);
+/// Kernels to compile for an architecture such as "sm_90". `size` means: "ss2d", states; "norm", a row's width; "depthwise" and
+/// "residual", channels; "sum", numbers.
+typedef struct {
+    const char *kernels, *architecture;
+    int size;
+    int rank;      // of SS2D's steps
+    int input;     // 0 float32, 1 bfloat16, 2 float16
+    bool verbose;  // compiles whatever the cache holds; the log then tells each kernel's registers
+} ct_cuda_program;
+typedef struct {
+    char *log;  // freed by the caller
+    bool from_cache;
+    int64_t code_bytes;
+} ct_cuda_compiled;
+/// Compiles as a first use would, cache included; needs NVRTC and no GPU.
+int ct_cuda_compile_check(const ct_cuda_program *program, ct_cuda_compiled *result);
 
 // Process, continued.
 /// Keeps freed CPU blocks of 64 KiB and more for the next allocation of that size, so that a steady state touches no new pages.

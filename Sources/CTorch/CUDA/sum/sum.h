@@ -1,6 +1,6 @@
 // Sums of what several blocks have left of one array, on CUDA tensors.
 #pragma once
-#include "../libtorch.h"
+#include "../../libtorch.h"
 
 namespace ctorch::cuda {
 

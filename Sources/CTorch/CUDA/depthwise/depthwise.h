@@ -1,6 +1,6 @@
 // silu(3×3 depthwise convolution) on CUDA tensors, channels last: x [B, H, W, D] in rows with one stride between them, weight [D, 1, 3, 3].
 #pragma once
-#include "../libtorch.h"
+#include "../../libtorch.h"
 
 namespace ctorch::cuda {
 

@@ -1,6 +1,6 @@
 // x + scale[b]·branch on CUDA tensors: x [B, ..] float32, branch of its shape, scale [B] float32 or undefined for 1; all contiguous.
 #pragma once
-#include "../libtorch.h"
+#include "../../libtorch.h"
 
 namespace ctorch::cuda {
 

@@ -1,6 +1,6 @@
 // SS2D on CUDA tensors.
 #pragma once
-#include "../Operators/ss2d.h"
+#include "../../Operators/ss2d.h"
 
 namespace ctorch::cuda {
 

@@ -1,7 +1,7 @@
-#include "depthwise_cuda.h"
+#include "depthwise.h"
 
-#include "../Operators/kernels.h"
-#include "launch.h"
+#include "../../Operators/kernels.h"
+#include "../launch.h"
 
 namespace ctorch::cuda {
 

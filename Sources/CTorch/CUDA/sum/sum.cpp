@@ -1,7 +1,7 @@
-#include "sum_cuda.h"
+#include "sum.h"
 
-#include "../Operators/kernels.h"
-#include "launch.h"
+#include "../../Operators/kernels.h"
+#include "../launch.h"
 
 namespace ctorch::cuda {
 
@@ -22,9 +22,9 @@ at::Tensor sum_of_parts(const at::Tensor &parts, const at::Tensor &addend, at::S
     constexpr int four = 4;
     const bool vectors = takes_vectors(parts, a.count, four) && takes_vectors(sum, a.count, four) &&
         (!addend.defined() || takes_vectors(addend, a.count, four));
-    const SumPlan plan{vectors ? four : 1};
-    TORCH_CHECK(a.count / (256 * plan.vector) < (1LL << 31) - 1, "a sum of parts: ", a.count, " numbers are too many for one call");
-    plan.launch(a, Kernels::of(parts.device().index(), sum_program(plan.vector, input_of(type))).launcher());
+    const ArrayPlan plan{vectors ? four : 1};
+    TORCH_CHECK(plan.fits(a.count), "a sum of parts: ", a.count, " numbers are too many for one call");
+    plan.launch("sum_of_parts", a, Kernels::of(parts.device().index(), sum_program(plan.vector, input_of(type))).launcher());
     return sum;
 }
 

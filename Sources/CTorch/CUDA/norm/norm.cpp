@@ -1,7 +1,7 @@
-#include "norm_cuda.h"
+#include "norm.h"
 
-#include "../Operators/kernels.h"
-#include "launch.h"
+#include "../../Operators/kernels.h"
+#include "../launch.h"
 
 namespace ctorch::cuda {
 

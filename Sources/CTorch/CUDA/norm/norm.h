@@ -1,6 +1,6 @@
 // LayerNorm on CUDA tensors, alone, with the gate, with patch merging and with patch expanding.
 #pragma once
-#include "../libtorch.h"
+#include "../../libtorch.h"
 
 namespace ctorch::cuda {
 

@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "grid.h"
+#include "../grid.h"
 
 namespace ctorch::cuda {
 
 #define SHARED_TEXT(...) __VA_ARGS__
-#include "norm_arguments.inc"
+#include "arguments.inc"
 #undef SHARED_TEXT
 
 /// What the kernels are compiled for: a row is `lanes` threads, each with `groups` vectors of `vector` numbers in its registers.

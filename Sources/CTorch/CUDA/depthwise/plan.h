@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "grid.h"
+#include "../grid.h"
 
 namespace ctorch::cuda {
 
 #define SHARED_TEXT(...) __VA_ARGS__
-#include "depthwise_arguments.inc"
+#include "arguments.inc"
 #undef SHARED_TEXT
 
 /// A block walks down a strip of rows, a warp for each column of its band, a lane for each `vector` channels.

@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "grid.h"
+#include "../grid.h"
 
 namespace ctorch::cuda {
 
 #define SHARED_TEXT(...) __VA_ARGS__
-#include "ss2d_arguments.inc"
+#include "arguments.inc"
 #undef SHARED_TEXT
 
 constexpr int channels_per_block = 32;  // a lane of a warp for each

@@ -1,7 +1,7 @@
-#include "residual_cuda.h"
+#include "residual.h"
 
-#include "../Operators/kernels.h"
-#include "launch.h"
+#include "../../Operators/kernels.h"
+#include "../launch.h"
 
 namespace ctorch::cuda {
 
@@ -17,8 +17,8 @@ void run(const char *kernel, ResidualArguments a, const at::Tensor &map, const a
     a.count = map.numel(), a.image = map.numel() / map.size(0);
     a.scale = scale.defined() ? floats(scale) : nullptr;
     constexpr int four = 4;
-    const ResidualPlan plan{takes_vectors(map, a.image, four) && takes_vectors(branch, a.image, four) ? four : 1};
-    TORCH_CHECK(a.count / (256 * plan.vector) < (1LL << 31) - 1, "add_branch: a map of ", map.sizes(), " is too large for one call");
+    const ArrayPlan plan{takes_vectors(map, a.image, four) && takes_vectors(branch, a.image, four) ? four : 1};
+    TORCH_CHECK(plan.fits(a.count), "add_branch: a map of ", map.sizes(), " is too large for one call");
     plan.launch(kernel, a, Kernels::of(map.device().index(), residual_program(plan.vector, input_of(branch.scalar_type()))).launcher());
 }
 

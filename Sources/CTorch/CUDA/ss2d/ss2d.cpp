@@ -1,10 +1,10 @@
-#include "ss2d_cuda.h"
+#include "ss2d.h"
 
 #include <tuple>
 
-#include "../Operators/kernels.h"
-#include "launch.h"
-#include "sum_cuda.h"
+#include "../../Operators/kernels.h"
+#include "../launch.h"
+#include "../sum/sum.h"
 
 namespace ctorch::cuda {
 

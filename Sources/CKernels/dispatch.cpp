@@ -29,7 +29,8 @@ InstructionSet at_most(const char *wish) {
     return limit;
 }
 
-// Of the calling thread alone: a test that tries another set must not change what runs beside it. Kernels pick before they divide their work.
+// Per thread: a test that tries another set must not change what runs beside it. An operator picks
+// its kernel before it divides the work.
 thread_local int chosen = -1;
 
 }  // namespace

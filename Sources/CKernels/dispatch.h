@@ -1,7 +1,8 @@
-// Which instruction set the kernels run on, chosen when the program runs.
+// Picks the kernels' instruction set at run time.
 //
-// A kernel is written once, in a `.inc` file on top of `vec.h`, and compiled three times, in the namespaces avx512, avx2 and portable
-// (kernels_*.cpp). Its header declares all three with VMK_KERNEL; its C entry calls VMK_PICK(name)(arguments).
+// A kernel is written once, in a `.inc` file on top of `vec.h`, and compiled three times, in the
+// namespaces avx512, avx2 and portable (kernels_*.cpp). Its header declares all three with
+// VMK_KERNEL; its C entry calls VMK_PICK(name)(arguments).
 #pragma once
 
 namespace vmk {

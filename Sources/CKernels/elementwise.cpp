@@ -8,7 +8,7 @@
 namespace {
 
 void over_array(vmk::Function function, int64_t count, const float *x, float *y) {
-    constexpr int64_t piece = 1 << 15;  // 128 KiB: worth handing to a thread, and small enough to stay near it
+    constexpr int64_t piece = 1 << 15;  // 128 KiB: worth a thread, small enough for its cache
     const auto kernel = VMK_PICK(elementwise);
     vmk::parallel((count + piece - 1) / piece, [&](int64_t i) {
         kernel(function, std::min(piece, count - i * piece), x + i * piece, y + i * piece);

@@ -1,4 +1,4 @@
-// The C interface of the operators: each call goes to the instruction set in use.
+// The operators' C interface: each call goes to the instruction set in use.
 #include "operators.h"
 
 #if defined(__x86_64__)

@@ -1,4 +1,5 @@
-// What the kernels need before they are compiled for one instruction set: standard headers, and the declarations of every kernel.
+// Standard headers and declarations that the kernels need, included before they are compiled for an
+// instruction set.
 #pragma once
 
 #include <cmath>

@@ -1,5 +1,5 @@
 #if defined(__x86_64__)
-// The kernels for avx2.
+// The kernels for AVX2.
 #include "kernels.h"
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)

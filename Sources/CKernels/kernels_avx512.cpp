@@ -1,5 +1,5 @@
 #if defined(__x86_64__)
-// The kernels for avx512.
+// The kernels for AVX-512.
 #include "kernels.h"
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)

@@ -1,5 +1,5 @@
 #if defined(__x86_64__)
-// The matrix products of bfloat16 for processors that multiply pairs of it (avx512_bf16).
+// Matrix products for processors that multiply pairs of bfloat16 (avx512_bf16).
 #include "kernels.h"
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,avx2,fma"))), apply_to = function)

@@ -1,4 +1,4 @@
-// The kernels for portable.
+// The kernels for any processor.
 #include "kernels.h"
 
 #define VMK_WIDTH 4

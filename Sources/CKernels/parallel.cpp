@@ -12,7 +12,8 @@
 #include <sched.h>
 #endif
 
-// libtorch's own operators are divided over OpenMP's threads. One that calls a kernel has the processors already.
+// libtorch's own operators are divided over OpenMP's threads. One that calls a kernel has the
+// processors already.
 extern "C" int omp_in_parallel(void) __attribute__((weak));
 
 namespace {
@@ -49,8 +50,8 @@ struct Work {
         for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) task(context, i);
     }
 
-    /// A helper has no caller to throw to. What goes wrong there, memory that cannot be had, is thrown
-    /// by the thread that asked for the work.
+    /// A helper has no caller to throw to. What goes wrong there, memory that cannot be had, is
+    /// thrown by the thread that asked for the work.
     void run() {
         const bool outer = inside;
         inside = true;

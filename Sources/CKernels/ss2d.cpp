@@ -1,4 +1,5 @@
-// SS2D's C entries: the division of work, and the sums whose order must not depend on it.
+// SS2D's C entries: divides the work, and adds sums in an order that does not depend on the
+// division.
 #include "ss2d.h"
 
 #include <algorithm>
@@ -21,7 +22,7 @@ SS2D problem(const vmk_ss2d &in) {
     return ss2d;
 }
 
-/// Fills SS2D::prepared; the memory stays this thread's until its next call.
+/// Fills SS2D::prepared, which stays valid until this thread's next call.
 void prepare(SS2D &ss2d) {
     const int64_t size = ss2d.prepared_size(), groups = ss2d.groups();
     float *prepared = scratch(Slot::callA, 4 * groups * size);
@@ -55,7 +56,8 @@ extern "C" void vmk_ss2d_forward(const vmk_ss2d *inputs, float *y, float *border
     prepare(ss2d);
     const auto kernel = VMK_PICK(ss2d_forward);
 
-    // A task is an image and some groups of channels. Many groups share the packing of a block; few keep x and y of the four directions in the second-level cache.
+    // A task is an image and some groups of channels: many share the packing of a block, few keep x
+    // and y of all four directions in L2.
     const int64_t groups = ss2d.groups(), threads = vmk_threads(), wanted = 4 * threads;
     int64_t size = std::max<int64_t>(1, std::min<int64_t>(4, groups * ss2d.batch / wanted));
     const int64_t parts = (groups + size - 1) / size;
@@ -67,7 +69,8 @@ extern "C" void vmk_ss2d_forward(const vmk_ss2d *inputs, float *y, float *border
             kernel(ss2d, i / parts, 0, 4, first, std::min(groups, first + size), y, borders);
         });
     } else {
-        // Too few for the threads: each direction has its own y, and they are added in the order in which one task would have.
+        // Too few tasks for the threads: each direction gets its own y, and they are added in the
+        // order that one task would use.
         float *others = scratch(Slot::callB, 3 * count);
         parallel(ss2d.batch * parts * 4, [&](int64_t i) {
             const int64_t direction = i % 4, first = i / 4 % parts * size;
@@ -95,8 +98,10 @@ extern "C" void vmk_ss2d_backward(const vmk_ss2d *inputs, const float *borders, 
     prepare(ss2d);
     const auto kernel = VMK_PICK(ss2d_backward);
 
-    // A task is an image and some groups of channels. dB, dC and d delta are sums over all channels: each part of the groups has its own dprojection, and
-    // they are added in order. So the parts must follow from the shape alone: as many as give 8 tasks by direction, of 3 groups at least, 32 MB at most.
+    // A task is an image and some groups of channels. dB, dC and ddelta are sums over all channels:
+    // each part of the groups has its own dprojection, and they are added in order, so the shape
+    // alone decides how many parts there are: enough for 8 tasks if directions are divided, at
+    // least 3 groups each, 32 MB in all.
     const int64_t projection_count = batch * ss2d.tokens() * 4 * ss2d.projection_width();
     const int64_t most = std::min(groups / 3, 1 + (int64_t{8} << 20) / std::max<int64_t>(1, projection_count));
     const int64_t wanted = std::max<int64_t>(1, std::min(most, 2 / std::max<int64_t>(1, batch)));
@@ -147,7 +152,8 @@ extern "C" void vmk_ss2d_backward(const vmk_ss2d *inputs, const float *borders, 
             const int64_t channel = direction * D + group * ss2d_lanes + lane;
             const auto at = [&](int64_t row) { return row * ss2d_lanes + lane; };
             for (int64_t n = 0; n < N; n++)
-                gradients->A_logs[channel * N + n] = sum[at(n)] * A[at(n)] * 0x1.62e430p-1f;  // A is prepared times log2(e)
+                // A is prepared times log2(e).
+                gradients->A_logs[channel * N + n] = sum[at(n)] * A[at(n)] * 0x1.62e430p-1f;
             for (int64_t r = 0; r < R; r++) gradients->dt_weight[channel * R + r] = sum[at(P + r)];
             gradients->dt_bias[channel] = sum[at(P + R)];
             gradients->Ds[channel] = sum[at(P + R + 1)];

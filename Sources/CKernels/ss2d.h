@@ -1,9 +1,11 @@
-// SS2D: everything between the depthwise convolution and the output's norm, except the projection of x.
+// SS2D between the depthwise convolution and the output's norm, without the projection of x.
 //
-// Sixteen channels fill a vector, the states of a channel are a loop over registers, and the B and C that all channels share are broadcast
-// from memory. A direction is an order of visiting tokens, so nothing is unfolded. Tokens go in blocks of 64: for a block, B, C
-// and delta are packed side by side; then for each vector of channels the steps are made, and the scan runs over them out of the first-level cache.
-// Forward leaves the state at the start of each block (as much memory as one activation); backward starts from it and recomputes the block.
+// Sixteen channels fill a vector, a channel's states are a loop over registers, and the B and C
+// that all channels share are broadcast from memory. A direction is an order of visiting tokens:
+// nothing is unfolded. Tokens go in blocks of 64. For a block, B, C and delta are packed side by
+// side; then, for each vector of channels, the steps are computed and scanned while they are in L1.
+// Forward leaves the state at the start of each block, as much memory as one activation; backward
+// starts from it and recomputes the block.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +16,8 @@
 namespace vmk {
 
 constexpr int64_t ss2d_block = 64;  // tokens
-constexpr int64_t ss2d_lanes = 16;  // channels that are divided and prepared together, whatever the vector's width
+// Channels that are divided and prepared together, whatever a vector's width.
+constexpr int64_t ss2d_lanes = 16;
 
 /// One call's inputs, and sizes derived from its shape.
 struct SS2D {
@@ -26,13 +29,16 @@ struct SS2D {
 
     int64_t tokens() const { return height * width; }
     int64_t blocks() const { return (tokens() + ss2d_block - 1) / ss2d_block; }
-    int64_t groups() const { return (channels + ss2d_lanes - 1) / ss2d_lanes; }  // of sixteen channels, the last perhaps padded
-    int64_t padded_states() const { return (states + 3) / 4 * 4; }               // padded states have A = B = C = 0 and stay 0
-    int64_t padded_rank() const { return (rank + 15) / 16 * 16; }                // rows of delta's gradient
+    // Groups of sixteen channels; the last may be padded.
+    int64_t groups() const { return (channels + ss2d_lanes - 1) / ss2d_lanes; }
+    // Padded states have A = B = C = 0 and stay 0.
+    int64_t padded_states() const { return (states + 3) / 4 * 4; }
+    // The row length of delta's gradient.
+    int64_t padded_rank() const { return (rank + 15) / 16 * 16; }
     int64_t projection_width() const { return rank + 2 * states; }
 
-    // Weights prepared for sixteen channels of one direction, lanes innermost: A log2(e) [padded N], dt_weight [R], dt_bias, Ds.
-    // Padded channels are zero.
+    // Weights of sixteen channels of one direction, lanes innermost: A log2(e) [padded N],
+    // dt_weight [R], dt_bias, Ds. Padded channels are zero.
     const float *prepared;
     int64_t prepared_rows() const { return padded_states() + rank + 2; }
     int64_t prepared_size() const { return prepared_rows() * ss2d_lanes; }
@@ -46,7 +52,8 @@ struct SS2D {
         return ((image * 4 + direction) * (blocks() - 1) + block - 1) * border_size();
     }
 
-    // Gradients of the weights of sixteen channels of one direction from one image, lanes innermost: A [padded N], dt_weight [R], dt_bias, Ds.
+    // Gradients of the weights of sixteen channels of one direction and image, lanes innermost: A
+    // [padded N], dt_weight [R], dt_bias, Ds.
     int64_t weight_gradient_size() const { return prepared_size(); }
 };
 
@@ -55,13 +62,14 @@ struct SS2D {
 /// Writes SS2D::prepared for one direction and group.
 VMK_KERNEL(void, ss2d_prepare, const vmk::SS2D &ss2d, int64_t direction, int64_t group, float *prepared)
 
-/// Scans one image in directions first_direction..<end_direction, channels of the groups first_group..<end_group. The first direction overwrites y, the
-/// others add to it.
+/// Scans one image in directions first_direction..<end_direction, channels of groups
+/// first_group..<end_group. The first direction overwrites y, the others add to it.
 VMK_KERNEL(
     void, ss2d_forward, const vmk::SS2D &ss2d, int64_t image, int64_t first_direction, int64_t end_direction, int64_t first_group,
     int64_t end_group, float *y, float *borders)
 
-/// The gradients for the same part. dprojection has the groups' sums [B, H, W, 4 (R + 2 N)]; weight_gradients [4, groups, weight_gradient_size].
+/// The gradients of that part. dprojection [B, H, W, 4 (R + 2 N)] gets the groups' sums;
+/// weight_gradients is [4, groups, weight_gradient_size].
 VMK_KERNEL(
     void, ss2d_backward, const vmk::SS2D &ss2d, int64_t image, int64_t first_direction, int64_t end_direction, int64_t first_group,
     int64_t end_group, const float *borders, const float *dy, float *dx, float *dprojection, float *weight_gradients)

@@ -1,4 +1,5 @@
-// SS2D one number at a time: the same recurrence as ss2d_*.inc, in double precision, every state of a direction kept. For reading, and for tests.
+// SS2D one number at a time, in double precision, keeping every state of a direction: the
+// recurrence of ss2d_*.inc, easy to read, for tests.
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -24,11 +25,12 @@ int64_t visited(const vmk_ss2d_shape &s, int64_t k, int64_t position) {
     return k % 2 == 0 ? position : position % s.height * s.width + position / s.height;
 }
 
-/// One channel of one image in one direction: what the recurrence reads, and the states it goes through.
+/// One channel of one image in one direction: the recurrence's inputs, and its states.
 struct Channel {
     const vmk_ss2d_shape &s;
     int64_t row, L, N, R;
-    std::vector<double> step, raw, x, h;  // h[(position + 1) * N + n] is the state after the token at `position`; h[0..<N] = 0
+    // h[(position + 1) * N + n] is the state after the token at `position`; h[0..<N] = 0.
+    std::vector<double> step, raw, x, h;
     std::vector<double> A;
     std::vector<int64_t> token;
     const float *projection;  // of this image and direction; token stride 4 * row
@@ -81,7 +83,7 @@ extern "C" void vmk_ss2d_backward_reference(const vmk_ss2d *inputs, const float 
             for (int64_t d = 0; d < D; d++) {
                 const int64_t kd = k * D + d;
                 const Channel c(*inputs, b, k, d);
-                dh.assign(N, 0);  // the gradient of the state after the token at hand
+                dh.assign(N, 0);  // the gradient of the state after the current token
                 for (int64_t l = L - 1; l >= 0; l--) {
                     const int64_t token = b * L + c.token[l];
                     const double gy = dy[token * D + d];

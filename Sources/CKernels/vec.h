@@ -1,5 +1,5 @@
-// A vector of `width` floats and the few operations that the kernels need beyond + - * / and comparison.
-// Included inside the namespace of an instruction set; no include guard, because each set has its own.
+// A vector of `width` floats and the few operations that kernels need beyond + - * / and
+// comparison. Included inside each instruction set's namespace, so without an include guard.
 
 constexpr int64_t width = VMK_WIDTH;
 
@@ -20,7 +20,7 @@ VMK_INLINE vf load(const float *p) {
 }
 VMK_INLINE void store(float *p, vf x) { __builtin_memcpy(p, &x, sizeof x); }
 
-/// The first `count` (0...width) floats, zeros after them; touches no memory beyond them.
+/// The first `count` (0...width) floats, then zeros; touches no memory beyond them.
 VMK_INLINE vf load_first(const float *p, int64_t count) {
 #if defined(VMK_AVX512)
     return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
@@ -65,7 +65,8 @@ VMK_INLINE void store_first(uint16_t *p, vf x, int64_t count) {
     for (int64_t i = 0; i < count; i++) p[i] = h[i];
 }
 
-/// a * b + c. Rounded once where the set has such an instruction; on x86-64 without it, fmaf would be a call for each number.
+/// a * b + c, rounded once where the set has such an instruction. On x86-64 without it, fmaf would
+/// be a call for each number.
 VMK_INLINE vf fma(vf a, vf b, vf c) {
 #if defined(VMK_AVX512) || defined(VMK_AVX2) || defined(__aarch64__)
     return __builtin_elementwise_fma(a, b, c);
@@ -74,12 +75,12 @@ VMK_INLINE vf fma(vf a, vf b, vf c) {
 #endif
 }
 
-/// If either is NaN: `b`.
+/// Return `b` if either is NaN.
 VMK_INLINE vf min(vf a, vf b) { return a < b ? a : b; }
 VMK_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
 VMK_INLINE vf abs(vf x) { return from_bits(bits(x) & 0x7fffffff); }
 
-/// Adds the lanes in a fixed tree: halves onto each other.
+/// Adds the lanes in a fixed tree, halves onto each other.
 VMK_INLINE float sum(vf x) {
     float v[VMK_WIDTH];
     store(v, x);

@@ -1,16 +1,19 @@
-// exp and its kin in vectors, at most 2.4 ulp (AVX-512) to 4 (exp, decay) and 4.5 (softplus, sigmoid) from the truth over all floats with normal
-// results; exp, decay, sigmoid and softplus never fall where they should rise.
-// Included inside the namespace of an instruction set, after vec.h.
+// exp and related functions of vectors. Errors over all floats with normal results: 2.4 ulp on
+// AVX-512, elsewhere up to 4 (exp, decay); up to 4.5 (softplus, sigmoid). exp, decay, sigmoid and
+// softplus never fall where they should rise. Included inside each instruction set's namespace,
+// after vec.h.
 //
-// All rest on 2^(k/G) 2^f with 0 <= f <= 1/G. Monotone by construction: every step is one rounded operation on numbers >= 0 that grow
-// with f, and the polynomial is exact at f = 0 and 1e-7 too small at the right end, so that rounding cannot let the next piece start lower.
+// All rest on 2^(k/G) 2^f with 0 <= f <= 1/G. They are monotone by construction: each step is one
+// rounded operation on numbers >= 0 that grow with f, and the polynomial is exact at f = 0 and 1e-7
+// too small at the right end, so that rounding cannot let the next piece start lower.
 
 #if defined(VMK_AVX512)
 
-/// G = 32: 2^(i/32) comes from a table in two registers (vpermt2ps), 2^f = 1 + c1 f + c2 f^2 (relative error 1.05e-7, at the right end),
-/// and vscalefps multiplies by a power of two, under- and overflow included. In the scan's loop this gives 1.5e10 updates a second on a core of Zen 5,
-/// a polynomial of degree five without a table 1.25e10, with an exponent added as an integer 1.05e10: the table's instructions run on pipes
-/// that multiply-adds do not need.
+/// G = 32. 2^(i/32) comes from a table in two registers (vpermt2ps); 2^f = 1 + c1 f + c2 f^2 with a
+/// relative error of 1.05e-7 at the right end; vscalefps multiplies by a power of two, under- and
+/// overflow included. In the scan's loop a core of Zen 5 does 1.5e10 updates a second; a polynomial
+/// of degree five without a table 1.25e10; adding the exponent as an integer 1.05e10. The table's
+/// instructions run on pipes that multiply-adds do not need.
 struct Exp2 {
     __m512 low, high;
 
@@ -23,7 +26,7 @@ struct Exp2 {
         return {_mm512_load_ps(powers), _mm512_load_ps(powers + 16)};
     }
 
-    /// x + 1.5 * 2^18, rounded down: floor(32 x) in the lowest bits.
+    /// x + 1.5 * 2^18, rounded down: the lowest bits are floor(32 x).
     VMK_INLINE vf in_32nds(vf x) { return _mm512_add_round_ps(x, vf(0x1.8p18f), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 
     /// 2^(floor(32 x) / 32 + f), given t = in_32nds(x).
@@ -33,7 +36,7 @@ struct Exp2 {
         return _mm512_scalef_ps(fma(root * f, slope, root), x);
     }
 
-    /// 2^x for x <= 0, any x down to -inf; NaN stays NaN. 2.4 ulp for the given x.
+    /// 2^x for x <= 0 down to -inf; NaN stays NaN. 2.4 ulp for the given x.
     __attribute__((always_inline)) vf decay(vf x) const {
         return power(x, in_32nds(x), _mm512_reduce_ps(x, 5 << 4 | _MM_FROUND_TO_NEG_INF));
     }
@@ -49,7 +52,7 @@ struct Exp2 {
 
 #else
 
-/// G = 1: 2^f by a polynomial of degree five (1.2e-7, at the right end).
+/// G = 1. 2^f by a polynomial of degree five, 1.2e-7 off at the right end.
 struct Exp2 {
     VMK_INLINE Exp2 make() { return {}; }
 
@@ -70,7 +73,8 @@ struct Exp2 {
 #endif
     }
 
-    /// 2^n for a whole number -127 <= n < 128 (2^-127 becomes 0): n + 127 stands in the lowest bits of the sum.
+    /// 2^n for a whole number -127 <= n < 128, where 2^-127 becomes 0. The sum's lowest bits are
+    /// n + 127.
     VMK_INLINE vf power_of_two(vf n) { return from_bits(bits(n + (0x1.8p23f + 127.0f)) << 23); }
 
     /// 2^x for x <= 0, zero below 2^-126; NaN stays NaN. 3.6 ulp for the given x.
@@ -97,12 +101,11 @@ VMK_INLINE vf exp(vf x) { return Exp2::make().exp(x); }
 VMK_INLINE vf sigmoid(vf x) { return 1.0f / (1.0f + exp(-x)); }
 VMK_INLINE vf silu(vf x) { return x / (1.0f + exp(-x)); }
 
-/// log(1 + e^x) = max(x, 0) + log1p(e^-|x|). Around zero the two terms move against each other and their rounding errors would
-/// show as steps down; there it is x/2 + (an even polynomial) instead.
-///
-/// `u` is e^-|x|.
+/// log(1 + e^x) = max(x, 0) + log1p(e^-|x|), given u = e^-|x|. Around zero one term falls while the
+/// other rises, and their rounding errors would show as steps down; there it is x/2 + an even
+/// polynomial instead.
 VMK_INLINE vf softplus_given(vf u, vf x) {
-    // u is 0...0.61 where it counts: log1p(u) = u - u^2 Q(u), 1.2e-8
+    // Where it counts, u is 0...0.61: log1p(u) = u - u^2 Q(u), error 1.2e-8.
     vf q = fma(u, 0x1.50e086p-6f, -0x1.310cbep-4f);
     q = fma(q, u, 0x1.1b2862p-3f);
     q = fma(q, u, -0x1.8b119ep-3f);
@@ -111,7 +114,8 @@ VMK_INLINE vf softplus_given(vf u, vf x) {
     q = fma(q, u, 0x1.ffff96p-2f);
     const vf far = max(vf(0.0f), x) + fma(-(u * u), q, u);
 
-    const vf s = x * x;  // |x| <= 1: log(2 cosh(x/2)) - log 2, 5e-9
+    // For |x| <= 1: log(2 cosh(x/2)) - log 2, error 5e-9.
+    const vf s = x * x;
     vf even = fma(s, -0x1.6d986cp-16f, 0x1.6841bap-12f);
     even = fma(even, s, -0x1.55418cp-8f);
     even = fma(even, s, 0x1.ffffe0p-4f);
@@ -120,7 +124,7 @@ VMK_INLINE vf softplus_given(vf u, vf x) {
 }
 VMK_INLINE vf softplus(vf x, const Exp2 &exp2) { return softplus_given(exp2.exp(-abs(x)), x); }
 
-/// softplus, and its derivative, the sigmoid.
+/// softplus, and its slope: the sigmoid.
 VMK_INLINE vf softplus(vf x, const Exp2 &exp2, vf &slope) {
     const vf u = exp2.exp(-abs(x));
     slope = (x > 0.0f ? 1.0f : u) / (1.0f + u);

@@ -1,5 +1,6 @@
-// A CPU allocator that keeps freed blocks. Why: glibc maps large blocks anew for each allocation, and touching fresh pages costs more than many
-// of the network's steps (a 50 MB activation: 12,000 page faults; a matrix product into it fell from 400 to 115 GFLOP/s on two cores).
+// A CPU allocator that keeps freed blocks. glibc maps large blocks anew for each allocation, and
+// touching fresh pages costs more than many of the network's steps: a 50 MB activation takes 12,000
+// page faults, and slowed a matrix product into it from 400 to 115 GFLOP/s on two cores.
 #include "handles.h"
 
 #include <cstdlib>
@@ -13,12 +14,14 @@
 
 namespace {
 
-constexpr size_t alignment = 64;        // one cache line, one AVX-512 vector
+constexpr size_t alignment = 64;        // a cache line, an AVX-512 vector
 constexpr size_t kept_from = 64 << 10;  // smaller blocks are malloc's
-constexpr size_t huge_from = 4 << 20;   // from here on, ask for transparent huge pages: fewer misses of the TLB
+// From this size on, ask for transparent huge pages: fewer TLB misses.
+constexpr size_t huge_from = 4 << 20;
 constexpr size_t huge_page = 2 << 20;
 
-/// Sizes are rounded up to an eighth of their power of two, so that at most 12.5 % is wasted and like sizes meet again.
+/// Rounds up to an eighth of the size's power of two: wastes at most 12.5 %, and similar sizes
+/// reuse each other's blocks.
 size_t rounded(size_t bytes) {
     if (bytes < kept_from) return (bytes + alignment - 1) / alignment * alignment;
     size_t step = kept_from / 8;
@@ -26,7 +29,7 @@ size_t rounded(size_t bytes) {
     return (bytes + step - 1) / step * step;
 }
 
-/// Stands in the line before the memory that is handed out: libtorch wants the pointer itself to be all that freeing needs.
+/// Lies in the line before the memory that is handed out: libtorch frees by the pointer alone.
 struct alignas(alignment) Header {
     size_t bytes;  // of the block, header included
 };

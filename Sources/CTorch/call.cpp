@@ -1,4 +1,4 @@
-// Any operator of libtorch's dispatcher, by schema name, with boxed arguments.
+// Calls any operator of libtorch's dispatcher by its schema's name, with boxed arguments.
 #include "handles.h"
 #include "threads.h"
 

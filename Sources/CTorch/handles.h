@@ -1,4 +1,4 @@
-// What the files of this target share: handles to at::Tensor, and the translation of C++ exceptions into statuses.
+// Shared by this target's files: handles to at::Tensor, and statuses for C++ exceptions.
 #pragma once
 #include "ctorch.h"
 #include "libtorch.h"
@@ -17,7 +17,7 @@ inline ct_tensor own(at::Tensor tensor) { return new ct_tensor_impl{std::move(te
 void remember_error(const std::exception &error);
 void remember_error(const char *what);
 
-/// Runs `body`; an exception becomes -1 and this thread's last error.
+/// Runs `body`; turns an exception into -1 and this thread's last error.
 template <class Body> int guarded(Body &&body) {
     try {
         body();

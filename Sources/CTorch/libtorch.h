@@ -1,5 +1,6 @@
-// libtorch's headers, in one place. They use a few conveniences of C++20, which clang takes in C++17 with a warning; this package stays with C++17
-// because SwiftPM's clang, in C++20, turns the include of another target's header into the import of a module that it does not build.
+// libtorch's headers. They use a few features of C++20, which clang accepts in C++17 with a
+// warning. This package stays with C++17: in C++20, SwiftPM's clang turns the include of another
+// target's header into the import of a module that it does not build.
 #pragma once
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wc++20-extensions"

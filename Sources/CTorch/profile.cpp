@@ -1,4 +1,5 @@
-// Time by operator: libtorch tells of every call, of its own operators, of ours and of the backward functions.
+// Time by operator. libtorch reports every call: of its own operators, of ours, and of the backward
+// functions.
 #include "handles.h"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ at::CallbackHandle callback = 0;
 
 struct Frame : at::ObserverContext {
     Clock::time_point start = Clock::now();
-    double inside = 0;  // of operators called by this one
+    double inside = 0;  // of the operators that this one calls
 };
 thread_local std::vector<Frame *> frames;
 

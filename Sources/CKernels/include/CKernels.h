@@ -1,4 +1,5 @@
-// The network's own arithmetic on plain pointers, where no library reaches this CPU's speed: a header an operator.
+// The network's own arithmetic on plain pointers, where no library reaches this CPU's speed: a
+// header an operator.
 #pragma once
 
 #include "vmk_cast.h"

@@ -1,4 +1,5 @@
-// Patch expanding after its Linear: the channels (p1 p2 c) of a token become scale x scale tokens, normalised over c.
+// Patch expanding after its Linear: the channels (p1 p2 c) of a token become scale x scale tokens,
+// normalised over c.
 #pragma once
 
 #include "vmk_types.h"

@@ -1,4 +1,5 @@
-// The final projection after its Linear: 4x4 space, LayerNorm, and a 1x1 convolution to the classes.
+// The final projection after its Linear: 4x4 space, LayerNorm, and a 1x1 convolution to the
+// classes.
 #pragma once
 
 #include "vmk_types.h"

@@ -1,5 +1,5 @@
-// Patch merging before its Linear: LayerNorm over the 4 C channels of each 2x2 square, in the order (even row, even column),
-// (odd, even), (even, odd), (odd, odd).
+// Patch merging before its Linear: LayerNorm over the 4 C channels of each 2x2 square, in the order
+// (even row, even column), (odd, even), (even, odd), (odd, odd).
 #pragma once
 
 #include "vmk_types.h"
@@ -11,7 +11,7 @@ typedef struct {
     const float *x;
     const float *weight, *bias;  // [4 C]; backward does not read the bias
     float epsilon;
-    float *mean, *rstd;  // a value an output token: forward writes them for backward; NULL if none follows
+    float *mean, *rstd;  // one an output token, as in vmk_layer_norm
 } vmk_merge_norm;
 
 typedef struct {

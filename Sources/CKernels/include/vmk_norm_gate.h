@@ -13,7 +13,7 @@ typedef struct {
     int64_t z_stride;
     const float *weight, *bias;  // [channels]
     float epsilon;
-    float *mean, *rstd;  // [rows]: forward writes them for backward; NULL if none follows
+    float *mean, *rstd;  // [rows], as in vmk_layer_norm
 } vmk_norm_gate;
 
 typedef struct {

@@ -11,7 +11,8 @@ int vmk_threads(void);
 /// Sets the number of threads; less than one restores the default.
 void vmk_set_threads(int threads);
 
-/// Calls `task(context, i)` once for every i in 0..<count, divided over the threads; returns when all are done.
+/// Calls `task(context, i)` once for every i in 0..<count, divided over the threads; returns when
+/// all are done.
 void vmk_parallel(int64_t count, void *context, void (*task)(void *context, int64_t index));
 
 VMK_END

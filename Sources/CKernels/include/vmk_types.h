@@ -1,8 +1,8 @@
 // What all kernels share.
 //
-// Maps are [batch, height, width, channels], row-major; a row is the channels of one token, and they
-// are contiguous. A stride is the distance between two rows in elements; an array without a stride
-// has no gaps. Parameters and their gradients are float32. Outputs are overwritten.
+// Maps are [batch, height, width, channels], row-major; a row is the channels of one token, and
+// they are contiguous. A stride is the distance between two rows in elements; an array without a
+// stride has no gaps. Parameters and their gradients are float32. Outputs are overwritten.
 //
 // A result depends on its input and the instruction set alone, not on the number of threads.
 // Nothing checks its arguments.

@@ -1,4 +1,4 @@
-// Compiles an operator's kernels as a first use would, for tests on machines without a GPU.
+// Compiles an operator's kernels like a first use, for tests on machines without a GPU.
 #include <cstring>
 
 #include "../handles.h"

@@ -17,7 +17,8 @@ namespace ctorch::cuda {
 
 namespace {
 
-/// FNV-1a: names files and finds damage; nobody is kept out by it, the folder is the user's own.
+/// FNV-1a. It names files and finds damage; it need not keep anyone out, as the folder is the
+/// user's own.
 uint64_t hash(const std::string &bytes, uint64_t start = 0xcbf29ce484222325u) {
     for (const unsigned char byte : bytes) start = (start ^ byte) * 0x100000001b3u;
     return start;
@@ -29,7 +30,7 @@ std::string hexadecimal(uint64_t value) {
     return text;
 }
 
-/// The cache's folder, made if need be; empty where there is no home.
+/// The cache's folder, made if necessary; empty if there is no home.
 std::string cache_folder() {
     std::string folder;
     if (const char *cache = std::getenv("XDG_CACHE_HOME"); cache && *cache == '/') {
@@ -45,7 +46,7 @@ std::string cache_folder() {
     return folder;
 }
 
-/// A cached file: its key in a line, the code's length and checksum in another, the code.
+/// A cached file: a line with its key, a line with the code's length and checksum, the code.
 struct Entry {
     std::string path, key;
 
@@ -109,7 +110,7 @@ const Nvrtc &needed_compiler() {
     return *compiler;
 }
 
-/// "sm_103" of a compiler that ends at 100: "compute_100", as PTX.
+/// "compute_100", that is PTX, for "sm_103" if the compiler ends at 100.
 std::string known_architecture(const Nvrtc &compiler, const std::string &architecture) {
     int count = 0;
     compiler.supported_count(&count);

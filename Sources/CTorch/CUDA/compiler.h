@@ -1,4 +1,4 @@
-// From CUDA source to a GPU's code, by way of the disk.
+// Compiles CUDA source, with a cache on disk.
 #pragma once
 #include <string>
 #include <vector>
@@ -6,24 +6,28 @@
 namespace ctorch::cuda {
 
 struct Compiled {
-    std::string code;  // a cubin; PTX where NVRTC does not know the architecture yet, which the driver then translates
-    std::string log;   // the compiler's; empty where the code came from the cache
+    // A cubin; or PTX, which the driver translates, if NVRTC does not know the architecture yet.
+    std::string code;
+    std::string log;  // the compiler's; empty if the code was cached
     bool cached;
 };
 
-/// Compiles `source` for an architecture such as "sm_90". Looks into the cache first unless `log_wanted`, which also asks ptxas for registers and spills.
-/// Throws std::runtime_error with the compiler's log.
+/// Compiles `source` for an architecture such as "sm_90". Looks into the cache first, unless
+/// `log_wanted`, which also makes ptxas report registers and spills. Throws std::runtime_error with
+/// the compiler's log.
 ///
-/// The cache is $XDG_CACHE_HOME/vmunet or ~/.cache/vmunet, a file for each (source, options, architecture, NVRTC version), written beside and renamed. A
-/// file with another key, a wrong length or a wrong checksum is compiled again; a cache that cannot be written costs time and nothing else.
+/// The cache is $XDG_CACHE_HOME/vmunet or ~/.cache/vmunet: a file for each (source, options,
+/// architecture, NVRTC version), written beside its place and renamed. A file with another key, a
+/// wrong length or a wrong checksum is compiled again. A cache that cannot be written costs only
+/// time.
 Compiled compile(
     const std::string &source, const std::string &name, const std::vector<std::string> &definitions, const std::string &architecture,
     bool log_wanted = false);
 
-/// Called before each compilation, where it is set: with the program's name and the architecture.
+/// Called before each compilation with the program's name and the architecture, unless it is NULL.
 void set_compilation_notice(void (*notice)(const char *name, const char *architecture));
 
-/// Removes the cached file, which a driver refused.
+/// Removes a cached file that a driver refused.
 void forget(
     const std::string &source, const std::string &name, const std::vector<std::string> &definitions, const std::string &architecture);
 

@@ -1,5 +1,6 @@
-// libtorch's CUDA half, loaded when a GPU is asked for. The binary is linked with libtorch_cpu alone: libtorch_cuda and what it needs are gigabytes that
-// a run on the CPU should not open, and are absent from a CPU build. What libtorch_cuda registers when it is opened is found by libtorch_cpu.
+// Loads libtorch's CUDA half when a GPU is asked for. The binary links libtorch_cpu alone:
+// libtorch_cuda and its libraries are gigabytes that a run on the CPU should not open and that a
+// CPU build lacks. libtorch_cpu finds what libtorch_cuda registers when it is opened.
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
@@ -22,8 +23,8 @@ using ctorch::cuda::Driver;
 std::mutex mutex;
 std::optional<ct_cuda_state> state;
 std::string reason;
-bool tf32 = false;             // libtorch's own default is on for convolutions
-std::optional<uint64_t> seed;  // asked for before CUDA was there
+bool tf32 = false;             // libtorch allows it for convolutions
+std::optional<uint64_t> seed;  // given before CUDA was loaded
 
 void allow_tf32() {
     at::globalContext().setAllowTF32CuBLAS(tf32);
@@ -35,7 +36,7 @@ bool exists(const std::string &path) {
     return stat(path.c_str(), &status) == 0;
 }
 
-/// What speaks against the driver and its GPUs; empty if nothing does.
+/// Why the driver or its GPUs cannot be used; empty if they can.
 std::string driver_problem(int &version) {
     std::string why_not;
     const Driver *driver = ctorch::cuda::driver(why_not);
@@ -50,20 +51,20 @@ std::string driver_problem(int &version) {
 
 std::string release(int version) { return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10); }
 
-/// Opens libtorch_cuda and tries it on the GPU; what speaks against it, empty if nothing does.
+/// Opens libtorch_cuda and tries it on the GPU. Why it cannot be used; empty if it can.
 std::string libtorch_problem(int driver_version) {
     const std::string folder = ctorch::cuda::libtorch_folder(), library = folder + "/libtorch_cuda.so";
     if (!exists(library))
         return "this libtorch (" TORCH_VERSION ", " + folder +
             ") was built without CUDA: it has no libtorch_cuda.so; set up with a CUDA build of torch (VMUNET_TORCH=…)";
-    if (driver_version == 0) return "";  // without a driver there is nothing to try it on
+    if (driver_version == 0) return "";  // nothing to try it on
     for (const std::string &path : {folder + "/libc10_cuda.so", library}) {
         if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL)) continue;
         const char *error = dlerror();
         return std::string("libtorch's CUDA half cannot be loaded (") + (error ? error : path.c_str()) +
             "); install the packages that this torch depends on beside it";
     }
-    // libtorch looks for CUDA once, in a backward pass for one, and remembers for good that it was not there.
+    // libtorch looks for CUDA once, for example in a backward pass, and never looks again.
     if (typeid(at::detail::getCUDAHooks()) == typeid(at::CUDAHooksInterface))
         return "libtorch was used on the CPU before its CUDA half was opened; ask for the GPU first (Torch.cudaStatus), before any "
                "backward pass";
@@ -78,7 +79,8 @@ std::string libtorch_problem(int driver_version) {
         const at::Tensor one = at::ones({1}, at::TensorOptions().device(at::kCUDA));
         TORCH_CHECK(one.item<float>() == 1, "a computation on the GPU gave a wrong result");
         if (seed) {
-            // The GPU's generator alone: the CPU's has been seeded, and may have been drawn from since.
+            // Only the GPU's generator: the CPU's was seeded before and may have been drawn from
+            // since.
             at::Generator generator = at::globalContext().defaultGenerator(at::Device(at::kCUDA, 0));
             std::lock_guard generator_lock(generator.mutex());
             generator.set_current_seed(*seed);
@@ -131,7 +133,7 @@ bool ct_cuda_available(void) {
     return state == CT_CUDA_READY;
 }
 
-// at::manual_seed asks for CUDA, and libtorch remembers for good that it was not there: so not before it is.
+// at::manual_seed looks for CUDA, and libtorch never looks again: so not before CUDA is loaded.
 void ct_manual_seed(uint64_t value) {
     std::lock_guard lock(mutex);
     if (state == CT_CUDA_READY) {

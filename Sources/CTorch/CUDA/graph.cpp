@@ -1,6 +1,7 @@
-// Recorded work: CUDA graphs through libtorch, which gives a graph memory of its own and keeps random numbers right. A replay takes the
-// generator's seed and offset of its own time (Note [CUDA Graph-safe RNG states] in ATen/cuda/CUDAGeneratorImpl.h): seeded alike, it draws
-// what the same work draws unrecorded.
+// Recorded work: CUDA graphs through libtorch, which gives each graph its own memory and keeps
+// random numbers right. A replay takes the generator's current seed and offset (Note [CUDA
+// Graph-safe RNG states] in ATen/cuda/CUDAGeneratorImpl.h): from the same seed it draws what
+// unrecorded work draws.
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -23,12 +24,13 @@ std::string no_graphs(const std::string &missing) {
     return "this libtorch (" TORCH_VERSION ") has no CUDA graphs that this package can record (" + missing + "); leave out --compile-graph";
 }
 
-// Recording must forbid calls that wait for the GPU on this thread alone: others prepare batches meanwhile, and autograd's own thread,
-// whose backward pass is recorded with the rest, is not held to it. libtorch's allocator lifts the ban around its own calls.
+// Recording forbids calls that wait for the GPU on this thread alone. Other threads may go on
+// preparing batches, and autograd's thread, whose backward pass is part of the recording, is not
+// restricted. libtorch's allocator lifts the ban around its own calls.
 
-/// at::cuda::CUDAGraph. Its header needs CUDA's, so its functions are looked up by the names that C++ gives them, in the libtorch_cuda that was
-/// opened; they are the same in 2.11 and 2.13. libtorch's public interface for graphs (at::accelerator::Graph, from 2.13) has nothing behind
-/// it for CUDA yet.
+/// at::cuda::CUDAGraph. Its header needs CUDA's, so its functions are looked up by their mangled
+/// names, the same in 2.11 and 2.13, in the opened libtorch_cuda. libtorch's public interface for
+/// graphs (at::accelerator::Graph, from 2.13) does not support CUDA yet.
 struct CUDAGraph {
     void (*construct)(void *self, bool keep_graph);
     void (*destroy)(void *self);
@@ -69,35 +71,38 @@ public:
 private:
     static constexpr int thread_local_mode = 1;  // cudaStreamCaptureModeThreadLocal
     const CUDAGraph &functions_ = CUDAGraph::functions();
-    // The class's size is not known without CUDA's headers: it is 104 bytes in 2.11, and 344 in 2.13, where it grew by conditional nodes.
+    // Room for the class, whose size only CUDA's headers tell: 104 bytes in 2.11; 344 in 2.13,
+    // which added conditional nodes.
     alignas(std::max_align_t) unsigned char object_[4096];
 };
 
-/// The stream that graphs are recorded in, and warmed up: of all graphs of a GPU, so that cuBLAS, which keeps a workspace a stream, has one
-/// for all of them.
+/// The stream in which all of a GPU's graphs are warmed up and recorded: cuBLAS keeps a workspace
+/// for each stream, so they share one.
 c10::Stream recording_stream(const VirtualGuardImpl &gpu, c10::Device device) {
     static ctorch::cuda::OwnStream recordings;
     return recordings.on(gpu, device);
 }
 
-/// One recording at a time, and none while one of these functions waits for the whole GPU, which would break it.
+/// Held while recording, and while one of these functions waits for the whole GPU, which would
+/// break a recording.
 std::mutex recording_mutex;
 
-/// Why nothing can be recorded any more; empty while it can. A recording that CUDA itself gave up leaves libtorch's allocator and its random numbers
-/// as if it went on.
+/// Why nothing can be recorded any more; empty if it can. After a recording that CUDA gave up,
+/// libtorch's allocator and random numbers behave as if it still went on.
 std::string broken;
 
 void require_recording() {
     TORCH_CHECK(broken.empty(), "work cannot be recorded in this process any more: ", broken, "; leave out --compile-graph");
 }
 
-/// cuBLAS has a handle for each thread, which cannot be made during a recording; work before it may have been done by other threads.
+/// cuBLAS has a handle for each thread and cannot make one while recording; earlier work may have
+/// run on other threads.
 void use_cublas(c10::Device device) {
     const at::Tensor one = at::ones({1, 1}, at::TensorOptions().device(device));
     at::mm(one, one);
 }
 
-/// Memory that nothing uses goes back to the driver: what is kept for one stream or one graph is of no use to another.
+/// Returns unused memory to the driver: blocks kept for one stream or graph do not serve another.
 void give_memory_back() { c10::getDeviceAllocator(c10::DeviceType::CUDA)->emptyCache(); }
 
 }  // namespace
@@ -123,7 +128,7 @@ void ct_graph_release(ct_graph graph) {
     if (!graph) return;
     ctorch::guarded([&] {
         std::lock_guard lock(recording_mutex);
-        // It may still be at work.
+        // It may still be running.
         if (graph->recording) VirtualGuardImpl(graph->device.type()).synchronizeDevice(graph->device.index());
         graph->recording.reset();
         graph->weights.clear();
@@ -138,7 +143,8 @@ int ct_graph_warm_up(ct_graph graph, int (*work)(void *), void *context) {
         require_recording();
         const VirtualGuardImpl gpu(graph->device.type());
         const c10::StreamGuard guard(recording_stream(gpu, graph->device));
-        // What the work reads was written in another stream, and what it writes is read there: a handful of times, the host may wait.
+        // The work's inputs were written in another stream, and its results are read there. This
+        // happens a handful of times, so the host may wait.
         gpu.synchronizeDevice(graph->device.index());
         const bool done = work(context) == 0;
         gpu.synchronizeDevice(graph->device.index());
@@ -152,7 +158,7 @@ int ct_graph_record(ct_graph graph, int (*work)(void *), void *context) {
         require_recording();
         const VirtualGuardImpl gpu(graph->device.type());
         gpu.synchronizeDevice(graph->device.index());
-        // A graph's memory is its own: what the warm-up left would lie beside it unused.
+        // A graph has its own memory: what the warm-up left would lie unused beside it.
         give_memory_back();
         const c10::StreamGuard guard(recording_stream(gpu, graph->device));
         use_cublas(graph->device);
@@ -164,7 +170,8 @@ int ct_graph_record(ct_graph graph, int (*work)(void *), void *context) {
             const ctorch::RecordingProducts products(weights);
             done = work(context) == 0;
         }
-        // Ended in any case: the stream must not go on recording. Where the work failed, that it cannot be ended well is only a consequence.
+        // End it in any case, or the stream goes on recording. If the work failed, failing to end
+        // it is only a consequence.
         try {
             recording->end();
         } catch (const c10::Error &error) {
@@ -180,7 +187,8 @@ int ct_graph_record(ct_graph graph, int (*work)(void *), void *context) {
 
 int ct_graph_replay(ct_graph graph) {
     return ctorch::guarded([&] {
-        // Not while another thread records, or does work in the recordings' stream, whose workspace of cuBLAS this work may have as well.
+        // Not while another thread records or works in the recordings' stream: this work may use
+        // that stream's cuBLAS workspace.
         std::lock_guard lock(recording_mutex);
         TORCH_CHECK(graph->recording, "nothing is recorded");
         graph->recording->replay();

@@ -20,7 +20,8 @@ CUstream current_stream(int device) {
     return static_cast<CUstream>(stream);
 }
 
-/// libtorch's runtime makes the primary context current where it has been used; a new thread may not have used it yet.
+/// libtorch's runtime makes the primary context current on threads that have used it; a new thread
+/// may not have.
 void enter_context(int device) {
     const Driver &d = needed_driver();
     CUcontext context = nullptr;
@@ -39,7 +40,7 @@ CUmodule load(int device, const Program &program) {
     CUmodule module = nullptr;
     CUresult status = d.module_load(&module, compiled.code.data());
     if (status != 0 && compiled.cached) {
-        // Whole, but not to this driver's liking.
+        // The cached file is intact, but this driver rejects it.
         forget(*program.source, program.name, program.definitions, architecture);
         compiled = compile(*program.source, program.name, program.definitions, architecture);
         status = d.module_load(&module, compiled.code.data());
@@ -95,11 +96,12 @@ Kernels Kernels::of(int device, const Program &program) {
             CUfunction &function = found[name];
             check(needed_driver().module_function(&function, module, name), std::string("finding the kernel ") + name);
             if (!program.lives_in_shared_memory) continue;
-            // As much as there is, once for all launches: it costs a launch that takes less nothing.
+            // Allow the full shared memory once; launches that need less are not slower.
             check(
                 needed_driver().function_attribute(function, function_shared_bytes, GPU::number(device).shared_limit),
                 std::string("shared memory for ") + name);
-            needed_driver().function_attribute(function, function_shared_share, 100);  // a wish
+            // a hint; the driver may ignore it
+            needed_driver().function_attribute(function, function_shared_share, 100);
         }
         functions = std::move(found);
     }
@@ -110,7 +112,7 @@ void Kernels::launch_raw(const char *kernel, Grid grid, int threads, size_t shar
     const Driver &d = needed_driver();
     const auto found = functions_->find(kernel);
     TORCH_CHECK(found != functions_->end(), "no kernel of the name ", kernel);
-    // The thread may be one of autograd's, whose first work on the GPU this is.
+    // This may be autograd's thread, doing its first work on the GPU.
     enter_context(device_);
     void *parameters[] = {arguments};
     check(

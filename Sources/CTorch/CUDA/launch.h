@@ -1,5 +1,5 @@
-// From a kernel's name to its launch: which GPU, its module, libtorch's stream. What every operator's host side needs; it adds its plan, its
-// arguments and its source.
+// Launches kernels by name: finds the GPU, the module and libtorch's stream. An operator's host
+// side adds its plan, arguments and source.
 #pragma once
 #include <map>
 #include <string>
@@ -11,12 +11,12 @@
 
 namespace ctorch::cuda {
 
-/// The driver, or an error that says what is missing.
+/// The driver; throws the reason if there is none.
 const Driver &needed_driver();
-/// Throws what a failed call of the driver means; too little memory as libtorch's own error for it.
+/// Throws if `status` is an error; too little memory as libtorch's error for it.
 void check(CUresult status, const std::string &what);
 
-/// One GPU, as plans and the compiler want to know it.
+/// The properties of a GPU that plans and the compiler need.
 struct GPU {
     int multiprocessors, shared_limit;
     std::string architecture;
@@ -24,17 +24,17 @@ struct GPU {
     static const GPU &number(int index);
 };
 
-/// A program's kernels on one GPU, with the stream that libtorch works in at the moment.
+/// A program's kernels on one GPU, with libtorch's current stream.
 class Kernels {
 public:
-    /// Compiles and loads the program where this process has not yet; never unloaded.
+    /// Compiles and loads the program unless this process has; it is never unloaded.
     static Kernels of(int device, const Program &program);
 
-    /// `arguments` are copied by the call.
+    /// The call copies `arguments`.
     template <class Arguments> void launch(const char *kernel, Grid grid, int threads, size_t shared, const Arguments &arguments) const {
         launch_raw(kernel, grid, threads, shared, const_cast<Arguments *>(&arguments));
     }
-    /// The same as a function, as the plans call it.
+    /// launch as a function, for the plans.
     auto launcher() const {
         return [*this](const char *kernel, Grid grid, int threads, size_t shared, const auto &arguments) {
             launch(kernel, grid, threads, shared, arguments);
@@ -57,7 +57,8 @@ inline Input input_of(at::ScalarType type) {
 }
 inline bool is_input(at::ScalarType type) { return type == at::kFloat || type == at::kBFloat16 || type == at::kHalf; }
 
-/// Whether vectors of `count` elements can be read from and written to this tensor's rows, `stride` elements apart.
+/// Whether rows `stride` elements apart in this tensor can be read and written in vectors of
+/// `count` elements.
 inline bool takes_vectors(const at::Tensor &x, int64_t stride, int count) {
     const auto bytes = static_cast<uintptr_t>(count) * x.element_size();
     return stride % count == 0 && reinterpret_cast<uintptr_t>(x.const_data_ptr()) % bytes == 0;

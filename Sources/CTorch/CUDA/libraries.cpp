@@ -40,7 +40,7 @@ Driver open_driver(std::string &why_not) {
     return d;
 }
 
-/// libnvrtc.so.12, libnvrtc.so.13 and the like in a folder, newest first.
+/// libnvrtc.so.12, libnvrtc.so.13 and so on in a folder, newest first.
 std::vector<std::string> compilers_in(const std::string &folder) {
     std::vector<std::string> found;
     DIR *listing = opendir(folder.c_str());
@@ -56,7 +56,8 @@ std::vector<std::string> compilers_in(const std::string &folder) {
     return found;
 }
 
-/// Where a site-packages folder may hold the compiler: torch's own copy, the packages for CUDA 13 and for 12.
+/// Where a site-packages folder may hold the compiler: torch's own copy, or the packages for CUDA
+/// 13 and 12.
 std::vector<std::string> compilers_in_packages(const std::string &packages) {
     std::vector<std::string> found;
     for (const char *folder : {"/torch/lib", "/nvidia/cu13/lib", "/nvidia/cuda_nvrtc/lib"}) {
@@ -98,7 +99,8 @@ Nvrtc search_nvrtc(std::string &why_not) {
         if (!torch.empty()) candidates = compilers_in_packages(parent(parent(torch)));
         for (const char *name : {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}) candidates.push_back(name);
     }
-    // A compiler newer than the driver makes code that the driver may not load: those of the driver's own version or older come first.
+    // A driver may not load the code of a newer compiler, so prefer compilers of its own version or
+    // older.
     int newest = 0;
     std::string none;
     if (const Driver *d = driver(none); d && d->driver_version(&newest) == 0) newest /= 1000;

@@ -1,5 +1,6 @@
-// NVIDIA's libraries, opened when a GPU is asked for and never linked: the same binary serves machines without them. The few entry points that are
-// used are declared here by hand, as CUDA's headers are not needed to build.
+// NVIDIA's libraries, opened when a GPU is asked for and never linked, so that one binary also
+// serves machines without them. Their few functions are declared by hand: building needs no CUDA
+// headers.
 #pragma once
 #include <string>
 
@@ -14,7 +15,8 @@ using CUstream = struct CUstream_st *;
 
 constexpr int attribute_multiprocessors = 16, attribute_major = 75, attribute_minor = 76, attribute_shared_optin = 97;
 constexpr int function_shared_bytes = 8;  // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-constexpr int function_shared_share = 9;  // CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT, in percent
+// CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT, in percent.
+constexpr int function_shared_share = 9;
 
 /// libcuda, which comes with the driver.
 struct Driver {
@@ -38,12 +40,12 @@ struct Driver {
     std::string describe(CUresult error) const;
 };
 
-/// The driver, or null and why: no library, or one that lacks a function.
+/// The driver; or null and the reason: no library, or a function is missing.
 const Driver *driver(std::string &why_not);
 
 using nvrtcProgram = struct _nvrtcProgram *;
 
-/// The compiler, which comes with CUDA builds of torch or as the Python package nvidia-cuda-nvrtc.
+/// The compiler. CUDA builds of torch bring it, as does the Python package nvidia-cuda-nvrtc.
 struct Nvrtc {
     int (*version)(int *major, int *minor);
     int (*supported_count)(int *count);
@@ -65,11 +67,13 @@ struct Nvrtc {
     std::string version_text() const { return std::to_string(major) + "." + std::to_string(minor); }
 };
 
-/// The compiler, or null and why. Looked for in VMUNET_NVRTC (a file, or a folder that holds it or is a Python's site-packages), beside libtorch, among
-/// the Python packages beside torch, and where the system looks.
+/// The compiler; or null and the reason. Looks in VMUNET_NVRTC (a file, its folder, or a Python's
+/// site-packages), beside libtorch, among the Python packages beside torch, and where the system
+/// looks.
 const Nvrtc *nvrtc(std::string &why_not);
 
-/// The folder of the libtorch that this process runs, without a slash at the end; empty if the system does not tell.
+/// The folder of this process's libtorch, without a slash at its end; empty if the system does not
+/// tell.
 std::string libtorch_folder();
 
 }  // namespace ctorch::cuda

@@ -4,7 +4,8 @@ namespace ctorch::cuda {
 
 namespace {
 
-// What the emulation of the tests writes in another way. ex2.approx is one instruction; exp2f adds two for subnormal results, which the scan forgets.
+// The tests' emulation defines these differently. ex2.approx is one instruction; exp2f adds two for
+// subnormal results, which the scan does not need.
 const char *const prelude = R"CUDA(
 #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
 #define KERNEL_RESIDENT(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
@@ -22,7 +23,8 @@ __device__ __forceinline__ unsigned short float_to_bfloat16(float x) {
   return x != x ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 #endif
 }
-// The element `index` strides of `bytes` behind `base`, in global memory: one instruction, of which the compiler would make five in order to share sums.
+// Element `index` of `base` in global memory, where elements are `bytes` apart: one instruction.
+// The compiler would make five to share sums.
 template <class T> __device__ __forceinline__ T *at(T *base, int index, int bytes) {
   T *address;
   asm("mad.wide.s32 %0, %1, %2, %3;" : "=l"(address) : "r"(index), "r"(bytes), "l"(base));

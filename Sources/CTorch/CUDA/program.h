@@ -1,4 +1,5 @@
-// The texts that NVRTC compiles, and with which definitions. A new operator adds its arguments' and its kernels' file, a plan, and a function here.
+// The sources that NVRTC compiles, and their definitions. A new operator adds a function here for
+// its arguments and kernels.
 #pragma once
 #include <string>
 #include <vector>
@@ -13,17 +14,18 @@ namespace ctorch::cuda {
 /// How elements are stored; the kernels' INPUT.
 enum class Input { float32 = 0, bfloat16 = 1, float16 = 2 };
 
-/// Kernels that are compiled together.
+/// Kernels compiled together.
 struct Program {
     const char *name;
     const std::string *source;
     std::vector<std::string> definitions;
     std::vector<const char *> kernels;
-    /// Whether they may need more than the 48 KiB of shared memory that every kernel has, and little of the cache that it is taken from.
+    /// Whether the kernels may need more than 48 KiB of shared memory; it comes out of L1, which
+    /// they hardly use.
     bool lives_in_shared_memory = false;
 };
 
-/// `vector`: of row_vector.
+/// `vector` is row_vector's.
 Program ss2d_program(const Geometry &geometry, int vector, Input input);
 Program norm_program(const NormGeometry &geometry, Input input);
 Program depthwise_program(int vector, Input input);

@@ -1,4 +1,4 @@
-// Streams of libtorch's pool that this package takes for one purpose each, once a GPU.
+// Streams of libtorch's pool, each kept for one purpose.
 #pragma once
 #include <c10/core/impl/VirtualGuardImpl.h>
 
@@ -7,7 +7,8 @@
 
 namespace ctorch::cuda {
 
-/// libtorch hands its 32 streams out in turn: taken anew for every use, two purposes would meet in one.
+/// One stream a GPU. libtorch hands out its 32 streams in turn: taken anew for each use, two
+/// purposes would share one.
 class OwnStream {
 public:
     c10::Stream on(const c10::impl::VirtualGuardImpl &gpu, c10::Device device) {

@@ -1,4 +1,5 @@
-// From the host to a GPU without waiting: through pinned memory, on a stream of its own, so that a batch travels while the GPU still works on the last one.
+// Uploads to a GPU without waiting: through pinned memory on a separate stream, so that a batch
+// travels while the GPU still works on the last one.
 #include <c10/core/Event.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -32,8 +33,8 @@ at::Tensor uploaded(const at::Tensor &pinned, at::Device device) {
         there = pinned.to(device, /*non_blocking=*/true);
         arrived.record(own);
     }
-    // What comes next in the current stream waits for the copy; the host does not. The memory belongs to the upload's stream, which must not reuse it while
-    // the current one reads it.
+    // The current stream's next work waits for the copy; the host does not. The memory belongs to
+    // the upload's stream, which must not reuse it while the current stream reads it.
     arrived.block(current);
     there.record_stream(current);
     return there;

@@ -1,5 +1,5 @@
-// The network's operators written in libtorch's own: for every device, differentiable, and the truth that the kernels are tested against.
-// Shapes and names are those of register.cpp's schemas.
+// The network's operators composed of libtorch's own: for every device, differentiable, and the
+// reference for the kernels. register.cpp has the shapes.
 #pragma once
 #include "../libtorch.h"
 

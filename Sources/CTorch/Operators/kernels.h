@@ -1,4 +1,4 @@
-// From at::Tensor to the kernels' plain pointers: which tensors they take, and how.
+// Checks and converts tensors for the kernels, which take plain pointers.
 #pragma once
 #include "operators.h"
 
@@ -8,12 +8,12 @@
 
 namespace ctorch {
 
-/// Off, every operator goes the composite way: for comparisons (ct_set_use_kernels).
+/// Off, every operator is composed of libtorch's own, for comparisons (ct_set_use_kernels).
 inline std::atomic<bool> use_kernels{true};
 
 constexpr float norm_epsilon = 1e-5f;  // of every LayerNorm
 
-/// Whether the kernels take this tensor; others (GPU, float64) go the composite way.
+/// Whether the CPU kernels take this tensor.
 inline bool has_kernels(const at::Tensor &x) {
     return use_kernels && x.is_cpu() && x.numel() > 0 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
@@ -21,7 +21,8 @@ inline bool has_kernels(const at::Tensor &x) {
 inline vmk_type type_of(at::ScalarType type) { return type == at::kBFloat16 ? VMK_BFLOAT16 : VMK_FLOAT32; }
 inline vmk_type type_of(const at::Tensor &x) { return type_of(x.scalar_type()); }
 
-// Not const_data_ptr<float>(): in libtorch 2.11 a template whose exported name clang spells otherwise than the gcc that built libtorch.
+// Not const_data_ptr<float>(): in libtorch 2.11 it is a template whose exported name differs
+// between clang and the gcc that built libtorch.
 inline const float *floats(const at::Tensor &x) {
     TORCH_CHECK(x.scalar_type() == at::kFloat, "expected float32, got ", x.scalar_type());
     return static_cast<const float *>(x.const_data_ptr());
@@ -34,10 +35,11 @@ inline const float *floats(const std::optional<at::Tensor> &x) { return x && x->
 
 inline at::Tensor float32(const at::Tensor &x) { return x.to(at::kFloat).contiguous(); }
 
-/// Tokens of channels: contiguous channels, one stride between all tokens, as a contiguous map has and half of one. Axes of one have any stride.
+/// Whether x is rows: contiguous channels and one stride between all tokens, like a contiguous map
+/// or half of one. Axes of size one have any stride.
 inline bool is_rows(const at::Tensor &x) {
     if (x.size(-1) > 1 && x.stride(-1) != 1) return false;
-    int64_t expected = -1;  // of the next axis outwards; none yet
+    int64_t expected = -1;  // of the next axis outwards; unknown yet
     for (int64_t axis = x.dim() - 2; axis >= 0; axis--) {
         if (x.size(axis) == 1) continue;
         if (expected >= 0 && x.stride(axis) != expected) return false;
@@ -46,7 +48,7 @@ inline bool is_rows(const at::Tensor &x) {
     return true;
 }
 inline at::Tensor as_rows(const at::Tensor &x) { return is_rows(x) ? x : x.contiguous(); }
-/// Between two tokens, in numbers.
+/// Elements between two tokens.
 inline int64_t row_stride(const at::Tensor &x) {
     for (int64_t axis = x.dim() - 2; axis >= 0; axis--)
         if (x.size(axis) > 1) return x.stride(axis);
@@ -54,7 +56,7 @@ inline int64_t row_stride(const at::Tensor &x) {
 }
 inline int64_t row_count(const at::Tensor &x) { return x.numel() / x.size(-1); }
 
-/// The kernels check nothing: every operator does, before it calls one.
+/// The kernels check nothing, so every operator checks first.
 inline void expect_map(const char *name, const at::Tensor &x) {
     TORCH_CHECK(x.dim() == 4, name, ": expected a map of four axes, got shape ", x.sizes());
 }
@@ -62,7 +64,7 @@ inline void expect_size(const char *name, const char *what, const at::Tensor &x,
     TORCH_CHECK(x.numel() == expected, name, ": expected ", what, " of ", expected, " values, got shape ", x.sizes());
 }
 
-/// A tensor of the same shape whose rows are contiguous.
+/// A tensor of `like`'s shape, with contiguous rows.
 inline at::Tensor empty_rows(const at::Tensor &like, at::ScalarType type) { return at::empty(like.sizes(), like.options().dtype(type)); }
 
 }  // namespace ctorch

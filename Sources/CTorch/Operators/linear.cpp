@@ -1,4 +1,4 @@
-// Linear layers with their gradients: the forward product and the two backward ones, each a single matrix product.
+// Linear layers: the forward product and two backward ones, each a single matrix product.
 #include "operators.h"
 #include "products.h"
 
@@ -37,7 +37,8 @@ struct Linear : torch::autograd::Function<Linear> {
     }
 };
 
-/// One product whose halves leave as two tensors, each with its own gradient: no gradient of the whole is ever put together.
+/// One product whose halves leave as two tensors, each with its own gradient: the whole gradient is
+/// never put together.
 struct LinearHalves : torch::autograd::Function<LinearHalves> {
     static variable_list forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &weight) {
         context->save_for_backward({x, weight});
@@ -60,7 +61,7 @@ struct LinearHalves : torch::autograd::Function<LinearHalves> {
         return {dx.to(x.scalar_type()), dweight};
     }
 
-    /// [.., 2D] → two tensors of [.., D] that share its memory, without being views in autograd's sense.
+    /// [.., 2D] → two tensors [.., D] that share its memory without being autograd's views.
     static std::pair<at::Tensor, at::Tensor> halves(const at::Tensor &y) {
         auto shape = y.sizes().vec();
         shape.back() /= 2;

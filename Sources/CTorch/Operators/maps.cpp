@@ -1,4 +1,5 @@
-// What works on the map as a whole: patches, the depthwise convolution, the final projection, residuals with stochastic depth.
+// Operators on whole maps: patches, the depthwise convolution, the final projection, residuals with
+// stochastic depth.
 #include "../CUDA/depthwise/depthwise.h"
 #include "../CUDA/norm/norm.h"
 #include "../CUDA/residual/residual.h"

@@ -1,4 +1,4 @@
-// LayerNorm alone, with the gate, with patch merging and with patch expanding: forward and backward kernels behind autograd.
+// LayerNorm alone, with the gate, with patch merging and with patch expanding, behind autograd.
 #include "../CUDA/norm/norm.h"
 #include "composite.h"
 #include "kernels.h"
@@ -10,7 +10,7 @@ using torch::autograd::variable_list;
 
 namespace {
 
-/// One value a row each, written by forward and read by backward; undefined where no backward follows.
+/// One value a row, written by forward and read by backward; undefined if no backward follows.
 struct Statistics {
     at::Tensor mean, rstd;
     static Statistics of_rows(int64_t rows, const at::Tensor &like) {

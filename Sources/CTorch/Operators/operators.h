@@ -1,4 +1,4 @@
-// The network's operators with kernels of our own, as register.cpp registers them. Shapes stand beside their schemas there.
+// The network's operators as register.cpp registers them; their shapes are there.
 #pragma once
 #include "../libtorch.h"
 

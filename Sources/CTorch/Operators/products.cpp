@@ -13,7 +13,8 @@ namespace ctorch {
 
 namespace {
 
-/// A weight in the form that `vmk_linear_forward` wants, for one direction, element type and instruction set; in `room` where that is large enough.
+/// Prepares a weight for `vmk_linear_forward`, for one direction, element type and instruction set; in
+/// `room` if that is large enough.
 at::Tensor packed(const float *weight, int64_t columns, int64_t depth, bool transposed, vmk_type type, at::Tensor room = {}) {
     const auto bytes = vmk_packed_bytes(columns, depth);
     if (!room.defined() || room.numel() < bytes) room = at::empty({bytes}, at::kByte);
@@ -21,18 +22,20 @@ at::Tensor packed(const float *weight, int64_t columns, int64_t depth, bool tran
     return room;
 }
 
-/// What RecordingProducts fills; NULL while nothing is recorded on this thread.
+/// Where RecordingProducts collects weights; NULL while this thread records nothing.
 thread_local std::vector<at::Tensor> *used_in_recording = nullptr;
 
-/// In training a weight is used once between two changes: it is prepared for that one product, always in the same memory.
+/// Training uses a weight once between two changes: it is prepared for one product, always in the
+/// same memory.
 const at::Tensor &packed_for_once(const float *weight, int64_t columns, int64_t depth, bool transposed, vmk_type type) {
     static thread_local at::Tensor room;
     room = packed(weight, columns, depth, transposed, type, room);
     return room;
 }
 
-/// Prepared weights of inference: preparing reads and writes every weight, which at one picture would cost a fifth of the forward pass.
-/// An entry holds its weight weakly and notes the version that it was made from; a weight that was changed or freed is never served.
+/// Inference's prepared weights: preparing reads and writes every weight, which at one picture
+/// would cost a fifth of the forward pass. An entry holds its weight weakly and notes its version;
+/// a changed or freed weight is never served.
 class PreparedWeights {
 public:
     at::Tensor get(const at::Tensor &weight, int64_t columns, int64_t depth, bool transposed, vmk_type type) {
@@ -42,7 +45,8 @@ public:
             [&] { return packed(floats(weight), columns, depth, transposed, type); });
     }
 
-    /// A contiguous weight in another element type, for libtorch's products: on a GPU a launch less for each of them, and no second reading of the weight.
+    /// A contiguous weight in another element type, for libtorch's products: on a GPU this saves a
+    /// launch for each, and reading the weight again.
     at::Tensor converted(const at::Tensor &weight, at::ScalarType type) {
         return made(
             weight,
@@ -85,7 +89,8 @@ private:
     std::map<Key, Entry> entries_;
 };
 
-/// How a weight [N, K] lies in memory: row after row, column after column (the transpose of a contiguous matrix), or otherwise.
+/// How a weight [N, K] lies in memory: row after row, column after column (a contiguous matrix's
+/// transpose), or otherwise.
 enum class Layout { rows, columns, other };
 
 Layout layout_of(const at::Tensor &weight) {
@@ -95,11 +100,13 @@ Layout layout_of(const at::Tensor &weight) {
     return weight.stride(0) == 1 && weight.stride(1) == N ? Layout::columns : Layout::other;
 }
 
-/// Whether the vector kernels run, which beat oneDNN on all shapes of the network (by 2 to 15 % in float32 at one picture, and by more where oneDNN
-/// must reorder the weight first). The portable kernel does not beat libtorch's own product on an Arm processor.
+/// Whether the vector kernels run. They beat oneDNN on all shapes of the network: by 2 to 15 % in
+/// float32 at one picture, and by more where oneDNN must reorder the weight first. On Arm, the
+/// portable kernel does not beat libtorch's product.
 bool has_fast_products() { return std::string_view(vmk_instruction_set()) != "portable"; }
 
-/// A GPU's matrix units take 16-bit numbers and sum in float32. libtorch then gives the sums as they are, if asked: not rounded, and without a pass of its own.
+/// A GPU multiplies 16-bit numbers and sums in float32; libtorch returns the sums unrounded if
+/// asked, without another pass.
 bool is_narrow_on_gpu(const at::Tensor &x) { return x.is_cuda() && (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf); }
 
 }  // namespace
@@ -109,7 +116,7 @@ RecordingProducts::~RecordingProducts() { used_in_recording = before_; }
 
 namespace {
 
-/// By libtorch.
+/// libtorch's product.
 at::Tensor general_product(const at::Tensor &x, const at::Tensor &weight, at::ScalarType type, const ProductOptions &options) {
     const auto &[use, given, bias, addend] = options;
     const bool keeps = use == Weight::constant && use_kernels && weight.scalar_type() != x.scalar_type() && weight.is_contiguous();
@@ -123,7 +130,7 @@ at::Tensor general_product(const at::Tensor &x, const at::Tensor &weight, at::Sc
     return (addend ? *addend + y : y).to(type);
 }
 
-/// By this package's kernel.
+/// The kernel's product.
 at::Tensor packed_product(
     const at::Tensor &x, const at::Tensor &weight, Layout layout, at::ScalarType type, const ProductOptions &options) {
     const auto N = weight.size(0), K = weight.size(1);
@@ -160,7 +167,8 @@ at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const ProductO
 
 at::Tensor weight_gradient(const at::Tensor &dy, const at::Tensor &x) {
     if (has_kernels(dy) && has_kernels(x)) {
-        // The rows are many and the result is small: 60 to 300 GFLOP/s by oneDNN, which transposes both operands; by the kernel as fast as forward.
+        // Many rows, small result: oneDNN, which transposes both operands, does 60 to 300 GFLOP/s;
+        // the kernel is as fast as forward.
         const at::Tensor rows = as_rows(dy), inputs = as_rows(x);
         at::Tensor dw = at::empty({dy.size(-1), x.size(-1)}, dy.options().dtype(at::kFloat));
         const vmk_linear_weight product{row_count(rows),       dy.size(-1),      x.size(-1),      type_of(rows),

@@ -1,4 +1,4 @@
-// The matrix products of the network, by this package's kernels where they are the faster ones.
+// The network's matrix products, on this package's kernels where those are faster.
 #pragma once
 #include "../libtorch.h"
 
@@ -7,16 +7,16 @@
 
 namespace ctorch {
 
-/// Whether a weight stays as it is between products (inference) or changes after every use (training).
+/// Whether a weight stays the same between products (inference) or changes after each (training).
 enum class Weight { constant, changing };
 
-/// How inference uses a weight. One that an optimiser may move between two passes is never kept: libtorch's fused steps do not count a
-/// tensor's versions, so nothing would tell that it was moved.
+/// How inference uses a weight. One that an optimiser may change is never kept: libtorch's fused
+/// steps do not count a tensor's versions, so the change would go unnoticed.
 inline Weight use_of(const at::Tensor &weight) { return weight.requires_grad() ? Weight::changing : Weight::constant; }
 
-/// While one lives, this thread's products are being recorded. The prepared weights that they read are put into `used`, for the recording
-/// to own: they may be dropped here before it is played. None is newly kept: its values would be there only once the recording has been
-/// played.
+/// While one lives, this thread's products are being recorded. The prepared weights that they read
+/// go into `used`, so that the recording owns them: this cache may drop them before it is replayed.
+/// No new one is kept: it has no values until the replay.
 class RecordingProducts {
 public:
     explicit RecordingProducts(std::vector<at::Tensor> &used);
@@ -28,12 +28,13 @@ private:
     std::vector<at::Tensor> *before_;
 };
 
-/// What a product adds, its result's type, and how long its weight stays as it is.
+/// What a product adds, its result's type, and how it may treat its weight.
 struct ProductOptions {
     Weight use;
-    std::optional<at::ScalarType> type;  // x's own, or float32 with an addend, unless said
-    std::optional<at::Tensor> bias;      // [N]
-    std::optional<at::Tensor> addend;    // [.., N], float32
+    // If unset: x's type, or float32 with an addend.
+    std::optional<at::ScalarType> type;
+    std::optional<at::Tensor> bias;    // [N]
+    std::optional<at::Tensor> addend;  // [.., N], float32
 
     explicit ProductOptions(Weight use) : use(use) {}
     ProductOptions &with_type(at::ScalarType value) { return type = value, *this; }
@@ -41,11 +42,12 @@ struct ProductOptions {
     ProductOptions &with_addend(const std::optional<at::Tensor> &value) { return addend = value, *this; }
 };
 
-/// x·Wᵀ (+ bias) (+ addend): x [.., K], weight [N, K] → [.., N]. Not differentiable. The prepared form of a constant weight is kept
-/// until the weight changes.
+/// x·Wᵀ (+ bias) (+ addend): x [.., K], weight [N, K] → [.., N]. Not differentiable. Keeps a
+/// constant weight's prepared form until the weight changes.
 at::Tensor product(const at::Tensor &x, const at::Tensor &weight, const ProductOptions &options);
 
-/// dyᵀ·x, the gradient of a Linear's weight: dy [.., N], x [.., K] → [N, K], float32. Not differentiable.
+/// dyᵀ·x, the gradient of a Linear's weight: dy [.., N], x [.., K] → [N, K], float32. Not
+/// differentiable.
 at::Tensor weight_gradient(const at::Tensor &dy, const at::Tensor &x);
 
 }  // namespace ctorch

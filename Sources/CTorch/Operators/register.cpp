@@ -1,21 +1,24 @@
-// The network's operators, registered with libtorch's dispatcher so that they are called by name like any other.
-// Each is differentiable. Activations are channels-last: B images, H rows, W columns, channels contiguous.
+// Registers the network's operators with libtorch's dispatcher, so that they are called by name
+// like any other. Each is differentiable. Activations are channels-last: B images, H rows, W
+// columns, contiguous channels.
 #include "operators.h"
 
 using namespace ctorch;
 
 TORCH_LIBRARY(vmunet, library) {
-    // Image [B, channels, H, W] → patches [B, H/4, W/4, 16·channels] in the order of the 4×4 convolution's weight, float32.
-    // An image of one channel is repeated to three.
+    // Image [B, channels, H, W] → patches [B, H/4, W/4, 16·channels] in the order of the 4×4
+    // convolution's weight, float32. An image of one channel is repeated to three.
     library.def("patchify(Tensor image, int channels=3) -> Tensor", patchify);
-    // x·Wᵀ (+ bias) (+ residual): x [.., K], weight [N, K] → [.., N] of `dtype`; without one x's own, with a residual float32.
+    // x·Wᵀ (+ bias) (+ residual): x [.., K], weight [N, K] → [.., N] of `dtype`; unset, it is x's,
+    // or float32 with a residual.
     library.def("linear(Tensor x, Tensor weight, Tensor? bias=None, Tensor? residual=None, ScalarType? dtype=None) -> Tensor", linear);
     // One product, two halves: x [.., K], weight [2D, K] → [.., D] and [.., D].
     library.def("linear_halves(Tensor x, Tensor weight) -> (Tensor, Tensor)", linear_halves);
     library.def("layer_norm(Tensor x, Tensor weight, Tensor bias, ScalarType dtype) -> Tensor", layer_norm);
     // silu(3×3 depthwise convolution): x [B, H, W, D], weight [D, 1, 3, 3].
     library.def("depthwise_conv_silu(Tensor x, Tensor weight, Tensor bias) -> Tensor", depthwise_conv_silu);
-    // The selective scan in four directions, with its projections: x [B, H, W, D] → y [B, H, W, D], float32.
+    // The selective scan in four directions, with its projections: x [B, H, W, D] → y [B, H, W, D],
+    // float32.
     library.def(
         "ss2d(Tensor x, Tensor x_proj_weight, Tensor dt_projs_weight, Tensor dt_projs_bias, Tensor A_logs, Tensor Ds) -> Tensor", ss2d);
     // LayerNorm(y) · silu(z): both [B, H, W, D].
@@ -26,6 +29,6 @@ TORCH_LIBRARY(vmunet, library) {
     library.def("expand_norm(Tensor x, Tensor weight, Tensor bias, int scale) -> Tensor", expand_norm);
     // Final projection after its Linear: [B, H, W, 16c] → logits [B, classes, 4H, 4W].
     library.def("head(Tensor x, Tensor norm_weight, Tensor norm_bias, Tensor conv_weight, Tensor conv_bias) -> Tensor", head);
-    // x + scale[b]·branch; scale [B], none is 1.
+    // x + scale[b]·branch: scale [B], or 1.
     library.def("add_branch(Tensor x, Tensor branch, Tensor? scale=None) -> Tensor", add_branch);
 }

@@ -1,4 +1,5 @@
-// SS2D behind autograd: one matrix product for the x projections of all four directions, then the scan's kernels, those of the CPU or of the GPU.
+// SS2D behind autograd: one matrix product for all four directions' x projections, then the scan's
+// kernels on CPU or GPU.
 #include "../CUDA/ss2d/ss2d.h"
 #include "../CUDA/sum/sum.h"
 #include "composite.h"
@@ -30,7 +31,7 @@ struct SS2D : torch::autograd::Function<SS2D> {
         return product(x, w.joined_x_proj(), ProductOptions(use).with_type(at::kFloat));
     }
 
-    /// y, and what backward starts from; that only if `for_backward`.
+    /// y and, for backward, the states that it starts from.
     static std::pair<at::Tensor, at::Tensor> scan(const at::Tensor &x, const at::Tensor &projection, const Weights &w, bool for_backward) {
         if (x.is_cuda()) return cuda::ss2d_forward({x, projection, w.dt_weight, w.dt_bias, w.A_logs, w.Ds}, for_backward);
         const auto ss2d = w.arguments(x, projection);
@@ -62,7 +63,7 @@ struct SS2D : torch::autograd::Function<SS2D> {
         return y;
     }
 
-    /// Through the projection, whose gradient is d, and through the scan.
+    /// Adds the gradients through the projection (from d, the projection's) and through the scan.
     static at::Tensor gradient_of_x(const at::Tensor &d, const Weights &w, const at::Tensor &through_scan, const at::Tensor &x) {
         const at::Tensor weight = w.joined_x_proj().t();
         ProductOptions options(Weight::changing);

@@ -1,5 +1,6 @@
-// The door to libtorch: opaque handles, a generic call of any operator by its schema name, and the few things that are not operators.
-// Every function that can fail returns 0 on success and -1 on failure; ct_last_error() then tells why (per thread).
+// The C interface to libtorch: opaque handles, a generic call of any operator by its schema's name,
+// and the few things that are not operators. A function that can fail returns 0, or -1 and leaves
+// the reason in ct_last_error(), per thread.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,15 +10,16 @@
 extern "C" {
 #endif
 
-/// An owned reference to an at::Tensor. Release with ct_release. Never NULL on success; may be an undefined tensor.
+/// An owned reference to an at::Tensor, for ct_release. Never NULL on success; may be an undefined
+/// tensor.
 typedef struct ct_tensor_impl *ct_tensor;
-/// A resolved operator; lives as long as the process.
+/// A resolved operator. Lives as long as the process.
 typedef const struct ct_operator_impl *ct_operator;
 
 typedef enum { CT_NONE = 0, CT_TENSOR, CT_DOUBLE, CT_INT, CT_BOOL, CT_INTS, CT_TENSORS, CT_STRING, CT_DEVICE } ct_kind;
 
-/// One argument or result of an operator. `name` (may be NULL) places a keyword argument; the rest go by position.
-/// In results, tensors are owned by the caller; `tensors` arrays are released with ct_release_tensors.
+/// One argument or result of an operator. `name` places a keyword argument; where it is NULL,
+/// position does. The caller owns tensors in results; ct_release_tensors releases `tensors` arrays.
 typedef struct {
     ct_kind kind;
     int64_t count;
@@ -34,25 +36,26 @@ typedef struct {
 } ct_value;
 
 const char *ct_last_error(void);
-/// Whether the last error of this thread was an allocation that did not fit.
+/// Whether this thread's last error was an allocation that did not fit.
 bool ct_last_error_is_out_of_memory(void);
 
 // Operators.
 int ct_find_operator(const char *name, const char *overload, ct_operator *result);
-/// Calls with arguments and writes at most `capacity` results; missing arguments take their schema's defaults.
+/// Calls `op` and writes at most `capacity` results. Missing arguments take their schema's
+/// defaults.
 int ct_call(ct_operator op, const ct_value *arguments, int64_t argument_count, ct_value *results, int64_t capacity, int64_t *result_count);
 
-// Tensors. Element types are at::ScalarType's numbers.
+// Tensors. `scalar_type` is an at::ScalarType.
 void ct_release(ct_tensor tensor);
 void ct_release_tensors(ct_tensor *tensors, int64_t count);
-/// A handle to no tensor.
+/// Makes an undefined tensor.
 int ct_undefined(ct_tensor *result);
 int ct_empty(const int64_t *shape, int64_t rank, int scalar_type, ct_tensor *result);
-/// Copies `bytes` bytes of row-major host data into a new tensor on a device. To a GPU they go through pinned memory on a stream of their own, and the
-/// host does not wait for them.
+/// Copies row-major host data into a new tensor on a device. Copies to a GPU go through pinned
+/// memory on their own stream, and the host does not wait for them.
 int ct_from_bytes(
     const void *data, size_t bytes, const int64_t *shape, int64_t rank, int scalar_type, const char *device, ct_tensor *result);
-/// Copies the tensor's values, row-major, into host memory of exactly that many bytes.
+/// Copies the tensor's values, row-major, into host memory of exactly `bytes` bytes.
 int ct_to_bytes(ct_tensor tensor, void *data, size_t bytes);
 int64_t ct_rank(ct_tensor tensor);
 int64_t ct_size(ct_tensor tensor, int64_t axis);
@@ -65,84 +68,92 @@ int ct_to_device(ct_tensor tensor, const char *device, ct_tensor *result);
 // Autograd.
 int ct_set_requires_grad(ct_tensor tensor, bool value);
 bool ct_requires_grad(ct_tensor tensor);
-/// The gradient; an undefined tensor where there is none.
+/// The gradient, or an undefined tensor.
 int ct_gradient(ct_tensor tensor, ct_tensor *result);
 int ct_clear_gradient(ct_tensor tensor);
 int ct_set_gradient(ct_tensor tensor, ct_tensor gradient);
-/// From the derivative by the result's values; NULL is 1, of a result of one value.
+/// `derivative` is the loss's by the result's values; NULL is 1, for a result of one value.
 int ct_backward(ct_tensor result, ct_tensor derivative);
 /// Sets gradient recording for this thread and returns what it was.
 bool ct_set_grad_enabled(bool value);
 bool ct_grad_enabled(void);
 
 // Process.
-/// Threads of libtorch's operators and of this package's kernels.
+/// The threads of libtorch's operators and of CKernels.
 void ct_set_threads(int count);
 int ct_threads(void);
 void ct_manual_seed(uint64_t seed);
 const char *ct_version(void);
-/// Off, the network's operators are put together from libtorch's own, on every device: slow, and what the kernels are compared with.
+/// Off, the network's operators are composed of libtorch's own on every device: slow, and the
+/// reference for the kernels.
 void ct_set_use_kernels(bool value);
 bool ct_use_kernels(void);
-/// What the CPU kernels run on: "avx512", "avx2" or "portable".
+/// The CPU kernels' instruction set: "avx512", "avx2" or "portable".
 const char *ct_instruction_set(void);
 
-// NVIDIA GPUs. Nothing of CUDA is linked: all is opened when a GPU is asked for.
+// NVIDIA GPUs. Nothing of CUDA is linked; its libraries are opened when a GPU is asked for.
 typedef enum { CT_CUDA_READY = 0, CT_CUDA_NO_GPU, CT_CUDA_UNUSABLE } ct_cuda_state;
-/// Whether a GPU or its driver is here, usable or not; opens nothing but the driver.
+/// Whether a GPU or its driver is here, usable or not. Opens the driver alone.
 bool ct_nvidia_gpu_present(void);
-/// Opens the driver, the compiler NVRTC and libtorch's CUDA half, and tries them; once, later calls repeat the answer.
+/// Opens the driver, the compiler NVRTC and libtorch's CUDA half, and tries them. Later calls
+/// repeat the answer.
 ct_cuda_state ct_load_cuda(void);
-/// What is missing, and how to get it; empty if nothing is.
+/// Why the GPU cannot be used, and the way out; empty if it can.
 const char *ct_cuda_reason(void);
-/// Whether ct_load_cuda has found a GPU ready.
+/// Whether ct_load_cuda found a GPU ready.
 bool ct_cuda_available(void);
-/// Matrix products and convolutions in float32 with TF32's ten bits of mantissa; off until asked for, before or after the GPU is loaded.
+/// Lets float32 matrix products and convolutions use TF32, with ten bits of mantissa. Off by
+/// default; may be set before the GPU is loaded.
 int ct_set_allow_tf32(bool value);
-/// The most memory that libtorch ever held on the first GPU.
+/// The most memory that libtorch has held on the first GPU.
 int ct_cuda_peak_memory(int64_t *bytes);
-// Work that is recorded once and then launched as a whole: CUDA graphs. `work` returns 0 if it went well.
+// Work recorded once, then launched as a whole: CUDA graphs. `work` returns 0 on success.
 typedef struct ct_graph_impl *ct_graph;
-/// Fails where this libtorch cannot record on the device.
+/// Fails if this libtorch cannot record on the device.
 int ct_graph_make(const char *device, ct_graph *result);
 void ct_graph_release(ct_graph graph);
-/// Does `work`, in the stream that it will be recorded in: so that everything that is made once, at a first use, is made before recording.
+/// Does `work` in the recording's stream, so that whatever is made at a first use exists before
+/// recording.
 int ct_graph_warm_up(ct_graph graph, int (*work)(void *), void *context);
-/// Records what `work` asks the GPU for, which does none of it yet. A recording that fails leaves the graph as it was; libtorch's allocator
-/// and its random numbers for the GPU may be of no more use then.
+/// Records the GPU's part of `work` without doing it. If that fails, the graph stays as it was, but
+/// libtorch's allocator and its GPU random numbers may be unusable.
 int ct_graph_record(ct_graph graph, int (*work)(void *), void *context);
-/// Asks the GPU for all that was recorded, in the current stream.
+/// Launches the recorded work in the current stream.
 int ct_graph_replay(ct_graph graph);
 
-/// Has `notice` called before each compilation of kernels that are not in the cache, by the thread that needs them: they take seconds. NULL for none.
+/// Calls `notice` before each compilation of kernels, which takes seconds, on the thread that needs
+/// them; not for cached kernels. NULL for none.
 void ct_on_compilation(void (*notice)(const char *kernels, const char *architecture));
-/// Kernels to compile for an architecture such as "sm_90". `size` means: "ss2d", states; "norm", a row's width; "depthwise" and
-/// "residual", channels; "sum", numbers.
+/// Kernels to compile for an architecture such as "sm_90". `size` is the states of "ss2d", a row's
+/// width of "norm", the channels of "depthwise" and "residual", the numbers of "sum".
 typedef struct {
     const char *kernels, *architecture;
     int size;
-    int rank;      // of SS2D's steps
-    int input;     // 0 float32, 1 bfloat16, 2 float16
-    bool verbose;  // compiles whatever the cache holds; the log then tells each kernel's registers
+    int rank;   // of SS2D's steps
+    int input;  // 0 float32, 1 bfloat16, 2 float16
+    // Compiles even what is cached; the log then lists each kernel's registers.
+    bool verbose;
 } ct_cuda_program;
 typedef struct {
     char *log;  // freed by the caller
     bool from_cache;
     int64_t code_bytes;
 } ct_cuda_compiled;
-/// Compiles as a first use would, cache included; needs NVRTC and no GPU.
+/// Compiles as a first use would, cache included. Needs NVRTC and no GPU.
 int ct_cuda_compile_check(const ct_cuda_program *program, ct_cuda_compiled *result);
 
 // Process, continued.
-/// Keeps freed CPU blocks of 64 KiB and more for the next allocation of that size, so that a steady state touches no new pages.
+/// Keeps freed CPU blocks of 64 KiB and more for allocations of that size, so that a steady state
+/// touches no new pages.
 void ct_use_caching_allocator(void);
-/// Gives kept blocks back to the system.
+/// Returns kept blocks to the system.
 void ct_empty_cache(void);
 
-// Profile: the time inside each operator, forward and backward, from libtorch's own record of calls.
+// Profile: the time inside each operator, forward and backward, as libtorch records it.
 void ct_profile_begin(void);
 void ct_profile_end(void);
-/// One line an operator, "name\tcalls\tseconds\n", most expensive first; time inside of operators that it calls is not its own. Freed by the caller.
+/// One line an operator, "name\tcalls\tseconds\n", most expensive first, without the time of
+/// operators that it calls. Freed by the caller.
 char *ct_profile_lines(void);
 
 #ifdef __cplusplus

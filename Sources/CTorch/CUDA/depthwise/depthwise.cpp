@@ -7,7 +7,7 @@ namespace ctorch::cuda {
 
 namespace {
 
-/// What forward and backward have in common. `y` is the result, or its gradient.
+/// Common to forward and backward. `y` is the result, or its gradient.
 struct Call {
     int device;
     Input input;
@@ -60,7 +60,7 @@ DepthwiseGradients depthwise_silu_backward(const at::Tensor &x, const at::Tensor
                      dbias = at::empty({call.plan.parts(), bias.numel()}, bias.options());
     a.dy = dy.const_data_ptr(), a.dx = dx.mutable_data_ptr(), a.dweight = mutable_floats(dweight), a.dbias = mutable_floats(dbias);
     call.plan.backward(a, call.launcher());
-    // libtorch's sum has a fixed order, without atomics.
+    // libtorch's sum has a fixed order and no atomics.
     return {dx, dweight.sum(0).view(weight.sizes()), dbias.sum(0).view(bias.sizes())};
 }
 

@@ -1,4 +1,5 @@
-// How the depthwise convolution's map is divided over a GPU: plain arithmetic, which the tests run as well.
+// How the depthwise convolution divides a map over a GPU: plain arithmetic, which the tests run
+// too.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -12,11 +13,13 @@ namespace ctorch::cuda {
 #include "arguments.inc"
 #undef SHARED_TEXT
 
-/// A block walks down a strip of rows, a warp for each column of its band, a lane for each `vector` channels.
+/// A block walks down a strip of rows: a warp for each column of its band, a lane for each `vector`
+/// channels.
 struct DepthwisePlan {
     int vector, channel_blocks, band, bands, strip, strips, batch;
 
-    /// In backward a warp on either side of the band makes what the band's columns need of their neighbours.
+    /// In backward, a warp on either side of the band computes what the band needs from the
+    /// neighbouring columns.
     static DepthwisePlan make(
         int64_t batch, int64_t height, int64_t width, int64_t channels, int vector, bool backward, int multiprocessors) {
         DepthwisePlan p{};
@@ -27,7 +30,8 @@ struct DepthwisePlan {
         const int64_t bands = (width + most - 1) / most;
         p.band = static_cast<int>((width + bands - 1) / bands);
         p.bands = static_cast<int>((width + p.band - 1) / p.band);
-        // A strip reads a row more above and below (two in backward): as long as they leave enough blocks, and not below eight rows.
+        // A strip reads one row more above and below, backward two: make strips as long as leaves
+        // enough blocks, and at least eight rows.
         const int64_t blocks = p.channel_blocks * p.bands * batch, wanted = (backward ? 4 : 8) * static_cast<int64_t>(multiprocessors);
         const int64_t strips = std::max<int64_t>(1, wanted / std::max<int64_t>(1, blocks));
         p.strip = static_cast<int>(std::min(height, std::max<int64_t>(8, (height + strips - 1) / strips)));
@@ -44,7 +48,7 @@ struct DepthwisePlan {
         a.strip = strip, a.band = band, a.bands = bands;
         launch("depthwise_forward", grid(), band * 32, size_t{0}, a);
     }
-    /// The parts are summed by the caller, in a fixed order.
+    /// The caller sums the parts in a fixed order.
     template <class Launch> void backward(DepthwiseArguments a, Launch &&launch) const {
         a.strip = strip, a.band = band, a.bands = bands;
         const int warps = band + 2;

@@ -7,7 +7,7 @@ namespace ctorch::cuda {
 
 namespace {
 
-/// What forward and backward have in common. `y` is the result, or its gradient.
+/// Common to forward and backward. `y` is the result, or its gradient.
 struct Call {
     int device;
     Input input;
@@ -55,7 +55,7 @@ constexpr const char *backward_kernels[] = {"layer_norm_backward", "norm_gate_ba
 }  // namespace
 
 bool has_norm(const at::Tensor &x, const at::Tensor &weight, at::ScalarType type) {
-    // Too wide for registers as single numbers is the tightest case: which of the two it will be depends on addresses.
+    // Check the worst case, one number per load: whether vectors work depends on addresses.
     return use_kernels && x.is_cuda() && x.numel() > 0 && is_input(x.scalar_type()) && is_input(type) && weight.numel() > 0 &&
         NormGeometry::make(weight.numel(), 1).lanes > 0;
 }
@@ -77,7 +77,7 @@ NormGradients norm_backward(const Norm &norm, const at::Tensor &dy) {
     const at::Tensor parts = at::empty({call.plan.backward_blocks, 2, norm.weight.numel()}, norm.weight.options());
     a.dy = dy.const_data_ptr(), a.dx = d.x.mutable_data_ptr(), a.parts = mutable_floats(parts);
     call.plan.backward(backward_kernels[static_cast<int>(norm.kind)], a, call.launcher());
-    // libtorch's sum has a fixed order, without atomics.
+    // libtorch's sum has a fixed order and no atomics.
     const at::Tensor sums = parts.sum(0);
     d.weight = sums.select(0, 0), d.bias = sums.select(0, 1);
     return d;

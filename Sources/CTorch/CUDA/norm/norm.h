@@ -1,4 +1,4 @@
-// LayerNorm on CUDA tensors, alone, with the gate, with patch merging and with patch expanding.
+// LayerNorm on CUDA tensors: alone, with the gate, with patch merging, with patch expanding.
 #pragma once
 #include "../../libtorch.h"
 
@@ -6,19 +6,21 @@ namespace ctorch::cuda {
 
 enum class NormKind { plain, gated, merged, expanded };
 
-/// One norm's tensors. x is float32 in rows with one stride between them, or, merged and expanded, contiguous; expanded, it has the products' type.
+/// A norm's tensors. x is float32 in rows with one stride; merged, contiguous; expanded, contiguous
+/// and of the products' type.
 struct Norm {
     NormKind kind;
     at::Tensor x, weight, bias;
-    at::Tensor gate;        // where gated; the products' type
-    at::Tensor mean, rstd;  // [rows] each, written by forward and read by backward; undefined where none follows, and where expanded
-    int64_t scale = 1;      // where expanded
+    at::Tensor gate;  // if gated; of the products' type
+    // [rows] each: forward writes them for backward. Undefined if none follows, and if expanded.
+    at::Tensor mean, rstd;
+    int64_t scale = 1;  // if expanded
 };
 struct NormGradients {
     at::Tensor x, weight, bias, gate;
 };
 
-/// Whether the kernels take such a norm: `type` is that of the products.
+/// Whether the kernels take this norm, with products of `type`.
 bool has_norm(const at::Tensor &x, const at::Tensor &weight, at::ScalarType type);
 /// Writes `y`, which has the result's shape and type.
 void norm_forward(const Norm &norm, const at::Tensor &y);

@@ -1,4 +1,4 @@
-// How a LayerNorm's rows are divided over a GPU: plain arithmetic, which the tests run as well.
+// How LayerNorm divides rows over a GPU: plain arithmetic, which the tests run too.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -12,14 +12,17 @@ namespace ctorch::cuda {
 #include "arguments.inc"
 #undef SHARED_TEXT
 
-/// What the kernels are compiled for: a row is `lanes` threads, each with `groups` vectors of `vector` numbers in its registers.
+/// What the kernels are compiled for: `lanes` threads hold a row in registers, `groups` vectors of
+/// `vector` numbers each.
 struct NormGeometry {
-    static constexpr int threads = 256, values = 16;  // of a block; at most of a thread, so that backward's four arrays fit into registers
+    // Threads of a block; most values of a thread, so that backward's four arrays fit into
+    // registers.
+    static constexpr int threads = 256, values = 16;
 
     int lanes, groups, vector;
 
-    /// The one that leaves the fewest lanes idle; of those the one with the most lanes. Eight lanes at least: a warp then reads whole sectors.
-    /// No lanes where a row is too wide (4096).
+    /// The geometry with the fewest idle lanes; of those, with the most lanes. At least eight
+    /// lanes: a warp then reads whole sectors. 0 lanes if a row is too wide (over 4096).
     static NormGeometry make(int64_t width, int vector) {
         NormGeometry best{0, 0, vector};
         const int64_t vectors = (width + vector - 1) / vector;
@@ -33,7 +36,7 @@ struct NormGeometry {
         }
         return best;
     }
-    int slots() const { return threads / lanes; }  // rows of a block at a time
+    int slots() const { return threads / lanes; }  // rows that a block does at a time
 };
 
 struct NormPlan {
@@ -45,8 +48,8 @@ struct NormPlan {
         if (p.geometry.lanes == 0) return p;
         const int64_t turns = (rows + p.geometry.slots() - 1) / p.geometry.slots();
         p.blocks = static_cast<int>(turns);
-        // Every block of backward leaves a part of the weights' gradients: as few as fill the GPU, and beyond one a multiprocessor only those with work
-        // for eight turns.
+        // Each block of backward leaves a part of the weights' gradients. So use as few as fill the
+        // GPU: beyond one a multiprocessor, only blocks with work for eight turns.
         const int64_t most = 4 * static_cast<int64_t>(multiprocessors);
         p.backward_blocks =
             static_cast<int>(std::min<int64_t>(turns, std::max<int64_t>(multiprocessors, std::min<int64_t>(most, turns / 8))));
@@ -63,7 +66,7 @@ struct NormPlan {
         a.blocks = blocks;
         launch(kernel, Grid{static_cast<unsigned>(blocks), 1, 1}, NormGeometry::threads, forward_shared(), a);
     }
-    /// The parts are summed by the caller, in a fixed order.
+    /// The caller sums the parts in a fixed order.
     template <class Launch> void backward(const char *kernel, NormArguments a, Launch &&launch) const {
         a.blocks = backward_blocks;
         launch(kernel, Grid{static_cast<unsigned>(backward_blocks), 1, 1}, NormGeometry::threads, backward_shared(), a);

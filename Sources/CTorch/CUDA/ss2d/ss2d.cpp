@@ -10,12 +10,13 @@ namespace ctorch::cuda {
 
 namespace {
 
-/// What forward and backward have in common: sizes, the plan, and how to launch.
+/// Common to forward and backward: sizes, the plan, the launches.
 struct Call {
     int device;
     Input input;
     Plan plan;
-    int vector;  // numbers of a row at once
+    // Numbers of a row to read at once.
+    int vector;
     SS2DArguments arguments{};
     at::TensorOptions floats_here;
     int64_t B, H, W, D, N, R;
@@ -61,7 +62,8 @@ struct Call {
         return tensor;
     }
 
-    /// Room for what goes from chunk to chunk; kept until the kernels are in the stream, which then orders its reuse.
+    /// Buffers passed between chunks; hold them until the kernels are queued, then the stream
+    /// orders their reuse.
     std::pair<at::Tensor, at::Tensor> room_between_chunks() {
         if (plan.chunks == 1) return {};
         return {empty({B, 4, plan.chunks, N, D}, arguments.states), empty({B, 4, plan.chunks, D}, arguments.steps)};
@@ -100,7 +102,7 @@ SS2DGradients ss2d_backward(const SS2DInputs &in, const at::Tensor &borders, con
                      ddt_weight = call.empty({B * chunks, 4, D, R}, a.ddt_weight), ddt_bias = call.empty({B * chunks, 4, D}, a.ddt_bias),
                      dA_logs = call.empty({B * chunks, 4 * D, N}, a.dA_logs), dDs = call.empty({B * chunks, 4 * D}, a.dDs);
     launch_backward(call.plan, a, call.launcher());
-    // libtorch's sums have a fixed order, without atomics, as has this package's.
+    // libtorch's sums, like this package's, have a fixed order and no atomics.
     return {dx, sum_of_parts(dprojection, {}, in.x.scalar_type()), ddt_weight.sum(0), ddt_bias.sum(0), dA_logs.sum(0), dDs.sum(0)};
 }
 

@@ -63,8 +63,8 @@ int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out
         }
     } else {
         if (depth < 8) png_set_expand_gray_1_2_4_to_8(png);
-        if (type & PNG_COLOR_MASK_ALPHA) png_set_strip_alpha(png);
-        if (layout == CPNG_RGB && !(type & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(png);
+        if (type & PNG_COLOR_MASK_ALPHA && layout != CPNG_RGBA) png_set_strip_alpha(png);
+        if ((layout == CPNG_RGB || layout == CPNG_RGBA) && !(type & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(png);
     }
     if (depth == 16) {
         const uint16_t one = 1;

@@ -1,4 +1,6 @@
+import Files
 import Foundation
+import Segmentation
 import Synchronization
 
 /// Standard error for people, standard output for programs.
@@ -18,8 +20,14 @@ package enum Console {
         }
     }
 
+    /// Whether only errors and results are told (`--quiet`).
+    package static let isQuiet = Atomic(false)
+
     /// A line for people.
-    package static func note(_ text: String) { write(clear + text + "\n") }
+    package static func note(_ text: String) {
+        guard !isQuiet.load(ordering: .relaxed) else { return }
+        write(clear + safe(text) + "\n")
+    }
 
     /// Kernels are compiled for the GPU: each on a terminal's last line, once in a log.
     @Sendable package static func compiling(_ kernels: String, for architecture: String) {
@@ -28,19 +36,26 @@ package enum Console {
         if isFirstCompilation.exchange(false, ordering: .relaxed) { note("note: \(text)") }
     }
 
-    package static func error(_ text: String) { write(clear + "error: " + text + "\n") }
+    package static func error(_ text: String) { write(clear + "error: " + safe(text) + "\n") }
 
     /// Overwrites the last line of a terminal; writes nothing elsewhere.
     package static func status(_ text: String) {
-        guard isTerminal else { return }
-        write(clear + String(text.prefix(width - 1)))
+        guard isTerminal, !isQuiet.load(ordering: .relaxed) else { return }
+        write(clear + String(safe(text).prefix(width - 1)))
     }
+
+    /// The text without characters that a terminal would act on: names of files and keys of checkpoints are others' words.
+    private static func safe(_ text: String) -> String { text.printable(keepsLines: true) }
+
+    /// A message of the parser's, which says itself that it is an error.
+    package static func plain(_ text: String) { write(clear + safe(text) + "\n") }
+
+    /// Text on standard output, safe to print.
+    package static func out(_ text: String) { print(safe(text)) }
 
     /// One JSON object on standard output.
     package static func json(_ value: some Encodable) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        print(try JSONText.encode(value))
         try finish()
     }
 

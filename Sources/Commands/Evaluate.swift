@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Segmentation
 
@@ -27,16 +28,30 @@ package struct Evaluate: ParsableCommand {
     @Option(help: "The probability from which on a pixel is foreground.")
     var threshold: Double?
 
+    @Option(help: "Where grey values of binary masks are cut, as a share of white.")
+    var maskThreshold: Double?
+
     @Option(help: "Volumes: the folder to save each one's labels in, as NAME.nii.gz.")
     var predictions: String?
 
     @Option(help: "Volumes: millimetres between slices, rows and columns, such as 3,0.8,0.8; without it HD95 is in voxels.")
-    var spacing: SpacingOption?
+    var spacing: VoxelSpacing?
+
+    @Option(help: "Slices and volumes: normalized where files hold 0…1, raw where the window maps them.")
+    var intensities: DataSettings.Intensities?
+
+    @Option(parsing: .unconditional, help: "Raw intensities: LOW,HIGH or minmax; without it the weights' own window.")
+    var window: IntensityWindow?
+
+    @Option(help: "Volumes: the axis of the arrays along which slices lie, 1 to 3; without it the first.")
+    var sliceAxis: Int?
 
     @Option(help: "Volumes: also the normalised surface Dice at this tolerance, in the unit of HD95.")
     var tolerance: Double?
 
     @OptionGroup var compute: ComputeOptions
+
+    @OptionGroup var telling: OutputOptions
 
     @Option(help: "Also write all scores, those of each picture too, as JSON to this file; - prints them instead of the table.")
     var json: String?
@@ -50,17 +65,24 @@ package struct Evaluate: ParsableCommand {
             throw ValidationError("--tolerance: expected 0 or more, got \(tolerance)")
         }
         try Require.count(batchSize, "--batch-size", upTo: 65536)
+        try Require.share(maskThreshold, "--mask-threshold")
+        if let sliceAxis { try Require.count(sliceAxis, "--slice-axis", upTo: 3) }
     }
 
     package func run() throws {
         let segmenter = try Segmenter(
             weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, compute: compute.compute,
             networks: Backend.current.networks)
+        Console.note(
+            "weights: \(URL(filePath: weights).lastPathComponent), "
+                + (segmenter.metadata.summary ?? "which do not say what they were trained on"))
         let layout = dataset.layout
         let split = self.split ?? layout.evaluationSplit
         var settings = DataSettings(dataset, path: data)
         (settings.imageSize, settings.classes) = (segmenter.imageSize, segmenter.network.classes)
         (settings.classNames, settings.ignoredLabel) = (segmenter.classNames, segmenter.ignoredLabel.map(Int.init))
+        if let maskThreshold { settings.maskThreshold = maskThreshold }
+        try takeIntensities(&settings, segmenter)
         if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
             return try score(volumes, segmenter)
         }
@@ -68,6 +90,9 @@ package struct Evaluate: ParsableCommand {
             throw ValidationError("--predictions, --spacing and --tolerance are for volumes")
         }
         let set = try layout.evaluationSet(settings, split: split)
+        let notes: [String]
+        do { notes = try set.verify() } catch let error as DataError { throw unfit(error, segmenter) }
+        for note in notes { Console.note("note: " + note) }
         var options = Evaluator.Options()
         (options.batchSize, options.threshold) = (min(batchSize, 8), segmenter.threshold)
         (options.ignoredLabel, options.classNames) = (settings.ignoredLabel, segmenter.classNames)
@@ -77,25 +102,41 @@ package struct Evaluate: ParsableCommand {
             result = try Evaluator(set, options).evaluate(segmenter.network) { done, count in
                 Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
             }
-        } catch let error as DataError where [.labelOutOfRange, .greyMask].contains(error.kind) {
-            // The mask error cannot name the weights' class count, so add it.
-            let classes = segmenter.network.classes
-            throw InputError(
-                "\(error)\n\(weights) is a network of \(classes == 1 ? "one class" : "\(classes) classes"): score it on masks of as many")
+        } catch let error as DataError {
+            throw unfit(error, segmenter)
         } catch let error as NonFiniteScore {
             throw InputError("\(weights): \(error)")
         }
         Console.status("")
         if json == "-" { return try Console.json(result) }
         // The table first: a file that cannot be written must not cost the scores.
-        print(Self.table(result))
+        Console.out(Self.table(result))
         if let json { try write(result, to: URL(filePath: json)) }
     }
 
+    /// The mask error cannot name the weights' class count, so add it.
+    private func unfit(_ error: DataError, _ segmenter: Segmenter) -> any Error {
+        guard [.labelOutOfRange, .greyMask].contains(error.kind) else { return error }
+        let classes = segmenter.network.classes
+        return InputError(
+            "\(error)\n\(weights) is a network of \(classes == 1 ? "one class" : "\(classes) classes"): score it on masks of as many")
+    }
+
+    /// How the set's files are mapped: as asked for, by the weights' own window where none is named.
+    private func takeIntensities(_ settings: inout DataSettings, _ segmenter: Segmenter) throws {
+        settings.sliceAxis = sliceAxis ?? 1
+        settings.window = window ?? segmenter.metadata.window
+        settings.intensities = intensities ?? (window == nil ? .normalized : .raw)
+        guard settings.intensities == .raw else { return }
+        switch settings.window {
+        case .fixed, .range: break
+        default: throw ValidationError("--intensities raw needs --window LOW,HIGH or minmax: the weights name none")
+        }
+    }
+
     func write(_ result: some Encodable, to url: URL) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        try (try encoder.encode(result) + Data("\n".utf8)).write(to: url, options: .atomic)
+        let text = try JSONText.encode(result) + "\n"
+        try AtomicFile.write(Array(text.utf8), to: url)
     }
 
     /// The paper's columns, in percent.
@@ -109,6 +150,11 @@ package struct Evaluate: ParsableCommand {
         lines.append(row("pooled over all pixels", result.pooled))
         lines.append(row("mean over pictures", result.perImageMean))
         for item in result.classes ?? [] { lines.append(row("  \(item.label) \(item.name ?? "")", item.scores)) }
+        let empty = result.emptyPictures
+        if empty.count > 0 {
+            lines.append(
+                "\(empty.count) pictures are empty: \(empty.foundEmpty) found empty, in no mean over pictures; \(empty.withFindings) with findings, IoU 0")
+        }
         lines.append(String(format: "loss %.4f over %d pictures", result.loss, result.images.count))
         return lines.joined(separator: "\n")
     }

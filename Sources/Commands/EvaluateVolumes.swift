@@ -2,44 +2,36 @@ import ArgumentParser
 import Foundation
 import Segmentation
 
-/// "1.5,0.8,0.8": millimetres between slices, rows and columns.
-struct SpacingOption: ExpressibleByArgument {
-    let spacing: VoxelSpacing
-    init?(argument: String) {
-        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map {
-            Double($0.trimmingCharacters(in: .whitespaces))
-        }
-        guard numbers.count == 3, let d = numbers[0], let h = numbers[1], let w = numbers[2],
-            [d, h, w].allSatisfy({ $0.isFinite && $0 > 0 })
-        else {
-            return nil
-        }
-        spacing = VoxelSpacing(depth: d, height: h, width: w)
-    }
-}
-
 extension Evaluate {
     /// Scores volumes: Dice and HD95, published and honest.
     func score(_ volumes: any VolumeDataset, _ segmenter: Segmenter) throws {
         let folder = predictions.map { URL(filePath: $0) }
         if let folder { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
+        let provenance = "vmunet \(Provenance.version), weights sha256 \(WeightsDigest(of: URL(filePath: weights)).value.prefix(32))"
+        var stored: ClosedRange<Float>?
         let evaluator = VolumeEvaluator(
-            volumes, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize), spacing: spacing?.spacing,
+            volumes, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize), spacing: spacing,
             metrics: VolumeMetric.published + (tolerance.map { [.normalizedSurfaceDice(tolerance: $0)] } ?? []))
         let summary = try evaluator.evaluate { progress in
             Console.status(
                 "scoring \(Console.bar(progress.share)) volume \(progress.volume + 1)/\(progress.volumes), slice \(progress.slice)/\(progress.slices)"
             )
         } keep: { volume, prediction in
+            if let least = volume.image.min(), let greatest = volume.image.max() {
+                stored = min(least, stored?.lowerBound ?? least)...max(greatest, stored?.upperBound ?? greatest)
+            }
             if let folder {
                 try prediction.write(
-                    to: folder.appending(path: volume.name + ".nii.gz"), geometry: (spacing?.spacing ?? .voxels).geometry)
+                    to: folder.appending(path: volume.name + ".nii.gz"), geometry: (spacing ?? .voxels).geometry, description: provenance)
             }
         }
         Console.status("")
+        if let stored, let problem = SliceFindings.intensityProblem(stored, isMapped: intensities == .raw || window != nil) {
+            Console.note("note: " + problem)
+        }
         if let folder { Console.note("\(summary.volumes.count) label volumes in \(folder.relativePath)") }
         if let json, json != "-" { try write(summary, to: URL(filePath: json)) }
-        if json == "-" { try Console.json(summary) } else { print(Self.table(summary)) }
+        if json == "-" { try Console.json(summary) } else { Console.out(Self.table(summary)) }
     }
 
     /// A line for each class, below them the mean: Table II turned on its side.

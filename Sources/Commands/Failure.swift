@@ -39,6 +39,13 @@ enum Failure {
 }
 
 extension ParsableCommand {
+    /// Ends as the parser does, with what it says made safe to print: arguments are others' words, too.
+    private static func leave(_ error: any Error) -> Never {
+        let (code, text) = (exitCode(for: error), fullMessage(for: error))
+        if code.isSuccess { Console.out(text) } else { Console.plain(text) }
+        Foundation.exit(code.rawValue)
+    }
+
     /// What an executable's `main` does: runs the command that the arguments name, and leaves with its exit code.
     package static func run(with backend: Backend) {
         Console.prepare()
@@ -57,7 +64,7 @@ extension ParsableCommand {
                 Console.error("\(error.message)\nsee '\(configuration.commandName ?? "") \(name) --help'")
                 Foundation.exit(ExitStatus.usage)
             } catch {
-                guard let code = Failure.code(of: error) else { exit(withError: error) }
+                guard let code = Failure.code(of: error) else { leave(error) }
                 Console.error(Failure.message(of: error))
                 Foundation.exit(code)
             }

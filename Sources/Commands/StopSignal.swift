@@ -7,7 +7,8 @@ package final class StopSignal: Sendable {
     private let received = Atomic(false)
     private let sources: [any DispatchSourceSignal]
 
-    package init() {
+    /// `note` is what is told at the first signal.
+    package init(_ note: String = "stopping after this step and saving; once more to leave at once") {
         // Whoever reads the progress may go away: `train 2>&1 | head` must not end the run.
         signal(SIGPIPE, SIG_IGN)
         let numbers = [SIGINT, SIGTERM]
@@ -19,7 +20,7 @@ package final class StopSignal: Sendable {
             source.setEventHandler { [weak self] in
                 guard let self else { return }
                 if received.exchange(true, ordering: .sequentiallyConsistent) { exit(ExitStatus.interrupted) }
-                Console.note("stopping after this step and saving; once more to leave at once")
+                Console.note(note)
             }
             source.resume()
         }

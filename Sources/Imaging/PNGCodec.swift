@@ -24,6 +24,18 @@ enum PNGCodec {
         return try PictureFile.labels(Picture(width: width, height: height, channels: channels, pixels: values), path: path)
     }
 
+    /// The alpha channel, 8 bits; nil where every pixel is opaque because there is none.
+    static func decodeAlpha(_ data: [UInt8], _ header: PNGHeader, path: String) throws(PictureError) -> Picture? {
+        guard header.color == .greyAlpha || header.color == .rgba else { return nil }
+        let (width, height) = (header.width, header.height)
+        let values = try samples(data, header, layout: CPNG_RGBA, rowBytes: width * 4, path: path)
+        let alpha = [UInt8](unsafeUninitializedCapacity: width * height) { out, count in
+            for i in 0..<width * height { out[i] = values[4 * i + 3] }
+            count = width * height
+        }
+        return Picture(width: width, height: height, channels: 1, pixels: alpha)
+    }
+
     static func encode(_ picture: Picture, path: String) throws(PictureError) -> [UInt8] {
         // Photographs gain little from more effort; maps of labels gain much and cost little.
         let level: Int32 = picture.channels == 1 ? 6 : 2

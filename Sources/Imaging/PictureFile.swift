@@ -47,6 +47,13 @@ public enum PictureFile {
         try readLabels(FileReader(bytes, name: name))
     }
 
+    /// The alpha channel of a PNG, 1 channel of 8 bits; nil for a file that has none.
+    public static func readAlpha(_ url: URL) throws(PictureError) -> Picture? {
+        let file = try open(url)
+        guard case .png(let header) = try PictureHeader(of: file) else { return nil }
+        return try PNGCodec.decodeAlpha(content(file), header, path: file.name)
+    }
+
     /// Writes a `.png` (lossless) or `.jpg`/`.jpeg` (quality 95, colour at full resolution), whole or not at all.
     public static func write(_ picture: Picture, to url: URL) throws(PictureError) {
         try write(picture, to: url, isDurable: true)

@@ -24,6 +24,8 @@ struct ReportContent: Sendable {
         /// Scores of the best weights on the set's test volumes, where it has any.
         var volumes: VolumeScoreSummary?
         var examples: [Example] = []
+        /// What the weights say of what they were trained on, and how to know them again.
+        var weights: (summary: String?, digest: String)?
         /// What is not shown, and why.
         var notes: [String] = []
     }
@@ -35,6 +37,8 @@ struct ReportContent: Sendable {
         /// The IoU of each picture; nil where neither truth nor prediction has any foreground.
         var pictureScores: [Double?]
         var pictures: Int { pictureScores.count }
+        /// Pictures without any foreground in their truth.
+        var empty = EvaluationResult.EmptyPictures()
         /// Scores of each class but the background; empty for binary sets.
         var classes: [(name: String, scores: BinaryScores)] = []
     }

@@ -114,6 +114,15 @@ enum ReportTables {
             ]
             if run.environments.count > 1 { facts.append(("resumed", "\(run.environments.count - 1) times, last \(last.date)")) }
         }
+        facts.append(("page made by", "vmunet \(Provenance.version)"))
+        if let weights = run.weights {
+            facts.append(("weights trained on", weights.summary ?? "unknown"))
+            facts.append(("SHA-256 of the best weights", weights.digest))
+        }
+        if let empty = run.evaluation?.empty, empty.count > 0 {
+            facts.append(
+                ("empty pictures", "\(empty.count): \(empty.foundEmpty) found empty, in no mean over pictures; \(empty.withFindings) with findings"))
+        }
         if let parameters = run.parameters { facts.append(("parameters", Figures.grouped(parameters))) }
         facts.append(("epochs done", "\(run.epochs.count)" + (run.plannedEpochs.map { " of \($0)" } ?? "")))
         facts.append(("training time", Figures.duration(run.trainingSeconds)))

@@ -130,6 +130,7 @@ public struct RunReport: Sendable {
             name: name, weights: folder.best, configuration: configuration, dataset: dataset, options: options, networks: networks,
             progress: { progress(.scoring(run: name, done: $0, of: $1)) })
         run.evaluation = scored.evaluation
+        run.weights = (scored.segmenter.metadata.summary, WeightsDigest(of: folder.best).value)
         run.examples = try scored.examples(each: options.examples)
         do {
             run.volumes = try volumeScores(scored, configuration) { progress(.scoring(run: name + ", volumes", done: $0, of: $1)) }

@@ -60,6 +60,7 @@ extension RunFolder {
     package func removeUnfinished() {
         let files = FileManager.default
         for folder in [url, last.deletingLastPathComponent()] {
+            TemporaryFile.removeAbandoned(in: folder.path)
             for name in (try? files.contentsOfDirectory(atPath: folder.path)) ?? [] where name.hasSuffix(".tmp") {
                 let isOurs = [configuration, last, best].contains { name.hasPrefix(".\($0.lastPathComponent).") }
                 if isOurs { try? files.removeItem(at: folder.appending(path: name)) }

@@ -1,12 +1,13 @@
 import Foundation
+import TensorFiles
 
 extension RunFolder {
     /// Whether a run of this configuration came to its end: all epochs, or early stopping.
-    package func isFinished(_ configuration: RunConfiguration) throws -> Bool {
-        guard FileManager.default.fileExists(atPath: last.path) else { return false }
-        let epochs = try epochs()
-        guard let latest = epochs.last else { return false }
-        return latest.epoch >= configuration.epochs || configuration.hasStoppedImproving(epochs.compactMap(\.validationLoss))
+    ///
+    /// Its last checkpoint says so. The log knows of the last epoch before that is saved, and saving may have been cut off.
+    package func isFinished(_ configuration: RunConfiguration) -> Bool {
+        guard let position = TrainingPosition(try? SafetensorsFile.metadata(of: last)[TrainingPosition.key]) else { return false }
+        return position.epoch >= configuration.epochs || configuration.hasStoppedImproving(position.validationLosses)
     }
 
     /// What each epoch came to, oldest first.

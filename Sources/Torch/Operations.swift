@@ -112,8 +112,11 @@ extension Tensor {
         Aten.upsampleBilinear(.tensor(self), .ints([height, width]), .bool(false), .none)
     }
 
-    /// Mean binary cross-entropy of logits against targets in 0…1, in a form that cannot overflow.
-    public func binaryCrossEntropy(target: Tensor) -> Tensor { Aten.bce(.tensor(self), .tensor(target)) }
+    /// Mean binary cross-entropy of logits against targets in 0…1, in a form that cannot overflow; each value times its weight.
+    public func binaryCrossEntropy(target: Tensor, weight: Tensor? = nil) -> Tensor {
+        guard let weight else { return Aten.bce(.tensor(self), .tensor(target)) }
+        return Aten.bce(.tensor(self), .tensor(target), .tensor(weight))
+    }
 
     /// What becomes of the values of a loss, by libtorch's numbers.
     public enum Reduction: Int, Sendable { case mean = 1, sum = 2 }

@@ -43,7 +43,7 @@ public struct AblationRunner: Sendable {
                 reason: "it holds a run with other settings\(try found.difference(from: cell.configuration).map { " (\($0))" } ?? "")",
                 remedy: "choose another folder for the grid, or give the settings that it began with")
         }
-        return try run.isFinished(cell.configuration) ? .finished : .interrupted
+        return run.isFinished(cell.configuration) ? .finished : .interrupted
     }
 
     /// Trains what is not trained yet, and writes the table after each cell.
@@ -55,11 +55,16 @@ public struct AblationRunner: Sendable {
         var verified: Set<DataSettings> = []
         for (cell, state) in zip(grid.cells, states) where state != .finished && verified.insert(cell.configuration.data.source).inserted {
             let data = try TrainingData(cell.configuration)
-            try data.verify()
-            for note in data.notes { report(.note(note)) }
+            let findings = try data.verify()
+            for note in data.notes + findings { report(.note(note)) }
         }
         try verifyInitialWeights(states)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        for cell in grid.cells {
+            // Whoever was killed while it saved has left a file half-written; nobody trains where the lock is free.
+            let run = RunFolder(existing: folder.appending(path: cell.name))
+            if let lock = try? RunLock(run) { withExtendedLifetime(lock) { run.removeUnfinished() } }
+        }
         var isInterrupted = false
         for (index, cell) in grid.cells.enumerated() where states[index] != .finished {
             if shouldStop() {

@@ -10,17 +10,13 @@ import VMUNet
 /// A run as one file: the network's weights under their published keys, the optimiser's state under `optimizer.…`, averaged weights under `ema.…`,
 /// the position as metadata. Random numbers need no state: they are functions of (seed, epoch, step).
 struct Checkpoint {
-    static let positionKey = "vmunet.position"
-
     var tensors: StateDictionary
     var position: TrainingPosition
 
     /// Reads a run's last checkpoint. Throws ``TensorFiles/TensorFileError`` for a damaged file, ``FolderError`` for one of another kind.
     init(_ url: URL) throws {
         tensors = try WeightsFile.read(url)
-        guard let text = tensors.metadata[Self.positionKey]?.text,
-            let position = try? JSONDecoder().decode(TrainingPosition.self, from: Data(text.utf8))
-        else {
+        guard let position = TrainingPosition(tensors.metadata[TrainingPosition.key]?.text) else {
             throw FolderError(
                 folder: url.relativePath, reason: "it is no checkpoint of a run, only weights", remedy: "begin from it by --init")
         }
@@ -43,7 +39,7 @@ struct Checkpoint {
         var tensors = tensors
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        tensors.metadata[Self.positionKey] = .string(String(decoding: try encoder.encode(position), as: UTF8.self))
+        tensors.metadata[TrainingPosition.key] = .string(String(decoding: try encoder.encode(position), as: UTF8.self))
         for (key, value) in configuration.weightsMetadata { tensors.metadata[key] = value }
         try WeightsFile.write(tensors, to: url)
     }

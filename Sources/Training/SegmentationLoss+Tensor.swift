@@ -9,12 +9,23 @@ extension SegmentationLoss {
 
     /// BceDice (equation 5): logits and targets [B, 1, H, W], targets 0…1, soft or hard; a tensor of one element.
     ///
-    /// The Dice term is 1 − mean over images of (2Σpt + 1) / (Σp + Σt + 1).
+    /// The Dice term is 1 − mean over images of (2Σpt + 1) / (Σp + Σt + 1). With an ignored label, pixels whose target is
+    /// negative count in neither term.
     public func binary(_ logits: Tensor, target: Tensor) -> Tensor {
-        let bce = logits.binaryCrossEntropy(target: target)
         let (B, pixels) = (logits.size(0), logits.count / max(logits.size(0), 1))
-        let p = logits.sigmoid().reshaped([B, pixels])
-        let t = target.reshaped([B, pixels])
+        var p = logits.sigmoid().reshaped([B, pixels])
+        var t = target.reshaped([B, pixels])
+        let bce: Tensor
+        if ignoredLabel == nil {
+            bce = logits.binaryCrossEntropy(target: target)
+        } else {
+            let known = target.clamped(min: 0)
+            let counted = 1 - (known - target)  // 1, and 0 where the target is −1
+            let share = counted.mean().clamped(min: 1 / Double(max(logits.count, 1)))
+            bce = logits.binaryCrossEntropy(target: known, weight: counted) / share
+            p = p * counted.reshaped([B, pixels])
+            t = known.reshaped([B, pixels])
+        }
         let overlap = (p * t).sum(axes: [1]) * 2 + 1  // [B]
         let total = p.sum(axes: [1]) + t.sum(axes: [1]) + 1  // [B]
         return bce * crossEntropyWeight + (1 - (overlap / total).mean()) * diceWeight

@@ -83,6 +83,12 @@ public final class Trainer {
         } catch let error as any WeightsProblem {
             throw BadWeights(file: folder.last.relativePath, problem: error)
         }
+        let steps = EpochOrder(count: data.training.count, batchSize: configuration.batchSize, seed: 0, shuffle: false).stepsPerEpoch
+        if let problem = checkpoint.position.problem(stepsPerEpoch: steps, samples: data.training.count) {
+            throw FolderError(
+                folder: folder.last.relativePath, reason: "its position in the run cannot be: \(problem)",
+                remedy: "resume with the data that the run began with; if they are, the file is damaged: begin from it by --init")
+        }
         let trainer = try Trainer(
             configuration, network, in: folder, data: data, at: checkpoint.position, compileGraph: compileGraph)
         try checkpoint.restore(trainer.optimizer, trainer.average)

@@ -108,7 +108,7 @@ struct Ablate: ParsableCommand {
             }
         }
         Console.status("")
-        if json { try Console.json(result) } else { print(result.markdown, terminator: "") }
+        if json { try Console.json(result) } else { Console.out(result.markdown.trimmingCharacters(in: .newlines)) }
         if result.isInterrupted {
             Console.note("stopped and saved; the same command goes on")
             throw ExitCode(ExitStatus.interrupted)

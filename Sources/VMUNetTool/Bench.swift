@@ -30,9 +30,6 @@ struct Bench: ParsableCommand {
     @Option(help: "Runs before those.")
     var warmUp = 3
 
-    @Option(help: "Threads; without it as many as the machine has cores.")
-    var threads: Int?
-
     @OptionGroup var compute: ComputeOptions
 
     @Flag(help: "One JSON object on standard output.")
@@ -63,14 +60,12 @@ struct Bench: ParsableCommand {
         try Require.count(batchSize, "--batch-size", upTo: 65536)
         try Require.count(runs, "--runs", upTo: 1_000_000)
         try Require.count(warmUp, "--warm-up", from: 0, upTo: 1_000_000)
-        if let threads { try Require.count(threads, "--threads", upTo: 1024) }
         if profile, compute.compileGraph {
             throw ValidationError("--profile: a graph is one launch, without operators; leave out --compile-graph")
         }
     }
 
     func run() throws {
-        if let threads { Torch.threads = threads }
         var configuration = VMUNetConfiguration.base
         try self.network.apply(to: &configuration)
         let device = try Torch.prepare(compute.compute)

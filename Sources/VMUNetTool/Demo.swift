@@ -82,12 +82,12 @@ struct Demo: ParsableCommand {
         let segmenter = try Segmenter(weights: best, compute: Compute(device: .cpu), networks: .torch)
         let validation = try PairedFolder(data, split: "val", options: .init(size: imageSize))
         let result = try Evaluator(validation, settings.evaluation).evaluate(segmenter.network)
-        print(Evaluate.table(result))
+        Console.out(Evaluate.table(result))
 
         let shipped = try ShippedWeights.url().map { try Shipped(weights: $0, data: data) }
         if let shipped {
             Console.note("   and the weights that come with the package, trained on real pictures alone, on the same ones")
-            print(Evaluate.table(shipped.scores))
+            Console.out(Evaluate.table(shipped.scores))
         }
 
         Console.note("4. segmenting pictures into \(results.relativePath)")

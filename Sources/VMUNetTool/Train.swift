@@ -49,8 +49,30 @@ struct Train: ParsableCommand {
     @Flag(help: "Train on the pictures as they are.")
     var noAugment = false
 
-    @Option(help: "Synapse's layout without a list val: the share of the patients held back to validate; 0 trains on all, as published.")
+    @Option(help: "A set without a part val: the share of the pictures, or patients, held back to validate; 0 trains on all.")
     var validationFraction: Double?
+
+    @Option(help: "The label of pixels that nobody labelled: they count in no loss and no score.")
+    var ignoredLabel: Int?
+
+    @Option(help: "Where grey values of binary masks are cut, as a share of white.")
+    var maskThreshold: Double?
+
+    @Option(
+        parsing: .unconditional, help: "Slices: the intensities that became 0…1, LOW,HIGH, minmax, percentiles or none; kept with the weights.")
+    var window: IntensityWindow?
+
+    @Option(help: "Slices: normalized where files hold 0…1 already, raw where --window is to map them.")
+    var intensities: DataSettings.Intensities?
+
+    @Option(help: "Slices: the directions of columns, rows and slices, such as RAS; kept with the weights.")
+    var voxelOrder: VoxelOrderOption?
+
+    @Option(help: "Slices: millimetres between slices, rows and columns; kept with the weights.")
+    var spacing: VoxelSpacing?
+
+    @Option(help: "How the pictures came to be, such as CT or dermoscopy; kept with the weights.")
+    var modality: String?
 
     @Option(help: "Seed of every random number.")
     var seed: UInt64?
@@ -60,6 +82,8 @@ struct Train: ParsableCommand {
 
     @OptionGroup var compute: ComputeOptions
 
+    @OptionGroup var telling: OutputOptions
+
     @Option(name: .customLong("run"), help: "The run's folder; without it runs/DATASET-DATE.")
     var runFolder: String?
 
@@ -68,12 +92,13 @@ struct Train: ParsableCommand {
 
     func run() throws {
         try Torch.allowTF32(compute.tf32)
+        if let threads = compute.threads { Torch.threads = threads }
         let folder = try chosenFolder()
         let stop = StopSignal()
         let configuration = resume ? try resumed(RunFolder(existing: folder)) : try settings()
         let sets = try TrainingData(configuration)
-        try sets.verify()
-        for note in sets.notes { Console.note(note) }
+        let findings = try sets.verify()
+        for note in sets.notes + findings { Console.note("note: " + note) }
         let trainer: Trainer
         if resume {
             trainer = try Trainer.resume(configuration, in: folder, data: sets, compileGraph: compute.compileGraph)
@@ -168,6 +193,13 @@ struct Train: ParsableCommand {
         if let imageSize { settings.data.imageSize = imageSize }
         if let learningRate { settings.optimizer.learningRate = learningRate }
         if let validationFraction { settings.data.validationFraction = validationFraction }
+        if let ignoredLabel { settings.data.ignoredLabel = ignoredLabel }
+        if let maskThreshold { settings.data.maskThreshold = maskThreshold }
+        if let window { settings.data.window = window }
+        if let intensities { settings.data.intensities = intensities }
+        if case .order(let order)? = voxelOrder { settings.data.voxelOrder = order }
+        if let spacing { settings.data.spacing = spacing }
+        if let modality { settings.data.modality = modality }
         if noAugment { settings.data.augment = false }
         if let seed { settings.seed = seed }
         if let workers { settings.workers = workers }

@@ -13,9 +13,8 @@ struct VMUNetCommand: ParsableCommand {
             "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.",
         version: "0.1.0 (libtorch \(Torch.version))",
         subcommands: [
-            Train.self, Evaluate.self, Predict.self, Summary.self, Convert.self, Bench.self, Ablate.self, ReportCommand.self, Demo.self,
-            Parity.self,
-            KernelBench.self,
+            Train.self, Evaluate.self, Predict.self, Check.self, Summary.self, Convert.self, Bench.self, Ablate.self, ReportCommand.self,
+            Demo.self, Parity.self, KernelBench.self,
         ])
 
     static func main() {

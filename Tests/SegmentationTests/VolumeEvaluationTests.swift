@@ -191,7 +191,11 @@ struct VolumeEvaluationTests {
         let volume = try SynapseVolumes(SynapseSet.url, classNames: SynapseSet.names).load(at: 0)
         let file = try VolumeFile(SynapseSet.url.appending(path: "test_vol_h5/case0008.npy.h5"))
         #expect(file.intensities == volume.image && file.shape == volume.shape && file.isNormalized)
-        #expect(file.window(for: try segmenter()) == .none)
+        // Arrays hold 0…1 already, whatever window the weights know.
+        var known = WeightsMetadata()
+        known.window = .abdomen
+        let prepared = try PreparedVolume(file, path: "a", convention: InputConvention(known))
+        #expect(prepared.window == .none && prepared.intensities == volume.image && prepared.turnBack.isIdentity)
         let slice = try VolumeFile(SynapseSet.url.appending(path: "train_npz/case0000_slice000.npz"))
         #expect(slice.shape == VolumeShape(depth: 1, height: 36, width: 40))
     }
@@ -208,13 +212,69 @@ struct VolumeEvaluationTests {
             let file = try VolumeFile(input)
             #expect(file.intensities == values.map(Float.init) && !file.isNormalized && file.geometry == geometry)
             let segmenter = try segmenter()
-            #expect(file.window(for: segmenter) == .percentiles)
-            let labels = try VolumeSegmenter(segmenter).segment(
-                file.networkIntensities(for: segmenter, window: .abdomen), shape: file.shape)
+            #expect(file.voxelOrder == VoxelOrder("LSA") && file.spacing == VoxelSpacing(depth: 3, height: 0.5, width: 0.75))
+            let prepared = try PreparedVolume(file, path: "ct", convention: segmenter.convention)
+            #expect(prepared.window == .percentiles && prepared.voxelOrder == nil && prepared.shape == file.shape)
+            let labels = try VolumeSegmenter(segmenter).segment(prepared.intensities, shape: file.shape)
             let output = folder.appending(path: "labels.nii.gz")
             try labels.write(to: output, geometry: file.geometry)
             let back = try NIfTIFile.read(output)
             #expect(back.geometry == geometry && back.labels == labels.labels && back.voxels.shape == [5, 40, 36])
+        }
+    }
+
+    /// The same anatomy in whatever order it is stored: turned to the order of training, its labels turned back.
+    @Test(arguments: ["RAS", "LPS", "RSA", "PSR", "SAL"])
+    func storedOrdersMakeNoDifference(stored: String) throws {
+        try withVolumeFolder { folder in
+            let ras = try #require(VoxelOrder("RAS")), order = try #require(VoxelOrder(stored))
+            let shape = VolumeShape(depth: 9, height: 40, width: 36)
+            let values = (0..<shape.count).map { Int16(truncatingIfNeeded: ($0 * 7) % 500 - 200) }
+            var known = WeightsMetadata()
+            (known.window, known.voxelOrder) = (.abdomen, ras)
+            let convention = InputConvention(known)
+            func labels(_ order: VoxelOrder) throws -> (LabelVolume, VolumeShape) {
+                let turn = ras.turn(to: order)
+                let turned = turn.applied(to: shape)
+                var geometry = NIfTIGeometry(spacing: [1, 1, 1])
+                geometry.matrixCode = 1
+                // Each axis along the world's axis that its letter says.
+                for (axis, letter) in order.description.enumerated() {
+                    let world = ["RL", "AP", "SI"].firstIndex { $0.contains(letter) } ?? 0
+                    geometry.matrix[world][axis] = "RAS".contains(letter) ? 1 : -1
+                }
+                let url = folder.appending(path: "\(order).nii")
+                let voxels = HostTensor(turn.applied(to: values, shape), shape: [turned.depth, turned.height, turned.width])
+                try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: geometry), to: url)
+                let file = try VolumeFile(url)
+                #expect(file.voxelOrder == order)
+                let prepared = try PreparedVolume(file, path: "v", convention: convention)
+                #expect(prepared.voxelOrder == ras && prepared.shape == shape)
+                let found = try VolumeSegmenter(try segmenter()).segment(prepared.intensities, shape: prepared.shape)
+                return (try LabelVolume(shape: turned, labels: prepared.turnBack.applied(to: found.labels, shape)), turned)
+            }
+            let (expected, _) = try labels(ras)
+            let (found, turned) = try labels(order)
+            #expect(order.turn(to: ras).applied(to: found.labels, turned) == expected.labels)
+            #expect(Set(expected.labels).count > 1)
+        }
+    }
+
+    @Test func slicesThatShowNothingAreRefused() throws {
+        try withVolumeFolder { folder in
+            func prepared(_ shape: [Int], axis: Int? = nil) throws -> PreparedVolume {
+                let url = folder.appending(path: "v.nii")
+                let voxels = HostTensor([Float](repeating: 1, count: shape.reduce(1, *)), shape: shape)
+                try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: NIfTIGeometry(spacing: [1, 1, 1])), to: url)
+                return try PreparedVolume(VolumeFile(url), path: "v.nii", convention: InputConvention(WeightsMetadata()), sliceAxis: axis)
+            }
+            // 80 slices of 6×96, where six of 80×96 are meant; NIfTI's axes are columns, rows, slices.
+            let error = try #require(throws: DataError.self) { try prepared([80, 6, 96]) }
+            #expect(error.description.contains("6×96 pixels of a volume of 96×6×80") && error.remedy.contains("--slice-axis 2"))
+            #expect(try prepared([80, 6, 96], axis: 2).shape == VolumeShape(depth: 6, height: 80, width: 96))
+            #expect(try #require(throws: DataError.self) { try prepared([500, 1, 1]) }.remedy.contains("at least 8"))
+            #expect(try prepared([80, 10, 96]).notes.contains { $0.contains("--slice-axis 2") })
+            #expect(try prepared([5, 40, 36]).notes.allSatisfy { !$0.contains("--slice-axis") })
         }
     }
 

@@ -4,7 +4,7 @@ import Testing
 
 extension ToolTests {
     @Suite struct CommandTests {
-        private static let commands = ["train", "evaluate", "predict", "summary", "convert", "bench", "demo"]
+        private static let commands = ["train", "evaluate", "predict", "check", "summary", "convert", "bench", "demo"]
 
         @Test func help() throws {
             let all = try Tool.run("--help")

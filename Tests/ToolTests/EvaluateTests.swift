@@ -29,7 +29,7 @@ extension ToolTests {
             expectDone(outcome)
             let result = try json(outcome.out)
 
-            let files = names(masks)
+            let files = results(masks)
             let pairs = try files.map {
                 (
                     mask: try PictureFile.read(masks.appending(path: $0)),

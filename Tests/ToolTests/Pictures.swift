@@ -96,6 +96,9 @@ func exists(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.pat
 /// Names in a folder, hidden ones too, in order; none if there is no folder.
 func names(_ url: URL) -> [String] { ((try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []).sorted() }
 
+/// Names of the results in a folder that `predict` wrote: all but the list of them.
+func results(_ url: URL) -> [String] { names(url).filter { $0 != "predictions.json" } }
+
 /// The objects of a run's metrics.jsonl.
 func metrics(_ run: URL) throws -> [[String: Any]] {
     try text(run.appending(path: "metrics.jsonl")).split(separator: "\n").map { try json(String($0)) }

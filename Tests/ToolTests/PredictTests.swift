@@ -15,7 +15,7 @@ extension ToolTests {
             expectDone(outcome)
             #expect(outcome.out.isEmpty)
             let stems = names(Shared.pictures).map { ($0 as NSString).deletingPathExtension }
-            #expect(names(folder) == stems.flatMap { ["\($0).png", "\($0)_overlay.png", "\($0)_probability.png"] })
+            #expect(results(folder) == stems.flatMap { ["\($0).png", "\($0)_overlay.png", "\($0)_probability.png"] })
             for stem in stems {
                 let picture = try PictureFile.read(Shared.pictures.appending(path: stem + ".png"))
                 let mask = try PictureFile.read(folder.appending(path: stem + ".png"))
@@ -47,7 +47,7 @@ extension ToolTests {
                 try FileManager.default.moveItem(at: plain, to: folder.appending(path: name))
             }
             expectDone(try predict(folder.path, to: output))
-            #expect(names(output) == sizes.keys.map { ($0 as NSString).deletingPathExtension + ".png" }.sorted())
+            #expect(results(output) == sizes.keys.map { ($0 as NSString).deletingPathExtension + ".png" }.sorted())
             for (name, size) in sizes {
                 let mask = try PictureFile.read(output.appending(path: (name as NSString).deletingPathExtension + ".png"))
                 #expect((mask.width, mask.height) == size, "\(name)")
@@ -59,7 +59,10 @@ extension ToolTests {
             let picture = Discs.pair(1, size: 32).picture
             for name in ["a.png", "a.jpg", "a_overlay.png"] { try PictureFile.write(picture, to: folder.appending(path: name)) }
             expectDone(try predict(folder.path, "--overlay", to: output))
-            #expect(names(output).count == 6)
+            #expect(
+                results(output) == [
+                    "a.jpg.png", "a.jpg_overlay.png", "a.png.png", "a.png_overlay.png", "a_overlay.png.png", "a_overlay.png_overlay.png",
+                ])
         }
 
         @Test func aBadPictureStopsNoOther() throws {
@@ -74,7 +77,7 @@ extension ToolTests {
             try FileManager.default.createSymbolicLink(atPath: folder.appending(path: "loop.png").path, withDestinationPath: "loop.png")
             let outcome = try predict(folder.path, folder.appending(path: "nowhere.png").path, to: output)
             expectRefusal(outcome, naming: "cut.png", "empty.png", "page.jpg", "HTML", "folder.png", "pipe.png", "loop.png", "nowhere.png")
-            #expect(names(output) == ["good.png"])
+            #expect(results(output) == ["good.png"])
         }
 
         @Test func aPictureNamedAsAnotherKindIsReadByItsContent() throws {
@@ -83,7 +86,7 @@ extension ToolTests {
             try PictureFile.write(Discs.pair(2).picture, to: jpeg)
             try FileManager.default.moveItem(at: jpeg, to: folder.appending(path: "x.png"))
             expectDone(try predict(folder.path, to: output))
-            #expect(names(output) == ["x.png"])
+            #expect(results(output) == ["x.png"])
         }
 
         @Test func noPictureIsReplacedByItsMask() throws {
@@ -94,9 +97,9 @@ extension ToolTests {
             // By another path to the same place, too.
             let link = try Scratch.folder().appending(path: "link")
             try FileManager.default.createSymbolicLink(at: link, withDestinationURL: folder)
-            expectRefusal(try predict(folder.path, to: link), naming: "another --output")
+            expectRefusal(try predict(folder.path, to: link), naming: "a.png", "another --output")
             #expect(try Data(contentsOf: folder.appending(path: "a.png")) == before)
-            #expect(names(folder) == ["a.png"])
+            #expect(results(folder) == ["a.png"])
         }
 
         /// a.nii becomes a.nii.gz, which here is another volume.
@@ -106,19 +109,22 @@ extension ToolTests {
             let inputs = ["a.nii", "a.nii.gz"].map { folder.appending(path: $0) }
             for url in inputs { try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: NIfTIGeometry(spacing: [1, 1, 1])), to: url) }
             let before = try Data(contentsOf: inputs[1])
-            expectRefusal(try predict(inputs[0].path, inputs[1].path, to: folder), naming: "a.nii.gz", "another --output")
-            expectRefusal(try predict(folder.path, to: folder), naming: "a.nii.gz", "another --output")
+            // Told apart by their endings, neither replaces the other.
+            expectDone(try predict(folder.path, "--force", to: folder))
             #expect(try Data(contentsOf: inputs[1]) == before)
-            #expect(names(folder) == ["a.nii", "a.nii.gz"])
+            #expect(results(folder) == ["a.nii", "a.nii.gz", "a.nii.gz.nii.gz", "a.nii.nii.gz"])
             let output = try Scratch.folder()
-            expectDone(try predict(folder.path, "--overlay", to: output))
-            #expect(names(output) == ["a.nii.gz", "a_2.nii.gz", "a_2_overlay.png", "a_overlay.png"])
+            expectDone(try predict(inputs[0].path, inputs[1].path, "--force", "--overlay", to: output))
+            #expect(
+                results(output) == [
+                    "a.nii.gz.nii.gz", "a.nii.gz_overlay.png", "a.nii.nii.gz", "a.nii_overlay.png",
+                ])
         }
 
         @Test func labelsOfSeveralClasses() throws {
             let output = try Scratch.folder()
             expectDone(try predict(Shared.pictures.path, to: output, weights: Shared.nineClasses))
-            let mask = try PictureFile.readLabels(output.appending(path: names(output)[0]))
+            let mask = try PictureFile.readLabels(output.appending(path: results(output)[0]))
             #expect((mask.width, mask.height) == (64, 64))
             #expect(mask.pixels.allSatisfy { $0 < 9 } && Set(mask.pixels).count > 1)
         }
@@ -189,7 +195,7 @@ extension ToolTests {
             expectRefusal(try predict(Shared.pictures.path, to: file.appending(path: "below")), naming: "Not a directory", "--output")
             #expect(try text(file) == "mine")
             expectRefusal(try predict("nowhere", to: try Scratch.folder()), naming: "nowhere", "check the path")
-            expectRefusal(try predict(try Scratch.folder().path, to: try Scratch.folder()), naming: "no JPEG")
+            expectRefusal(try predict(try Scratch.folder().path, to: try Scratch.folder()), naming: "no picture or volume")
         }
     }
 }

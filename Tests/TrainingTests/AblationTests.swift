@@ -168,6 +168,48 @@ extension TrainingSuites {
             }
         }
 
+        /// Killed while it saves the last epoch's checkpoint: the log knows of that epoch, the checkpoint does not.
+        @Test func aKillWhileTheLastCheckpointIsSavedIsNoEnd() throws {
+            try withVolumeFolder { folder in
+                let grid = try smallGrid()
+                let whole = try AblationRunner(grid, in: folder.appending(path: "whole")).run()
+                let parts = folder.appending(path: "parts")
+                let runner = AblationRunner(grid, in: parts)
+                let cell = RunFolder(existing: parts.appending(path: grid.cells[0].name))
+                var before = Data()
+                _ = try runner.run { report in
+                    guard case .training(.epoch(let record)) = report, record.epoch == 1, before.isEmpty else { return }
+                    before = (try? Data(contentsOf: cell.last)) ?? Data()
+                }
+                let after = try Data(contentsOf: cell.last)
+                #expect(!before.isEmpty && before != after)
+                try before.write(to: cell.last)
+                #expect(try runner.state(of: grid.cells[0]) == .interrupted)
+                let again = try runner.run()
+                #expect(again.rows == whole.rows)
+                #expect(try Data(contentsOf: cell.last) == after)
+                let checkpoints = cell.last.deletingLastPathComponent().path
+                #expect(try FileManager.default.contentsOfDirectory(atPath: checkpoints).sorted() == ["best.safetensors", "last.safetensors"])
+            }
+        }
+
+        /// What is left half-written beside a finished run goes, too.
+        @Test func whatAKillLeavesBesideAFinishedRunIsRemoved() throws {
+            try withVolumeFolder { folder in
+                let grid = try smallGrid()
+                let runner = AblationRunner(grid, in: folder)
+                _ = try runner.run()
+                // In another place: a process looks through a folder once.
+                let moved = folder.appending(path: "moved")
+                try FileManager.default.createDirectory(at: moved, withIntermediateDirectories: true)
+                for cell in grid.cells { try FileManager.default.copyItem(at: folder.appending(path: cell.name), to: moved.appending(path: cell.name)) }
+                let stray = moved.appending(path: grid.cells[1].name + "/checkpoints/.vmunet-9-k.tmp")
+                try Data("half".utf8).write(to: stray)
+                _ = try AblationRunner(grid, in: moved).run()
+                #expect(!FileManager.default.fileExists(atPath: stray.path))
+            }
+        }
+
         /// Weights that cannot be begun with are found before the runs that stand before theirs.
         @Test func initialWeightsAreLookedAtFirst() throws {
             try withVolumeFolder { folder in

@@ -58,9 +58,10 @@ extension RunConfiguration {
 
     /// What the run's weights carry beside their tensors.
     package var weightsMetadata: [String: MetadataValue] {
-        var metadata = WeightsMetadata()
+        var metadata = data.dataset.layout.origin(data)
         (metadata.imageSize, metadata.dataset, metadata.threshold) = (data.imageSize, data.dataset, threshold)
-        (metadata.ignoredLabel, metadata.classNames) = (data.ignoredLabel, data.classNames)
+        (metadata.ignoredLabel, metadata.classNames) = (data.ignoredLabel, data.classNames ?? metadata.classNames)
+        if data.classes > 1 { metadata.classColors = (0..<data.classes).map(WeightsMetadata.usualColor) }
         return metadata.values
     }
 }

@@ -1,9 +1,38 @@
 import Segmentation
 import VMUNet
+import Yams
 
 extension Dataset: ConfigurationChoice {}
 extension Compute.Precision: ConfigurationChoice {}
 extension Compute.Device: ConfigurationChoice {}
+extension DataSettings.Intensities: ConfigurationChoice {}
+
+extension IntensityWindow: ConfigurationValue {
+    static let expectation = "LOW,HIGH (such as \"-125,275\"), minmax, percentiles or none"
+    init?(_ node: Node) {
+        guard let text = String(node) else { return nil }
+        self.init(text)
+    }
+    var node: Node { description.node }
+}
+
+extension VoxelOrder: ConfigurationValue {
+    static let expectation = "three letters such as RAS or LPS"
+    init?(_ node: Node) {
+        guard let text = String(node) else { return nil }
+        self.init(text)
+    }
+    var node: Node { description.node }
+}
+
+extension VoxelSpacing: ConfigurationValue {
+    static let expectation = "three millimetres above 0: slices, rows, columns"
+    init?(_ node: Node) {
+        guard let numbers = [Double](node), numbers.count == 3, numbers.allSatisfy({ $0 > 0 }) else { return nil }
+        self.init(depth: numbers[0], height: numbers[1], width: numbers[2])
+    }
+    var node: Node { [depth, height, width].node }
+}
 extension OptimizerConfiguration.Name: ConfigurationChoice {}
 extension Schedule.Plateau.ThresholdMode: ConfigurationChoice {}
 
@@ -60,7 +89,14 @@ extension DataSettings: ConfigurationSection {
         try fields.value("zoom_jitter", &zoomJitter)
         try fields.value("color_jitter", &colorJitter)
         try fields.value("ignored_label", &ignoredLabel)
+        try fields.value("mask_threshold", &maskThreshold)
         try fields.value("validation_fraction", &validationFraction)
+        try fields.value("intensities", &intensities)
+        try fields.value("window", &window)
+        try fields.value("voxel_order", &voxelOrder)
+        try fields.value("spacing", &spacing)
+        try fields.value("slice_axis", &sliceAxis)
+        try fields.value("modality", &modality)
     }
 }
 

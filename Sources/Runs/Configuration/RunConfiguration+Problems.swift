@@ -42,6 +42,19 @@ extension RunConfiguration {
             let expected = layout.allowsJitter ? "0 to 1" : "0: slices have an augmentation of their own"
             require(jitter >= 0 && jitter <= (layout.allowsJitter ? 1 : 0), key, expected, jitter)
         }
+        require(data.maskThreshold > 0 && data.maskThreshold < 1, "data.mask_threshold", "above 0 and below 1", data.maskThreshold)
+        if data.intensities == .raw {
+            let maps: Bool
+            switch data.window {
+            case .fixed, .range: maps = true
+            default: maps = false
+            }
+            require(data.dataset == .synapse, "data.intensities", "normalized: pictures are stretched by their own extremes", "raw")
+            require(maps, "data.window", "LOW,HIGH or minmax, which maps the raw intensities", data.window?.description ?? "nothing")
+        }
+        if let modality = data.modality {
+            require((1...80).contains(modality.count), "data.modality", "1 to 80 characters", "\(modality.count)")
+        }
         let share = data.validationFraction
         require(share >= 0 && share < 1, "data.validation_fraction", "at least 0 and below 1", share)
 

@@ -15,9 +15,9 @@ public struct DataError: UserError, Equatable, LocalizedError {
         case unreadable
         /// A picture and its mask differ in size.
         case sizeMismatch
-        /// A mask whose pixels are all one value.
+        /// Masks that are all one value, where something else was to be expected.
         case uniformMask
-        /// A binary mask with values between its two.
+        /// A binary mask whose values or colours no rule can divide in two.
         case greyMask
         /// A label that is not below the number of classes.
         case labelOutOfRange

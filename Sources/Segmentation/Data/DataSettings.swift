@@ -18,9 +18,28 @@ public struct DataSettings: Sendable, Hashable, Codable {
     public var colorJitter = 0.0
     /// A label that counts in no loss and no score.
     public var ignoredLabel: Int?
-    /// The share of the training patients held back to validate, where the set does not say which. 0 trains on all and
-    /// keeps the last epoch's weights, as published.
+    /// Where grey values of binary masks are cut, as a share of white.
+    public var maskThreshold = 0.5
+    /// The share of the training pictures, or patients, held back to validate, where the set does not say which. 0 trains
+    /// on all and keeps the last epoch's weights.
     public var validationFraction = 0.2
+    /// Slices and volumes: whether files hold 0…1 already, or intensities that ``window`` maps to it.
+    public var intensities = Intensities.normalized
+    /// Slices and volumes: which intensities became, or become, 0…1.
+    public var window: IntensityWindow?
+    /// Slices and volumes: the directions of columns, rows and slices.
+    public var voxelOrder: VoxelOrder?
+    /// Slices and volumes: millimetres between slices, rows and columns.
+    public var spacing: VoxelSpacing?
+    /// How the pictures came to be, such as `dermoscopy`, `CT` or `MR`; kept with the weights.
+    public var modality: String?
+    /// Volumes in arrays: the axis along which slices lie, 1 to 3.
+    public var sliceAxis = 1
+
+    /// What a set's files hold.
+    public enum Intensities: String, Sendable, Codable, CaseIterable {
+        case normalized, raw
+    }
 
     /// Pictures and masks in a folder, read as published.
     public init() {}
@@ -32,4 +51,7 @@ public struct DataSettings: Sendable, Hashable, Codable {
         let defaults = dataset.layout.defaults
         (imageSize, classes, classNames) = (defaults.imageSize, defaults.classes, defaults.classNames)
     }
+
+    /// The window that files are to be mapped by as they are read; nil where they hold 0…1 already.
+    var readingWindow: IntensityWindow? { intensities == .raw ? window : nil }
 }

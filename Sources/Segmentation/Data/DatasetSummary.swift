@@ -35,7 +35,8 @@ extension SegmentationDataset {
     private func shareOfClasses(at index: Int) throws -> [Double] {
         switch try load(at: index).target {
         case .binary(let plane):
-            let foreground = plane.reduce(0.0) { $0 + Double($1) } / Double(max(1, plane.count))
+            let counted = plane.filter { $0 >= 0 }
+            let foreground = counted.reduce(0.0) { $0 + Double($1) } / Double(max(1, counted.count))
             return [1 - foreground, foreground]
         case .labels(let plane):
             return MaskReader.histogram(plane).prefix(max(2, classes)).map { Double($0) / Double(max(1, plane.count)) }

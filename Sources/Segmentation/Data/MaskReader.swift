@@ -1,79 +1,66 @@
-import Foundation
 import Imaging
 
-/// Reads masks and refuses those that would teach the network nonsense.
-public struct MaskReader: Sendable, Equatable {
-    /// 1: binary masks, 0 and 255 or 0 and 1. More: label images, values below this.
-    public var classes: Int
-    /// A label at or above `classes` that is let through, for pixels that nobody labelled.
-    public var ignoredLabel: UInt8?
-    /// Let masks through that are all one value, such as pictures without a lesion. They are refused otherwise, because most often they are damage.
-    public var allowsUniformMasks: Bool
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
-    /// `classes` from 1 to 256.
-    public init(classes: Int = 1, ignoredLabel: UInt8? = nil, allowsUniformMasks: Bool = false) {
+/// Reads masks, and refuses those that would teach the network nonsense.
+public struct MaskReader: Sendable, Equatable {
+    /// 1: binary masks. More: label images, values below this.
+    public var classes: Int
+    /// The label of pixels that nobody labelled: they count in no loss and no score.
+    public var ignoredLabel: UInt8?
+    /// Where grey values of a binary mask are cut, as a share of 255: foreground is at least this.
+    public var threshold: Double
+
+    /// `classes` from 1 to 256, `threshold` above 0 and below 1.
+    public init(classes: Int = 1, ignoredLabel: UInt8? = nil, threshold: Double = 0.5) {
         precondition((1...256).contains(classes), "classes: expected 1…256, got \(classes)")
         self.classes = classes
         self.ignoredLabel = ignoredLabel
-        self.allowsUniformMasks = allowsUniformMasks
+        self.threshold = threshold
     }
 
-    /// A mask at its own size, one channel: 0 and 1 for binary masks, otherwise labels.
-    ///
-    /// Throws ``DataError`` that names the file, the value and how many pixels have it.
-    public func read(_ url: URL) throws(DataError) -> Picture {
-        classes == 1 ? try readBinary(url) : try readLabels(url)
-    }
-
-    private func readBinary(_ url: URL) throws(DataError) -> Picture {
-        var mask = try reading(url) { () throws(PictureError) in try PictureFile.read(url, channels: 1) }
-        var counts = Self.histogram(mask.pixels)
-        if Self.greyValue(counts) != nil, let labels = try? PictureFile.readLabels(url) {
-            // A palette may show the two labels in any colours.
-            let labelCounts = Self.histogram(labels.pixels)
-            if Self.greyValue(labelCounts) == nil { (mask, counts) = (labels, labelCounts) }
-        }
-        if let grey = Self.greyValue(counts) {
+    /// A mask at its own size. Throws ``DataError`` that names the file, what is wrong with its values, and the way out.
+    public func read(_ url: URL) throws(DataError) -> Mask {
+        let mask = classes == 1 ? try BinaryMask(url, ignoring: ignoredLabel, threshold: threshold).mask : try readLabels(url)
+        if mask.traits.labels.count < 2, let alpha = try? PictureFile.readAlpha(url), Set(alpha.pixels).count > 1 {
             throw DataError(
-                .greyMask, path: url.path,
-                "a binary mask holds 0 and 255 (or 0 and 1), this one also \(grey) (\(Self.pixels(counts[grey])))",
-                remedy: "Save the mask without smoothing, as PNG rather than JPEG; for a label image say how many classes there are.")
+                .uniformMask, path: url.path, "all its pixels have one colour, and its alpha channel differs: the mask lies in the alpha",
+                remedy: "Save the alpha channel as a grey PNG.")
         }
-        try checkUniform(counts, url)
-        for i in mask.pixels.indices { mask.pixels[i] = mask.pixels[i] == 0 ? 0 : 1 }
         return mask
     }
 
-    private func readLabels(_ url: URL) throws(DataError) -> Picture {
-        let mask = try reading(url) { () throws(PictureError) in try PictureFile.readLabels(url) }
-        let counts = Self.histogram(mask.pixels)
-        if let label = (classes..<256).last(where: { counts[$0] > 0 && UInt8($0) != ignoredLabel }) {
-            throw DataError(
-                .labelOutOfRange, path: url.path,
-                "with \(classes) classes labels are 0…\(classes - 1), this mask also holds \(label) (\(Self.pixels(counts[label])))",
-                remedy: label == 255 && counts[1..<255].allSatisfy { $0 == 0 }
-                    ? "It looks like a binary mask: ask for one class." : "Ask for at least \(label + 1) classes, or correct the mask.")
-        }
-        try checkUniform(counts, url)
-        return mask
+    private func readLabels(_ url: URL) throws(DataError) -> Mask {
+        let picture: Picture
+        do throws(PictureError) { picture = try PictureFile.readLabels(url) } catch { throw DataError(error, url) }
+        let counts = Self.histogram(picture.pixels)
+        let beyond = (classes..<256).filter { counts[$0] > 0 && UInt8($0) != ignoredLabel }
+        guard beyond.isEmpty else { throw outOfRange(beyond, counts, url) }
+        return Mask(picture: picture, traits: MaskTraits(counts, ignoring: ignoredLabel))
     }
 
-    private func checkUniform(_ counts: [Int], _ url: URL) throws(DataError) {
-        guard !allowsUniformMasks, counts.count(where: { $0 > 0 }) == 1, let value = counts.firstIndex(where: { $0 > 0 }) else { return }
-        throw DataError(
-            .uniformMask, path: url.path, "every pixel of this mask is \(value)",
-            remedy: "Correct the mask, or take the pair out of the set.")
-    }
-
-    private func reading(_ url: URL, _ body: () throws(PictureError) -> Picture) throws(DataError) -> Picture {
-        do { return try body() } catch { throw DataError(error, url) }
-    }
-
-    /// The most frequent value that neither 0 and 255 nor 0 and 1 explain.
-    private static func greyValue(_ counts: [Int]) -> Int? {
-        let isUnit = counts[2...].allSatisfy { $0 == 0 }
-        if isUnit { return nil }
-        return (1..<255).filter { counts[$0] > 0 }.max { counts[$0] < counts[$1] }
+    private func outOfRange(_ beyond: [Int], _ counts: [Int], _ url: URL) -> DataError {
+        let shown = beyond.suffix(3).reversed().map { "\($0) (\(Self.pixels(counts[$0])))" }.joined(separator: ", ")
+        let used = (0..<256).filter { counts[$0] > 0 && UInt8($0) != ignoredLabel }
+        let remedy =
+            if used.allSatisfy({ $0 == 0 || $0 == 255 }) {
+                "It looks like a binary mask: ask for one class (--classes 1)."
+            } else if beyond == [255] {
+                "255 usually marks pixels that nobody labelled: set data.ignored_label (--ignored-label 255)."
+            } else if used.count > 32 {
+                "So many values are no labels: save the mask as PNG, resized by nearest neighbour alone; JPEG changes labels."
+            } else if used.count <= classes {
+                "Its labels are \(used.map(String.init).joined(separator: ", ")): number them 0, 1, 2 and so on."
+            } else {
+                "Ask for at least \((beyond.last ?? 0) + 1) classes (--classes), or correct the mask."
+            }
+        return DataError(
+            .labelOutOfRange, path: url.path, "with \(classes) classes labels are 0…\(classes - 1), this mask also holds \(shown)",
+            remedy: remedy)
     }
 
     /// How often each of 256 values occurs.
@@ -87,7 +74,22 @@ public struct MaskReader: Sendable, Equatable {
         return counts
     }
 
-    private static func pixels(_ count: Int) -> String { count == 1 ? "1 pixel" : "\(count) pixels" }
+    static func pixels(_ count: Int) -> String { count == 1 ? "1 pixel" : "\(count) pixels" }
+}
+
+extension MaskTraits {
+    /// The traits of labels that occur so often.
+    init(_ counts: [Int], ignoring ignored: UInt8?) {
+        for (label, count) in counts.enumerated() where count > 0 {
+            if let ignored, label == Int(ignored) {
+                self.ignored = count
+                continue
+            }
+            pixels += count
+            if label > 0 { foreground += count }
+            labels.append(label)
+        }
+    }
 }
 
 extension DataError {

@@ -1,10 +1,17 @@
-import Foundation
 import Imaging
 
-/// Pictures and masks in folders: `DIR/train/images`, `DIR/train/masks`, and the same for `val`. ISIC17 and ISIC18 come this way, and any set can be put so.
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Pictures and masks in folders: `DIR/train/images`, `DIR/train/masks`, and the same for `val`. ISIC17 and ISIC18 come this
+/// way, and any set can be put so.
 ///
-/// A mask belongs to the picture whose name it has, alone or followed by `_segmentation`, `_mask` or `_label`. Hidden files and files other than JPEG and PNG are
-/// passed over. Samples are in byte order of their names.
+/// A mask belongs to the picture whose name it has, alone or followed by an ending such as `_segmentation` or `_mask`
+/// (``Pairing``). Hidden files are passed over, files of kinds that are not read counted. Samples are in byte order of their
+/// names.
 public struct PairedFolder: SegmentationDataset {
     /// How pictures and masks are read and what the network is given.
     public struct Options: Sendable, Equatable {
@@ -29,11 +36,14 @@ public struct PairedFolder: SegmentationDataset {
     public let pairs: [PicturePair]
     /// How they are read.
     public let options: Options
+    /// How names were taken and what was passed over, where a user should know: a line each.
+    public let notes: [String]
 
     /// A set of pairs that are known already.
-    public init(pairs: [PicturePair], options: Options) {
+    public init(pairs: [PicturePair], options: Options, notes: [String] = []) {
         self.pairs = pairs
         self.options = options
+        self.notes = notes
     }
 
     /// The pairs of `DIR/SPLIT/{images,masks}`; of `DIR/{images,masks}` where `split` is nil.
@@ -42,14 +52,18 @@ public struct PairedFolder: SegmentationDataset {
     public init(_ directory: URL, split: String?, options: Options) throws(DataError) {
         let folder = split.map { directory.appending(path: $0) } ?? directory
         let (images, masks) = (folder.appending(path: "images"), folder.appending(path: "masks"))
-        let missing = [images, masks].filter { !Pairing.isFolder($0) }
+        let missing = [images, masks].filter { !FolderListing.isFolder($0) }
         guard missing.isEmpty else { throw Self.missing(missing, in: directory, split: split) }
-        self.init(pairs: try Pairing.pairs(images: images, masks: masks), options: options)
+        let pairing = try Pairing(images: images, masks: masks)
+        let passedOver = pairing.passedOver.withoutNotes
+        self.init(
+            pairs: pairing.pairs, options: options,
+            notes: pairing.notes + (passedOver.isEmpty ? [] : ["\(folder.lastPathComponent): passed over \(passedOver)"]))
     }
 
     /// A split to evaluate: `DIR/SPLIT/{images,masks}` or, where there is no folder `SPLIT`, `DIR/{images,masks}`.
     public static func evaluation(_ directory: URL, split: String, options: Options) throws(DataError) -> PairedFolder {
-        let isFlat = !Pairing.isFolder(directory.appending(path: split)) && Pairing.isFolder(directory.appending(path: "images"))
+        let isFlat = !FolderListing.isFolder(directory.appending(path: split)) && FolderListing.isFolder(directory.appending(path: "images"))
         return try PairedFolder(directory, split: isFlat ? nil : split, options: options)
     }
 
@@ -87,25 +101,26 @@ public struct PairedFolder: SegmentationDataset {
     /// The pair read, checked, stretched and resized: 3 × height × width, 0…255. Throws ``DataError`` that names the file.
     public func load(at index: Int) throws -> Sample { try load(pairs[index]) }
 
-    /// The picture as its file has it, in RGB.
-    public func picture(at index: Int) throws -> Picture? { try PictureFile.read(pairs[index].picture, channels: 3) }
-
     func load(_ pair: PicturePair) throws(DataError) -> Sample {
-        let picture: Picture
-        do { picture = try PictureFile.read(pair.picture, channels: 3) } catch { throw DataError(error, pair.picture) }
-        let mask = try options.masks.read(pair.mask)
+        let mask = try options.masks.read(pair.mask).picture
+        let picture = try picture(of: pair)
         guard (picture.width, picture.height) == (mask.width, mask.height) else {
-            throw DataError(
-                .sizeMismatch, path: pair.mask.path, Self.mismatch((picture.width, picture.height), (mask.width, mask.height)),
-                remedy: Self.sizeRemedy)
+            throw Self.mismatch(pair, (picture.width, picture.height), (mask.width, mask.height))
         }
         let (height, width) = (options.height, options.width)
         return Sample(
             image: Preprocessing.stretched(picture, height: height, width: width), channels: 3, height: height, width: width,
             target: classes == 1
-                ? .binary(Preprocessing.softMask(mask, height: height, width: width))
+                ? .binary(Preprocessing.softMask(mask, ignoring: options.masks.ignoredLabel, height: height, width: width))
                 : .labels(Preprocessing.labels(mask, height: height, width: width)),
             name: pair.name)
+    }
+
+    /// The picture as its file has it, in RGB. Throws ``DataError`` that names the file.
+    public func picture(at index: Int) throws -> Picture? { try picture(of: pairs[index]) }
+
+    private func picture(of pair: PicturePair) throws(DataError) -> Picture {
+        do { return try PictureFile.read(pair.picture, channels: 3) } catch { throw DataError(error, pair.picture) }
     }
 
     /// The sample varied by ``Options/augmentation``; as it is without random numbers.
@@ -125,39 +140,60 @@ public struct PairedFolder: SegmentationDataset {
 
     // MARK: Checks
 
-    /// Reads the headers of all files, on all processors, and throws one ``DataError`` that lists every file that is no picture and every pair whose sizes differ.
-    ///
-    /// Masks' values are checked when they are read, or all at once by ``verifyMasks()``.
+    /// Reads the headers of all files, on all processors, and throws one ``DataError`` that lists every file that is no picture
+    /// and every pair whose sizes differ.
     func verifySizes() throws(DataError) {
-        let faults = Concurrent.map(pairs) { pair -> DataError? in
-            do throws(DataError) {
-                let (picture, mask) = (try Self.size(of: pair.picture), try Self.size(of: pair.mask))
-                if picture == mask { return nil }
-                return DataError(.sizeMismatch, path: pair.mask.path, Self.mismatch(picture, mask), remedy: Self.sizeRemedy)
-            } catch {
-                return error
-            }
-        }
-        try throwAll(faults)
+        try throwAll(Concurrent.map(pairs) { pair in Self.fault { () throws(DataError) in try checkSizes(pair) } })
     }
 
-    /// Sizes first, then masks. Throws one ``DataError`` that lists all that is wrong with the one or the other.
-    public func verify() throws {
-        try verifySizes()
-        try verifyMasks()
+    /// Reads the headers of all pictures and decodes every mask, on all processors.
+    ///
+    /// Throws one ``DataError`` that lists every pair that cannot be learnt from; otherwise says what the masks hold.
+    public func examine() throws(DataError) -> SetFindings {
+        let (findings, faults) = examination()
+        try throwAll(faults)
+        return findings
     }
 
-    /// Decodes every mask, on all processors, and throws one ``DataError`` that lists all that ``MaskReader`` refuses.
-    public func verifyMasks() throws(DataError) {
-        let faults = Concurrent.map(pairs) { pair -> DataError? in
-            do throws(DataError) {
-                _ = try options.masks.read(pair.mask)
-                return nil
-            } catch {
-                return error
+    /// As ``examine()``, in words. To learn from, there must be something to tell apart.
+    public func verify(forTraining: Bool) throws -> [String] {
+        let findings = try examine()
+        if forTraining, findings.isUniform {
+            throw DataError(
+                .uniformMask, path: pairs.first?.mask.deletingLastPathComponent().path ?? root,
+                findings.foreground.pixels == 0 ? "every training mask is empty" : "every training mask is foreground everywhere",
+                remedy: "Check how the masks were made; pictures without a lesion are learnt from beside others with one.")
+        }
+        return notes + findings.notes(classes: classes, threshold: options.masks.threshold)
+    }
+
+    /// As ``examine()``, with the faults beside what was found in the sound pairs.
+    func examination(decodesPictures: Bool = false) -> (findings: SetFindings, faults: [DataError]) {
+        let results = Concurrent.map(pairs) { pair -> Result<MaskTraits, DataError> in
+            Result { () throws(DataError) in
+                try checkSizes(pair)
+                if decodesPictures { _ = try picture(of: pair) }
+                return try options.masks.read(pair.mask).traits
             }
         }
-        try throwAll(faults)
+        var (findings, faults) = (SetFindings(), [DataError]())
+        for (pair, result) in zip(pairs, results) {
+            switch result {
+            case .success(let traits): findings.add(traits, name: pair.name)
+            case .failure(let fault): faults.append(fault)
+            }
+        }
+        return (findings, faults)
+    }
+
+    private func checkSizes(_ pair: PicturePair) throws(DataError) {
+        let (picture, mask) = (try Self.size(of: pair.picture), try Self.size(of: pair.mask))
+        if picture != mask { throw Self.mismatch(pair, picture, mask) }
+    }
+
+    private static func fault(_ body: () throws(DataError) -> Void) -> DataError? {
+        do throws(DataError) { try body() } catch { return error }
+        return nil
     }
 
     /// One error for all faults found: the fault itself where there is only one, otherwise a list with each sort's way out.
@@ -169,24 +205,29 @@ public struct PairedFolder: SegmentationDataset {
         for fault in faults where !fault.remedy.isEmpty && !remedies.contains(fault.remedy) { remedies.append(fault.remedy) }
         throw DataError(
             first.kind, path: root,
-            problems: faults.map { "\(($0.path as NSString).lastPathComponent): \($0.problems.joined(separator: "; "))" },
+            problems: faults.map { "\(URL(filePath: $0.path).lastPathComponent): \($0.problems.joined(separator: "; "))" },
             remedy: remedies.prefix(3).joined(separator: "\n"))
     }
 
     private var root: String { pairs.first?.picture.deletingLastPathComponent().deletingLastPathComponent().path ?? "" }
 
-    private static let sizeRemedy = "Each mask must have its picture's size; export or crop both alike."
-
-    private static func mismatch(_ picture: (width: Int, height: Int), _ mask: (width: Int, height: Int)) -> String {
-        "the mask is \(mask.width)×\(mask.height) pixels, its picture \(picture.width)×\(picture.height)"
+    private static func mismatch(
+        _ pair: PicturePair, _ picture: (width: Int, height: Int), _ mask: (width: Int, height: Int)
+    ) -> DataError {
+        let isTurned = picture.width != picture.height && picture == (mask.height, mask.width)
+        return DataError(
+            .sizeMismatch, path: pair.mask.path,
+            "the mask is \(mask.width)×\(mask.height) pixels, its picture \(picture.width)×\(picture.height)"
+                + (isTurned ? ": one of them lies on its side" : ""),
+            remedy: "Each mask must have its picture's size; export or crop both alike.")
     }
 
     private static func missing(_ missing: [URL], in directory: URL, split: String?) -> DataError {
-        guard Pairing.isFolder(directory) else {
+        guard FolderListing.isFolder(directory) else {
             return DataError(
                 .missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
         }
-        let there = ((try? Pairing.list(directory)) ?? []).map { Pairing.isFolder(directory.appending(path: $0)) ? $0 + "/" : $0 }
+        let there = ((try? FolderListing.list(directory)) ?? []).map { FolderListing.isFolder(directory.appending(path: $0)) ? $0 + "/" : $0 }
         let holds =
             there.isEmpty ? "the folder is empty" : "it holds " + there.prefix(8).joined(separator: ", ") + (there.count > 8 ? ", …" : "")
         let wanted = missing.map { $0.path.dropFirst(directory.path.count).drop { $0 == "/" } }.joined(separator: " and ")

@@ -1,5 +1,10 @@
-import Foundation
 import Imaging
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A picture and the mask of the same name.
 public struct PicturePair: Sendable, Equatable {
@@ -12,101 +17,161 @@ public struct PicturePair: Sendable, Equatable {
 }
 
 /// Finds which mask belongs to which picture: by name, never by position.
-enum Pairing {
-    /// What masks' names may have after the picture's, in any case.
-    static let maskSuffixes = ["_segmentation", "_mask", "_label"]
+///
+/// A mask has its picture's name, alone or followed by one of ``maskEndings``; or every mask of the folder has one and the
+/// same text before or behind its picture's name. Capitals and the way accents are stored make no difference where nothing
+/// else could be meant.
+struct Pairing {
+    /// The pairs, in byte order of their names.
+    private(set) var pairs: [PicturePair] = []
+    /// How names were taken, where a user should know: a line each.
+    private(set) var notes: [String] = []
+    /// Files of the two folders that are no pictures of a kind that is read, by their endings.
+    private(set) var passedOver = FileCensus()
+
+    /// What may stand between a picture's name and its mask's, behind `_` or `-`, in any case.
+    static let maskEndings = [
+        "segmentation", "mask", "label", "labels", "lesion", "seg", "gt", "groundtruth", "ground_truth", "truth", "annotation", "anno",
+        "annot", "manual", "manual1", "bin", "binary",
+    ]
     /// ISIC's archives hold these beside the pictures.
     static let notPictures = ["_superpixels"]
 
-    /// Pairs in byte order of their names.
-    ///
-    /// Throws ``DataError``: a folder that is not there, no pair at all, or every picture and mask that is without its other half.
-    static func pairs(images: URL, masks: URL) throws(DataError) -> [PicturePair] {
-        let pictureFiles = try pictures(in: images).filter { file in !notPictures.contains { stem(file).lowercased().hasSuffix($0) } }
-        let maskFiles = try pictures(in: masks)
+    private let images: URL
+    private let masks: URL
 
+    /// Throws ``DataError``: a folder that is not there, no pair at all, or every picture and mask without its other half.
+    init(images: URL, masks: URL) throws(DataError) {
+        (self.images, self.masks) = (images, masks)
+        var pictureFiles: [String] = []
+        var maskFiles: [String] = []
+        for file in try FolderListing.files(in: images) {
+            if FolderListing.isPicture(file) { pictureFiles.append(file) } else { passedOver.add(file) }
+        }
+        for file in try FolderListing.files(in: masks) {
+            if FolderListing.isPicture(file) { maskFiles.append(file) } else { passedOver.add(file) }
+        }
+        pictureFiles.removeAll { file in Self.notPictures.contains { FolderListing.stem(file).lowercased().hasSuffix($0) } }
+        try pair(pictureFiles, maskFiles)
+    }
+
+    private mutating func pair(_ pictureFiles: [String], _ maskFiles: [String]) throws(DataError) {
         var problems: [String] = []
         var pictureOf: [String: String] = [:]
         for file in pictureFiles {
-            if let other = pictureOf.updateValue(file, forKey: stem(file)) {
+            if let other = pictureOf.updateValue(file, forKey: FolderListing.stem(file)) {
                 problems.append("two pictures of one name: \(other), \(file)")
             }
         }
+        let names = PictureNames(Array(pictureOf.keys))
         var masksOf: [String: [String]] = [:]
+        var strangers: [String] = []
+        var folded = 0
         for file in maskFiles {
-            if let name = pictureName(ofMask: stem(file), among: pictureOf) {
-                masksOf[name, default: []].append(file)
+            if let found = names.picture(ofMask: FolderListing.stem(file)) {
+                masksOf[found.name, default: []].append(file)
+                folded += found.isFolded ? 1 : 0
             } else {
-                problems.append("mask without a picture: \(file)")
+                strangers.append(file)
             }
         }
-        var pairs: [PicturePair] = []
+        let unmasked = pictureOf.keys.filter { masksOf[$0] == nil }
+        if !strangers.isEmpty, let common = CommonAffix(masks: strangers, pictures: unmasked) {
+            for (name, mask) in common.pairs { masksOf[name] = [mask] }
+            notes.append("masks are named \(common.description)")
+            strangers = []
+        }
+        if folded > 0 { notes.append("\(folded) masks have their pictures' names in other capitals") }
+        for file in strangers { problems.append("mask without a picture: \(file)" + kin(of: file, in: images)) }
         for (name, picture) in pictureOf {
             switch masksOf[name] ?? [] {
-            case let found where found.isEmpty: problems.append("picture without a mask: \(picture)")
+            case let found where found.isEmpty: problems.append("picture without a mask: \(picture)" + kin(of: picture, in: masks))
             case let found where found.count > 1: problems.append("several masks for \(picture): \(found.joined(separator: ", "))")
             case let found:
                 pairs.append(PicturePair(name: name, picture: images.appending(path: picture), mask: masks.appending(path: found[0])))
             }
         }
+        pairs.sort { FolderListing.byteOrder($0.name, $1.name) }
+        try check(problems)
+    }
 
+    private func check(_ problems: [String]) throws(DataError) {
         let folder = images.deletingLastPathComponent().path
         if pairs.isEmpty {
             throw DataError(
                 .noPairs, path: folder,
-                "no picture has a mask: \(try contents(of: images)) in \(images.lastPathComponent), "
-                    + "\(try contents(of: masks)) in \(masks.lastPathComponent)", remedy: rule)
+                "no picture has a mask: \(try FolderListing.contents(of: images)) in \(images.lastPathComponent), "
+                    + "\(try FolderListing.contents(of: masks)) in \(masks.lastPathComponent)", remedy: Self.rule)
         }
         guard problems.isEmpty else {
-            throw DataError(.unpaired, path: folder, problems: problems.sorted(by: byteOrder), remedy: rule)
+            throw DataError(.unpaired, path: folder, problems: problems.sorted(by: FolderListing.byteOrder), remedy: Self.rule)
         }
-        return pairs.sorted { byteOrder($0.name, $1.name) }
+    }
+
+    /// A file of the same name that is there but of a kind that is not read: " (p1.webp is not read)".
+    private func kin(of file: String, in folder: URL) -> String {
+        let stem = FolderListing.stem(file)
+        let other = (try? FolderListing.files(in: folder))?.first { !FolderListing.isPicture($0) && FolderListing.stem($0) == stem }
+        return other.map { " (\($0) is there, a kind that is not read)" } ?? ""
     }
 
     private static let rule =
-        "A mask has its picture's name, or that and _segmentation, _mask or _label: NAME.jpg with NAME.png. JPEG and PNG files are read."
+        "A mask has its picture's name, or that and _mask, _segmentation, _lesion, _label, _seg or _gt: NAME.jpg with NAME.png. "
+        + "Files that end in \(PictureFile.extensions.sorted().joined(separator: ", ")) are read; convert others to PNG."
+}
 
-    /// The picture that a mask's name means: the same name first, then less one of the suffixes.
-    private static func pictureName(ofMask stem: String, among pictures: [String: String]) -> String? {
-        if pictures[stem] != nil { return stem }
-        for suffix in maskSuffixes where stem.lowercased().hasSuffix(suffix) {
-            let name = String(stem.dropLast(suffix.count))
-            if pictures[name] != nil { return name }
+/// The names of a folder's pictures, to look masks up by.
+private struct PictureNames {
+    private let exact: Set<String>
+    /// By the name in small letters; nil where two names differ in capitals alone.
+    private var folded: [String: String?] = [:]
+
+    init(_ names: [String]) {
+        exact = Set(names)
+        for name in names { folded.updateValue(folded[name.lowercased()] == nil ? name : nil, forKey: name.lowercased()) }
+    }
+
+    /// The picture that a mask's name means: the same name first, then less an ending, then whatever the capitals.
+    func picture(ofMask stem: String) -> (name: String, isFolded: Bool)? {
+        // `p1.png.png` and `p1.jpg.png`: an ending too many.
+        let plain = FolderListing.isPicture(stem) ? FolderListing.stem(stem) : nil
+        let candidates = [stem] + Self.shortened(stem) + (plain.map { [$0] + Self.shortened($0) } ?? [])
+        for name in candidates where exact.contains(name) { return (name, false) }
+        for name in candidates {
+            if let found = folded[name.lowercased()] ?? nil { return (found, true) }
         }
         return nil
     }
 
-    /// Names of the pictures in a folder, in byte order; hidden files and files of other kinds are passed over.
-    static func pictures(in folder: URL) throws(DataError) -> [String] {
-        try list(folder).filter { PictureFile.extensions.contains(($0 as NSString).pathExtension.lowercased()) }
-    }
-
-    /// What a folder holds, for messages: "12 png, 3 bmp" or "nothing".
-    private static func contents(of folder: URL) throws(DataError) -> String {
-        var counts: [String: Int] = [:]
-        for file in try list(folder) {
-            let kind = (file as NSString).pathExtension.lowercased()
-            counts[kind.isEmpty ? "without extension" : kind, default: 0] += 1
-        }
-        guard !counts.isEmpty else { return "nothing" }
-        return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(5).map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-    }
-
-    static func list(_ folder: URL) throws(DataError) -> [String] {
-        do {
-            return try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { !$0.hasPrefix(".") }.sorted(by: byteOrder)
-        } catch {
-            throw DataError(.missingFolder, path: folder.path, "cannot list this folder", remedy: "Check that it is there and may be read.")
+    private static func shortened(_ stem: String) -> [String] {
+        let small = stem.lowercased()
+        return Pairing.maskEndings.compactMap { ending in
+            guard let mark = ["_", "-"].first(where: { small.hasSuffix($0 + ending) }) else { return nil }
+            return String(stem.dropLast((mark + ending).count))
         }
     }
+}
 
-    static func isFolder(_ url: URL) -> Bool {
-        var isDirectory: ObjCBool = false
-        return FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) && isDirectory.boolValue
+/// One text that stands before, or behind, the picture's name in every mask's: `x_y` for `x`, or `mask_x`.
+private struct CommonAffix {
+    let pairs: [(name: String, mask: String)]
+    let description: String
+
+    /// Nil unless the same text pairs every mask with one picture and every picture with one mask.
+    init?(masks: [String], pictures: [String]) {
+        guard masks.count == pictures.count, let first = masks.first.map(FolderListing.stem) else { return nil }
+        for picture in pictures where first.count > picture.count {
+            for isPrefix in [false, true] where isPrefix ? first.hasSuffix(picture) : first.hasPrefix(picture) {
+                let affix = String(isPrefix ? first.dropLast(picture.count) : first.dropFirst(picture.count))
+                guard !Pairing.notPictures.contains(affix.lowercased()) else { continue }
+                let byName = Dictionary(pictures.map { (isPrefix ? affix + $0 : $0 + affix, $0) }) { a, _ in a }
+                let found = masks.compactMap { mask in byName[FolderListing.stem(mask)].map { (name: $0, mask: mask) } }
+                guard found.count == masks.count, Set(found.map(\.name)).count == pictures.count else { continue }
+                pairs = found
+                description = isPrefix ? "\(affix)NAME" : "NAME\(affix)"
+                return
+            }
+        }
+        return nil
     }
-
-    static func stem(_ file: String) -> String { (file as NSString).deletingPathExtension }
-
-    /// The same order on every machine, whatever its language.
-    static func byteOrder(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
 }

@@ -30,6 +30,9 @@ public struct Placement: Sendable, Equatable {
             let sampler = BilinearSampler(self, height: sample.height, width: sample.width)
             placed.image = sampler.gather(sample.image)
             switch sample.target {
+            // Between a pixel that nobody labelled and its neighbour there is nothing to interpolate.
+            case .binary(let plane) where plane.contains(Preprocessing.ignoredTarget):
+                placed.target = .binary(Self.gather(plane, sources(height: sample.height, width: sample.width)))
             case .binary(let plane): placed.target = .binary(sampler.gather(plane))
             case .labels(let plane):
                 placed.target = .labels(Self.gather(plane, sources(height: sample.height, width: sample.width)))

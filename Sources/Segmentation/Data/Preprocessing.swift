@@ -16,9 +16,18 @@ public enum Preprocessing {
     }
 
     /// A mask of zeros and ones as probabilities, height × width: resized bilinearly, so soft along outlines.
-    public static func softMask(_ mask: Picture, height: Int, width: Int) -> [Float] {
-        Resize.bilinear(mask, to: (height, width))
+    ///
+    /// Pixels that are `ignored` become ``ignoredTarget``, by the nearest pixel.
+    public static func softMask(_ mask: Picture, ignoring ignored: UInt8? = nil, height: Int, width: Int) -> [Float] {
+        guard let ignored, mask.pixels.contains(ignored) else { return Resize.bilinear(mask, to: (height, width)) }
+        var foreground = mask
+        foreground.pixels = mask.pixels.map { $0 == 1 ? 1 : 0 }
+        let nearest = Resize.nearest(mask, to: (height, width)).pixels
+        return zip(Resize.bilinear(foreground, to: (height, width)), nearest).map { $1 == ignored ? ignoredTarget : $0 }
     }
+
+    /// What stands in a binary target for a pixel that nobody labelled.
+    public static let ignoredTarget: Float = -1
 
     /// A label image, height × width: each pixel's label is that of the nearest.
     public static func labels(_ mask: Picture, height: Int, width: Int) -> [UInt8] {

@@ -4,7 +4,7 @@ import Imaging
 public struct Sample: Sendable, Equatable {
     /// What each pixel should be called.
     public enum Target: Sendable, Equatable {
-        /// Probability of the foreground, 0…1, height × width: soft where a mask was resized.
+        /// Probability of the foreground, 0…1, height × width: soft where a mask was resized, negative where nobody labelled.
         case binary([Float])
         /// The class of each pixel, height × width.
         case labels([UInt8])
@@ -61,8 +61,11 @@ public protocol SegmentationDataset: Sendable {
     func prepare(_ sample: Sample, random: CounterRandom?) throws -> Sample
     /// Columns and rows of the files that samples are made from, where they have sizes of their own; otherwise nothing.
     func sourceSizes() throws -> [(width: Int, height: Int)]
-    /// Looks at every file. Throws one ``DataError`` that lists all that is wrong.
-    func verify() throws
+    /// Looks at every file. Throws one ``DataError`` that lists all that is wrong; otherwise says what a user should know, a
+    /// line each.
+    /// - Parameter forTraining: whether there must be something to learn.
+    @discardableResult
+    func verify(forTraining: Bool) throws -> [String]
     /// The picture of a sample as its file has it, in RGB; nil where samples have no file of their own.
     func picture(at index: Int) throws -> Picture?
 }
@@ -71,7 +74,10 @@ extension SegmentationDataset {
     /// Nothing, unless a set says otherwise.
     public func sourceSizes() throws -> [(width: Int, height: Int)] { [] }
     /// Nothing to look at, unless a set says otherwise.
-    public func verify() throws {}
+    public func verify(forTraining: Bool) throws -> [String] { [] }
+    /// As ``verify(forTraining:)`` of a set that is only scored.
+    @discardableResult
+    public func verify() throws -> [String] { try verify(forTraining: false) }
     /// None, unless a set says otherwise.
     public func picture(at index: Int) throws -> Picture? { nil }
 

@@ -14,9 +14,11 @@ public struct TrainingData: Sendable {
         self.notes = notes
     }
 
-    /// Looks at every file before a run begins. Throws ``DataError`` that lists all that is wrong with a set.
-    public func verify() throws {
-        try training.verify()
-        try validation?.verify()
+    /// Looks at every file before a run begins. Throws ``DataError`` that lists all that is wrong with a set; otherwise says what
+    /// a user should know of them, a line each.
+    @discardableResult
+    public func verify() throws -> [String] {
+        try training.verify(forTraining: true).map { "training: " + $0 }
+            + (validation?.verify(forTraining: false) ?? []).map { "validation: " + $0 }
     }
 }

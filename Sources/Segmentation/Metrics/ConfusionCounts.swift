@@ -13,8 +13,9 @@ public struct ConfusionCounts: Sendable, Hashable, Codable {
     }
 
     /// Counts probabilities against truth in 0…1: foreground is at least `threshold` in the one, at least 0.5 in the other.
+    /// Pixels whose truth is negative, which nobody labelled, are left out.
     public init(probabilities: some Collection<Float>, truth: some Collection<Float>, threshold: Float = 0.5) {
-        for (p, t) in zip(probabilities, truth) { add(predicted: p >= threshold, truth: t >= 0.5) }
+        for (p, t) in zip(probabilities, truth) where t >= 0 { add(predicted: p >= threshold, truth: t >= 0.5) }
     }
 
     /// Counts one class of label maps: it against all others. Pixels whose truth is `ignored` are left out.

@@ -4,12 +4,31 @@ import Files
 public struct EvaluationResult: Sendable, Codable, Equatable {
     /// From TP, FP, FN and TN pooled over every pixel of the set (the paper's way); of several classes the mean over those of the foreground.
     public var pooled: BinaryScores
-    /// The mean of each picture's own scores.
+    /// The mean of each picture's own scores. Pictures that are empty and found empty are left out of it.
     public var perImageMean: BinaryScores
     public var loss: Double
     public var images: [Image]
+    /// Pictures without any foreground in their truth.
+    public var emptyPictures = EmptyPictures()
     /// Pooled scores of each class; nil for binary sets.
     public var classes: [Class]?
+
+    /// How pictures without any foreground fared.
+    public struct EmptyPictures: Sendable, Codable, Equatable {
+        /// Pictures whose truth is empty.
+        public var count = 0
+        /// Those in which nothing was found: right, and in no mean over pictures.
+        public var foundEmpty = 0
+        /// Those in which something was found: their IoU and DSC are 0.
+        public var withFindings = 0
+
+        /// None.
+        public init() {}
+
+        private enum CodingKeys: String, CodingKey {
+            case count, foundEmpty = "found_empty", withFindings = "with_findings"
+        }
+    }
 
     public struct Image: Sendable, Codable, Equatable {
         public var name: String
@@ -24,7 +43,7 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case pooled, perImageMean = "per_image_mean", loss, images, classes
+        case pooled, perImageMean = "per_image_mean", loss, images, emptyPictures = "empty_pictures", classes
     }
 }
 
@@ -162,9 +181,21 @@ private struct Tally {
         let total = (0..<max(classes, 1)).map { c in images.reduce(ConfusionCounts()) { $0 + $1.counts[c] } }
         func scores(_ counts: [ConfusionCounts]) -> BinaryScores { BinaryScores(meanOf: scored.map { BinaryScores(counts[$0]) }) }
         let each = images.map { EvaluationResult.Image(name: $0.name, scores: scores($0.counts)) }
+        var empty = EvaluationResult.EmptyPictures()
+        var counted: [BinaryScores] = []
+        for (image, picture) in zip(images, each) {
+            let foreground = scored.map { image.counts[$0] }
+            let isEmpty = foreground.allSatisfy { $0.truePositives + $0.falseNegatives == 0 }
+            let isFoundEmpty = foreground.allSatisfy { $0.truePositives + $0.falsePositives == 0 }
+            if isEmpty {
+                empty.count += 1
+                if isFoundEmpty { empty.foundEmpty += 1 } else { empty.withFindings += 1 }
+            }
+            if !(isEmpty && isFoundEmpty) { counted.append(picture.scores) }
+        }
         return EvaluationResult(
-            pooled: scores(total), perImageMean: BinaryScores(meanOf: each.map(\.scores)),
-            loss: images.isEmpty ? 0 : lossSum / Double(images.count), images: each,
+            pooled: scores(total), perImageMean: BinaryScores(meanOf: counted),
+            loss: images.isEmpty ? 0 : lossSum / Double(images.count), images: each, emptyPictures: empty,
             classes: classes == 1
                 ? nil
                 : (0..<classes).map { c in

@@ -16,6 +16,10 @@ public struct Segmenter: Sendable {
     public let ignoredLabel: UInt8?
     /// The kind of set that the weights were trained on, where they say.
     public let dataset: Dataset?
+    /// All that the weights say of what they were trained on.
+    public let metadata: WeightsMetadata
+    /// How the network wants its input.
+    public let convention: InputConvention
     /// The weights' file, for messages.
     private let file: String
 
@@ -36,7 +40,8 @@ public struct Segmenter: Sendable {
     /// Throws ``TensorFiles/TensorFileError`` for a file that cannot be read, ``BadWeights`` for one that is no
     /// network's, and what `networks` throws for a device that cannot be used.
     public init(
-        weights url: URL, imageSize: Int? = nil, threshold: Double? = nil, compute: Compute = Compute(), networks: NetworkLoader
+        weights url: URL, imageSize: Int? = nil, threshold: Double? = nil, input: InputConvention.Options = InputConvention.Options(),
+        compute: Compute = Compute(), networks: NetworkLoader
     ) throws {
         let weights = try WeightsFile.read(url)
         file = url.relativePath
@@ -49,7 +54,12 @@ public struct Segmenter: Sendable {
         guard network.classes <= 256 else {
             throw BadWeights(file: file, reason: "is a network of \(network.classes) classes; a mask's labels are 0 to 255")
         }
-        let known = WeightsMetadata(weights.metadata)
+        let known: WeightsMetadata
+        do throws(MetadataError) { known = try WeightsMetadata(weights.metadata) } catch {
+            throw BadWeights(file: file, reason: "\(error.problem)", remedy: error.remedy)
+        }
+        metadata = known
+        convention = InputConvention(known, options: input)
         self.imageSize = imageSize ?? known.imageSize ?? 256
         self.threshold = Float(threshold ?? known.threshold ?? 0.5)
         classNames = known.classNames?.count == network.classes ? known.classNames : nil
@@ -66,9 +76,16 @@ public struct Segmenter: Sendable {
         }
     }
 
+    /// What a label is called: the weights' name for it, "foreground" of a network of one class, else "class N".
+    public func name(of label: Int) -> String {
+        if let names = metadata.classNames, names.count == max(network.classes, 2), names.indices.contains(label) { return names[label] }
+        return network.classes == 1 ? "foreground" : "class \(label)"
+    }
+
     /// Segments one picture of any size.
     public func segment(_ picture: Picture) throws -> Result {
-        let planes = Preprocessing.stretched(picture, height: imageSize, width: imageSize)
+        var planes = Preprocessing.stretched(picture, height: imageSize, width: imageSize)
+        if convention.pictureScale != 255 { for i in planes.indices { planes[i] *= convention.pictureScale / 255 } }
         let logits = try network.answer(planes, batch: 1, height: imageSize, width: imageSize)
         guard logits.isFinite else {
             throw BadWeights(file: file, reason: "the network's output is not finite: its values are too large")

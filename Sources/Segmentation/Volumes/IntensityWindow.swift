@@ -1,7 +1,7 @@
 import Foundation
 
 /// How a volume's intensities become the 0…1 that networks for volumes are trained on.
-public enum IntensityWindow: Sendable, Equatable {
+public enum IntensityWindow: Sendable, Hashable, Codable, CustomStringConvertible {
     /// As they are: files in Synapse's layout hold 0…1 already.
     case none
     /// Clipped to low…high and stretched from it: for CT in Hounsfield units.
@@ -29,6 +29,32 @@ public enum IntensityWindow: Sendable, Equatable {
             }
             self = .fixed(low: low, high: high)
         }
+    }
+
+    /// As ``init(_:)`` reads it: "-125,275", "minmax", "percentiles" or "none".
+    public var description: String {
+        func text(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? String(value) }
+        return switch self {
+        case .none: "none"
+        case .range: "minmax"
+        case .percentiles: "percentiles"
+        case .fixed(let low, let high): "\(text(low)),\(text(high))"
+        }
+    }
+
+    /// Written and read as ``description``.
+    public init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let window = IntensityWindow(text) else {
+            throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "no window"))
+        }
+        self = window
+    }
+
+    /// Written and read as ``description``.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
     }
 
     /// The intensities so mapped, each times `scale`. A volume of one value becomes 0 where the window is its own.

@@ -66,6 +66,11 @@ public struct VolumeFile: Sendable {
     }
 
     private init(array: HostTensor, path: String) throws(DataError) {
+        if array.shape.count == 3, let last = array.shape.last, (2...4).contains(last), array.shape[0] > 4, array.shape[1] > 4 {
+            throw DataError(
+                .shape, path: path, "its image has shape \(array.shape): a picture of \(last) channels rather than a volume",
+                remedy: "Save pictures as PNG; a volume has slices, rows and columns.")
+        }
         let values = try SynapseArrays.intensities(array, path: path, rank: 2...3)
         let shape = Array(([1] + array.shape).suffix(3))
         self.init(
@@ -82,23 +87,21 @@ public struct VolumeFile: Sendable {
 }
 
 extension VolumeFile {
-    /// The window that suits a network and this volume: none for 0…1, Hounsfield units for a network of Synapse's classes, else percentiles.
-    public func window(for segmenter: Segmenter) -> IntensityWindow {
-        if isNormalized { return .none }
-        return segmenter.classNames == SynapseLayout.synapseClassNames ? .abdomen : .percentiles
-    }
+    /// The directions in which columns, rows and slices grow; nil where the file does not say, or says nothing that makes sense.
+    public var voxelOrder: VoxelOrder? { isNormalized ? nil : VoxelOrder(geometry.orientation) }
 
-    /// Intensities as the network was trained on: 0…1 of a set in Synapse's layout, 0…255 of pictures.
-    public func networkIntensities(for segmenter: Segmenter, window: IntensityWindow) -> [Float] {
-        let largest = segmenter.dataset?.layout.largestIntensity ?? (segmenter.network.classes == 1 ? 255 : 1)
-        return window.applied(to: intensities, scale: largest)
+    /// Millimetres between slices, rows and columns; nil where the file does not say.
+    public var spacing: VoxelSpacing? {
+        guard !isNormalized, let size = geometry.voxelSize else { return nil }
+        return VoxelSpacing(depth: size.depth, height: size.height, width: size.width)
     }
 }
 
 extension LabelVolume {
     /// Writes the labels as NIfTI, packed where the name ends in `.gz`.
-    public func write(to url: URL, geometry: NIfTIGeometry) throws(TensorFileError) {
-        try NIfTIFile.write(labels: labels, shape: [shape.depth, shape.height, shape.width], geometry: geometry, to: url)
+    public func write(to url: URL, geometry: NIfTIGeometry, description: String = "") throws(TensorFileError) {
+        try NIfTIFile.write(
+            labels: labels, shape: [shape.depth, shape.height, shape.width], geometry: geometry, description: description, to: url)
     }
 }
 

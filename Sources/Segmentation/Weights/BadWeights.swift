@@ -11,20 +11,20 @@ public struct BadWeights: UserError, LocalizedError {
     public let file: String
     /// What is wrong with it.
     public let reason: String
+    /// What to do about it.
+    public let remedy: String
 
-    package init(file: String, problem: any WeightsProblem) {
-        self.file = file
-        reason = problem.description
+    package init(file: String, problem: any WeightsProblem) { self.init(file: file, reason: problem.description) }
+
+    package init(file: String, reason: String, remedy: String = "give weights of a VM-UNet, of the sizes and the class count asked for") {
+        (self.file, self.reason, self.remedy) = (file, reason, remedy)
     }
-
-    package init(file: String, reason: String) { (self.file, self.reason) = (file, reason) }
 
     /// As ``file``.
     public var subject: String { file }
     /// As ``reason``.
     public var problem: String { reason }
-    /// Other weights.
-    public var remedy: String { "give weights of a VM-UNet, of the sizes and the class count asked for" }
+    /// File and reason, then the way out.
     public var description: String { "\(file): \(reason)\n\(remedy)" }
     public var errorDescription: String? { description }
 }

@@ -48,7 +48,7 @@ public enum NIfTIFile {
         try naming(url) {
             let header = try NIfTIHeader.encode(
                 shape: volume.voxels.shape, elementType: volume.voxels.elementType, slope: volume.slope, intercept: volume.intercept,
-                geometry: volume.geometry)
+                geometry: volume.geometry, description: volume.description)
             let isPacked = url.pathExtension.lowercased() == "gz"
             let packed = isPacked ? try Zlib.gzip(header + volume.voxels.bytes) : nil
             try AtomicFile.write(to: url) { writer in
@@ -63,12 +63,14 @@ public enum NIfTIFile {
     }
 
     /// Writes labels of `shape` (slices, rows, columns) in the place that `geometry` gives, for instance that of the image they were predicted from.
-    public static func write(labels: [UInt8], shape: [Int], geometry: NIfTIGeometry, to url: URL) throws(TensorFileError) {
+    public static func write(
+        labels: [UInt8], shape: [Int], geometry: NIfTIGeometry, description: String = "", to url: URL
+    ) throws(TensorFileError) {
         guard HostTensor.elementCount(shape: shape) == labels.count else {
             throw TensorFileError(
                 .unwritable, file: url.relativePath, reason: "\(labels.count) labels do not have shape \(shape)",
                 remedy: "give one label a voxel")
         }
-        try write(NIfTIVolume(voxels: HostTensor(labels, shape: shape), geometry: geometry), to: url)
+        try write(NIfTIVolume(voxels: HostTensor(labels, shape: shape), geometry: geometry, description: description), to: url)
     }
 }

@@ -91,12 +91,15 @@ public struct NIfTIVolume: Sendable, Equatable {
     public var slope: Double
     public var intercept: Double
     public var geometry: NIfTIGeometry
+    /// Free text in the header, at most 79 bytes; written, not read.
+    public var description: String
 
-    public init(voxels: HostTensor, slope: Double = 1, intercept: Double = 0, geometry: NIfTIGeometry) {
+    public init(voxels: HostTensor, slope: Double = 1, intercept: Double = 0, geometry: NIfTIGeometry, description: String = "") {
         self.voxels = voxels
         self.slope = slope
         self.intercept = intercept
         self.geometry = geometry
+        self.description = description
     }
 
     /// Values in the image's unit, of shape (slices, rows, columns), row-major.

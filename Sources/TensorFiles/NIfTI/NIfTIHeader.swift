@@ -106,8 +106,9 @@ struct NIfTIHeader {
     }
 
     /// A NIfTI-1 header, little-endian, with the four bytes that say that no extensions follow.
-    static func encode(shape: [Int], elementType: ElementType, slope: Double, intercept: Double, geometry: NIfTIGeometry) throws -> [UInt8]
-    {
+    static func encode(
+        shape: [Int], elementType: ElementType, slope: Double, intercept: Double, geometry: NIfTIGeometry, description: String = ""
+    ) throws -> [UInt8] {
         guard shape.count == 3, shape.allSatisfy({ (1...Int(Int16.max)).contains($0) }) else {
             throw Fault(.unwritable, "cannot hold a volume of shape \(shape)", remedy: "NIfTI-1 takes three axes of 1…32767 voxels")
         }
@@ -129,6 +130,7 @@ struct NIfTIHeader {
         put([geometry.handedness] + geometry.spacing + [1, 1, 1, 1], at: 76)
         put([352, slope, intercept], at: 108)
         bytes[123] = UInt8(truncatingIfNeeded: geometry.units)
+        for (i, byte) in description.utf8.prefix(79).enumerated() { bytes[148 + i] = byte }
         put(Int16(clamping: geometry.quaternionCode), at: 252)
         put(Int16(clamping: geometry.matrixCode), at: 254)
         put(geometry.quaternion + geometry.offset + geometry.matrix.flatMap { $0 }, at: 256)

@@ -30,6 +30,11 @@ public enum SafetensorsFile {
         }
     }
 
+    /// `__metadata__` alone: the tensors are neither read nor checked.
+    public static func metadata(of url: URL) throws(TensorFileError) -> [String: String] {
+        try naming(url) { try header(FileReader(url)).0.metadata }
+    }
+
     /// Writes tensors and metadata, atomically; equal contents give equal bytes.
     public static func write(_ dictionary: StateDictionary, to url: URL) throws(TensorFileError) {
         try naming(url) {

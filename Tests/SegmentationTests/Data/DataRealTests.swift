@@ -30,8 +30,7 @@ import Testing
 
     @Test(arguments: ["train", "val"]) func nucleiOfManySizes(split: String) throws {
         let set = try PairedFolder(folder("dsb2018"), split: split, options: .init(size: 96))
-        try set.verify()
-        try set.verifyMasks()
+        #expect(try set.examine().masks == set.count)
         let summary = try set.summary()
         #expect(summary.count == (split == "train" ? 80 : 30))
         let widths = try #require(summary.widths)
@@ -48,5 +47,12 @@ import Testing
         let (least, greatest) = (try #require(sample.image.min()), try #require(sample.image.max()))
         // Without antialiasing extremes of the full picture are mostly passed over, never exceeded.
         #expect(least >= 0 && greatest <= 255 && greatest - least > 100)
+    }
+
+    /// Ultrasound of which one in five pictures is healthy.
+    @Test func emptyMasksOfHealthyPictures() throws {
+        let set = try PairedFolder(folder("busi"), split: "val", options: .init(size: 64))
+        let found = try set.examine()
+        #expect(found.masks == 40 && found.empty.count == set.pairs.count { $0.name.contains("normal") } && !found.empty.isEmpty)
     }
 }

@@ -148,14 +148,72 @@ import Testing
         #expect(fault { _ = try stream.next() }?.path.hasSuffix("images/case_0.png") == true)
     }
 
-    @Test func verifyMasksListsAll() throws {
+    @Test func examineListsAllFaultsAndCountsTheRest() throws {
         try folder.writePairs(4, split: "train")
         try folder.write(Picture(width: 21, height: 21, channels: 1, filledWith: 0), "train/masks/case_1_segmentation.png")
-        try folder.write(.noise(width: 20, height: 21, channels: 1), "train/masks/case_3_segmentation.png")
-        let error = try #require(fault { try open().verifyMasks() })
+        let found = try open().examine()
+        #expect(found.masks == 4 && found.empty == ["case_1"] && found.full.isEmpty && found.labels == [0, 1] && !found.isUniform)
+        #expect(found.notes(classes: 1, threshold: 0.5).count == 1)
+        try folder.write(.noise(width: 20, height: 21, channels: 3), "train/masks/case_3_segmentation.png")
+        try folder.write(.disc(width: 20, height: 22), "train/masks/case_0_segmentation.png")
+        let error = try #require(fault { _ = try open().examine() })
         #expect(error.problems.count == 2)
-        #expect(error.problems[0].hasPrefix("case_1_segmentation.png: every pixel of this mask is 0"))
-        #expect(error.problems[1].hasPrefix("case_3_segmentation.png: a binary mask holds"))
+        #expect(error.problems[0].hasPrefix("case_0_segmentation.png: the mask is 20×22 pixels, its picture 20×20"))
+        #expect(error.problems[1].hasPrefix("case_3_segmentation.png: this mask is painted in"))
+    }
+
+    @Test func masksOnTheirSideAreCalledSo() throws {
+        try folder.write(.noise(width: 8, height: 9), "train/images/a.png")
+        try folder.write(.disc(width: 9, height: 8), "train/masks/a.png")
+        #expect(fault { try open().verify() }?.description.contains("lies on its side") == true)
+    }
+
+    @Test(arguments: ["_lesion", "_Seg", "-mask", "_GT", "_anno", "_manual1", "_bin", "_Segmentation", ".png", ".jpg", "_strange", "x"])
+    func endingsOfMasks(ending: String) throws {
+        for (i, name) in ["IMD01", "IMD02", "IMD01_2"].enumerated() {
+            try folder.write(.noise(width: 8, height: 9 + i), "train/images/\(name).png")
+            try folder.write(.disc(width: 8, height: 9 + i), "train/masks/\(name)\(ending).png")
+        }
+        let set = try open()
+        #expect(set.pairs.map(\.name) == ["IMD01", "IMD01_2", "IMD02"])
+        try set.verify()
+        #expect(set.notes == (["_strange", "x"].contains(ending) ? ["masks are named NAME\(ending)"] : []))
+    }
+
+    @Test func prefixesAndCapitals() throws {
+        for (i, names) in [("IMD1", "mask_IMD1"), ("b", "mask_b")].enumerated() {
+            try folder.write(.noise(width: 8, height: 9 + i), "a/images/\(names.0).png")
+            try folder.write(.disc(width: 8, height: 9 + i), "a/masks/\(names.1).png")
+            try folder.write(.noise(width: 8, height: 9 + i), "b/images/\(names.0).png")
+            try folder.write(.disc(width: 8, height: 9 + i), "b/masks/\(names.0.uppercased())_MASK.png")
+        }
+        try open("a").verify()
+        #expect(try open("a").notes == ["masks are named mask_NAME"])
+        // IMD1 has its own capitals; b is written B.
+        try open("b").verify()
+        #expect(try open("b").notes == ["1 masks have their pictures' names in other capitals"])
+        // Two that differ in capitals alone, and a mask that could be of either.
+        try folder.write(.noise(width: 8, height: 8), "c/images/x.png")
+        try folder.write(.noise(width: 8, height: 8), "c/images/X.png")
+        try folder.write(.disc(width: 8, height: 8), "c/masks/x.png")
+        try folder.write(.disc(width: 8, height: 8), "c/masks/X_mask.png")
+        #expect(try open("c").pairs.map(\.name) == ["X", "x"])
+    }
+
+    @Test func superpixelsAreNoMasks() throws {
+        try folder.write(.noise(width: 8, height: 8), "train/images/ISIC_1.jpg")
+        try folder.write(.disc(width: 8, height: 8), "train/masks/ISIC_1_superpixels.png")
+        #expect(fault { _ = try open() }?.kind == .noPairs)
+    }
+
+    @Test func kindsThatAreNotReadAreNamed() throws {
+        try folder.writePairs(2, split: "train")
+        try folder.write([1], "train/images/p.webp")
+        try folder.write([1], "train/images/notes.txt")
+        #expect(try open().notes == ["train: passed over 1 webp"])
+        try folder.write(.disc(width: 8, height: 8), "train/masks/p.png")
+        let error = try #require(fault { _ = try open() })
+        #expect(error.problems == ["mask without a picture: p.png (p.webp is there, a kind that is not read)"])
     }
 
     @Test func summaryCounts() throws {

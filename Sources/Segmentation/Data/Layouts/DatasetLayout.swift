@@ -10,6 +10,11 @@ public protocol DatasetLayout: Sendable {
     var defaults: DatasetDefaults { get }
     /// The greatest intensity of a picture that the network is given; the least is 0.
     var largestIntensity: Float { get }
+    /// What weights say of their input when they were trained on a set read by these settings.
+    func origin(_ settings: DataSettings) -> WeightsMetadata
+    /// Looks at every file of every part of a set.
+    /// - Parameter givenClasses: whether the number of classes is the user's and not a preset's.
+    func check(_ settings: DataSettings, givenClasses: Bool) -> DatasetCheck
     /// Classes that a set must have at least.
     var fewestClasses: Int { get }
     /// Whether a set may say itself how many classes it has.
@@ -70,6 +75,13 @@ extension DatasetLayout {
     public var defaults: DatasetDefaults { DatasetDefaults() }
     /// 255, a picture's.
     public var largestIntensity: Float { 255 }
+    /// Colour pictures, stretched to 0…``largestIntensity``.
+    public func origin(_ settings: DataSettings) -> WeightsMetadata {
+        var metadata = WeightsMetadata()
+        (metadata.input, metadata.modality, metadata.inputChannels) = (.pictures, settings.modality, 3)
+        metadata.valueRange = 0...Double(largestIntensity)
+        return metadata
+    }
     /// 1.
     public var fewestClasses: Int { 1 }
     /// False.

@@ -2,6 +2,7 @@
 struct ISIC17: PicturesWithMasks {
     let name = "isic17"
     func areNamesPublic(_ names: [String]) -> Bool { true }
+    func origin(_ settings: DataSettings) -> WeightsMetadata { dermoscopy(settings) }
 }
 
 extension Dataset {

@@ -17,6 +17,54 @@ struct Synapse: DatasetLayout {
         return defaults
     }
 
+    /// Slices of volumes, 0…1. The published classes were cut from CT by the published window.
+    func origin(_ settings: DataSettings) -> WeightsMetadata {
+        var metadata = WeightsMetadata()
+        let isPublished = settings.classNames == SynapseLayout.synapseClassNames
+        (metadata.input, metadata.inputChannels) = (.volumes, 1)
+        metadata.valueRange = 0...Double(largestIntensity)
+        metadata.modality = settings.modality ?? (isPublished ? "CT" : nil)
+        metadata.window = settings.window ?? (isPublished ? .abdomen : nil)
+        (metadata.voxelOrder, metadata.spacing) = (settings.voxelOrder, settings.spacing)
+        return metadata
+    }
+
+    /// What neither the set nor the user says of the volumes' origin, and prediction on other files needs: a line, or none.
+    private func unknownOrigin(_ settings: DataSettings) -> [String] {
+        let origin = origin(settings)
+        var unknown: [String] = []
+        if origin.window == nil { unknown.append("the window of intensities (data.window, --window LOW,HIGH)") }
+        if origin.voxelOrder == nil { unknown.append("the voxel order (data.voxel_order, --voxel-order RAS)") }
+        guard !unknown.isEmpty else { return [] }
+        return ["the set does not say \(unknown.joined(separator: " and ")): the weights will not carry it to predict on other files"]
+    }
+
+    /// The lists `train`, `val` and `test_vol`, as far as they are there.
+    func check(_ settings: DataSettings, givenClasses: Bool) -> DatasetCheck {
+        var check = DatasetCheck()
+        let layout = SynapseLayout(directory: URL(filePath: settings.path))
+        do {
+            let settings = try resolvingClasses(settings, givenCount: givenClasses, givenNames: false)
+            let lists = ["train", "val", "test_vol"].filter(layout.hasList)
+            for list in lists.isEmpty ? ["train"] : lists {
+                if let volumes = try volumes(settings, split: list, classNames: settings.classNames) {
+                    check.add(volumes, part: list, settings)
+                } else {
+                    let slices = try slices(settings, list: list)
+                    let (findings, faults) = slices.examination()
+                    check.add(
+                        findings, part: list, classes: slices.classes, isMapped: settings.readingWindow != nil,
+                        path: layout.directory.appending(path: "train_npz").path)
+                    for fault in faults { check.add(fault) }
+                }
+            }
+            check.notes += unknownOrigin(settings)
+        } catch {
+            check.add(error as? DataError ?? DataError(.unreadable, path: settings.path, "\(error)", remedy: ""))
+        }
+        return check
+    }
+
     func areNamesPublic(_ names: [String]) -> Bool { names.allSatisfy { $0.wholeMatch(of: /case[0-9]+(_slice[0-9]+)?/) != nil } }
 
     /// The number and the names of the classes come from the set, as ``SynapseClasses/names(in:configured:ignoredLabel:)``
@@ -51,12 +99,12 @@ struct Synapse: DatasetLayout {
             let warning = shared.prefix(3).joined(separator: ", ") + (shared.count > 3 ? " and \(shared.count - 3) more" : "")
             return TrainingData(
                 training: all, validation: validation,
-                notes: shared.isEmpty ? [] : ["slices of \(warning) are in both lists, train and val: validation scores will flatter"])
+                notes: unknownOrigin(settings) + (shared.isEmpty ? [] : ["slices of \(warning) are in both lists, train and val: validation scores will flatter"]))
         }
         guard settings.validationFraction > 0 else {
             return TrainingData(
                 training: all, validation: nil,
-                notes: [
+                notes: unknownOrigin(settings) + [
                     "no validation: all \(all.patients.count) cases are trained on and the last epoch's weights are kept, as published"
                 ])
         }
@@ -66,7 +114,7 @@ struct Synapse: DatasetLayout {
             validate, each taken for a patient of its own: where a patient has several, lists/lists_Synapse/val.txt says which; validation_fraction 0 trains on all, \
             as published
             """
-        return TrainingData(training: training, validation: validation, notes: [note])
+        return TrainingData(training: training, validation: validation, notes: unknownOrigin(settings) + [note])
     }
 
     func evaluationSet(_ settings: DataSettings, split: String) throws -> any SegmentationDataset { try slices(settings, list: split) }
@@ -80,8 +128,10 @@ struct Synapse: DatasetLayout {
     func volumes(_ settings: DataSettings, split: String, classNames: [String]?) throws -> (any VolumeDataset)? {
         let directory = URL(filePath: settings.path)
         guard try SynapseVolumes.areListed(in: directory, list: split) else { return nil }
-        return try SynapseVolumes(
+        var volumes = try SynapseVolumes(
             directory, list: split, classes: settings.classes, weightsClassNames: classNames, ignoredLabel: settings.ignoredByte)
+        volumes.reading = ArrayReading(sliceAxis: settings.sliceAxis, window: settings.readingWindow)
+        return volumes
     }
 
     func reportVolumes(_ settings: DataSettings) throws -> (any VolumeDataset)? {
@@ -89,14 +139,17 @@ struct Synapse: DatasetLayout {
         guard SynapseLayout(directory: directory).hasList(evaluationSplit),
             try SynapseVolumes.areListed(in: directory, list: evaluationSplit)
         else { return nil }
-        return try SynapseVolumes(directory, classNames: settings.synapseClassNames, ignoredLabel: settings.ignoredByte)
+        var volumes = try SynapseVolumes(directory, classNames: settings.synapseClassNames, ignoredLabel: settings.ignoredByte)
+        volumes.reading = ArrayReading(sliceAxis: settings.sliceAxis, window: settings.readingWindow)
+        return volumes
     }
 
     private func slices(_ settings: DataSettings, list: String) throws -> SynapseDataset {
         let size = PlaneSize(height: settings.imageSize, width: settings.imageSize)
         return try SynapseDataset(
             URL(filePath: settings.path), list: list, classNames: settings.synapseClassNames,
-            options: .init(size: size, ignoredLabel: settings.ignoredLabel.map { UInt8(clamping: $0) }))
+            options: .init(
+                size: size, ignoredLabel: settings.ignoredLabel.map { UInt8(clamping: $0) }, window: settings.readingWindow))
     }
 }
 

@@ -85,7 +85,7 @@ public enum SynapseClasses {
     private static func countByReading(_ directory: URL, ignoredLabel: Int?) throws(DataError) -> Int {
         let layout = SynapseLayout(directory: directory)
         let files: [URL]
-        if Pairing.isFolder(directory.appending(path: "train_npz")) {
+        if FolderListing.isFolder(directory.appending(path: "train_npz")) {
             files = try layout.files(layout.cases(in: "train"), folder: "train_npz", extensions: ["npz"])
         } else {
             files = try layout.files(layout.cases(in: "test_vol"), folder: "test_vol_h5", extensions: ["npy.h5", "h5"])

@@ -11,14 +11,18 @@ public struct SynapseDataset: SegmentationDataset {
         public var augmentation: SynapseAugmentation
         /// A label beyond the classes that is allowed, for pixels that do not count.
         public var ignoredLabel: UInt8?
+        /// Maps the files' intensities to 0…1; nil where they are so already.
+        public var window: IntensityWindow?
 
+        /// Published sizes and augmentation; files that hold 0…1.
         public init(
             size: PlaneSize = PlaneSize(height: 224, width: 224), augmentation: SynapseAugmentation = SynapseAugmentation(),
-            ignoredLabel: UInt8? = nil
+            ignoredLabel: UInt8? = nil, window: IntensityWindow? = nil
         ) {
             self.size = size
             self.augmentation = augmentation
             self.ignoredLabel = ignoredLabel
+            self.window = window
         }
     }
 
@@ -73,21 +77,39 @@ public struct SynapseDataset: SegmentationDataset {
         return cases.map(Self.patient).filter { seen.insert($0).inserted }
     }
 
-    /// Reads every slice; throws one ``DataError`` that names all that are unsound.
-    public func verify() throws(DataError) {
-        let faults = Concurrent.map(Array(cases.indices)) { index -> (any Error)? in
-            do { _ = try load(at: index) } catch { return error }
-            return nil
-        }.compactMap(\.self)
-        guard let first = faults.first else { return }
-        if faults.count == 1, let only = first as? DataError { throw only }
-        let problems = faults.map { fault in
-            guard let fault = fault as? DataError else { return "\(fault)" }
-            return URL(filePath: fault.path).lastPathComponent + ": " + fault.problems.joined(separator: "; ")
+    /// As ``examine()``, in words.
+    public func verify(forTraining: Bool) throws -> [String] {
+        try examine().notes(classes: classes, isMapped: options.window != nil)
+    }
+
+    /// Reads every slice. Throws one ``DataError`` that names all that are unsound; otherwise says what the slices hold.
+    public func examine() throws(DataError) -> SliceFindings {
+        let (findings, faults) = examination()
+        guard let first = faults.first else { return findings }
+        if faults.count == 1 { throw first }
+        let problems = faults.map { URL(filePath: $0.path).lastPathComponent + ": " + $0.problems.joined(separator: "; ") }
+        throw DataError(first.kind, path: files[0].deletingLastPathComponent().path, problems: problems, remedy: first.remedy)
+    }
+
+    /// As ``examine()``, with the faults beside what was found in the sound slices.
+    func examination() -> (findings: SliceFindings, faults: [DataError]) {
+        let results = Concurrent.map(Array(cases.indices)) { index in
+            Result { () throws(DataError) in
+                let sample = try load(index)
+                guard case .labels(let labels) = sample.target else { return SliceFindings() }
+                return SliceFindings(
+                    stored: try options.window == nil ? sample.image : stored(index).image, labels: labels,
+                    ignoring: options.ignoredLabel, rows: sample.height, columns: sample.width)
+            }
         }
-        throw DataError(
-            (first as? DataError)?.kind ?? .unreadable, path: files[0].deletingLastPathComponent().path, problems: problems,
-            remedy: (first as? DataError)?.remedy ?? "Mend the files or take their names off the list.")
+        var (findings, faults) = (SliceFindings(), [DataError]())
+        for result in results {
+            switch result {
+            case .success(let one): findings.merge(one)
+            case .failure(let fault): faults.append(fault)
+            }
+        }
+        return (findings, faults)
     }
 
     private func part(_ isIncluded: (String) -> Bool) -> SynapseDataset {
@@ -103,8 +125,18 @@ public struct SynapseDataset: SegmentationDataset {
     public var classes: Int { classNames.count }
     public func name(at index: Int) -> String { cases[index] }
 
-    /// The slice read and checked, at its own size: 1 × height × width, intensities as they are. Throws ``DataError`` that names the file.
-    public func load(at index: Int) throws -> Sample {
+    /// The slice read and checked, at its own size: 1 × height × width, intensities by the window. Throws ``DataError`` that names
+    /// the file.
+    public func load(at index: Int) throws -> Sample { try load(index) }
+
+    private func load(_ index: Int) throws(DataError) -> Sample {
+        var sample = try stored(index)
+        if let window = options.window { sample.image = window.applied(to: sample.image) }
+        return sample
+    }
+
+    /// The slice with its intensities as they are stored.
+    private func stored(_ index: Int) throws(DataError) -> Sample {
         let file = files[index]
         let arrays: [HostTensor]
         do throws(TensorFileError) { arrays = try NPZFile(file).read(["image", "label"], limit: Self.largestArray) } catch {

@@ -50,14 +50,14 @@ struct SynapseLayout: Sendable {
     func hasList(_ list: String) -> Bool { (try? listFile(list)) != nil }
 
     private func listFile(_ list: String) throws(DataError) -> URL {
-        guard Pairing.isFolder(directory) else {
+        guard FolderListing.isFolder(directory) else {
             throw DataError(
                 .missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
         }
         let lists = directory.appending(path: "lists")
         let published = lists.appending(path: "lists_Synapse/\(list).txt")
         if FileManager.default.fileExists(atPath: published.path) { return published }
-        let others = ((try? Pairing.list(lists)) ?? []).map { lists.appending(path: "\($0)/\(list).txt") }
+        let others = ((try? FolderListing.list(lists)) ?? []).map { lists.appending(path: "\($0)/\(list).txt") }
             .filter { FileManager.default.fileExists(atPath: $0.path) }
         guard others.count == 1 else {
             throw DataError(

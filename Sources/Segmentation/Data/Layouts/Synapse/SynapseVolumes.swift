@@ -28,6 +28,8 @@ public struct SynapseVolumes: VolumeDataset {
     public let classNames: [String]
     /// A label beyond the classes that is allowed, for voxels that count in no score.
     public let ignoredLabel: UInt8?
+    /// How the files' arrays are taken.
+    public var reading = ArrayReading()
     private let files: [URL]
 
     /// The volumes of a list; `classNames` as ``SynapseClasses/names(in:configured:)`` gives them.
@@ -57,9 +59,14 @@ public struct SynapseVolumes: VolumeDataset {
         do throws(TensorFileError) {
             arrays = try HDF5File.read(["image", "label"], from: file, limit: VolumeFile.largestArray)
         } catch { throw DataError(error) }
-        let (image, label, shape) = try SynapseArrays.checked(
+        var (image, label, shape) = try SynapseArrays.checked(
             arrays, path: file.path, rank: 2...3, classes: classNames.count, ignoredLabel: ignoredLabel)
-        let extents = VolumeShape(depth: shape.count == 3 ? shape[0] : 1, height: shape[shape.count - 2], width: shape[shape.count - 1])
+        var extents = VolumeShape(depth: shape.count == 3 ? shape[0] : 1, height: shape[shape.count - 2], width: shape[shape.count - 1])
+        if shape.count == 3, reading.sliceAxis > 1 {
+            let turn = VolumeTurn.slicesFirst(axis: reading.sliceAxis)
+            (image, label, extents) = (turn.applied(to: image, extents), turn.applied(to: label, extents), turn.applied(to: extents))
+        }
+        if let window = reading.window { image = window.applied(to: image) }
         do throws(VolumeError) {
             return SynapseVolume(name: cases[index], image: image, label: try LabelVolume(shape: extents, labels: label))
         } catch {

@@ -1,0 +1,277 @@
+import ArgumentParser
+import Imaging
+import Segmentation
+import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The inputs of one `predict`, one after the other: none of them ends the others.
+struct PredictionBatch {
+    private let command: Predict
+    private let list: InputList
+    private let segmenter: Segmenter
+    private let target: PredictionTarget
+    private let weights: URL
+    private let digest: WeightsDigest
+    private let names: ResultNames
+    /// Where inputs really are, so that no result replaces one.
+    private let sources: Set<String>
+    private let stop = StopSignal("stopping after this input; once more to leave at once")
+
+    private var file: PredictionFile?
+    private var records: [PredictionRecord] = []
+    private var failures: [String]
+    private var skipped = 0
+    private var told: Set<String> = []
+
+    init(
+        _ command: Predict, _ list: InputList, _ segmenter: Segmenter, _ target: PredictionTarget, weights: URL, digest: WeightsDigest
+    ) throws {
+        (self.command, self.list, self.segmenter, self.target) = (command, list, segmenter, target)
+        (self.weights, self.digest) = (weights, digest)
+        names = target.names(list.items, overlay: command.overlay, probability: command.probabilities)
+        sources = Set(list.items.map { InputList.place($0.url) })
+        failures = list.failures.map { "\($0.path): \($0.reason)" }
+        file = try target.recordFolder.map { try PredictionFile(in: $0) }
+    }
+
+    mutating func run() throws {
+        Console.note("weights: \(weights.lastPathComponent), " + (segmenter.metadata.summary ?? "which do not say what they were trained on"))
+        tellMapping()
+        var lastSaved = ContinuousClock.now
+        var isStopped = false
+        for (index, item) in list.items.enumerated() {
+            if stop.isSet {
+                isStopped = true
+                break
+            }
+            let count = list.items.count
+            if count > 1 {
+                Console.status("segmenting \(Console.bar(Double(index) / Double(count))) \(index)/\(count)  \(item.url.lastPathComponent)")
+            }
+            do {
+                try work(on: item, index)
+            } catch {
+                try fail(item, error)
+            }
+            if ContinuousClock.now - lastSaved > .seconds(2) {
+                save()
+                lastSaved = .now
+            }
+        }
+        Console.status("")
+        save()
+        try finish()
+        if isStopped {
+            Console.note("stopped: \(records.count) of \(list.items.count) are done; --skip-done goes on with the others")
+            throw ExitCode(ExitStatus.interrupted)
+        }
+        guard failures.isEmpty else {
+            let shown = failures.prefix(12).map { "  " + $0 }
+            let rest = failures.count - shown.count
+            throw InputError(
+                "\(failures.count) could not be segmented:\n" + shown.joined(separator: "\n") + (rest > 0 ? "\n  … and \(rest) more" : ""))
+        }
+    }
+
+    // MARK: One input
+
+    private mutating func work(on item: InputList.Item, _ index: Int) throws {
+        guard let name = names.names[index] else {
+            throw InputError("no part of its path tells its results from another input's; segment it by itself")
+        }
+        let results = target.results(item, name: name, overlay: command.overlay, probability: command.probabilities)
+        try check(item, results)
+        let settings = settings(item)
+        if command.skipDone, let done = done(item, results, settings) {
+            records.append(done)
+            skipped += 1
+            return
+        }
+        try requireFittingKind(item)
+        let classes = item.isVolume ? try volume(item, results) : try picture(item, results)
+        add(PredictionRecord(
+            input: item.path, files: results.map(\.lastPathComponent), classes: classes, weights: digest.value, settings: settings))
+    }
+
+    private mutating func add(_ record: PredictionRecord) {
+        records.append(record)
+        file?.add(record)
+    }
+
+    /// Throws where a result could not be written, or would replace what is not ours.
+    private func check(_ item: InputList.Item, _ results: [URL]) throws {
+        for result in results {
+            if sources.contains(InputList.place(result)) {
+                throw InputError("\(result.relativePath) would replace this input; choose another --output")
+            }
+            guard result.lastPathComponent.utf8.count <= Self.longestName else {
+                throw InputError("its result's name would be \(result.lastPathComponent.utf8.count) bytes long, the disk takes \(Self.longestName); rename it")
+            }
+            if case .beside = target, !command.force, !command.skipDone, FileManager.default.fileExists(atPath: result.path) {
+                throw InputError("\(result.relativePath) is there already; name a folder by --output, or replace it by --force")
+            }
+        }
+    }
+
+    /// Bytes that file systems take for a name.
+    private static let longestName = 255
+
+    private func requireFittingKind(_ item: InputList.Item) throws {
+        guard !command.force, let kind = segmenter.metadata.input, (kind == .volumes) != item.isVolume else { return }
+        let trained = [segmenter.metadata.modality, kind.rawValue].compactMap(\.self).joined(separator: " ")
+        throw InputError(
+            "is a \(item.isVolume ? "volume" : "picture"), and these weights were trained on \(trained); "
+                + "give others by --weights, or go on by --force")
+    }
+
+    private func settings(_ item: InputList.Item) -> PredictionRecord.Settings {
+        let convention = segmenter.convention
+        return PredictionRecord.Settings(
+            weights: weights.lastPathComponent, imageSize: segmenter.imageSize,
+            threshold: segmenter.network.classes == 1 ? (Double(segmenter.threshold) * 1e6).rounded() / 1e6 : nil,
+            precision: (command.compute.precision ?? .fp32).rawValue,
+            valueRange: Double(item.isVolume ? convention.volumeScale : convention.pictureScale),
+            window: item.isVolume ? (command.input.window ?? convention.window).description : nil,
+            voxelOrder: item.isVolume ? convention.voxelOrder?.description : nil)
+    }
+
+    private func done(_ item: InputList.Item, _ results: [URL], _ settings: PredictionRecord.Settings) -> PredictionRecord? {
+        if let file {
+            let record = file.finished(item.path, weights: digest.value, settings: settings)
+            return record?.files == results.map(\.lastPathComponent) ? record : nil
+        }
+        guard results.allSatisfy({ FileManager.default.fileExists(atPath: $0.path) }) else { return nil }
+        return PredictionRecord(input: item.path, files: results.map(\.lastPathComponent), weights: digest.value, settings: settings)
+    }
+
+    private mutating func picture(_ item: InputList.Item, _ results: [URL]) throws -> [PredictionRecord.ClassAmount] {
+        tellOnce(segmenter.convention.pictureAssumptions)
+        let picture = try PictureFile.read(item.url)
+        let found = try segmenter.segment(picture)
+        try PictureFile.write(found.mask, to: results[0])
+        if command.overlay { try PictureFile.write(try Overlay.draw(found.mask, on: picture), to: results[1]) }
+        if command.probabilities, let last = results.last { try PictureFile.write(found.probability, to: last) }
+        return amounts(found.mask.pixels) { label, count in
+            .init(label: label, name: segmenter.name(of: label), pixels: count, of: found.mask.pixels.count)
+        }
+    }
+
+    private mutating func volume(_ item: InputList.Item, _ results: [URL]) throws -> [PredictionRecord.ClassAmount] {
+        tellOnce(segmenter.convention.volumeAssumptions)
+        if command.probabilities { tellOnce("--probabilities is for pictures: volumes get none") }
+        let volume = try VolumeFile(item.url)
+        let prepared = try PreparedVolume(
+            volume, path: item.path, convention: segmenter.convention, sliceAxis: command.input.sliceAxis, window: command.input.window)
+        for note in prepared.notes { Console.note("note: \(item.path): \(note)") }
+        let slices = prepared.shape.depth, networked = VolumeSegmenter(segmenter)
+        let passes = (slices + networked.batchSize - 1) / networked.batchSize
+        Console.note(
+            "\(item.path): \(slices) slices of \(prepared.shape.height)×\(prepared.shape.width), window \(prepared.window), "
+                + "\(prepared.voxelOrder.map { "voxel order \($0)" } ?? "voxels as stored"), \(passes) passes through the network")
+        let labels = try networked.segment(prepared.intensities, shape: prepared.shape) { done in
+            Console.status(
+                "segmenting \(Console.bar(Double(done) / Double(slices))) slice \(done)/\(slices)  \(item.url.lastPathComponent)")
+        }
+        let turned = try LabelVolume(shape: volume.shape, labels: prepared.turnBack.applied(to: labels.labels, labels.shape))
+        let provenance = "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))"
+        try turned.write(to: results[0], geometry: volume.geometry, description: provenance)
+        if command.overlay { try drawSheet(turned, volume, prepared, to: results[1]) }
+        return amounts(turned.labels) { label, count in
+            .init(label: label, name: segmenter.name(of: label), voxels: count, spacing: volume.spacing)
+        }
+    }
+
+    private mutating func drawSheet(_ labels: LabelVolume, _ volume: VolumeFile, _ prepared: PreparedVolume, to url: URL) throws {
+        if let spacing = volume.spacing, max(spacing.height, spacing.width) > 1.2 * min(spacing.height, spacing.width) {
+            tellOnce("overlays show voxels as squares, and these measure \(spacing.height)×\(spacing.width) mm")
+        }
+        let shown = prepared.window == .none && !volume.isNormalized ? IntensityWindow.range : prepared.window
+        let sheet = try VolumeSheet.draw(
+            labels, on: shown.applied(to: volume.intensities), orientation: volume.isNormalized ? "???" : volume.geometry.orientation)
+        try PictureFile.write(sheet, to: url)
+    }
+
+    private func amounts(
+        _ values: [UInt8], _ amount: (_ label: Int, _ count: Int) -> PredictionRecord.ClassAmount
+    ) -> [PredictionRecord.ClassAmount] {
+        var counts = [Int](repeating: 0, count: 256)
+        for value in values { counts[Int(value)] += 1 }
+        let classes = segmenter.network.classes
+        // A binary mask says its foreground by 255 in a picture, by 1 in a volume.
+        return classes == 1 ? [amount(1, counts[1] + counts[255])] : (1..<classes).map { amount($0, counts[$0]) }
+    }
+
+    /// Masks stand without their record; that it is missing is told once.
+    private mutating func save() {
+        do { try file?.write() } catch {
+            let text = Failure.message(of: error)
+            if told.insert(text).inserted { failures.append(text) }
+        }
+    }
+
+    // MARK: Telling
+
+    private mutating func fail(_ item: InputList.Item, _ error: any Error) throws {
+        let text = Failure.message(of: error)
+        let line = text.contains(item.url.lastPathComponent) ? text : "\(item.path): \(text)"
+        failures.append(line)
+        var record = PredictionRecord(input: item.path, files: [], weights: digest.value, settings: settings(item))
+        record.error = line
+        file?.add(record)
+        // A disk that takes nothing any more fails all the others, too.
+        if let folder = target.recordFolder, !FileManager.default.isWritableFile(atPath: folder.path) { throw error }
+    }
+
+    private mutating func tellOnce(_ text: String) {
+        if told.insert(text).inserted { Console.note("note: " + text) }
+    }
+
+    private mutating func tellOnce(_ assumptions: [String]) {
+        if !assumptions.isEmpty { tellOnce("the weights do not say how they want their input; taken are " + assumptions.joined(separator: "; ")) }
+    }
+
+    /// Which results are whose, where two inputs have one name.
+    private func tellMapping() {
+        for index in names.renamed.prefix(20) {
+            guard let name = names.names[index] else { continue }
+            let item = list.items[index]
+            let mask = target.results(item, name: name, overlay: false, probability: false)[0]
+            Console.note("\(item.path) → \(mask.lastPathComponent)")
+        }
+        if names.renamed.count > 20 { Console.note("… and \(names.renamed.count - 20) more, in \(PredictionFile.name)") }
+    }
+
+    private func finish() throws {
+        if command.json {
+            try Console.json(
+                PredictionSummary(
+                    predictions: records, failures: failures, passedOver: list.passedOver.counts, foldersLeft: list.foldersLeft))
+        }
+        for note in list.notes { Console.note("note: " + note) }
+        if list.items.count == 1, let record = records.first {
+            let files = target.recordFolder == nil ? "" : " in \(target.recordFolder?.relativePath ?? "")"
+            Console.note("\(record.files.joined(separator: ", "))\(files): \(record.sentence)")
+        } else {
+            let place = target.recordFolder.map { ", in \($0.relativePath)" } ?? ", beside the inputs"
+            Console.note(
+                "\(records.count) of \(list.items.count) segmented" + (skipped > 0 ? ", \(skipped) of them before" : "") + place)
+        }
+    }
+}
+
+/// What `predict --json` prints.
+private struct PredictionSummary: Encodable {
+    let predictions: [PredictionRecord]
+    let failures: [String]
+    let passedOver: [String: Int]
+    let foldersLeft: Int
+
+    private enum CodingKeys: String, CodingKey {
+        case predictions, failures, passedOver = "passed_over", foldersLeft = "folders_left"
+    }
+}

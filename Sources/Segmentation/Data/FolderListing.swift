@@ -1,0 +1,99 @@
+import Imaging
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// What a folder holds, in the same order on every machine.
+enum FolderListing {
+    /// Names in a folder in byte order, without hidden ones. Throws ``DataError`` where it cannot be listed.
+    static func list(_ folder: URL) throws(DataError) -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { !$0.hasPrefix(".") }.sorted(by: byteOrder)
+        } catch {
+            throw DataError(.missingFolder, path: folder.path, "cannot list this folder", remedy: "Check that it is there and may be read.")
+        }
+    }
+
+    /// As ``list(_:)``, without folders.
+    static func files(in folder: URL) throws(DataError) -> [String] {
+        try list(folder).filter { isPicture($0) || !isFolder(folder.appending(path: $0)) }
+    }
+
+    static func isFolder(_ url: URL) -> Bool {
+        var isDirectory = false
+        #if canImport(FoundationEssentials)
+            return FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) && isDirectory
+        #else
+            var flag: ObjCBool = false
+            isDirectory = FileManager.default.fileExists(atPath: url.path, isDirectory: &flag) && flag.boolValue
+            return isDirectory
+        #endif
+    }
+
+    /// Whether a file's name ends as those of pictures that can be read do.
+    static func isPicture(_ file: String) -> Bool { PictureFile.extensions.contains(ending(file).lowercased()) }
+
+    /// What stands behind the last dot; nothing where there is none, or none but the first character.
+    static func ending(_ file: String) -> String {
+        guard let dot = file.lastIndex(of: "."), dot != file.startIndex else { return "" }
+        return String(file[file.index(after: dot)...])
+    }
+
+    /// The name without its ending.
+    static func stem(_ file: String) -> String {
+        guard let dot = file.lastIndex(of: "."), dot != file.startIndex else { return file }
+        return String(file[..<dot])
+    }
+
+    /// The same order on every machine, whatever its language.
+    static func byteOrder(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
+
+    /// For messages: "12 png, 3 bmp", or "nothing".
+    static func contents(of folder: URL) throws(DataError) -> String {
+        var census = FileCensus()
+        for file in try list(folder) { census.add(file) }
+        return census.isEmpty ? "nothing" : census.description
+    }
+}
+
+/// How many files there are of each ending.
+public struct FileCensus: Sendable, Equatable, CustomStringConvertible {
+    /// Files by their ending in small letters, "" for none.
+    public private(set) var counts: [String: Int] = [:]
+
+    /// None yet.
+    public init() {}
+
+    /// Counts a file by its name.
+    public mutating func add(_ file: String) {
+        let small = file.lowercased()
+        let ending = small.hasSuffix(".gz") ? FolderListing.ending(String(small.dropLast(3))) + ".gz" : FolderListing.ending(small)
+        counts[ending, default: 0] += 1
+    }
+
+    /// Adds what another folder holds.
+    public mutating func merge(_ other: FileCensus) { counts.merge(other.counts, uniquingKeysWith: +) }
+
+    /// Those whose ending passes.
+    public func filtered(_ isIncluded: (String) -> Bool) -> FileCensus {
+        var census = self
+        census.counts = counts.filter { isIncluded($0.key) }
+        return census
+    }
+
+    /// Files in all.
+    public var count: Int { counts.values.reduce(0, +) }
+    /// Whether there is none.
+    public var isEmpty: Bool { counts.isEmpty }
+
+    /// "12 png, 3 bmp": the five commonest, then how many others.
+    public var description: String {
+        let sorted = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        let shown = sorted.prefix(5).map { "\($0.value) \($0.key.isEmpty ? "without extension" : $0.key)" }
+        let rest = sorted.dropFirst(5).reduce(0) { $0 + $1.value }
+        return (shown + (rest > 0 ? ["\(rest) others"] : [])).joined(separator: ", ")
+    }
+}

@@ -1,0 +1,79 @@
+/// How arrays of volumes are taken, which their files do not say.
+public struct ArrayReading: Sendable, Equatable {
+    /// The axis along which slices lie, 1 to 3: the first in Synapse's layout.
+    public var sliceAxis = 1
+    /// Maps the files' intensities to 0…1; nil where they are so already.
+    public var window: IntensityWindow?
+
+    /// As Synapse's layout has them.
+    public init(sliceAxis: Int = 1, window: IntensityWindow? = nil) {
+        (self.sliceAxis, self.window) = (sliceAxis, window)
+    }
+}
+
+/// What slices of a set hold: told to the user before anything is trained or scored.
+public struct SliceFindings: Sendable, Equatable {
+    /// Slices that were read.
+    public private(set) var slices = 0
+    /// The least and greatest intensity as stored; nil of nothing.
+    public private(set) var stored: ClosedRange<Float>?
+    /// Labels that occur.
+    public private(set) var labels: Set<Int> = []
+    /// Slices without any foreground.
+    public private(set) var empty = 0
+    /// Pixels of the foreground, and all that count.
+    private var foreground = (pixels: 0, of: 0)
+    /// Share of the pixels that belong to the foreground, in percent.
+    public var foregroundPercent: Double? { foreground.of > 0 ? Double(foreground.pixels) / Double(foreground.of) * 100 : nil }
+    /// Rows and columns, the least and the most.
+    public private(set) var rows: ClosedRange<Int>?, columns: ClosedRange<Int>?
+
+    /// Nothing yet.
+    public init() {}
+
+    /// One slice or volume; `stored` are its intensities before any window.
+    init(stored intensities: [Float], labels plane: [UInt8], ignoring ignored: UInt8?, rows: Int, columns: Int) {
+        slices = 1
+        if let least = intensities.min(), let greatest = intensities.max() { stored = least...greatest }
+        let traits = MaskTraits(MaskReader.histogram(plane), ignoring: ignored)
+        labels = Set(traits.labels)
+        empty = traits.isEmpty ? 1 : 0
+        foreground = (traits.foreground, traits.pixels)
+        (self.rows, self.columns) = (rows...rows, columns...columns)
+    }
+
+    /// Equal where all counts are.
+    public static func == (a: SliceFindings, b: SliceFindings) -> Bool {
+        (a.slices, a.stored, a.labels, a.empty) == (b.slices, b.stored, b.labels, b.empty) && a.foreground == b.foreground
+            && (a.rows, a.columns) == (b.rows, b.columns)
+    }
+
+    mutating func merge(_ other: SliceFindings) {
+        slices += other.slices
+        empty += other.empty
+        foreground = (foreground.pixels + other.foreground.pixels, foreground.of + other.foreground.of)
+        labels.formUnion(other.labels)
+        (stored, rows, columns) = (Self.union(stored, other.stored), Self.union(rows, other.rows), Self.union(columns, other.columns))
+    }
+
+    private static func union<Value>(_ a: ClosedRange<Value>?, _ b: ClosedRange<Value>?) -> ClosedRange<Value>? {
+        guard let a, let b else { return a ?? b }
+        return min(a.lowerBound, b.lowerBound)...max(a.upperBound, b.upperBound)
+    }
+
+    /// A line about intensities that are not what the layout holds; nil where they are in 0…1, or a window maps them.
+    public func intensityProblem(isMapped: Bool) -> String? { stored.flatMap { Self.intensityProblem($0, isMapped: isMapped) } }
+
+    package static func intensityProblem(_ stored: ClosedRange<Float>, isMapped: Bool) -> String? {
+        guard !isMapped, stored.lowerBound < -0.05 || stored.upperBound > 1.05 else { return nil }
+        let isByte = stored.lowerBound >= 0 && stored.upperBound <= 255
+        func text(_ value: Float) -> String { Decimals.text(Double(value), abs(value) < 10 ? 2 : 0) }
+        return "intensities run from \(text(stored.lowerBound)) to \(text(stored.upperBound)), where this layout holds 0 to 1: "
+            + "scale the files, or map them by data.intensities raw and data.window (--intensities raw --window \(isByte ? "0,255" : "-125,275"))"
+    }
+
+    /// What a user should know of the slices, a line each.
+    public func notes(classes: Int, isMapped: Bool) -> [String] {
+        [intensityProblem(isMapped: isMapped)].compactMap(\.self) + SetFindings.unseen(labels, classes: classes, where: "slice")
+    }
+}

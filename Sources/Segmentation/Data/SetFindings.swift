@@ -1,0 +1,99 @@
+/// What the masks of a set hold: counted when they are verified, told to the user before anything is trained or scored.
+public struct SetFindings: Sendable, Equatable {
+    /// Masks that were read.
+    public private(set) var masks = 0
+    /// Names of the pictures whose masks have no foreground: healthy ones.
+    public private(set) var empty: [String] = []
+    /// Names of the pictures whose masks are foreground everywhere.
+    public private(set) var full: [String] = []
+    /// Binary masks with values between their two, and how many pixels of theirs have such a value, of how many.
+    public private(set) var grey = (masks: 0, pixels: 0, of: 0)
+    /// Binary masks painted in two colours, by the foreground's colour.
+    public private(set) var colors: [String: Int] = [:]
+    /// Pixels that nobody labelled, and masks that have some.
+    public private(set) var ignored = (masks: 0, pixels: 0)
+    /// Labels that occur.
+    public private(set) var labels: Set<Int> = []
+    /// Pixels of the foreground, and all that count.
+    public private(set) var foreground = (pixels: 0, of: 0)
+
+    /// Nothing yet.
+    public init() {}
+
+    /// Adds a mask.
+    public mutating func add(_ traits: MaskTraits, name: String) {
+        masks += 1
+        if traits.isEmpty { empty.append(name) }
+        if traits.isFull { full.append(name) }
+        if traits.grey > 0 { grey = (grey.masks + 1, grey.pixels + traits.grey, grey.of + traits.pixels) }
+        if let color = traits.color { colors[color, default: 0] += 1 }
+        if traits.ignored > 0 { ignored = (ignored.masks + 1, ignored.pixels + traits.ignored) }
+        labels.formUnion(traits.labels)
+        foreground = (foreground.pixels + traits.foreground, foreground.of + traits.pixels)
+    }
+
+    /// Whether there is nothing to learn to tell apart: no foreground in any mask, or nothing but foreground of one class.
+    public var isUniform: Bool { masks > 0 && (foreground.pixels == 0 || (full.count == masks && labels.count < 2)) }
+
+    /// What a user should know of the set, a line each.
+    public func notes(classes: Int, threshold: Double) -> [String] {
+        var lines: [String] = []
+        func these(_ count: Int) -> String { count == 1 ? "1 mask is" : "\(count) masks are" }
+        if !empty.isEmpty {
+            lines.append(
+                "\(empty.count) of \(masks) masks are empty, as of healthy pictures: they count in the pooled scores; "
+                    + "a picture that is empty and found empty is left out of the mean over pictures")
+        }
+        if classes == 1, !full.isEmpty { lines.append("\(these(full.count)) foreground everywhere") }
+        if grey.masks > 0 {
+            let share = Double(grey.pixels) / Double(max(grey.of, 1)) * 100
+            lines.append(
+                "\(grey.masks) of \(masks) masks hold grey values (\(Decimals.text(share, 1)) % of their pixels), cut at "
+                    + "\(Decimals.text(threshold, 2)) of white: data.mask_threshold changes that")
+        }
+        for (color, count) in colors.sorted(by: { $0.key < $1.key }) {
+            lines.append("\(these(count)) painted in two colours: \(color) is taken as the foreground")
+        }
+        if ignored.masks > 0 { lines.append("\(ignored.masks) of \(masks) masks have pixels that nobody labelled: they count nowhere") }
+        if classes > 1 { lines += Self.unseen(labels, classes: classes, where: "mask") }
+        return lines
+    }
+
+    /// A line that names the labels that nothing holds, where there are such.
+    static func unseen(_ labels: Set<Int>, classes: Int, where place: String) -> [String] {
+        let missing = (1..<max(classes, 1)).filter { !labels.contains($0) }
+        guard !missing.isEmpty else { return [] }
+        let names = missing.prefix(12).map(String.init).joined(separator: ", ") + (missing.count > 12 ? ", …" : "")
+        return [
+            "label\(missing.count == 1 ? "" : "s") \(names) of \(classes) classes \(missing.count == 1 ? "is" : "are") in no \(place): "
+                + "number the labels that there are 0, 1, 2 and so on, or ignore this if others have them"
+        ]
+    }
+
+    /// Equal where all counts are.
+    public static func == (a: SetFindings, b: SetFindings) -> Bool {
+        a.masks == b.masks && a.empty == b.empty && a.full == b.full && a.grey == b.grey && a.colors == b.colors
+            && a.ignored == b.ignored && a.labels == b.labels && a.foreground == b.foreground
+    }
+}
+
+extension FileCensus {
+    /// Without the notes that systems and archives leave beside pictures.
+    var withoutNotes: FileCensus {
+        filtered { !["db", "ini", "txt", "csv", "tsv", "json", "md", "xml", "yaml", "yml", "html", "pdf", "log"].contains($0) }
+    }
+}
+
+/// Numbers as text with so many digits behind the point, without Foundation.
+enum Decimals {
+    /// "3.2" for 3.21 and one digit; at least one digit before the point.
+    static func text(_ value: Double, _ digits: Int) -> String {
+        guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        let scaled = Int((abs(value) * scale).rounded())
+        let whole = scaled / Int(scale), rest = String(scaled % Int(scale))
+        let sign = value < 0 && scaled > 0 ? "-" : ""
+        return sign + "\(whole)" + (digits > 0 ? "." + String(repeating: "0", count: digits - rest.count) + rest : "")
+    }
+}

@@ -1,0 +1,159 @@
+import Imaging
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The pictures and volumes that a list of files and folders names.
+public struct InputList: Sendable {
+    /// One file to segment.
+    public struct Item: Sendable, Equatable {
+        /// The path as it was given, with the folder's where that was given.
+        public let path: String
+        /// The file.
+        public let url: URL
+        /// Whether its name is a volume's.
+        public let isVolume: Bool
+
+        /// The file's name without folder and ending.
+        public var name: String { isVolume ? VolumeFile.name(of: url) : FolderListing.stem(url.lastPathComponent) }
+        /// What ``name`` leaves of the file's name, without the dot: `jpg`, `nii.gz`.
+        public var ending: String { String(url.lastPathComponent.dropFirst(name.count + 1)) }
+    }
+
+    /// What is to be segmented, in the order of the arguments, folders in byte order. No file comes twice.
+    public private(set) var items: [Item] = []
+    /// What was named and cannot be worked on: a line each, with the way out.
+    public private(set) var failures: [(path: String, reason: String)] = []
+    /// Files in folders that are no pictures or volumes of a kind that is read.
+    public private(set) var passedOver = FileCensus()
+    /// Sub-folders that were not entered.
+    public private(set) var foldersLeft = 0
+
+    private var known: Set<String> = []
+
+    /// Looks at files and into folders; with `recursive` into their sub-folders, too, though not through links.
+    public init(_ arguments: [String], recursive: Bool = false) {
+        for argument in arguments {
+            let url = URL(filePath: argument)
+            if FolderListing.isFolder(url) {
+                let before = items.count, foreign = passedOver.count
+                enter(url, path: argument, recursive: recursive)
+                if items.count == before {
+                    failures.append((argument, Self.nothing(foreign: passedOver.count - foreign, folders: foldersLeft)))
+                }
+            } else if FileManager.default.fileExists(atPath: url.path) || Self.isLink(url) {
+                if let advice = Self.advice[FolderListing.ending(argument).lowercased()], advice.isVolume {
+                    failures.append((argument, "\(advice.kind) files are not read: \(advice.wayOut)"))
+                } else {
+                    add(url, path: argument)
+                }
+            } else {
+                failures.append((argument, "there is no such file or folder; check the path"))
+            }
+        }
+    }
+
+    private mutating func enter(_ folder: URL, path: String, recursive: Bool) {
+        guard let names = try? FolderListing.list(folder) else {
+            failures.append((path, "this folder cannot be listed; check its permissions"))
+            return
+        }
+        let prefix = path.hasSuffix("/") ? path : path + "/"
+        var folders: [String] = []
+        for name in names {
+            let url = folder.appending(path: name)
+            if FolderListing.isPicture(name) || VolumeFile.isVolume(url) {
+                add(url, path: prefix + name)
+            } else if FolderListing.isFolder(url) {
+                folders.append(name)
+            } else {
+                passedOver.add(name)
+            }
+        }
+        for name in folders {
+            if recursive, !Self.isLink(folder.appending(path: name)) {
+                enter(folder.appending(path: name), path: prefix + name, recursive: true)
+            } else {
+                foldersLeft += 1
+            }
+        }
+    }
+
+    private mutating func add(_ url: URL, path: String) {
+        guard known.insert(Self.place(url)).inserted else { return }
+        items.append(Item(path: path, url: url, isVolume: VolumeFile.isVolume(url)))
+    }
+
+    private static func isLink(_ url: URL) -> Bool { (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil }
+
+    /// Where a file really is, by whichever path it was named.
+    public static func place(_ url: URL) -> String {
+        url.deletingLastPathComponent().resolvingSymlinksInPath().standardizedFileURL.appending(path: url.lastPathComponent).path
+    }
+
+    private static func nothing(foreign: Int, folders: Int) -> String {
+        let kinds = PictureFile.extensions.union(["nii", "nii.gz", "npz", "h5"]).sorted().joined(separator: ", ")
+        return "no picture or volume in this folder (\(kinds))" + (folders > 0 ? "; --recursive looks into its sub-folders" : "; check the path")
+    }
+
+    // MARK: What was passed over
+
+    /// What was not segmented and why, a line each: "passed over 3 webp: WebP pictures are not read; …". Nothing where all was taken.
+    public var notes: [String] {
+        var lines: [String] = []
+        let counted = passedOver.filtered { !["db", "ini", "txt", "md", "json", "csv"].contains($0) }
+        if !counted.isEmpty {
+            let ways = counted.counts.keys.sorted().compactMap { Self.advice[$0].map { "\($0.kind): \($0.wayOut)" } }
+            var shown: [String] = []
+            for way in ways where !shown.contains(way) { shown.append(way) }
+            lines.append("passed over \(counted)" + (shown.isEmpty ? "" : " (" + shown.joined(separator: "; ") + ")"))
+        }
+        if foldersLeft > 0 {
+            lines.append("\(foldersLeft) sub-folder\(foldersLeft == 1 ? " was" : "s were") not entered: --recursive enters them")
+        }
+        if let (first, second) = channels {
+            lines.append(
+                "\(first) and \(second) look like channels of one case, as nnU-Net names them: each was segmented by itself, for these weights take one channel")
+        }
+        return lines
+    }
+
+    /// Two files that are named as channels of one case.
+    private var channels: (String, String)? {
+        let places = Set(items.map { Self.place($0.url) })
+        for item in items where item.isVolume && item.name.hasSuffix("_0000") {
+            let second = item.url.lastPathComponent.replacing("_0000.", with: "_0001.")
+            if places.contains(Self.place(item.url.deletingLastPathComponent().appending(path: second))) {
+                return (item.url.lastPathComponent, second)
+            }
+        }
+        return nil
+    }
+
+    private struct Advice {
+        let kind: String
+        let wayOut: String
+        let isVolume: Bool
+    }
+
+    /// Kinds that are not read, by their endings.
+    private static let advice: [String: Advice] = {
+        let toPNG = "convert them to PNG", toNIfTI = "save the volume as NIfTI, .nii.gz", series = "convert the series to NIfTI, as dcm2niix does"
+        var all: [String: Advice] = [:]
+        for (endings, kind, wayOut, isVolume) in [
+            (["webp"], "WebP", toPNG, false), (["gif"], "GIF", toPNG, false), (["heic", "heif"], "HEIC", toPNG, false),
+            (["avif"], "AVIF", toPNG, false), (["jp2", "j2k"], "JPEG 2000", toPNG, false), (["jxl"], "JPEG XL", toPNG, false),
+            (["bmp"], "BMP", toPNG, false), (["tif", "tiff"], "TIFF", toPNG, false), (["dcm", "dicom", "ima"], "DICOM", series, true),
+            (["nrrd", "nhdr"], "NRRD", toNIfTI, true), (["mha", "mhd"], "MetaImage", toNIfTI, true),
+            (["hdr", "img"], "NIfTI pairs and Analyze", toNIfTI, true), (["mgz", "mgh"], "MGH", toNIfTI, true),
+        ] as [([String], String, String, Bool)] {
+            for ending in endings where !PictureFile.extensions.contains(ending) {
+                all[ending] = Advice(kind: kind, wayOut: wayOut, isVolume: isVolume)
+            }
+        }
+        return all
+    }()
+}

@@ -1,0 +1,108 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// What was made of one input: an entry of `predictions.json`.
+public struct PredictionRecord: Sendable, Equatable, Codable {
+    /// The input's path as it was given.
+    public var input: String
+    /// The names of the files made from it, in the folder of `predictions.json`.
+    public var files: [String]
+    /// What was found, a class each, without the background.
+    public var classes: [ClassAmount]
+    /// Why nothing was made of it; nil where something was.
+    public var error: String?
+    /// The version of vmunet.
+    public var version: String
+    /// The SHA-256 of the weights' file, in hexadecimal.
+    public var weights: String
+    /// Every setting that the result depends on.
+    public var settings: Settings
+
+    /// How much of a class was found.
+    public struct ClassAmount: Sendable, Equatable, Codable {
+        /// The class's number in the mask.
+        public var label: Int
+        /// Its name, where the weights carry one.
+        public var name: String?
+        /// Pictures: its pixels, and their share of the picture in percent.
+        public var pixels: Int?, percent: Double?
+        /// Volumes: its voxels, and their volume in millilitres where the spacing is known.
+        public var voxels: Int?, milliliters: Double?
+
+        /// A class of a picture.
+        public init(label: Int, name: String?, pixels: Int, of area: Int) {
+            (self.label, self.name, self.pixels) = (label, name, pixels)
+            percent = (Double(pixels) / Double(max(area, 1)) * 1e6).rounded() / 1e4
+        }
+
+        /// A class of a volume; `spacing` in millimetres, nil where it is not known.
+        public init(label: Int, name: String?, voxels: Int, spacing: VoxelSpacing?) {
+            (self.label, self.name, self.voxels) = (label, name, voxels)
+            milliliters = spacing.map { (Double(voxels) * $0.depth * $0.height * $0.width).rounded() / 1000 }
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case label, name, pixels, percent = "share_percent", voxels, milliliters = "volume_ml"
+        }
+    }
+
+    /// The settings of a prediction.
+    public struct Settings: Sendable, Equatable, Codable {
+        /// The name of the weights' file.
+        public var weights: String
+        /// Rows and columns that the network saw.
+        public var imageSize: Int
+        /// The probability from which on a pixel is foreground; nil for several classes.
+        public var threshold: Double?
+        /// `fp32` or `bf16`.
+        public var precision: String
+        /// The greatest value of the network's input.
+        public var valueRange: Double
+        /// Volumes: the window of intensities.
+        public var window: String?
+        /// Volumes: the order that they were turned to; nil where they were left as they are stored.
+        public var voxelOrder: String?
+
+        /// The settings of a prediction.
+        public init(
+            weights: String, imageSize: Int, threshold: Double?, precision: String, valueRange: Double, window: String? = nil,
+            voxelOrder: String? = nil
+        ) {
+            (self.weights, self.imageSize, self.threshold, self.precision) = (weights, imageSize, threshold, precision)
+            (self.valueRange, self.window, self.voxelOrder) = (valueRange, window, voxelOrder)
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case weights, imageSize = "image_size", threshold, precision, valueRange = "value_range", window, voxelOrder = "voxel_order"
+        }
+    }
+
+    /// What was found, in words: "lesion 3.2 % of the picture", "spleen 152.3 ml, liver 1203 ml", "nothing found".
+    public var sentence: String {
+        let found = classes.filter { ($0.pixels ?? $0.voxels ?? 0) > 0 }
+        guard !found.isEmpty else { return classes.isEmpty ? "done before" : "nothing found" }
+        let words = found.prefix(6).map { amount in
+            let name = amount.name ?? "class \(amount.label)"
+            if let percent = amount.percent { return "\(name) \(Decimals.text(percent, 1)) %" }
+            if let milliliters = amount.milliliters { return "\(name) \(Decimals.text(milliliters, 1)) ml" }
+            return "\(name) \(amount.voxels ?? 0) voxels"
+        }
+        return words.joined(separator: ", ") + (found.count > 6 ? " and \(found.count - 6) more" : "")
+            + (found.contains { $0.percent != nil } ? " of the picture" : "")
+    }
+
+    /// What was made of an input.
+    public init(
+        input: String, files: [String], classes: [ClassAmount] = [], error: String? = nil, weights: String, settings: Settings
+    ) {
+        (self.input, self.files, self.classes, self.error) = (input, files, classes, error)
+        (self.version, self.weights, self.settings) = (Provenance.version, weights, settings)
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case input, files, classes, error, version, weights = "weights_sha256", settings
+    }
+}

@@ -1,0 +1,83 @@
+/// A volume as a network was trained to see volumes: turned to its voxel order, intensities mapped by its window.
+public struct PreparedVolume: Sendable {
+    /// Intensities as the network wants them, (slices, rows, columns).
+    public let intensities: [Float]
+    /// The shape of the turned volume.
+    public let shape: VolumeShape
+    /// Turns labels back to the file's order.
+    public let turnBack: VolumeTurn
+    /// The window that was applied.
+    public let window: IntensityWindow
+    /// The order that the volume was turned to; nil where it was left as it is stored.
+    public let voxelOrder: VoxelOrder?
+    /// What a user should know of this volume, a line each.
+    public let notes: [String]
+
+    /// Rows and columns below which a slice shows nothing.
+    public static let smallestSide = 8
+
+    /// Turns and maps a volume.
+    ///
+    /// - Parameters:
+    ///   - sliceAxis: the axis along which the slices of an array lie, 1 to 3; NIfTI's slices are its third axis.
+    ///   - window: what the user asks for; nil takes the convention's, or none for arrays, which hold 0…1 already.
+    /// Throws ``DataError`` for slices too small to mean anything.
+    public init(
+        _ volume: VolumeFile, path: String, convention: InputConvention, sliceAxis: Int? = nil, window asked: IntensityWindow? = nil
+    ) throws(DataError) {
+        var notes: [String] = []
+        var turn = VolumeTurn.none
+        var order: VoxelOrder?
+        if let sliceAxis, sliceAxis != volume.firstSliceAxis {
+            turn = .slicesFirst(axis: volume.isNormalized ? sliceAxis : 4 - sliceAxis)
+        } else if let wanted = convention.voxelOrder {
+            if let stored = volume.voxelOrder {
+                (turn, order) = (stored.turn(to: wanted), wanted)
+            } else if !volume.isNormalized {
+                notes.append("the header does not say how the voxels lie: the volume is taken as stored, the weights want \(wanted)")
+            }
+        }
+        if !volume.isNormalized, volume.voxelOrder == nil, notes.isEmpty {
+            notes.append("the header does not say how the voxels lie: the volume is taken as stored")
+        }
+        let shape = turn.applied(to: volume.shape)
+        try Self.check(shape, stored: volume, path: path, &notes)
+        let window = asked ?? (volume.isNormalized ? IntensityWindow.none : convention.window)
+        if window == .none, let problem = Self.problem(volume.intensities) { notes.append(problem) }
+        intensities = turn.applied(to: window.applied(to: volume.intensities, scale: convention.volumeScale), volume.shape)
+        (self.shape, turnBack, self.window, voxelOrder, self.notes) = (shape, turn.inverse, window, order, notes)
+    }
+
+    private static func check(_ shape: VolumeShape, stored volume: VolumeFile, path: String, _ notes: inout [String]) throws(DataError) {
+        let extents = volume.isNormalized ? [volume.shape.depth, volume.shape.height, volume.shape.width]
+            : [volume.shape.width, volume.shape.height, volume.shape.depth]
+        let shown = extents.map(String.init).joined(separator: "×")
+        let shortest = extents.indices.min { extents[$0] < extents[$1] } ?? 0
+        guard min(shape.height, shape.width) >= smallestSide else {
+            let others = extents.indices.filter { $0 != shortest }.map { extents[$0] }
+            let helps = others.allSatisfy { $0 >= smallestSide }
+            throw DataError(
+                .shape, path: path, "its slices are \(shape.height)×\(shape.width) pixels of a volume of \(shown), too small to show anything",
+                remedy: helps
+                    ? "Say along which axis the slices lie: --slice-axis \(shortest + 1)."
+                    : "Slices need at least \(smallestSide) rows and columns.")
+        }
+        if shape.depth > 3 * min(shape.height, shape.width) {
+            notes.append(
+                "\(shape.depth) slices of \(shape.height)×\(shape.width) pixels: where the slices of these \(shown) voxels lie along another axis, "
+                    + "--slice-axis \(shortest + 1) says so")
+        }
+    }
+
+    private static func problem(_ intensities: [Float]) -> String? {
+        guard let least = intensities.min(), let greatest = intensities.max() else { return nil }
+        return SliceFindings.intensityProblem(least...greatest, isMapped: false).map { _ in
+            "intensities run from \(least) to \(greatest), where 0 to 1 is expected: --window LOW,HIGH maps them"
+        }
+    }
+}
+
+extension VolumeFile {
+    /// The axis of the file, 1 to 3, along which slices lie unless said otherwise: the first of an array, the third of NIfTI.
+    var firstSliceAxis: Int { isNormalized ? 1 : 3 }
+}

@@ -1,0 +1,31 @@
+import Dispatch
+import Synchronization
+import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The SHA-256 of a file of weights, computed beside other work: results name their weights by it.
+public final class WeightsDigest: Sendable {
+    private let done = DispatchSemaphore(value: 0)
+    private let result = Mutex<String?>(nil)
+
+    /// Begins to read the file.
+    public init(of url: URL) {
+        DispatchQueue.global(qos: .utility).async { [self] in
+            let digest = try? SHA256.hexadecimal(ofFile: url)
+            result.withLock { $0 = digest }
+            done.signal()
+        }
+    }
+
+    /// The digest in hexadecimal, waiting for it where need be; empty where the file cannot be read.
+    public var value: String {
+        done.wait()
+        done.signal()
+        return result.withLock { $0 ?? "" }
+    }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import Imaging
+import TestSupport
+import Testing
+
+@testable import Segmentation
+
+@Suite struct InputListTests {
+    let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func path(_ name: String) -> String { folder.url.appending(path: name).path }
+
+    private func names(_ list: InputList, _ endings: [String] = [".png"]) -> [String?] {
+        ResultNames(list.items) { i, name in list.items[i].isVolume ? [name + ".nii.gz"] : endings.map { name + $0 } }.names
+    }
+
+    @Test func foldersInOrderAndOnlyWhatIsRead() throws {
+        for name in ["b.png", "a.jpg", "c.webp", "d.webp", "x.dcm", "n.txt", "v.nii.gz", "s1/i.png", "s2/j.png", ".hidden.png"] {
+            try folder.write([1], name)
+        }
+        let list = InputList([path("")])
+        #expect(list.items.map(\.url.lastPathComponent) == ["a.jpg", "b.png", "v.nii.gz"])
+        #expect(list.items.map(\.isVolume) == [false, false, true])
+        #expect(list.failures.isEmpty && list.foldersLeft == 2 && list.passedOver.count == 4)
+        #expect(list.notes.count == 2)
+        #expect(list.notes[0].hasPrefix("passed over 2 webp, 1 dcm (DICOM: convert the series to NIfTI"))
+        #expect(list.notes[0].contains("WebP: convert them to PNG") && list.notes[1].contains("--recursive"))
+        let deep = InputList([path("")], recursive: true)
+        #expect(deep.items.map(\.path).suffix(2).map { String($0.suffix(7)) } == ["s1/i.png", "s2/j.png"].map { String($0.suffix(7)) })
+        #expect(deep.foldersLeft == 0)
+    }
+
+    @Test func linksToFoldersAreNotFollowed() throws {
+        try folder.write([1], "a/x.png")
+        try FileManager.default.createSymbolicLink(atPath: path("a/up"), withDestinationPath: "..")
+        let list = InputList([path("a")], recursive: true)
+        #expect(list.items.count == 1 && list.foldersLeft == 1)
+    }
+
+    @Test func aFileThatIsNamedTwiceIsOne() throws {
+        try folder.write([1], "a/x.png")
+        try FileManager.default.createSymbolicLink(atPath: path("link"), withDestinationPath: "a")
+        #expect(InputList([path("a"), path("a/x.png"), path("link/x.png")]).items.count == 1)
+    }
+
+    @Test func whatIsMissingOrOfAnotherKind() throws {
+        try folder.write([1], "ct.dcm")
+        try folder.write([1], "ct.nrrd")
+        try folder.write([1], "empty/readme.txt")
+        try folder.write([1], "deep/s/i.png")
+        let list = InputList(["nowhere.png", "ct.dcm", "ct.nrrd", "empty", "deep"].map(path))
+        #expect(list.items.isEmpty)
+        let reasons = list.failures.map(\.reason)
+        #expect(reasons.count == 5)
+        for (reason, word) in zip(reasons, ["no such file", "dcm2niix", "save the volume as NIfTI", "check the path", "--recursive"]) {
+            #expect(reason.contains(word), "\(reason)")
+        }
+    }
+
+    // MARK: Names
+
+    @Test func namesStayWhereNothingClashes() throws {
+        for name in ["a.png", "b.jpg", "v.nii", "v.png"] { try folder.write([1], name) }
+        #expect(names(InputList([path("")])) == ["a", "b", "v", "v"])
+    }
+
+    @Test func inOneFolderTheEndingTellsThemApart() throws {
+        for name in ["x.jpg", "x.png", "y.png", "a.nii", "a.nii.gz"] { try folder.write([1], "in/" + name) }
+        #expect(names(InputList([path("in")])) == ["a.nii", "a.nii.gz", "x.jpg", "x.png", "y"])
+    }
+
+    @Test func acrossFoldersTheFolderDoes() throws {
+        for name in ["s1/ct.nii.gz", "s2/ct.nii.gz", "s3/other.nii.gz"] { try folder.write([1], "in/" + name) }
+        let list = InputList([path("in")], recursive: true)
+        #expect(names(list) == ["s1_ct", "s2_ct", "other"])
+        #expect(ResultNames(list.items) { [$1 + ".nii.gz"] }.renamed == [0, 1])
+    }
+
+    /// Folders of one name, too; and one folder with two of the three.
+    @Test func moreOfThePathWhereNeeded() throws {
+        for name in ["p1/scan/ct.nii", "p2/scan/ct.nii"] { try folder.write([1], "in/" + name) }
+        #expect(names(InputList([path("in")], recursive: true)) == ["p1_scan_ct", "p2_scan_ct"])
+        for name in ["a/x.jpg", "a/x.png", "b/x.png"] { try folder.write([1], "mixed/" + name) }
+        #expect(names(InputList([path("mixed")], recursive: true)) == ["a_x.jpg", "a_x.png", "b_x.png"])
+    }
+
+    /// One input's overlay, another's mask.
+    @Test func resultsOfOtherKindsClashToo() throws {
+        for name in ["a.png", "a_overlay.png"] { try folder.write([1], "in/" + name) }
+        let found = names(InputList([path("in")]), [".png", "_overlay.png"])
+        #expect(found == ["a.png", "a_overlay.png"])
+    }
+
+    /// A name that comes of telling two apart, and that a third has already.
+    @Test func anotherInputMayHaveTheNameAlready() throws {
+        for name in ["s1/ct.nii", "s2/ct.nii", "s1_ct.nii"] { try folder.write([1], "in/" + name) }
+        let found = names(InputList([path("in")], recursive: true))
+        #expect(Set(found).count == 3 && !found.contains(nil))
+    }
+
+    // MARK: predictions.json
+
+    @Test func entriesReplaceThoseOfTheSameInputOrFiles() throws {
+        let settings = PredictionRecord.Settings(weights: "w.pth", imageSize: 64, threshold: 0.5, precision: "fp32", valueRange: 255)
+        func record(_ input: String, _ files: [String], error: String? = nil) -> PredictionRecord {
+            PredictionRecord(input: input, files: files, error: error, weights: "ab", settings: settings)
+        }
+        var file = try PredictionFile(in: folder.url)
+        file.add(record("a.png", ["a.png"]))
+        file.add(record("b.png", ["b.png"]))
+        file.add(record("other/a.png", ["a.png"]))
+        file.add(record("b.png", [], error: "damaged"))
+        try file.write()
+        var read = try PredictionFile(in: folder.url)
+        #expect(read.records.map { $0.input } == ["b.png", "other/a.png"])
+        #expect(read.records[0].error == "damaged")
+        // Done is what is there, by the same weights and settings.
+        #expect(read.finished("other/a.png", weights: "ab", settings: settings) == nil)
+        try folder.write([1], "a.png")
+        #expect(read.finished("other/a.png", weights: "ab", settings: settings) != nil)
+        #expect(read.finished("other/a.png", weights: "cd", settings: settings) == nil)
+        #expect(read.finished("b.png", weights: "ab", settings: settings) == nil)
+        var changed = settings
+        changed.threshold = 0.4
+        #expect(read.finished("other/a.png", weights: "ab", settings: changed) == nil)
+        read.add(record("c\u{1B}[31m\u{9B}\u{202E}.png", ["c.png"]))
+        try read.write()
+        let text = try String(contentsOf: folder.url.appending(path: "predictions.json"), encoding: .utf8)
+        let isRaw = { (value: UInt32) -> Bool in (value < 0x20 && value != 0x0A) || (0x7F...0x9F).contains(value) || value == 0x202E }
+        #expect(!text.unicodeScalars.contains { isRaw($0.value) })
+        #expect(try PredictionFile(in: folder.url).records.last?.input == "c\u{1B}[31m\u{9B}\u{202E}.png")
+        try folder.write(Array("{\"mine\": 1}".utf8), "predictions.json")
+        #expect(throws: DataError.self) { try PredictionFile(in: folder.url) }
+    }
+
+    @Test func amountsHaveTheirUnitsInTheirNames() throws {
+        let lesion = PredictionRecord.ClassAmount(label: 1, name: "lesion", pixels: 32, of: 1000)
+        #expect(lesion.percent == 3.2)
+        let spleen = PredictionRecord.ClassAmount(label: 2, name: nil, voxels: 2000, spacing: VoxelSpacing(depth: 5, height: 0.5, width: 0.5))
+        #expect(spleen.milliliters == 2.5)
+        let text = try JSONText.encode([lesion, spleen])
+        for key in ["\"pixels\" : 32", "\"share_percent\" : 3.2", "\"voxels\" : 2000", "\"volume_ml\" : 2.5"] { #expect(text.contains(key)) }
+        #expect(PredictionRecord.ClassAmount(label: 1, name: nil, voxels: 7, spacing: nil).milliliters == nil)
+    }
+}

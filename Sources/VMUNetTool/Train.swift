@@ -129,7 +129,7 @@ struct Train: ParsableCommand {
         }
     }
 
-    private static func resumption(_ folder: URL) -> String { "vmunet train --resume --run \(folder.relativePath)" }
+    private static func resumption(_ folder: URL) -> String { "\(Invocation.name) train --resume --run \(folder.relativePath)" }
 
     private func chosenFolder() throws -> URL {
         if let runFolder { return URL(filePath: runFolder) }

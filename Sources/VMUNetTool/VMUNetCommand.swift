@@ -7,10 +7,11 @@ import Torch
 @main
 struct VMUNetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vmunet",
+        commandName: Invocation.name,
         abstract: "Vision Mamba UNet: trains, evaluates and runs medical image segmentation.",
         discussion:
-            "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.",
+            "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.\n\n"
+            + Invocation.scriptCommands,
         version: "0.1.0 (libtorch \(Torch.version))",
         subcommands: [
             Train.self, Evaluate.self, Predict.self, Check.self, Summary.self, Convert.self, Bench.self, Ablate.self, ReportCommand.self,

@@ -159,7 +159,7 @@ def main():
         for case in every:
             if options.only not in case.name or options.short and (case.honest or case.memory_limit):
                 continue
-            outcome = harness.run(case.command, *case.arguments, timeout=120, memory_limit=case.memory_limit)
+            outcome = harness.run(case.command, *case.arguments, processor_limit=40, memory_limit=case.memory_limit)
             faults = case.faults(outcome, resting[case.command])
             for left in ("out", "out-run"):
                 shutil.rmtree(base / left, ignore_errors=True)

@@ -48,7 +48,7 @@ def main():
             out = base / "out"
             out.mkdir()
             name, arguments = command(path, out, weights)
-            outcome = harness.run(name, *arguments, timeout=60)
+            outcome = harness.run(name, *arguments, processor_limit=40)
             problems = outcome.faults()
             if outcome.code not in (0, 65):
                 problems.append(f"ended with {outcome.code}: {outcome.error[-300:]!r}")

@@ -153,7 +153,8 @@ package struct Evaluate: ParsableCommand {
         let empty = result.emptyPictures
         if empty.count > 0 {
             lines.append(
-                "\(empty.count) pictures are empty: \(empty.foundEmpty) found empty, in no mean over pictures; \(empty.withFindings) with findings, IoU 0")
+                "\(empty.count) pictures are empty: \(empty.foundEmpty) found empty, in no mean over pictures; \(empty.withFindings) with findings, IoU 0"
+            )
         }
         lines.append(String(format: "loss %.4f over %d pictures", result.loss, result.images.count))
         return lines.joined(separator: "\n")

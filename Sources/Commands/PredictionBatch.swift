@@ -40,7 +40,8 @@ struct PredictionBatch {
     }
 
     mutating func run() throws {
-        Console.note("weights: \(weights.lastPathComponent), " + (segmenter.metadata.summary ?? "which do not say what they were trained on"))
+        Console.note(
+            "weights: \(weights.lastPathComponent), " + (segmenter.metadata.summary ?? "which do not say what they were trained on"))
         tellMapping()
         var lastSaved = ContinuousClock.now
         var isStopped = false
@@ -94,8 +95,9 @@ struct PredictionBatch {
         }
         try requireFittingKind(item)
         let classes = item.isVolume ? try volume(item, results) : try picture(item, results)
-        add(PredictionRecord(
-            input: item.path, files: results.map(\.lastPathComponent), classes: classes, weights: digest.value, settings: settings))
+        add(
+            PredictionRecord(
+                input: item.path, files: results.map(\.lastPathComponent), classes: classes, weights: digest.value, settings: settings))
     }
 
     private mutating func add(_ record: PredictionRecord) {
@@ -110,7 +112,9 @@ struct PredictionBatch {
                 throw InputError("\(result.relativePath) would replace this input; choose another --output")
             }
             guard result.lastPathComponent.utf8.count <= Self.longestName else {
-                throw InputError("its result's name would be \(result.lastPathComponent.utf8.count) bytes long, the disk takes \(Self.longestName); rename it")
+                throw InputError(
+                    "its result's name would be \(result.lastPathComponent.utf8.count) bytes long, the disk takes \(Self.longestName); rename it"
+                )
             }
             if case .beside = target, !command.force, !command.skipDone, FileManager.default.fileExists(atPath: result.path) {
                 throw InputError("\(result.relativePath) is there already; name a folder by --output, or replace it by --force")
@@ -232,7 +236,9 @@ struct PredictionBatch {
     }
 
     private mutating func tellOnce(_ assumptions: [String]) {
-        if !assumptions.isEmpty { tellOnce("the weights do not say how they want their input; taken are " + assumptions.joined(separator: "; ")) }
+        if !assumptions.isEmpty {
+            tellOnce("the weights do not say how they want their input; taken are " + assumptions.joined(separator: "; "))
+        }
     }
 
     /// Which results are whose, where two inputs have one name.

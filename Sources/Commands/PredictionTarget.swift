@@ -42,14 +42,16 @@ enum PredictionTarget {
             let fitting = item.isVolume ? Self.endings.volume : Self.endings.picture
             guard fitting.contains(where: small.hasSuffix) else {
                 throw ValidationError(
-                    "--output \(output): the mask of a \(item.isVolume ? "volume" : "picture") is written as \(fitting.joined(separator: " or "))")
+                    "--output \(output): the mask of a \(item.isVolume ? "volume" : "picture") is written as \(fitting.joined(separator: " or "))"
+                )
             }
         }
         self = .file(url)
     }
 
     private static func isFolder(_ url: URL) -> Bool {
-        (try? FileManager.default.attributesOfItem(atPath: url.resolvingSymlinksInPath().path))?[.type] as? FileAttributeType == .typeDirectory
+        (try? FileManager.default.attributesOfItem(atPath: url.resolvingSymlinksInPath().path))?[.type] as? FileAttributeType
+            == .typeDirectory
     }
 
     /// Makes the folder, so that one that cannot be made is known first.

@@ -121,7 +121,10 @@ enum ReportTables {
         }
         if let empty = run.evaluation?.empty, empty.count > 0 {
             facts.append(
-                ("empty pictures", "\(empty.count): \(empty.foundEmpty) found empty, in no mean over pictures; \(empty.withFindings) with findings"))
+                (
+                    "empty pictures",
+                    "\(empty.count): \(empty.foundEmpty) found empty, in no mean over pictures; \(empty.withFindings) with findings"
+                ))
         }
         if let parameters = run.parameters { facts.append(("parameters", Figures.grouped(parameters))) }
         facts.append(("epochs done", "\(run.epochs.count)" + (run.plannedEpochs.map { " of \($0)" } ?? "")))

@@ -39,7 +39,8 @@ struct ScoredRun {
     var evaluation: ReportContent.Evaluation {
         .init(
             pooled: result.pooled, perImageMean: result.perImageMean, pictureScores: imageScores,
-            empty: result.emptyPictures, classes: (result.classes ?? []).filter { $0.label > 0 }.map { ($0.name ?? "class \($0.label)", $0.scores) })
+            empty: result.emptyPictures,
+            classes: (result.classes ?? []).filter { $0.label > 0 }.map { ($0.name ?? "class \($0.label)", $0.scores) })
     }
 
     /// Names of a private set may be patients': its pictures are numbered.

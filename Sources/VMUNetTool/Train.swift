@@ -59,7 +59,8 @@ struct Train: ParsableCommand {
     var maskThreshold: Double?
 
     @Option(
-        parsing: .unconditional, help: "Slices: the intensities that became 0…1, LOW,HIGH, minmax, percentiles or none; kept with the weights.")
+        parsing: .unconditional,
+        help: "Slices: the intensities that became 0…1, LOW,HIGH, minmax, percentiles or none; kept with the weights.")
     var window: IntensityWindow?
 
     @Option(help: "Slices: normalized where files hold 0…1 already, raw where --window is to map them.")

@@ -24,7 +24,10 @@ extension ToolTests {
 
         private func train(_ data: URL, _ options: String...) throws -> Tool.Outcome {
             try Tool.run(
-                ["train", "--data", data.path, "--dataset", "folder", "--epochs", "1", "--run", Scratch.folder().appending(path: "run").path]
+                [
+                    "train", "--data", data.path, "--dataset", "folder", "--epochs", "1", "--run",
+                    Scratch.folder().appending(path: "run").path,
+                ]
                     + Shared.smallest + options)
         }
 
@@ -42,7 +45,8 @@ extension ToolTests {
             let folder = try set { _, index, mask in if index == 1 { mask.pixels = mask.pixels.map { _ in 0 } } }
             let trained = try train(folder)
             expectDone(trained)
-            #expect(trained.error.contains("training: 1 of 6 masks are empty") && trained.error.contains("validation: 1 of 3 masks are empty"))
+            #expect(
+                trained.error.contains("training: 1 of 6 masks are empty") && trained.error.contains("validation: 1 of 3 masks are empty"))
             let outcome = try evaluate(folder, "--json", "-")
             expectDone(outcome)
             let result = try json(outcome.out)
@@ -201,7 +205,8 @@ extension ToolTests {
             #expect(outcome.error.contains("s1/ct.png → s1_ct.png") && outcome.error.contains("passed over 1 dcm, 1 webp"))
             let digest = SHA256.hexadecimal(of: Array(try Data(contentsOf: Shared.weights)))
             let found = try records(output)
-            #expect(found.compactMap { $0["input"] as? String } == ["s1/ct.png", "s2/ct.png", "s2/other.png"].map { folder.path + "/" + $0 })
+            #expect(
+                found.compactMap { $0["input"] as? String } == ["s1/ct.png", "s2/ct.png", "s2/other.png"].map { folder.path + "/" + $0 })
             #expect(found.compactMap { ($0["files"] as? [String])?.first } == ["s1_ct.png", "s2_ct.png", "other.png"])
             for record in found {
                 #expect(record["weights_sha256"] as? String == digest && record["version"] as? String == "0.1.0")
@@ -223,7 +228,8 @@ extension ToolTests {
                 try FileManager.default.attributesOfItem(atPath: output.appending(path: name).path)[.modificationDate] as? Date
             }
             let before = try written("a.png")
-            let again = try predict(folder.appending(path: "a.png").path, folder.appending(path: "b.png").path, "--skip-done", "--output", output.path)
+            let again = try predict(
+                folder.appending(path: "a.png").path, folder.appending(path: "b.png").path, "--skip-done", "--output", output.path)
             expectDone(again)
             #expect(again.error.contains("2 of 2 segmented, 1 of them before"))
             #expect(try written("a.png") == before && results(output) == ["a.png", "b.png"])
@@ -268,7 +274,8 @@ extension ToolTests {
             let outcome = try predict(folder.path, "--output", folder.appending(path: "o").path)
             #expect(outcome.code == 65)
             for text in [outcome.error, outcome.out] {
-                let isRaw = { (value: UInt32) -> Bool in (value < 0x20 && value != 0x0A) || (0x7F...0x9F).contains(value) || value == 0x202E }
+                let isRaw = { (value: UInt32) -> Bool in (value < 0x20 && value != 0x0A) || (0x7F...0x9F).contains(value) || value == 0x202E
+                }
                 #expect(!text.unicodeScalars.contains { isRaw($0.value) })
             }
             let settings = folder.appending(path: "esc.yaml")
@@ -292,14 +299,16 @@ extension ToolTests {
             #expect(try WeightsFile.read(converted).metadata["input"]?.text == "pictures")
             for file in [Shared.weights, converted] {
                 let outcome = try Tool.run(
-                    "predict", "--weights", file.path, Shared.pictures.path, "--output", folder.appending(path: file.lastPathComponent + ".d").path)
+                    "predict", "--weights", file.path, Shared.pictures.path, "--output",
+                    folder.appending(path: file.lastPathComponent + ".d").path)
                 expectDone(outcome)
                 #expect(outcome.error.contains("weights: \(file.lastPathComponent), pictures (folder), 64×64, values 0…255, threshold 0.5"))
             }
             var newer = weights
             newer.metadata["format_version"] = .integer(9)
             try WeightsFile.write(newer, to: folder.appending(path: "newer.safetensors"))
-            let refused = try Tool.run("predict", "--weights", folder.appending(path: "newer.safetensors").path, Shared.pictures.path, "--output", folder.path)
+            let refused = try Tool.run(
+                "predict", "--weights", folder.appending(path: "newer.safetensors").path, Shared.pictures.path, "--output", folder.path)
             expectRefusal(refused, naming: "form 9", "newer vmunet")
         }
     }

@@ -189,7 +189,8 @@ extension TrainingSuites {
                 #expect(again.rows == whole.rows)
                 #expect(try Data(contentsOf: cell.last) == after)
                 let checkpoints = cell.last.deletingLastPathComponent().path
-                #expect(try FileManager.default.contentsOfDirectory(atPath: checkpoints).sorted() == ["best.safetensors", "last.safetensors"])
+                #expect(
+                    try FileManager.default.contentsOfDirectory(atPath: checkpoints).sorted() == ["best.safetensors", "last.safetensors"])
             }
         }
 
@@ -202,7 +203,9 @@ extension TrainingSuites {
                 // In another place: a process looks through a folder once.
                 let moved = folder.appending(path: "moved")
                 try FileManager.default.createDirectory(at: moved, withIntermediateDirectories: true)
-                for cell in grid.cells { try FileManager.default.copyItem(at: folder.appending(path: cell.name), to: moved.appending(path: cell.name)) }
+                for cell in grid.cells {
+                    try FileManager.default.copyItem(at: folder.appending(path: cell.name), to: moved.appending(path: cell.name))
+                }
                 let stray = moved.appending(path: grid.cells[1].name + "/checkpoints/.vmunet-9-k.tmp")
                 try Data("half".utf8).write(to: stray)
                 _ = try AblationRunner(grid, in: moved).run()

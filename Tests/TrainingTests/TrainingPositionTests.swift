@@ -25,12 +25,16 @@ import Testing
         #expect(problem { ($0.validationLosses, $0.bestLoss, $0.bestEpoch) = ([], nil, nil) } == nil)
     }
 
-    @Test(arguments: [-1, .min, .max, 1_000_001]) func epochs(value: Int) { #expect(problem { $0.epoch = value }?.contains("\(value)") == true) }
+    @Test(arguments: [-1, .min, .max, 1_000_001]) func epochs(value: Int) {
+        #expect(problem { $0.epoch = value }?.contains("\(value)") == true)
+    }
     @Test(arguments: [-5, .min, .max, 5]) func steps(value: Int) { #expect(problem { $0.step = value }?.contains("\(value)") == true) }
     @Test(arguments: [-1, .min, .max, 0, 4]) func totals(value: Int) {
         #expect(problem { $0.totalSteps = value }?.contains("\(value)") == true)
     }
-    @Test(arguments: [-1, .min, .max, 31, 0]) func images(value: Int) { #expect(problem { $0.images = value }?.contains("\(value)") == true) }
+    @Test(arguments: [-1, .min, .max, 31, 0]) func images(value: Int) {
+        #expect(problem { $0.images = value }?.contains("\(value)") == true)
+    }
 
     @Test func losses() {
         #expect(problem { $0.lossSum = .infinity } != nil)

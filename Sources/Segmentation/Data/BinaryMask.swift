@@ -54,7 +54,9 @@ struct BinaryMask {
             if let greatest = used.last, greatest < least, greatest >= 32 {
                 throw DataError(
                     .greyMask, path: url.path, "its grey values end at \(greatest): cut at \(least), nothing would be foreground",
-                    remedy: "Lower data.mask_threshold (--mask-threshold \(Double(greatest * 100 / 510) / 100)), or save the mask as 0 and 255.")
+                    remedy:
+                        "Lower data.mask_threshold (--mask-threshold \(Double(greatest * 100 / 510) / 100)), or save the mask as 0 and 255."
+                )
             }
         }
         mask.picture.pixels = picture.pixels.map { value in

@@ -105,7 +105,8 @@ extension PairedFolder {
         if findings.isUniform, part == "train" {
             check.problems.append(
                 .init(
-                    path: pairs.first?.mask.deletingLastPathComponent().path ?? part, problem: "no mask tells a foreground from a background",
+                    path: pairs.first?.mask.deletingLastPathComponent().path ?? part,
+                    problem: "no mask tells a foreground from a background",
                     remedy: "Check how the masks were made."))
         }
     }

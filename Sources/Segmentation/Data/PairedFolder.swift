@@ -63,7 +63,8 @@ public struct PairedFolder: SegmentationDataset {
 
     /// A split to evaluate: `DIR/SPLIT/{images,masks}` or, where there is no folder `SPLIT`, `DIR/{images,masks}`.
     public static func evaluation(_ directory: URL, split: String, options: Options) throws(DataError) -> PairedFolder {
-        let isFlat = !FolderListing.isFolder(directory.appending(path: split)) && FolderListing.isFolder(directory.appending(path: "images"))
+        let isFlat =
+            !FolderListing.isFolder(directory.appending(path: split)) && FolderListing.isFolder(directory.appending(path: "images"))
         return try PairedFolder(directory, split: isFlat ? nil : split, options: options)
     }
 
@@ -227,7 +228,9 @@ public struct PairedFolder: SegmentationDataset {
             return DataError(
                 .missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
         }
-        let there = ((try? FolderListing.list(directory)) ?? []).map { FolderListing.isFolder(directory.appending(path: $0)) ? $0 + "/" : $0 }
+        let there = ((try? FolderListing.list(directory)) ?? []).map {
+            FolderListing.isFolder(directory.appending(path: $0)) ? $0 + "/" : $0
+        }
         let holds =
             there.isEmpty ? "the folder is empty" : "it holds " + there.prefix(8).joined(separator: ", ") + (there.count > 8 ? ", …" : "")
         let wanted = missing.map { $0.path.dropFirst(directory.path.count).drop { $0 == "/" } }.joined(separator: " and ")

@@ -46,7 +46,9 @@ public struct InputConvention: Sendable, Equatable {
             volumes.append("intensities from the 0.5th to the 99.5th percentile (--window LOW,HIGH)")
         }
         voxelOrder = options.keepsStoredOrder ? nil : options.voxelOrder ?? metadata.voxelOrder
-        if voxelOrder == nil, !options.keepsStoredOrder { volumes.append("voxels in the order that they are stored in (--voxel-order RAS)") }
+        if voxelOrder == nil, !options.keepsStoredOrder {
+            volumes.append("voxels in the order that they are stored in (--voxel-order RAS)")
+        }
         (pictureAssumptions, volumeAssumptions) = (pictures, volumes)
     }
 }

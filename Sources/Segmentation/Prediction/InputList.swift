@@ -96,7 +96,8 @@ public struct InputList: Sendable {
 
     private static func nothing(foreign: Int, folders: Int) -> String {
         let kinds = PictureFile.extensions.union(["nii", "nii.gz", "npz", "h5"]).sorted().joined(separator: ", ")
-        return "no picture or volume in this folder (\(kinds))" + (folders > 0 ? "; --recursive looks into its sub-folders" : "; check the path")
+        return "no picture or volume in this folder (\(kinds))"
+            + (folders > 0 ? "; --recursive looks into its sub-folders" : "; check the path")
     }
 
     // MARK: What was passed over
@@ -116,7 +117,8 @@ public struct InputList: Sendable {
         }
         if let (first, second) = channels {
             lines.append(
-                "\(first) and \(second) look like channels of one case, as nnU-Net names them: each was segmented by itself, for these weights take one channel")
+                "\(first) and \(second) look like channels of one case, as nnU-Net names them: each was segmented by itself, for these weights take one channel"
+            )
         }
         return lines
     }
@@ -141,7 +143,8 @@ public struct InputList: Sendable {
 
     /// Kinds that are not read, by their endings.
     private static let advice: [String: Advice] = {
-        let toPNG = "convert them to PNG", toNIfTI = "save the volume as NIfTI, .nii.gz", series = "convert the series to NIfTI, as dcm2niix does"
+        let toPNG = "convert them to PNG", toNIfTI = "save the volume as NIfTI, .nii.gz",
+            series = "convert the series to NIfTI, as dcm2niix does"
         var all: [String: Advice] = [:]
         for (endings, kind, wayOut, isVolume) in [
             (["webp"], "WebP", toPNG, false), (["gif"], "GIF", toPNG, false), (["heic", "heif"], "HEIC", toPNG, false),

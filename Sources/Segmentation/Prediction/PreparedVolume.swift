@@ -49,7 +49,9 @@ public struct PreparedVolume: Sendable {
     }
 
     private static func check(_ shape: VolumeShape, stored volume: VolumeFile, path: String, _ notes: inout [String]) throws(DataError) {
-        let extents = volume.isNormalized ? [volume.shape.depth, volume.shape.height, volume.shape.width]
+        let extents =
+            volume.isNormalized
+            ? [volume.shape.depth, volume.shape.height, volume.shape.width]
             : [volume.shape.width, volume.shape.height, volume.shape.depth]
         let shown = extents.map(String.init).joined(separator: "×")
         let shortest = extents.indices.min { extents[$0] < extents[$1] } ?? 0
@@ -57,7 +59,8 @@ public struct PreparedVolume: Sendable {
             let others = extents.indices.filter { $0 != shortest }.map { extents[$0] }
             let helps = others.allSatisfy { $0 >= smallestSide }
             throw DataError(
-                .shape, path: path, "its slices are \(shape.height)×\(shape.width) pixels of a volume of \(shown), too small to show anything",
+                .shape, path: path,
+                "its slices are \(shape.height)×\(shape.width) pixels of a volume of \(shown), too small to show anything",
                 remedy: helps
                     ? "Say along which axis the slices lie: --slice-axis \(shortest + 1)."
                     : "Slices need at least \(smallestSide) rows and columns.")

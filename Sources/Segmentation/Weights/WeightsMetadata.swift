@@ -110,7 +110,8 @@ public struct WeightsMetadata: Sendable, Equatable {
     public var summary: String? {
         var parts: [String] = []
         if let input {
-            parts.append([modality, input.rawValue].compactMap(\.self).joined(separator: " ") + (dataset.map { " (\($0.rawValue))" } ?? ""))
+            parts.append(
+                [modality, input.rawValue].compactMap(\.self).joined(separator: " ") + (dataset.map { " (\($0.rawValue))" } ?? ""))
         } else if let modality {
             parts.append(modality)
         }
@@ -153,7 +154,8 @@ private struct MetadataReader {
         if let value = read(found) { return value }
         guard isStrict else { return nil }
         throw MetadataError(
-            key: key, problem: "says '\(found.text.prefix(40))' for \(key), which makes no sense", remedy: "save the weights again by vmunet")
+            key: key, problem: "says '\(found.text.prefix(40))' for \(key), which makes no sense",
+            remedy: "save the weights again by vmunet")
     }
 }
 

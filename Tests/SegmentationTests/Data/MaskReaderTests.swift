@@ -52,7 +52,8 @@ import Testing
     /// Two values are two classes, whatever they are; one value is all background or all foreground.
     @Test(
         arguments: [
-            ([0, 128, 128], [0, 1, 1]), ([0, 76], [0, 1]), ([1, 255], [0, 1]), ([1, 2, 1], [0, 1, 0]), ([0, 0], [0, 0]), ([255, 255], [1, 1]),
+            ([0, 128, 128], [0, 1, 1]), ([0, 76], [0, 1]), ([1, 255], [0, 1]), ([1, 2, 1], [0, 1, 0]), ([0, 0], [0, 0]),
+            ([255, 255], [1, 1]),
             ([1], [1]), ([250, 255], [1, 1]),
         ] as [([UInt8], [UInt8])])
     func twoValuesAreTwoClasses(pixels: [UInt8], expected: [UInt8]) throws { #expect(try read(pixels, MaskReader()) == expected) }

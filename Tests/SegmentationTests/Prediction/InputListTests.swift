@@ -138,10 +138,13 @@ import Testing
     @Test func amountsHaveTheirUnitsInTheirNames() throws {
         let lesion = PredictionRecord.ClassAmount(label: 1, name: "lesion", pixels: 32, of: 1000)
         #expect(lesion.percent == 3.2)
-        let spleen = PredictionRecord.ClassAmount(label: 2, name: nil, voxels: 2000, spacing: VoxelSpacing(depth: 5, height: 0.5, width: 0.5))
+        let spleen = PredictionRecord.ClassAmount(
+            label: 2, name: nil, voxels: 2000, spacing: VoxelSpacing(depth: 5, height: 0.5, width: 0.5))
         #expect(spleen.milliliters == 2.5)
         let text = try JSONText.encode([lesion, spleen])
-        for key in ["\"pixels\" : 32", "\"share_percent\" : 3.2", "\"voxels\" : 2000", "\"volume_ml\" : 2.5"] { #expect(text.contains(key)) }
+        for key in ["\"pixels\" : 32", "\"share_percent\" : 3.2", "\"voxels\" : 2000", "\"volume_ml\" : 2.5"] {
+            #expect(text.contains(key))
+        }
         #expect(PredictionRecord.ClassAmount(label: 1, name: nil, voxels: 7, spacing: nil).milliliters == nil)
     }
 }

@@ -99,7 +99,8 @@ struct Synapse: DatasetLayout {
             let warning = shared.prefix(3).joined(separator: ", ") + (shared.count > 3 ? " and \(shared.count - 3) more" : "")
             return TrainingData(
                 training: all, validation: validation,
-                notes: unknownOrigin(settings) + (shared.isEmpty ? [] : ["slices of \(warning) are in both lists, train and val: validation scores will flatter"]))
+                notes: unknownOrigin(settings)
+                    + (shared.isEmpty ? [] : ["slices of \(warning) are in both lists, train and val: validation scores will flatter"]))
         }
         guard settings.validationFraction > 0 else {
             return TrainingData(

@@ -19,7 +19,9 @@ let package = Package(
         .library(name: "Report", targets: ["Report"]),
         .library(name: "Networks", targets: ["Networks"]),
         .library(name: "Training", targets: ["Training"]),
-        .executable(name: "vmunet", targets: ["VMUNetTool"]),
+        .executable(name: "vmunet", targets: ["VMUNetLight"]),
+        .executable(name: "vmunet-report", targets: ["VMUNetReport"]),
+        .executable(name: "vmunet-train", targets: ["VMUNetTool"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -71,6 +73,19 @@ let package = Package(
         .target(
             name: "ReportCommand",
             dependencies: ["Commands", "Report", "Files", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        // What predicts: no libtorch.
+        .executableTarget(
+            name: "VMUNetLight",
+            dependencies: [
+                "Commands", "Segmentation", "VMUNet", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        // What reads runs: YAML, and no libtorch.
+        .executableTarget(
+            name: "VMUNetReport",
+            dependencies: [
+                "Commands", "ReportCommand", "Segmentation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        // Every command, on libtorch.
         .executableTarget(
             name: "VMUNetTool",
             dependencies: [

@@ -19,6 +19,8 @@ Networks: Files Segmentation VMUNet Torch TensorFiles
 Training: Files Runs Networks Segmentation VMUNet Torch TensorFiles
 Commands: Files Segmentation VMUNet TensorFiles Imaging ArgumentParser
 ReportCommand: Commands Report ArgumentParser
+VMUNetLight: Commands Segmentation ArgumentParser
+VMUNetReport: Commands ReportCommand Segmentation ArgumentParser
 VMUNetTool: Commands ReportCommand Training Networks Runs Segmentation VMUNet Torch Files TensorFiles Imaging ArgumentParser
 '
 # every module may import these

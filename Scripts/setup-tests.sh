@@ -269,7 +269,7 @@ for line in 'predict x --device cuda' 'predict --device=cuda x' 'evaluate --devi
     expect "output of $line" "$out" "vmunet-train <*> $own_torch/lib"
 done
 run "$project/vmunet" bench --device cpu
-expect output "$out" "<bench><--device><cpu> "
+expect output "$out" "vmunet-train <bench><--device><cpu> $own_torch/lib"
 called ''
 begin "libtorch makes predicting build no more"
 run "$project/vmunet" predict x

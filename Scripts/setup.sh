@@ -72,12 +72,12 @@ product_for() {
     [ "$products" != vmunet ] || return 0
     [ "$command" != help ] || command=${2-}
     case $command in
-        train | ablate | demo | crossvalidate | tune | compare | parity | kernels) product=vmunet-train ;;
+        train | ablate | demo | bench | crossvalidate | tune | compare | parity | kernels) product=vmunet-train ;;
         report) product=vmunet-report ;;
     esac
     for argument; do
         case $command:$before:$argument in
-            *:--device:cuda* | *:--device=cuda* | bench:*:--train) product=vmunet-train ;;
+            *:--device:cuda* | *:--device=cuda*) product=vmunet-train ;;
         esac
         before=$argument
     done

@@ -1,3 +1,4 @@
+import Files
 import Kernels
 import Synchronization
 import TensorFiles
@@ -129,4 +130,23 @@ extension StoredWeight {
         default: self.init(shape: tensor.shape, type: .float32) { body in tensor.floats.withUnsafeBytes { body($0) } }
         }
     }
+}
+
+extension NetworkLoader {
+    /// Networks on the package's own kernels: any CPU, no libtorch.
+    ///
+    /// Throws ``NoGPU`` where `compute` asks for a GPU. `compute.threads` counts for the whole process.
+    public static let kernels = NetworkLoader { weights, compute in
+        guard compute.device != .cuda else { throw NoGPU() }
+        if let threads = compute.threads { KernelsNetwork.setThreads(threads) }
+        return try KernelsInference(weights, precision: compute.precision == .bf16 ? .bfloat16 : .float32)
+    }
+}
+
+/// A GPU was asked for where the network computes with the package's own kernels, which know CPUs alone.
+public struct NoGPU: UserError {
+    public var subject: String { "--device cuda" }
+    public var problem: String { "this program computes on the CPU alone" }
+    public var remedy: String { "leave --device out, or take a network on libtorch (vmunet-train, the product Networks)" }
+    public var category: UserErrorCategory { .usage }
 }

@@ -41,7 +41,7 @@ public struct Segmenter: Sendable {
     /// network's, and what `networks` throws for a device that cannot be used.
     public init(
         weights url: URL, imageSize: Int? = nil, threshold: Double? = nil, input: InputConvention.Options = InputConvention.Options(),
-        compute: Compute = Compute(), networks: NetworkLoader
+        compute: Compute = Compute(), networks: NetworkLoader = .kernels
     ) throws {
         let weights = try WeightsFile.read(url)
         file = url.relativePath

@@ -4,18 +4,16 @@ import Testing
 
 extension ToolTests {
     /// The program without libtorch: the same answers as the one on libtorch, and nothing of it inside.
-    @Suite(.enabled(if: LightToolTests.binary != nil, "set VMUNET_LIGHT_BINARY to the tool without libtorch"))
+    @Suite(.enabled(if: Tool.light != nil, "set VMUNET_LIGHT_BINARY to the tool without libtorch"))
     struct LightToolTests {
-        static let binary = Tool.environment["VMUNET_LIGHT_BINARY"].map { URL(filePath: $0) }
-
         private func light(_ arguments: String...) throws -> Tool.Outcome {
-            try Running(try #require(Self.binary), arguments).outcome()
+            try Running(try #require(Tool.light), arguments).outcome()
         }
 
         @Test func masksAreThoseOfLibtorch() throws {
             let (ours, theirs) = (try Scratch.folder(), try Scratch.folder())
             let arguments = ["predict", "--weights", Shared.weights.path, "--image-size", "64", Shared.pictures.path]
-            expectDone(try Running(try #require(Self.binary), arguments + ["--output", ours.path]).outcome())
+            expectDone(try Running(try #require(Tool.light), arguments + ["--output", ours.path]).outcome())
             expectDone(try Tool.run(arguments + ["--output", theirs.path]))
             let stems = names(Shared.pictures).map { ($0 as NSString).deletingPathExtension }
             #expect(!stems.isEmpty)
@@ -36,9 +34,14 @@ extension ToolTests {
         }
 
         @Test func nothingOfLibtorchIsInside() throws {
-            let libraries = try Running(URL(filePath: "/usr/bin/env"), ["ldd", try #require(Self.binary).path]).outcome()
+            let libraries = try Running(URL(filePath: "/usr/bin/env"), ["ldd", try #require(Tool.light).path]).outcome()
             #expect(libraries.code == 0 && libraries.out.contains("libc.so"), "\(libraries.error)")
             for name in ["libtorch", "libc10", "libgomp"] { #expect(!libraries.out.contains(name), "\(libraries.out)") }
         }
     }
+}
+
+extension Tool {
+    /// The program without libtorch.
+    static let light = environment["VMUNET_LIGHT_BINARY"].map { URL(filePath: $0) }
 }

@@ -231,6 +231,8 @@ STUB_SHOW_NAME=1 run ./vmunet x
 expect output "$out" "<x> * ./vmunet"
 STUB_SHOW_NAME=1 VMUNET_COMMAND=mine run ./vmunet x
 expect output "$out" "<x> * mine"
+STUB_SHOW_NAME=1 run ./vmunet --generate-completion-script bash
+expect output "$out" "<--generate-completion-script><bash> * vmunet"
 cd "$work"
 
 begin "pkg-config file"

@@ -83,14 +83,6 @@ public final class KernelsInference: InferenceNetwork {
     }
 }
 
-extension NetworkLoader {
-    /// Networks on the package's own kernels.
-    public static let kernels = NetworkLoader { weights, compute in
-        if let threads = compute.threads { KernelsNetwork.setThreads(threads) }
-        return try KernelsInference(weights, precision: compute.precision.ofProducts)
-    }
-}
-
 // What is wrong with weights is in their descriptions; who reads a file adds its name.
 extension WeightsMismatch: WeightsProblem {
     public var subject: String { "" }
@@ -139,7 +131,7 @@ extension NetworkLoader {
     public static let kernels = NetworkLoader { weights, compute in
         guard compute.device != .cuda else { throw NoGPU() }
         if let threads = compute.threads { KernelsNetwork.setThreads(threads) }
-        return try KernelsInference(weights, precision: compute.precision == .bf16 ? .bfloat16 : .float32)
+        return try KernelsInference(weights, precision: compute.precision.ofProducts)
     }
 }
 

@@ -6,7 +6,7 @@
 #   Benchmarks/gpu.sh --cpu-dry-run      the same steps in small sizes on the CPU, into a temporary file: says that the script works, and nothing else
 #
 # VMUNET_PYTHON   the Python whose torch is used by the peer and, unless VMUNET_TORCH says otherwise, by this package (default: python3)
-# VMUNET_BINARY   a tool that is built already, for a machine without Swift: `swift build -c release --static-swift-stdlib --product vmunet` against the same
+# VMUNET_BINARY   a tool that is built already, for a machine without Swift: `swift build -c release --static-swift-stdlib --product vmunet-train` against the same
 #                 version of torch elsewhere; its libtorch is the Python's. The C libraries of the README's list (libturbojpeg, libpng, libzip) must be there.
 set -euo pipefail
 here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)

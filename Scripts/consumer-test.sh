@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests that another package can use this one: in a folder of its own, by path, with nothing of this project's in the environment, the
-# README's example is compiled as it stands and segments a picture. Builds in .build-consumer.
+# example of the article on embedding is compiled as it stands and segments a picture. Builds in .build-consumer.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -9,7 +9,7 @@ package=$work/example
 mkdir -p "$package/Sources/example"
 ln -sfn "$root" "$work/vmunet" # the name of the package that depends on this one's folder, whatever that is called
 
-# between FILE TEXT: the first Swift block that holds the text
+# block FILE TEXT: the first Swift block that holds the text
 block() {
     awk -v wanted="$2" '
         /^```swift$/ { inside = 1; text = ""; next }
@@ -22,8 +22,9 @@ put() { # put FILE: writes it only if it differs, so that nothing is compiled ag
     if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
 }
 
-block "$root/README.md" 'import Segmentation' | put "$package/Sources/example/main.swift"
-[ -s "$package/Sources/example/main.swift" ] || { echo "consumer: README.md has no example that imports Segmentation" >&2 && exit 1; }
+article=Sources/Segmentation/Segmentation.docc/Embedding.md
+block "$root/$article" 'import Segmentation' | put "$package/Sources/example/main.swift"
+[ -s "$package/Sources/example/main.swift" ] || { echo "consumer: $article has no example that imports Segmentation" >&2 && exit 1; }
 products=$(sed -n 's/^import \(Segmentation\|Imaging\|TensorFiles\|ShippedWeights\)$/.product(name: "\1", package: "vmunet"),/p' \
     "$package/Sources/example/main.swift" | tr '\n' ' ')
 put "$package/Package.swift" <<END
@@ -42,11 +43,11 @@ END
 unset PKG_CONFIG_PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH VMUNET_TORCH VMUNET_WEIGHTS
 swift build -c release --package-path "$package" --scratch-path "$work/build" </dev/null >"$work/build.log" 2>&1 || {
     tail -n 40 "$work/build.log" >&2
-    echo "consumer: the README's example does not build as a package of its own" >&2
+    echo "consumer: the example of $article does not build as a package of its own" >&2
     exit 1
 }
-rm -rf "$work/run" && mkdir "$work/run"
-cp "$root/Tests/ImagingTests/Fixtures/baseline.jpg" "$work/run/photo.jpg"
-(cd "$work/run" && "$work/build/release/example" </dev/null)
-[ "$(head -c 4 "$work/run/mask.png" | od -An -tx1 | tr -d ' \n')" = 89504e47 ] || { echo "consumer: the example has written no mask.png" >&2 && exit 1; }
-echo "consumer: the README's example builds and segments a picture" >&2
+rm -f "$package/mask.png"
+cp "$root/Tests/ImagingTests/Fixtures/baseline.jpg" "$package/photo.jpg"
+(cd "$package" && "$work/build/release/example" </dev/null)
+[ "$(head -c 4 "$package/mask.png" | od -An -tx1 | tr -d ' \n')" = 89504e47 ] || { echo "consumer: the example has written no mask.png" >&2 && exit 1; }
+echo "consumer: the example of $article builds and segments a picture" >&2

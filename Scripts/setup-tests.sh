@@ -125,11 +125,6 @@ fresh() {
     touch "$project/Package.swift" "$project/Sources/Tool/main.swift"
 }
 
-# As fresh, with an executable for each part of the work.
-fresh_split() {
-    fresh "$1"
-    printf '.executable(name: "vmunet-train", targets: ["vmunet-train"]),\n' >"$project/Package.swift"
-}
 
 # run COMMAND…: its status in `status`, what it says in `out` and `err`.
 run() {
@@ -157,6 +152,8 @@ tick() { sleep 0.03; }
 own_torch=$project/.deps/python/lib/python3.11/site-packages/torch
 installs='venv|pip torch==2.13.0+cpu|'
 builds="swift build -c release --product vmunet --package-path $project|"
+report_builds=${builds/--product vmunet/--product vmunet-report}
+train_builds=${builds/--product vmunet/--product vmunet-train}
 [ $suffix = so ] || installs='venv|pip torch==2.13.0|'
 [ ! -e /proc/driver/nvidia/version ] && [ ! -e /dev/dxg ] || installs='venv|pip torch==2.13.0|'
 
@@ -164,44 +161,44 @@ fresh "first call"
 status=0
 out=$(printf 'from stdin\n' | STUB_STATUS=65 "$project/vmunet" train "a  b" '' '*' 2>"$work/err") || status=$?
 expect status $status 65
-expect output "$out" "<train><a  b><><\\*> $own_torch/lib from stdin"
-called "$installs$builds"
+expect output "$out" "vmunet-train <train><a  b><><\\*> $own_torch/lib from stdin"
+called "$installs$train_builds"
 
 begin "second call does nothing but run"
-run "$project/vmunet" help
-expect output "$out" "<help> *"
+run "$project/vmunet" help train
+expect output "$out" "vmunet-train <help><train> *"
 expect messages "$err" ''
 called ''
 
 begin "a library path that is set stays, behind"
-run env "$library_variable=/mine" "$project/vmunet"
+run env "$library_variable=/mine" "$project/vmunet" train
 expect output "$out" "* $own_torch/lib:/mine"
 
 begin "a change builds again, once"
 tick && touch "$project/Sources/Tool/main.swift"
-run "$project/vmunet" && run "$project/vmunet"
-called "$builds"
+run "$project/vmunet" train && run "$project/vmunet" train
+called "$train_builds"
 
 begin "a new file builds again"
 tick && touch "$project/Sources/Tool/other.swift"
-run "$project/vmunet" && called "$builds"
+run "$project/vmunet" train && called "$train_builds"
 
 begin "a removed file builds again"
 tick && rm "$project/Sources/Tool/other.swift"
-run "$project/vmunet" && called "$builds"
+run "$project/vmunet" train && called "$train_builds"
 
 begin "through links, from elsewhere"
 mkdir -p "$work/bin"
 ln -sf "$project/vmunet" "$work/bin/one"
 ln -sf one "$work/bin/two"
 cd "$work/bin"
-run ./two x
-expect output "$out" "<x> *"
-run bash two x
-expect output "$out" "<x> *"
+run ./two train x
+expect output "$out" "vmunet-train <train><x> *"
+run bash two train x
+expect output "$out" "vmunet-train <train><x> *"
 cd "$project"
-run bash vmunet x
-expect output "$out" "<x> *"
+run bash vmunet train x
+expect output "$out" "vmunet-train <train><x> *"
 cd "$work"
 called ''
 
@@ -223,14 +220,14 @@ run "$project/vmunet" setup now
 expect status "$status" 64
 run "$project/vmunet" setup predict now
 expect status "$status" 64
-called ''
+called "$builds$report_builds"
 
 begin "hints get the name that was typed"
 cd "$project"
-STUB_SHOW_NAME=1 run ./vmunet x
-expect output "$out" "<x> * ./vmunet"
-STUB_SHOW_NAME=1 VMUNET_COMMAND=mine run ./vmunet x
-expect output "$out" "<x> * mine"
+STUB_SHOW_NAME=1 run ./vmunet train x
+expect output "$out" "vmunet-train <train><x> * ./vmunet"
+STUB_SHOW_NAME=1 VMUNET_COMMAND=mine run ./vmunet train x
+expect output "$out" "vmunet-train <train><x> * mine"
 STUB_SHOW_NAME=1 run ./vmunet --generate-completion-script bash
 expect output "$out" "<--generate-completion-script><bash> * vmunet"
 cd "$work"
@@ -240,13 +237,13 @@ expect file "$(cat "$project/.deps/pkgconfig/vmunet-torch.pc")" "*Version: 2.13.
 
 begin "moved with its build"
 tick && mv "$project" "$work/moved"
-run "$work/moved/vmunet" x
-expect output "$out" "<x> $work/moved/.deps/*"
+run "$work/moved/vmunet" train x
+expect output "$out" "vmunet-train <train><x> $work/moved/.deps/*"
 expect messages "$err" "*the project has moved here from $project; building anew*"
 called "swift build *"
 mv "$work/moved" "$project"
 
-fresh_split "predicting needs no libtorch"
+fresh "predicting needs no libtorch"
 run "$project/vmunet" predict a --device cpu
 expect output "$out" "<predict><a><--device><cpu> "
 called "$builds"
@@ -259,11 +256,11 @@ called ''
 begin "a report has an executable of its own"
 run "$project/vmunet" report runs/x
 expect output "$out" "vmunet-report <report><runs/x> "
-called "${builds/--product vmunet/--product vmunet-report}"
+called "$report_builds"
 begin "training sets up libtorch"
 run "$project/vmunet" train --data x
 expect output "$out" "vmunet-train <train><--data><x> $own_torch/lib"
-called "$installs${builds/--product vmunet/--product vmunet-train}"
+called "$installs$train_builds"
 begin "a GPU, too"
 for line in 'predict x --device cuda' 'predict --device=cuda x' 'evaluate --device cuda:1' 'bench --train' 'help train' 'ablate --help' demo; do
     # shellcheck disable=SC2086 # words
@@ -278,15 +275,15 @@ run "$project/vmunet" predict x
 expect output "$out" "<predict><x> "
 called ''
 
-fresh_split "setup of all"
+fresh "setup of all"
 run "$project/vmunet" setup
 expect status "$status" 0
-called "$builds${builds/--product vmunet/--product vmunet-report}$installs${builds/--product vmunet/--product vmunet-train}"
-fresh_split "setup for predicting"
+called "$builds$report_builds$installs$train_builds"
+fresh "setup for predicting"
 run "$project/vmunet" setup predict
 expect status "$status" 0
 called "$builds"
-fresh_split "no Python is asked for"
+fresh "no Python is asked for"
 cp "$stubs/python3" "$work/python3" && printf '#!/bin/sh\nexit 1\n' >"$stubs/python3"
 run "$project/vmunet" predict x
 expect output "$out" "<predict><x> "
@@ -295,53 +292,53 @@ cp "$work/python3" "$stubs/python3"
 fresh "VMUNET_TORCH"
 make_torch "$work/site packages/torch"
 make_torch "$work/old/torch" 10
-run env VMUNET_TORCH="$work/site packages" "$project/vmunet"
+run env VMUNET_TORCH="$work/site packages" "$project/vmunet" train
 expect output "$out" "* $work/site packages/torch/lib"
-called "$builds"
+called "$train_builds"
 begin "VMUNET_TORCH is remembered, and named again builds nothing"
-run "$project/vmunet" && run env VMUNET_TORCH="$work/site packages" "$project/vmunet"
+run "$project/vmunet" train && run env VMUNET_TORCH="$work/site packages" "$project/vmunet" train
 expect output "$out" "* $work/site packages/torch/lib"
 called ''
 begin "VMUNET_TORCH that holds none"
-run env VMUNET_TORCH="$work/stubs" "$project/vmunet"
+run env VMUNET_TORCH="$work/stubs" "$project/vmunet" train
 expect status "$status" 69
 expect messages "$err" "*VMUNET_TORCH=$work/stubs holds no libtorch*"
-run env VMUNET_TORCH="$work/old" "$project/vmunet"
+run env VMUNET_TORCH="$work/old" "$project/vmunet" train
 expect status "$status" 69
 expect messages "$err" "*libtorch 2.10.0; 2.11 or newer*"
 begin "and after that the one remembered"
-run "$project/vmunet"
+run "$project/vmunet" train
 expect output "$out" "* $work/site packages/torch/lib"
 begin "VMUNET_TORCH relative"
 cd "$work"
-run env VMUNET_TORCH="site packages/torch" "$project/vmunet"
+run env VMUNET_TORCH="site packages/torch" "$project/vmunet" train
 expect output "$out" "* $work/site packages/torch/lib"
 begin "VMUNET_TORCH empty forgets it"
-run env VMUNET_TORCH= "$project/vmunet"
+run env VMUNET_TORCH= "$project/vmunet" train
 expect output "$out" "* $own_torch/lib"
-called "$installs$builds"
+called "$installs$train_builds"
 
 if [ $suffix = so ]; then
     fresh "VMUNET_TORCH for another processor"
     make_torch "$work/other/torch"
     printf '\177ELF\002\001\001\0\0\0\0\0\0\0\0\0\003\0\377\0' >"$work/other/torch/lib/libtorch_cpu.so"
-    run env VMUNET_TORCH="$work/other" "$project/vmunet"
+    run env VMUNET_TORCH="$work/other" "$project/vmunet" train
     expect status "$status" 69
     expect messages "$err" "*$work/other/torch is a libtorch for another kind of processor than this machine's*"
 fi
 
 fresh "VMUNET_TORCH that has gone"
 make_torch "$work/gone/torch"
-run env VMUNET_TORCH="$work/gone" "$project/vmunet"
+run env VMUNET_TORCH="$work/gone" "$project/vmunet" train
 rm -r "$work/gone"
-run "$project/vmunet"
+run "$project/vmunet" train
 expect output "$out" "* $own_torch/lib"
 expect messages "$err" "*$work/gone*holds no libtorch any more*"
 
 if [ $suffix = so ]; then
     export STUB_MISSING=libpng
     fresh "a library is missing"
-    run "$project/vmunet"
+    run "$project/vmunet" train
     expect status "$status" 69
     expect messages "$err" "*missing: libpng-dev*sudo sh -c 'apt-get update && apt-get install -y libpng-dev'"
     called ''
@@ -349,101 +346,101 @@ if [ $suffix = so ]; then
     mkdir -p "$work/tools"
     for name in bash env cat find mkdir mv rm tr uname flock git sed readlink printf; do ln -sf "$(command -v $name)" "$work/tools/$name"; done
     mv "$stubs/sudo" "$work/sudo"
-    PATH=$stubs:$work/tools run "$project/vmunet"
+    PATH=$stubs:$work/tools run "$project/vmunet" train
     mv "$work/sudo" "$stubs/sudo"
     expect status "$status" 69
     expect messages "$err" "*missing: libpng-dev*by which root installs them:*  apt-get update && apt-get install -y libpng-dev"
     begin "a library is missing, as root"
-    run env STUB_USER=0 "$project/vmunet" x
-    expect output "$out" "<x> *"
-    called "apt-get install * libpng-dev|$installs$builds"
+    run env STUB_USER=0 "$project/vmunet" train x
+    expect output "$out" "vmunet-train <train><x> *"
+    called "apt-get install * libpng-dev|$installs$train_builds"
     expect messages "$err" "vmunet: installing libpng-dev*"
     fresh "a library is missing, as root, without lists of packages"
-    run env STUB_USER=0 STUB_NO_LISTS=1 "$project/vmunet" x
-    expect output "$out" "<x> *"
-    called "apt-get update|apt-get install * libpng-dev|$installs$builds"
+    run env STUB_USER=0 STUB_NO_LISTS=1 "$project/vmunet" train x
+    expect output "$out" "vmunet-train <train><x> *"
+    called "apt-get update|apt-get install * libpng-dev|$installs$train_builds"
     fresh "a library is missing, as root, and apt-get fails"
-    run env STUB_USER=0 STUB_APT_FAILS=1 "$project/vmunet" x
+    run env STUB_USER=0 STUB_APT_FAILS=1 "$project/vmunet" train x
     expect status "$status" 69
     expect messages "$err" "vmunet: installing libpng-dev*E: Unable to locate package*vmunet: apt-get could not install them*"
     called "apt-get install * libpng-dev|apt-get update|apt-get install * libpng-dev|"
     unset STUB_MISSING
 
     fresh "no build for CPUs"
-    run env STUB_PIP=no-cpu-build "$project/vmunet"
+    run env STUB_PIP=no-cpu-build "$project/vmunet" train
     expect output "$out" "* $own_torch/lib"
-    called "venv|*pip torch==2.13.0|$builds"
+    called "venv|*pip torch==2.13.0|$train_builds"
 fi
 
 fresh "no network"
-run env STUB_PIP=no-network "$project/vmunet"
+run env STUB_PIP=no-network "$project/vmunet" train
 expect status "$status" 69
 expect messages "$err" "*ERROR: no network*Without a network, use a torch that is there*"
 expect log "$(cat "$project/.deps/pip.log")" "*torch==2.13.0*ERROR: no network*torch==2.13.0*ERROR: no network"
 [ ! -e "$project/.deps/python" ] || expect "half an installation" there gone
 begin "network again"
-run "$project/vmunet" x
-expect output "$out" "<x> *"
+run "$project/vmunet" train x
+expect output "$out" "vmunet-train <train><x> *"
 
 fresh "the disk fills up"
-run env STUB_PIP=full "$project/vmunet"
+run env STUB_PIP=full "$project/vmunet" train
 expect status "$status" 69
 expect messages "$err" "*the disk is full: libtorch needs 800 MB in $project/.deps*Make room*"
 expect log "$(cat "$project/.deps/pip.log")" "*No space left on device"
 [ ! -e "$project/.deps/python" ] || expect "half an installation" there gone
 called "${installs%|}|"
 begin "too little room is seen beforehand"
-run env STUB_FREE=900 "$project/vmunet"
+run env STUB_FREE=900 "$project/vmunet" train
 expect status "$status" 69
 expect messages "$err" "*not enough room on the disk: libtorch needs 1000 MB in $project/.deps, and 900 MB are free there.*"
 [ ! -e "$project/.deps/python" ] || expect "half an installation" there gone
 called 'venv|'
 
 fresh "old Swift"
-run env STUB_SWIFT=5.10 "$project/vmunet"
+run env STUB_SWIFT=5.10 "$project/vmunet" train
 expect status "$status" 69
 expect messages "$err" "*Swift 6.1 or newer is needed; this is 5.10*"
 
 fresh "a build that fails"
-run env STUB_BUILD_FAILS="no such module" "$project/vmunet"
+run env STUB_BUILD_FAILS="no such module" "$project/vmunet" train
 expect status "$status" 70
 expect messages "$err" "*error: no such module*"
 begin "builds next time"
-run "$project/vmunet" x
-expect output "$out" "<x> *"
-called "$builds"
+run "$project/vmunet" train x
+expect output "$out" "vmunet-train <train><x> *"
+called "$train_builds"
 
 fresh "two at once set up and build once"
-STUB_BUILD_SECONDS=0.3 "$project/vmunet" one >"$work/one" 2>&1 &
-STUB_BUILD_SECONDS=0.3 "$project/vmunet" two >"$work/two" 2>&1 &
+STUB_BUILD_SECONDS=0.3 "$project/vmunet" train one >"$work/one" 2>&1 &
+STUB_BUILD_SECONDS=0.3 "$project/vmunet" train two >"$work/two" 2>&1 &
 wait
-expect "first's output" "$(cat "$work/one")" "*<one> *"
-expect "second's output" "$(cat "$work/two")" "*<two> *"
-called "$installs$builds"
+expect "first's output" "$(cat "$work/one")" "*vmunet-train <train><one> *"
+expect "second's output" "$(cat "$work/two")" "*vmunet-train <train><two> *"
+called "$installs$train_builds"
 
 fresh "killed in the middle of pip"
 {
-    STUB_PIP=slow "$project/vmunet" setup >/dev/null 2>&1 &
+    STUB_PIP=slow "$project/vmunet" train >/dev/null 2>&1 &
     victim=$!
     until [ -e "$own_torch/lib/libtorch_cpu.$suffix" ]; do sleep 0.01; done
     kill -9 $victim
     wait $victim
 } 2>/dev/null || true
-run "$project/vmunet" x
-expect output "$out" "<x> *"
-called "$installs$installs$builds"
+run "$project/vmunet" train x
+expect output "$out" "vmunet-train <train><x> *"
+called "$installs$installs$train_builds"
 
 fresh "killed in the middle of the build"
 {
-    STUB_BUILD_SECONDS=0.5 "$project/vmunet" setup >/dev/null 2>&1 &
+    STUB_BUILD_SECONDS=0.5 "$project/vmunet" train >/dev/null 2>&1 &
     victim=$!
     until grep -q swift "$calls"; do sleep 0.01; done
     kill -9 $victim
     wait $victim
 } 2>/dev/null || true
-run "$project/vmunet" x
-expect output "$out" "<x> *"
-called "$installs$builds$builds"
+run "$project/vmunet" train x
+expect output "$out" "vmunet-train <train><x> *"
+called "$installs$train_builds$train_builds"
 
 [ $failures = 0 ] || {
     printf 'set-up: %s checks failed\n' $failures >&2

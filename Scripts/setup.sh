@@ -58,18 +58,11 @@ at_least() {
 # ---- the whole
 
 # One executable for each part of the work, so that predicting needs neither libtorch nor Python.
-IFS= read -r -d '' package <"$root/Package.swift" || true
-case $package in
-    *'"vmunet-train"'*) products='vmunet vmunet-report vmunet-train' ;;
-    *) products=vmunet ;; # one executable has it all, on libtorch
-esac
-
 # shellcheck disable=SC2034 # the caller's
 # product_for ARGUMENTS…: sets `product` to the executable that a command is in.
 product_for() {
     local command=${1-} argument before=
     product=vmunet
-    [ "$products" != vmunet ] || return 0
     [ "$command" != help ] || command=${2-}
     case $command in
         train | ablate | demo | bench | crossvalidate | tune | compare | parity | kernels) product=vmunet-train ;;
@@ -83,7 +76,7 @@ product_for() {
     done
 }
 
-needs_torch() { [ "$1" != vmunet-report ] && { [ "$1" = vmunet-train ] || [ "$products" = vmunet ]; }; }
+needs_torch() { [ "$1" = vmunet-train ]; }
 
 # prepare libraries | torch | PRODUCT: the C libraries, and libtorch, are there; the product is built. Costs a few milliseconds when all is.
 prepare() {

@@ -12,7 +12,7 @@ Imaging: Files CTurboJPEG CPNGCodec
 Torch: Files CTorch TensorFiles
 VMUNet:
 Kernels: VMUNet CKernels
-Segmentation: Kernels VMUNet Files TensorFiles Imaging
+Segmentation: Kernels VMUNet Files TensorFiles Imaging CMath
 Runs: Files Segmentation VMUNet TensorFiles Yams
 Report: Files Runs Segmentation VMUNet TensorFiles Imaging
 Networks: Files Segmentation VMUNet Torch TensorFiles

@@ -66,12 +66,30 @@ VMK_INLINE void store_first(uint16_t *p, vf x, int64_t count) {
 }
 
 /// a * b + c, rounded once where the set has such an instruction. On x86-64 without it, fmaf would
-/// be a call for each number.
+/// be a call for each number. Relaxed WebAssembly rounds as the browser's processor does.
 VMK_INLINE vf fma(vf a, vf b, vf c) {
-#if defined(VMK_AVX512) || defined(VMK_AVX2) || defined(__aarch64__)
+#if defined(__wasm_relaxed_simd__)
+    return __builtin_wasm_relaxed_madd_f32x4(a, b, c);
+#elif defined(VMK_AVX512) || defined(VMK_AVX2) || defined(__aarch64__)
     return __builtin_elementwise_fma(a, b, c);
 #else
     return a * b + c;
+#endif
+}
+
+/// Keeps constants in variables: WebAssembly's compiler otherwise makes them anew at each use.
+template <class... V> VMK_INLINE void hold([[maybe_unused]] V &...x) {
+#if defined(__wasm__)
+    const auto one = [](vf &x) __attribute__((always_inline)) { asm("" : "+r"(x)); };
+    (one(x), ...);
+#endif
+}
+
+/// Ends a step whose order must stay. WebAssembly's compiler otherwise moves the steps of a tile
+/// until its sums no longer fit the fifteen registers that browsers have on x86-64: twice the time.
+VMK_INLINE void end_step([[maybe_unused]] vf &x) {
+#if defined(__wasm__)
+    asm volatile("" : "+r"(x));
 #endif
 }
 

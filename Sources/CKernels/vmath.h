@@ -54,18 +54,25 @@ struct Exp2 {
 
 /// G = 1. 2^f by a polynomial of degree five, 1.2e-7 off at the right end.
 struct Exp2 {
-    VMK_INLINE Exp2 make() { return {}; }
+    vf c1 = 0x1.62e46ap-1f, c2 = 0x1.ebe504p-3f, c3 = 0x1.c8bb70p-5f, c4 = 0x1.2906eep-7f, c5 = 0x1.e4f474p-10f;
+    vf one = 1.0f, least = -127.0f, shift = 0x1.8p23f + 127.0f;
 
-    VMK_INLINE vf polynomial(vf f) {
-        vf p = fma(f, 0x1.e4f474p-10f, 0x1.2906eep-7f);
-        p = fma(p, f, 0x1.c8bb70p-5f);
-        p = fma(p, f, 0x1.ebe504p-3f);
-        p = fma(p, f, 0x1.62e46ap-1f);
-        return fma(p, f, 1.0f);
+    VMK_INLINE Exp2 make() {
+        Exp2 exp2;
+        hold(exp2.c1, exp2.c2, exp2.c3, exp2.c4, exp2.c5, exp2.one, exp2.least, exp2.shift);
+        return exp2;
+    }
+
+    __attribute__((always_inline)) vf polynomial(vf f) const {
+        vf p = fma(f, c5, c4);
+        p = fma(p, f, c3);
+        p = fma(p, f, c2);
+        p = fma(p, f, c1);
+        return fma(p, f, one);
     }
 
     VMK_INLINE vf floor(vf x) {
-#if defined(VMK_AVX2) || defined(__aarch64__)
+#if defined(VMK_AVX2) || defined(__aarch64__) || defined(__wasm__)
         return __builtin_elementwise_floor(x);
 #else
         const vf nearest = (x + 0x1.8p23f) - 0x1.8p23f;  // |x| < 2^22; SSE2 has no rounding
@@ -75,11 +82,11 @@ struct Exp2 {
 
     /// 2^n for a whole number -127 <= n < 128, where 2^-127 becomes 0. The sum's lowest bits are
     /// n + 127.
-    VMK_INLINE vf power_of_two(vf n) { return from_bits(bits(n + (0x1.8p23f + 127.0f)) << 23); }
+    __attribute__((always_inline)) vf power_of_two(vf n) const { return from_bits(bits(n + shift) << 23); }
 
     /// 2^x for x <= 0, zero below 2^-126; NaN stays NaN. 3.6 ulp for the given x.
     __attribute__((always_inline)) vf decay(vf x) const {
-        x = max(vf(-127.0f), x);
+        x = max(least, x);
         const vf n = floor(x);
         return polynomial(x - n) * power_of_two(n);
     }

@@ -1,15 +1,8 @@
 /// Masks drawn on pictures.
 public enum Overlay {
-    /// The picture as RGB with each label of `mask` filled translucently and outlined in its colour (``LabelColors``).
-    ///
-    /// - Parameters:
-    ///   - mask: labels, 1 channel, of the picture's size; 0 is background and stays as it is.
-    ///   - opacity: of the fill, 0…1.
-    ///   - lineWidth: of the outline, in pixels, inside the region; 2, or 1/160 of the shorter side where that is more, unless given.
-    public static func draw(
-        _ mask: Picture, on picture: Picture, opacity: Double = 0.25, lineWidth: Int? = nil
-    ) throws(PictureError) -> Picture {
-        try check(mask, picture)
+    /// ``draw(_:on:opacity:lineWidth:)`` of a mask that is known to fit the picture.
+    package static func drawn(_ mask: Picture, on picture: Picture, opacity: Double = 0.25, lineWidth: Int? = nil) -> Picture {
+        precondition(mask.channels == 1 && mask.width == picture.width && mask.height == picture.height, "the mask fits the picture")
         var out = picture.rgb
         let table = (0..<256).map { LabelColors.color(of: $0) }
         let alpha = Int((min(max(opacity, 0), 1) * 256).rounded())
@@ -29,43 +22,16 @@ public enum Overlay {
         return out
     }
 
-    /// The picture as RGB with the outlines of all that is not 0 in `mask` in one colour: for a reference beside a prediction.
-    public static func outline(
-        _ mask: Picture, on picture: Picture, color: LabelColors.Color = (255, 255, 255), lineWidth: Int? = nil
-    ) throws(PictureError) -> Picture {
-        try check(mask, picture)
-        var out = picture.rgb
-        let width = out.width
-        let region = Picture(width: mask.width, height: mask.height, channels: 1, pixels: mask.pixels.map { $0 == 0 ? 0 : 1 })
-        out.pixels.withUnsafeMutableBufferPointer { pixels in
-            forEachRowOfOutline(region, lineWidth: lineWidth ?? defaultLineWidth(picture)) { y, labels, isOutline in
-                for x in 0..<width where labels[x] != 0 && isOutline[x] {
-                    let place = 3 * (y * width + x)
-                    (pixels[place], pixels[place + 1], pixels[place + 2]) = color
-                }
-            }
-        }
-        return out
-    }
-
-    private static func defaultLineWidth(_ picture: Picture) -> Int { max(2, min(picture.width, picture.height) / 160) }
+    static func defaultLineWidth(_ picture: Picture) -> Int { max(2, min(picture.width, picture.height) / 160) }
 
     private static func mix(_ value: UInt8, _ color: UInt8, _ weight: Int) -> UInt8 {
         UInt8((Int(value) * (256 - weight) + Int(color) * weight + 128) >> 8)
     }
 
-    private static func check(_ mask: Picture, _ picture: Picture) throws(PictureError) {
-        guard mask.channels == 1, mask.width == picture.width, mask.height == picture.height else {
-            throw .mismatch(
-                operation: "overlay", expected: "a mask of \(picture.width)×\(picture.height), 1 channel",
-                got: "\(mask.width)×\(mask.height), \(mask.channels) channels")
-        }
-    }
-
     /// Tells, row by row, which pixels lie within `lineWidth` (in rows and columns) of a pixel with another label. What lies outside the picture counts as alike.
     ///
     /// One pass, whatever the width of the line: a pixel is inside if 2k + 1 rows in a column are alike over 2k + 1 columns each.
-    private static func forEachRowOfOutline(
+    static func forEachRowOfOutline(
         _ mask: Picture, lineWidth: Int, body: (_ y: Int, _ labels: UnsafePointer<UInt8>, _ isOutline: [Bool]) -> Void
     ) {
         let (width, height, k) = (mask.width, mask.height, max(1, lineWidth))

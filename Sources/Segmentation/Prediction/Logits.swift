@@ -1,4 +1,10 @@
-import Foundation
+#if hasFeature(Embedded)
+    import CMath
+
+    private func exp(_ x: Float) -> Float { expf(x) }
+#else
+    import Foundation
+#endif
 
 /// What a network gave for a batch, and the one place where logits become probabilities and labels.
 public struct Logits: Sendable {

@@ -94,38 +94,26 @@ public struct Segmenter: Sendable {
     }
 
     private func binary(_ logits: Logits, like picture: Picture) -> Result {
-        var mask = [UInt8](repeating: 0, count: picture.width * picture.height)
-        var grey = mask
-        Resize.bilinearRows(logits.foreground(0), from: (imageSize, imageSize), to: (picture.height, picture.width)) { y, row in
-            for x in row.indices {
-                mask[y * picture.width + x] = row[x] >= threshold ? 255 : 0
-                grey[y * picture.width + x] = UInt8(row[x] * 255 + 0.5)
-            }
+        var grey = [UInt8](repeating: 0, count: picture.width * picture.height)
+        let labels = Masks.foreground(
+            logits.foreground(0), from: (imageSize, imageSize), to: (picture.height, picture.width), threshold: threshold
+        ) { y, row in
+            for x in row.indices { grey[y * picture.width + x] = UInt8(row[x] * 255 + 0.5) }
         }
         return Result(
-            mask: Picture(width: picture.width, height: picture.height, channels: 1, pixels: mask),
+            mask: Picture(width: picture.width, height: picture.height, channels: 1, pixels: labels.map { $0 * 255 }),
             probability: Picture(width: picture.width, height: picture.height, channels: 1, pixels: grey))
     }
 
-    /// Each pixel gets the class of the greatest interpolated probability: outlines are smoother than those of labels
-    /// resized by nearest.
     private func labels(_ logits: Logits, like picture: Picture) -> Result {
-        let all = logits.probabilities(0)
-        var best = [Float](repeating: -1, count: picture.width * picture.height)
-        var mask = [UInt8](repeating: 0, count: best.count)
-        var background = mask
-        for c in 0..<logits.classes {
-            let plane = Array(all[c * logits.area..<(c + 1) * logits.area])
-            Resize.bilinearRows(plane, from: (imageSize, imageSize), to: (picture.height, picture.width)) { y, row in
-                for x in row.indices {
-                    let i = y * picture.width + x
-                    if c == 0 { background[i] = UInt8(row[x] * 255 + 0.5) }
-                    if row[x] > best[i] { (best[i], mask[i]) = (row[x], UInt8(c)) }
-                }
-            }
+        var grey = [UInt8](repeating: 0, count: picture.width * picture.height)
+        let labels = Masks.labels(
+            logits.probabilities(0), classes: logits.classes, from: (imageSize, imageSize), to: (picture.height, picture.width)
+        ) { y, row in
+            for x in row.indices { grey[y * picture.width + x] = 255 - UInt8(row[x] * 255 + 0.5) }
         }
         return Result(
-            mask: Picture(width: picture.width, height: picture.height, channels: 1, pixels: mask),
-            probability: Picture(width: picture.width, height: picture.height, channels: 1, pixels: background.map { 255 - $0 }))
+            mask: Picture(width: picture.width, height: picture.height, channels: 1, pixels: labels),
+            probability: Picture(width: picture.width, height: picture.height, channels: 1, pixels: grey))
     }
 }

@@ -1,19 +1,5 @@
 import Files
 
-/// The extent of a plane in pixels: rows, then columns.
-public struct PlaneSize: Sendable, Codable, Hashable, CustomStringConvertible {
-    public let height: Int
-    public let width: Int
-
-    public init(height: Int, width: Int) {
-        self.height = height
-        self.width = width
-    }
-
-    public var count: Int { height * width }
-    public var description: String { "\(height)×\(width)" }
-}
-
 /// The extent of a volume in voxels: slices, rows, columns (the last is contiguous).
 public struct VolumeShape: Sendable, Codable, Hashable, CustomStringConvertible {
     public let depth: Int

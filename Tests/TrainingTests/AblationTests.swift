@@ -177,10 +177,10 @@ extension TrainingSuites {
                 let runner = AblationRunner(grid, in: parts)
                 let cell = RunFolder(existing: parts.appending(path: grid.cells[0].name))
                 var before = Data()
-                _ = try runner.run { report in
+                _ = try runner.run(report: { report in
                     guard case .training(.epoch(let record)) = report, record.epoch == 1, before.isEmpty else { return }
                     before = (try? Data(contentsOf: cell.last)) ?? Data()
-                }
+                })
                 let after = try Data(contentsOf: cell.last)
                 #expect(!before.isEmpty && before != after)
                 try before.write(to: cell.last)

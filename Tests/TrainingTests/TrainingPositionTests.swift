@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Segmentation
+@testable import Runs
 
 /// Every number of a checkpoint's position is checked before a run goes on from it.
 @Suite struct TrainingPositionTests {

@@ -44,11 +44,11 @@ let package = Package(
         .target(name: "CTorch", dependencies: ["CLibTorch", "CKernels"]),
 
         // Errors a user can act on, reading within bounds, writing whole or not at all: what everything on files stands on.
-        .target(name: "Files"),
+        .target(name: "Files", dependencies: ["CZlib"]),
         .target(name: "TensorFiles", dependencies: ["Files", "CZip", "CZlib"]),
         // libpng reports errors by longjmp, which Swift cannot catch: a few lines of C between them.
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
-        .target(name: "Imaging", dependencies: ["Files", "CTurboJPEG", "CPNGCodec"]),
+        .target(name: "Imaging", dependencies: ["Files", "CTurboJPEG", "CPNGCodec", "CZlib"]),
         .target(name: "Torch", dependencies: ["Files", "CTorch", "TensorFiles"]),
         // The network, written once over an engine, and the engine that predicts without libtorch.
         .target(name: "VMUNet"),
@@ -99,8 +99,10 @@ let package = Package(
             exclude: ["Fixtures"]),
         .testTarget(name: "KernelTests", dependencies: ["CKernels"], exclude: ["Fixtures", "make_dense_fixtures.py"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
-        .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "Files"], exclude: ["Fixtures", "make_fixtures.py"]),
-        .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"]),
+        .testTarget(
+            name: "TensorFilesTests", dependencies: ["TensorFiles", "Files"],
+            exclude: ["Fixtures", "make_fixtures.py", "make_checkpoints.py"]),
+        .testTarget(name: "ImagingTests", dependencies: ["Imaging", "Files"], exclude: ["Fixtures"]),
         .testTarget(name: "TorchTests", dependencies: ["Training", "Torch", "TensorFiles"]),
         .testTarget(
             name: "KernelsTests", dependencies: ["Segmentation", "Kernels", "Networks", "VMUNet", "CKernels", "Torch", "TensorFiles"]),

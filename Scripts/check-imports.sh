@@ -6,9 +6,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # module: the modules that it may import
 rules='
-Files:
+Files: CZlib
 TensorFiles: Files CZip CZlib
-Imaging: Files CTurboJPEG CPNGCodec
+Imaging: Files CTurboJPEG CPNGCodec CZlib
 Torch: Files CTorch TensorFiles
 VMUNet:
 Kernels: VMUNet CKernels

@@ -10,11 +10,6 @@ typedef struct {
     size_t size, position;
 } reader;
 
-typedef struct {
-    uint8_t *data;
-    size_t size, capacity;
-} writer;
-
 static void fail(png_structp png, png_const_charp text) {
     char *message = png_get_error_ptr(png);
     snprintf(message, CPNG_MESSAGE_SIZE, "%s", text);
@@ -54,7 +49,15 @@ int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out
     png_read_info(png, info);
 
     int type = png_get_color_type(png, info), depth = png_get_bit_depth(png, info);
-    if (type == PNG_COLOR_TYPE_PALETTE) {
+    if (layout == CPNG_RGBA) {
+        if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
+        if (!(type & PNG_COLOR_MASK_COLOR)) {
+            if (depth < 8) png_set_expand_gray_1_2_4_to_8(png);
+            png_set_gray_to_rgb(png);
+        }
+        png_set_tRNS_to_alpha(png);
+        if (!(type & PNG_COLOR_MASK_ALPHA)) png_set_add_alpha(png, depth == 16 ? 0xffff : 0xff, PNG_FILLER_AFTER);
+    } else if (type == PNG_COLOR_TYPE_PALETTE) {
         if (layout == CPNG_RAW) {
             png_set_packing(png);
         } else {
@@ -63,8 +66,8 @@ int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out
         }
     } else {
         if (depth < 8) png_set_expand_gray_1_2_4_to_8(png);
-        if (type & PNG_COLOR_MASK_ALPHA && layout != CPNG_RGBA) png_set_strip_alpha(png);
-        if ((layout == CPNG_RGB || layout == CPNG_RGBA) && !(type & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(png);
+        if (type & PNG_COLOR_MASK_ALPHA) png_set_strip_alpha(png);
+        if (layout == CPNG_RGB && !(type & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(png);
     }
     if (depth == 16) {
         const uint16_t one = 1;
@@ -86,57 +89,74 @@ int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out
     return 0;
 }
 
-static void append(png_structp png, png_bytep bytes, size_t count) {
-    writer *to = png_get_io_ptr(png);
-    if (count > to->capacity - to->size) {
-        size_t capacity = to->capacity * 2 > to->size + count ? to->capacity * 2 : to->size + count + 4096;
-        uint8_t *grown = realloc(to->data, capacity);
-        if (!grown) png_error(png, "out of memory");
-        to->data = grown;
-        to->capacity = capacity;
+// Predicts each byte from its left, upper and upper left neighbours and returns the sum of the differences' magnitudes, by
+// which the best filter of a row is guessed. Rows have `channels` zero bytes before them.
+static unsigned left_filter(const uint8_t *row, const uint8_t *above, size_t count, int channels, uint8_t *out) {
+    (void)above;
+    unsigned sum = 0;
+    for (size_t i = 0; i < count; ++i) {
+        uint8_t d = (uint8_t)(row[i] - row[(ptrdiff_t)i - channels]);
+        out[i] = d;
+        sum += (unsigned)abs((int8_t)d);
     }
-    memcpy(to->data + to->size, bytes, count);
-    to->size += count;
+    return sum;
 }
 
-static void flush(png_structp png) { (void)png; }
+static unsigned up_filter(const uint8_t *row, const uint8_t *above, size_t count, int channels, uint8_t *out) {
+    (void)channels;
+    unsigned sum = 0;
+    for (size_t i = 0; i < count; ++i) {
+        uint8_t d = (uint8_t)(row[i] - above[i]);
+        out[i] = d;
+        sum += (unsigned)abs((int8_t)d);
+    }
+    return sum;
+}
 
-static int encode(writer *to, const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int level, char *message) {
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, message, fail, ignore);
-    png_infop info = png ? png_create_info_struct(png) : NULL;
-    if (!info) {
-        png_destroy_write_struct(&png, NULL);
-        snprintf(message, CPNG_MESSAGE_SIZE, "libpng could not start (out of memory, or headers of another version)");
-        return -1;
+static unsigned paeth_filter(const uint8_t *row, const uint8_t *above, size_t count, int channels, uint8_t *out) {
+    unsigned sum = 0;
+    for (size_t i = 0; i < count; ++i) {
+        int16_t a = row[(ptrdiff_t)i - channels], b = above[i], c = above[(ptrdiff_t)i - channels];
+        int16_t pa = (int16_t)(b - c), pb = (int16_t)(a - c), pc = (int16_t)(pa + pb);
+        pa = pa < 0 ? -pa : pa;
+        pb = pb < 0 ? -pb : pb;
+        pc = pc < 0 ? -pc : pc;
+        int16_t predicted = pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+        uint8_t d = (uint8_t)(row[i] - predicted);
+        out[i] = d;
+        sum += (unsigned)abs((int8_t)d);
     }
-    if (setjmp(png_jmpbuf(png))) {
-        png_destroy_write_struct(&png, &info);
-        return -1;
+    return sum;
+}
+
+int cpng_filter(const uint8_t *pixels, size_t row_bytes, int channels, size_t first, size_t rows, uint8_t *out) {
+    enum { padding = 16 };
+    const size_t room = row_bytes + padding;
+    uint8_t *buffers = calloc(4, room);
+    if (!buffers) return -1;
+    uint8_t *row = buffers + padding, *above = row + room, *best = above + room, *other = best + room;
+    if (first > 0) memcpy(above, pixels + (first - 1) * row_bytes, row_bytes);
+    for (size_t y = first; y < first + rows; ++y) {
+        memcpy(row, pixels + y * row_bytes, row_bytes);
+        uint8_t type = 2;
+        unsigned least = up_filter(row, above, row_bytes, channels, best);
+        // Maps of labels are best as they are or beside the row above; only colours gain from the others.
+        for (int candidate = 1; channels > 1 && candidate <= 4; candidate += 3) {
+            unsigned sum = (candidate == 1 ? left_filter : paeth_filter)(row, above, row_bytes, channels, other);
+            if (sum >= least) continue;
+            least = sum;
+            type = (uint8_t)candidate;
+            uint8_t *swap = best;
+            best = other;
+            other = swap;
+        }
+        *out = type;
+        memcpy(out + 1, best, row_bytes);
+        out += row_bytes + 1;
+        uint8_t *swap = above;
+        above = row;
+        row = swap;
     }
-    png_set_write_fn(png, to, append, flush);
-    png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
-    png_set_compression_level(png, level);
-    png_set_filter(png, 0, channels == 1 ? PNG_FILTER_NONE | PNG_FILTER_UP : PNG_FILTER_SUB | PNG_FILTER_UP | PNG_FILTER_PAETH);
-    png_set_IHDR(
-        png, info, width, height, 8, channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-        PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    png_write_info(png, info);
-    for (uint32_t y = 0; y < height; ++y) png_write_row(png, pixels + (size_t)y * width * channels);
-    png_write_end(png, NULL);
-    png_destroy_write_struct(&png, &info);
+    free(buffers);
     return 0;
 }
-
-int cpng_write(
-    const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int level, uint8_t **out, size_t *out_size, char *message) {
-    writer to = {NULL, 0, 0};
-    if (encode(&to, pixels, width, height, channels, level, message)) {
-        free(to.data);
-        return -1;
-    }
-    *out = to.data;
-    *out_size = to.size;
-    return 0;
-}
-
-void cpng_release(uint8_t *buffer) { free(buffer); }

@@ -19,6 +19,8 @@ package final class FileReader: Sendable {
     package let name: String
     /// Bytes.
     package let size: Int
+    /// Where the file lies, for libraries that open it themselves; nil for bytes in memory.
+    package let path: String?
     private let descriptor: Int32
     private let memory: [UInt8]
 
@@ -26,6 +28,7 @@ package final class FileReader: Sendable {
     package init(_ bytes: [UInt8], name: String) {
         self.name = name
         size = bytes.count
+        path = nil
         descriptor = -1
         memory = bytes
     }
@@ -33,6 +36,7 @@ package final class FileReader: Sendable {
     /// Opens a regular file; folders, pipes and devices are refused, since reading one could wait for ever.
     package init(_ url: URL) throws(FileError) {
         name = url.relativePath
+        path = url.path
         memory = []
         // Not blocking, so that a named pipe is refused rather than waited for.
         descriptor = open(url.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
@@ -56,27 +60,47 @@ package final class FileReader: Sendable {
 
     /// `count` bytes from `offset` on; `what` names them in the error where the file is too short.
     package func read(at offset: Int, count: Int, _ what: @autoclosure () -> String) throws(FileError) -> [UInt8] {
+        try check(offset, count, what)
+        if path == nil { return count == size ? memory : Array(memory[offset..<(offset + count)]) }
+        try naming(name) { try Memory.ask(for: count) }
+        var failure: FileError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            failure = take(UnsafeMutableRawBufferPointer(buffer), at: offset)
+            filled = failure == nil ? count : 0
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    /// Fills a buffer with the bytes from `offset` on; `what` names them in the error where the file is too short.
+    package func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int, _ what: @autoclosure () -> String) throws(FileError) {
+        try check(offset, buffer.count, what)
+        if let failure = take(buffer, at: offset) { throw failure }
+    }
+
+    private func check(_ offset: Int, _ count: Int, _ what: () -> String) throws(FileError) {
         guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
             let have = max(0, min(count, size - max(0, offset)))
             throw FileError(.truncated, file: name, reason: "truncated: \(what()) has \(have) of \(count) bytes")
         }
-        if descriptor < 0 { return count == size ? memory : Array(memory[offset..<(offset + count)]) }
-        try naming(name) { try Memory.ask(for: count) }
-        var failure: FileError?
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            while filled < count {
-                let got = pread(descriptor, buffer.baseAddress! + filled, count - filled, off_t(offset + filled))
-                if got < 0, errno == EINTR { continue }
-                if got < 0 { failure = FileError(.unreadable, file: name, reason: "cannot be read: \(systemMessage())") }
-                if got == 0 {
-                    failure = FileError(.truncated, file: name, reason: "truncated: the file shrank while it was read")
-                }
-                guard got > 0 else { return }
-                filled += got
-            }
+    }
+
+    /// Copies bytes that the file had when it was opened.
+    private func take(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> FileError? {
+        guard let base = buffer.baseAddress, !buffer.isEmpty else { return nil }
+        if path == nil {
+            memory.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + buffer.count)])) }
+            return nil
         }
-        if let failure { throw failure }
-        return bytes
+        var filled = 0
+        while filled < buffer.count {
+            let got = pread(descriptor, base + filled, min(buffer.count - filled, 1 << 30), off_t(offset + filled))
+            if got < 0, errno == EINTR { continue }
+            if got < 0 { return FileError(.unreadable, file: name, reason: "cannot be read: \(systemMessage())") }
+            if got == 0 { return FileError(.truncated, file: name, reason: "truncated: the file shrank while it was read") }
+            filled += got
+        }
+        return nil
     }
 
     /// The first bytes, at most `count`.
@@ -86,6 +110,11 @@ package final class FileReader: Sendable {
     package func bytes(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
         let start = min(max(0, offset), size)
         return try read(at: start, count: min(max(0, count), size - start), "the file")
+    }
+
+    /// Runs a body on the bytes in memory; nil for a file on the disk.
+    package func withMemory<T>(_ body: (UnsafeRawBufferPointer) throws -> T) rethrows -> T? {
+        path == nil ? try memory.withUnsafeBytes(body) : nil
     }
 
     /// The whole content.

@@ -24,3 +24,6 @@ package func systemText(_ path: String) -> String? {
     }
     return String(decoding: bytes, as: UTF8.self)
 }
+
+/// Whether a path names something that is there.
+package func systemHas(_ path: String) -> Bool { access(path, F_OK) == 0 }

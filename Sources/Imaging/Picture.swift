@@ -10,6 +10,7 @@ public struct Picture: Sendable, Equatable {
     public var pixels: [UInt8]
 
     /// Wraps values that are there already; a count other than width · height · channels, or other channels than 1 and 3, is the caller's mistake.
+    /// ``init(_:width:height:layout:rowStride:)-([UInt8],_,_,_,_)`` throws instead.
     public init(width: Int, height: Int, channels: Int, pixels: [UInt8]) {
         precondition(width > 0 && height > 0, "a picture has at least one pixel, got \(width)×\(height)")
         precondition(channels == 1 || channels == 3, "a picture has 1 or 3 channels, got \(channels)")

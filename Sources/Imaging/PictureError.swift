@@ -6,13 +6,13 @@ public enum PictureError: UserError, Equatable {
     case unreadable(path: String, reason: String)
     /// The file holds no byte.
     case empty(path: String)
-    /// The content is not a PNG or JPEG, whatever the name says; `kind` tells what it looks like.
-    case notAPicture(path: String, kind: String)
+    /// The content is no picture that is read, whatever the name says; `kind` tells what it looks like, `advice` what to do.
+    case notAPicture(path: String, kind: String, advice: String)
     /// The file is cut off or corrupt.
     case damaged(path: String, reason: String)
     /// The header claims more pixels than ``PictureFile/pixelLimit``.
     case tooLarge(path: String, width: Int, height: Int, limit: Int)
-    /// A PNG or JPEG of a kind that is not read.
+    /// A picture of a kind that is not read.
     case unsupported(path: String, reason: String)
     /// A picture that cannot be a map of labels.
     case notLabels(path: String, reason: String)
@@ -26,7 +26,7 @@ public enum PictureError: UserError, Equatable {
     /// The file, or the operation that two pictures do not fit.
     public var subject: String {
         switch self {
-        case .unreadable(let path, _), .empty(let path), .notAPicture(let path, _), .damaged(let path, _), .tooLarge(let path, _, _, _),
+        case .unreadable(let path, _), .empty(let path), .notAPicture(let path, _, _), .damaged(let path, _), .tooLarge(let path, _, _, _),
             .unsupported(let path, _), .notLabels(let path, _), .unwritable(let path, _), .memory(let path, _):
             path
         case .mismatch(let operation, _, _): operation
@@ -38,7 +38,7 @@ public enum PictureError: UserError, Equatable {
         switch self {
         case .unreadable(_, let reason): "cannot be read: \(reason)"
         case .empty: "is empty"
-        case .notAPicture(_, let kind): "is \(kind), not a PNG or JPEG"
+        case .notAPicture(_, let kind, _): "is \(kind), not a picture that can be read"
         case .damaged(_, let reason): "is damaged: \(reason)"
         case .tooLarge(_, let width, let height, let limit):
             "claims \(width)×\(height) pixels, the limit is \(limit / 1_000_000) million"
@@ -54,7 +54,7 @@ public enum PictureError: UserError, Equatable {
         switch self {
         case .unreadable, .unwritable, .mismatch: ""
         case .empty, .damaged: "copy or download it again"
-        case .notAPicture: "convert it to PNG or JPEG"
+        case .notAPicture(_, _, let advice): advice
         case .tooLarge: "make it smaller"
         case .unsupported: "convert it to an 8-bit PNG or JPEG"
         case .notLabels: "save the mask as a grey or palette PNG whose values are the labels"

@@ -6,52 +6,76 @@ import Files
     import Foundation
 #endif
 
-/// Pictures in PNG and JPEG files. The content decides what a file is, not its name.
+/// Pictures in PNG, JPEG, BMP and TIFF files. The content decides what a file is, not its name.
 ///
-/// Values are taken as stored: no gamma or colour profile is applied, alpha is dropped, and the EXIF orientation of a JPEG is *not* applied, because
-/// masks are drawn on the stored pixels. Values equal Pillow's `convert("RGB")` and `convert("L")`.
+/// Pictures come as viewers show them: turned as their EXIF says. Values are taken as stored otherwise: no gamma or colour profile is
+/// applied, and opacity is dropped. They equal Pillow's `exif_transpose`, `convert("RGB")` and `convert("L")`.
 public enum PictureFile {
-    /// Endings of the files that ``read(_:channels:)`` is for, lower case, without the dot.
-    public static let extensions: Set<String> = ["jpg", "jpeg", "png"]
+    /// Endings of the files that ``read(_:channels:asStored:)`` is for, lower case, without the dot.
+    public static let extensions: Set<String> = ["jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "tif", "tiff"]
 
     /// The most pixels a picture may claim in its header: 400 million, well above 12000×9000.
     public static let pixelLimit = 400_000_000
 
-    /// Columns and rows, from the header alone.
+    /// Columns and rows as viewers show the picture, from the header alone.
     public static func size(of url: URL) throws(PictureError) -> (width: Int, height: Int) {
-        try PictureHeader(of: open(url)).size
+        let info = try info(of: url)
+        return (info.width, info.height)
     }
 
-    /// Reads a picture as stored (grey or RGB), or as grey (`channels` 1) or RGB (3) if asked. 16-bit values keep their high byte.
+    /// What a picture's header says, without decoding it.
+    public static func info(of url: URL) throws(PictureError) -> PictureInfo { PictureInfo(try PictureHeader(of: open(url))) }
+
+    /// Reads a picture in its own channels (grey or RGB), or as grey (`channels` 1) or RGB (3) if asked. 16-bit values keep their high byte.
     ///
     /// A file that is cut off or corrupt is an error, never part of a picture.
-    public static func read(_ url: URL, channels: Int? = nil) throws(PictureError) -> Picture {
-        try read(open(url), channels: channels)
+    /// - Parameter asStored: leaves the picture as its camera stored it, whatever its EXIF says.
+    public static func read(_ url: URL, channels: Int? = nil, asStored: Bool = false) throws(PictureError) -> Picture {
+        try read(open(url), channels: channels, asStored: asStored)
     }
 
-    /// ``read(_:channels:)`` from the bytes of a file in memory; `name` stands for the path in errors.
-    public static func decode(_ bytes: [UInt8], name: String, channels: Int? = nil) throws(PictureError) -> Picture {
-        try read(FileReader(bytes, name: name), channels: channels)
+    /// ``read(_:channels:asStored:)`` from the bytes of a file in memory; `name` stands for the path in errors.
+    public static func decode(
+        _ bytes: [UInt8], name: String = "a picture in memory", channels: Int? = nil, asStored: Bool = false
+    ) throws(PictureError) -> Picture {
+        try read(FileReader(bytes, name: name), channels: channels, asStored: asStored)
     }
 
-    /// Reads a map of labels, 1 channel: grey values as stored (1, 2 and 4 bits scaled to 0…255, as Pillow does), the *indices* of a palette PNG.
+    /// ``read(_:channels:asStored:)`` from a file's content in memory; `name` stands for the path in errors.
+    public static func decode(
+        _ data: Data, name: String = "a picture in memory", channels: Int? = nil, asStored: Bool = false
+    ) throws(PictureError) -> Picture {
+        try decode([UInt8](data), name: name, channels: channels, asStored: asStored)
+    }
+
+    /// Reads a map of labels, 1 channel: grey values as stored (1, 2 and 4 bits scaled to 0…255, as Pillow does), the *indices* of a palette.
     ///
     /// RGB whose channels are equal counts as grey. Colours, and 16-bit values above 255, are errors, because no label could be told from them.
-    /// For a mask of two values in any form, `read(url, channels: 1)` is the better choice.
-    public static func readLabels(_ url: URL) throws(PictureError) -> Picture {
-        try readLabels(open(url))
+    /// For a mask of two values in any form, ``readMask(_:asStored:)`` is the better choice.
+    public static func readLabels(_ url: URL, asStored: Bool = false) throws(PictureError) -> Picture {
+        try readLabels(open(url), asStored: asStored)
     }
 
-    /// ``readLabels(_:)`` from the bytes of a file in memory; `name` stands for the path in errors.
-    public static func decodeLabels(_ bytes: [UInt8], name: String) throws(PictureError) -> Picture {
-        try readLabels(FileReader(bytes, name: name))
+    /// ``readLabels(_:asStored:)`` from the bytes of a file in memory; `name` stands for the path in errors.
+    public static func decodeLabels(_ bytes: [UInt8], name: String, asStored: Bool = false) throws(PictureError) -> Picture {
+        try readLabels(FileReader(bytes, name: name), asStored: asStored)
     }
 
-    /// The alpha channel of a PNG, 1 channel of 8 bits; nil for a file that has none.
-    public static func readAlpha(_ url: URL) throws(PictureError) -> Picture? {
+    /// Reads the grey values 0…255 of a mask. All sixteen bits of a 16-bit file count: where no value is above 255 they stay as they
+    /// are, otherwise they are scaled to 8 bits.
+    public static func readMask(_ url: URL, asStored: Bool = false) throws(PictureError) -> Picture {
         let file = try open(url)
-        guard case .png(let header) = try PictureHeader(of: file) else { return nil }
-        return try PNGCodec.decodeAlpha(content(file), header, path: file.name)
+        let header = try PictureHeader(of: file)
+        let isWide = PictureInfo(header).bits == 16
+        return try turned(isWide ? raw(file, header).mask() : stored(file, header, channels: 1), header, asStored)
+    }
+
+    /// Reads the opacity of every pixel, 0…255, 1 channel; nil where the file has none. It is read from PNG files only.
+    public static func readOpacity(_ url: URL, asStored: Bool = false) throws(PictureError) -> Picture? {
+        let file = try open(url)
+        let header = try PictureHeader(of: file)
+        guard case .png(let png) = header, let opacity = try PNGCodec.decodeOpacity(content(file), png, path: file.name) else { return nil }
+        return turned(opacity, header, asStored)
     }
 
     /// Writes a `.png` (lossless) or `.jpg`/`.jpeg` (quality 95, colour at full resolution), whole or not at all.
@@ -65,10 +89,15 @@ public enum PictureFile {
         return try JPEGCodec.encode(picture, path: "a JPEG in memory", quality: quality)
     }
 
+    /// The bytes of a PNG file; for pictures inside other files.
+    public static func png(_ picture: Picture) throws(PictureError) -> [UInt8] {
+        try PNGEncoder.encode(picture, path: "a PNG in memory")
+    }
+
     static func write(_ picture: Picture, to url: URL, isDurable: Bool) throws(PictureError) {
         let bytes =
             switch url.pathExtension.lowercased() {
-            case "png": try PNGCodec.encode(picture, path: url.path)
+            case "png": try PNGEncoder.encode(picture, path: url.path)
             case "jpg", "jpeg": try JPEGCodec.encode(picture, path: url.path)
             default: throw PictureError.unwritable(path: url.path, reason: "the name must end in .png or .jpg")
             }
@@ -78,6 +107,8 @@ public enum PictureFile {
             throw .unwritable(path: error.file, reason: error.reason)
         }
     }
+
+    // MARK: Decoding
 
     private static func open(_ url: URL) throws(PictureError) -> FileReader {
         try reading { () throws(FileError) in try FileReader(url) }
@@ -89,24 +120,42 @@ public enum PictureFile {
         return try reading { () throws(FileError) in try file.all() }
     }
 
-    private static func read(_ file: FileReader, channels: Int?) throws(PictureError) -> Picture {
+    private static func read(_ file: FileReader, channels: Int?, asStored: Bool) throws(PictureError) -> Picture {
         precondition(channels == nil || channels == 1 || channels == 3, "a picture has 1 or 3 channels")
         let header = try PictureHeader(of: file)
-        let data = try content(file)
+        return try turned(stored(file, header, channels: channels), header, asStored)
+    }
+
+    private static func readLabels(_ file: FileReader, asStored: Bool) throws(PictureError) -> Picture {
+        let header = try PictureHeader(of: file)
+        return try turned(raw(file, header).labels(path: file.name), header, asStored)
+    }
+
+    private static func turned(_ picture: Picture, _ header: PictureHeader, _ asStored: Bool) -> Picture {
+        asStored ? picture : header.orientation.applied(to: picture)
+    }
+
+    private static func stored(_ file: FileReader, _ header: PictureHeader, channels: Int?) throws(PictureError) -> Picture {
+        let rgb = channels == 3
         let picture =
             switch header {
-            case .png(let header): try PNGCodec.decode(data, header, rgb: channels == 3, path: file.name)
-            case .jpeg(let header): try JPEGCodec.decode(data, header, rgb: channels == 3, path: file.name)
+            case .png(let header): try PNGCodec.decode(content(file), header, rgb: rgb, path: file.name)
+            case .jpeg(let header): try JPEGCodec.decode(content(file), header, rgb: rgb, path: file.name)
+            case .bmp(let header): try BMPCodec.decode(content(file), header, path: file.name).picture(rgb: rgb)
+            case .tiff(let header): try TIFFCodec.decode(file, header).picture(rgb: rgb)
             }
         return channels == 1 ? picture.grey : picture
     }
 
-    private static func readLabels(_ file: FileReader) throws(PictureError) -> Picture {
-        let header = try PictureHeader(of: file)
-        let data = try content(file)
+    private static func raw(_ file: FileReader, _ header: PictureHeader) throws(PictureError) -> DecodedSamples {
         switch header {
-        case .png(let header): return try PNGCodec.decodeLabels(data, header, path: file.name)
-        case .jpeg(let header): return try labels(JPEGCodec.decode(data, header, rgb: false, path: file.name), path: file.name)
+        case .png(let header): return try PNGCodec.decodeRaw(content(file), header, path: file.name)
+        case .bmp(let header): return try BMPCodec.decode(content(file), header, path: file.name)
+        case .tiff(let header): return try TIFFCodec.decode(file, header)
+        case .jpeg(let header):
+            let picture = try JPEGCodec.decode(content(file), header, rgb: false, path: file.name)
+            return DecodedSamples(
+                width: picture.width, height: picture.height, channels: picture.channels, values: .bytes(picture.pixels), palette: nil)
         }
     }
 

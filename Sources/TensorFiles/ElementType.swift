@@ -79,3 +79,23 @@ enum HalfPrecision {
         return UInt16((bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16)
     }
 }
+
+extension [UInt8] {
+    /// Turns round the bytes of every element of `size` bytes: from big-endian to little-endian.
+    mutating func swapBytes(of size: Int) {
+        func swap<Word: FixedWidthInteger>(_: Word.Type) {
+            withUnsafeMutableBytes { raw in
+                for offset in stride(from: 0, through: raw.count - size, by: size) {
+                    raw.storeBytes(
+                        of: raw.loadUnaligned(fromByteOffset: offset, as: Word.self).byteSwapped, toByteOffset: offset, as: Word.self)
+                }
+            }
+        }
+        switch size {
+        case 2: swap(UInt16.self)
+        case 4: swap(UInt32.self)
+        case 8: swap(UInt64.self)
+        default: break
+        }
+    }
+}

@@ -5,7 +5,10 @@ public struct StateDictionary: Sendable, Equatable {
     private var tensors: [String: HostTensor] = [:]
     /// Plain numbers and strings that lie beside the tensors in the file, such as the epoch.
     public var metadata: [String: MetadataValue] = [:]
+    /// What reading left out, renamed or chose, a clause each without a full stop: to be shown to the user once.
+    public var notes: [String] = []
 
+    /// A dictionary of nothing.
     public init() {}
 
     /// A dictionary of `pairs` in their order; where a key comes twice, the later tensor stays.
@@ -14,7 +17,9 @@ public struct StateDictionary: Sendable, Equatable {
         self.metadata = metadata
     }
 
+    /// Number of tensors.
     public var count: Int { keys.count }
+    /// Whether there is no tensor.
     public var isEmpty: Bool { keys.isEmpty }
 
     /// The tensor of that name; a new name goes to the end, nil removes.
@@ -27,19 +32,18 @@ public struct StateDictionary: Sendable, Equatable {
         }
     }
 
-    /// The same tensors without the prefixes that wrappers put before every name: `module.` (DataParallel) and `_orig_mod.` (compile).
-    /// Nil if two names become one.
-    public func strippingWrapperPrefixes() -> StateDictionary? {
-        guard keys.contains(where: { $0.hasPrefix("module.") || $0.hasPrefix("_orig_mod.") }) else { return self }
-        var result = StateDictionary()
-        result.metadata = metadata
-        for (key, tensor) in self {
-            var name = Substring(key)
-            while let prefix = ["module.", "_orig_mod."].first(where: { name.hasPrefix($0) }) { name = name.dropFirst(prefix.count) }
-            guard result[String(name)] == nil else { return nil }
-            result[String(name)] = tensor
-        }
+    /// The tensors whose names `isKept` accepts, in order; metadata and notes stay.
+    public func filter(_ isKept: (String) throws -> Bool) rethrows -> StateDictionary {
+        var result = self
+        result.removeAll()
+        for key in keys where try isKept(key) { result[key] = tensors[key] }
         return result
+    }
+
+    /// Removes every tensor; metadata and notes stay.
+    public mutating func removeAll() {
+        keys.removeAll()
+        tensors.removeAll()
     }
 }
 
@@ -57,6 +61,7 @@ extension StateDictionary: Sequence {
         }
     }
 
+    /// As ``count``.
     public var underestimatedCount: Int { keys.count }
 }
 
@@ -68,9 +73,13 @@ extension Dictionary {
 
 /// A plain value beside the tensors of a file.
 public enum MetadataValue: Sendable, Equatable {
+    /// True or false.
     case bool(Bool)
+    /// A whole number.
     case integer(Int)
+    /// Any other number.
     case number(Double)
+    /// Text.
     case string(String)
 
     /// The value as text: what formats that know only text store.

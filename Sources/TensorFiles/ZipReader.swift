@@ -1,12 +1,6 @@
 import CZip
 import Files
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
 /// A zip archive, read through libzip with bounds on everything it declares.
 final class ZipReader {
     struct Entry {
@@ -20,20 +14,28 @@ final class ZipReader {
 
     let entries: [Entry]
     private let archive: OpaquePointer
+    /// Keeps bytes in memory alive, which libzip reads where they are.
+    private let file: FileReader
 
     /// Opens a file that begins as a zip archive; an archive whose entries cannot all lie inside the file is an error.
-    init(_ url: URL) throws {
-        let fileSize = try FileReader(url).size
-        var code: Int32 = 0
-        guard let archive = zip_open(url.path, ZIP_RDONLY, &code) else {
-            var error = zip_error_t()
-            zip_error_init_with_code(&error, code)
-            defer { zip_error_fini(&error) }
+    init(_ file: FileReader) throws {
+        self.file = file
+        var error = zip_error_t()
+        zip_error_init(&error)
+        defer { zip_error_fini(&error) }
+        let source =
+            if let path = file.path {
+                zip_source_file_create(path, 0, -1, &error)
+            } else {
+                file.withMemory { zip_source_buffer_create($0.baseAddress, UInt64($0.count), 0, &error) } ?? nil
+            }
+        guard let source, let archive = zip_open_from_source(source, ZIP_RDONLY, &error) else {
+            if let source { zip_source_free(source) }
             throw Fault(.corrupt, "cannot be opened as a zip archive, perhaps truncated: \(String(cString: zip_error_strerror(&error)))")
         }
         self.archive = archive
         do {
-            entries = try ZipReader.list(archive, fileSize: fileSize)
+            entries = try ZipReader.list(archive, fileSize: file.size)
         } catch {
             zip_discard(archive)
             throw error
@@ -80,28 +82,61 @@ final class ZipReader {
 
     /// The entry's bytes, checked against its declared size and checksum; `limit` bounds the memory.
     func read(_ entry: Entry, limit: Int) throws -> [UInt8] {
-        let name = entry.name.printable()
+        let stream = try open(entry, limit: limit)
+        let bytes = try stream.read(entry.size, "'\(entry.name.printable())'")
+        try stream.finish()
+        return bytes
+    }
+
+    /// The entry's bytes, to be read one after the other. The archive must outlive the stream.
+    func open(_ entry: Entry, limit: Int) throws -> ZipEntryStream {
         guard entry.size <= limit else {
-            throw Fault(.limit, "'\(name)' unpacks to \(entry.size) bytes, more than the \(limit) allowed")
+            throw Fault(.limit, "'\(entry.name.printable())' unpacks to \(entry.size) bytes, more than the \(limit) allowed")
         }
+        return try ZipEntryStream(archive, entry)
+    }
+}
+
+/// An entry of a zip archive, unpacked from front to back.
+final class ZipEntryStream: ByteStream {
+    private let file: OpaquePointer
+    private let name: String
+    private(set) var remaining: Int
+
+    fileprivate init(_ archive: OpaquePointer, _ entry: ZipReader.Entry) throws {
+        name = entry.name.printable()
+        remaining = entry.size
         guard let file = zip_fopen_index(archive, entry.index, 0) else {
             throw Fault(.corrupt, "'\(name)' cannot be opened: \(String(cString: zip_strerror(archive)))")
         }
-        defer { zip_fclose(file) }
-        return try [UInt8](unsafeUninitializedCapacity: entry.size) { buffer, initialized in
-            while initialized < entry.size {
-                let count = zip_fread(file, buffer.baseAddress! + initialized, UInt64(min(entry.size - initialized, 1 << 26)))
-                guard count >= 0 else { throw Fault(.corrupt, "'\(name)' is damaged: \(String(cString: zip_file_strerror(file)))") }
-                guard count > 0 else { throw Fault(.truncated, "truncated: '\(name)' has \(initialized) of \(entry.size) bytes") }
-                initialized += Int(count)
-            }
-            // libzip compares the checksum when it meets the end.
-            var beyond: UInt8 = 0
-            let rest = zip_fread(file, &beyond, 1)
-            guard rest == 0 else {
-                let why = rest > 0 ? "longer than declared" : String(cString: zip_file_strerror(file))
-                throw Fault(.corrupt, "'\(name)' is damaged: \(why)")
-            }
+        self.file = file
+    }
+
+    deinit { zip_fclose(file) }
+
+    func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws {
+        guard buffer.count <= remaining else {
+            throw Fault(.truncated, "truncated: \(what) has \(remaining) of \(buffer.count) bytes")
+        }
+        var filled = 0
+        while filled < buffer.count {
+            let count = zip_fread(file, buffer.baseAddress! + filled, UInt64(min(buffer.count - filled, 1 << 26)))
+            guard count >= 0 else { throw Fault(.corrupt, "'\(name)' is damaged: \(String(cString: zip_file_strerror(file)))") }
+            guard count > 0 else { throw Fault(.truncated, "truncated: '\(name)' ends \(remaining - filled) bytes early") }
+            filled += Int(count)
+        }
+        remaining -= filled
+    }
+
+    /// Compares the checksum, once everything has been read.
+    func finish() throws {
+        guard remaining == 0 else { throw Fault(.corrupt, "'\(name)' is \(remaining) bytes longer than its content") }
+        // libzip compares it when it meets the end.
+        var beyond: UInt8 = 0
+        let rest = zip_fread(file, &beyond, 1)
+        guard rest == 0 else {
+            let why = rest > 0 ? "longer than declared" : String(cString: zip_file_strerror(file))
+            throw Fault(.corrupt, "'\(name)' is damaged: \(why)")
         }
     }
 }

@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "is empty"), ("<!DOCTYPE html><html>", "HTML page"), ("  <HTML>\n<head>", "HTML page"),
+        ("", "is empty"), ("<!DOCTYPE html><html>", "web page (HTML)"), ("  <HTML>\n<head>", "web page (HTML)"),
         ("version https://git-lfs.github.com/spec/v1\noid", "git-lfs"),
         ("%PDF-1.7", "PDF"), ("hello", "text file"), ("PK\u{5}\u{6}", "empty zip"),
         ("\0\0\0\0\0\0\0\0\0\0\0", "zeros"),

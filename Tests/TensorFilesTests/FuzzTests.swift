@@ -73,7 +73,7 @@ import Testing
             do {
                 var machine = PickleMachine(PickleInput(Self.mutated(pickle, &generator)))
                 let root = try machine.load()
-                let found = try StateDictionaryFinder(heap: machine.heap).find(in: root)
+                let found = try StateDictionaryFinder(heap: machine.heap).find(in: root, choosing: .model)
                 for (_, tensor) in try TensorLoader(heap: machine.heap, source: Zeros(), fileSize: 4_096).load(found) {
                     #expect(HostTensor.byteCount(shape: tensor.shape, elementType: tensor.elementType) == tensor.bytes.count)
                 }

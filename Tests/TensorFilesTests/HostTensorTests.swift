@@ -68,7 +68,7 @@ import Testing
     @Test func stripsWrapperPrefixes() {
         let tensor = HostTensor([1] as [Float])
         let wrapped = StateDictionary([("module._orig_mod.a", tensor), ("module.module.b", tensor), ("c.module.d", tensor)])
-        #expect(wrapped.strippingWrapperPrefixes()?.keys == ["a", "b", "c.module.d"])
-        #expect(StateDictionary([("module.a", tensor), ("a", tensor)]).strippingWrapperPrefixes() == nil)
+        #expect(wrapped.strippingWrapperNames()?.keys == ["a", "b", "c.module.d"])
+        #expect(StateDictionary([("module.a", tensor), ("a", tensor)]).strippingWrapperNames() == nil)
     }
 }

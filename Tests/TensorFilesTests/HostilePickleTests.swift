@@ -14,7 +14,7 @@ import Testing
 
     @Test func theBuilderMakesSoundFiles() throws {
         let pickle = Pickle.dictionary { $0.tensor(count: 1, shape: [1], strides: [1]) }
-        let read = try TestFiles.read(try TestFiles.archive(pickle, records: Self.fourBytes), as: "x.pth", WeightsFile.read)
+        let read = try TestFiles.read(try TestFiles.archive(pickle, records: Self.fourBytes), as: "x.pth") { try WeightsFile.read($0) }
         #expect(read["a"] == HostTensor([1] as [Float]))
     }
 
@@ -201,7 +201,9 @@ import Testing
         pickle.string("a")
         pickle.tensor(count: 1, shape: [1], strides: [1])
         pickle.op(.setItems, .stop)
-        let read = try TestFiles.read(try TestFiles.archive(pickle.bytes, records: Self.fourBytes), as: "x.pth", WeightsFile.read)
+        let read = try TestFiles.read(try TestFiles.archive(pickle.bytes, records: Self.fourBytes), as: "x.pth") {
+            try WeightsFile.read($0)
+        }
         #expect(read.keys == ["a"] && read.metadata.isEmpty)
         #expect(!FileManager.default.fileExists(atPath: "/tmp/vmunet_tensorfiles_pwned"))
     }
@@ -212,7 +214,9 @@ import Testing
         pickle.bytes = Array("(dp0\nS'a'\np1\n(I1\nL2L\nF3.5\nI01\nVé\nS'b'\nNtp2\nsS'epoch'\nI7\nsg1\n(lp3\nsS'w'\n".utf8)
         pickle.tensor(count: 1, shape: [], strides: [])
         pickle.op(.setItem, .stop)
-        let read = try TestFiles.read(try TestFiles.archive(pickle.bytes, records: Self.fourBytes), as: "x.pth", WeightsFile.read)
+        let read = try TestFiles.read(try TestFiles.archive(pickle.bytes, records: Self.fourBytes), as: "x.pth") {
+            try WeightsFile.read($0)
+        }
         #expect(read["w"] == HostTensor([1] as [Float], shape: []))
         #expect(read.metadata == ["epoch": .integer(7)])
     }

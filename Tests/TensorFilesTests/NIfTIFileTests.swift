@@ -102,12 +102,12 @@ struct NIfTIFileTests {
     }
 
     @Test(arguments: [
-        ("four.nii", TensorFileError.Kind.unsupported), ("complex.nii", .unsupported), ("pair.hdr", .unsupported),
+        ("four.nii", TensorFileError.Kind.unsupported), ("complex.nii", .unsupported), ("pair.hdr", .missing),
         ("chunked.h5", .wrongFormat),
     ])
     func othersAreRefused(_ name: String, _ kind: TensorFileError.Kind) throws {
         let error = try #require(throws: TensorFileError.self) { try NIfTIFile.read(volumeFiles.appendingPathComponent(name)) }
-        #expect(error.kind == kind && error.description.contains(name), "\(error)")
+        #expect(error.kind == kind && error.description.contains(name.prefix(4)), "\(error)")
     }
 
     @Test func truncatedFilesAreRefused() throws {
@@ -138,7 +138,7 @@ struct NIfTIFileTests {
             try contents.write(to: file)
             let error = try #require(throws: TensorFileError.self) { try NIfTIFile.read(file) }
             #expect(error.description.contains("lies.nii") && !error.remedy.isEmpty)
-            try Data(Zlib.gzip([UInt8](contents))).write(to: folder.appendingPathComponent("lies.nii.gz"))
+            try TestFiles.pack([UInt8](contents), at: folder.appendingPathComponent("lies.nii.gz"))
             #expect(throws: TensorFileError.self) { try NIfTIFile.read(folder.appendingPathComponent("lies.nii.gz")) }
         }
     }

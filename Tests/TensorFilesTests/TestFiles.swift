@@ -38,9 +38,9 @@ enum TestFiles {
     }
 
     /// The error of reading `bytes`; a test fails if there is none.
-    static func refusal(_ bytes: [UInt8], as name: String = "file.pth", _ reader: (URL) throws -> some Any = WeightsFile.read) throws
-        -> TensorFileError
-    {
+    static func refusal(
+        _ bytes: [UInt8], as name: String = "file.pth", _ reader: (URL) throws -> some Any = { try WeightsFile.read($0) }
+    ) throws -> TensorFileError {
         try #require(throws: TensorFileError.self) { try read(bytes, as: name, reader) }
     }
 
@@ -58,9 +58,18 @@ enum TestFiles {
         }
     }
 
+    /// Writes bytes as a gzip file.
+    static func pack(_ bytes: [UInt8], at url: URL) throws {
+        try AtomicFile.write(to: url, isDurable: false) { writer in
+            var packer = try GzipWriter()
+            try packer.write(bytes, to: &writer)
+            try packer.finish(to: &writer)
+        }
+    }
+
     /// Contents of the record that ends in `suffix`.
     static func record(_ suffix: String, of name: String) throws -> [UInt8] {
-        let zip = try ZipReader(fixture(name))
+        let zip = try ZipReader(FileReader(fixture(name)))
         let entry = try #require(zip.entries.first { $0.name.hasSuffix(suffix) })
         return try zip.read(entry, limit: 1 << 20)
     }

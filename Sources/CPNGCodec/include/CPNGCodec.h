@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// PNG in and out on memory. libpng leaves a failed call by longjmp, which must not cross Swift frames; these functions
+// PNG on memory. libpng leaves a failed call by longjmp, which must not cross Swift frames; these functions
 // contain the jump and return a status with a message instead. No function keeps a pointer it was given.
 
 enum { CPNG_MESSAGE_SIZE = 160 };
@@ -21,10 +21,8 @@ typedef enum {
 // Decodes a whole PNG into out, `row_bytes` bytes a row. The decoder's own row size must equal row_bytes. 0, or -1 with a message.
 int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out, size_t row_bytes, char *message);
 
-// Encodes 8-bit grey (1 channel) or RGB (3) to a buffer the caller releases by cpng_release. 0, or -1 with a message.
-int cpng_write(
-    const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int level, uint8_t **out, size_t *out_size, char *message);
-
-void cpng_release(uint8_t *buffer);
+// Filters rows `first` up to first + rows of 8-bit pixels for packing: each becomes a byte that names its filter and row_bytes
+// differences in out. Needs the row before the first. 0, or -1 where memory is short.
+int cpng_filter(const uint8_t *pixels, size_t row_bytes, int channels, size_t first, size_t rows, uint8_t *out);
 
 #endif

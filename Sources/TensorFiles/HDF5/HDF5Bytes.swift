@@ -39,6 +39,12 @@ struct HDF5Bytes {
         return value == .max ? nil : Int(clamping: value)
     }
 
+    /// Whether the bytes ahead are this signature; they stay ahead.
+    func begins(_ signature: String) throws -> Bool {
+        guard remaining >= 4 else { throw Self.tooShort }
+        return bytes[position..<(position + 4)].elementsEqual(signature.utf8)
+    }
+
     mutating func expect(_ signature: String) throws {
         guard try take(4) == Array(signature.utf8) else {
             throw Fault(.corrupt, "damaged: a block '\(signature)' is not where it should be")

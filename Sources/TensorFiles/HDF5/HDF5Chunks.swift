@@ -20,8 +20,10 @@ struct HDF5Chunks {
     /// Bytes of a chunk, unpacked.
     let chunkSize: Int
 
-    /// Bytes that one unpacked chunk may take.
-    private static let largestChunk = 1 << 30
+    /// Bytes that one unpacked chunk may take, and those that it may take however small the array is.
+    private static let (largestChunk, usualChunk) = (1 << 30, 1 << 26)
+    /// Chunks that an index may name.
+    private static let mostChunks = 1 << 20
 
     init(_ file: HDF5Container, shape: [Int], chunk: [Int], elementSize: Int, filters: [HDF5Filter]) throws {
         guard chunk.count == shape.count, !chunk.isEmpty, chunk.allSatisfy({ $0 > 0 }), let count = HostTensor.elementCount(shape: chunk),
@@ -29,6 +31,13 @@ struct HDF5Chunks {
         else { throw Fault(.limit, "is stored in chunks of an impossible or excessive size") }
         (self.file, self.shape, self.chunk, self.elementSize, self.filters) = (file, shape, chunk, elementSize, filters)
         chunkSize = count * elementSize
+        // A chunk may reach beyond the array, but not by much: it is unpacked whole.
+        let arraySize = HostTensor.elementCount(shape: shape).map { $0.multipliedReportingOverflow(by: elementSize).partialValue } ?? 0
+        guard chunkSize <= max(Self.usualChunk, arraySize.multipliedReportingOverflow(by: 2).partialValue) else {
+            throw Fault(
+                .limit, "is stored in chunks of \(Memory.size(chunkSize)), far more than its own \(Memory.size(arraySize))",
+                remedy: "save it in chunks no larger than the array")
+        }
     }
 
     /// The chunks that the tree at an address names. Follows no more nodes than the file can hold, and each only downwards.
@@ -57,6 +66,9 @@ struct HDF5Chunks {
                 if level > 0 {
                     nodes.append((child, level - 1))
                 } else {
+                    guard entries.count < Self.mostChunks else {
+                        throw Fault(.limit, "is stored in more than a million chunks", remedy: "save it in larger chunks")
+                    }
                     entries.append(Entry(corner: corner, address: child, size: size, skipped: skipped))
                 }
             }
@@ -79,11 +91,13 @@ struct HDF5Chunks {
         guard used.allSatisfy({ zip($0.corner, chunk).allSatisfy { $0 % $1 == 0 } }) else {
             throw Fault(.corrupt, "damaged: a chunk is out of place")
         }
-        let ratio = filters.contains(.deflate) ? Zlib.largestRatio : 1
+        let ratio = filters.contains(.deflate) ? Inflate.largestRatio : 1
         guard byteCount / ratio <= file.size else {
             throw Fault(.truncated, "truncated: \(byteCount) bytes cannot come from a file of \(file.size)")
         }
 
+        // The array, and a chunk as it is stored, unpacked and in order.
+        try Memory.ask(for: byteCount + 3 * chunkSize)
         var result = [UInt8](repeating: 0, count: byteCount)
         for entry in used {
             // Deflate and checksums add little to what cannot be packed.

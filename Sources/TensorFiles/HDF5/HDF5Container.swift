@@ -1,11 +1,5 @@
 import Files
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
 /// An HDF5 file: its blocks by address, and the links of its root group.
 struct HDF5Container {
     struct Message {
@@ -15,6 +9,8 @@ struct HDF5Container {
     }
 
     private let file: FileReader
+    /// Bytes of structure that may still be followed for one array.
+    private let budget: Budget
     /// Addresses count from here: a user block may come first.
     private let base: Int
     private let root: Int
@@ -24,8 +20,23 @@ struct HDF5Container {
     private static let mostMessages = 4096
     private static let mostNodes = 4096
 
-    init(_ url: URL) throws {
-        let file = try FileReader(url)
+    /// Blocks of a sound file lie side by side, so that all of them together are no longer than the file: a file whose
+    /// blocks name the same ones again and again, or overlap, ends here.
+    private final class Budget {
+        private let total: Int
+        private var spent = 0
+
+        init(_ total: Int) { self.total = total }
+
+        func renew() { spent = 0 }
+
+        func spend(_ count: Int) throws {
+            spent += count
+            guard spent <= total else { throw Fault(.corrupt, "damaged: its groups and headers name the same blocks again and again") }
+        }
+    }
+
+    init(_ file: FileReader) throws {
         let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
         var offset = 0
         while try offset + 8 <= file.size && file.read(at: offset, count: 8, "the signature") != signature {
@@ -33,6 +44,7 @@ struct HDF5Container {
         }
         guard offset + 8 <= file.size else { throw Fault(.wrongFormat, "is not an HDF5 file (its signature is missing)") }
         self.file = file
+        budget = Budget(file.size + (1 << 16))
         base = offset
         let (root, end) = try Self.root(HDF5Bytes(file.read(at: offset + 8, count: min(112, file.size - offset - 8), "the superblock")))
         guard end <= file.size else { throw Fault(.truncated, "truncated: \(file.size) of \(end) bytes are there") }
@@ -64,11 +76,20 @@ struct HDF5Container {
         return try file.read(at: base + address, count: count, what())
     }
 
+    /// As ``read(at:count:_:)``, for blocks that tell where others are.
+    private func follow(_ address: Int, _ count: Int, _ what: String) throws -> [UInt8] {
+        try budget.spend(count)
+        return try read(at: address, count: count, what)
+    }
+
+    /// Begins with another array, whose blocks may be those of the one before.
+    func beginArray() { budget.renew() }
+
     // MARK: Object headers
 
     /// The messages of the object header at an address, in order.
     func messages(at address: Int) throws -> [Message] {
-        let start = try read(at: address, count: min(64, max(0, file.size - base - address)), "an object header")
+        let start = try follow(address, min(64, max(0, file.size - base - address)), "an object header")
         return start.starts(with: Array("OHDR".utf8)) ? try newMessages(start, at: address) : try oldMessages(start, at: address)
     }
 
@@ -78,7 +99,7 @@ struct HDF5Container {
         try fields.skip(7)
         var blocks = [(address: address + 16, size: try fields.word())]
         return try collect(&blocks) { block in
-            var fields = HDF5Bytes(try read(at: block.address, count: block.size, "an object header"))
+            var fields = HDF5Bytes(try follow(block.address, block.size, "an object header"))
             var messages: [Message] = []
             while fields.remaining >= 8 {
                 let (kind, size, flags) = (try fields.short(), try fields.short(), try fields.byte())
@@ -104,7 +125,7 @@ struct HDF5Container {
         let first = address + fields.position
         var blocks = [(address: first, size: size)]
         return try collect(&blocks) { block in
-            var bytes = try read(at: block.address, count: block.size, "an object header")
+            var bytes = try follow(block.address, block.size, "an object header")
             if block.address != first {
                 // Continuations have a signature before the messages and a checksum behind them.
                 guard bytes.count >= 8, bytes.starts(with: Array("OCHK".utf8)) else {
@@ -196,13 +217,13 @@ struct HDF5Container {
 
     /// Looks a name up in the older form of groups: a tree of tables whose names stand in a heap.
     private func symbol(_ name: String, tree: Int, heap: Int) throws -> Int? {
-        var heapFields = HDF5Bytes(try read(at: heap, count: 32, "the names of the root group"))
+        var heapFields = HDF5Bytes(try follow(heap, 32, "the names of the root group"))
         try heapFields.expect("HEAP")
         try heapFields.skip(4)
         let namesSize = try heapFields.length()
         try heapFields.skip(8)
         guard let namesAddress = try heapFields.address() else { return nil }
-        let names = try read(at: namesAddress, count: namesSize, "the names of the root group")
+        let names = try follow(namesAddress, namesSize, "the names of the root group")
         let wanted = Array(name.utf8) + [0]
 
         var (nodes, next) = ([tree], 0)
@@ -210,10 +231,10 @@ struct HDF5Container {
             guard nodes.count <= Self.mostNodes else { throw Fault(.limit, "the root group is endless") }
             let address = nodes[next]
             next += 1
-            var fields = HDF5Bytes(try read(at: address, count: 24, "the root group"))
-            if try read(at: address, count: 4, "the root group") == Array("SNOD".utf8) {
+            var fields = HDF5Bytes(try follow(address, 24, "the root group"))
+            if try fields.begins("SNOD") {
                 try fields.skip(6)
-                var table = HDF5Bytes(try read(at: address + 8, count: 40 * fields.short(), "the root group"))
+                var table = HDF5Bytes(try follow(address + 8, 40 * fields.short(), "the root group"))
                 while table.remaining >= 40 {
                     let (start, header, cache) = (try table.length(), try table.address(), try table.word())
                     try table.skip(20)
@@ -225,7 +246,7 @@ struct HDF5Container {
                 try fields.expect("TREE")
                 try fields.skip(2)
                 let count = try fields.short()
-                var children = HDF5Bytes(try read(at: address + 24, count: 16 * count, "the root group"))
+                var children = HDF5Bytes(try follow(address + 24, 16 * count, "the root group"))
                 for _ in 0..<count {
                     try children.skip(8)
                     if let child = try children.address() { nodes.append(child) }

@@ -53,9 +53,7 @@ struct HDF5Dataset {
         guard byteCount > 0 else { return HostTensor(unchecked: shape, elementType, []) }
         var bytes = try stored(byteCount)
         let size = elementType.byteCount
-        if isBigEndian, size > 1 {
-            for start in stride(from: 0, to: bytes.count, by: size) { bytes[start..<(start + size)].reverse() }
-        }
+        if isBigEndian { bytes.swapBytes(of: size) }
         return HostTensor(unchecked: shape, elementType, bytes)
     }
 

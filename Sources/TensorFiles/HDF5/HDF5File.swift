@@ -22,25 +22,34 @@ public enum HDF5File {
     /// What the file declares is checked against its real size before memory is taken. An array that would take more than `limit` bytes, or that is not numeric
     /// of at most four axes, is an error.
     public static func read(_ names: [String], from url: URL, limit: Int = defaultLimit) throws(TensorFileError) -> [HostTensor] {
-        try datasets(names, of: url) { try $0.read(limit: limit) }
+        try naming(url) { try datasets(names, of: FileReader(url)) { try $0.read(limit: limit) } }
+    }
+
+    /// ``read(_:from:limit:)`` from the bytes of a file in memory; `name` stands for the path in errors.
+    public static func decode(_ names: [String], from bytes: [UInt8], name: String, limit: Int = defaultLimit) throws(TensorFileError)
+        -> [HostTensor]
+    {
+        try naming(name) { try datasets(names, of: FileReader(bytes, name: name)) { try $0.read(limit: limit) } }
     }
 
     /// Lengths of the axes of an array, outermost first, without reading it.
-    public static func shape(of name: String, in url: URL) throws(TensorFileError) -> [Int] {
-        try datasets([name], of: url) { $0.shape }[0]
+    public static func shape(of name: String, in url: URL) throws(TensorFileError) -> [Int] { try layout(of: name, in: url).shape }
+
+    /// Lengths of the axes and type of an array, without reading it.
+    public static func layout(of name: String, in url: URL) throws(TensorFileError) -> (shape: [Int], elementType: ElementType) {
+        try naming(url) { try datasets([name], of: FileReader(url)) { ($0.shape, $0.elementType) }[0] }
     }
 
-    private static func datasets<Result>(_ names: [String], of url: URL, _ body: (HDF5Dataset) throws -> Result) throws(TensorFileError)
+    private static func datasets<Result>(_ names: [String], of reader: FileReader, _ body: (HDF5Dataset) throws -> Result) throws
         -> [Result]
     {
-        try naming(url) {
-            let file = try HDF5Container(url)
-            return try names.map { name in
-                do {
-                    return try body(HDF5Dataset(name, in: file))
-                } catch let fault as Fault {
-                    throw Fault(fault.kind, "array '\(name.printable())': \(fault.reason)", remedy: fault.remedy)
-                }
+        let file = try HDF5Container(reader)
+        return try names.map { name in
+            do {
+                file.beginArray()
+                return try body(HDF5Dataset(name, in: file))
+            } catch let fault as Fault {
+                throw Fault(fault.kind, "array '\(name.printable())': \(fault.reason)", remedy: fault.remedy)
             }
         }
     }

@@ -67,10 +67,19 @@ enum HDF5Filter: Equatable {
     /// Fletcher's checksum over big-endian 16-bit words, as HDF5 stores it.
     private static func fletcher32(_ bytes: [UInt8]) -> UInt32 {
         var (first, second): (UInt64, UInt64) = (0, 0)
-        for i in stride(from: 0, to: bytes.count, by: 2) {
-            let low = i + 1 < bytes.count ? UInt64(bytes[i + 1]) : 0
-            first = (first + (UInt64(bytes[i]) << 8 | low)) % 65535
-            second = (second + first) % 65535
+        bytes.withUnsafeBufferPointer { bytes in
+            var at = 0
+            while at < bytes.count {
+                // So many words cannot overflow 64 bits before they are brought back.
+                let end = min(at + 2 * 65_536, bytes.count)
+                while at < end {
+                    let low = at + 1 < bytes.count ? UInt64(bytes[at + 1]) : 0
+                    first &+= UInt64(bytes[at]) << 8 | low
+                    second &+= first
+                    at += 2
+                }
+                (first, second) = (first % 65535, second % 65535)
+            }
         }
         return UInt32(second << 16 | first)
     }

@@ -1,20 +1,13 @@
 import Files
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
-/// The fields of a NIfTI-1 or NIfTI-2 header that matter here, in either byte order.
+/// The fields of a NIfTI-1, NIfTI-2 or Analyze header that matter here, in either byte order.
 struct NIfTIHeader {
-    var shape: [Int]
-    var elementType: ElementType
+    var volume: VolumeHeader
     var isBigEndian = false
+    /// Where the voxels begin, in this file or in the one beside it.
     var dataOffset: Int
-    var slope = 1.0
-    var intercept = 0.0
-    var geometry: NIfTIGeometry
+    /// Whether the voxels lie in a file of their own (`.img`).
+    var isPair: Bool
 
     /// Bytes before the voxels that are skipped at most.
     private static let largestOffset = 1 << 24
@@ -24,6 +17,11 @@ struct NIfTIHeader {
 
     private static let elementTypes: [Int: ElementType] = [
         2: .uint8, 4: .int16, 8: .int32, 16: .float32, 64: .float64, 256: .int8, 512: .uint16, 768: .uint32, 1024: .int64, 1280: .uint64,
+    ]
+
+    private static let otherTypes: [Int: String] = [
+        1: "single bits", 32: "complex numbers", 128: "colours (RGB)", 1536: "128-bit numbers", 1792: "complex numbers",
+        2048: "complex numbers", 2304: "colours (RGBA)",
     ]
 
     /// How long the header is by its first four bytes, and whether its numbers are big-endian.
@@ -37,61 +35,98 @@ struct NIfTIHeader {
         throw Fault(.wrongFormat, "is not a NIfTI file (its header does not begin with 348 or 540)")
     }
 
-    /// Reads `kind(…).size` bytes.
-    init(_ bytes: [UInt8], isBigEndian: Bool) throws {
+    /// Reads `kind(…).size` bytes. A header without NIfTI's magic is Analyze's, which only a pair of files has: `isPair` says
+    /// that the file's name is that of a pair.
+    init(_ bytes: [UInt8], isBigEndian: Bool, isPair: Bool) throws {
         let fields = Fields(bytes: bytes, isBigEndian: isBigEndian)
         let isVersion2 = bytes.count == Self.version2Size
         let magic = Array(isVersion2 ? bytes[4..<8] : bytes[344..<348])
         let digit: UInt8 = isVersion2 ? 0x32 : 0x31
-        if magic == [0x6E, 0x69, digit, 0] {
-            throw Fault(.unsupported, "is the header of a pair of files (.hdr and .img)", remedy: "save it as one .nii or .nii.gz file")
+        let isAnalyze = isPair && !isVersion2 && magic[0] != UInt8(ascii: "n")
+        if magic == [0x6E, 0x69, digit, 0] || isAnalyze {
+            guard isPair else {
+                throw Fault(
+                    .unsupported, "is the header of a pair of files (.hdr and .img)", remedy: "name it .hdr, with its .img file beside it")
+            }
+            self.isPair = true
+        } else {
+            guard magic == [0x6E, 0x2B, digit, 0] else { throw Fault(.wrongFormat, "is not a NIfTI file (its magic is missing)") }
+            self.isPair = false
         }
-        guard magic == [0x6E, 0x2B, digit, 0] else { throw Fault(.wrongFormat, "is not a NIfTI file (its magic is missing)") }
 
-        let lengths = (0..<8).map {
+        let (shape, channels, axes) = try Self.shape(fields, isVersion2: isVersion2)
+        let elementType = try Self.elementType(fields, isVersion2: isVersion2)
+        self.isBigEndian = isBigEndian
+        dataOffset = try Self.dataOffset(fields, isVersion2: isVersion2, least: self.isPair ? 0 : isVersion2 ? 544 : 352)
+
+        var notes: [String] = []
+        var (slope, intercept) = (1.0, 0.0)
+        if !isAnalyze {
+            let declared = isVersion2 ? (fields.double(176), fields.double(184)) : (fields.real(112), fields.real(116))
+            // A slope of 0, or none that is a number, means that values are not scaled.
+            if declared.0.isFinite, declared.0 != 0 {
+                guard declared.1.isFinite else { throw Fault(.corrupt, "its header's intercept is not a number") }
+                (slope, intercept) = declared
+            }
+        }
+        var geometry: VolumeGeometry
+        if isAnalyze {
+            geometry = VolumeGeometry(spacing: (1...3).map { abs(fields.real(76 + 4 * $0)) })
+            (geometry.quaternionCode, geometry.matrixCode) = (0, 0)
+            notes.append("its Analyze header does not say which side is left")
+        } else {
+            geometry = try Self.geometry(fields, isVersion2: isVersion2)
+            notes += geometry.problems
+        }
+        geometry.axes = axes
+        volume = VolumeHeader(
+            shape: shape, channels: channels, elementType: elementType, slope: slope, intercept: intercept, geometry: geometry,
+            notes: notes)
+    }
+
+    /// Slices, rows, columns; volumes; and how many axes space has.
+    private static func shape(_ fields: Fields, isVersion2: Bool) throws -> (shape: [Int], channels: Int, axes: Int) {
+        var lengths = (0..<8).map {
             isVersion2 ? Int(truncatingIfNeeded: fields.integer(16 + 8 * $0, Int64.self)) : Int(fields.integer(40 + 2 * $0, Int16.self))
         }
+        // Some writers leave zeros where there is no fourth axis.
+        if (4...7).contains(lengths[0]) { for axis in 4...lengths[0] where lengths[axis] == 0 { lengths[axis] = 1 } }
         guard (1...7).contains(lengths[0]), lengths[1...lengths[0]].allSatisfy({ $0 > 0 }) else {
             throw Fault(.corrupt, "its header declares an impossible shape \(lengths)")
         }
-        guard lengths[0] <= 3 || lengths[4...lengths[0]].allSatisfy({ $0 == 1 }) else {
-            throw Fault(.unsupported, "holds more than one volume: \(lengths[1...lengths[0]])", remedy: "save one volume a file")
+        let further = lengths[0] > 3 ? Array(lengths[4...lengths[0]]) : []
+        guard let channels = HostTensor.elementCount(shape: further) else {
+            throw Fault(.corrupt, "its header declares an impossible shape \(lengths)")
         }
-        shape = (1...3).reversed().map { $0 <= lengths[0] ? lengths[$0] : 1 }
+        return ((1...3).reversed().map { $0 <= lengths[0] ? lengths[$0] : 1 }, channels, min(max(lengths[0], 2), 3))
+    }
 
+    private static func elementType(_ fields: Fields, isVersion2: Bool) throws -> ElementType {
         let code = Int(isVersion2 ? fields.integer(12, Int16.self) : fields.integer(70, Int16.self))
         let bits = Int(isVersion2 ? fields.integer(14, Int16.self) : fields.integer(72, Int16.self))
-        guard let elementType = Self.elementTypes[code] else {
-            throw Fault(.unsupported, "holds voxels of NIfTI type \(code)", remedy: "save it as an integer type or as float32")
+        guard let elementType = elementTypes[code] else {
+            let what = otherTypes[code].map { "\($0) (NIfTI type \(code))" } ?? "voxels of NIfTI type \(code)"
+            throw Fault(.unsupported, "holds \(what)", remedy: "save it as an integer type or as float32")
         }
         guard bits == 8 * elementType.byteCount else {
             throw Fault(.corrupt, "its header declares \(bits) bits a voxel, where its type has \(8 * elementType.byteCount)")
         }
-        self.elementType = elementType
-        self.isBigEndian = isBigEndian
-
-        let offset = isVersion2 ? Double(fields.integer(168, Int64.self)) : fields.real(108)
-        let least = isVersion2 ? 544 : 352
-        guard offset.isFinite, offset >= Double(least), offset <= Double(Self.largestOffset), offset == offset.rounded() else {
-            throw Fault(.corrupt, "its header puts the voxels at byte \(offset)")
-        }
-        dataOffset = Int(offset)
-
-        let (declaredSlope, declaredIntercept) =
-            isVersion2 ? (fields.double(176), fields.double(184)) : (fields.real(112), fields.real(116))
-        // A slope of 0, or none that is a number, means that values are not scaled.
-        if declaredSlope.isFinite, declaredSlope != 0 {
-            guard declaredIntercept.isFinite else { throw Fault(.corrupt, "its header's intercept is not a number") }
-            (slope, intercept) = (declaredSlope, declaredIntercept)
-        }
-        geometry = try Self.geometry(fields, isVersion2: isVersion2)
+        return elementType
     }
 
-    private static func geometry(_ fields: Fields, isVersion2: Bool) throws -> NIfTIGeometry {
+    private static func dataOffset(_ fields: Fields, isVersion2: Bool, least: Int) throws -> Int {
+        let offset = isVersion2 ? Double(fields.integer(168, Int64.self)) : fields.real(108)
+        guard offset.isFinite, offset >= Double(least), offset <= Double(largestOffset), offset == offset.rounded() else {
+            throw Fault(.corrupt, "its header puts the voxels at byte \(offset)")
+        }
+        return Int(offset)
+    }
+
+    private static func geometry(_ fields: Fields, isVersion2: Bool) throws -> VolumeGeometry {
         let number = { (first: Int, second: Int, index: Int) in
             isVersion2 ? fields.double(second + 8 * index) : fields.real(first + 4 * index)
         }
-        var geometry = NIfTIGeometry(spacing: (1...3).map { abs(number(76, 104, $0)) })
+        var geometry = VolumeGeometry(spacing: (1...3).map { abs(number(76, 104, $0)) })
         geometry.handedness = number(76, 104, 0) < 0 ? -1 : 1
         geometry.quaternionCode = isVersion2 ? Int(fields.integer(344, Int32.self)) : Int(fields.integer(252, Int16.self))
         geometry.matrixCode = isVersion2 ? Int(fields.integer(348, Int32.self)) : Int(fields.integer(254, Int16.self))
@@ -99,16 +134,18 @@ struct NIfTIHeader {
         geometry.offset = (0..<3).map { number(268, 376, $0) }
         geometry.matrix = (0..<3).map { row in (0..<4).map { number(280, 400, 4 * row + $0) } }
         geometry.units = isVersion2 ? Int(fields.integer(500, Int32.self)) & 0xFF : Int(fields.integer(123, UInt8.self))
-        guard geometry.affine.joined().allSatisfy(\.isFinite) else {
+        let isNumber = geometry.matrixCode <= 0 || geometry.matrix.joined().allSatisfy(\.isFinite)
+        guard isNumber, geometry.affine.joined().allSatisfy(\.isFinite) else {
             throw Fault(.corrupt, "its header places the voxels by something that is not a number")
         }
         return geometry
     }
 
     /// A NIfTI-1 header, little-endian, with the four bytes that say that no extensions follow.
-    static func encode(
-        shape: [Int], elementType: ElementType, slope: Double, intercept: Double, geometry: NIfTIGeometry, description: String = ""
-    ) throws -> [UInt8] {
+    ///
+    /// - Parameter description: goes into the header's 79 bytes of free text, cut where it is longer.
+    static func encode(_ volume: VolumeImage, description: String = "") throws -> [UInt8] {
+        let (shape, elementType, geometry) = (volume.voxels.shape, volume.voxels.elementType, volume.geometry)
         guard shape.count == 3, shape.allSatisfy({ (1...Int(Int16.max)).contains($0) }) else {
             throw Fault(.unwritable, "cannot hold a volume of shape \(shape)", remedy: "NIfTI-1 takes three axes of 1…32767 voxels")
         }
@@ -124,19 +161,26 @@ struct NIfTIHeader {
         }
         put(Int32(version1Size), at: 0)
         bytes[38] = 0x72  // "regular", which readers of the older Analyze format look for
-        for (i, length) in ([3] + shape.reversed() + [1, 1, 1, 1]).enumerated() { put(Int16(length), at: 40 + 2 * i) }
+        let axes = geometry.axes == 2 && shape[0] == 1 ? 2 : 3
+        for (i, length) in ([axes] + shape.reversed() + [1, 1, 1, 1]).enumerated() { put(Int16(length), at: 40 + 2 * i) }
         put(Int16(code), at: 70)
         put(Int16(8 * elementType.byteCount), at: 72)
         put([geometry.handedness] + geometry.spacing + [1, 1, 1, 1], at: 76)
-        put([352, slope, intercept], at: 108)
+        put([352, volume.slope, volume.intercept], at: 108)
         bytes[123] = UInt8(truncatingIfNeeded: geometry.units)
-        for (i, byte) in description.utf8.prefix(79).enumerated() { bytes[148 + i] = byte }
+        // Whole characters only: half of one would be no text.
+        var text: [UInt8] = []
+        for character in description.printable() {
+            guard text.count + character.utf8.count < 80 else { break }
+            text += Array(character.utf8)
+        }
+        bytes.replaceSubrange(148..<(148 + text.count), with: text)
         put(Int16(clamping: geometry.quaternionCode), at: 252)
         put(Int16(clamping: geometry.matrixCode), at: 254)
         put(geometry.quaternion + geometry.offset + geometry.matrix.flatMap { $0 }, at: 256)
         bytes.replaceSubrange(344..<348, with: [0x6E, 0x2B, 0x31, 0])
         // NIfTI-2 places voxels in double precision, which may not fit here.
-        guard (try? NIfTIHeader(bytes, isBigEndian: false)) != nil else {
+        guard (try? NIfTIHeader(bytes, isBigEndian: false, isPair: false)) != nil else {
             throw Fault(
                 .unwritable, "cannot hold where the volume lies: a number of its header is too large for NIfTI-1",
                 remedy: "correct the header of the volume that it comes from")
@@ -156,5 +200,21 @@ struct NIfTIHeader {
 
         func real(_ offset: Int) -> Double { Double(Float(bitPattern: integer(offset, UInt32.self))) }
         func double(_ offset: Int) -> Double { Double(bitPattern: integer(offset, UInt64.self)) }
+    }
+}
+
+extension VolumeGeometry {
+    /// What is odd about a placement that NIfTI's fields state, and what is taken instead.
+    fileprivate var problems: [String] {
+        var problems: [String] = []
+        let instead =
+            quaternionCode > 0 && hasUsableQuaternion ? "the quaternion is taken instead" : "only the spacing is known of the voxels' place"
+        if matrixCode > 0, !hasUsableMatrix { problems.append("its header's matrix (sform) is no placement: \(instead)") }
+        if quaternionCode > 0, !hasUsableQuaternion {
+            let instead = matrixCode > 0 && hasUsableMatrix ? "the matrix is taken" : "only the spacing is known of the voxels' place"
+            problems.append("its header's quaternion (qform) is no rotation: \(instead)")
+        }
+        if voxelSize == nil { problems.append("its header gives voxels no size") }
+        return problems
     }
 }

@@ -14,9 +14,13 @@ public enum NumPyFile {
     public static func read(_ url: URL) throws(TensorFileError) -> HostTensor {
         try naming(url) {
             let file = try FileReader(url)
-            let (prefix, length) = try NumPyHeader.lengths(try file.head(12))
-            let header = try header(prefix: prefix, length: length) { try file.read(at: prefix, count: length, "the .npy header") }
-            return try tensor(header) { count in try file.read(at: header.dataOffset, count: count, "the array") }
+            let stream = FileStream(file)
+            let header = try header(stream, size: file.size)
+            let count = try byteCount(header)
+            guard count <= file.size - stream.position else {
+                throw Fault(.truncated, "truncated: the array has \(file.size - stream.position) of \(count) bytes")
+            }
+            return try tensor(header, stream.read(count, "the array"))
         }
     }
 
@@ -31,18 +35,18 @@ public enum NumPyFile {
         }
     }
 
-    /// Reads the contents of a `.npy` file that is in memory.
-    static func decode(_ bytes: [UInt8]) throws -> HostTensor {
-        let (prefix, length) = try NumPyHeader.lengths(Array(bytes.prefix(12)))
-        func slice(_ offset: Int, _ count: Int, _ what: String) throws -> [UInt8] {
-            guard offset <= bytes.count, count <= bytes.count - offset else {
-                throw Fault(.truncated, "truncated: \(what) has \(max(0, bytes.count - offset)) of \(count) bytes")
-            }
-            return Array(bytes[offset..<(offset + count)])
+    /// Reads an array from the entry of an archive; the entry holds nothing else.
+    static func decode(_ stream: ZipEntryStream) throws -> HostTensor {
+        let header = try header(stream)
+        let count = try byteCount(header)
+        guard count <= stream.remaining else {
+            throw Fault(.truncated, "truncated: the array has \(stream.remaining) of \(count) bytes")
         }
-        let header = try header(prefix: prefix, length: length) { try slice(prefix, length, "the .npy header") }
-        return try tensor(header) { count in try slice(header.dataOffset, count, "the array") }
+        return try tensor(header, stream.read(count, "the array"))
     }
+
+    /// The header of an archive's entry.
+    static func header(_ stream: ZipEntryStream) throws -> NumPyHeader { try header(stream, size: stream.remaining) }
 
     static func encoded(_ tensor: HostTensor) -> (header: [UInt8], data: [UInt8]) {
         let tensor = tensor.elementType == .bfloat16 ? tensor.converted(toFloatingPoint: .float32) : tensor
@@ -54,23 +58,33 @@ public enum NumPyFile {
         return (NumPyHeader.magic + [1, 0, UInt8(text.count & 0xFF), UInt8(text.count >> 8)] + text, tensor.bytes)
     }
 
-    private static func header(prefix: Int, length: Int, _ text: () throws -> [UInt8]) throws -> NumPyHeader {
+    /// The header at the beginning of `size` bytes.
+    private static func header(_ stream: some ByteStream, size: Int) throws -> NumPyHeader {
+        var head = try stream.read(min(10, size), "the .npy header")
+        if head.count == 10, NumPyHeader.isLong(head) { head += try stream.read(min(2, size - 10), "the .npy header") }
+        let (prefix, length) = try NumPyHeader.lengths(head)
         guard length <= NumPyHeader.maximumLength else {
             throw Fault(.limit, "the .npy header is \(length) bytes long, more than \(NumPyHeader.maximumLength)")
         }
-        return try NumPyHeader(text: try text(), dataOffset: prefix + length)
+        guard length <= size - prefix else {
+            throw Fault(.truncated, "truncated: the .npy header has \(max(0, size - prefix)) of \(length) bytes")
+        }
+        return try NumPyHeader(text: stream.read(length, "the .npy header"))
     }
 
-    private static func tensor(_ header: NumPyHeader, _ data: (Int) throws -> [UInt8]) throws -> HostTensor {
+    private static func byteCount(_ header: NumPyHeader) throws -> Int {
         guard let count = HostTensor.byteCount(shape: header.shape, elementType: header.elementType) else {
             throw Fault(.corrupt, "the .npy header's shape is out of range")
         }
-        var bytes = try data(count)
+        return count
+    }
+
+    private static func tensor(_ header: NumPyHeader, _ data: [UInt8]) throws -> HostTensor {
+        var bytes = data
         let size = header.elementType.byteCount
-        if header.isBigEndian, size > 1 {
-            for start in stride(from: 0, to: bytes.count, by: size) { bytes[start..<(start + size)].reverse() }
-        }
-        if header.isFortranOrder, header.shape.count > 1, count > 0 {
+        if header.isBigEndian { bytes.swapBytes(of: size) }
+        if header.isFortranOrder, header.shape.count > 1, !bytes.isEmpty {
+            try Memory.ask(for: bytes.count)
             bytes = rowMajor(columnMajor: bytes, shape: header.shape, elementSize: size)
         }
         return HostTensor(unchecked: header.shape, header.elementType, bytes)

@@ -6,12 +6,12 @@ struct NumPyHeader {
     var isBigEndian: Bool
     var isFortranOrder: Bool
     var shape: [Int]
-    /// Bytes before the data.
-    var dataOffset: Int
-
     static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     /// NumPy itself writes well under 10 kB; a longer header is no header of a plain array.
     static let maximumLength = 1 << 16
+
+    /// Whether the length takes four bytes, by the first ten: then the fixed part has twelve.
+    static func isLong(_ head: [UInt8]) -> Bool { head.starts(with: magic) && head[6] > 1 }
 
     /// Bytes of the fixed part and of the text, from the first twelve bytes (ten are enough for version 1).
     static func lengths(_ head: [UInt8]) throws -> (prefix: Int, text: Int) {
@@ -30,7 +30,7 @@ struct NumPyHeader {
 
     private static var notNumPy: Fault { Fault(.wrongFormat, "is not a .npy file (its magic number is missing)") }
 
-    init(text: [UInt8], dataOffset: Int) throws {
+    init(text: [UInt8]) throws {
         var parser = NumPyHeaderParser(text)
         let fields = try parser.dictionary()
         guard case .string(let descriptor)? = fields["descr"] else {
@@ -45,7 +45,6 @@ struct NumPyHeader {
         (elementType, isBigEndian) = try NumPyHeader.elementType(descriptor)
         isFortranOrder = fortran
         self.shape = shape
-        self.dataOffset = dataOffset
     }
 
     private static let codes: [String: ElementType] = [

@@ -12,6 +12,8 @@ struct PickleMachine {
         static let marks = 1_000
         static let keyBytes = 4_096
         static let nameBytes = 512
+        /// A string that is kept as metadata.
+        static let textBytes = 1 << 16
         static let integerDigits = 64
         static let axes = 64
     }
@@ -269,9 +271,11 @@ struct PickleMachine {
             if case .sequence(let index) = try pop() { items = heap.sequences[index] }
             try push(try construct(try pop(), items))
         case .build:
-            // State of any object: of a dictionary it is attributes such as _metadata, of anything else we have no use for it.
-            _ = try pop()
-            _ = try top()
+            // State of any object: of a dictionary it is attributes, of anything else we have no use for it.
+            let state = try pop()
+            if case .dictionary(let target) = try top(), case .dictionary(let attributes) = state {
+                heap.dictionaries[target].attributes.append(attributes)
+            }
         case .extension1: try push(.foreign("extension \(try input.byte())"))
         case .extension2: try push(.foreign("extension \(try input.littleEndian(UInt16.self))"))
         case .extension4: try push(.foreign("extension \(try input.littleEndian(UInt32.self))"))

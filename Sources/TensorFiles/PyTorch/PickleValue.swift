@@ -51,6 +51,8 @@ struct PickleHeap {
 /// The entries under string keys as they came; others are not kept, since no weight is named by anything but a string.
 struct PickleDictionary {
     private var entries: [(key: String, value: PickleValue)] = []
+    /// Dictionaries of attributes that were set on it: Python's OrderedDict can have some.
+    var attributes: [Int] = []
 
     mutating func set(_ key: String, _ value: PickleValue) { entries.append((key, value)) }
 

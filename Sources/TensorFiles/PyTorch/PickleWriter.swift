@@ -11,16 +11,37 @@ struct PickleWriter {
             writer.put(.mark)
             writer.string(key)
             writer.weights(dictionary)
-            for (name, value) in dictionary.metadata.sorted(by: { $0.key < $1.key }) where name != key {
-                writer.string(name)
-                writer.scalar(value)
-            }
+            writer.entries(dictionary.metadata.filter { $0.key != key })
             writer.put(.setItems)
         } else {
             writer.weights(dictionary)
+            if !dictionary.metadata.isEmpty { writer.attribute(dictionary.metadata) }
         }
         writer.put(.stop)
         return writer.bytes
+    }
+
+    /// The name of the attribute that carries metadata where the file holds the weights alone.
+    static let metadataAttribute = "metadata"
+
+    /// Sets an attribute of the OrderedDict before: torch.load(weights_only=True) takes it, load_state_dict does not mind it.
+    private mutating func attribute(_ metadata: [String: MetadataValue]) {
+        put(.emptyDict)
+        put(.mark)
+        string(Self.metadataAttribute)
+        put(.emptyDict)
+        put(.mark)
+        entries(metadata)
+        put(.setItems)
+        put(.setItems)
+        put(.build)
+    }
+
+    private mutating func entries(_ metadata: [String: MetadataValue]) {
+        for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
+            string(name)
+            scalar(value)
+        }
     }
 
     private mutating func weights(_ dictionary: StateDictionary) {

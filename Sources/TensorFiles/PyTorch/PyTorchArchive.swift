@@ -8,44 +8,43 @@ import Files
 
 /// Checkpoints of `torch.save`: `.pth` and `.pt`, the zip container and the older one.
 public enum PyTorchArchive {
-    /// Reads the weights, wherever they lie: at the top, or under `model`, `state_dict` or `model_state_dict`, also nested.
+    /// Reads the weights wherever they lie: at the top or in any dictionary or list below it.
     ///
-    /// Views become contiguous tensors of their own; prefixes of wrappers (`module.`, `_orig_mod.`) are stripped; plain numbers and strings
-    /// beside the weights become metadata; everything else is left out. The pickle inside is only read: nothing in it can run.
-    public static func read(_ url: URL) throws(TensorFileError) -> StateDictionary {
-        try naming(url) {
-            let file = try FileReader(url)
-            let head = try file.head(FileSignature.headLength)
-            let root: PickleValue
-            let heap: PickleHeap
-            let source: any StorageSource
-            if head.starts(with: FileSignature.zip) {
-                let archive = try PyTorchZip(url, fileSize: file.size)
-                var machine = PickleMachine(PickleInput(try archive.pickle()))
-                root = try machine.load()
-                heap = machine.heap
-                source = archive
-            } else if PyTorchLegacy.begins(head) {
-                let legacy = try PyTorchLegacy(file)
-                root = legacy.root
-                heap = legacy.heap
-                source = legacy
-            } else {
-                throw FileSignature.refusal(head, size: file.size, expected: "a PyTorch checkpoint")
-            }
-            let found = try StateDictionaryFinder(heap: heap).find(in: root)
-            let dictionary = try TensorLoader(heap: heap, source: source, fileSize: file.size).load(found)
-            guard let stripped = dictionary.strippingWrapperPrefixes() else {
-                throw Fault(
-                    .corrupt, "has weights of the same name with and without the prefix 'module.'", remedy: "save one set of weights")
-            }
-            return stripped
+    /// Views become contiguous tensors of their own; names of wrappers (`module.`, `_orig_mod.`) are taken out; plain numbers
+    /// and strings beside the weights become metadata; everything else is left out. The pickle inside is only read: nothing
+    /// in it can run.
+    /// - Parameter choice: which set to take where there are several; the result's notes say which it was.
+    public static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(TensorFileError) -> StateDictionary {
+        try naming(url) { try read(FileReader(url), choosing: choice) }
+    }
+
+    static func read(_ file: FileReader, choosing choice: WeightsChoice) throws -> StateDictionary {
+        let head = try file.head(FileSignature.headLength)
+        let root: PickleValue
+        let heap: PickleHeap
+        let source: any StorageSource
+        if head.starts(with: FileSignature.zip) {
+            let archive = try PyTorchZip(file)
+            var machine = PickleMachine(PickleInput(try archive.pickle()))
+            root = try machine.load()
+            heap = machine.heap
+            source = archive
+        } else if PyTorchLegacy.begins(head) {
+            let legacy = try PyTorchLegacy(file)
+            root = legacy.root
+            heap = legacy.heap
+            source = legacy
+        } else {
+            throw FileSignature.refusal(head, size: file.size, expected: "a PyTorch checkpoint")
         }
+        let found = try StateDictionaryFinder(heap: heap).find(in: root, choosing: choice)
+        return try TensorLoader(heap: heap, source: source, fileSize: file.size).load(found).underPlainNames()
     }
 
     /// Writes an OrderedDict of tensors that `torch.load(path, weights_only=True)` reads, atomically; equal contents give equal bytes.
     ///
-    /// With `key`, the weights lie under it and the metadata beside them; without, metadata is not written. Under 4 GiB in all.
+    /// Without `key`, the file holds the weights alone, as published scripts expect them; the metadata is a dictionary in the
+    /// OrderedDict's attribute `metadata`. With `key`, the weights lie under it and the metadata beside them. Under 4 GiB in all.
     public static func write(_ dictionary: StateDictionary, to url: URL, under key: String? = nil) throws(TensorFileError) {
         try naming(url) {
             try AtomicFile.write(to: url) { writer in

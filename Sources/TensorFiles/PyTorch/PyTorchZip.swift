@@ -1,11 +1,5 @@
 import Files
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
 /// The container of torch.save since 1.6: a zip archive with `NAME/data.pkl` and a record `NAME/data/KEY` for every storage.
 final class PyTorchZip: StorageSource {
     private let archive: ZipReader
@@ -16,8 +10,8 @@ final class PyTorchZip: StorageSource {
 
     static let maximumPickle = 64 << 20
 
-    init(_ url: URL, fileSize: Int) throws {
-        archive = try ZipReader(url)
+    init(_ file: FileReader) throws {
+        archive = try ZipReader(file)
         entries = Dictionary(archive.entries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         guard let pickle = archive.entries.first(where: { $0.name == "data.pkl" || $0.name.hasSuffix("/data.pkl") }) else {
             throw PyTorchZip.notPyTorch(archive.entries.map(\.name))
@@ -29,7 +23,7 @@ final class PyTorchZip: StorageSource {
                 remedy: "load it with torch.jit.load and save its state_dict() with torch.save")
         }
         // Compressed records of weights shrink a little, those of a bomb a thousandfold.
-        remaining = (64 << 20) + 16 * fileSize
+        remaining = (64 << 20) + 16 * file.size
         var order: [UInt8] = []
         if let entry = entries[prefix + "byteorder"] { order = try archive.read(entry, limit: 64) }
         isBigEndian = order == Array("big".utf8)
@@ -52,9 +46,7 @@ final class PyTorchZip: StorageSource {
         if isBigEndian, storage.type == .untyped {
             throw Fault(.unsupported, "was saved on a big-endian machine, with storages of no type")
         }
-        if isBigEndian, size > 1 {
-            for start in stride(from: 0, to: bytes.count, by: size) { bytes[start..<(start + size)].reverse() }
-        }
+        if isBigEndian { bytes.swapBytes(of: size) }
         return bytes
     }
 

@@ -2,66 +2,181 @@ import Files
 
 /// Finds the weights in what a checkpoint's pickle describes.
 struct StateDictionaryFinder {
-    /// Keys under which trainers keep the weights, in order of preference.
-    static let nestingKeys = ["model_state_dict", "state_dict", "model"]
-    /// {"model": {"state_dict": …}} is deep already; a limit keeps a dictionary that contains itself from being walked for ever.
-    static let maximumDepth = 4
+    /// Names that trainers give to the weights, in order of preference where two sets are of equal size.
+    private static let usualNames = ["model_state_dict", "state_dict", "model", "network_weights", "net", "params", "weights"]
+    /// {"model": {"state_dict": …}} is deep already.
+    private static let deepest = 6
+    /// Entries of a list that are looked at: lists of weights are short, lists of other things long.
+    private static let longestList = 64
 
     let heap: PickleHeap
 
     struct Found {
         var tensors: [(key: String, tensor: Int)]
         var metadata: [String: MetadataValue]
+        var notes: [String] = []
     }
 
-    func find(in root: PickleValue) throws -> Found {
-        guard case .dictionary(let index) = root else {
-            switch root {
-            case .foreign(let name):
+    /// A dictionary that holds tensors.
+    private struct Candidate {
+        /// The keys that lead to it; none for the top.
+        var path: [String]
+        var tensors: [(key: String, tensor: Int)]
+        /// Plain values in it and in the dictionaries around it.
+        var metadata: [String: MetadataValue]
+
+        var name: String { path.joined(separator: ".") }
+        var isAverage: Bool { path.contains(where: WeightsChoice.isAverage) }
+        var isTrainingState: Bool { path.contains(where: WeightsChoice.isTrainingState) }
+        /// Smaller is preferred.
+        var preference: Int {
+            StateDictionaryFinder.usualNames.firstIndex { path.contains($0) } ?? StateDictionaryFinder.usualNames.count
+        }
+    }
+
+    func find(in root: PickleValue, choosing choice: WeightsChoice) throws -> Found {
+        var walk = Walk(heap: heap)
+        walk.visit(root, path: [], metadata: [:])
+        let all = walk.candidates
+        guard !all.isEmpty else { throw noWeights(root) }
+        let weights = all.contains { !$0.isTrainingState } ? all.filter { !$0.isTrainingState } : all
+        let own = weights.filter { !$0.isAverage }
+        let averages = weights.filter(\.isAverage)
+        switch choice {
+        case .named(let name):
+            guard let candidate = all.first(where: { $0.name == name || $0.path.last == name }) else {
                 throw Fault(
-                    .unsupported, "holds a whole object (\(name.printable())), not a dictionary of weights",
-                    remedy: "save model.state_dict() instead of the model")
-            case .tensor: throw Fault(.unsupported, "holds a single tensor, not a dictionary of weights", remedy: "save a state_dict")
-            default: throw Fault(.unsupported, "holds no dictionary of weights", remedy: "save model.state_dict()")
+                    .missing, "holds no weights under '\(name.printable())', but under \(list(all))", remedy: "name one of these")
             }
+            return Found(tensors: candidate.tensors, metadata: candidate.metadata)
+        case .average:
+            guard let candidate = largest(averages) else {
+                throw Fault(.missing, "holds no averaged weights, only those \(place(largest(own)))", remedy: "take the model's own")
+            }
+            return found(candidate, passedOver: averages + own)
+        case .model:
+            guard let candidate = largest(own) ?? largest(averages) else { throw noWeights(root) }
+            return found(candidate, passedOver: weights)
         }
-        if let found = search(index, depth: 0) { return found }
-        let entries = heap.dictionaries[index].unique
-        let keys = entries.prefix(12).map { "\($0.key.printable(limit: 40))" }.joined(separator: ", ")
-        throw Fault(
-            .unsupported, entries.isEmpty ? "holds an empty dictionary, no weights" : "holds no weights: no tensors, only the keys \(keys)",
-            remedy: "save model.state_dict(), alone or under 'model', 'state_dict' or 'model_state_dict'")
     }
 
-    private func search(_ index: Int, depth: Int) -> Found? {
-        let entries = heap.dictionaries[index].unique
-        if depth < StateDictionaryFinder.maximumDepth {
-            for name in StateDictionaryFinder.nestingKeys {
-                guard case .dictionary(let nested)? = entries.first(where: { $0.key == name })?.value,
-                    var found = search(nested, depth: depth + 1)
-                else { continue }
-                found.metadata.merge(scalars(entries)) { inner, _ in inner }
-                return found
-            }
-        }
-        let tensors = entries.compactMap { entry -> (key: String, tensor: Int)? in
-            guard case .tensor(let tensor) = entry.value else { return nil }
-            return (entry.key, tensor)
-        }
-        return tensors.isEmpty ? nil : Found(tensors: tensors, metadata: scalars(entries))
+    /// The set with the most tensors; of equals, that with the most usual name, then the first.
+    private func largest(_ candidates: [Candidate]) -> Candidate? {
+        candidates.enumerated().min { a, b in
+            (-a.element.tensors.count, a.element.preference, a.offset) < (-b.element.tensors.count, b.element.preference, b.offset)
+        }?.element
     }
 
-    private func scalars(_ entries: [(key: String, value: PickleValue)]) -> [String: MetadataValue] {
-        var result: [String: MetadataValue] = [:]
-        for (key, value) in entries {
+    /// The result, with a note where another set could have been meant as well: averaged weights, or one about as large.
+    private func found(_ candidate: Candidate, passedOver: [Candidate]) -> Found {
+        var result = Found(tensors: candidate.tensors, metadata: candidate.metadata)
+        let others = passedOver.filter {
+            $0.path != candidate.path && 2 * $0.tensors.count >= candidate.tensors.count
+        }
+        if !others.isEmpty {
+            let what = candidate.isAverage ? "the averaged weights" : "the weights"
+            result.notes.append("\(what) \(place(candidate)) are taken, not those under \(list(others))")
+        } else if candidate.isAverage {
+            result.notes.append("the averaged weights \(place(candidate)) are taken: there are no others")
+        }
+        return result
+    }
+
+    private func place(_ candidate: Candidate?) -> String {
+        guard let candidate, !candidate.path.isEmpty else { return "at the top" }
+        return "under '\(candidate.name.printable())'"
+    }
+
+    private func list(_ candidates: [Candidate]) -> String {
+        let names = candidates.prefix(6).map { $0.path.isEmpty ? "the top" : "'\($0.name.printable())'" }
+        return names.joined(separator: ", ") + (candidates.count > 6 ? " and \(candidates.count - 6) more" : "")
+    }
+
+    private func noWeights(_ root: PickleValue) -> Fault {
+        switch root {
+        case .foreign(let name): return wholeObject(name)
+        case .tensor: return Fault(.unsupported, "holds a single tensor, not a dictionary of weights", remedy: "save a state_dict")
+        case .dictionary(let index):
+            let entries = heap.dictionaries[index].unique
+            for entry in entries {
+                if case .foreign(let name) = entry.value, Self.usualNames.contains(entry.key) { return wholeObject(name) }
+            }
+            let keys = entries.prefix(12).map { "\($0.key.printable(limit: 40))" }.joined(separator: ", ")
+            return Fault(
+                .unsupported,
+                entries.isEmpty ? "holds an empty dictionary, no weights" : "holds no weights: no tensors, only the keys \(keys)",
+                remedy: "save model.state_dict(), alone or in a dictionary")
+        default: return Fault(.unsupported, "holds no dictionary of weights", remedy: "save model.state_dict()")
+        }
+    }
+
+    private func wholeObject(_ name: String) -> Fault {
+        Fault(
+            .unsupported, "holds a whole object (\(name.printable())), not a dictionary of weights",
+            remedy: "save model.state_dict() instead of the model")
+    }
+
+    /// Goes through dictionaries and lists, each once, so that one that contains itself does no harm.
+    private struct Walk {
+        let heap: PickleHeap
+        var candidates: [Candidate] = []
+        private var dictionaries: Set<Int> = []
+        private var sequences: Set<Int> = []
+
+        init(heap: PickleHeap) { self.heap = heap }
+
+        mutating func visit(_ value: PickleValue, path: [String], metadata: [String: MetadataValue]) {
+            guard path.count <= StateDictionaryFinder.deepest else { return }
             switch value {
-            case .bool(let value): result[key] = .bool(value)
-            case .integer(let value): result[key] = .integer(value)
-            case .number(let value): result[key] = .number(value)
-            case .string(let value) where value.utf8.count <= PickleMachine.Limits.keyBytes: result[key] = .string(value)
+            case .dictionary(let index): visit(dictionary: index, path: path, metadata: metadata)
+            case .sequence(let index):
+                guard sequences.insert(index).inserted else { return }
+                for (i, item) in heap.sequences[index].prefix(StateDictionaryFinder.longestList).enumerated() {
+                    visit(item, path: path + ["\(i)"], metadata: metadata)
+                }
             default: break
             }
         }
-        return result
+
+        private mutating func visit(dictionary index: Int, path: [String], metadata: [String: MetadataValue]) {
+            guard dictionaries.insert(index).inserted else { return }
+            let dictionary = heap.dictionaries[index]
+            let entries = dictionary.unique
+            var known = metadata
+            known.merge(scalars(entries)) { $1 }
+            let tensors = entries.compactMap { entry -> (key: String, tensor: Int)? in
+                if case .tensor(let tensor) = entry.value { (entry.key, tensor) } else { nil }
+            }
+            if !tensors.isEmpty {
+                var own = known
+                for attribute in attributes(dictionary) { own.merge(scalars(heap.dictionaries[attribute].unique)) { $1 } }
+                candidates.append(Candidate(path: path, tensors: tensors, metadata: own))
+            }
+            for entry in entries { visit(entry.value, path: path + [entry.key], metadata: known) }
+        }
+
+        /// The dictionaries in a dictionary's attribute `metadata`, see `PyTorchArchive.write`.
+        private func attributes(_ dictionary: PickleDictionary) -> [Int] {
+            dictionary.attributes.compactMap { state -> Int? in
+                guard let entry = heap.dictionaries[state].unique.first(where: { $0.key == PickleWriter.metadataAttribute }),
+                    case .dictionary(let index) = entry.value
+                else { return nil }
+                return index
+            }
+        }
+
+        private func scalars(_ entries: [(key: String, value: PickleValue)]) -> [String: MetadataValue] {
+            var result: [String: MetadataValue] = [:]
+            for (key, value) in entries {
+                switch value {
+                case .bool(let value): result[key] = .bool(value)
+                case .integer(let value): result[key] = .integer(value)
+                case .number(let value): result[key] = .number(value)
+                case .string(let value) where value.utf8.count <= PickleMachine.Limits.textBytes: result[key] = .string(value)
+                default: break
+                }
+            }
+            return result
+        }
     }
 }

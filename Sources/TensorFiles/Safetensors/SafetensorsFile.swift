@@ -15,19 +15,21 @@ public enum SafetensorsFile {
     ///
     /// The tensors must tile the rest of the file exactly, as the format demands: gaps, overlaps and bytes left over are errors.
     public static func read(_ url: URL) throws(TensorFileError) -> StateDictionary {
-        try naming(url) {
-            let file = try FileReader(url)
-            let (header, start) = try header(file)
-            var result = StateDictionary()
-            result.metadata = header.metadata.mapValues { .string($0) }
-            let types = try check(header.entries, dataSize: file.size - start)
-            for (entry, type) in zip(header.entries, types) {
-                let name = "tensor '\(entry.name.printable())'"
-                result[entry.name] = HostTensor(
-                    unchecked: entry.shape, type, try file.read(at: start + entry.begin, count: entry.end - entry.begin, name))
-            }
-            return result
+        try naming(url) { try read(FileReader(url)) }
+    }
+
+    static func read(_ file: FileReader) throws -> StateDictionary {
+        let (header, start) = try header(file)
+        var result = StateDictionary()
+        result.metadata = header.metadata.mapValues { .string($0) }
+        let types = try check(header.entries, dataSize: file.size - start)
+        try Memory.ask(for: file.size - start)
+        for (entry, type) in zip(header.entries, types) {
+            let name = "tensor '\(entry.name.printable())'"
+            result[entry.name] = HostTensor(
+                unchecked: entry.shape, type, try file.read(at: start + entry.begin, count: entry.end - entry.begin, name))
         }
+        return result
     }
 
     /// `__metadata__` alone: the tensors are neither read nor checked.

@@ -1,4 +1,5 @@
 import CTurboJPEG
+import Files
 
 enum JPEGCodec {
     /// Grey or RGB; RGB always if asked. CMYK and YCCK become RGB as in Pillow.
@@ -35,17 +36,25 @@ enum JPEGCodec {
         return [UInt8](UnsafeBufferPointer(start: buffer, count: Int(size)))
     }
 
+    /// Scans of a file, and pixels in millions times scans: decoding goes over every pixel in each scan.
+    private static let (mostScans, mostWork) = (100, 8_000)
+
     /// libjpeg fills up a picture that is cut off, and goes through as many scans as a file claims: both are found here, before decoding.
     private static func check(_ data: [UInt8], _ header: JPEGHeader, path: String) throws(PictureError) {
+        // With arithmetic coding no byte need be there for any pixel: what was cut off cannot be told from a flat picture.
+        guard header.isHuffman else {
+            throw .unsupported(path: path, reason: "a JPEG with arithmetic coding, which hardly any program reads, is not read")
+        }
         // Every block has at least one bit, and at most 1024 pixels share the 18 blocks of a unit.
-        guard !header.isHuffman || header.width * header.height / 512 <= data.count else {
+        guard header.width * header.height / 512 <= data.count else {
             throw .damaged(
                 path: path, reason: "\(data.count) bytes cannot hold the \(header.width)×\(header.height) pixels that its header claims")
         }
-        let scanLimit = 100
         let (scans, isComplete) = data.withUnsafeBufferPointer { scanMarkers($0, from: header.firstScan) }
-        guard isComplete else { throw .damaged(path: path, reason: "the JPEG is cut off") }
-        guard scans <= scanLimit else { throw .unsupported(path: path, reason: "a JPEG of \(scans) scans is not read") }
+        guard isComplete else { throw .damaged(path: path, reason: "the JPEG is cut off: its end is missing") }
+        guard scans <= mostScans, scans * (header.width * header.height / 1_000_000) <= mostWork else {
+            throw .unsupported(path: path, reason: "a JPEG of \(header.width)×\(header.height) pixels in \(scans) scans is not read")
+        }
     }
 
     /// Scans from the first one on, and whether the end marker was found.
@@ -72,6 +81,11 @@ enum JPEGCodec {
     private static func samples(
         _ data: [UInt8], _ header: JPEGHeader, format: TJPF, channels: Int, path: String
     ) throws(PictureError) -> [UInt8] {
+        // Progressive pictures are gathered as coefficients of two bytes before they are pixels.
+        let gathered = header.isProgressive ? 2 * header.width * header.height * max(3, channels) : 0
+        try reading { () throws(FileError) in
+            try naming(path) { try Memory.ask(for: header.width * header.height * channels + gathered) }
+        }
         guard let codec = tjInitDecompress() else { throw .damaged(path: path, reason: "libjpeg-turbo could not start") }
         defer { tjDestroy(codec) }
         let total = header.width * header.height * channels

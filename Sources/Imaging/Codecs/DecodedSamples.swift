@@ -1,0 +1,68 @@
+import Files
+
+/// A picture as a file stores it, before it is made grey, RGB or labels.
+struct DecodedSamples {
+    enum Values {
+        case bytes([UInt8])
+        /// Of 16 bits.
+        case words([UInt16])
+    }
+
+    var width: Int
+    var height: Int
+    /// 1 (grey, or indices into the palette) or 3.
+    var channels: Int
+    /// height · width · channels values.
+    var values: Values
+    /// Red, green, blue of every index; nil where the values are colours themselves.
+    var palette: [UInt8]?
+
+    /// Grey or RGB of 8 bits; RGB always if asked. 16-bit values keep their high byte.
+    func picture(rgb: Bool) -> Picture {
+        let bytes = highBytes
+        if let palette {
+            let pixels = [UInt8](unsafeUninitializedCapacity: bytes.count * 3) { out, count in
+                for (i, index) in bytes.enumerated() {
+                    // An index beyond the palette is black, as in other readers.
+                    let place = 3 * Int(index)
+                    let isThere = place + 2 < palette.count
+                    for c in 0..<3 { out[3 * i + c] = isThere ? palette[place + c] : 0 }
+                }
+                count = bytes.count * 3
+            }
+            return Picture(width: width, height: height, channels: 3, pixels: pixels)
+        }
+        let picture = Picture(width: width, height: height, channels: channels, pixels: bytes)
+        return rgb ? picture.rgb : picture
+    }
+
+    /// Values that are labels: grey values or indices, all sixteen bits of them.
+    func labels(path: String) throws(PictureError) -> Picture {
+        let bytes: [UInt8]
+        switch values {
+        case .bytes(let values): bytes = values
+        case .words(let words):
+            if let large = words.first(where: { $0 > 255 }) {
+                throw .notLabels(path: path, reason: "it holds the 16-bit value \(large), labels end at 255")
+            }
+            bytes = words.map { UInt8($0) }
+        }
+        return try PictureFile.labels(Picture(width: width, height: height, channels: channels, pixels: bytes), path: path)
+    }
+
+    /// Grey values of a mask: 16-bit values of which none is above 255 are taken as they are, since a high byte would lose them;
+    /// others are scaled to 8 bits.
+    func mask() -> Picture {
+        guard case .words(let words) = values else { return picture(rgb: false).grey }
+        let isNarrow = words.allSatisfy { $0 <= 255 }
+        let bytes = words.map { isNarrow ? UInt8($0) : UInt8((UInt32($0) * 255 + 32767) / 65535) }
+        return Picture(width: width, height: height, channels: channels, pixels: bytes).grey
+    }
+
+    private var highBytes: [UInt8] {
+        switch values {
+        case .bytes(let bytes): bytes
+        case .words(let words): words.map { UInt8($0 >> 8) }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import Files
+
+/// Bytes that come one after the other, such as those of a packed file.
+protocol ByteStream: AnyObject {
+    /// Fills the buffer with the next bytes; `what` names them in the error where the source ends before.
+    func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws
+}
+
+extension ByteStream {
+    /// The next `count` bytes, for which memory is asked first.
+    func read(_ count: Int, _ what: String) throws -> [UInt8] {
+        try Memory.ask(for: count)
+        return try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            try fill(UnsafeMutableRawBufferPointer(buffer), what)
+            initialized = count
+        }
+    }
+
+    /// Passes over bytes.
+    func skip(_ count: Int, _ what: String) throws {
+        var left = count
+        while left > 0 {
+            let piece = min(left, 1 << 16)
+            _ = try read(piece, what)
+            left -= piece
+        }
+    }
+}
+
+/// A stretch of a file, read from front to back.
+final class FileStream: ByteStream {
+    private let file: FileReader
+    private(set) var position: Int
+
+    init(_ file: FileReader, from position: Int = 0) {
+        self.file = file
+        self.position = position
+    }
+
+    func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws {
+        try file.fill(buffer, at: position, what)
+        position += buffer.count
+    }
+}

@@ -1,0 +1,104 @@
+import CZlib
+import Files
+
+/// A file, gzipped or plain, read from front to back.
+final class GzipStream: ByteStream {
+    /// Whether the file begins as gzip.
+    let isPacked: Bool
+    private let file: FileReader
+    private var position: Int
+    private var stream: UnsafeMutablePointer<z_stream>
+    private var input: [UInt8] = []
+    /// Bytes of the input that are used up.
+    private var used = 0
+    /// Whether the last member has ended.
+    private var isAtEnd = false
+
+    private static let block = 1 << 18
+    private static let magic: [UInt8] = [0x1F, 0x8B]
+
+    /// Begins at an offset: a header of another kind may come first.
+    init(_ file: FileReader, from offset: Int = 0) throws {
+        self.file = file
+        position = offset
+        isPacked = try file.bytes(at: offset, count: 2) == Self.magic
+        stream = .allocate(capacity: 1)
+        stream.initialize(to: z_stream())
+        guard isPacked else { return }
+        let gzipWindow: Int32 = 15 + 16
+        guard inflateInit2_(stream, gzipWindow, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+            throw Fault(.memory, "needs more memory than there is")
+        }
+    }
+
+    deinit {
+        if isPacked { inflateEnd(stream) }
+        stream.deallocate()
+    }
+
+    /// Most bytes that the file can hold unpacked.
+    var largestSize: Int { isPacked ? file.size.multipliedReportingOverflow(by: Inflate.largestRatio).partialValue : file.size }
+
+    func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws {
+        guard isPacked else {
+            try file.fill(buffer, at: position, what)
+            position += buffer.count
+            return
+        }
+        let filled = try inflate(into: buffer, what)
+        guard filled == buffer.count else {
+            throw Fault(.truncated, "truncated: \(what) has \(filled) of \(buffer.count) bytes")
+        }
+    }
+
+    /// Reads on to the end of a packed file, as far as that is near, so that its checksum is compared.
+    func finish(_ what: String) throws {
+        guard isPacked else { return }
+        try withUnsafeTemporaryAllocation(byteCount: Self.block, alignment: 16) { _ = try inflate(into: $0, what) }
+    }
+
+    /// Unpacks until the buffer is full or the file ends; the number of bytes unpacked.
+    private func inflate(into buffer: UnsafeMutableRawBufferPointer, _ what: String) throws -> Int {
+        var filled = 0
+        while filled < buffer.count, !isAtEnd {
+            if used == input.count { try refill() }
+            let piece = min(buffer.count - filled, 1 << 30)
+            let (status, taken) = input.withUnsafeMutableBufferPointer { input in
+                stream.pointee.next_in = input.baseAddress.map { $0 + used }
+                stream.pointee.avail_in = UInt32(input.count - used)
+                stream.pointee.next_out = buffer.baseAddress!.assumingMemoryBound(to: UInt8.self) + filled
+                stream.pointee.avail_out = UInt32(piece)
+                return (CZlib.inflate(stream, Z_NO_FLUSH), input.count - used - Int(stream.pointee.avail_in))
+            }
+            filled += piece - Int(stream.pointee.avail_out)
+            let isCutOff = used == input.count
+            used += taken
+            switch status {
+            case Z_OK: break
+            case Z_STREAM_END: try nextMember()
+            case Z_BUF_ERROR where isCutOff:
+                throw Fault(.truncated, "truncated: the gzip stream of \(what) breaks off")
+            case Z_MEM_ERROR: throw Fault(.memory, "needs more memory than there is")
+            default: throw Fault(.corrupt, "\(what) cannot be unpacked: the gzip stream is damaged")
+            }
+        }
+        return filled
+    }
+
+    /// Goes on with the next member of the file; what follows without being one is padding.
+    private func nextMember() throws {
+        if input.count - used < 2 { try refill() }
+        guard input[used...].starts(with: Self.magic), inflateReset(stream) == Z_OK else {
+            isAtEnd = true
+            return
+        }
+    }
+
+    /// Puts more of the file behind what is left of the input.
+    private func refill() throws {
+        let more = try file.bytes(at: position, count: Self.block)
+        position += more.count
+        input = input[used...] + more
+        used = 0
+    }
+}

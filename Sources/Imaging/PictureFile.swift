@@ -70,12 +70,12 @@ public enum PictureFile {
         return try turned(isWide ? raw(file, header).mask() : stored(file, header, channels: 1), header, asStored)
     }
 
-    /// Reads the opacity of every pixel, 0…255, 1 channel; nil where the file has none. It is read from PNG files only.
-    public static func readOpacity(_ url: URL, asStored: Bool = false) throws(PictureError) -> Picture? {
+    /// Reads the alpha channel of a PNG, or the transparent entries of its palette, 0…255, 1 channel; nil for a file that has none.
+    public static func readAlpha(_ url: URL, asStored: Bool = false) throws(PictureError) -> Picture? {
         let file = try open(url)
         let header = try PictureHeader(of: file)
-        guard case .png(let png) = header, let opacity = try PNGCodec.decodeOpacity(content(file), png, path: file.name) else { return nil }
-        return turned(opacity, header, asStored)
+        guard case .png(let png) = header, let alpha = try PNGCodec.decodeAlpha(content(file), png, path: file.name) else { return nil }
+        return turned(alpha, header, asStored)
     }
 
     /// Writes a `.png` (lossless) or `.jpg`/`.jpeg` (quality 95, colour at full resolution), whole or not at all.

@@ -51,7 +51,7 @@ extension ToolTests {
             try Data().write(to: picture)
             try expectRefused(set, naming: "disc_02.png", "empty", "download it again")
             try Data("<!DOCTYPE html><html></html>".utf8).write(to: picture)
-            try expectRefused(set, naming: "disc_02.png", "HTML", "convert")
+            try expectRefused(set, naming: "disc_02.png", "HTML", "download the file itself")
             try Data([UInt8](repeating: 7, count: 400)).write(to: picture)
             try expectRefused(set, naming: "disc_02.png")
         }
@@ -61,12 +61,6 @@ extension ToolTests {
             let mask = file(set, "train/masks/disc_05.png")
             let good = try PictureFile.read(mask)
 
-            try PictureFile.write(Picture(width: 64, height: 64, channels: 1, filledWith: 0), to: mask)
-            try expectRefused(set, naming: "disc_05.png", "every pixel of this mask is 0", "take the pair out")
-            var grey = good
-            grey.pixels[100] = 130
-            try PictureFile.write(grey, to: mask)
-            try expectRefused(set, naming: "disc_05.png", "130", "1 pixel", "without smoothing")
             try (try Data(contentsOf: file(set, "train/masks/disc_06.png"))).prefix(90).write(to: mask)
             try expectRefused(set, naming: "disc_05.png", "ends too early")
 

@@ -148,7 +148,8 @@ extension ToolTests {
             }
             let listed = try json(check(folder, "--json").out)
             #expect(try #require(listed["problems"] as? [[String: String]]).count == 3)
-            expectRefusal(try check(folder.appending(path: "nowhere")), naming: "nowhere", "no such folder")
+            let missing = try check(folder.appending(path: "nowhere"))
+            #expect(missing.code == 65 && missing.error.contains("nowhere") && missing.error.contains("no such folder"))
         }
 
         // MARK: Prediction

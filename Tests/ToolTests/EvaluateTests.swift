@@ -76,7 +76,7 @@ extension ToolTests {
             expectRefusal(try evaluate(data: Scratch.root.appending(path: "nowhere")), naming: "nowhere", "no such folder")
             let other = try Tool.run(
                 "evaluate", "--weights", Shared.nineClasses.path, "--data", Shared.discs.path, "--dataset", "folder", "--image-size", "64")
-            expectRefusal(other, naming: "masks/disc_48.png", "255", Shared.nineClasses.lastPathComponent, "9 classes")
+            expectRefusal(other, naming: "disc_48.png", "255", Shared.nineClasses.lastPathComponent, "9 classes")
         }
 
         @Test func scoresAreNotLostWithTheirFile() throws {

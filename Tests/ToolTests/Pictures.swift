@@ -69,7 +69,7 @@ enum Shared {
         let folder = Scratch.root.appending(path: "learned")
         let outcome = try? Tool.run(
             "train", "--data", discs.path, "--dataset", "folder", "--preset", "tiny", "--image-size", "64", "--batch-size", "8", "--epochs",
-            "5", "--lr", "1e-2",
+            "5", "--lr", "4e-3",
             "--drop-path", "0", "--no-augment", "--device", "cpu", "--run", folder.path)
         return (folder, outcome)
     }()

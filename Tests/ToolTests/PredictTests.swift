@@ -192,7 +192,8 @@ extension ToolTests {
             let file = try Scratch.folder().appending(path: "file")
             try Data("mine".utf8).write(to: file)
             expectRefusal(try predict(Shared.pictures.path, to: file), naming: file.path, "--output")
-            expectRefusal(try predict(Shared.pictures.path, to: file.appending(path: "below")), naming: "Not a directory", "--output")
+            expectRefusal(
+                try predict(Shared.pictures.path, to: file.appending(path: "below")), naming: "file/below", "cannot be made", "--output")
             #expect(try text(file) == "mine")
             expectRefusal(try predict("nowhere", to: try Scratch.folder()), naming: "nowhere", "check the path")
             expectRefusal(try predict(try Scratch.folder().path, to: try Scratch.folder()), naming: "no picture or volume")

@@ -15,7 +15,7 @@ typedef enum {
     CPNG_RGB = 1,    // as CPNG_COLOR, grey repeated to RGB
     CPNG_RAW = 2,    // as stored, one sample after another: palette indices, 1/2/4-bit grey scaled to 0…255,
                      // 16-bit samples in the machine's byte order; alpha is dropped
-    CPNG_RGBA = 3    // as CPNG_RGB, with the alpha of a file that has an alpha channel behind each pixel
+    CPNG_RGBA = 3    // as CPNG_RGB, with alpha behind each pixel, 255 where the file has none
 } cpng_layout;
 
 // Decodes a whole PNG into out, `row_bytes` bytes a row. The decoder's own row size must equal row_bytes. 0, or -1 with a message.

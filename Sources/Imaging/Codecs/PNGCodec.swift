@@ -20,8 +20,8 @@ enum PNGCodec {
             width: width, height: height, channels: channels, values: isWide ? .words(words) : .bytes(values), palette: nil)
     }
 
-    /// The opacity of every pixel; nil where the file has none.
-    static func decodeOpacity(_ data: [UInt8], _ header: PNGHeader, path: String) throws(PictureError) -> Picture? {
+    /// The alpha channel, or the transparent entries of a palette; nil where the file has none.
+    static func decodeAlpha(_ data: [UInt8], _ header: PNGHeader, path: String) throws(PictureError) -> Picture? {
         var rgba = try samples(data, header, layout: CPNG_RGBA, rowBytes: 4 * header.width, path: path)
         let count = header.width * header.height
         for i in 0..<count { rgba[i] = rgba[4 * i + 3] }

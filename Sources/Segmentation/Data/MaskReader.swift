@@ -26,7 +26,7 @@ public struct MaskReader: Sendable, Equatable {
     /// A mask at its own size. Throws ``DataError`` that names the file, what is wrong with its values, and the way out.
     public func read(_ url: URL) throws(DataError) -> Mask {
         let mask = classes == 1 ? try BinaryMask(url, ignoring: ignoredLabel, threshold: threshold).mask : try readLabels(url)
-        if mask.traits.labels.count < 2, let alpha = try? PictureFile.readOpacity(url), Set(alpha.pixels).count > 1 {
+        if mask.traits.labels.count < 2, let alpha = try? PictureFile.readAlpha(url), Set(alpha.pixels).count > 1 {
             throw DataError(
                 .uniformMask, path: url.path, "all its pixels have one colour, and its alpha channel differs: the mask lies in the alpha",
                 remedy: "Save the alpha channel as a grey PNG.")

@@ -34,11 +34,9 @@ public enum NIfTIFile {
     }
 
     /// Writes NIfTI-1, atomically, gzipped where the name ends in `.gz`; voxels have shape (slices, rows, columns), each extent at most 32767.
-    ///
-    /// - Parameter description: free text for the header, of which 79 bytes fit: for instance which program wrote the file.
-    public static func write(_ volume: VolumeImage, to url: URL, description: String = "") throws(TensorFileError) {
+    public static func write(_ volume: VolumeImage, to url: URL) throws(TensorFileError) {
         try naming(url) {
-            let header = try NIfTIHeader.encode(volume, description: description)
+            let header = try NIfTIHeader.encode(volume)
             let isPacked = url.pathExtension.lowercased() == "gz"
             try AtomicFile.write(to: url) { writer in
                 if isPacked {
@@ -63,7 +61,7 @@ public enum NIfTIFile {
                 .unwritable, file: url.relativePath, reason: "\(labels.count) labels do not have shape \(shape)",
                 remedy: "give one label a voxel")
         }
-        try write(VolumeImage(voxels: HostTensor(labels, shape: shape), geometry: geometry), to: url, description: description)
+        try write(VolumeImage(voxels: HostTensor(labels, shape: shape), geometry: geometry, description: description), to: url)
     }
 
     /// The voxels of a file, or of the `.img` beside a `.hdr`, whichever of the two is named.

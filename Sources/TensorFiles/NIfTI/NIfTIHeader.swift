@@ -142,9 +142,7 @@ struct NIfTIHeader {
     }
 
     /// A NIfTI-1 header, little-endian, with the four bytes that say that no extensions follow.
-    ///
-    /// - Parameter description: goes into the header's 79 bytes of free text, cut where it is longer.
-    static func encode(_ volume: VolumeImage, description: String = "") throws -> [UInt8] {
+    static func encode(_ volume: VolumeImage) throws -> [UInt8] {
         let (shape, elementType, geometry) = (volume.voxels.shape, volume.voxels.elementType, volume.geometry)
         guard shape.count == 3, shape.allSatisfy({ (1...Int(Int16.max)).contains($0) }) else {
             throw Fault(.unwritable, "cannot hold a volume of shape \(shape)", remedy: "NIfTI-1 takes three axes of 1…32767 voxels")
@@ -170,7 +168,7 @@ struct NIfTIHeader {
         bytes[123] = UInt8(truncatingIfNeeded: geometry.units)
         // Whole characters only: half of one would be no text.
         var text: [UInt8] = []
-        for character in description.printable() {
+        for character in volume.description.printable() {
             guard text.count + character.utf8.count < 80 else { break }
             text += Array(character.utf8)
         }
@@ -180,7 +178,7 @@ struct NIfTIHeader {
         put(geometry.quaternion + geometry.offset + geometry.matrix.flatMap { $0 }, at: 256)
         bytes.replaceSubrange(344..<348, with: [0x6E, 0x2B, 0x31, 0])
         // NIfTI-2 places voxels in double precision, which may not fit here.
-        guard (try? NIfTIHeader(bytes, isBigEndian: false, isPair: false)) != nil else {
+        guard (try? NIfTIHeader(Array(bytes.prefix(version1Size)), isBigEndian: false, isPair: false)) != nil else {
             throw Fault(
                 .unwritable, "cannot hold where the volume lies: a number of its header is too large for NIfTI-1",
                 remedy: "correct the header of the volume that it comes from")

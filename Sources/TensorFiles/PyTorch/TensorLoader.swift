@@ -24,6 +24,7 @@ struct TensorLoader {
         var spent = 0
         var result = StateDictionary()
         result.metadata = found.metadata
+        result.notes = found.notes
         for (key, index) in found.tensors {
             if let tensor = done[index] {
                 result[key] = tensor

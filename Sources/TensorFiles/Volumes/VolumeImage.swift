@@ -8,15 +8,18 @@ public struct VolumeImage: Sendable, Equatable {
     public var intercept: Double
     /// Where the voxels lie.
     public var geometry: VolumeGeometry
+    /// Free text in the header, of which 79 bytes fit: for instance which program wrote the file. Written, not read.
+    public var description: String
     /// What is odd about the file, a clause each without a full stop: to be shown to the user once.
     public var notes: [String] = []
 
     /// A volume of voxels of shape (slices, rows, columns), or (channels, slices, rows, columns).
-    public init(voxels: HostTensor, slope: Double = 1, intercept: Double = 0, geometry: VolumeGeometry) {
+    public init(voxels: HostTensor, slope: Double = 1, intercept: Double = 0, geometry: VolumeGeometry, description: String = "") {
         self.voxels = voxels
         self.slope = slope
         self.intercept = intercept
         self.geometry = geometry
+        self.description = description
     }
 
     /// Values in the image's unit, row-major.

@@ -11,7 +11,7 @@ H, W = 23, 29
 y, x = np.mgrid[0:H, 0:W]
 rgb = np.stack([x * 5 % 256, y * 6 % 256, (x * y) % 256], -1).astype(np.uint8)
 rgb[:6, :8] = (30, 200, 60)  # a corner, so that a turn shows
-grey = ((x * 3 + y * 2) % 256).astype(np.uint8)
+grey = ((x * 7 + y * 5) % 256).astype(np.uint8)
 wide = (grey.astype(np.uint16) * 257 + x.astype(np.uint16))
 wide_rgb = rgb.astype(np.uint16) * 251 + y[..., None].astype(np.uint16)
 

@@ -238,6 +238,7 @@ struct VolumeEvaluationTests {
                 let turned = turn.applied(to: shape)
                 var geometry = NIfTIGeometry(spacing: [1, 1, 1])
                 geometry.matrixCode = 1
+                for row in 0..<3 { geometry.matrix[row].replaceSubrange(0..<3, with: [0, 0, 0]) }
                 // Each axis along the world's axis that its letter says.
                 for (axis, letter) in order.description.enumerated() {
                     let world = ["RL", "AP", "SI"].firstIndex { $0.contains(letter) } ?? 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The campaign's short form, with which ./test ends: about a minute beyond what it builds. Needs
+# The campaign's short form: about a minute beyond what it builds. Needs
 # VMUNET_BINARY and VMUNET_LIBRARY_PATH as harness.py does; VMUNET_PYTHON is the Python to use.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=Reliability/common.sh

@@ -196,11 +196,10 @@ private struct FormatCase: Decodable {
             let places = try [256, 257, 278].map { tag in try #require(Self.value(of: tag, in: bytes)) }
             let claimed = try patched(name, [(places[0], [0x38, 0x4A]), (places[1], [0x38, 0x4A]), (places[2], [0xFF, 0x7F])])
             let error = try #require(throws: PictureError.self) { try PictureFile.decode(claimed, name: name) }
-            guard case .damaged(_, let reason) = error else {
+            guard case .damaged = error else {
                 Issue.record("\(error)")
                 return
             }
-            #expect(reason.contains("19000×19000") || reason.contains("not all listed"))
         }
     }
 

@@ -70,7 +70,7 @@ public struct WeightsMetadata: Sendable, Equatable {
         classNames = try reader.value("class_names") { ClassNames.names($0.text) }
         classColors = try reader.value("class_colors") { Self.colors($0.text) }
         dataset = values["dataset"].flatMap { Dataset(rawValue: $0.text) }  // of an unknown name: a later version's
-        threshold = try reader.value("threshold") { $0.numberValue }  // whoever uses it looks whether it can be one
+        threshold = try reader.value("threshold") { value in value.numberValue.flatMap { $0 > 0 && $0 < 1 ? $0 : nil } }
         imageSize = try reader.value("image_size") { $0.integerValue }
         ignoredLabel = try reader.value("ignored_label") { value in value.integerValue.flatMap { (0...255).contains($0) ? $0 : nil } }
         if format == nil { completeFromDataset() }

@@ -40,7 +40,7 @@ extension ToolTests {
                 #expect(epochs.allSatisfy { $0[key] is Double || $0[key] is Int }, "\(key)")
             }
             let settings = try text(run.appending(path: "config.yaml"))
-            #expect(settings.contains("preset: tiny") && settings.contains("learning_rate: 0.01") && settings.contains("augment: false"))
+            #expect(settings.contains("preset: tiny") && settings.contains("learning_rate: 0.004") && settings.contains("augment: false"))
             #expect(try #require(Shared.learned.outcome).out.isEmpty)
             #expect(try #require(Shared.learned.outcome).error.contains("epoch   5"))
         }

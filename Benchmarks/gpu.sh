@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Everything about a machine with an NVIDIA GPU, in one run: parity with the CPU, times and memory beside PyTorch's, each kernel's share of what the
-# GPU can do. Writes docs/results/gpu.md.
+# Measures a machine with an NVIDIA GPU in one run: parity with the CPU, times and memory beside PyTorch's, and each kernel's speed relative to the GPU's. Writes
+# docs/results/gpu.md.
 #
 #   Benchmarks/gpu.sh [--output FILE.md] [--no-peer] [--preset base|small|tiny] [--runs N]
-#   Benchmarks/gpu.sh --cpu-dry-run      the same steps in small sizes on the CPU, into a temporary file: says that the script works, and nothing else
+#   Benchmarks/gpu.sh --cpu-dry-run      runs the same steps in small sizes on the CPU, into a temporary file: a check of the script, not a measurement
 #
-# VMUNET_PYTHON   the Python whose torch is used by the peer and, unless VMUNET_TORCH says otherwise, by this package (default: python3)
-# VMUNET_BINARY   a tool that is built already, for a machine without Swift: `swift build -c release --static-swift-stdlib --product vmunet-train` against the same
-#                 version of torch elsewhere; its libtorch is the Python's. The C libraries of the README's list (libturbojpeg, libpng, libzip) must be there.
+# VMUNET_PYTHON   the Python whose torch the peer uses, and this package too unless VMUNET_TORCH is set (default: python3)
+# VMUNET_BINARY   a built tool, for a machine without Swift: `swift build -c release --static-swift-stdlib --product vmunet-train` against the same version of
+#                 torch elsewhere. It uses the Python's libtorch. The machine needs the C libraries libturbojpeg, libpng and libzip.
 set -euo pipefail
 here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 root=$(dirname -- "$here")

@@ -1,8 +1,8 @@
-"""Whether training in bfloat16 follows float32: the same runs in both, for the first 100 steps; and the same of PyTorch's autocast.
+"""Compares training in bfloat16 with float32: the same runs in both, for the first 100 steps; with --peer, PyTorch's autocast as well.
 
 usage: bf16.py DIR [--dataset isic17] [--preset tiny] [--image-size 64] [--batch-size 16] [--seeds 6] [--init WEIGHTS] [--lr 1e-3] [--peer]
-DIR is a data set as `vmunet train` takes it. Two runs that differ in their rounding drift apart as any two runs do whose weights differ a little: look at the
-mean over seeds for what bfloat16 costs, and at one seed for how far such runs drift. --peer wants a Python with torch, ninja, numpy and pillow.
+DIR is a data set as `vmunet train` takes it. Runs that differ only in rounding drift apart like runs whose initial weights differ slightly. The mean over seeds
+shows the cost of bfloat16; a single seed shows how far such runs drift. --peer needs a Python with torch, ninja, numpy and pillow.
 """
 import argparse, glob, json, os, statistics, subprocess, sys, tempfile
 
@@ -19,13 +19,13 @@ def arguments():
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--init", help="weights to begin with, of the preset; without it random ones")
+    parser.add_argument("--init", help="initial weights of the preset; random if left out")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--peer", action="store_true")
     parser.add_argument("--tool", default=os.path.join(root, "vmunet"))
     options = parser.parse_args()
     if options.peer and options.init:
-        parser.error("--peer begins with random weights: leave --init out")
+        parser.error("--peer starts from random weights: leave --init out")
     return options
 
 
@@ -42,7 +42,7 @@ def train(options, seed, precision, folder):
 
 
 class Peer:
-    """The network of Tests/Oracle in PyTorch, in float32 or under autocast, its scan in float32 in both."""
+    """The network of Tests/Oracle in PyTorch, in float32 or under autocast; the scan is float32 in both."""
 
     def __init__(self, options):
         sys.path.insert(0, os.path.join(root, "Tests", "Oracle"))
@@ -95,7 +95,7 @@ class Peer:
         return losses
 
     def initial(self, seed, folder):
-        """Weights as this package draws them: a run at a learning rate of next to nothing."""
+        """This package's initial weights, taken from a run with a negligible learning rate."""
         from safetensors.torch import load_file
         options = self.options
         command = [options.tool, "train", "--data", options.data, "--dataset", options.dataset, "--preset", options.preset, "--image-size", "32", "--drop-path", "0",
@@ -105,7 +105,7 @@ class Peer:
 
 
 def compare(reference, other):
-    """Mean loss over all steps, other against reference, and the mean and greatest difference of means over ten steps; in percent."""
+    """other` against `reference`, in percent: the mean loss over all steps, and the mean and greatest difference of ten-step means."""
     tens = [sum(other[i:i + 10]) / sum(reference[i:i + 10]) - 1 for i in range(0, STEPS, 10)]
     return 100 * (sum(other) / sum(reference) - 1), 100 * statistics.mean(map(abs, tens)), 100 * max(map(abs, tens))
 
@@ -128,8 +128,8 @@ with tempfile.TemporaryDirectory() as scratch:
             weights = peer.initial(seed, os.path.join(scratch, f"initial-{seed}"))
             theirs.append(compare(peer.train(weights, seed, False), peer.train(weights, seed, True)))
             print(f"   autocast: {theirs[-1][0]:+.2f} %", file=sys.stderr, flush=True)
-print(f"{options.preset}, {options.image_size}×{options.image_size}, batch {options.batch_size}, {STEPS} steps, {options.seeds} seeds, learning rate {options.lr}, {'given' if options.init else 'random'} weights; bf16's loss against fp32's, in percent")
-print("| | mean of 100 steps, ± standard error | least … greatest | tens of steps, mean difference | greatest |\n|---|---|---|---|---|")
+print(f"{options.preset}, {options.image_size}×{options.image_size}, batch {options.batch_size}, {STEPS} steps, {options.seeds} seeds, learning rate {options.lr}, {'given' if options.init else 'random'} weights; loss of bf16 relative to fp32, in percent")
+print("| | mean of 100 steps, ± standard error | least … greatest | ten-step means: mean difference | greatest |\n|---|---|---|---|---|")
 row("this package", ours)
 if theirs:
     row("PyTorch, autocast", theirs)

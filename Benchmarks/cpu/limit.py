@@ -1,5 +1,5 @@
-"""The time no fp32 (or bf16) CPU run of VM-UNet can beat on this machine by much: every matrix product of the forward
-pass alone, at oneDNN's speed on its real shapes (rows in slices of 4096, so that nothing waits for memory), plus the scan's updates at scanlimit.c's rate on every core.
+"""A bound that no CPU run of VM-UNet on this machine can beat by much: the forward pass's matrix products alone, at oneDNN's speed on their real shapes
+(rows in slices of 4096, so that nothing waits for memory), plus the scan's updates at scanlimit.c's rate on every core.
 usage: limit.py [side=256] [batch=1]   prints seconds: gemm_fp32 gemm_bf16 scan limit_fp32 limit_bf16 limit_train_fp32 (three times the products, four times the updates)
 """
 import math, os, subprocess, sys, tempfile, time
@@ -25,7 +25,7 @@ for i, d in enumerate(dims):
     e, r = 2 * d, math.ceil(d / 16)
     add(L, d, 2 * e, blocks)                      # in_proj
     add(L, e, 4 * (r + 2 * N), blocks)            # x_proj, four directions
-    add(L, r, 4 * e, blocks)                      # dt_proj (as one product of the same cost)
+    add(L, r, 4 * e, blocks)                      # dt_proj (as one product of equal cost)
     add(L, e, d, blocks)                          # out_proj
     exps += blocks * 4 * e * N * L
     if i < 3:

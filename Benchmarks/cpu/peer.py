@@ -1,4 +1,4 @@
-"""What a PyTorch user has on this CPU: VM-UNet (base) by Tests/Oracle/oracle.py with a plain C++ scan, and AdamW. Prints one JSON object.
+"""The PyTorch peer on this CPU: Tests/Oracle/oracle.py's VM-UNet (base) with a plain C++ scan, and AdamW. Prints one JSON object.
 usage: peer.py fwd|train side batch runs"""
 import json, os, resource, sys, time
 here = os.path.dirname(os.path.abspath(__file__))

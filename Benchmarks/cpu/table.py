@@ -1,7 +1,7 @@
-"""The README's table of CPU times: the hardware's limit, this package, and a PyTorch peer, one after another in one run.
+"""Writes the table of CPU times: the hardware's limit, this package and a PyTorch peer, measured in one run.
 
 usage: table.py [--no-peer] [--output FILE.md]
-Wants a quiet machine; a Python with torch, numpy and ninja; clang or gcc as `c++`; and the tool built (./vmunet setup). `limit.py` says what the limit is.
+Needs a quiet machine; a Python with torch, numpy and ninja; clang or gcc as `c++`; and the built tool (./vmunet setup). `limit.py` explains the limit.
 """
 import argparse, json, os, platform, re, subprocess, sys
 
@@ -13,7 +13,7 @@ parser.add_argument("--output")
 parser.add_argument("--tool", default=os.path.join(root, "vmunet"))
 options = parser.parse_args()
 
-ROWS = [  # name, side, batch, mode, precision, which limit, at most this many limits, runs
+ROWS = [  # name, side, batch, mode, precision, limit, most limits allowed, runs
     ("forward, 256×256, batch 1, fp32", 256, 1, "fwd", "fp32", "limit_fp32", 1.5, 20),
     ("forward, 256×256, batch 8, fp32", 256, 8, "fwd", "fp32", "limit_fp32", 1.6, 7),
     ("forward, 512×512, batch 1, fp32", 512, 1, "fwd", "fp32", "limit_fp32", 1.6, 9),
@@ -47,7 +47,7 @@ seconds = {}
 for name, side, batch, mode, precision, which, goal, runs in ROWS:
     limit = limits(side, batch)[which]
     mine = ours(side, batch, mode, precision, runs)
-    again = limits(side, batch)[which]  # the machine's speed drifts: the mean of before and after
+    again = limits(side, batch)[which]  # the machine's speed drifts: take the mean of before and after
     limit, time = (limit + again) / 2, mine["median_seconds"]
     seconds[name] = time
     memory = f"{mine['peak_memory_bytes'] / 2**30:.2f} GiB"

@@ -1,4 +1,4 @@
-"""What Benchmarks/gpu.sh runs: parity, our times, the peer's, each kernel's share; then the report. `gpu.sh` says with which options."""
+"""Measures parity, this package's times, the peer's and each kernel's share, then writes the report. `gpu.sh` runs it and lists the options."""
 import argparse, datetime, json, os, platform, subprocess, sys, tempfile
 
 here = os.path.dirname(os.path.abspath(__file__))
@@ -17,7 +17,7 @@ device, preset = ("cpu", options.preset or "tiny") if dry else ("cuda", options.
 side, large = (32, 2) if dry else (256, 32)
 runs = 1 if dry else options.runs
 if dry:
-    os.environ["OMP_NUM_THREADS"] = "1"  # sizes so small that threads only wait for one another
+    os.environ["OMP_NUM_THREADS"] = "1"  # at these small sizes threads would only wait for each other
 output = options.output or (os.path.join(tempfile.mkdtemp(prefix="vmunet-gpu-"), "gpu.md") if dry else os.path.join(root, "docs", "results", "gpu.md"))
 
 # name, train, batch, precision, at least this many times as fast as the peer, at most this much memory (GB)
@@ -36,7 +36,7 @@ def note(text):
 
 
 def run_json(command, may_fail=False):
-    """The JSON object that a command prints; with `may_fail`, its last error instead where it fails."""
+    """The JSON object that a command prints; with `may_fail`, a failing command's last error line instead."""
     done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0 and not done.stdout.strip():
         reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
@@ -52,7 +52,7 @@ def ours(command, *arguments, may_fail=False):
 
 
 def as_a_graph(arguments):
-    """Time and memory of `bench` with --compile-graph; on a CPU nothing, but that the option is taken: `--device cpu` would refuse it."""
+    """Time and memory of `bench` with --compile-graph. On a CPU this checks only that the option is accepted; `--device cpu` would refuse it."""
     found = ours("bench", *arguments, "--compile-graph", *(["--device", "auto"] if dry else []), may_fail=True)
     if "error" in found:
         return [f"failed: {found['error']}", "–"]
@@ -71,7 +71,7 @@ def first_line(command):
 def parity():
     note("parity")
     found = run_json([options.tool, "parity", "--device", device, "--preset", preset, "--image-size", 32 if dry else 128, "--json"])
-    lines = [f"Reference: {found['reference']}. {'All within their limits.' if found['passed'] else '**Not all is within its limits.**'}", "",
+    lines = [f"Reference: {found['reference']}. {'All rows are within their limits.' if found['passed'] else '**Not all rows are within their limits.**'}", "",
              *([f"**The network's work could not be recorded**: {found['failure']}", ""] if found.get("failure") else []),
              "| what | precision | forward | limit | worst gradient | limit | same bits twice |", "|---|---|---|---|---|---|---|"]
     number = lambda value: "–" if value is None else f"{value:.1e}"
@@ -108,7 +108,7 @@ def times():
                      f"{mine['peak_memory_bytes'] / 1e9:.2f} GB | " + " | ".join(graph + cells) + f" | {wanted} |")
         note(lines[-1])
     peer = "" if options.no_peer else f"The peer is the network of `Tests/Oracle/oracle.py`, eager, with fused AdamW where there is a GPU, TF32 off. Its scan: {scan}."
-    return lines + ["", "Medians of runs that each wait for the device; memory is the most that the allocator held (on a CPU, the process). \"As a graph\" is with --compile-graph." + (" " + peer if peer else "")]
+    return lines + ["", "Medians; each run waits for the device. Memory is the allocator's peak (on a CPU, the process's). \"As a graph\" is with --compile-graph." + (" " + peer if peer else "")]
 
 
 def kernels():
@@ -121,7 +121,7 @@ def kernels():
                   "", "| operator | | map | time | least bytes | of a copy's speed | operations | of the product's speed |", "|---|---|---|---|---|---|---|---|"]
         for row in found["kernels"]:
             seconds = row["seconds"]
-            if seconds <= 0:  # lost in the noise of the two times that it is the difference of
+            if seconds <= 0:  # within the noise of the two times that it is the difference of
                 lines.append(f"| {row['name']} | {row['direction']} | {'×'.join(map(str, row['map']))} | – | {row['bytes'] / 1e6:.1f} MB | – | – | – |")
                 continue
             operations = [f"{row['operations'] / 1e9:.2f} G", f"{row['operations'] / seconds / product:.0%}"] if row["operations"] else ["–", "–"]
@@ -144,8 +144,8 @@ report = ["# On an NVIDIA GPU", ""]
 if dry:
     report += ["**A dry run on a CPU: no number here says anything about a GPU.**", ""]
 report += [facts(), "", "Written by `Benchmarks/gpu.sh`, all in one run.", "", "## Times", ""] + times() + ["", "## Each operator against its floors", "",
-           "Least bytes are those of inputs, results and gradients, each once, so that 100 % is what a copy of them would take. Maps are B×H×W×channels of the stage. "
-           "Backward is the time of both passes less that of forward."] + kernels() + ["", "## Parity", ""] + parity_lines
+           "Least bytes count inputs, results and gradients once each, so 100 % is the time of copying them. Maps are B×H×W×channels of the stage. "
+           "Backward is the time of both passes minus forward's."] + kernels() + ["", "## Parity", ""] + parity_lines
 os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
 with open(output + ".new", "w") as file:
     file.write("\n".join(report) + "\n")

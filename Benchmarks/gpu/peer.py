@@ -1,5 +1,5 @@
-"""What a PyTorch user has: VM-UNet by Tests/Oracle/oracle.py with the fastest scan that can be had here, and AdamW. Prints one JSON object, in which "scan"
-says which that was.
+"""The PyTorch peer: VM-UNet from Tests/Oracle/oracle.py with the fastest scan available, and AdamW. Prints one JSON object, whose "scan" names
+that scan.
 
 usage: peer.py --mode train|inference --precision fp32|bf16 --image-size N --batch-size N --runs N --device cuda|cpu --preset base|small|tiny"""
 import argparse, contextlib, json, os, resource, sys, time
@@ -20,7 +20,7 @@ cuda = options.device == "cuda"
 
 
 def fastest_scan():
-    """A function with oracle.scan_loop's arguments, and what it is."""
+    """A function with oracle.scan_loop's arguments, and its description."""
     if not cuda:
         return oracle.scan_loop, "the literal recurrence of oracle.py (on a CPU, for a dry run)"
     try:
@@ -30,7 +30,7 @@ def fastest_scan():
                 f"mamba_ssm {mamba_ssm.__version__}'s selective_scan_cuda")
     except ImportError as error:
         import scan
-        return scan.selective_scan, f"a plain CUDA scan (Benchmarks/gpu/scan.cu, block-parallel along the tokens, compiled by torch's NVRTC), as mamba_ssm is not importable ({error})"
+        return scan.selective_scan, f"a plain CUDA scan (Benchmarks/gpu/scan.cu, block-parallel along the tokens, compiled by torch's NVRTC); mamba_ssm cannot be imported ({error})"
 
 
 torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False

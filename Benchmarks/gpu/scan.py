@@ -1,4 +1,4 @@
-"""scan.cu as a differentiable function of PyTorch, compiled by the NVRTC that comes with torch: needs neither nvcc nor a compiler of C++."""
+"""scan.cu as a differentiable function of PyTorch, compiled by torch's own NVRTC. Needs neither nvcc nor a C++ compiler."""
 import functools, os
 import torch
 

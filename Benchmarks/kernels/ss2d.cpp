@@ -1,8 +1,11 @@
-// Updates a second of SS2D, forward and backward, at the base model's four sizes (256 x 256 pictures). One update = one (channel, state, token, direction).
+// SS2D's updates per second, forward and backward, at the base model's four sizes (256×256
+// pictures). An update is one (channel, state, token, direction).
 //
-//   clang++ -O2 -std=c++20 -I Sources/CKernels Benchmarks/kernels/ss2d.cpp Sources/CKernels/*.cpp -o /tmp/ss2d -lpthread && /tmp/ss2d [batch]
+// clang++ -O2 -std=c++20 -I Sources/CKernels Benchmarks/kernels/ss2d.cpp
+//       Sources/CKernels/*.cpp -o /tmp/ss2d -lpthread && /tmp/ss2d [batch]
 //
-// On the calling thread alone, by that thread's processor time, the best of many calls: a busy machine disturbs it little.
+// Runs on the calling thread and counts its processor time, the best of many calls: a busy machine
+// disturbs it little.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>

@@ -51,7 +51,7 @@ ct_value unboxed(c10::IValue &value) {
         result.as.tensors = new ct_tensor[list.size()];
         for (size_t i = 0; i < list.size(); i++) result.as.tensors[i] = ctorch::own(list[i]);
     } else {
-        TORCH_CHECK(value.isNone(), "a result of kind ", value.tagKind(), ", which cannot be passed on");
+        TORCH_CHECK(value.isNone(), "a result has the kind ", value.tagKind(), ", which ctorch.h cannot represent");
     }
     return result;
 }
@@ -92,7 +92,7 @@ int ct_call(ct_operator op, const ct_value *arguments, int64_t argument_count, c
         }
         op->handle.callBoxed(stack);
         TORCH_CHECK(
-            static_cast<int64_t>(stack.size()) <= capacity, schema.name(), " returned ", stack.size(), " results, room for ", capacity);
+            static_cast<int64_t>(stack.size()) <= capacity, schema.name(), " returned ", stack.size(), " results, expected at most ", capacity);
         for (size_t i = 0; i < stack.size(); i++) results[i] = unboxed(stack[i]);
         *result_count = static_cast<int64_t>(stack.size());
     });

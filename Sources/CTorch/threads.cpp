@@ -23,7 +23,7 @@ namespace ctorch {
 
 namespace {
 
-/// A thread that holds a team without work, just large enough that there is one OpenMP thread more than there are processors.
+/// An idle team, just large enough that there is one more OpenMP thread than there are processors.
 class IdleTeam {
 public:
     IdleTeam() {

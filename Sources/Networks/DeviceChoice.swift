@@ -4,9 +4,9 @@ import Segmentation
 import Torch
 
 extension Torch {
-    /// Sets libtorch up as told, for the whole process: threads and TF32. Returns the device to work on.
+    /// Applies the compute settings to the whole process: threads and TF32. Returns the device.
     ///
-    /// Throws ``DeviceError`` when a GPU is asked for and there is none to use.
+    /// Throws ``DeviceError`` if a GPU is requested but cannot be used.
     public static func prepare(_ compute: Compute) throws -> Device {
         if let count = compute.threads { threads = count }
         try allowTF32(compute.allowsTF32)
@@ -15,9 +15,11 @@ extension Torch {
 }
 
 extension Compute.Device {
-    /// The device to work on: `auto` takes a GPU where there is one that works. Throws ``DeviceError`` when a GPU is asked for and there is none to use.
+    /// The device to use; `auto` takes a GPU if there is one that works. Throws ``DeviceError`` if
+    /// a GPU is requested but cannot be used.
     ///
-    /// `note` is told why `auto` leaves a GPU that is there unused; by default it writes a line to standard error.
+    /// `note` receives the reason if `auto` leaves a GPU unused; by default it is written to
+    /// standard error.
     public func resolved(note: (String) -> Void = Self.writeNote) throws -> Device {
         switch self {
         case .cpu: return .cpu
@@ -27,7 +29,7 @@ extension Compute.Device {
             case .ready: return .cuda
             case .noGPU: return .cpu
             case .unusable(let reason):
-                note("the GPU here is not used, the CPU is: \(reason.replacing("\n", with: " "))")
+                note("using the CPU; the GPU cannot be used: \(reason.replacing("\n", with: " "))")
                 return .cpu
             }
         case .cuda:
@@ -41,15 +43,15 @@ extension Compute.Device {
     public static func writeNote(_ text: String) { FileHandle.standardError.write(Data("note: \(text)\n".utf8)) }
 }
 
-/// A device that cannot be used, and why.
+/// A device cannot be used.
 public struct DeviceError: UserError {
-    /// All that is missing, and where to get it.
+    /// Everything that is missing, and where to get it.
     public let reason: String
-    /// The option.
+    /// The command-line option.
     public var subject: String { "--device cuda" }
-    /// As ``reason``.
+    /// The ``reason``.
     public var problem: String { reason }
-    /// The CPU.
+    /// Suggests the CPU.
     public var remedy: String { "or use --device cpu" }
     public var description: String { "--device cuda: \(reason). Or use --device cpu" }
 }

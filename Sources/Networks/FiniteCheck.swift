@@ -2,17 +2,18 @@ import Torch
 import VMUNet
 
 extension VMUNet where E == TorchEngine {
-    /// The first module, by its checkpoint key, whose output for these images has a value that is NaN or infinite; nil if all
-    /// are finite.
+    /// The first module, by its checkpoint key, whose output for these images has a NaN or infinite
+    /// value; nil if all are finite.
     ///
-    /// Runs the network once more, without stochastic depth: for the message after a loss went wrong, not for every step.
+    /// Runs the network once more without stochastic depth. Meant for the message after a loss went
+    /// wrong, not for every step.
     public func firstNonFiniteLayer(_ images: Tensor, _ mode: ForwardMode) -> String? {
         var mode = mode
         mode.isTraining = false
         let watch = FiniteWatch()
         _ = try? withTorchErrors {
             withoutGradients {
-                watch.look(at: images, "the pictures themselves")
+                watch.look(at: images, "the input pictures")
                 _ = FiniteWatch.$current.withValue(watch) { self(images, mode) }
             }
         }

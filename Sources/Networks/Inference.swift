@@ -2,15 +2,16 @@ import Foundation
 import Torch
 import VMUNet
 
-/// The network's forward pass without gradients: as it stands, or recorded and replayed, the largest batch so far of each size of picture.
+/// The network's forward pass without gradients, run directly or recorded and replayed. A recording
+/// serves batches up to the largest seen for each picture size.
 package final class Inference: @unchecked Sendable {
     private let network: TorchVMUNet
     private let mode: ForwardMode
     private let device: Device
     private let isRecorded: Bool
-    /// Guards what follows, and the work itself: a graph has one set of inputs and results.
+    /// Guards the fields below and the work itself: a graph has one set of inputs and results.
     private let lock = NSLock()
-    /// By the shape of one picture.
+    /// Keyed by one picture's shape.
     private var recorded: [[Int]: Recorded] = [:]
 
     private struct Recorded {
@@ -18,19 +19,20 @@ package final class Inference: @unchecked Sendable {
         let work: RecordedWork
     }
 
-    /// The weights must not change while this is used with `compileGraph`, unless they require gradients.
+    /// With `compileGraph` the weights must not change, unless they require gradients.
     package init(_ network: TorchVMUNet, _ mode: ForwardMode, compileGraph: Bool) {
         (self.network, self.mode, isRecorded) = (network, mode, compileGraph)
         device = network.parameters[0].tensor.device
     }
 
-    /// Logits [B, classes, H, W] of images [B, 3 or 1, H, W] on the network's device; they are the caller's own.
+    /// Images [B, 3 or 1, H, W] on the network's device → logits [B, classes, H, W], owned by the
+    /// caller.
     package func callAsFunction(_ images: Tensor) throws -> Tensor {
         guard isRecorded else { return try withTorchErrors { Self.forward(network, mode, images) } }
         return try lock.withLock {
             let shape = images.shape, picture = Array(shape.dropFirst())
             if (recorded[picture]?.images.size(0) ?? 0) < shape[0] {
-                recorded[picture] = nil  // its memory first
+                recorded[picture] = nil  // free its memory first
                 let inputs = try withTorchErrors { images.copied() }
                 recorded[picture] = Recorded(
                     images: inputs, work: try RecordedWork(on: device) { [network, mode] in [Self.forward(network, mode, inputs)] })

@@ -3,28 +3,31 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// Where a network's tensors come from and under which checkpoint keys they are kept: parameters, which optimisers move, and
-/// buffers, which travel with them, such as the running statistics of a batch normalisation.
+/// A network's tensors under their checkpoint keys: parameters, which optimisers update, and
+/// buffers, which are stored with them, such as a batch normalisation's running statistics.
 ///
-/// A network is built with a store: each layer asks for its tensors by key. A store made from weights hands these out, and
-/// notes what is missing or of another shape; ``finish()`` then throws one error that lists everything that does not fit.
+/// Each layer requests its tensors by key. A store made from weights returns those and notes what
+/// is missing or has another shape; ``finish()`` then throws one error that lists everything that
+/// does not fit.
 public final class ParameterStore: ParameterSource {
-    /// Every parameter with its key, in the order in which the network asked for them.
+    /// Every parameter with its key, in the order of the network's requests.
     public private(set) var parameters: [(key: String, tensor: Tensor)] = []
-    /// Every buffer likewise.
+    /// Every buffer with its key, in the order of the network's requests.
     public private(set) var buffers: [(key: String, tensor: Tensor)] = []
     private var known: Set<String> = []
     private let weights: StateDictionary?
     private let tensors: [String: Tensor]
     private var misfits = WeightsMismatch()
 
-    /// A store that fills new parameters with initial values, from libtorch's generator (``Torch/manualSeed(_:)``).
+    /// A store that fills new parameters with initial values from libtorch's generator
+    /// (``Torch/manualSeed(_:)``).
     public init() { (weights, tensors) = (nil, [:]) }
 
     /// A store that takes parameters and buffers from a checkpoint.
     public init(weights: StateDictionary) { (self.weights, tensors) = (weights, [:]) }
 
-    /// A store that hands out these very tensors: a network of the same parameters elsewhere, or in another element type.
+    /// A store that returns these tensors themselves, for the same network on another device or in
+    /// another element type.
     public init(tensors: [String: Tensor]) { (weights, self.tensors) = (nil, tensors) }
 
     /// The root of the keys.
@@ -45,18 +48,18 @@ public final class ParameterStore: ParameterSource {
         return tensor
     }
 
-    /// A tensor that no optimiser moves, but that belongs to the weights.
+    /// A tensor that belongs to the weights but that no optimiser updates.
     public func buffer(_ key: String, _ shape: [Int], _ initial: InitialValues) -> Tensor {
         let tensor = found(key, shape: shape) ?? initial.tensor(shape: shape)
         buffers.append((key, tensor))
         return tensor
     }
 
-    /// Nil where an initial value is wanted. Nothing is allocated for what the weights lack: a damaged or hostile file may
-    /// declare a network of any size.
+    /// Nil if an initial value is needed. Missing weights are never allocated: a damaged or hostile
+    /// file may declare a network of any size.
     private func found(_ key: String, shape: [Int]) -> Tensor? {
         let isNew = known.insert(key).inserted
-        precondition(isNew, "two tensors of the key \(key)")
+        precondition(isNew, "two tensors with the key \(key)")
         if let tensor = tensors[key] { return tensor }
         guard let weights else { return nil }
         guard let host = weights[key] else {
@@ -72,7 +75,7 @@ public final class ParameterStore: ParameterSource {
 }
 
 extension ParameterPath where Source == ParameterStore {
-    /// A tensor that no optimiser moves, but that belongs to the weights.
+    /// A tensor that belongs to the weights but that no optimiser updates.
     public func buffer(_ name: String, _ shape: [Int], _ initial: InitialValues) -> Tensor {
         source.buffer((self / name).key, shape, initial)
     }
@@ -88,7 +91,7 @@ extension InitialValues {
             tensor.fillUniform(from: -bound, to: bound)
         case .truncatedNormal(let deviation, let limit):
             tensor.fillNormal(mean: 0, standardDeviation: deviation)
-            // Beyond a hundred deviations nothing is ever drawn; nearer, redraw what fell outside.
+            // No draw ever exceeds a hundred deviations; below that, redraw the values outside.
             if limit < 100 * deviation { tensor.redrawOutside(limit: limit, standardDeviation: deviation) }
         case .logarithms:
             let row = (1...(shape.last ?? 1)).map { log(Float($0)) }

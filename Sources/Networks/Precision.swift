@@ -5,6 +5,6 @@ extension Precision {
     /// The element type of tensors in this precision.
     public var elementType: ElementType { self == .bfloat16 ? .bfloat16 : .float32 }
 
-    /// The precision of matrix products whose operands have this type; float32 for any but bfloat16.
+    /// The precision of matrix products with operands of this type; float32 unless it is bfloat16.
     public init(_ type: ElementType) { self = type == .bfloat16 ? .bfloat16 : .float32 }
 }

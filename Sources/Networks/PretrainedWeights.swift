@@ -2,19 +2,21 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// Weights to begin training with: VMamba's, which fill the encoder and, mirrored, the decoder; or another VM-UNet's.
+/// Initial weights for training: VMamba's, which fill the encoder and, mirrored, the decoder; or
+/// another VM-UNet's.
 public struct PretrainedWeights: Sendable {
-    /// What ``apply(_:to:)`` did with the keys of both sides.
+    /// What ``apply(_:to:)`` filled, left and did not use.
     public struct Report: Sendable, Equatable {
-        /// Keys of the network that were filled, each with the checkpoint's key.
+        /// The network's keys that were filled, each with the checkpoint's key.
         public var filled: [(key: String, from: String)] = []
-        /// Keys of the network that keep their initial weights.
+        /// The network's keys that keep their initial values.
         public var left: [String] = []
-        /// Keys of the checkpoint that fitted nowhere, for want of the key or of the shape.
+        /// The checkpoint's keys that were not used: the network lacks the key, or its shape
+        /// differs.
         public var unused: [String] = []
 
         public var summary: String {
-            "\(filled.count) tensors filled, \(left.count) left at their initial weights, \(unused.count) of the checkpoint's not used"
+            "\(filled.count) tensors filled, \(left.count) left at their initial values, \(unused.count) of the checkpoint not used"
         }
 
         public static func == (a: Report, b: Report) -> Bool {
@@ -22,8 +24,8 @@ public struct PretrainedWeights: Sendable {
         }
     }
 
-    /// Where a key of the network takes its values from in a VMamba checkpoint, which has the encoder's names without `vmunet.`:
-    /// the decoder's stage i mirrors the encoder's stage 3 − i.
+    /// The VMamba keys that can fill a key of the network. VMamba has the encoder's names without
+    /// `vmunet.`; decoder stage i mirrors encoder stage 3 − i.
     static func sources(of key: String) -> [String] {
         guard key.hasPrefix("vmunet.") else { return [key] }
         let bare = String(key.dropFirst("vmunet.".count))
@@ -34,8 +36,9 @@ public struct PretrainedWeights: Sendable {
         return [key, bare]
     }
 
-    /// Copies into the network's parameters every tensor of `weights` that has its key and shape; throws ``NothingFits`` when no tensor of a block has:
-    /// a bias of the classes or the first convolution may fit any network, and says nothing.
+    /// Copies every tensor of `weights` whose key and shape the network has. Throws ``NothingFits``
+    /// unless a tensor of a block fits: a class bias or the first convolution fits any network and
+    /// proves nothing.
     @discardableResult
     public static func apply(_ weights: StateDictionary, to network: TorchVMUNet) throws -> Report {
         var report = Report()
@@ -61,13 +64,13 @@ public struct PretrainedWeights: Sendable {
         return report
     }
 
-    /// Initial weights of which no tensor has the key and shape of one of the network's.
+    /// Initial weights without a tensor that fits one of the network's blocks.
     public struct NothingFits: Error, Sendable, CustomStringConvertible {
         public let keys: [String]
         public var description: String {
             let example = keys.first.map { ", for example \($0.prefix(80))" } ?? ""
             return
-                "initial weights: expected VMamba's or VM-UNet's keys, of this network's shapes, got \(keys.count) tensors of which none fits a block\(example)"
+                "initial weights: expected VMamba's or VM-UNet's keys in this network's shapes, got \(keys.count) tensors, none of which fits a block\(example)"
         }
     }
 }

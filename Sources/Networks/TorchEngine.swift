@@ -1,8 +1,8 @@
 import Torch
 import VMUNet
 
-/// libtorch's tensors and autograd under the network: what trains, and what runs on GPUs. The operators are registered in
-/// CTorch/Operators/register.cpp.
+/// Runs the network on libtorch's tensors with autograd, for training and GPUs. The operators are
+/// registered in CTorch/Operators/register.cpp.
 public enum TorchEngine: Engine {
     public typealias Tensor = ParameterStore.Parameter
     public typealias Source = ParameterStore
@@ -24,7 +24,7 @@ public enum TorchEngine: Engine {
     public static func linear(
         _ x: Tensor, _ weight: Tensor, bias: Tensor?, residual: Tensor?, to precision: Precision?
     ) -> Tensor {
-        // A convolution's weight [C, channels, 4, 4] is a matrix of as many rows.
+        // A convolution's weight [C, channels, 4, 4] as a matrix with C rows.
         let matrix = weight.rank == 2 ? weight : weight.reshaped([weight.size(0), weight.count / max(weight.size(0), 1)])
         let type: Operator.Argument = precision.map { .elementType($0.elementType) } ?? .none
         return linearOp(.tensor(x), .tensor(matrix), .optional(bias), .optional(residual), type)

@@ -4,7 +4,7 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// A network on libtorch, ready to predict: on the CPU or a GPU.
+/// A network on libtorch, ready to predict on the CPU or a GPU.
 public struct TorchInference: InferenceNetwork {
     /// The network on its device.
     public let network: TorchVMUNet
@@ -12,16 +12,16 @@ public struct TorchInference: InferenceNetwork {
     private let mode: ForwardMode
     private let device: Device
 
-    /// The network of these weights, on the device that `compute` asks for.
+    /// Loads these weights onto the device that `compute` names.
     ///
-    /// Throws ``VMUNet/WeightsMismatch`` and ``VMUNet/ConfigurationError`` for weights that are no VM-UNet's,
-    /// ``DeviceError``.
+    /// Throws ``VMUNet/WeightsMismatch`` and ``VMUNet/ConfigurationError`` for weights that are not
+    /// a VM-UNet's, and ``DeviceError``.
     public init(_ weights: StateDictionary, _ compute: Compute = Compute()) throws {
         let device = try Torch.prepare(compute)
         self.init(try TorchVMUNet(weights: weights).on(device), compute)
     }
 
-    /// A network that is on its device already.
+    /// Uses a network that is already on its device.
     public init(_ network: TorchVMUNet, _ compute: Compute = Compute()) {
         self.network = network
         mode = ForwardMode(precision: compute.precision.ofProducts)
@@ -51,7 +51,7 @@ public struct TorchInference: InferenceNetwork {
 }
 
 extension NetworkLoader {
-    /// Networks on libtorch.
+    /// Loads networks on libtorch.
     public static let torch = NetworkLoader { weights, compute in try TorchInference(weights, compute) }
 }
 

@@ -1,21 +1,22 @@
 import Foundation
 
-/// Shares in percent as horizontal bars, in groups: one group for each class, one bar in it for each run or score.
+/// Shares in percent as horizontal bars: a group for each class, with one bar for each run or
+/// score.
 struct BarChart {
     struct Group {
         var name: String
-        /// In the order of ``BarChart/names``; nil where there is no score.
+        /// In the order of ``BarChart/names``; nil for a missing score.
         var values: [Double?]
     }
 
     var title: String
-    /// What each bar of a group stands for.
+    /// The name of each bar in a group.
     var names: [String]
     var groups: [Group]
 
     private static let (width, left, right) = (460.0, 118.0, 52.0)
     private static let (bar, gap) = (11.0, 10.0)
-    /// Letters that fit left of the bars.
+    /// The most letters that fit left of the bars.
     private static let longestName = 17
 
     var html: HTML {

@@ -1,12 +1,12 @@
 import Foundation
 
-/// One axis of a chart: its ends, its ticks, and the way from values to 0…1.
+/// One axis of a chart: its range and ticks; maps values to 0…1.
 struct ChartAxis: Equatable {
     enum Scale { case linear, logarithmic }
 
     let scale: Scale
     let range: ClosedRange<Double>
-    /// Ascending, each with what is written at it.
+    /// Ascending, each with its label.
     let ticks: [Tick]
 
     struct Tick: Equatable {
@@ -14,10 +14,10 @@ struct ChartAxis: Equatable {
         let label: String
     }
 
-    /// Values beyond this say nothing, and sums of them overflow.
+    /// Larger values are meaningless, and their sums overflow.
     static let limit = 1e15
 
-    /// Where a value lies between the ends, kept within 0…1.
+    /// A value's place between the ends, clamped to 0…1.
     func position(_ value: Double) -> Double {
         let (a, b, x) = (mapped(range.lowerBound), mapped(range.upperBound), mapped(value))
         return b > a ? min(max((x - a) / (b - a), 0), 1) : 0.5
@@ -25,7 +25,7 @@ struct ChartAxis: Equatable {
 
     private func mapped(_ value: Double) -> Double { scale == .linear ? value : log10(max(value, 1e-300)) }
 
-    /// An axis over values: round numbers at the ticks, about `count` of them, the ends at ticks.
+    /// An axis over values with about `count` ticks at round numbers and its ends at ticks.
     static func linear(over values: [Double], count: Int = 5, within bounds: ClosedRange<Double>? = nil) -> ChartAxis {
         let known = values.filter { abs($0) <= limit }
         var (low, high) = (known.min() ?? 0, known.max() ?? 1)
@@ -44,7 +44,7 @@ struct ChartAxis: Equatable {
             scale: .linear, range: first * step...last * step, ticks: ticks.map { Tick(value: $0, label: label($0, step: step)) })
     }
 
-    /// An axis of whole numbers that ends where the values end, for epochs.
+    /// An axis of whole numbers, for epochs, that ends where the values end.
     static func counting(from low: Double, to high: Double, count: Int = 8) -> ChartAxis {
         guard high > low else {
             return ChartAxis(scale: .linear, range: low - 1...low + 1, ticks: [Tick(value: low, label: label(low, step: 1))])
@@ -55,13 +55,13 @@ struct ChartAxis: Equatable {
         return ChartAxis(scale: .linear, range: low...high, ticks: ticks.map { Tick(value: $0, label: label($0, step: step)) })
     }
 
-    /// A logarithmic axis over positive values; a linear one where they span less than a factor of three.
+    /// A logarithmic axis over positive values; linear if they span less than a factor of three.
     static func logarithmic(over values: [Double]) -> ChartAxis {
         let known = values.filter { $0 > 1e-300 && $0 <= limit }
         guard let low = known.min(), let high = known.max(), high / low >= 3 else { return linear(over: values) }
         let (first, last) = (Int(log10(low).rounded(.down)), Int(log10(high).rounded(.up)))
         let every = max(1, (last - first) / 6)
-        // Within few decades, 2 and 5 are marked too, and the ends are as near to the values as the marks allow.
+        // Over few decades, mark 2 and 5 as well, and end as near to the values as the marks allow.
         let marks =
             last - first <= 2
             ? (first...last).flatMap { decade in [1.0, 2, 5].map { $0 * pow(10, Double(decade)) } }
@@ -73,14 +73,14 @@ struct ChartAxis: Equatable {
             ticks: marks.filter { (from...to).contains($0) }.map { Tick(value: $0, label: Figures.short($0, digits: 2)) })
     }
 
-    /// The least of 1, 2, 2.5, 5 times a power of ten that is not below `step`.
+    /// The least of 1, 2, 2.5, 5 times a power of ten that is at least `step`.
     static func roundStep(_ step: Double) -> Double {
         guard step > 0, step.isFinite else { return 1 }
         let power = pow(10, log10(step).rounded(.down))
         return [1, 2, 2.5, 5, 10].first { $0 * power >= step * 0.999999 }.map { $0 * power } ?? 10 * power
     }
 
-    /// As many digits behind the point as the step has.
+    /// As many decimals as the step has.
     private static func label(_ value: Double, step: Double) -> String {
         if abs(value) >= 1e6 || step < 1e-3 { return abs(value) < step / 2 ? "0" : Figures.scientific(value) }
         let digits = (0...4).first { abs((step * pow(10, Double($0))).rounded() / pow(10, Double($0)) - step) < step * 1e-6 } ?? 4

@@ -1,6 +1,7 @@
 import Foundation
 
-/// A piece of a page. Text put into it by interpolation is escaped, other pieces are not: what comes from a file can be no markup.
+/// A piece of a page. Interpolated text is escaped, interpolated pieces are not, so text from a
+/// file cannot become markup.
 struct HTML: ExpressibleByStringInterpolation, Sendable, Equatable {
     private(set) var text: String
 
@@ -30,7 +31,8 @@ struct HTML: ExpressibleByStringInterpolation, Sendable, Equatable {
         mutating func appendInterpolation(_ value: Int) { text += String(value) }
     }
 
-    /// For text and attribute values in either quotes. Characters that no XML may hold, and those that turn the direction of writing, are replaced.
+    /// For text, and for attribute values in either kind of quote. Replaces characters that XML
+    /// forbids and those that change the direction of writing.
     private static func escaped(_ text: String) -> String {
         var out = ""
         out.reserveCapacity(text.utf8.count)
@@ -51,16 +53,16 @@ struct HTML: ExpressibleByStringInterpolation, Sendable, Equatable {
     }
 }
 
-/// Numbers as people read them, the same in every locale.
+/// Numbers for people, the same in every locale.
 enum Figures {
-    /// A share in percent with two digits, "–" where there is none.
+    /// A share in percent with two decimals; "–" if there is none.
     static func percent(_ value: Double?) -> String { value.flatMap { $0.isFinite ? String(format: "%.2f", $0 * 100) : nil } ?? "–" }
 
-    /// At most `digits` digits that matter.
+    /// At most `digits` significant digits.
     static func short(_ value: Double, digits: Int = 4) -> String {
         guard value.isFinite else { return "–" }
         let text = String(format: "%.\(digits)g", value)
-        // "1e-05" is 1e-5 to people.
+        // People write "1e-05" as 1e-5.
         return text.replacing("e-0", with: "e-").replacing("e+0", with: "e")
     }
 

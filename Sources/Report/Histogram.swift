@@ -11,7 +11,7 @@ struct Histogram {
     private static let (width, height) = (460.0, 290.0)
     private static let (left, right, top, bottom) = (68.0, 14.0, 24.0, 44.0)
 
-    /// Pictures in each column; 1 counts in the last.
+    /// Pictures in each column; a score of 1 counts in the last.
     var counts: [Int] {
         var counts = [Int](repeating: 0, count: Self.bins)
         for value in values where (0...1).contains(value) { counts[min(Int(value * Double(Self.bins)), Self.bins - 1)] += 1 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Curves over epochs as inline SVG with a legend in HTML; colours are classes of the page's style.
+/// Curves over epochs: inline SVG with a legend in HTML. Colours are classes of the page's style.
 struct LineChart {
     struct Point: Equatable {
         var x: Double
@@ -9,13 +9,13 @@ struct LineChart {
 
     struct Series {
         var name: String
-        /// Which of the style's colours, from 1.
+        /// Index of the style's colour, from 1.
         var color: Int
         /// Ascending in x. Values that are not finite break the line.
         var points: [Point]
-        /// Drawn behind the others and faintly; what of it lies outside their range is cut.
+        /// Drawn faintly behind the other series; cut where it leaves their range.
         var isFaint = false
-        /// The latest value, or what else the legend tells.
+        /// The latest value, or another note for the legend.
         var note = ""
     }
 
@@ -31,17 +31,17 @@ struct LineChart {
     var yScale = ChartAxis.Scale.linear
     var yBounds: ClosedRange<Double>?
     var mark: Mark?
-    /// What is told of values when the pointer is over them.
+    /// Formats the values shown under the pointer.
     var format: @Sendable (Double) -> String = { Figures.short($0) }
 
     private static let (width, height) = (460.0, 290.0)
     private static let (left, right, top, bottom) = (68.0, 14.0, 24.0, 44.0)
-    /// Dots that lie closer than this, from centre to centre, would cut the line to pieces.
+    /// Dots closer than this (between centres) would cut the line to pieces.
     private static let dotDistance = 12.0
-    /// Columns that tell their values; with more epochs a column tells those of the first of several.
+    /// The most columns that show values; with more epochs, a column shows the first of several.
     private static let mostColumns = 400
 
-    /// The chart with its title and legend; a sentence where there is nothing to draw.
+    /// The chart with its title and legend, or a sentence if there is nothing to draw.
     var html: HTML {
         let drawn = series.filter { $0.points.contains { Self.isDrawable($0) } }
         guard !drawn.isEmpty else {
@@ -80,7 +80,8 @@ struct LineChart {
     private func axes(_ drawn: [Series], _ leading: [Series]) -> (x: ChartAxis, y: ChartAxis) {
         let xs = drawn.flatMap(\.points).filter(Self.isDrawable).map(\.x)
         var ys = leading.flatMap(\.points).filter(Self.isDrawable).map(\.y)
-        // Behind few epochs the faint line is most of what there is to see: the middle nine tenths of it count.
+        // With few epochs the faint line fills most of the chart, so the range covers its middle
+        // nine tenths.
         for faint in drawn where faint.isFaint {
             let sorted = faint.points.filter(Self.isDrawable).map(\.y).sorted()
             ys += [sorted[sorted.count / 20], sorted[sorted.count - 1 - sorted.count / 20]]
@@ -89,7 +90,7 @@ struct LineChart {
         return (x, yScale == .linear ? .linear(over: ys, within: yBounds) : .logarithmic(over: ys))
     }
 
-    /// Grid, ticks and what the axes are called.
+    /// Grid, ticks and axis names.
     private func frame(_ x: ChartAxis, _ y: ChartAxis, _ place: (Point) -> (Double, Double)) -> HTML {
         let (right, floor) = (Self.width - Self.right, Self.height - Self.bottom)
         let rows = HTML.each(y.ticks) { tick in
@@ -126,7 +127,7 @@ struct LineChart {
     }
 
     private func line(_ series: Series, _ y: ChartAxis, _ place: (Point) -> (Double, Double)) -> HTML {
-        // What a faint line has beyond the others' range is cut rather than pressed against the edge.
+        // Cut a faint line outside the others' range rather than press it against the edge.
         let runs = series.points.split { !Self.isDrawable($0) || (series.isFaint && !y.range.contains($0.y)) }
         let paths = HTML.each(runs.filter { $0.count > 1 }) { run in
             let points = run.map { point in
@@ -137,7 +138,7 @@ struct LineChart {
                 "<polyline class=\"line c\(series.color)\(series.isFaint ? " faint" : "")\" points=\"\(points.joined(separator: " "))\"/>"
         }
         guard !series.isFaint else { return paths }
-        // A point without neighbours has no line; it must be seen all the same.
+        // A point without neighbours has no line, so it gets a dot.
         let places = runs.joined().map { place($0).0 }
         let width = (places.last ?? 0) - (places.first ?? 0)
         let hasRoom = width >= Self.dotDistance * Double(places.count - 1)
@@ -149,7 +150,7 @@ struct LineChart {
             }
     }
 
-    /// A column for each epoch over everything else: without drawing anything it tells the values there.
+    /// An invisible column for each epoch over everything else: it shows the values there.
     private func columns(_ leading: [Series], _ place: (Point) -> (Double, Double)) -> HTML {
         var values: [Double: [String]] = [:]
         for item in leading {
@@ -173,7 +174,7 @@ struct LineChart {
 }
 
 extension LineChart {
-    /// At most `count` points, each the mean of as many neighbours: steps are many, and single ones are noise.
+    /// At most `count` points, each the mean of neighbours: single steps are noise.
     static func averaged(_ points: [Point], count: Int) -> [Point] {
         let known = points.filter(isDrawable)
         guard known.count > count, count > 0 else { return known }
@@ -185,7 +186,7 @@ extension LineChart {
 }
 
 extension Double {
-    /// A coordinate with two digits behind the point at most.
+    /// A coordinate with at most two decimals.
     var svg: String {
         let text = String(format: "%.1f", self)
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text

@@ -1,6 +1,6 @@
 import Segmentation
 
-/// The paper's own results in its columns, to be held beside a run's.
+/// The paper's own results in its columns, for comparison.
 enum PublishedResults {
     static func on(_ dataset: Dataset) -> [ReportContent.PublishedResult] {
         results[dataset.rawValue] ?? []

@@ -2,11 +2,11 @@ import Foundation
 import Runs
 import Segmentation
 
-/// What a report's page tells: gathered first, written by ``ReportPage``.
+/// A report's content, gathered before ``ReportPage`` writes it.
 struct ReportContent: Sendable {
     var runs: [Run]
     var comparison: Grid?
-    /// The paper's results on the same data set, where it has any.
+    /// The paper's results on the same data set, if any.
     var published: [PublishedResult] = []
     var date: String
 
@@ -21,12 +21,12 @@ struct ReportContent: Sendable {
         var parameters: Int?
         var environments: [RunEnvironment] = []
         var evaluation: Evaluation?
-        /// Scores of the best weights on the set's test volumes, where it has any.
+        /// Scores of the best weights on the set's test volumes, if it has any.
         var volumes: VolumeScoreSummary?
         var examples: [Example] = []
-        /// What the weights say of what they were trained on, and how to know them again.
+        /// What the weights say about their training, and their digest.
         var weights: (summary: String?, digest: String)?
-        /// What is not shown, and why.
+        /// Notes on what is left out, and why.
         var notes: [String] = []
     }
 
@@ -34,16 +34,16 @@ struct ReportContent: Sendable {
     struct Evaluation: Sendable {
         var pooled: BinaryScores
         var perImageMean: BinaryScores
-        /// The IoU of each picture; nil where neither truth nor prediction has any foreground.
+        /// Each picture's IoU; nil if neither truth nor prediction has any foreground.
         var pictureScores: [Double?]
         var pictures: Int { pictureScores.count }
-        /// Pictures without any foreground in their truth.
+        /// Counts of pictures whose truth has no foreground.
         var empty = EvaluationResult.EmptyPictures()
-        /// Scores of each class but the background; empty for binary sets.
+        /// Scores of each class except the background; empty for binary sets.
         var classes: [(name: String, scores: BinaryScores)] = []
     }
 
-    /// A picture beside what was found in it.
+    /// A picture and its prediction.
     struct Example: Sendable {
         /// "best", "median", "worst".
         var rank: String
@@ -52,13 +52,13 @@ struct ReportContent: Sendable {
         var tiles: [Tile]
     }
 
-    /// A picture as a JPEG file, and the line below it.
+    /// A picture as a JPEG file, with its caption.
     struct Tile: Sendable {
         var jpeg: [UInt8]
         var caption: String
     }
 
-    /// Pictures in rows, one column for each run beside picture and truth (Figure 4).
+    /// Pictures in rows, with columns for picture, truth and each run (Figure 4).
     struct Grid: Sendable {
         var columns: [String]
         var rows: [(label: String, tiles: [Tile])]
@@ -77,12 +77,12 @@ extension ReportContent.Run {
         }
     }
 
-    /// The epoch whose weights were kept: the last that was the best so far.
+    /// The epoch whose weights were kept, the last that set a new best.
     var best: TrainingEvent.EpochRecord? { epochs.last(where: \.isBest) }
 
     var trainingSeconds: Double { epochs.reduce(0) { $0 + $1.seconds } }
 
-    /// Losses of single steps, over epochs: a step in the middle of epoch 3 is at 2.5.
+    /// Losses of single steps over epochs: a step in the middle of epoch 3 is at 2.5.
     var steps: [LineChart.Point] {
         let all = events.compactMap { event in
             if case .step(let epoch, let step, let loss, _) = event { (epoch: epoch, step: step, loss: loss) } else { nil }
@@ -92,14 +92,15 @@ extension ReportContent.Run {
     }
 }
 
-/// A section of a configuration, every key with its value as text.
+/// A section of a configuration: every key with its value as text.
 struct SettingsGroup: Sendable, Equatable {
     var name: String
     var values: [(key: String, value: String)]
 
     static func == (a: SettingsGroup, b: SettingsGroup) -> Bool { a.name == b.name && a.values.elementsEqual(b.values, by: ==) }
 
-    /// The sections of a configuration's YAML as this project writes it: keys, and keys of sections indented by two. Paths are left out, they are the machine's.
+    /// The sections of a configuration's YAML as this project writes it, with sections' keys
+    /// indented by two. Paths are left out: they belong to the machine.
     static func read(yaml: String) -> [SettingsGroup] {
         var groups = [SettingsGroup(name: "training", values: [])]
         var section: String?

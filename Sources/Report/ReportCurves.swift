@@ -1,7 +1,7 @@
 import Runs
 import Segmentation
 
-/// The charts of a run, and those that lay several runs over each other.
+/// The charts of one run, and charts that overlay several runs.
 enum ReportCurves {
     private typealias Record = TrainingEvent.EpochRecord
 
@@ -59,11 +59,11 @@ enum ReportCurves {
     }
 
     private static func points(_ epochs: [Record], _ value: (Record) -> Double?) -> [LineChart.Point] {
-        // An epoch that was not evaluated is passed over; one whose value is not a number breaks the line.
+        // Skip an epoch that was not evaluated; a value that is not a number breaks the line.
         epochs.compactMap { record in value(record).map { LineChart.Point(x: Double(record.epoch), y: $0) } }
     }
 
-    /// Of the epoch whose weights were kept, as the tiles say it; the latest while none is.
+    /// The value at the epoch whose weights were kept, as in the tiles; the latest if none is.
     private static func kept(_ run: ReportContent.Run, _ value: (Record) -> Double?) -> String {
         (run.best.flatMap(value) ?? run.epochs.compactMap(value).last).map { Figures.fixed($0) } ?? ""
     }

@@ -1,7 +1,8 @@
 import Foundation
 import Imaging
 
-/// A report as one self-contained page: no script, no request to anywhere, readable without style too.
+/// A report as one self-contained page: no scripts, no network requests, readable without its
+/// style.
 struct ReportPage {
     let content: ReportContent
 
@@ -108,7 +109,7 @@ struct ReportPage {
         return out
     }
 
-    /// What the outlines' colours mean.
+    /// The legend of the outlines' colours.
     private static func pictureKey(_ evaluation: ReportContent.Evaluation?) -> HTML {
         guard let classes = evaluation?.classes, !classes.isEmpty else {
             return """

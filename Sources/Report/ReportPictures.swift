@@ -1,11 +1,11 @@
 import Imaging
 import Segmentation
 
-/// A picture of a data set with its truth and what runs found, drawn for a page.
+/// A picture of a data set with its truth and the runs' predictions, drawn for a page.
 struct ReportPicture {
-    /// RGB, of the size that it is shown at.
+    /// RGB, at the displayed size.
     let picture: Picture
-    /// Labels, of the same size; 0 is background.
+    /// Labels, of equal size; 0 is background.
     let truth: Picture
     private let isBinary: Bool
 
@@ -14,7 +14,8 @@ struct ReportPicture {
     private static let truthColor: LabelColors.Color = (240, 228, 66)
     private static let foundColor: LabelColors.Color = (86, 180, 233)
 
-    /// - Parameter original: the file's own picture; without it the planes that the network is given, stretched to 0…255.
+    /// - Parameter original: the file's own picture; if nil, the network's input planes, stretched
+    ///   to 0…255.
     init(_ sample: Sample, original: Picture?) {
         let source = original.map { ($0.height, $0.width) } ?? (sample.height, sample.width)
         let longer = max(source.0, source.1)
@@ -55,7 +56,8 @@ struct ReportPicture {
                 : Overlay.draw(truth, on: picture, lineWidth: 2), caption)
     }
 
-    /// Of a binary set both outlines, the truth's wider, so that it shows below where they agree; of several classes the classes found, in their colours.
+    /// For a binary set, both outlines; the truth's is wider, so it shows where they agree. For
+    /// several classes, the predicted classes in their colours.
     func found(_ finding: Answer, threshold: Float, size: (height: Int, width: Int), caption: String = "prediction") throws
         -> ReportContent.Tile
     {
@@ -77,7 +79,7 @@ struct ReportPicture {
         return (0..<picture.channels * area).map { Float(picture.pixels[($0 % area) * picture.channels + $0 / area]) }
     }
 
-    /// One or three planes as RGB, their least and greatest values at black and white.
+    /// One or three planes as RGB; their least and greatest values become black and white.
     private static func picture(_ planes: [Float], _ from: (Int, Int), _ to: (height: Int, width: Int)) -> Picture {
         let channels = planes.count / max(1, from.0 * from.1) >= 3 ? 3 : 1
         let resized = Resize.bilinear(Array(planes.prefix(channels * from.0 * from.1)), channels: channels, from: (from.0, from.1), to: to)

@@ -1,11 +1,12 @@
-/// Which pictures a report shows.
+/// Chooses the pictures that a report shows.
 enum ReportSelection {
     struct Choice: Equatable {
         var rank: String
         var index: Int
     }
 
-    /// The best, the middle and the worst of scores, up to `each` of a rank, no picture twice. Pictures without a score say nothing and are left out.
+    /// The best, middle and worst by score, up to `each` of a rank and no picture twice. Pictures
+    /// without a score are left out.
     static func bestMedianWorst(_ scores: [Double?], each: Int) -> [Choice] {
         let sorted = ranked(scores)
         let n = max(min(each, sorted.count / 3), min(1, sorted.count))
@@ -18,7 +19,8 @@ enum ReportSelection {
         return choices
     }
 
-    /// For comparing runs: the best, middle and worst by their mean, and those that they disagree on most, up to `disputed` of them.
+    /// For comparing runs: the best, middle and worst by mean score, and up to `disputed` pictures
+    /// on which the runs disagree most.
     static func compared(_ runs: [[Double?]], disputed: Int) -> [Choice] {
         let count = runs.map(\.count).min() ?? 0
         let known = (0..<count).map { i in runs.compactMap { $0[i] }.filter(\.isFinite) }
@@ -29,7 +31,7 @@ enum ReportSelection {
         return choices
     }
 
-    /// Indices from the greatest score to the least; equal ones in their order.
+    /// Indices by descending score; ties keep their order.
     private static func ranked(_ scores: [Double?]) -> [Int] {
         scores.indices.filter { scores[$0]?.isFinite ?? false }.sorted { (scores[$0] ?? 0, $1) > (scores[$1] ?? 0, $0) }
     }

@@ -1,4 +1,5 @@
-/// The page's style: system fonts, light and dark by the reader's own setting, one column on a phone, ink on paper in print.
+/// The page's style: system fonts, light and dark as the reader has set, one column on a phone,
+/// black on white in print.
 enum ReportStyle {
     static let css: HTML = """
         :root{color-scheme:light dark;--page:#f4f5f7;--card:#fff;--ink:#1b1f24;--soft:#59636e;--line:#d8dde3;--grid:#e8ebef;--hover:rgba(20,40,80,.07);--best:#e7f0fb;

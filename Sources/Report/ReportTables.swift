@@ -11,7 +11,7 @@ enum ReportTables {
 
     // MARK: - Scores
 
-    /// The paper's columns: each run pooled and by pictures, then what the paper reports.
+    /// The paper's columns: each run pooled and by picture, then the paper's own results.
     static func scores(_ content: ReportContent) -> HTML {
         var rows: HTML = ""
         for run in content.runs {
@@ -27,32 +27,33 @@ enum ReportTables {
             } else {
                 rows += "<tr><th scope=\"row\">\(name)pooled over all pixels\(epoch)</th>\(cells(run.best?.scores))</tr>\n"
                 rows +=
-                    "<tr><th scope=\"row\">\(name)mean over pictures</th><td colspan=\"\(columns.count)\">not measured: the network was not run on the data</td></tr>\n"
+                    "<tr><th scope=\"row\">\(name)mean over pictures</th><td colspan=\"\(columns.count)\">not measured; the network was not run on the data</td></tr>\n"
             }
         }
         for item in content.published { rows += "<tr class=\"paper\"><th scope=\"row\">\(item.name)</th>\(cells(item.scores))</tr>\n" }
         let note: HTML =
             content.published.isEmpty
             ? ""
-            : "<p class=\"muted\">The paper scores its own test split at 256×256; the rows above are of the validation split at the run's own size.</p>"
+            : "<p class=\"muted\">The paper scores its own test split at 256×256; the rows above score the validation split at the run's own size.</p>"
         return """
             <div class="scroll"><table class="numbers"><thead><tr><th></th>\(HTML.each(columns) { "<th scope=\"col\">\($0)</th>" })</tr></thead><tbody>
             \(rows)</tbody></table></div>
-            <p class="muted">Of the epoch with the least validation loss, on the validation split. \(meaning(content))</p>\(note)
+            <p class="muted">The epoch with the least validation loss, scored on the validation split. \(meaning(content))</p>\(note)
             """
     }
 
     private static func meaning(_ content: ReportContent) -> String {
         content.runs.contains { !($0.evaluation?.classes ?? []).isEmpty }
-            ? "Scores of several classes are means over all but the background." : "mIoU is the foreground's IoU, as in the paper."
+            ? "Scores of several classes are means over all classes except the background."
+            : "mIoU is the foreground's IoU, as in the paper."
     }
 
     // MARK: - Epochs
 
-    /// Every epoch's numbers, folded.
+    /// Every epoch's numbers, collapsed.
     static func epochs(_ run: ReportContent.Run) -> HTML {
         let epochs = run.epochs
-        guard !epochs.isEmpty else { return "<p class=\"muted\">No epoch is finished yet.</p>" }
+        guard !epochs.isEmpty else { return "<p class=\"muted\">No epoch has finished yet.</p>" }
         let rows = HTML.each(epochs) { record in
             """
             <tr class="\(record.isBest && record.epoch == run.best?.epoch ? "best" : "")"><th scope="row">\(record.epoch)</th>\
@@ -70,9 +71,9 @@ enum ReportTables {
 
     // MARK: - Settings and machines
 
-    /// The whole configuration of each run; with several runs side by side, what differs is marked.
+    /// Each run's whole configuration; with several runs, side by side with differences marked.
     static func settings(_ runs: [ReportContent.Run]) -> HTML {
-        guard runs.contains(where: { !$0.settings.isEmpty }) else { return "<p class=\"muted\">The run has no configuration.</p>" }
+        guard runs.contains(where: { !$0.settings.isEmpty }) else { return "<p class=\"muted\">The run has no configuration file.</p>" }
         var names: [String] = []
         for name in runs.flatMap({ $0.settings.map(\.name) }) where !names.contains(name) { names.append(name) }
         return "<div class=\"settings\">\(HTML.each(names) { group($0, of: runs) })</div>"
@@ -92,7 +93,7 @@ enum ReportTables {
             "<div class=\"card scroll\"><h3>\(name.replacing("_", with: " "))</h3><table class=\"pairs\">\(head)<tbody>\(rows)</tbody></table></div>\n"
     }
 
-    /// What each run was trained on and with.
+    /// The data and the machine of each run.
     static func machines(_ runs: [ReportContent.Run]) -> HTML {
         HTML.each(runs) { run in
             let facts: [(String, String)] = facts(run)
@@ -123,7 +124,7 @@ enum ReportTables {
             facts.append(
                 (
                     "empty pictures",
-                    "\(empty.count): \(empty.foundEmpty) found empty, in no mean over pictures; \(empty.withFindings) with findings"
+                    "\(empty.count): \(empty.foundEmpty) predicted empty, left out of the mean over pictures; \(empty.withFindings) with findings"
                 ))
         }
         if let parameters = run.parameters { facts.append(("parameters", Figures.grouped(parameters))) }

@@ -3,7 +3,8 @@ import Runs
 import Segmentation
 
 extension RunReport {
-    /// Scores of a run's best weights on the test volumes of a set in Synapse's layout; nil where there are none.
+    /// Scores of a run's best weights on the test volumes of a set in Synapse's layout; nil if it
+    /// has none.
     ///
     /// Throws ``DataError`` for volumes that cannot be read.
     func volumeScores(
@@ -19,7 +20,8 @@ extension RunReport {
 }
 
 extension ReportTables {
-    /// Table II: Dice and HD95 of each run's test volumes under both scorings, then what the paper reports; a table for each list of classes. Nothing without volumes.
+    /// Table II: Dice and HD95 of each run's test volumes under both scorings, then the paper's.
+    /// One table for each list of classes; empty without volumes.
     static func volumes(_ content: ReportContent) -> HTML {
         var lists: [[String]] = []
         for run in content.runs {
@@ -47,9 +49,9 @@ extension ReportTables {
         return """
             <div class="scroll"><table class="numbers"><thead><tr><th></th>\(HTML.each(["DSC%", "HD95"] + names) { "<th scope=\"col\">\($0)</th>" })</tr></thead><tbody>
             \(rows)</tbody></table></div>
-            <p class="muted">Means over \(shown[0].volumes?.volumes.count ?? 0) volumes, DSC of each class; HD95 in voxels. Published scoring counts a class that is found where \
-            there is none as DSC 100 and HD95 0, one that is missed or absent as 0 and 0. Honest scoring leaves absent classes out, counts missed and spurious ones as DSC 0, and takes the \
-            mean of the distances that are finite (infinite: \(infinite)).</p>
+            <p class="muted">Means over \(shown[0].volumes?.volumes.count ?? 0) volumes, DSC of each class; HD95 in voxels. Published scoring gives a class DSC 100 and HD95 0 if it is predicted \
+            but absent, and 0 and 0 if it is missed or absent from both. Honest scoring leaves out classes absent from both, counts missed and spurious ones as DSC 0, and averages the \
+            distances that are finite (infinite: \(infinite)).</p>
 
             """
     }
@@ -62,11 +64,12 @@ extension ReportTables {
 }
 
 extension VolumeScoreSummary {
-    /// The names of the classes that are scored.
+    /// The names of the scored classes.
     fileprivate var classNames: [String] { honest.classes.map(\.name) }
 }
 
 extension PublishedResults {
-    /// The paper's VM-UNet on Synapse (Table II): shares of 1, HD95 as the paper has it, classes in the set's order.
+    /// The paper's VM-UNet on Synapse (Table II): Dice as fractions, HD95 as printed, classes in
+    /// the set's order.
     static let synapse = (dice: 0.8108, hd95: 19.21, classes: [0.8640, 0.6941, 0.8616, 0.8276, 0.9417, 0.5880, 0.8951, 0.8140])
 }

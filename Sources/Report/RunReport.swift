@@ -6,36 +6,39 @@ import Segmentation
 import TensorFiles
 import VMUNet
 
-/// A page that tells of one training run, or compares several: curves, scores, pictures, settings, machine.
+/// Writes a page about one training run, or a comparison of several: curves, scores, pictures,
+/// settings, machine.
 public struct RunReport: Sendable {
     public var options: Options
 
-    /// What the page shows.
+    /// Options of the page.
     public struct Options: Sendable {
-        /// The data set's folder; nil takes what each run's configuration names.
+        /// The data set's folder; nil uses the one in each run's configuration.
         public var data: String?
-        /// Whether pictures' names are shown, numbers otherwise; nil shows names as the published sets have them, which are public, and no others.
+        /// Whether to show pictures' names instead of numbers; nil shows names of the published
+        /// sets only, which are public.
         public var showsNames: Bool?
-        /// Pictures each of the best, the middle and the worst.
+        /// How many pictures to show of the best, the middle and the worst.
         public var examples = 3
-        /// Whether the best weights are run on the validation split; without it there are no pictures and only the scores recorded in training.
+        /// Whether to run the best weights on the validation split. Without it the page has no
+        /// pictures, and only the scores recorded in training.
         public var runsNetwork = true
-        /// Where and how the network computes.
+        /// The device and precision of the network.
         public var compute = Compute()
 
         public init() {}
     }
 
-    /// What a report tells while it is made.
+    /// Progress and omissions, reported while the page is made.
     public enum Progress: Sendable {
         case scoring(run: String, done: Int, of: Int)
-        /// Something is left out of the page, and why.
+        /// Something was left out of the page; `reason` says why.
         case skipped(run: String, reason: String)
     }
 
     private let networks: NetworkLoader
 
-    /// A report whose networks `networks` loads.
+    /// A report that loads networks with `networks`.
     public init(_ options: Options = Options(), networks: NetworkLoader) {
         self.options = options
         self.networks = networks
@@ -43,22 +46,23 @@ public struct RunReport: Sendable {
 
     /// Writes the page about these runs' folders, whole or not at all.
     ///
-    /// Throws ``FolderError`` for a folder that holds no run, ``ConfigurationFileError``, ``BadWeights`` and ``TensorFiles/TensorFileError`` for damaged ones,
-    /// ``DataError`` for a folder of data that was asked for and is not one.
+    /// Throws ``FolderError`` for a folder that holds no run; ``ConfigurationFileError``,
+    /// ``BadWeights`` and ``TensorFiles/TensorFileError`` for damaged files; ``DataError`` for a
+    /// requested data folder that is none.
     public func write(_ folders: [URL], to url: URL, progress: (Progress) -> Void = { _ in }) throws {
         let page = try html(of: folders, progress: progress)
         do {
             try AtomicFile.write(to: url) { try $0.write(Array(page.utf8)) }
         } catch {
             throw FolderError(
-                folder: url.relativePath, reason: "the report cannot be written (\(error))",
+                folder: url.relativePath, reason: "cannot write the report (\(error))",
                 remedy: "choose another --output, or check the disk's free space")
         }
     }
 
     /// The page as text. See ``write(_:to:progress:)``.
     public func html(of folders: [URL], progress: (Progress) -> Void = { _ in }) throws -> String {
-        precondition(!folders.isEmpty, "a report is of at least one run")
+        precondition(!folders.isEmpty, "a report needs at least one run")
         let names = Self.names(of: folders)
         var content = ReportContent(runs: [], date: Date.now.formatted(.iso8601.year().month().day()))
         var scored: [ScoredRun?] = []
@@ -84,7 +88,7 @@ public struct RunReport: Sendable {
 
     // MARK: - Gathering
 
-    /// The folders' own names, never their paths; two of one name are numbered.
+    /// The folders' own names, never their paths; equal names are numbered.
     private static func names(of folders: [URL]) -> [String] {
         let names = folders.map { $0.standardizedFileURL.lastPathComponent }
         return names.indices.map { i in
@@ -104,7 +108,8 @@ public struct RunReport: Sendable {
             parameters: VMUNetSummary(network, height: size, width: size).parameters, environments: RunEnvironment.read(folder))
     }
 
-    /// Scores a run's best weights and picks its pictures; where that cannot be, the run keeps a note instead and the result is nil.
+    /// Scores a run's best weights and picks its pictures. If that fails, the run gets a note and
+    /// the result is nil.
     private func score(
         _ run: inout ReportContent.Run, _ folder: RunFolder, _ configuration: RunConfiguration, _ progress: (Progress) -> Void
     ) throws -> ScoredRun? {
@@ -121,8 +126,8 @@ public struct RunReport: Sendable {
         do {
             dataset = try validationSet(configuration)
         } catch let error as DataError where options.data == nil {
-            // Data may have been moved since; what was recorded is still worth a page.
-            skip("the validation pictures were not found", "; give their folder by --data (\(error))")
+            // The data may have been moved; what was recorded is still worth a page.
+            skip("the validation pictures were not found", "; name their folder with --data (\(error))")
             return nil
         }
         let name = run.name
@@ -135,7 +140,7 @@ public struct RunReport: Sendable {
         do {
             run.volumes = try volumeScores(scored, configuration) { progress(.scoring(run: name + ", volumes", done: $0, of: $1)) }
         } catch let error as DataError where options.data == nil {
-            run.notes.append("No scores of the test volumes: they could not be read.")
+            run.notes.append("The test volumes could not be read, so there are no scores of them.")
             progress(.skipped(run: name, reason: "no scores of the test volumes: \(error)"))
         }
         return scored
@@ -147,7 +152,7 @@ public struct RunReport: Sendable {
         return try configuration.data.dataset.layout.reportSet(configuration.data, seed: configuration.seed)
     }
 
-    /// Pictures that all runs were scored on, a row each (Figure 4).
+    /// Pictures that all runs were scored on, one in a row (Figure 4).
     private func grid(_ runs: [ScoredRun]) throws -> ReportContent.Grid? {
         guard runs.count > 1, let first = runs.first,
             runs.allSatisfy({ $0.pictureNames == first.pictureNames && $0.classes == first.classes })

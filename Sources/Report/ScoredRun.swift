@@ -4,7 +4,7 @@ import Runs
 import Segmentation
 import VMUNet
 
-/// A run's best weights, scored on its validation split, ready to segment single pictures of it.
+/// A run's best weights, scored on its validation split and ready to segment single pictures of it.
 struct ScoredRun {
     let name: String
     let segmenter: Segmenter
@@ -12,7 +12,7 @@ struct ScoredRun {
     private let result: EvaluationResult
     private let showsNames: Bool
 
-    /// Throws ``BadWeights`` where the weights are of another class count than the data.
+    /// Throws ``BadWeights`` if the weights and the data differ in their number of classes.
     init(
         name: String, weights: URL, configuration: RunConfiguration, dataset: any SegmentationDataset, options: RunReport.Options,
         networks: NetworkLoader,
@@ -26,7 +26,7 @@ struct ScoredRun {
         guard segmenter.network.classes == dataset.classes else {
             throw BadWeights(
                 file: weights.relativePath,
-                reason: "classes: expected \(dataset.classes), as the data set has, got \(segmenter.network.classes)")
+                reason: "classes: expected \(dataset.classes) (the data set's), got \(segmenter.network.classes)")
         }
         result = try Evaluator(dataset, configuration.evaluation).evaluate(segmenter.network, progress: progress)
         showsNames = options.showsNames ?? configuration.data.dataset.layout.areNamesPublic(result.images.map(\.name))
@@ -43,7 +43,7 @@ struct ScoredRun {
             classes: (result.classes ?? []).filter { $0.label > 0 }.map { ($0.name ?? "class \($0.label)", $0.scores) })
     }
 
-    /// Names of a private set may be patients': its pictures are numbered.
+    /// Names in a private set may be patients', so its pictures are numbered.
     func shownName(_ index: Int) -> String { showsNames ? result.images[index].name : "picture \(index + 1)" }
 
     func examples(each count: Int) throws -> [ReportContent.Example] {
@@ -56,12 +56,12 @@ struct ScoredRun {
         }
     }
 
-    /// A picture of the set, from its file where it has one of its own.
+    /// A picture of the set, from its own file if it has one.
     func picture(_ index: Int) throws -> ReportPicture {
         ReportPicture(try dataset.sample(at: index), original: try dataset.picture(at: index))
     }
 
-    /// What the network finds in a picture, at the size that it sees.
+    /// The network's prediction for a picture, at the network's input size.
     func find(_ index: Int) throws -> (Answer, size: (height: Int, width: Int)) {
         let sample = try dataset.sample(at: index)
         let logits = try segmenter.network.answer(sample.image, batch: 1, height: sample.height, width: sample.width)

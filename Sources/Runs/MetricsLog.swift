@@ -2,13 +2,14 @@ import Files
 import Foundation
 import Segmentation
 
-/// `metrics.jsonl`, one event a line, appended as it happens.
+/// Appends events to `metrics.jsonl`, one a line, as they happen.
 package final class MetricsLog {
     private let handle: FileHandle
     private let url: URL
     private let encoder: JSONEncoder
 
-    /// Goes on after `position`: lines of steps and epochs that a stopped run had written beyond its checkpoint will come again, so they are cut off.
+    /// Continues after `position`. Cuts off steps and epochs that a stopped run wrote after its
+    /// checkpoint: they will be written again.
     package init(_ url: URL, after position: TrainingPosition) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
@@ -38,10 +39,11 @@ package final class MetricsLog {
     private static func unwritable(_ url: URL, _ error: any Error) -> FolderError {
         FolderError(
             folder: url.relativePath, reason: "cannot be written: \(systemReason(error))",
-            remedy: "check its permissions and the space left on the disk, then go on by --resume")
+            remedy: "check its permissions and the disk's free space, then continue with --resume")
     }
 
-    /// The events of a file; none if there is no file. A last line that was cut off in writing is passed over.
+    /// The events of a file; none if there is no file. Skips a last line that was cut off while it
+    /// was written.
     static func read(_ url: URL) throws -> [TrainingEvent] {
         guard FileManager.default.fileExists(atPath: url.path) else { return [] }
         let decoder = JSONDecoder()
@@ -52,6 +54,6 @@ package final class MetricsLog {
 }
 
 extension RunFolder {
-    /// What `metrics.jsonl` holds so far.
+    /// The events in `metrics.jsonl` so far.
     public func events() throws -> [TrainingEvent] { try MetricsLog.read(metrics) }
 }

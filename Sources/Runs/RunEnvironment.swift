@@ -2,28 +2,29 @@ import Files
 import Foundation
 import Segmentation
 
-/// Where and with what a run was trained: an entry of the run's `environment.json`, which gets one each time that the run is begun or resumed.
+/// The machine and the software of a run. The run's `environment.json` gets an entry each time the
+/// run starts or resumes.
 public struct RunEnvironment: Sendable, Codable, Equatable {
-    /// When, in ISO 8601.
+    /// ISO 8601.
     public var date: String
     /// The processor's name.
     public var cpu: String
     public var cores: Int
     public var memoryBytes: UInt64
     public var system: String
-    /// What the kernels use of the processor: portable, avx2, avx512, …
+    /// The kernels' instruction set: portable, avx2, avx512, …
     public var instructionSet: String
     public var libtorch: String
-    /// Where the network ran: cpu, cuda:0.
+    /// The network's device: cpu, cuda:0.
     public var device: String
-    /// The commit of the program's sources; nil where it does not run from a checkout.
+    /// The commit of the program's sources; nil if it does not run from a checkout.
     public var commit: String?
 
     private enum CodingKeys: String, CodingKey {
         case date, cpu, cores, memoryBytes = "memory_bytes", system, instructionSet = "instruction_set", libtorch, device, commit
     }
 
-    /// This machine, now; what only libtorch knows is given.
+    /// This machine, now. The caller gives what only libtorch knows.
     package init(instructionSet: String, libtorch: String, device: String) {
         date = Date.now.formatted(.iso8601)
         let process = ProcessInfo.processInfo
@@ -37,12 +38,12 @@ public struct RunEnvironment: Sendable, Codable, Equatable {
         commit = SourceCommit.ofExecutable
     }
 
-    /// The entries of a run, oldest first; none where nothing was recorded or the file is no such list.
+    /// The entries of a run, oldest first; empty if there is no valid list.
     package static func read(_ folder: RunFolder) -> [RunEnvironment] {
         (try? JSONDecoder().decode([RunEnvironment].self, from: Data(contentsOf: folder.environment))) ?? []
     }
 
-    /// Adds this entry to a run's file.
+    /// Appends this entry to a run's file.
     package func append(to folder: RunFolder) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -66,28 +67,28 @@ public struct RunEnvironment: Sendable, Codable, Equatable {
 }
 
 extension RunFolder {
-    /// Where and with what the run was trained, see ``RunEnvironment``.
+    /// The run's list of ``RunEnvironment`` entries.
     public var environment: URL { url.appending(path: "environment.json") }
 }
 
 /// The commit of the checkout that the program was built in.
 enum SourceCommit {
-    /// Nil where the program does not lie in a checkout of this project.
+    /// Nil if the program does not lie in a checkout of this project.
     static var ofExecutable: String? {
         guard let executable = Bundle.main.executableURL?.resolvingSymlinksInPath() else { return nil }
         var folder = executable.deletingLastPathComponent()
         while folder.path != "/", folder.pathComponents.count > 1 {
-            // A program that was copied into some other project must not be given that one's commit.
+            // A program copied into another project must not report that project's commit.
             if FileManager.default.fileExists(atPath: folder.appending(path: "Sources/VMUNetTool").path) { return of(folder) }
             folder.deleteLastPathComponent()
         }
         return nil
     }
 
-    /// What is checked out in a folder, read from git's own files.
+    /// The checked-out commit of a folder, read from git's own files.
     static func of(_ folder: URL) -> String? {
         var git = folder.appending(path: ".git")
-        // In a linked working tree `.git` is a file that names the folder.
+        // In a linked working tree `.git` is a file that names the git folder.
         if let link = line(git), link.hasPrefix("gitdir: ") {
             git = URL(filePath: String(link.dropFirst(8)), relativeTo: folder).absoluteURL
         }

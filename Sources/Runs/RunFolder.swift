@@ -3,33 +3,35 @@ import Foundation
 import Segmentation
 import TensorFiles
 
-/// The folder of one training run: `config.yaml`, `metrics.jsonl`, `checkpoints/last.safetensors`, `checkpoints/best.safetensors`.
+/// The folder of one training run: `config.yaml`, `metrics.jsonl`, `checkpoints/last.safetensors`,
+/// `checkpoints/best.safetensors`.
 public struct RunFolder: Sendable {
     public let url: URL
 
     public var configuration: URL { url.appending(path: "config.yaml") }
     public var metrics: URL { url.appending(path: "metrics.jsonl") }
-    /// Everything that a run needs to go on: weights, optimiser, position.
+    /// Everything that a run needs to continue: weights, optimiser state, position.
     public var last: URL { url.appending(path: "checkpoints/last.safetensors") }
     /// The weights of the epoch with the least validation loss.
     public var best: URL { url.appending(path: "checkpoints/best.safetensors") }
 
-    /// A folder that is there already.
+    /// An existing folder.
     public init(existing url: URL) { self.url = url }
 
-    /// A new run's folder, made with its parents; throws ``FolderError`` if it holds a run already or cannot be written to.
+    /// Creates a new run's folder and its parents. Throws ``FolderError`` if it already holds a run
+    /// or cannot be written to.
     public static func create(_ url: URL) throws -> RunFolder {
         let run = RunFolder(existing: url)
         let files = FileManager.default
         if [run.configuration, run.metrics, run.last].contains(where: { files.fileExists(atPath: $0.path) }) {
             throw FolderError(
-                folder: url.relativePath, reason: "it holds another run", remedy: "go on with it by --resume, or choose another --run")
+                folder: url.relativePath, reason: "it holds another run", remedy: "continue it with --resume, or choose another --run")
         }
         try Folder.make(url.appending(path: "checkpoints"), option: "--run")
-        // What cannot be written is better known now than after the first epoch.
+        // Find out now, not after the first epoch, that nothing can be written.
         guard let probe = TemporaryFile(in: url.path) else {
             throw FolderError(
-                folder: url.relativePath, reason: "it cannot be written to (\(systemMessage()))",
+                folder: url.relativePath, reason: "it is not writable (\(systemMessage()))",
                 remedy: "choose another --run, or change its permissions")
         }
         unlink(probe.path)
@@ -38,13 +40,13 @@ public struct RunFolder: Sendable {
     }
 }
 
-/// A run's folder while one process works in it; another one is refused. Let go of it, or die, and it is free.
+/// Locks a run's folder for one process; released when the object or the process ends.
 package final class RunLock {
     private let descriptor: Int32
 
     package init(_ folder: RunFolder) throws {
         descriptor = open(folder.url.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        // Where a file system has no locks, there is no guard either.
+        // Where the file system has no locks, there is no protection.
         guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
         close(descriptor)
         throw FolderError(
@@ -56,7 +58,8 @@ package final class RunLock {
 }
 
 extension RunFolder {
-    /// Removes what a process that was killed while it saved has left half-written. For whoever holds the ``RunLock``.
+    /// Removes half-written files of a process that was killed while saving. Call it with the
+    /// ``RunLock`` held.
     package func removeUnfinished() {
         let files = FileManager.default
         for folder in [url, last.deletingLastPathComponent()] {
@@ -69,7 +72,7 @@ extension RunFolder {
     }
 }
 
-/// The system's reason for an error of Foundation's, in its words.
+/// The system's reason behind an error of Foundation's.
 func systemReason(_ error: any Error) -> String {
     if let error = error as? FileError { return error.reason }
     let error = error as NSError

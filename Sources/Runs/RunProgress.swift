@@ -2,15 +2,16 @@ import Foundation
 import TensorFiles
 
 extension RunFolder {
-    /// Whether a run of this configuration came to its end: all epochs, or early stopping.
+    /// Whether a run of this configuration has ended, after all epochs or by early stopping.
     ///
-    /// Its last checkpoint says so. The log knows of the last epoch before that is saved, and saving may have been cut off.
+    /// The last checkpoint decides: the log gets the last epoch before it is saved, and saving may
+    /// have been cut off.
     package func isFinished(_ configuration: RunConfiguration) -> Bool {
         guard let position = TrainingPosition(try? SafetensorsFile.metadata(of: last)[TrainingPosition.key]) else { return false }
         return position.epoch >= configuration.epochs || configuration.hasStoppedImproving(position.validationLosses)
     }
 
-    /// What each epoch came to, oldest first.
+    /// The results of each epoch, oldest first.
     package func epochs() throws -> [TrainingEvent.EpochRecord] {
         try events().compactMap { event in
             if case .epoch(let record) = event { record } else { nil }

@@ -6,11 +6,11 @@ public enum TrainingEvent: Sendable, Equatable {
     case step(epoch: Int, step: Int, loss: Double, learningRate: Double)
     case epoch(EpochRecord)
 
-    /// What an epoch came to. Epochs count from 1.
+    /// The results of an epoch. Epochs count from 1.
     public struct EpochRecord: Sendable, Equatable, Codable {
         public var epoch: Int
         public var trainLoss: Double
-        /// Nil where the epoch was not evaluated.
+        /// Nil if the epoch was not evaluated.
         public var validationLoss: Double?
         public var scores: BinaryScores?
         public var learningRate: Double

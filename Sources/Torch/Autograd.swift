@@ -11,7 +11,7 @@ extension Tensor {
         return self
     }
 
-    /// What ``backward()`` has added up for this leaf; nil before.
+    /// The sum of what ``backward()`` has computed for this leaf; nil before the first call.
     public var gradient: Tensor? {
         var result: ct_tensor?
         guard check(ct_gradient(handle, &result), "gradient"), let result else { return nil }
@@ -19,26 +19,27 @@ extension Tensor {
         return tensor.isDefined ? tensor : nil
     }
 
-    /// Forgets the gradient, so that the next ``backward()`` starts afresh.
+    /// Drops the gradient, so that the next ``backward()`` starts from zero.
     public func clearGradient() { check(ct_clear_gradient(handle), "clear gradient") }
 
-    /// Puts a gradient in place of the one that is there.
+    /// Replaces the gradient.
     package func setGradient(_ gradient: Tensor) {
         if !hasPendingError { check(ct_set_gradient(handle, gradient.handle), "set gradient") }
     }
 
-    /// Adds the derivative of this one-element tensor to the gradients of all leaves it was made from.
+    /// Adds this one-element tensor's derivative to the gradients of all leaves that it depends on.
     public func backward() {
         if !hasPendingError { check(ct_backward(handle, nil), "backward") }
     }
 
-    /// Adds to the gradients of all leaves, given the derivative of what is to be made small by each of this tensor's values.
+    /// Adds to the gradients of all leaves, given the loss's derivative by each of this tensor's
+    /// values.
     package func backward(_ derivative: Tensor) {
         if !hasPendingError { check(ct_backward(handle, derivative.handle), "backward") }
     }
 }
 
-/// Runs `body` without recording operations: what inference and updates of parameters want.
+/// Runs `body` without recording operations, for inference and for updates of parameters.
 public func withoutGradients<Result>(_ body: () throws -> Result) rethrows -> Result {
     let before = ct_set_grad_enabled(false)
     defer { _ = ct_set_grad_enabled(before) }

@@ -4,19 +4,20 @@ import Synchronization
 
 /// Whether an NVIDIA GPU can be used.
 public enum CUDAStatus: Sendable, Equatable {
-    /// Driver, compiler and libtorch's CUDA half are there and have been tried.
+    /// The driver, the compiler and libtorch's CUDA half are present and passed a trial.
     case ready
-    /// There is no GPU: what is missing, for who asks for one all the same.
+    /// There is no GPU; `reason` tells a user who wants one what is missing.
     case noGPU(reason: String)
-    /// There is a GPU, and something else is missing: what, and how to get it.
+    /// There is a GPU, but something else is missing; `reason` says what, and how to get it.
     case unusable(reason: String)
 }
 
 extension Torch {
-    /// Whether a GPU or its driver is here, usable or not. Costs next to nothing.
+    /// Whether a GPU or its driver is present, usable or not. Cheap.
     public static var isGPUPresent: Bool { ct_nvidia_gpu_present() }
 
-    /// Opens what a GPU needs and tries it: a second or more the first time. Tensors can be on ``Device/cuda`` once this is ``CUDAStatus/ready``.
+    /// Opens the GPU's libraries and tries them, which takes a second or more the first time.
+    /// Tensors can be on ``Device/cuda`` once this is ``CUDAStatus/ready``.
     public static var cudaStatus: CUDAStatus {
         switch ct_load_cuda() {
         case CT_CUDA_READY: .ready
@@ -25,14 +26,15 @@ extension Torch {
         }
     }
 
-    /// Lets the GPU's matrix products and convolutions in float32 round their inputs to TF32, ten bits of mantissa: faster, and no longer the CPU's
-    /// numbers. Off until asked for.
+    /// Lets float32 matrix products and convolutions on the GPU round their inputs to TF32 (ten
+    /// bits of mantissa): faster, but the results differ from the CPU's. Off by default.
     public static func allowTF32(_ allowed: Bool) throws {
         if ct_set_allow_tf32(allowed) != 0 { throw TorchError.last("TF32") }
     }
 
-    /// Has `notice` told what is compiled for the GPU, and for which architecture, before each compilation: they take seconds, at the first use of a kernel on
-    /// a machine. Called by the thread that needs the kernel.
+    /// Calls `notice` before kernels are compiled for the GPU, with their names and the
+    /// architecture. A machine compiles each kernel at its first use, which takes seconds. The call
+    /// comes from the thread that needs the kernel.
     public static func onKernelCompilation(_ notice: (@Sendable (_ kernels: String, _ architecture: String) -> Void)?) {
         compilationNotice.withLock { $0 = notice }
         ct_on_compilation(
@@ -44,7 +46,7 @@ extension Torch {
                 })
     }
 
-    /// The most memory that libtorch has held on the GPU, in bytes; nil where none is in use.
+    /// The most memory that libtorch has held on the GPU, in bytes; nil if no GPU is in use.
     public static var peakGPUMemory: Int? {
         var bytes: Int64 = 0
         return ct_cuda_peak_memory(&bytes) == 0 ? Int(bytes) : nil
@@ -53,25 +55,25 @@ extension Torch {
 
 private let compilationNotice = Mutex<(@Sendable (String, String) -> Void)?>(nil)
 
-/// The GPU's kernels, compiled by NVRTC as at their first use; needs no GPU.
+/// The GPU's kernels, compiled by NVRTC as at their first use. Needs no GPU.
 package enum CUDAKernels {
     package enum Input: Int32, CaseIterable, Sendable { case float32, bfloat16, float16 }
 
     package struct Compiled: Sendable {
-        /// The compiler's, with each kernel's registers where it was verbose.
+        /// The compiler's output; if verbose, it has each kernel's registers.
         package let log: String
         package let isFromCache: Bool
         package let bytes: Int
     }
 
-    /// What is compiled together, and what its text depends on.
+    /// Kernels compiled together, and the sizes that their source depends on.
     package enum Program: Sendable {
         case ss2d(states: Int, rank: Int)
-        /// LayerNorm in all its places, for rows of a width.
+        /// LayerNorm in all its forms, for rows of `width` numbers.
         case norm(width: Int)
         case depthwise(channels: Int)
         case residual(channels: Int)
-        /// Of what several blocks have left of one array.
+        /// Sums what several blocks left of one array.
         case sum(count: Int)
 
         fileprivate var description: (name: String, size: Int, rank: Int) {
@@ -85,7 +87,7 @@ package enum CUDAKernels {
         }
     }
 
-    /// Kernels for an architecture such as "sm_90". Verbose compiles afresh, whatever the cache holds.
+    /// Compiles kernels for an architecture such as "sm_90". Verbose bypasses the cache.
     package static func compile(_ program: Program, architecture: String, input: Input = .float32, verbose: Bool = false) throws -> Compiled
     {
         let (name, size, rank) = program.description

@@ -13,38 +13,41 @@ public struct Device: Sendable, Hashable, CustomStringConvertible {
     public var description: String { name }
 }
 
-/// What concerns the process as a whole.
+/// Settings of the whole process.
 public enum Torch {
     /// libtorch's version, for example "2.13.0".
     public static var version: String { String(cString: ct_version()) }
 
-    /// Threads of one operation on the CPU.
+    /// The number of CPU threads of one operation.
     public static var threads: Int {
         get { Int(ct_threads()) }
         set { ct_set_threads(Int32(newValue)) }
     }
 
-    /// What the CPU kernels run on: avx512, avx2 or portable; the environment variable VMUNET_CPU forces one.
+    /// The CPU kernels' instruction set: avx512, avx2 or portable. The environment variable
+    /// VMUNET_CPU forces one.
     public static var instructionSet: String { String(cString: ct_instruction_set()) }
 
-    /// Whether the network's operators have kernels of this package, on every device; otherwise they are put together from libtorch's own: slow, and what
-    /// the kernels are compared with.
+    /// Whether the network's operators use this package's kernels, on every device. Otherwise they
+    /// are composed of libtorch's own: slow, and the reference for the kernels.
     package static var usesKernels: Bool {
         get { ct_use_kernels() }
         set { ct_set_use_kernels(newValue) }
     }
 
-    /// Seeds libtorch's generators: the same seed gives the same numbers, on every device its own.
+    /// Seeds the generators of all devices. The same seed gives the same numbers on the same kind
+    /// of device.
     public static func manualSeed(_ seed: UInt64) {
         if Recording.permits("seed") { ct_manual_seed(seed) }
     }
 
-    /// Keeps freed CPU memory for the next operation. Once, before the first tensor; worth a factor in training.
+    /// Keeps freed CPU memory for the next operation, which speeds training up considerably. Call
+    /// it once, before the first tensor.
     public static func useCachingAllocator() { ct_use_caching_allocator() }
 
-    /// Gives kept CPU memory back to the system.
+    /// Returns kept CPU memory to the system.
     public static func emptyCache() { ct_empty_cache() }
 
-    /// Whether a GPU has been asked for and found ready; see ``cudaStatus``.
+    /// Whether a GPU was requested and is ready; see ``cudaStatus``.
     public static var isCUDAAvailable: Bool { ct_cuda_available() }
 }

@@ -1,4 +1,4 @@
 extension Duration {
-    /// In seconds, as a number to divide by.
+    /// In seconds.
     package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import TensorFiles
 
-/// libtorch's operators, by the names that PyTorch gives them.
+/// libtorch's operators under their PyTorch names.
 private enum Aten {
     static let add = Operator("aten::add", "Tensor")
     static let addScalar = Operator("aten::add", "Scalar")
@@ -70,13 +70,13 @@ extension Tensor {
     public func permuted(_ axes: [Int]) -> Tensor { Aten.permute(.tensor(self), .ints(axes)) }
     public func contiguous() -> Tensor { Aten.contiguous(.tensor(self)) }
 
-    /// `length` entries of an axis from `start` on, as a view.
+    /// A view of `length` entries of an axis, from `start` on.
     public func narrowed(axis: Int, start: Int, length: Int) -> Tensor {
         Aten.narrow(.tensor(self), .int(axis), .int(start), .int(length))
     }
     public static func concatenated(_ tensors: [Tensor], axis: Int) -> Tensor { Aten.cat(.tensors(tensors), .int(axis)) }
 
-    /// The values in another element type; itself where it has it already.
+    /// The values in another element type; the tensor itself if it already has that type.
     public func to(_ type: ElementType) -> Tensor {
         type == elementType ? self : Aten.to(.tensor(self), .elementType(type))
     }
@@ -90,12 +90,12 @@ extension Tensor {
     /// Whether no value is NaN or infinite.
     public var isFinite: Bool { Aten.all(.tensor(Aten.isFinite(.tensor(self)))).item != 0 }
 
-    /// √Σx² of all values, as a tensor of one element.
+    /// √Σx² over all values, as a one-element tensor.
     public func norm() -> Tensor { Aten.linalgNorm(.tensor(self)) }
 
-    /// A copy of the values that shares nothing; recorded by autograd like any operation.
+    /// A copy that shares no memory; autograd records it like any operation.
     public func copied() -> Tensor { Aten.clone(.tensor(self)) }
-    /// The same values, outside of the recorded graph.
+    /// The same values, detached from the recorded graph.
     public func detached() -> Tensor { Aten.detach(.tensor(self)) }
     public func zerosLike() -> Tensor { Aten.zerosLike(.tensor(self)) }
 
@@ -107,54 +107,61 @@ extension Tensor {
     }
     package func fill(_ value: Double) { _ = Aten.fill(.tensor(self), .double(value)) }
 
-    /// NCHW maps to `height`×`width`, bilinear, as `F.interpolate(mode="bilinear", align_corners=False)`.
+    /// NCHW maps to `height`×`width`, bilinear, as `F.interpolate(mode="bilinear",
+    /// align_corners=False)`.
     public func upsampledBilinear(height: Int, width: Int) -> Tensor {
         Aten.upsampleBilinear(.tensor(self), .ints([height, width]), .bool(false), .none)
     }
 
-    /// Mean binary cross-entropy of logits against targets in 0…1, in a form that cannot overflow; each value times its weight.
+    /// Mean binary cross-entropy of logits against targets in 0…1, each value times its weight, in
+    /// a form that cannot overflow.
     public func binaryCrossEntropy(target: Tensor, weight: Tensor? = nil) -> Tensor {
         guard let weight else { return Aten.bce(.tensor(self), .tensor(target)) }
         return Aten.bce(.tensor(self), .tensor(target), .tensor(weight))
     }
 
-    /// What becomes of the values of a loss, by libtorch's numbers.
+    /// How a loss combines its values; the raw values are libtorch's.
     public enum Reduction: Int, Sendable { case mean = 1, sum = 2 }
 
-    /// Cross-entropy of logits [B, classes, …] against labels [B, …] (int64): weighted mean or sum over labels that are not ignored.
+    /// Cross-entropy of logits [B, classes, …] against labels [B, …] (int64): weighted mean or sum
+    /// over labels that are not ignored.
     public func crossEntropy(
         labels: Tensor, classWeights: Tensor? = nil, ignoring ignored: Int = -100, reduction: Reduction = .mean
     ) -> Tensor {
         Aten.crossEntropy(.tensor(self), .tensor(labels), .optional(classWeights), .int(reduction.rawValue), .int(ignored))
     }
 
-    /// Values of at least `limit` become `limit` − 1: labels outside of the classes, before one-hot coding.
+    /// Lowers values of at least `limit` to `limit` − 1. Used on labels outside the classes before
+    /// one-hot coding.
     public func clamped(below limit: Int) -> Tensor { Aten.clampMax(.tensor(self), .int(limit - 1)) }
-    /// Values of less than `least` become `least`.
+    /// Raises values below `least` to `least`.
     public func clamped(min least: Double) -> Tensor { Aten.clampMin(.tensor(self), .double(least)) }
     /// 1 where a value is not `value`, 0 where it is, float32.
     public func differs(from value: Int) -> Tensor { Aten.notEqual(.tensor(self), .int(value)).to(.float32) }
 
-    /// Labels [..] (int64) → [.., classes] of zeros and ones, int64.
+    /// Labels [..] (int64) → [.., classes], zeros and ones, int64.
     public func oneHot(classes: Int) -> Tensor { Aten.oneHot(.tensor(self), .int(classes)) }
 
-    /// `count` numbers, uniform in [0, 1), from the device's own generator: a copy from the host would make it wait for all that is under way.
+    /// `count` uniform numbers in [0, 1) from the device's own generator. A copy from the host
+    /// would make the host wait for all queued work.
     public static func random(count: Int, device: Device = .cpu) -> Tensor {
         Aten.rand(.ints([count]), named: [("device", .device(device))])
     }
     public func floored() -> Tensor { Aten.floor(.tensor(self)) }
 
-    /// A row of numbers that is made on the device: nothing is copied there and waited for, and recorded work may make it.
+    /// A row of numbers made on the device: nothing is copied there, and recorded work may make
+    /// one.
     public static func row(_ values: [Double], on device: Device) -> Tensor {
         .concatenated(values.map { Aten.full(.ints([1]), .double($0), named: [("device", .device(device))]) }, axis: 0)
     }
 }
 
-// MARK: - What initial weights need
+// MARK: - Initial weights
 
 extension Tensor {
     package func redrawOutside(limit: Double, standardDeviation: Double) {
-        // Each round leaves at most a third of what was outside before (for a limit of one deviation), so few rounds are needed.
+        // Each round leaves at most a third of the outliers (at a limit of one deviation), so few
+        // rounds are needed.
         for _ in 0..<64 {
             let inside = Aten.lessEqual(.tensor(Aten.abs(.tensor(self))), .double(limit))
             if Aten.all(.tensor(inside)).item != 0 { return }

@@ -1,13 +1,15 @@
 import CTorch
 import TensorFiles
 
-/// An operator of libtorch's dispatcher, found once by its schema name and called with boxed arguments.
+/// An operator of libtorch's dispatcher, found once by its schema name and called with boxed
+/// arguments.
 package struct Operator: @unchecked Sendable {
     /// A static schema entry: never freed, immutable.
     private let handle: ct_operator?
     let name: String
 
-    /// For example `Operator("aten::sum", "dim_IntList")`. An unknown name is reported when it is called.
+    /// For example `Operator("aten::sum", "dim_IntList")`. An unknown name is reported on the first
+    /// call.
     package init(_ name: String, _ overload: String = "") {
         self.name = name
         var found: ct_operator?
@@ -29,7 +31,8 @@ package struct Operator: @unchecked Sendable {
         package static func optional(_ tensor: Tensor?) -> Argument { tensor.map(Argument.tensor) ?? .none }
     }
 
-    /// Calls with positional and named arguments; `count` tensors are expected back. Errors go to the current scope.
+    /// Calls with positional and named arguments and expects `count` tensors back. Errors go to the
+    /// current scope.
     package func callAsFunction(_ arguments: [Argument], named: [(String, Argument)] = [], results count: Int) -> [Tensor] {
         let failed = { (0..<count).map { _ in Operator.undefinedTensor() } }
         if hasPendingError { return failed() }
@@ -75,7 +78,7 @@ package struct Operator: @unchecked Sendable {
     }
 }
 
-/// The C values of one call, and the memory behind their lists and strings.
+/// The C values of one call, and the memory that their lists and strings point to.
 private struct Boxes {
     var values: [ct_value] = []
     private var allocations: [UnsafeMutableRawPointer] = []

@@ -2,13 +2,14 @@ import CTorch
 import Foundation
 import Synchronization
 
-/// Time by operator, as libtorch records it: its own operators, this package's (`vmunet::…`) and the functions of the backward pass.
+/// Time per operator as libtorch records it: its own operators, this package's (`vmunet::…`) and
+/// the functions of the backward pass.
 public enum Profile {
-    /// One operator's share.
+    /// One operator's time.
     public struct Entry: Sendable {
         public let name: String
         public let calls: Int
-        /// Time in the operator itself, without operators that it calls.
+        /// Time in the operator itself, without the operators that it calls.
         public let seconds: Double
     }
 
@@ -20,7 +21,7 @@ public enum Profile {
         ct_profile_begin()
     }
 
-    /// Runs a module of a network; while recording, its time is kept under its name.
+    /// Runs a module of a network and, while recording, counts its time under its name.
     @inline(__always)
     public static func module<Result>(_ name: @autoclosure () -> String, _ body: () -> Result) -> Result {
         guard modules.withLock({ $0 != nil }) else { return body() }
@@ -38,7 +39,7 @@ public enum Profile {
         return result
     }
 
-    /// Stops recording and returns what was recorded, most expensive first.
+    /// Stops recording and returns the entries, most expensive first.
     public static func end() -> [Entry] {
         ct_profile_end()
         guard let text = ct_profile_lines() else { return [] }
@@ -50,13 +51,14 @@ public enum Profile {
         }
     }
 
-    /// "torch::autograd::CppNode<ctorch::(anonymous namespace)::SS2D>" is the backward pass of SS2D.
+    /// "torch::autograd::CppNode<ctorch::(anonymous namespace)::SS2D>" is the backward pass of
+    /// SS2D.
     private static func readable(_ name: String) -> String {
         guard name.contains("CppNode<"), let last = name.split(separator: ":").last else { return name }
         return last.filter { $0.isLetter || $0.isNumber } + " backward"
     }
 
-    /// Stops recording; a table of milliseconds a run, for people.
+    /// Stops recording and returns a table of milliseconds per run.
     public static func table(runs: Int) -> String {
         let modules = modules.withLock { entries in
             defer { entries = nil }

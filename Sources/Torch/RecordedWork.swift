@@ -1,51 +1,55 @@
 import CTorch
 
-/// Work of fixed shape that is done over and over. On a GPU the first calls do it as it stands, the next one records what it asks the GPU
-/// for (a CUDA graph), and from then on a call is a single launch; elsewhere every call does the work as it stands.
+/// Work of fixed shape that is repeated many times. On a GPU the first calls run it normally, the
+/// next records its launches as a CUDA graph, and from then on a call is a single launch. On other
+/// devices every call runs it normally.
 ///
-/// A replay repeats the work's launches with the addresses that they had, and runs none of the code around them. So the work must be the
-/// same every time but for the values in tensors:
-/// - It takes nothing from the host and reads nothing back: no `item`, no `floats()`, no tensors made of values, no seeds. On every device
-///   that is an error.
-/// - What it reads and changes stays where it is, before the first call and ever after: inputs are given by ``Tensor/assign(_:)``,
-///   gradients are set to 0 in place (``Optimizer/zeroGradients()``). Weights that inference keeps in another element type (see
-///   `PreparedWeights` in CTorch) are those of the recording.
-/// - Which operators it calls, and their shapes, depend on nothing that changes.
-/// - It leaves no graph of autograd behind: one that outlived a call would tie the stream of the recording to the one it was made in.
+/// A replay repeats the recorded launches with their recorded addresses and runs none of the code
+/// around them. So the work must be the same every time, apart from the values in tensors:
+/// - It takes nothing from the host and reads nothing back: no `item`, no `floats()`, no tensors
+///   made of values, no seeds. Doing so is an error on every device.
+/// - The tensors that it reads and changes keep their memory: set inputs with
+///   ``Tensor/assign(_:)``, and zero gradients in place (``Optimizer/zeroGradients()``). Weights
+///   that inference keeps in another element type (`PreparedWeights` in CTorch) are those of the
+///   recording.
+/// - The operators that it calls, and their shapes, depend on nothing that changes.
+/// - It leaves no autograd graph behind. One that outlived a call would tie the recording's stream
+///   to the stream that it was made in.
 ///
-/// Random numbers are drawn anew by every call, the same as without recording: libtorch gives a replay the seed and the offset of its
-/// generator, and moves the offset on by as much as the work takes.
+/// Every call draws new random numbers, the same as without recording: libtorch gives a replay its
+/// generator's seed and offset, and advances the offset by what the work uses.
 ///
-/// Calls must not overlap: neither with one another nor with what reads the results of the last one.
+/// Calls must not overlap, neither with each other nor with readers of the last call's results.
 public final class RecordedWork {
-    /// Calls that do the work as it stands before one records it: kernels are compiled, workspaces and prepared weights made at a first
-    /// use, and a few libraries look at the first uses before they settle.
+    /// Calls that run normally before one records: they compile kernels, allocate workspaces and
+    /// prepare weights, and a few libraries tune themselves at their first uses.
     public static let warmUps = 3
 
     private let work: () throws -> [Tensor]
-    /// Kept until the next call, so that nothing else is given their memory while they are read; before the graph, so that its memory is free when it goes.
+    /// Held until the next call, so that their memory is not reused while they are read. Declared
+    /// before the graph, so that its memory is free when it goes.
     private var results: [Tensor] = []
-    /// Nil where nothing can be recorded.
+    /// Nil if the device cannot record.
     private let graph: Graph?
     private var calls = 0
     private var isRecorded = false
 
-    /// Throws ``TorchError`` where the device is a GPU that this libtorch cannot record on.
+    /// Throws ``TorchError`` if the device is a GPU that this libtorch cannot record on.
     public init(on device: Device, _ work: @escaping () throws -> [Tensor]) throws {
         self.work = work
         graph = device.isCPU ? nil : try Graph(on: device)
     }
 
-    /// Does the work once. The results are the same tensors every time, whose values the next call overwrites (on a GPU, once it is
-    /// recorded).
+    /// Runs the work once. The results are the same tensors every time; the next call overwrites
+    /// their values.
     ///
     /// Throws what the work throws, and ``TorchError``.
     public func callAsFunction() throws -> [Tensor] {
         guard !hasPendingError else {
-            throw TorchError(operation: "recorded work", reason: "not done after an earlier error", isOutOfMemory: false)
+            throw TorchError(operation: "recorded work", reason: "skipped after an earlier error", isOutOfMemory: false)
         }
         guard !Recording.isUnderWay else {
-            throw TorchError(operation: "recorded work", reason: "within other recorded work", isOutOfMemory: false)
+            throw TorchError(operation: "recorded work", reason: "recorded work cannot contain other recorded work", isOutOfMemory: false)
         }
         guard let graph else { return try keep(run()) }
         if !isRecorded {
@@ -65,7 +69,8 @@ public final class RecordedWork {
         try Recording.$isUnderWay.withValue(true) { try withTorchErrors { try work() } }
     }
 
-    /// Puts new results into the tensors of the first ones, as a graph does: who relies on an old one is then found out on any machine.
+    /// Copies new results into the first call's tensors, as a graph would. Code that relies on old
+    /// values then fails on any machine.
     private func keep(_ new: [Tensor]) throws -> [Tensor] {
         guard calls > 0 else {
             (calls, results) = (1, new)
@@ -73,7 +78,7 @@ public final class RecordedWork {
         }
         guard new.map(\.shape) == results.map(\.shape) else {
             throw TorchError(
-                operation: "recorded work", reason: "expected results of the shapes \(results.map(\.shape)), got \(new.map(\.shape))",
+                operation: "recorded work", reason: "expected results of shapes \(results.map(\.shape)), got \(new.map(\.shape))",
                 isOutOfMemory: false)
         }
         try withTorchErrors {
@@ -83,11 +88,11 @@ public final class RecordedWork {
     }
 }
 
-/// Whether work is being done that is, or might be, recorded.
+/// Whether the current work is, or might be, recorded.
 enum Recording {
     @TaskLocal static var isUnderWay = false
 
-    /// Reports an error, and returns false, where what the host does now would be missing from a replay.
+    /// Reports an error and returns false if a replay would miss what the host does now.
     static func permits(_ operation: @autoclosure () -> String) -> Bool {
         guard isUnderWay else { return true }
         report(
@@ -97,39 +102,39 @@ enum Recording {
     }
 }
 
-/// A CUDA graph, or one to be.
+/// A CUDA graph, recorded or about to be.
 private final class Graph {
     private let handle: ct_graph
 
     init(on device: Device) throws {
         var handle: ct_graph?
-        guard ct_graph_make(device.name, &handle) == 0, let handle else { throw TorchError.last("recording of work") }
+        guard ct_graph_make(device.name, &handle) == 0, let handle else { throw TorchError.last("recording work") }
         self.handle = handle
     }
 
     deinit { ct_graph_release(handle) }
 
     func warmUp(_ work: @escaping () throws -> [Tensor]) throws -> [Tensor] {
-        try CallFromC.outcome(of: work, "work before its recording") { ct_graph_warm_up(handle, $0, $1) }
+        try CallFromC.outcome(of: work, "running work before recording it") { ct_graph_warm_up(handle, $0, $1) }
     }
 
     func record(_ work: @escaping () throws -> [Tensor]) throws -> [Tensor] {
-        try CallFromC.outcome(of: work, "recording of work") { ct_graph_record(handle, $0, $1) }
+        try CallFromC.outcome(of: work, "recording work") { ct_graph_record(handle, $0, $1) }
     }
 
     func replay() throws {
-        guard ct_graph_replay(handle) == 0 else { throw TorchError.last("replay of recorded work") }
+        guard ct_graph_replay(handle) == 0 else { throw TorchError.last("replaying recorded work") }
     }
 }
 
-/// Work on its way through C, which calls it as a function with a context and knows only whether it failed.
+/// Carries a Swift closure through C, which learns only whether it failed.
 final class CallFromC {
     private let work: () throws -> [Tensor]
     private var outcome: Result<[Tensor], any Error>?
 
     private init(_ work: @escaping () throws -> [Tensor]) { self.work = work }
 
-    /// What `work` comes to within `call`; its own error goes before that of the call around it.
+    /// Runs `call`, which calls `work`. An error of `work` takes precedence over the call's own.
     static func outcome(
         of work: @escaping () throws -> [Tensor], _ operation: String,
         _ call: (@convention(c) (UnsafeMutableRawPointer?) -> Int32, UnsafeMutableRawPointer) -> Int32

@@ -3,8 +3,9 @@ import TensorFiles
 
 /// An n-dimensional array of libtorch: a reference to values on a device, with autograd.
 ///
-/// Copies of a `Tensor` share its values. It may be passed between threads; writing in place (`…_` operators, optimizers) while another thread
-/// reads the same values is the caller's mistake, as in PyTorch.
+/// Copies of a `Tensor` share its values. Tensors may be passed between threads. As in PyTorch, the
+/// caller must not write in place (`…_` operators, optimisers) while another thread reads the same
+/// values.
 public struct Tensor: @unchecked Sendable {
     let storage: TensorStorage
 
@@ -22,20 +23,21 @@ final class TensorStorage: @unchecked Sendable {
     deinit { ct_release(handle) }
 }
 
-// MARK: - From and to the host
+// MARK: - To and from the host
 
 extension Tensor {
-    /// A tensor with a copy of `values`, row-major. On a GPU the copy goes through pinned memory and nobody waits for it.
+    /// A tensor with a copy of `values`, row-major. Uploads to a GPU go through pinned memory
+    /// without waiting.
     public init(_ values: [Float], shape: [Int], on device: Device = .cpu) {
         self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .float32, on: device) }
     }
 
-    /// A tensor with a copy of `values`, row-major; as of floats.
+    /// A tensor with a copy of `values`, row-major. Uploaded to a GPU like floats.
     public init(_ values: [Int64], shape: [Int], on device: Device = .cpu) {
         self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .int64, on: device) }
     }
 
-    /// A tensor with a copy of `values`, row-major; as of floats.
+    /// A tensor with a copy of `values`, row-major. Uploaded to a GPU like floats.
     public init(_ values: [UInt8], shape: [Int], on device: Device = .cpu) {
         self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .uint8, on: device) }
     }
@@ -45,7 +47,7 @@ extension Tensor {
         self = host.bytes.withUnsafeBytes { Tensor(bytes: $0, shape: host.shape, elementType: host.elementType) }
     }
 
-    /// A CPU tensor of uninitialised values.
+    /// A CPU tensor with uninitialised values.
     public init(emptyOfShape shape: [Int], elementType: ElementType = .float32) {
         var handle: ct_tensor?
         let sizes = shape.map(Int64.init)
@@ -54,7 +56,7 @@ extension Tensor {
     }
 
     private init(bytes: UnsafeRawBufferPointer, shape: [Int], elementType: ElementType, on device: Device = .cpu) {
-        guard Recording.permits("a tensor of the host's values") else {
+        guard Recording.permits("making a tensor from the host's values") else {
             self = .undefined
             return
         }
@@ -66,7 +68,7 @@ extension Tensor {
         self = handle.map(Tensor.init(owning:)) ?? .undefined
     }
 
-    /// A tensor without values: what a failed operation yields inside ``withTorchErrors(_:)``.
+    /// A tensor without values, the result of a failed operation inside ``withTorchErrors(_:)``.
     public static var undefined: Tensor { Operator.undefinedTensor() }
 
     /// The values as float32, row-major, copied to the host from any element type and device.
@@ -100,29 +102,30 @@ extension Tensor {
     public func hostTensor() -> HostTensor {
         let type = elementType
         let data = copied(count: count * type.byteCount, of: UInt8.self, zero: 0)
-        // The copy has exactly as many bytes as the shape needs, or an error is pending and an empty tensor stands for it.
+        // The copy has exactly as many bytes as the shape needs; otherwise an error is pending and
+        // an empty tensor stands in for it.
         return (try? HostTensor(shape: shape, elementType: type, bytes: data)) ?? HostTensor([Float](), shape: [0])
     }
 
     private func copied<Value>(count: Int, of type: Value.Type, zero: Value) -> [Value] {
-        if hasPendingError || !Recording.permits("copy to the host") { return Array(repeating: zero, count: count) }
+        if hasPendingError || !Recording.permits("copying to the host") { return Array(repeating: zero, count: count) }
         return Array(unsafeUninitializedCapacity: count) { buffer, initialized in
-            check(ct_to_bytes(handle, buffer.baseAddress, count * MemoryLayout<Value>.stride), "copy to the host")
+            check(ct_to_bytes(handle, buffer.baseAddress, count * MemoryLayout<Value>.stride), "copying to the host")
             initialized = count
         }
     }
 }
 
-// MARK: - What it is
+// MARK: - Properties
 
 extension Tensor {
     public var isDefined: Bool { ct_is_defined(handle) }
     public var rank: Int { Int(ct_rank(handle)) }
     public var shape: [Int] { (0..<rank).map { Int(ct_size(handle, Int64($0))) } }
-    /// The number of elements; 0 of an undefined tensor.
+    /// The number of elements; 0 for an undefined tensor.
     public var count: Int { isDefined ? shape.reduce(1, *) : 0 }
 
-    /// The size of one axis, counted from the end when negative.
+    /// The size of one axis; negative numbers count from the end.
     public func size(_ axis: Int) -> Int { Int(ct_size(handle, Int64(axis < 0 ? axis + rank : axis))) }
 
     public var elementType: ElementType { isDefined ? ElementType(scalarType: ct_scalar_type(handle)) ?? .float32 : .float32 }
@@ -133,7 +136,7 @@ extension Tensor {
         return Device(name: String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
     }
 
-    /// The same values on `device`; itself where it already is there.
+    /// The same values on `device`; the tensor itself if it is already there.
     public func to(_ device: Device) -> Tensor {
         if device == self.device || hasPendingError || !Recording.permits("copy to \(device)") { return self }
         var result: ct_tensor?

@@ -1,7 +1,7 @@
 import CTorch
 import Files
 
-/// An operation of libtorch that failed: which, and libtorch's reason (its expected and got).
+/// A failed libtorch operation: its name and libtorch's reason, which says what was expected.
 public struct TorchError: UserError {
     public let operation: String
     public let reason: String
@@ -12,13 +12,13 @@ public struct TorchError: UserError {
         memoryAdvice.map { "not enough memory (\(operation): \(briefReason)); \($0)" } ?? "\(operation): \(reason)"
     }
 
-    /// As ``operation``.
+    /// The ``operation``.
     public var subject: String { operation }
-    /// As ``reason``.
+    /// The ``reason``.
     public var problem: String { reason }
-    /// What can be lowered where memory does not suffice.
+    /// The options to lower if memory ran out; otherwise empty.
     public var remedy: String { memoryAdvice ?? "" }
-    /// Memory where that is too little, otherwise the program's.
+    /// `.memory` if memory ran out, otherwise `.internal`.
     public var category: UserErrorCategory { isOutOfMemory ? .memory : .internal }
 
     package init(operation: String, reason: String, isOutOfMemory: Bool) {
@@ -30,17 +30,18 @@ public struct TorchError: UserError {
     }
 }
 
-/// Where the errors of the enclosing ``withTorchErrors(_:)`` are collected; none outside of one.
+/// Collects the errors of the enclosing ``withTorchErrors(_:)``; none outside one.
 private final class ErrorScope: @unchecked Sendable {
     @TaskLocal static var current: ErrorScope?
     /// Written by the one thread that runs the scope's body.
     var first: TorchError?
 }
 
-/// Runs `body`, in which tensor expressions read as in the paper, without `try`; throws the first error of libtorch in it, if there was one.
+/// Runs `body`, whose tensor expressions need no `try`, and throws libtorch's first error in it, if
+/// any.
 ///
-/// After an error the remaining operations of the scope are skipped: they yield undefined tensors. Outside of such a scope an error stops the
-/// process, as an index out of range does.
+/// After an error the scope's remaining operations are skipped and yield undefined tensors. Outside
+/// such a scope an error stops the process, like an index out of range.
 public func withTorchErrors<Result>(_ body: () throws -> Result) throws -> Result {
     let scope = ErrorScope()
     do {
@@ -48,7 +49,7 @@ public func withTorchErrors<Result>(_ body: () throws -> Result) throws -> Resul
         if let error = scope.first { throw error }
         return result
     } catch {
-        // What went wrong first is the cause; what `body` threw may be its echo.
+        // The first error is the cause; what `body` threw may be a consequence.
         throw scope.first ?? error
     }
 }
@@ -63,7 +64,7 @@ package func report(_ error: TorchError) {
     if scope.first == nil { scope.first = error }
 }
 
-/// Reports `operation`'s failure to the current scope when `status` says that it failed.
+/// Reports `operation`'s failure to the current scope if `status` is an error.
 @discardableResult
 func check(_ status: Int32, _ operation: @autoclosure () -> String) -> Bool {
     if status == 0 { return true }

@@ -3,19 +3,20 @@ import Foundation
 import Runs
 import Segmentation
 
-/// What a runner tells while it works.
+/// A runner's progress.
 public enum AblationProgress {
-    /// A cell begins or is gone on with; `of` counts all cells.
+    /// A cell starts or continues; `of` counts all cells.
     case cell(AblationGrid.Cell, state: AblationResult.State, index: Int, of: Int)
-    /// What a user should know.
+    /// A message for the user.
     case note(String)
     /// The cell's training.
     case training(TrainingProgress)
-    /// A cell whose loss was not finite: the others go on.
+    /// A cell's loss was not finite; the other cells go on.
     case failed(AblationGrid.Cell, any Error)
 }
 
-/// Trains the cells of a grid one after the other, each in a folder of its own; goes on with a grid that was interrupted.
+/// Trains the cells of a grid one after the other, each in its own folder. Continues a grid that
+/// was interrupted.
 public struct AblationRunner: Sendable {
     public let grid: AblationGrid
     /// Holds a run's folder for each cell, `ablation.md` and `ablation.json`.
@@ -30,9 +31,10 @@ public struct AblationRunner: Sendable {
         self.folder = folder
     }
 
-    /// How far a cell's run is, by what its folder holds.
+    /// A cell's progress, judged by its folder.
     ///
-    /// Throws ``FolderError`` where the folder holds a run with other settings, ``ConfigurationFileError`` where its `config.yaml` is unsound.
+    /// Throws ``FolderError`` if the folder holds a run with other settings,
+    /// ``ConfigurationFileError`` if its `config.yaml` is unsound.
     public func state(of cell: AblationGrid.Cell) throws -> AblationResult.State {
         let run = RunFolder(existing: folder.appending(path: cell.name))
         guard FileManager.default.fileExists(atPath: run.configuration.path) else { return .pending }
@@ -41,15 +43,16 @@ public struct AblationRunner: Sendable {
             throw FolderError(
                 folder: run.url.relativePath,
                 reason: "it holds a run with other settings\(try found.difference(from: cell.configuration).map { " (\($0))" } ?? "")",
-                remedy: "choose another folder for the grid, or give the settings that it began with")
+                remedy: "choose another folder for the grid, or the settings that it started with")
         }
         return run.isFinished(cell.configuration) ? .finished : .interrupted
     }
 
-    /// Trains what is not trained yet, and writes the table after each cell.
+    /// Trains the remaining cells, and writes the table after each.
     ///
-    /// Every folder is looked at, every set and every file of initial weights verified before the first cell begins. Returns the result, of which
-    /// `isInterrupted` tells whether `shouldStop` ended it. Throws what ``TrainingData`` and ``Trainer`` throw.
+    /// Before the first cell starts, every folder, data set and file of initial weights is checked.
+    /// `isInterrupted` of the result tells whether `shouldStop` ended it. Throws what
+    /// ``TrainingData`` and ``Trainer`` throw.
     public func run(shouldStop: () -> Bool = { false }, report: (AblationProgress) -> Void = { _ in }) throws -> AblationResult {
         var states = try grid.cells.map { try state(of: $0) }
         var verified: Set<DataSettings> = []
@@ -61,7 +64,8 @@ public struct AblationRunner: Sendable {
         try verifyInitialWeights(states)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         for cell in grid.cells {
-            // Whoever was killed while it saved has left a file half-written; nobody trains where the lock is free.
+            // A process killed while saving leaves a half-written file. If the lock is free, nobody
+            // is training.
             let run = RunFolder(existing: folder.appending(path: cell.name))
             if let lock = try? RunLock(run) { withExtendedLifetime(lock) { run.removeUnfinished() } }
         }
@@ -92,7 +96,8 @@ public struct AblationRunner: Sendable {
         return result
     }
 
-    /// Throws for initial weights that cannot be read or fit no network of the grid: better now than after the runs before theirs.
+    /// Throws for initial weights that cannot be read or fit none of the grid's networks, before
+    /// any run starts.
     private func verifyInitialWeights(_ states: [AblationResult.State]) throws {
         var verified: Set<RunConfiguration> = []
         for (cell, state) in zip(grid.cells, states) where state == .pending && cell.configuration.initialWeights != nil {
@@ -121,7 +126,7 @@ public struct AblationRunner: Sendable {
 }
 
 extension DataSettings {
-    /// The settings that say which files are read; the size that they are resized to does not.
+    /// The settings that decide which files are read; the size to which they are resized does not.
     fileprivate var source: Self {
         var copy = self
         (copy.imageSize, copy.augment) = (256, true)

@@ -7,7 +7,7 @@ import VMUNet
 struct BatchTensors {
     /// [B, channels, H, W].
     let images: Tensor
-    /// Binary [B, 1, H, W] of float32, or labels [B, H, W] of int64.
+    /// Binary: float32 [B, 1, H, W]. Several classes: labels, int64 [B, H, W].
     let target: Tensor
 
     init(_ batch: Batch, on device: Device) {
@@ -25,7 +25,7 @@ struct BatchTensors {
     func copied() -> BatchTensors { BatchTensors(images: images.copied(), target: target.copied()) }
 }
 
-/// Scores batches in training: the loss is the one that is trained on, computed by libtorch.
+/// Scores batches in training, with the training loss computed by libtorch.
 package struct TorchScorer: BatchScorer {
     private let network: TorchVMUNet
     private let loss: SegmentationLoss
@@ -33,7 +33,7 @@ package struct TorchScorer: BatchScorer {
     private let device: Device
     private let inference: Inference
 
-    /// With `compileGraph` a GPU is given the network's work as one launch, recorded anew by every scorer.
+    /// With `compileGraph`, each scorer records the network's work on a GPU and launches it as one.
     package init(_ network: TorchVMUNet, _ loss: SegmentationLoss, precision: Compute.Precision, compileGraph: Bool = false) {
         (self.network, self.loss) = (network, loss)
         mode = ForwardMode(precision: precision.ofProducts)

@@ -7,18 +7,20 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// A run as one file: the network's weights under their published keys, the optimiser's state under `optimizer.…`, averaged weights under `ema.…`,
-/// the position as metadata. Random numbers need no state: they are functions of (seed, epoch, step).
+/// A run as one file: the network's weights under their published keys, the optimiser's state under
+/// `optimizer.…`, averaged weights under `ema.…`, and the position as metadata. Random numbers need
+/// no state: they are functions of (seed, epoch, step).
 struct Checkpoint {
     var tensors: StateDictionary
     var position: TrainingPosition
 
-    /// Reads a run's last checkpoint. Throws ``TensorFiles/TensorFileError`` for a damaged file, ``FolderError`` for one of another kind.
+    /// Reads a run's last checkpoint. Throws ``TensorFiles/TensorFileError`` for a damaged file,
+    /// ``FolderError`` for a file of another kind.
     init(_ url: URL) throws {
         tensors = try WeightsFile.read(url)
         guard let position = TrainingPosition(tensors.metadata[TrainingPosition.key]?.text) else {
             throw FolderError(
-                folder: url.relativePath, reason: "it is no checkpoint of a run, only weights", remedy: "begin from it by --init")
+                folder: url.relativePath, reason: "it holds weights only, no checkpoint of a run", remedy: "start from it with --init")
         }
         self.position = position
     }
@@ -33,7 +35,8 @@ struct Checkpoint {
         tensors = all
     }
 
-    /// Writes the file whole or not at all. Throws ``NonFiniteWeights`` rather than replace good weights by bad ones.
+    /// Writes the file, whole or not at all. Throws ``NonFiniteWeights`` rather than replace good
+    /// weights with bad ones.
     func write(to url: URL, configuration: RunConfiguration) throws {
         for (key, tensor) in tensors where !tensor.isFinite { throw NonFiniteWeights(key: key) }
         var tensors = tensors
@@ -44,7 +47,7 @@ struct Checkpoint {
         try WeightsFile.write(tensors, to: url)
     }
 
-    /// Puts the saved state into an optimiser and an average that were made for the same network.
+    /// Restores the saved state of an optimiser and an average made for the same network.
     func restore(_ optimizer: any Optimizer, _ average: ExponentialMovingAverage?) throws {
         try withTorchErrors {
             for (prefix, state) in [("optimizer.", optimizer.state), ("ema.", average?.state ?? [])] {
@@ -52,7 +55,7 @@ struct Checkpoint {
                     guard let saved = tensors[prefix + name], saved.shape == tensor.shape else {
                         throw FolderError(
                             folder: "the checkpoint", reason: "it has no \(prefix)\(name) of shape \(tensor.shape)",
-                            remedy: "resume with the optimiser that the run began with")
+                            remedy: "resume with the optimiser that the run started with")
                     }
                     tensor.assign(Tensor(saved))
                 }
@@ -62,16 +65,17 @@ struct Checkpoint {
     }
 }
 
-/// Weights or optimiser state with NaN or infinite values: not saved, so that the checkpoint before stays.
+/// Weights or optimiser state with NaN or infinite values. They are not saved, so the previous
+/// checkpoint stays.
 public struct NonFiniteWeights: UserError {
     public let key: String
-    /// As ``key``.
+    /// The ``key``.
     public var subject: String { key }
-    /// That they are not finite.
-    public var problem: String { "has values that are not finite: the checkpoint before it is kept" }
-    /// A lower learning rate.
-    public var remedy: String { "lower optimizer.learning_rate or set clip_norm in the run's config.yaml, and go on by --resume" }
-    /// The training went wrong, not its input.
+    /// Says that the values are not finite.
+    public var problem: String { "has values that are not finite; the previous checkpoint is kept" }
+    /// Suggests a lower learning rate.
+    public var remedy: String { "lower optimizer.learning_rate or set clip_norm in the run's config.yaml, and continue with --resume" }
+    /// Training failed, not its input.
     public var category: UserErrorCategory { .internal }
 
     public var description: String { "\(key) \(problem); \(remedy)" }

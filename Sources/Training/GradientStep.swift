@@ -3,18 +3,20 @@ import Segmentation
 import Torch
 import VMUNet
 
-/// What a step does with a batch before the optimiser: forward, loss, backward. As it stands, or as recorded work, on a GPU one launch.
+/// A step's work on a batch before the optimiser: forward, loss, backward. Run directly or
+/// recorded; on a GPU a recording is one launch.
 ///
-/// Not in the recording: the batch's way to the device, the look at the loss before anything moves, clipping, the optimiser and the
-/// average. They are few launches, and the learning rate and the number of the step may then stay numbers of the host.
+/// Not recorded: copying the batch to the device, checking the loss before anything changes,
+/// clipping, the optimiser and the average. They are few launches, and this way the learning rate
+/// and step number can stay on the host.
 final class GradientStep {
     private let network: TorchVMUNet
     private let loss: SegmentationLoss
     private let mode: ForwardMode
     private let optimizer: any Optimizer
-    /// Batches whose gradients make a step.
+    /// Batches whose gradients make up a step.
     private let accumulate: Int
-    /// Pictures of a batch that is recorded; nil where none is.
+    /// Pictures in a recorded batch; nil if nothing is recorded.
     private let recordedSize: Int?
     private var recorded: (inputs: BatchTensors, work: RecordedWork)?
 
@@ -26,9 +28,11 @@ final class GradientStep {
         (self.accumulate, self.recordedSize) = (accumulate, recordedSize)
     }
 
-    /// Adds a batch's gradients to those gathered, from none if it is the first of its step; the loss, which `check` has seen.
+    /// Adds a batch's gradients to the accumulated ones, or replaces them if the batch is its
+    /// step's first. Returns the loss, after `check` has seen it.
     ///
-    /// Throws what `check` throws. Nothing has changed then, but for the gathered gradients where work is recorded: it is done as a whole.
+    /// Throws what `check` throws. Then nothing has changed, except that recorded work has already
+    /// added its gradients.
     func callAsFunction(_ batch: BatchTensors, isFirst: Bool, check: (Double) throws -> Void) throws -> Double {
         if recordedSize != nil { return try recording(batch, isFirst: isFirst, check) }
         let loss = try withTorchErrors { self.loss(network(batch.images, mode), batch.target) }
@@ -41,7 +45,7 @@ final class GradientStep {
         return value
     }
 
-    /// A batch of another size, the last of an epoch, goes the same way unrecorded.
+    /// A batch of another size, the last of an epoch, runs the same code unrecorded.
     private func recording(_ batch: BatchTensors, isFirst: Bool, _ check: (Double) throws -> Void) throws -> Double {
         if isFirst { try withTorchErrors { optimizer.zeroGradients() } }
         let loss = try replayed(batch) ?? withTorchErrors { addGradients(batch) }
@@ -63,7 +67,7 @@ final class GradientStep {
         return try work()[0]
     }
 
-    /// Adds a batch's share of the gradients; its loss, without the graph of autograd.
+    /// Adds a batch's share of the gradients. Returns its loss, detached from autograd.
     private func addGradients(_ batch: BatchTensors) -> Tensor {
         let loss = self.loss(network(batch.images, mode), batch.target)
         share(of: loss).backward()

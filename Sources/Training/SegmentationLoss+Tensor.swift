@@ -2,15 +2,16 @@ import Segmentation
 import Torch
 
 extension SegmentationLoss {
-    /// The loss of a batch's logits against its truth: a binary plane of float32, or labels of int64.
+    /// The loss of a batch's logits against its truth: a binary float32 plane, or int64 labels.
     package func callAsFunction(_ logits: Tensor, _ target: Tensor) -> Tensor {
         target.elementType == .int64 ? manyClasses(logits, labels: target) : binary(logits, target: target)
     }
 
-    /// BceDice (equation 5): logits and targets [B, 1, H, W], targets 0…1, soft or hard; a tensor of one element.
+    /// BceDice (equation 5). Logits and targets are [B, 1, H, W], targets 0…1, soft or hard. The
+    /// result has one element.
     ///
-    /// The Dice term is 1 − mean over images of (2Σpt + 1) / (Σp + Σt + 1). With an ignored label, pixels whose target is
-    /// negative count in neither term.
+    /// The Dice term is 1 − mean over images of (2Σpt + 1) / (Σp + Σt + 1). With an ignored label,
+    /// both terms leave out pixels with a negative target.
     public func binary(_ logits: Tensor, target: Tensor) -> Tensor {
         let (B, pixels) = (logits.size(0), logits.count / max(logits.size(0), 1))
         var p = logits.sigmoid().reshaped([B, pixels])
@@ -31,9 +32,11 @@ extension SegmentationLoss {
         return bce * crossEntropyWeight + (1 - (overlap / total).mean()) * diceWeight
     }
 
-    /// CeDice (equation 6): logits [B, classes, H, W] against labels [B, H, W] (int64); a tensor of one element.
+    /// CeDice (equation 6). Logits are [B, classes, H, W], labels [B, H, W] (int64). The result has
+    /// one element.
     ///
-    /// The Dice term is the mean over classes of 1 − (2Σpt + 1e-5) / (Σp² + Σt² + 1e-5), sums over the whole batch.
+    /// The Dice term is the mean over classes of 1 − (2Σpt + 1e-5) / (Σp² + Σt² + 1e-5), with sums
+    /// over the whole batch.
     public func manyClasses(_ logits: Tensor, labels: Tensor) -> Tensor {
         let classes = logits.size(1)
         let weights = classWeights.map { Tensor.row($0, on: logits.device) }
@@ -51,8 +54,9 @@ extension SegmentationLoss {
         return crossEntropy(logits, labels, weights, pixels) * crossEntropyWeight + dice
     }
 
-    /// The weighted mean over the pixels that count, `pixels` of each class: 0 where none does, because all are ignored or of classes that
-    /// weigh 0. As 0 / 0 it would end a run for a slice of background. The device finds out by itself: nothing is read back.
+    /// The weighted mean over the pixels that count; `pixels` has their number per class. It is 0
+    /// if none counts, because all are ignored or their classes weigh 0: 0 / 0 would end a run at a
+    /// slice of background. Computed on the device, nothing is read back.
     private func crossEntropy(_ logits: Tensor, _ labels: Tensor, _ weights: Tensor?, _ pixels: Tensor) -> Tensor {
         guard ignoredLabel != nil || (classWeights ?? []).contains(0) else {
             return logits.crossEntropy(labels: labels, classWeights: weights)

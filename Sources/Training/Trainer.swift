@@ -7,7 +7,7 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// Trains a VM-UNet: the loop is in ``run(_:)``, one epoch on one screen.
+/// Trains a VM-UNet. ``run(_:)`` has the loop.
 public final class Trainer {
     public let configuration: RunConfiguration
     public let network: TorchVMUNet
@@ -15,7 +15,7 @@ public final class Trainer {
 
     private let folder: RunFolder
     private let loader: DataLoader
-    /// Nil where nothing is validated: then the last epoch is the one to keep.
+    /// Nil if nothing is validated; then the last epoch is kept.
     private let evaluator: Evaluator?
     private let optimizer: any Optimizer
     private let average: ExponentialMovingAverage?
@@ -27,16 +27,16 @@ public final class Trainer {
     /// How ``run(_:)`` ended.
     public enum Outcome: Sendable, Equatable {
         case finished
-        /// The validation loss had not fallen for as many epochs as the configuration allows.
+        /// The validation loss has not fallen for as many epochs as the configuration allows.
         case stoppedEarly
-        /// Asked to stop; everything is saved.
+        /// Stopped on request; everything is saved.
         case interrupted
     }
 
-    /// A new run in a new folder. With `compileGraph` a GPU is given the network's part of a step as one launch, recorded in the first few
-    /// steps.
+    /// Starts a new run in a new folder. With `compileGraph`, the network's part of a step is
+    /// recorded on a GPU in the first few steps and then launched as one.
     ///
-    /// - Returns: the trainer, and what became of the file of initial weights where there is one.
+    /// - Returns: the trainer, and how the file of initial weights was used, if there is one.
     public static func begin(
         _ configuration: RunConfiguration, in url: URL, data: TrainingData, compileGraph: Bool = false
     ) throws -> (trainer: Trainer, initialWeights: PretrainedWeights.Report?) {
@@ -67,7 +67,8 @@ public final class Trainer {
         }
     }
 
-    /// Goes on with a run where its last checkpoint stands; a run that was stopped before its first one begins anew.
+    /// Continues a run from its last checkpoint; a run that was stopped before its first one starts
+    /// anew.
     public static func resume(
         _ configuration: RunConfiguration, in url: URL, data: TrainingData, compileGraph: Bool = false
     ) throws -> Trainer {
@@ -86,8 +87,8 @@ public final class Trainer {
         let steps = EpochOrder(count: data.training.count, batchSize: configuration.batchSize, seed: 0, shuffle: false).stepsPerEpoch
         if let problem = checkpoint.position.problem(stepsPerEpoch: steps, samples: data.training.count) {
             throw FolderError(
-                folder: folder.last.relativePath, reason: "its position in the run cannot be: \(problem)",
-                remedy: "resume with the data that the run began with; if they are, the file is damaged: begin from it by --init")
+                folder: folder.last.relativePath, reason: "its position in the run is impossible: \(problem)",
+                remedy: "resume with the data that the run started with; otherwise the file is damaged: start from its weights with --init")
         }
         let trainer = try Trainer(
             configuration, network, in: folder, data: data, at: checkpoint.position, compileGraph: compileGraph)
@@ -121,10 +122,11 @@ public final class Trainer {
 
     // MARK: - The loop
 
-    /// Trains until the last epoch, until it does not pay any more, or until `shouldStop` says so; saves after every epoch and before it stops.
+    /// Trains until the last epoch, early stopping, or `shouldStop`. Saves after every epoch and
+    /// before it stops.
     ///
-    /// Throws ``NonFiniteLoss`` before a loss that is not a number spoils anything, ``FolderError`` while another process trains in the folder, and, after
-    /// saving, what the data set throws.
+    /// Throws ``NonFiniteLoss`` before a loss that is not finite does any harm; ``FolderError`` if
+    /// another process is training in the folder; and, after saving, what the data set throws.
     public func run(shouldStop: () -> Bool = { false }, report: (TrainingProgress) -> Void = { _ in }) throws -> Outcome {
         let recorder = try RunRecorder(folder, configuration, after: position, stepsPerEpoch: loader.stepsPerEpoch, on: device)
         do {
@@ -133,7 +135,7 @@ public final class Trainer {
             try recorder.save(checkpoint())
             return .interrupted
         } catch let error as DataError {
-            // A picture that turns out bad costs no training: once it is mended, the run goes on where it was.
+            // A bad picture costs no training: once it is fixed, the run continues from here.
             if isStepComplete(position.step) { try? recorder.save(checkpoint()) }
             throw error
         }
@@ -166,7 +168,8 @@ public final class Trainer {
             let result = isDue ? try evaluate(shouldStop, report) : nil
             let record = finishEpoch(result, seconds: (ContinuousClock.now - started).seconds)
             if record.isBest { try recorder.keep(keptWeights(), of: record) }
-            // Before the checkpoint: a line too many is cut off on resuming, one that is missing would be lost.
+            // Before the checkpoint: an extra line is cut off on resuming, a missing one would be
+            // lost.
             try recorder.record(.epoch(record))
             try recorder.save(checkpoint())
             report(.epoch(record))
@@ -174,14 +177,16 @@ public final class Trainer {
         return hasStoppedImproving ? .stoppedEarly : .finished
     }
 
-    /// Whether the gradients of as many batches of an epoch make whole steps of the optimiser; the last may be of fewer.
+    /// Whether this many batches of an epoch make up whole optimiser steps; the epoch's last step
+    /// may have fewer.
     private func isStepComplete(_ batches: Int) -> Bool {
         batches.isMultiple(of: configuration.accumulate) || batches == loader.stepsPerEpoch
     }
 
-    /// Forward, loss, backward, and with enough gradients gathered one step of the optimiser.
+    /// Forward, loss, backward; once enough gradients are accumulated, an optimiser step.
     private func step(_ batch: Batch) throws -> Double {
-        // Stochastic depth draws from libtorch's generator: seeded by the step, it needs no state in a checkpoint.
+        // Stochastic depth draws from libtorch's generator. Seeding it for every step saves its
+        // state from checkpoints.
         Torch.manualSeed(StepSeed.of(configuration.seed, epoch: position.epoch, step: position.step))
         let inputs = try withTorchErrors { BatchTensors(batch, on: device) }
         let scalar = try gradientStep(inputs, isFirst: isStepComplete(position.step)) { loss in
@@ -238,13 +243,13 @@ public final class Trainer {
             learningRate: optimizer.learningRate, seconds: seconds, isBest: isBest)
     }
 
-    // MARK: - What is kept
+    // MARK: - Saving
 
     private func checkpoint() throws -> Checkpoint {
         try Checkpoint(network: network, optimizer: optimizer, average: average, position: position)
     }
 
-    /// The weights to predict with: averaged where the run averages.
+    /// The weights to predict with: the averaged ones if the run averages.
     private func keptWeights() throws -> StateDictionary {
         try average?.withAveragedWeights { try network.stateDictionary() } ?? network.stateDictionary()
     }

@@ -1,9 +1,9 @@
 import Runs
 import Torch
 
-/// What a trainer tells while it works.
+/// A trainer's progress.
 public enum TrainingProgress: Sendable {
-    /// A batch is done, one of `of` in an epoch.
+    /// A batch is done, one of `of` in its epoch.
     case step(TrainingEvent, of: Int, epochs: Int, Pace)
     /// Validating.
     case evaluating(done: Int, of: Int)
@@ -11,7 +11,7 @@ public enum TrainingProgress: Sendable {
     case epoch(TrainingEvent.EpochRecord)
 }
 
-/// Pictures done in a time, and from that the time for those to come.
+/// Pictures done since a start, for estimating the time left.
 public struct Pace: Sendable {
     private let start = ContinuousClock.now
     private var done = 0
@@ -21,13 +21,13 @@ public struct Pace: Sendable {
 
     mutating func add(_ images: Int) { done += images }
 
-    /// Pictures in a second, so far.
+    /// Pictures per second so far.
     public var imagesPerSecond: Double { Double(done) / max((ContinuousClock.now - start).seconds, 1e-9) }
-    /// Until the last epoch ends, at the speed so far; nil until a speed is known.
+    /// Seconds until the last epoch ends, at the speed so far; nil before any picture is done.
     public var secondsLeft: Double? { done > 0 ? Double(remaining - done) / imagesPerSecond : nil }
 }
 
-/// The seed of a step's random numbers, a function of where it is in the run alone.
+/// The seed of a step's random numbers; depends only on the step's place in the run.
 enum StepSeed {
     static func of(_ seed: UInt64, epoch: Int, step: Int) -> UInt64 {
         // SplitMix64's finaliser over the three numbers: neighbouring steps get unrelated seeds.

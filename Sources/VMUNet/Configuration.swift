@@ -1,4 +1,4 @@
-/// The shape of a VM-UNet: one struct, one truth; every derived size is a property.
+/// The sizes of a VM-UNet. Derived sizes are properties.
 public struct VMUNetConfiguration: Sendable, Hashable {
     /// Classes of the segmentation; 1 is foreground against background.
     public var classes: Int
@@ -12,10 +12,10 @@ public struct VMUNetConfiguration: Sendable, Hashable {
     public var stateSize: Int
     /// The highest rate of stochastic depth (Table IV's "dropout value").
     public var dropPath: Double
-    /// Channels of the pictures; one of one channel is repeated where there are three.
+    /// Channels of the network's input; one-channel pictures are repeated to three if it is 3.
     public var inputChannels: Int
 
-    /// Each has the published network's value where it is not given.
+    /// Defaults are the published network's values.
     public init(
         classes: Int = 1, dims: [Int] = [96, 192, 384, 768], depths: [Int] = [2, 2, 2, 2], decoderDepths: [Int] = [2, 2, 2, 1],
         stateSize: Int = 16, dropPath: Double = 0.2, inputChannels: Int = 3
@@ -39,28 +39,29 @@ public struct VMUNetConfiguration: Sendable, Hashable {
     /// A quarter of the channels.
     public static let tiny = VMUNetConfiguration(dims: [24, 48, 96, 192])
 
-    /// The presets by the names that the command line knows.
+    /// The presets by their names on the command line.
     public static let presets: [String: VMUNetConfiguration] = ["base": base, "small": small, "tiny": tiny]
 
-    /// The preset of these sizes, whatever its class count and drop path.
+    /// The name of the preset with these sizes, regardless of class count and drop path.
     public var presetName: String? {
         Self.presets.first {
             $0.value.dims == dims && $0.value.depths == depths && $0.value.decoderDepths == decoderDepths && $0.value.stateSize == stateSize
         }?.key
     }
 
-    /// Stochastic depth's rate for each block of each encoder stage: linearly from 0 to ``dropPath`` over all of them.
+    /// Stochastic depth's rate for each block of each encoder stage, rising linearly from 0 to
+    /// ``dropPath`` over all blocks.
     public var encoderDropRates: [[Double]] { Self.split(Self.linear(from: 0, to: dropPath, count: depths.reduce(0, +)), by: depths) }
 
-    /// The same for the decoder: linearly from ``dropPath`` to 0.
+    /// The decoder's rates, falling linearly from ``dropPath`` to 0.
     public var decoderDropRates: [[Double]] {
         Self.split(Self.linear(from: dropPath, to: 0, count: decoderDepths.reduce(0, +)), by: decoderDepths)
     }
 
-    /// The most VSS blocks of a stage.
+    /// The most VSS blocks that a stage may have.
     static let depthLimit = 1000
 
-    /// Throws what is wrong with these sizes, if anything: expected and got.
+    /// Throws ``ConfigurationError`` if no network has these sizes.
     public func validate() throws(ConfigurationError) {
         func require(
             _ holds: Bool, _ what: String, _ expected: String, _ got: @autoclosure () -> String
@@ -80,9 +81,9 @@ public struct VMUNetConfiguration: Sendable, Hashable {
             decoderDepths.allSatisfy { depthRange.contains($0) }, "decoder depths", "1 to \(Self.depthLimit) each",
             bracketed(decoderDepths))
         try require(
-            (4...16384).contains(dims[0]) && dims[0].isMultiple(of: 4), "dims", "a first of 4 to 16384, a multiple of 4",
+            (4...16384).contains(dims[0]) && dims[0].isMultiple(of: 4), "dims", "a first value from 4 to 16384, a multiple of 4",
             bracketed(dims))
-        for i in 1..<4 { try require(dims[i] == 2 * dims[i - 1], "dims", "each twice the one before", bracketed(dims)) }
+        for i in 1..<4 { try require(dims[i] == 2 * dims[i - 1], "dims", "each value twice the one before", bracketed(dims)) }
     }
 
     private static func linear(from first: Double, to last: Double, count: Int) -> [Double] {
@@ -101,7 +102,7 @@ public struct VMUNetConfiguration: Sendable, Hashable {
     }
 }
 
-/// A configuration that describes no network.
+/// Sizes that no network can have.
 public struct ConfigurationError: Error, Sendable {
     public let what: String
     public let expected: String
@@ -130,7 +131,7 @@ public struct ConfigurationError: Error, Sendable {
                 decoderDepths: try values.decode([Int].self, forKey: .decoderDepths),
                 stateSize: try values.decode(Int.self, forKey: .stateSize),
                 dropPath: try values.decode(Double.self, forKey: .dropPath),
-                // Older files know three channels alone.
+                // Older files have no such key and mean three channels.
                 inputChannels: try values.decodeIfPresent(Int.self, forKey: .inputChannels) ?? 3)
         }
     }

@@ -1,11 +1,12 @@
 extension VMUNet {
-    /// A stage of the decoder: the skip is added and the map expanded, except before the first; then VSS blocks.
+    /// A decoder stage: adds the skip and expands the map (not in the first stage), then applies
+    /// its VSS blocks.
     struct DecoderStage {
         let name: String  // layers_up.i
         let blocks: [VSSBlock]  // blocks.j
         let upsample: PatchExpanding?  // upsample
 
-        /// `channels` are those of the blocks, after expanding.
+        /// `channels` is the blocks' width, after expanding.
         init(_ network: Path, _ i: Int, channels: Int, stateSize: Int, dropRates: [Double], expands: Bool) {
             name = "layers_up.\(i)"
             let path = network / "layers_up" / i
@@ -15,7 +16,7 @@ extension VMUNet {
             upsample = expands ? PatchExpanding(path / "upsample", channels: 2 * channels) : nil
         }
 
-        /// `skip` is the input of the encoder stage of the same size as this stage's input.
+        /// `skip` is the input of the encoder stage whose input has the same size as this one's.
         func callAsFunction(_ input: Tensor, skip: Tensor?, _ mode: ForwardMode) -> Tensor {  // [B, H, W, C]
             var x = input
             if let skip { x = Operators.addBranch(x, skip, scale: nil) }

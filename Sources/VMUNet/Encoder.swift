@@ -1,5 +1,5 @@
 extension VMUNet {
-    /// A stage of the encoder: VSS blocks, then patch merging, except after the last.
+    /// An encoder stage: VSS blocks, then patch merging (not in the last stage).
     struct EncoderStage {
         let name: String  // layers.i
         let blocks: [VSSBlock]  // blocks.j

@@ -1,46 +1,52 @@
-/// Computes the network's operators: libtorch's engine trains and serves GPUs, the kernels' engine predicts on any CPU.
+/// Computes the network's operators. libtorch's engine trains and runs on GPUs; the kernels' engine
+/// predicts on any CPU.
 ///
-/// Maps are channels-last, [B, H, W, C]: B images, H rows, W columns, channels contiguous. Every LayerNorm has
-/// eps 1e-5. Sums and statistics are float32 in every precision.
+/// Maps are channels-last, [B, H, W, C]: B images, H rows, W columns, channels contiguous. Every
+/// LayerNorm has eps 1e-5. Sums and statistics are float32 in every precision.
 public protocol Engine {
     /// An activation.
     associatedtype Tensor
-    /// Where parameters come from while the network's layers are made.
+    /// Provides parameters while the network's layers are created.
     associatedtype Source: ParameterSource
     typealias Parameter = Source.Parameter
 
-    /// Images [B, channels or 1, H, W] to patches [B, H/4, W/4, 16 · channels] in the order (channel, row, column) of a
-    /// 4×4 convolution's weight. A single channel is repeated where the network wants three.
+    /// Images [B, channels or 1, H, W] → patches [B, H/4, W/4, 16 · channels] in the order
+    /// (channel, row, column) of a 4×4 convolution's weight. A single channel is repeated if the
+    /// network has three.
     static func patchify(_ images: Tensor, channels: Int) -> Tensor
-    /// x·Wᵀ (+ bias) (+ residual): [.., K] → [.., N], in `precision`; where nil, float32 with a residual and else x's own.
+    /// x·Wᵀ (+ bias) (+ residual): [.., K] → [.., N], in `precision`; if nil, float32 with a
+    /// residual and x's own without.
     static func linear(_ x: Tensor, _ weight: Parameter, bias: Parameter?, residual: Tensor?, to precision: Precision?) -> Tensor
-    /// The first and the second half of x·Wᵀ: [.., K] → two of [.., N/2].
+    /// The two halves of x·Wᵀ: [.., K] → two of [.., N/2].
     static func linearHalves(_ x: Tensor, _ weight: Parameter) -> (Tensor, Tensor)
-    /// LayerNorm over the channels of float32, the result in `precision`.
+    /// LayerNorm of float32 over the channels; the result is in `precision`.
     static func layerNorm(_ x: Tensor, _ weight: Parameter, _ bias: Parameter, to precision: Precision) -> Tensor
     /// silu(3×3 depthwise convolution + bias), padding 1.
     static func depthwiseConvolutionSiLU(_ x: Tensor, _ weight: Parameter, _ bias: Parameter) -> Tensor
-    /// The selective scan in four directions with its projections: [B, H, W, D] → the same shape, float32.
+    /// The selective scan in four directions, with its projections: [B, H, W, D] → [B, H, W, D],
+    /// float32.
     static func ss2d(_ x: Tensor, _ parameters: SS2DParameters<Parameter>) -> Tensor
     /// LayerNorm(y) · silu(z), in z's precision.
     static func normGate(_ y: Tensor, _ weight: Parameter, _ bias: Parameter, _ z: Tensor) -> Tensor
-    /// Patch merging up to its Linear: [B, H, W, C] → LayerNorm'd [B, H/2, W/2, 4C].
+    /// Patch merging up to its Linear: [B, H, W, C] → normalised [B, H/2, W/2, 4C].
     static func mergeNorm(_ x: Tensor, _ weight: Parameter, _ bias: Parameter, to precision: Precision) -> Tensor
-    /// Patch expanding after its Linear: [B, H, W, s·s·c] → LayerNorm'd [B, H·s, W·s, c], float32.
+    /// Patch expanding after its Linear: [B, H, W, s·s·c] → normalised [B, H·s, W·s, c], float32.
     static func expandNorm(_ x: Tensor, _ weight: Parameter, _ bias: Parameter, scale: Int) -> Tensor
-    /// The final projection after its Linear: [B, H, W, 16c] → LayerNorm and 1×1 convolution: logits [B, classes, 4H, 4W], float32.
+    /// The final projection after its Linear: [B, H, W, 16c] → LayerNorm, 1×1 convolution → logits
+    /// [B, classes, 4H, 4W], float32.
     static func head(
         _ x: Tensor, normWeight: Parameter, normBias: Parameter, weight: Parameter, bias: Parameter
     ) -> Tensor
     /// x + scale · branch, `scale` [B] or 1; float32.
     static func addBranch(_ x: Tensor, _ branch: Tensor, scale: Tensor?) -> Tensor
 
-    /// The values in another element type; x itself where it has it already.
+    /// The values in another element type; x itself if it already has that type.
     static func cast(_ x: Tensor, to precision: Precision) -> Tensor
-    /// Stochastic depth: for each image of x 0, or 1 / (1 − rate) with probability 1 − rate. Asked for in training alone.
+    /// Stochastic depth, for each image of x: 1 / (1 − rate) with probability 1 − rate, otherwise
+    /// 0. Called in training only.
     static func branchScale(rate: Double, imagesOf x: Tensor) -> Tensor
-    /// Runs a module of the network, named as in checkpoints: where an engine measures time and looks for values that are
-    /// not finite.
+    /// Runs a module of the network, named as in checkpoints. Engines measure time here and look
+    /// for values that are not finite.
     static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor
 }
 
@@ -48,7 +54,7 @@ extension Engine {
     public static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor { body() }
 }
 
-/// The parameters of one selective scan of D channels, N states and a step of rank R, in four directions.
+/// The parameters of a selective scan in four directions: D channels, N states, step rank R.
 public struct SS2DParameters<Parameter> {
     /// δ, B and C of each direction: [4, R + 2N, D].
     public let xProjWeight: Parameter
@@ -64,14 +70,16 @@ public struct SS2DParameters<Parameter> {
 
 extension SS2DParameters: Sendable where Parameter: Sendable {}
 
-/// Element type of the matrix products. The residual stream, statistics, states and sums are always float32.
+/// Element type of the matrix products. The residual stream, statistics, states and sums are always
+/// float32.
 public enum Precision: Sendable, Hashable {
     case float32, bfloat16
 }
 
 /// How a forward pass runs: its precision, and whether stochastic depth is drawn.
 public struct ForwardMode: Sendable {
-    /// Element type of the matrix products; the patch embedding and the final projection are float32 in every mode.
+    /// Element type of the matrix products; the patch embedding and the final projection are
+    /// float32 in every mode.
     public var precision: Precision
     /// Whether blocks are dropped at random.
     public var isTraining: Bool

@@ -1,5 +1,5 @@
 extension VMUNet {
-    /// y = x·Wᵀ, the network's Linear: no bias anywhere but in the patch embedding.
+    /// y = x·Wᵀ, the network's Linear. Only the patch embedding has a bias.
     struct Linear {
         let weight: Parameter  // weight [outputs, inputs]
 
@@ -9,7 +9,7 @@ extension VMUNet {
 
         func callAsFunction(_ x: Tensor) -> Tensor { Operators.linear(x, weight, bias: nil, residual: nil, to: nil) }
 
-        /// The result in float32, whatever x is in: for the residual stream.
+        /// The result in float32 whatever x's type, for the residual stream.
         func inFloat32(_ x: Tensor) -> Tensor { Operators.linear(x, weight, bias: nil, residual: nil, to: .float32) }
 
         /// residual + x·Wᵀ in one pass over the result.
@@ -17,7 +17,7 @@ extension VMUNet {
             Operators.linear(x, weight, bias: nil, residual: residual, to: nil)
         }
 
-        /// The first and the second half of the outputs.
+        /// The two halves of the outputs.
         func halves(_ x: Tensor) -> (Tensor, Tensor) { Operators.linearHalves(x, weight) }
     }
 
@@ -31,7 +31,7 @@ extension VMUNet {
             bias = path.parameter("bias", [C], .constant(0))
         }
 
-        /// Normalised, in the element type that matrix products want in this mode.
+        /// Normalised, in the element type that this mode's matrix products take.
         func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {
             Operators.layerNorm(x, weight, bias, to: mode.precision)
         }
@@ -46,7 +46,7 @@ extension VMUNet {
         let bias: Parameter  // bias [D]
 
         init(_ path: Path, channels D: Int) {
-            // A fan-in of nine: each channel sees its own 3×3 neighbourhood alone.
+            // A fan-in of nine: each channel sees only its own 3×3 neighbourhood.
             weight = path.parameter("weight", [D, 1, 3, 3], .uniform(bound: 1 / 3))
             bias = path.parameter("bias", [D], .uniform(bound: 1 / 3))
         }

@@ -1,26 +1,27 @@
-/// Hands out a network's parameters by checkpoint key while its layers are made.
+/// Provides a network's parameters by checkpoint key while its layers are created.
 public protocol ParameterSource {
-    /// A parameter as the layers keep it.
+    /// A parameter in the form that layers keep.
     associatedtype Parameter: Sendable
     /// What the finished network keeps.
     associatedtype Parameters: Sendable
 
-    /// The parameter of this key and shape. One that does not fit is noted for ``finish()``; a placeholder that takes no
-    /// memory stands for it.
+    /// The parameter of this key and shape. One that does not fit is noted for ``finish()``, and a
+    /// placeholder without memory takes its place.
     func parameter(_ key: String, _ shape: [Int], _ use: ParameterUse, _ initial: InitialValues) -> Parameter
-    /// Throws unless every parameter asked for was there, in its shape, and no other.
+    /// Throws unless every requested parameter was found, in its shape, and no key is left over.
     func finish() throws(WeightsMismatch) -> Parameters
 }
 
-/// How the network uses a parameter: engines may prepare matrices for their products.
+/// How the network uses a parameter. Engines may prepare matrices for their products.
 public enum ParameterUse: Sendable {
     /// Read as it is.
     case values
-    /// The weight of a product, [outputs, inputs…] or, of `groups` products that share x, [groups, outputs, inputs].
+    /// The weight of a product, [outputs, inputs…]; with `groups` products that share x, [groups,
+    /// outputs, inputs].
     case matrix(groups: Int)
 }
 
-/// How a new parameter is filled before training.
+/// The initial values of a new parameter.
 public enum InitialValues: Sendable {
     case constant(Double)
     /// Uniform in ±bound.
@@ -49,18 +50,20 @@ public struct ParameterPath<Source: ParameterSource> {
     }
     public static func / (path: ParameterPath, index: Int) -> ParameterPath { path / String(index) }
 
-    /// The float32 parameter of this name and shape, from the source's weights or filled with initial values.
+    /// The float32 parameter of this name and shape, from the source's weights or filled with
+    /// initial values.
     public func parameter(_ name: String, _ shape: [Int], _ initial: InitialValues) -> Source.Parameter {
         source.parameter((self / name).key, shape, .values, initial)
     }
 
-    /// The weight of a product, or of `groups` of them side by side.
+    /// The weight of a product, or of `groups` products side by side.
     public func matrix(_ name: String, _ shape: [Int], groups: Int = 1, _ initial: InitialValues) -> Source.Parameter {
         source.parameter((self / name).key, shape, .matrix(groups: groups), initial)
     }
 }
 
-/// Weights that do not fit a network: every key that is missing, not known, or of another shape.
+/// Weights that do not fit a network; lists every key that is missing, unexpected or of another
+/// shape.
 public struct WeightsMismatch: Error, Sendable, Equatable {
     public struct Shape: Sendable, Equatable {
         public let key: String
@@ -81,7 +84,8 @@ public struct WeightsMismatch: Error, Sendable, Equatable {
 
     public var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && wrongShape.isEmpty }
 
-    /// How many lines of each kind a message lists: a damaged or hostile file may misfit in a hundred thousand places.
+    /// How many keys of each kind a message lists. A damaged or hostile file may misfit in a
+    /// hundred thousand places.
     private static let listed = 20
 
     public var description: String {
@@ -101,7 +105,7 @@ public struct WeightsMismatch: Error, Sendable, Equatable {
     }
 }
 
-/// `[2, 3]`, without what the standard library needs for it.
+/// `[2, 3]`; the standard library's description would pull in more code.
 func bracketed(_ values: [Int]) -> String {
     var text = "["
     for (i, value) in values.enumerated() {

@@ -1,13 +1,14 @@
 extension VMUNetConfiguration {
-    /// What ``init(readFrom:)`` got where a key is missing.
+    /// The error's `got` if a key is missing.
     package static let noSuchKey = "none of that name"
 
-    /// The architecture that a checkpoint's keys and shapes say: depths, channels, states, classes and input channels; drop
-    /// path is the default.
+    /// Reads the architecture off a checkpoint's keys and shapes: depths, channels, states, classes
+    /// and input channels. Drop path keeps its default.
     ///
-    /// - Parameter shape: the shape of the tensor of a key, nil where there is none.
-    /// Throws when a key that decides it is missing or has an impossible shape. Other keys are not looked at here: building
-    /// the network from the weights checks them all.
+    /// - Parameter shape: returns a key's tensor shape, or nil if there is no such key.
+    ///
+    /// Throws if a key that decides the architecture is missing or has an impossible shape. Other
+    /// keys are not checked here; building the network from the weights checks them all.
     public init(readFrom shape: (_ key: String) -> [Int]?) throws(ConfigurationError) {
         func shaped(_ key: String, rank: Int) throws(ConfigurationError) -> [Int] {
             guard let found = shape(key) else {
@@ -18,7 +19,7 @@ extension VMUNetConfiguration {
             }
             return found
         }
-        /// Counts no further than one beyond what is allowed.
+        /// Counts blocks up to one more than the limit.
         func blocks(_ stage: String) -> Int {
             var count = 0
             while count <= Self.depthLimit, shape("\(stage).blocks.\(count).ln_1.weight") != nil { count += 1 }

@@ -1,6 +1,6 @@
 extension VMUNet {
-    /// 2D selective scan (section III-C, figure 3): the map is read in four orders by a state space model whose Δ, B and C
-    /// depend on the input, and the four results are put back in place and summed.
+    /// 2D selective scan (section III-C, figure 3): a state space model whose Δ, B and C depend on
+    /// the input reads the map in four orders; the four results are put back in place and summed.
     struct SS2D {
         let parameters: SS2DParameters<Parameter>
 
@@ -35,6 +35,6 @@ public struct BlockSizes: Sendable, Hashable {
 
     /// D = 2C: the channels of the block's branch.
     public var innerChannels: Int { 2 * channels }
-    /// R = ⌈C / 16⌉: the width of δ, from which the scan's steps are projected.
+    /// R = ⌈C / 16⌉: the width of δ, which is projected to the scan's steps.
     public var dtRank: Int { (channels + 15) / 16 }
 }

@@ -1,29 +1,32 @@
-/// Sizes of a network: parameters and multiply-adds, module by module (Table V).
+/// A network's parameters and multiply-adds, module by module (Table V).
 public struct VMUNetSummary: Sendable {
     /// One module of the network.
     public struct Module: Sendable {
-        /// The place in the checkpoint's keys.
+        /// The module's prefix in checkpoint keys.
         public let name: String
-        /// The shape after it: height, width, channels.
+        /// Its output's shape: height, width, channels.
         public let output: [Int]
         public let parameters: Int
-        /// Multiply-adds of Linear and convolution layers and four operations for each value that a LayerNorm normalises: what Table V counts.
+        /// Table V's count: multiply-adds of Linear and convolution layers, and four operations for
+        /// each value that a LayerNorm normalises.
         public let paperFLOPs: Int
-        /// All multiply-adds: with the x and dt projections and the scan.
+        /// All multiply-adds, including the x and dt projections and the scan.
         public let flops: Int
     }
 
     public let modules: [Module]
     public var parameters: Int { modules.reduce(0) { $0 + $1.parameters } }
-    /// The paper's count: Linear, convolution and LayerNorm layers, without the projections inside SS2D and the scan.
+    /// Table V's count: Linear, convolution and LayerNorm layers, without SS2D's projections and
+    /// scan.
     public var paperFLOPs: Int { modules.reduce(0) { $0 + $1.paperFLOPs } }
-    /// The whole count of multiply-adds.
+    /// All multiply-adds.
     public var flops: Int { modules.reduce(0) { $0 + $1.flops } }
 
-    /// The tool that the paper counted with takes subtraction, division, scaling and shift of a normalised value for an operation each.
+    /// The tool that the paper counted with counts subtraction, division, scaling and shift of a
+    /// normalised value as one operation each.
     private static let normFLOPs = 4
 
-    /// For one image of `height`×`width`, both multiples of 32.
+    /// Sizes for one image of `height`×`width`, both multiples of 32.
     public init(_ configuration: VMUNetConfiguration, height: Int, width: Int) {
         let dims = configuration.dims
         var modules: [Module] = []
@@ -36,7 +39,8 @@ public struct VMUNetSummary: Sendable {
             let linear = 2 * D * C + D * C
             let norms = Self.normFLOPs * (C + D)
             let projections = 4 * D * (R + 2 * N) + 4 * D * R
-            // A scan update is three multiply-adds: of the state, of its input, and of the output.
+            // A scan update is three multiply-adds: one each for the state, its input and the
+            // output.
             let scan = 3 * 4 * D * N
             add(
                 name, C, parameters: 2 * C + linear + 10 * D + projections + 4 * D + 4 * D * N + 4 * D + 2 * D,

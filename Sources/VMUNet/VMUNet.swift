@@ -1,14 +1,14 @@
-/// Vision Mamba UNet (section III-B, figure 2a): patch embedding, four encoder stages, four decoder stages with skips,
-/// final projection; computed by an engine E.
+/// Vision Mamba UNet (section III-B, figure 2a), computed by an engine E: patch embedding, four
+/// encoder stages, four decoder stages with skips, final projection.
 public struct VMUNet<E: Engine>: Sendable {
-    /// An activation of the engine's.
+    /// The engine's activation.
     public typealias Tensor = E.Tensor
     typealias Parameter = E.Parameter
     typealias Operators = E
     typealias Path = ParameterPath<E.Source>
 
     public let configuration: VMUNetConfiguration
-    /// The parameters as the engine keeps them.
+    /// The parameters in the engine's form.
     public let parameters: E.Source.Parameters
 
     let patchEmbedding: PatchEmbedding  // vmunet.patch_embed
@@ -16,7 +16,8 @@ public struct VMUNet<E: Engine>: Sendable {
     let decoder: [DecoderStage]  // vmunet.layers_up.i
     let finalProjection: FinalProjection  // vmunet.final_up, vmunet.final_conv
 
-    /// A network of this configuration, which must be valid (``VMUNetConfiguration/validate()``), with the source's parameters.
+    /// A network of this configuration, which must be valid (``VMUNetConfiguration/validate()``),
+    /// with parameters from `source`.
     public init(_ configuration: VMUNetConfiguration, from source: E.Source) throws(WeightsMismatch) {
         let path = Path(source) / "vmunet"
         let (dims, N) = (configuration.dims, configuration.stateSize)
@@ -32,7 +33,8 @@ public struct VMUNet<E: Engine>: Sendable {
         parameters = try source.finish()
     }
 
-    /// Logits [B, classes, H, W], float32, of images [B, input channels or 1, H, W]; H and W are multiples of 32.
+    /// Images [B, input channels or 1, H, W] → logits [B, classes, H, W], float32. H and W must be
+    /// multiples of 32.
     public func callAsFunction(_ images: Tensor, _ mode: ForwardMode = .inference) -> Tensor {
         var x = Operators.module("patch_embed") { patchEmbedding(images) }  // [B, H/4, W/4, C]
         var inputs: [Tensor] = []

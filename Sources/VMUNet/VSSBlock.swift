@@ -1,8 +1,9 @@
 extension VMUNet {
-    /// Visual state space block (section III-C, figure 2b): `x + DropPath(SS2D-branch(LayerNorm(x)))`.
+    /// Visual state space block (section III-C, figure 2b): `x +
+    /// DropPath(SS2D-branch(LayerNorm(x)))`.
     struct VSSBlock {
         let norm: LayerNorm  // ln_1
-        let branch: Branch  // self_attention: the name in checkpoints; there is no attention in it
+        let branch: Branch  // self_attention, its name in checkpoints; there is no attention in it
         let dropRate: Double
 
         init(_ path: Path, channels C: Int, stateSize: Int, dropRate: Double) {
@@ -16,7 +17,7 @@ extension VMUNet {
         }
     }
 
-    /// The block's branch, and its sum with the residual stream.
+    /// The block's branch; adds its result to the residual stream.
     struct Branch {
         let inProjection: Linear  // in_proj      C → 2D, no bias
         let convolution: DepthwiseConvolution  // conv2d       3×3 over D channels

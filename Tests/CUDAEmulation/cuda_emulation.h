@@ -1,6 +1,7 @@
-// CUDA enough for the package's kernels, on one CPU thread: a block's threads are fibers that run, one at a time, from barrier to barrier. In which
-// order is chosen: a kernel that lacks a barrier gives another result in another order. Shared memory is filled with NaN before each block, and ends where the
-// launch says: what is read behind it ends the program.
+// Enough of CUDA for this package's kernels, on one CPU thread: a block's threads are fibers that
+// run from barrier to barrier, one at a time. The order is chosen, so a kernel that lacks a barrier
+// gives another result in another order. Shared memory is filled with NaN before each block and
+// ends where the launch says; reading beyond it ends the program.
 #pragma once
 #include <setjmp.h>
 #include <sys/mman.h>
@@ -76,7 +77,8 @@ inline unsigned short float_to_bfloat16(float value) {
 namespace emulation {
 
 enum class Waits { no, warp, block, done };
-/// Entered once by its context, then left and resumed by _longjmp, which, unlike swapcontext, makes no system call.
+/// Entered once by its context, then left and resumed by _longjmp, which, unlike swapcontext, makes
+/// no system call.
 struct Fiber {
     ucontext_t context;
     jmp_buf place;
@@ -109,7 +111,7 @@ inline void resume(Fiber &fiber) {
     swapcontext(&unused, &fiber.context);
 }
 
-/// Shared memory of `bytes`, the last of which lies before a page that cannot be read.
+/// `bytes` of shared memory; the last byte lies before an unreadable page.
 inline float4 *shared_memory_of(size_t bytes) {
     constexpr size_t most = 256 << 10;  // in pages of any size
     static char *const memory = [] {
@@ -161,7 +163,7 @@ inline void run_block(unsigned threads, size_t shared) {
         if (at_block == threads) {
             for (unsigned i = 0; i < threads; i++) fibers[i].waits = Waits::no;
         } else if (!released) {
-            std::fprintf(stderr, "a barrier that not all threads reach\n");
+            std::fprintf(stderr, "not all threads reach a barrier\n");
             std::exit(1);
         }
     }
@@ -185,7 +187,8 @@ void launch(Kernel kernel, Grid grid, unsigned threads, size_t shared, const Arg
 inline void __syncthreads() { emulation::wait(emulation::Waits::block); }
 inline void __syncwarp() { emulation::wait(emulation::Waits::warp); }
 namespace emulation {
-/// What the lane `from` of this warp has brought to the same exchange; its own where there is no such lane.
+/// The value that lane `from` of this warp brings to this exchange; the caller's own if there is no
+/// such lane.
 inline float exchange(float value, int from) {
     auto &fiber = fibers[current];
     float *slots = exchanged[fiber.parity++ % 2];

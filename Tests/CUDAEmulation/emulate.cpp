@@ -1,8 +1,11 @@
-// Runs the package's CUDA kernels on the CPU (cuda_emulation.h), as launched on a GPU (ss2d/plan.h), and compares them with the plain reference of
-// CKernels. TILE_TEXT, FORWARD_TEXT and BACKWARD_TEXT are the kernels' files without their raw strings' first and last line.
+// Runs SS2D's CUDA kernels on the CPU (cuda_emulation.h), launched as on a GPU (ss2d/plan.h), and
+// compares them with CKernels' plain reference. TILE_TEXT, FORWARD_TEXT and BACKWARD_TEXT are the
+// kernels' files without the first and last line of their raw strings.
 //
-//   emulate             every case: one line each, "name<TAB>largest error of y, relative<TAB>of the gradients<TAB>same bits in another order"
-//   emulate IN OUT      one case of a file: int64 B H W D N R, then float32 x, projection, dt_weight, dt_bias, A_logs, Ds, dy; writes y and the gradients
+// emulate             runs every case and prints for each "name<TAB>largest error of y,
+// relative<TAB>of the gradients<TAB>same bits in another order"
+// emulate IN OUT      one case from a file: int64 B H W D N R, then float32 x, projection,
+// dt_weight, dt_bias, A_logs, Ds, dy; writes y and the gradients
 #include "cuda_emulation.h"
 
 #include <cstdint>
@@ -82,7 +85,7 @@ const Variant &variant_of(int states, int rank, int input) {
         return v;
     }
     std::fprintf(
-        stderr, "no kernels for %d states, rank %d and input %d, or of another geometry than ss2d/plan.h's\n", states, rank, input);
+        stderr, "no kernels for %d states, rank %d and input %d with ss2d/plan.h's geometry\n", states, rank, input);
     std::exit(3);
 }
 
@@ -106,7 +109,7 @@ struct Result {
           ddt_bias(c.dt_bias.size(), NAN), dA_logs(c.A_logs.size(), NAN), dDs(c.Ds.size(), NAN) {}
 };
 
-/// Sums `parts` arrays of `count` numbers that lie one after the other.
+/// Sums `parts` consecutive arrays of `count` numbers.
 Floats sum(const Floats &of, size_t parts) {
     Floats total(of.size() / parts, 0);
     for (size_t i = 0; i < of.size(); i++) total[i % total.size()] += of[i];
@@ -246,7 +249,8 @@ int from_file(const char *in, const char *out) {
 
 int main(int count, char **arguments) {
     if (count == 3) return from_file(arguments[1], arguments[2]);
-    // B, H, W, D, N, R; a large number of multiprocessors cuts a map into many chunks, one keeps it whole.
+    // B, H, W, D, N, R; a large number of multiprocessors cuts a map into many chunks, one keeps it
+    // whole.
     random_case("one token, one channel", {1, 1, 1, 1, 16, 1}, 0, 132, 0);
     random_case("whole, several borders", {1, 5, 29, 33, 16, 6}, 0, 1, 0);
     random_case("whole, a load and a half", {1, 8, 12, 32, 16, 4}, 0, 1, 0);
@@ -269,8 +273,8 @@ int main(int count, char **arguments) {
     random_case("145 states, ten warps", {1, 5, 9, 3, 145, 2}, 0, 1, 0);
     random_case("70 states", {1, 3, 9, 9, 70, 2}, 0, 132, 0);
     random_case("250 states", {1, 3, 13, 34, 250, 6}, 0, 132, 0);
-    random_case("no step at all", {1, 5, 7, 18, 16, 3}, 0, 132, 0, -1000);
-    random_case("steps that are next to nothing", {1, 5, 7, 18, 16, 3}, 0, 132, 0, -14);
-    random_case("steps that forget", {1, 5, 7, 18, 16, 3}, 0, 132, 0, 1e4);
+    random_case("steps of zero", {1, 5, 7, 18, 16, 3}, 0, 132, 0, -1000);
+    random_case("tiny steps", {1, 5, 7, 18, 16, 3}, 0, 132, 0, -14);
+    random_case("steps that forget the state", {1, 5, 7, 18, 16, 3}, 0, 132, 0, 1e4);
     return 0;
 }

@@ -1,5 +1,6 @@
-// Runs the benchmarks' CUDA scan (Benchmarks/gpu/scan.cu) on the CPU and compares it with the literal recurrence in double precision: a peer that computes
-// something else would be no peer. Prints a line a case: "tokens<TAB>largest error of y, relative<TAB>of the gradients".
+// Runs the benchmarks' CUDA scan (Benchmarks/gpu/scan.cu) on the CPU and compares it with the
+// literal recurrence in double precision, so that the peer is known to compute the same. Prints a
+// line per case: "tokens<TAB>largest error of y, relative<TAB>of the gradients".
 #include "cuda_emulation.h"
 
 #include <random>

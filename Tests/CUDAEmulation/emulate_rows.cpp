@@ -1,13 +1,19 @@
-// Runs the norms' and the depthwise convolution's CUDA kernels on the CPU (cuda_emulation.h), as launched on a GPU (their plans), for one case of a file.
-// ELEMENTS_TEXT, NORM_TEXT, DEPTHWISE_TEXT, RESIDUAL_TEXT and SUM_TEXT are the kernels' files without their raw strings' first and last line.
+// Runs the CUDA kernels of the norms, the depthwise convolution, residuals and sums on the CPU
+// (cuda_emulation.h), launched as on a GPU (their plans), for one case of a file. ELEMENTS_TEXT,
+// NORM_TEXT, DEPTHWISE_TEXT, RESIDUAL_TEXT and SUM_TEXT are the kernels' files without the first
+// and last line of their raw strings.
 //
 //   emulate_rows IN OUT
 //
-// IN: eight int64: operator (0 layer_norm, 1 norm_gate, 2 merge_norm, 3 expand_norm, 4 depthwise, 5 add_branch: the branch is "gate", its scale "weight",
-// 6 sum of as many parts as "scale" says, with "gate" as addend), type (0 float32, 1 bfloat16, 2 float16),
-// multiprocessors, gap between rows of x (or of the gate, where there is one), H, W, C of x's map, scale; B follows from the size of x. Then arrays of
-// float32, each after an int64 of its size: x, gate, weight, bias, dy. OUT: y, dx, dgate, dweight, dbias likewise, and 1 in an array of its own if another
-// order of threads gives the same bits.
+// IN: eight int64, then arrays of float32, each after its size as an int64. The int64 are:
+// - operator: 0 layer_norm, 1 norm_gate, 2 merge_norm, 3 expand_norm, 4 depthwise, 5 add_branch
+//   (branch in "gate", scale in "weight"), 6 sum of "scale" parts with "gate" as addend
+// - type: 0 float32, 1 bfloat16, 2 float16
+// - multiprocessors
+// - gap between rows of x, or of the gate if there is one
+// - H, W and C of x's map (B follows from x's size), and scale
+// The arrays are x, gate, weight, bias and dy. OUT has y, dx, dgate, dweight and dbias likewise,
+// and an array with 1 if another order of threads gives the same bits.
 #include "cuda_emulation.h"
 
 #include <cstdint>
@@ -186,7 +192,7 @@ const DepthwiseVariant depthwise_variants[] = {VARIANT(1, 0), VARIANT(1, 1), VAR
 using Floats = std::vector<float>;
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
-/// Rows of `width` numbers as a kernel sees them: of a type, with gaps that hold no numbers.
+/// Rows of `width` numbers as a kernel sees them: in one type, with unset gaps between them.
 struct Stored {
     int type;
     int64_t width, stride;
@@ -225,7 +231,7 @@ struct Result {
     std::vector<Floats *> parts() { return {&y, &dx, &dgate, &dweight, &dbias}; }
 };
 
-/// Sums `parts` arrays that lie one after the other.
+/// Sums `parts` consecutive arrays.
 Floats sum(const Floats &of, size_t parts) {
     Floats total(of.size() / parts, 0);
     for (size_t i = 0; i < of.size(); i++) total[i % total.size()] += of[i];

@@ -1,5 +1,5 @@
-// The norms' kernels for one geometry (LANES, GROUPS, VECTOR) and the three types of numbers, entered into `norm_variants`. No include guard: included
-// once for each geometry.
+// The norms' kernels for one geometry (LANES, GROUPS, VECTOR) and all three types, entered into
+// `norm_variants`. No include guard: included once per geometry.
 #define JOINED(a, b, c, d, e) a##_##b##_##c##_##d##_##e
 #define NAMED(a, b, c, d, e) JOINED(a, b, c, d, e)
 #define HERE NAMED(norm, LANES, GROUPS, VECTOR, INPUT)

@@ -1,5 +1,6 @@
-// SS2D's kernels for one geometry and type of numbers, entered into `variants`. No include guard: included once for each, and forgets the definitions.
-// Where nothing is said: the geometry of up to 32 states, float32, a number of a row at a time.
+// SS2D's kernels for one geometry and type, entered into `variants`. No include guard: included
+// once per variant, and undefines its parameters. Defaults: the geometry of up to 32 states,
+// float32, reading one number of a row at a time.
 #ifndef PER_THREAD
 #define PER_THREAD 4
 #define LOADED 32

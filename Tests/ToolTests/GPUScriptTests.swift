@@ -28,7 +28,7 @@ extension ToolTests {
             let rows = report.split(separator: "\n")
             #expect(rows.filter { $0.hasPrefix("| training step") }.count == 2 && rows.filter { $0.hasPrefix("| inference") }.count == 4)
             #expect(rows.filter { $0.hasPrefix("| ss2d | backward") }.count == 4, "two stages, two precisions")
-            #expect(report.contains("All within their limits") && !report.contains("failed:") && !report.contains("beyond**"))
+            #expect(report.contains("All rows are within their limits") && !report.contains("failed:") && !report.contains("beyond**"))
             #expect(rows.contains { $0.contains("| as a graph |") })
             #expect(report.contains("the literal recurrence of oracle.py"), "the peer says which scan it had")
         }

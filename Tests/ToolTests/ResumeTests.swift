@@ -214,7 +214,7 @@ extension ToolTests {
             expectRefusal(try Tool.run("train", "--resume", "--run", run.path), naming: "last.safetensors", "truncated")
             try FileManager.default.removeItem(at: last)
             try FileManager.default.copyItem(at: Shared.nineClasses, to: last)
-            expectRefusal(try Tool.run("train", "--resume", "--run", run.path), naming: "last.safetensors", "only weights")
+            expectRefusal(try Tool.run("train", "--resume", "--run", run.path), naming: "last.safetensors", "weights only")
         }
     }
 }

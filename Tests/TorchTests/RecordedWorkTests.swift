@@ -126,7 +126,7 @@ import Training
         let inner = try RecordedWork(on: device) { [] }
         let outer = try RecordedWork(on: device) { try inner() }
         let error = try #require(throws: TorchError.self) { try outer() }
-        #expect(error.reason.contains("within other recorded work"))
+        #expect(error.reason.contains("cannot contain other recorded work"))
     }
 
     // MARK: Failures

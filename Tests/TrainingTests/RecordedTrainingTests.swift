@@ -138,7 +138,7 @@ extension TrainingSuites {
                 recorded = try Self.run(try Self.settings(), set, compileGraph: true)
             let (wanted, got) = (try #require(plain.error), try #require(recorded.error))
             #expect(got.epoch == wanted.epoch && got.step == wanted.step && got.pictures == wanted.pictures && got.layer == wanted.layer)
-            #expect(got.pictures.contains("picture \(index)") && got.loss.isNaN && got.layer == "the pictures themselves")
+            #expect(got.pictures.contains("picture \(index)") && got.loss.isNaN && got.layer == "the input pictures")
             Self.expectSame(plain, recorded)
         }
 

@@ -22,7 +22,7 @@ Program program_of(const std::string &name, int size, int rank, Input input) {
     }
     if (name == "residual") return residual_program(size % 4 == 0 ? 4 : 1, input);
     if (name == "sum") return sum_program(size % 4 == 0 ? 4 : 1, input);
-    TORCH_CHECK(name == "depthwise", "no kernels of the name ", name);
+    TORCH_CHECK(name == "depthwise", "no kernels are named ", name);
     return depthwise_program(size % 2 == 0 ? 2 : 1, input);
 }
 

@@ -1,6 +1,6 @@
-// Loads libtorch's CUDA half when a GPU is asked for. The binary links libtorch_cpu alone:
-// libtorch_cuda and its libraries are gigabytes that a run on the CPU should not open and that a
-// CPU build lacks. libtorch_cpu finds what libtorch_cuda registers when it is opened.
+// Loads libtorch's CUDA half on demand. The binary links libtorch_cpu alone: libtorch_cuda and its
+// libraries are gigabytes that a run on the CPU should not open and that a CPU build lacks. Opening
+// libtorch_cuda registers its functions with libtorch_cpu.
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>

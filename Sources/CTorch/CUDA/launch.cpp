@@ -14,7 +14,7 @@ namespace {
 CUstream current_stream(int device) {
     using Get = int32_t (*)(int32_t, void **);
     static const auto get = reinterpret_cast<Get>(dlsym(RTLD_DEFAULT, "aoti_torch_get_current_cuda_stream"));
-    TORCH_CHECK(get, "this libtorch does not tell its CUDA stream");
+    TORCH_CHECK(get, "this libtorch has no function that returns its CUDA stream");
     void *stream = nullptr;
     TORCH_CHECK(get(device, &stream) == 0, "libtorch has no CUDA stream for GPU ", device);
     return static_cast<CUstream>(stream);
@@ -27,7 +27,7 @@ void enter_context(int device) {
     CUcontext context = nullptr;
     if (d.context_current(&context) == 0 && context) return;
     CUdevice handle = 0;
-    check(d.device_get(&handle, device), "asking for a GPU");
+    check(d.device_get(&handle, device), "looking up a GPU");
     check(d.primary_context(&context, handle), "starting on a GPU");
     check(d.context_set(context), "starting on a GPU");
 }
@@ -74,10 +74,10 @@ const GPU &GPU::number(int index) {
     GPU gpu{};
     int major = 0, minor = 0;
     check(d.device_get(&device, index), "asking for GPU " + std::to_string(index));
-    check(d.device_attribute(&gpu.multiprocessors, attribute_multiprocessors, device), "asking for a GPU's size");
-    check(d.device_attribute(&gpu.shared_limit, attribute_shared_optin, device), "asking for a GPU's shared memory");
-    check(d.device_attribute(&major, attribute_major, device), "asking for a GPU's architecture");
-    check(d.device_attribute(&minor, attribute_minor, device), "asking for a GPU's architecture");
+    check(d.device_attribute(&gpu.multiprocessors, attribute_multiprocessors, device), "reading a GPU's size");
+    check(d.device_attribute(&gpu.shared_limit, attribute_shared_optin, device), "reading a GPU's shared memory");
+    check(d.device_attribute(&major, attribute_major, device), "reading a GPU's architecture");
+    check(d.device_attribute(&minor, attribute_minor, device), "reading a GPU's architecture");
     gpu.architecture = "sm_" + std::to_string(major * 10 + minor);
     return known.emplace(index, gpu).first->second;
 }
@@ -111,7 +111,7 @@ Kernels Kernels::of(int device, const Program &program) {
 void Kernels::launch_raw(const char *kernel, Grid grid, int threads, size_t shared, void *arguments) const {
     const Driver &d = needed_driver();
     const auto found = functions_->find(kernel);
-    TORCH_CHECK(found != functions_->end(), "no kernel of the name ", kernel);
+    TORCH_CHECK(found != functions_->end(), "no kernel is named ", kernel);
     // This may be autograd's thread, doing its first work on the GPU.
     enter_context(device_);
     void *parameters[] = {arguments};

@@ -22,7 +22,7 @@ Driver open_driver(std::string &why_not) {
     Driver d{};
     void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
     if (!library) {
-        why_not = "no NVIDIA driver here (libcuda.so.1 is not found)";
+        why_not = "no NVIDIA driver (libcuda.so.1 is not found)";
         return d;
     }
     const bool complete = find(library, "cuInit", d.init, why_not) && find(library, "cuDriverGetVersion", d.driver_version, why_not) &&

@@ -13,8 +13,8 @@ namespace ctorch {
 
 namespace {
 
-/// Prepares a weight for `vmk_linear_forward`, for one direction, element type and instruction set; in
-/// `room` if that is large enough.
+/// Prepares a weight for `vmk_linear_forward`, for one direction, element type and instruction set;
+/// in `room` if that is large enough.
 at::Tensor packed(const float *weight, int64_t columns, int64_t depth, bool transposed, vmk_type type, at::Tensor room = {}) {
     const auto bytes = vmk_packed_bytes(columns, depth);
     if (!room.defined() || room.numel() < bytes) room = at::empty({bytes}, at::kByte);

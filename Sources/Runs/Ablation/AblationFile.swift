@@ -7,18 +7,19 @@ extension AblationGrid {
     ///
     /// ```yaml
     /// title: Drop path and size          # optional
-    /// base:                              # a configuration, as in config.yaml; or the path of one, relative to this file
+    /// base:                              # a configuration as in config.yaml, or its path relative to this file
     ///   data: {path: data/isic17, dataset: isic17}
     ///   epochs: 50
     /// axes:
     ///   network.drop_path: [0.0, 0.2]    # a key and its values
-    ///   architecture:                    # or any name, and under it named variants, each with the settings that make it
+    ///   architecture:                    # or any name, with named variants and their settings
     ///     asymmetric: {network.decoder_depths: [2, 2, 2, 1]}
     ///     symmetric: {network.decoder_depths: [2, 2, 2, 2]}
     /// ```
     ///
-    /// Throws ``ConfigurationFileError`` with file and line. `change` may alter the base, before the axes are laid over it; it is told which keys the base gives. A
-    /// ``RunConfigurationError`` that it throws becomes the file's own where the file gave the setting.
+    /// Throws ``ConfigurationFileError`` with file and line. `change` may alter the base before the
+    /// axes are applied; it receives the keys that the base gives. If it throws a
+    /// ``RunConfigurationError`` about a setting from the file, the error names the file.
     public init(yamlFile url: URL, change: (inout RunConfiguration, _ given: Set<String>) throws -> Void = { _, _ in }) throws {
         let path = url.relativePath
         func refused(_ node: Node?, _ key: String, _ expected: String) -> ConfigurationFileError {
@@ -75,7 +76,7 @@ extension AblationGrid {
             var variants: [Variant] = []
             let labels = values.map(label)
             for (value, label) in zip(values, labels) {
-                // Files of one name are told apart by their folders.
+                // Files of the same name are distinguished by their folders.
                 let isShared = labels.count { $0 == label } > 1
                 variants.append(Variant(isShared ? value.scalar?.string ?? label : label, [Setting(name, try text(value))]))
             }
@@ -98,7 +99,7 @@ extension AblationGrid {
         }
     }
 
-    /// How tables call a value: numbers with commas between, files by their name, "–" for none.
+    /// A value's label in tables: numbers with commas between, files by name, "–" for none.
     private static func label(of node: Node) -> String {
         switch node {
         case .scalar(let scalar):

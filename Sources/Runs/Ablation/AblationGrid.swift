@@ -2,9 +2,11 @@ import Foundation
 import Segmentation
 import Yams
 
-/// A grid of training runs: a base configuration, and axes of settings of which every combination is a run (Tables III–VI).
+/// A grid of training runs: a base configuration, and axes of settings. Every combination is a run
+/// (Tables III–VI).
 public struct AblationGrid: Sendable, Equatable {
-    /// One setting of a configuration: its key from the root with points between, as in `config.yaml`, and its value as YAML.
+    /// One setting of a configuration: its dotted key from the root, as in `config.yaml`, and its
+    /// value as YAML.
     public struct Setting: Sendable, Equatable {
         public let key: String
         public let value: String
@@ -15,7 +17,7 @@ public struct AblationGrid: Sendable, Equatable {
         }
     }
 
-    /// One of an axis's values: how tables call it, and what it sets.
+    /// One value of an axis: its label in tables, and its settings.
     public struct Variant: Sendable, Equatable {
         public let label: String
         public let settings: [Setting]
@@ -26,11 +28,11 @@ public struct AblationGrid: Sendable, Equatable {
         }
     }
 
-    /// What is varied.
+    /// A varied setting.
     public struct Axis: Sendable, Equatable {
         public let name: String
         public let variants: [Variant]
-        /// The line of the grid's file that it begins on.
+        /// Its first line in the grid's file.
         var line: Int?
 
         public init(_ name: String, _ variants: [Variant]) {
@@ -56,11 +58,12 @@ public struct AblationGrid: Sendable, Equatable {
     /// The paper's table that the grid repeats, if it does.
     public let table: PaperTable?
 
-    /// More runs than this are a mistake.
+    /// A grid with more runs is surely a mistake.
     static let mostCells = 4096
 
-    /// Builds every cell. Throws ``ConfigurationFileError`` for a setting that a configuration does not have or that makes no sense there, two cells with the
-    /// same settings, and more than 4096 cells; `path` is what it names.
+    /// Builds every cell. Throws ``ConfigurationFileError``, naming `path`, for a setting that does
+    /// not exist or makes no sense in the base, for two cells with equal settings, and for more
+    /// than 4096 cells.
     public init(
         title: String, base: RunConfiguration, axes: [Axis], table: PaperTable? = nil, path: String = "ablation"
     ) throws(ConfigurationFileError) {
@@ -93,7 +96,8 @@ public struct AblationGrid: Sendable, Equatable {
             }
             if let twin = cells.first(where: { $0.configuration == configuration }) {
                 throw ConfigurationFileError(
-                    path: path, expected: "runs that differ", got: "the same settings for \(twin.labels) and \(chosen.map(\.label))",
+                    path: path, expected: "different settings for every run",
+                    got: "the same settings for \(twin.labels) and \(chosen.map(\.label))",
                     remedy: "leave one out")
             }
             var name = zip(axes, chosen).map { Self.fileName($0.name.split(separator: ".").last ?? "") + "-" + Self.fileName($1.label) }
@@ -101,7 +105,7 @@ public struct AblationGrid: Sendable, Equatable {
             if name.isEmpty { name = "base" }
             let plain = name
             var number = 2
-            // File systems may take no account of capitals.
+            // File systems may ignore case.
             while !names.insert(name.lowercased()).inserted {
                 name = "\(plain)-\(number)"
                 number += 1
@@ -111,7 +115,7 @@ public struct AblationGrid: Sendable, Equatable {
         self.cells = cells
     }
 
-    /// Text with nothing in it that a file system or a shell would mind.
+    /// The text without characters that trouble file systems or shells.
     private static func fileName(_ text: some StringProtocol) -> String {
         let kept = text.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ".") ? $0 : "_" }
         let name = String(kept).split(separator: "_").joined(separator: "_")
@@ -120,14 +124,15 @@ public struct AblationGrid: Sendable, Equatable {
 }
 
 extension RunConfiguration {
-    /// This configuration with some settings changed; `path` is what errors name.
+    /// This configuration with some settings changed; errors name `path`.
     ///
-    /// A change of `network.preset`, `optimizer.name` or `schedule.name` takes that one's own settings, except the drop path's rate and the learning rate.
-    /// Throws ``ConfigurationFileError`` for a key that there is not and a value that does not fit.
+    /// Changing `network.preset`, `optimizer.name` or `schedule.name` also takes the new one's own
+    /// settings, except the drop path rate and the learning rate. Throws ``ConfigurationFileError``
+    /// for an unknown key or a value that does not fit.
     func setting(_ settings: [AblationGrid.Setting], path: String) throws(ConfigurationFileError) -> RunConfiguration {
         let text: String
         do { text = try yaml } catch {
-            throw ConfigurationFileError(path: path, expected: "a configuration that can be written", got: "\(error)")
+            throw ConfigurationFileError(path: path, expected: "a configuration that can be written as YAML", got: "\(error)")
         }
         guard var root = try Self.compose(text, path: path) else { return self }
         for setting in settings {
@@ -154,7 +159,7 @@ extension RunConfiguration {
 }
 
 extension Node {
-    /// Puts a value under a path of keys, making sections as needed; nil removes it.
+    /// Sets a value under a path of keys, adding sections as needed; nil removes it.
     fileprivate mutating func set(_ keys: ArraySlice<String>, _ value: Node?) {
         guard let first = keys.first else { return }
         var mapping = Node.Mapping([])

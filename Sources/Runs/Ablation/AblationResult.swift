@@ -3,30 +3,31 @@ import Foundation
 import Segmentation
 import VMUNet
 
-/// What a grid came to: the paper's table from what was measured, and the paper's figures beside ours where they compare.
+/// A grid's results: the paper's table with measured scores, beside the paper's own where they
+/// compare.
 public struct AblationResult: Sendable, Codable, Equatable {
-    /// How far a cell is.
+    /// A cell's progress.
     public enum State: String, Sendable, Codable {
         case pending, interrupted, finished, failed
     }
 
     public struct Row: Sendable, Codable, Equatable {
-        /// The run's folder in the grid's.
+        /// The run's folder within the grid's.
         public let run: String
         /// The variant of each axis.
         public let labels: [String]
         public let state: State
-        /// Of the epoch that was kept: the one of least validation loss.
+        /// Scores of the kept epoch, the one with the least validation loss.
         public let scores: BinaryScores?
         public let validationLoss: Double?
         public let bestEpoch: Int?
-        /// Epochs that are done, of how many.
+        /// Finished epochs, and how many there are in all.
         public let epochs: Int
         public let ofEpochs: Int
         public let parameters: Int
-        /// Multiply-adds as the paper counts them, at this cell's input size.
+        /// Multiply-adds at this cell's input size, counted as in the paper.
         public let paperFLOPs: Int
-        /// The paper's mIoU and DSC in percent.
+        /// The paper's mIoU and DSC, in percent.
         public let paper: PaperTable.Scores?
 
         private enum CodingKeys: String, CodingKey {
@@ -37,17 +38,17 @@ public struct AblationResult: Sendable, Codable, Equatable {
     }
 
     public let title: String
-    /// The paper's table that is repeated.
+    /// The paper's table that the grid repeats.
     public let table: PaperTable?
     public let dataset: Dataset
-    /// The axes' names: the table's first columns.
+    /// The axes' names, the table's first columns.
     public let axes: [String]
-    /// What all cells share, a setting each.
+    /// The settings that all cells share.
     public let settings: [String]
-    /// In what the shared settings differ from the paper's; without this its figures say little.
+    /// How the shared settings differ from the paper's. The paper's scores mean little without it.
     public let differences: [String]
     public let rows: [Row]
-    /// Rows of the paper that were not run.
+    /// The paper's rows that were not run.
     public let missing: [String]
     /// Whether the grid was stopped before its end.
     public package(set) var isInterrupted = false
@@ -56,7 +57,7 @@ public struct AblationResult: Sendable, Codable, Equatable {
         case title, table, dataset, axes, settings, differences, rows, missing, isInterrupted = "interrupted"
     }
 
-    /// Gathers what the cells' folders hold.
+    /// Gathers the results in the cells' folders.
     package init(_ grid: AblationGrid, in folder: URL, states: [State]) throws {
         let base = grid.base
         (title, table, dataset, axes) = (grid.title, grid.table, base.data.dataset, grid.axes.map(\.name))
@@ -113,7 +114,7 @@ public struct AblationResult: Sendable, Codable, Equatable {
         for label in missing { lines.append(Self.line([label] + Array(repeating: "–", count: columns.count - 2) + ["not run"])) }
         if hasPaper, !differences.isEmpty {
             lines += [
-                "", "The paper's figures are of other settings, and compare only in tendency: " + differences.joined(separator: "; ") + ".",
+                "", "The paper used other settings, so its figures compare only roughly: " + differences.joined(separator: "; ") + ".",
             ]
         } else if table != nil, !hasPaper {
             lines += ["", "The paper has no figures for this data set."]
@@ -131,12 +132,12 @@ public struct AblationResult: Sendable, Codable, Equatable {
 }
 
 extension RunConfiguration {
-    /// The settings that a reader of a table asks for, without those that it varies.
+    /// The settings that a table's reader needs, without the varied ones.
     fileprivate func described(without varied: Set<String>) -> [String] {
         facts.filter { varied.isDisjoint(with: $0.keys) }.map(\.text)
     }
 
-    /// In what this differs from the paper's own settings for the data set.
+    /// How this differs from the paper's own settings for the data set.
     fileprivate func differences(without varied: Set<String>) -> [String] {
         var published = RunConfiguration(data.dataset)
         published.initialWeights = "VMamba-S"
@@ -152,7 +153,7 @@ extension RunConfiguration {
         var compares = true
     }
 
-    /// The preset with these channels and states, whatever its blocks.
+    /// The preset with these channels and states, regardless of its blocks.
     private static func channelPreset(_ sizes: VMUNetConfiguration) -> String? {
         VMUNetConfiguration.presets.first { $0.value.dims == sizes.dims && $0.value.stateSize == sizes.stateSize }?.key
     }
@@ -170,8 +171,8 @@ extension RunConfiguration {
                 text: "\(Self.list(sizes.depths))-\(Self.list(sizes.decoderDepths)) blocks"),
             Fact(
                 keys: ["initial_weights"],
-                text: initialWeights.map { "from \(($0 as NSString).lastPathComponent)" } ?? "from random weights",
-                // A file's name does not say whether it is the paper's.
+                text: initialWeights.map { "from \(($0 as NSString).lastPathComponent)" } ?? "from random initial weights",
+                // A file's name does not tell whether it is the paper's.
                 compares: initialWeights == nil),
             Fact(keys: ["data.image_size"], text: "\(data.imageSize)×\(data.imageSize)"),
             Fact(keys: ["epochs"], text: "\(epochs) epochs"),

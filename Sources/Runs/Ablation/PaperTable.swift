@@ -1,7 +1,7 @@
 import Segmentation
 import VMUNet
 
-/// The ablations of the paper, with its figures.
+/// The paper's ablations and their results.
 public enum PaperTable: String, Sendable, Codable, CaseIterable {
     /// Initial weights.
     case initialWeights = "III"
@@ -12,10 +12,10 @@ public enum PaperTable: String, Sendable, Codable, CaseIterable {
     /// Height and width of the input.
     case inputSize = "VI"
 
-    /// What stands for no initial weights.
+    /// Stands for no initial weights.
     static let nothing = "–"
 
-    /// The paper's figures of a row, in percent.
+    /// The paper's results of a row, in percent.
     public struct Scores: Sendable, Codable, Equatable {
         public let miou: Double
         public let dsc: Double
@@ -73,7 +73,7 @@ public enum PaperTable: String, Sendable, Codable, CaseIterable {
         }
     }
 
-    /// The paper's figures for a row; nil where it has none, or was not measured on this set.
+    /// The paper's results of a row; nil if it has none on this data set.
     public func figures(_ label: String, on dataset: Dataset) -> Scores? {
         guard let row = rows.first(where: { $0.label == label }) else { return nil }
         return ["isic17": row.isic17, "isic18": row.isic18][dataset.rawValue]
@@ -84,14 +84,16 @@ public enum PaperTable: String, Sendable, Codable, CaseIterable {
 
     /// The table's grid over a base configuration.
     ///
-    /// - Parameter initialWeights: Table III's files by the paper's names, "VMamba-T" and "VMamba-S"; rows without a file are left out.
-    /// Throws ``ConfigurationFileError`` where the base does not allow it.
+    /// - Parameter initialWeights: Table III's files under the paper's names, "VMamba-T" and
+    ///   "VMamba-S"; rows without a file are left out.
+    ///
+    /// Throws ``ConfigurationFileError`` if the base does not allow it.
     public func grid(_ base: RunConfiguration, initialWeights: [String: String] = [:]) throws(ConfigurationFileError) -> AblationGrid {
         let variants = labels.compactMap { label -> AblationGrid.Variant? in
             switch self {
             case .initialWeights:
                 if label == Self.nothing { return .init(label, [.init("initial_weights", "null")]) }
-                // JSON's strings are YAML's.
+                // A JSON string is also a YAML string.
                 return initialWeights[label].map { .init(label, [.init("initial_weights", $0.quotedForYAML)]) }
             case .dropPath: return .init(label, [.init("network.drop_path", label)])
             case .architecture:

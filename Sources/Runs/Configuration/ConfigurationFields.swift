@@ -1,29 +1,29 @@
 import Yams
 
-/// A part of a configuration that lists its fields once, for reading and for writing alike: under which key of the file each one is.
+/// A section of a configuration. It lists its fields and their keys once, for reading and writing.
 protocol ConfigurationSection {
     mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError)
 }
 
-/// What goes over the fields of a section: a reader changes them, a writer only looks.
+/// Visits the fields of a section: a reader changes them, a writer only reads them.
 protocol ConfigurationFields {
     mutating func value<Value: ConfigurationValue>(_ key: String, _ value: inout Value) throws(ConfigurationFileError)
     mutating func section(_ key: String, _ section: inout some ConfigurationSection) throws(ConfigurationFileError)
-    /// Refuses the value of a key that was visited before.
+    /// Rejects the value of a key that was visited before.
     func refuse(_ key: String, expected: String, got: String) throws(ConfigurationFileError)
 }
 
-/// What a field can hold.
+/// A type that a field can have.
 protocol ConfigurationValue {
-    /// What a reader is told to write, after "expected".
+    /// The kind of value, as messages name it after "expected".
     static var expectation: String { get }
-    /// Nil unless the node is of this type.
+    /// Nil unless the node has this type.
     init?(_ node: Node)
     var node: Node { get }
 }
 
 extension Node {
-    /// The text of a scalar that is not quoted: numbers, truth values and null are written so.
+    /// The text of an unquoted scalar: numbers, truth values and null.
     fileprivate var plain: String? {
         guard case .scalar(let scalar) = self, scalar.style == .plain || scalar.style == .any else { return nil }
         return scalar.string
@@ -31,14 +31,14 @@ extension Node {
 
     fileprivate var isNull: Bool { plain.map { ["", "~", "null", "Null", "NULL"].contains($0) } ?? false }
 
-    /// What a message says was found, without more of a file than helps.
+    /// The value as messages show it, with as little of the file as helps.
     var shown: String {
         switch self {
         case .scalar(let scalar):
             if isNull { return "nothing" }
             let text = scalar.string.count > 60 ? scalar.string.prefix(60) + "…" : scalar.string
             return plain == nil ? "the text \"\(text)\"" : text
-        case .sequence(let sequence): return "a list of \(sequence.count)"
+        case .sequence(let sequence): return "a list of \(sequence.count) values"
         case .mapping: return "a section"
         case .alias: return "an alias"
         }
@@ -72,7 +72,8 @@ extension Double: ConfigurationValue {
         self = value
     }
 
-    /// The shortest text that reads as the same number; always with a point, without which other YAML readers see a word in 1e-05.
+    /// The shortest text that reads back as the same number. It always has a point: other YAML
+    /// readers take 1e-05 for a word.
     var node: Node {
         let text = String(self)
         guard let exponent = text.firstIndex(of: "e"), !text.contains(".") else { return Node(text) }
@@ -128,7 +129,7 @@ extension Array: ConfigurationValue where Element: ConfigurationValue {
     var node: Node { .sequence(Node.Sequence(map(\.node), .implicit, .flow)) }
 }
 
-/// One of a few words.
+/// One of a few names.
 protocol ConfigurationChoice: ConfigurationValue, RawRepresentable, CaseIterable where RawValue == String {}
 
 extension ConfigurationChoice {

@@ -1,16 +1,16 @@
 import Files
 import Foundation
 
-/// What is wrong with a configuration file: the file, the line, the key, what was expected there and what was found.
+/// A fault in a configuration file: file, line, key, and the values expected and found.
 public struct ConfigurationFileError: UserError, Equatable, LocalizedError {
     public let path: String
-    /// Counted from 1; nil where the fault is of no one line.
+    /// Counted from 1; nil if the fault has no single line.
     public let line: Int?
-    /// Keys from the root, with points between ("optimizer.learning_rate"); empty where the fault is of no one key.
+    /// Dotted from the root ("optimizer.learning_rate"); empty if the fault has no single key.
     public let key: String
     public let expected: String
     public let got: String
-    /// What the user can do.
+    /// How the user can fix it.
     public let remedy: String
 
     init(path: String, line: Int? = nil, key: String = "", expected: String, got: String, remedy: String = "") {
@@ -22,9 +22,9 @@ public struct ConfigurationFileError: UserError, Equatable, LocalizedError {
         self.remedy = remedy
     }
 
-    /// The file and the line.
+    /// File and line.
     public var subject: String { path + (line.map { ":\($0)" } ?? "") }
-    /// The key, what was expected and what was got.
+    /// The key, and the values expected and found.
     public var problem: String { (key.isEmpty ? "" : key + ": ") + "expected \(expected), got \(got)" }
 
     public var description: String {

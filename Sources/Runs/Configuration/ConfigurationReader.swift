@@ -1,6 +1,7 @@
 import Yams
 
-/// Reads the fields of a section from a mapping of a YAML file; what the file does not give stays as it is.
+/// Reads a section's fields from a YAML mapping. Fields that the file does not give keep their
+/// values.
 struct ConfigurationReader: ConfigurationFields {
     private struct Entry {
         let line: Int?
@@ -8,18 +9,18 @@ struct ConfigurationReader: ConfigurationFields {
     }
 
     private let path: String
-    /// The keys above this section with a point behind; empty at the root.
+    /// The section's key followed by a point; empty at the root.
     private let prefix: String
     private var entries: [String: Entry] = [:]
     private var known: [String] = []
-    /// The lines of the values that the file gave, by their keys from the root.
+    /// The lines of the values that the file gives, by their keys from the root.
     private(set) var lines: [String: Int] = [:]
 
-    /// Throws ``ConfigurationFileError`` if the node is no section.
+    /// Throws ``ConfigurationFileError`` if the node is not a section.
     init(_ node: Node?, path: String, prefix: String = "") throws(ConfigurationFileError) {
         self.path = path
         self.prefix = prefix
-        // A key with nothing behind it is an empty section, as an empty file is an empty configuration.
+        // A key without a value is an empty section, as an empty file is an empty configuration.
         guard let node, String?(node) != .some(nil) else { return }
         guard case .mapping(let mapping) = node else {
             throw ConfigurationFileError(
@@ -32,7 +33,7 @@ struct ConfigurationReader: ConfigurationFields {
                     path: path, line: keyNode.mark?.line, key: String(prefix.dropLast()), expected: "a name before the colon",
                     got: keyNode.shown)
             }
-            // A value on a line of its own has its own mark; an empty one may have that of the line after.
+            // A value on its own line has its own mark; an empty one may have the next line's.
             entries[key] = Entry(line: (value.shown == "nothing" ? keyNode : value).mark?.line ?? keyNode.mark?.line, node: value)
             lines[prefix + key] = keyNode.mark?.line
         }
@@ -60,7 +61,7 @@ struct ConfigurationReader: ConfigurationFields {
         throw ConfigurationFileError(path: path, line: lines[prefix + key], key: prefix + key, expected: expected, got: got)
     }
 
-    /// Throws for the first key that no field asked for.
+    /// Throws for the first key that no field has read.
     func finish() throws(ConfigurationFileError) {
         let unknown = entries.keys.filter { !known.contains($0) }.min { (lines[prefix + $0] ?? 0, $0) < (lines[prefix + $1] ?? 0, $1) }
         guard let unknown else { return }
@@ -69,7 +70,7 @@ struct ConfigurationReader: ConfigurationFields {
             got: "an unknown key", remedy: Self.suggestion(unknown, known: known, prefix: prefix))
     }
 
-    /// A key like the unknown one here, or where else the same one is.
+    /// A similar key of this section, or the section in which this key exists.
     private static func suggestion(_ key: String, known: [String], prefix: String) -> String {
         if let near = EditDistance.nearest(to: key, among: known) { return "did you mean \(near)?" }
         if RunConfiguration.allKeys.contains(prefix + key) { return "that is an option of another `\(prefix)name`" }
@@ -78,7 +79,7 @@ struct ConfigurationReader: ConfigurationFields {
     }
 }
 
-/// How many letters must be changed, put in or left out to make one word of another.
+/// The number of letters to change, insert or delete to turn one word into another.
 enum EditDistance {
     static func between(_ a: String, _ b: String) -> Int {
         let (a, b) = (Array(a), Array(b))
@@ -95,7 +96,8 @@ enum EditDistance {
         return row[b.count]
     }
 
-    /// The word most like this one, if less than a third of it differs; capitals, hyphens and underscores do not count.
+    /// The most similar word if less than a third of it differs. Ignores case, hyphens and
+    /// underscores.
     static func nearest(to word: String, among words: [String]) -> String? {
         func bare(_ word: String) -> String { word.lowercased().filter { $0 != "_" && $0 != "-" } }
         guard word.count <= 60 else { return nil }

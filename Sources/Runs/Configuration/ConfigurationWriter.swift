@@ -1,10 +1,10 @@
 import Yams
 
-/// Collects the fields of a section, in their order, as a mapping of a YAML file.
+/// Collects a section's fields, in order, as a YAML mapping.
 struct ConfigurationWriter: ConfigurationFields {
     private let prefix: String
     private(set) var pairs: [(Node, Node)] = []
-    /// Every key from the root, with points between.
+    /// Every key, dotted from the root.
     private(set) var keys: [String] = []
 
     init(prefix: String = "") { self.prefix = prefix }

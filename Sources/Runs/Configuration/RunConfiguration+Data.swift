@@ -4,8 +4,8 @@ import TensorFiles
 extension TrainingData {
     /// The sets that a configuration names.
     ///
-    /// Throws ``DataError`` that lists what is wrong with them, and ``RunConfigurationError`` for settings that follow the
-    /// validation loss where nothing is validated.
+    /// Throws ``DataError``, which lists everything wrong with them, and ``RunConfigurationError``
+    /// for settings that need a validation loss when nothing is validated.
     public init(_ configuration: RunConfiguration) throws {
         self = try configuration.data.dataset.layout.trainingData(configuration.data, seed: configuration.seed)
         if validation == nil { try configuration.requireNoValidation() }
@@ -13,7 +13,7 @@ extension TrainingData {
 }
 
 extension RunConfiguration {
-    /// Throws ``RunConfigurationError`` for settings that follow the validation loss, where there is none.
+    /// Throws ``RunConfigurationError`` for settings that need a validation loss.
     fileprivate func requireNoValidation() throws(RunConfigurationError) {
         var problems: [Problem] = []
         if case .reduceOnPlateau = schedule {
@@ -24,31 +24,31 @@ extension RunConfiguration {
         if let earlyStopping {
             problems.append(
                 Problem(
-                    key: "early_stopping", expected: "null where nothing is validated (validation_fraction is 0)", got: "\(earlyStopping)"))
+                    key: "early_stopping", expected: "null if nothing is validated (validation_fraction is 0)", got: "\(earlyStopping)"))
         }
         if !problems.isEmpty { throw RunConfigurationError(problems: problems) }
     }
 
-    /// Takes the number and the names of the classes from the set, where its layout lets sets say them.
+    /// Takes the number and names of the classes from the set if its layout lets sets define them.
     ///
-    /// Throws ``DataError`` where the set names other classes than were given.
+    /// Throws ``DataError`` if the set's classes differ from those given.
     /// - Parameters:
-    ///   - givenCount: whether the number of classes is the user's and not a preset's.
-    ///   - givenNames: the same for their names.
+    /// - givenCount: whether the user, not a preset, gave the number of classes.
+    /// - givenNames: whether the user, not a preset, gave the names.
     public mutating func takeClassesFromSet(givenCount: Bool = false, givenNames: Bool = false) throws(DataError) {
         data = try data.dataset.layout.resolvingClasses(data, givenCount: givenCount, givenNames: givenNames)
     }
 
-    /// Where and how the run computes.
+    /// The device and precision of the run.
     public var compute: Compute { Compute(device: device, precision: precision) }
 
-    /// The loss that the run makes small.
+    /// The loss to train on.
     public var segmentationLoss: SegmentationLoss {
         SegmentationLoss(
             crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel)
     }
 
-    /// How a set is scored in the run.
+    /// How the run scores a set.
     public var evaluation: Evaluator.Options {
         var options = Evaluator.Options()
         (options.batchSize, options.threshold) = (min(batchSize, 8), Float(threshold))
@@ -56,7 +56,7 @@ extension RunConfiguration {
         return options
     }
 
-    /// What the run's weights carry beside their tensors.
+    /// The metadata stored with the run's weights.
     package var weightsMetadata: [String: MetadataValue] {
         var metadata = data.dataset.layout.origin(data)
         (metadata.imageSize, metadata.dataset, metadata.threshold) = (data.imageSize, data.dataset, threshold)

@@ -60,7 +60,7 @@ extension RunConfiguration: ConfigurationSection {
         try fields.value("evaluate_every", &evaluateEvery)
     }
 
-    /// Every key that a configuration can have, whatever its optimizer and schedule.
+    /// Every key that a configuration can have, with any optimizer and schedule.
     static let allKeys: [String] = {
         var keys: [String] = []
         for (i, name) in OptimizerConfiguration.Name.allCases.enumerated() {
@@ -68,7 +68,7 @@ extension RunConfiguration: ConfigurationSection {
             configuration.optimizer = OptimizerConfiguration(name)
             configuration.schedule = Schedule.all[i % Schedule.all.count]
             var writer = ConfigurationWriter()
-            // A writer refuses nothing.
+            // A writer rejects nothing.
             try? configuration.visit(&writer)
             keys += writer.keys.filter { !keys.contains($0) }
         }
@@ -82,7 +82,7 @@ extension DataSettings: ConfigurationSection {
         try fields.value("dataset", &dataset)
         try fields.value("image_size", &imageSize)
         try fields.value("classes", &classes)
-        // The data set's own names are of no use for another number of classes.
+        // The data set's own names do not fit another number of classes.
         if let names = classNames, names.count != classes { classNames = nil }
         try fields.value("class_names", &classNames)
         try fields.value("augment", &augment)
@@ -108,7 +108,7 @@ extension RunConfiguration.LossSettings: ConfigurationSection {
     }
 }
 
-/// A network's sizes, by the name of a preset or one by one.
+/// A network's sizes, by preset name or one by one.
 private struct NetworkSection: ConfigurationSection {
     enum Preset: String, ConfigurationChoice {
         case base, small, tiny
@@ -127,7 +127,7 @@ private struct NetworkSection: ConfigurationSection {
         }
         let dims = sizes.dims
         try fields.value("dims", &sizes.dims)
-        // Who changes the preset of a written file and leaves its channels would get the old network under a new name.
+        // Reject a new preset beside old `dims`: it would be the old network under a new name.
         if let preset, preset != before, sizes.dims != dims {
             try fields.refuse("dims", expected: "no channels beside the preset \(preset), or its own \(dims)", got: "\(sizes.dims)")
         }

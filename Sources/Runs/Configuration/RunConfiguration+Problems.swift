@@ -3,7 +3,7 @@ import Segmentation
 import VMUNet
 
 extension RunConfiguration {
-    /// A setting that makes no sense, by its key in a configuration file.
+    /// A setting that makes no sense; `key` is its key in a configuration file.
     public struct Problem: Sendable, Equatable, CustomStringConvertible {
         public let key: String
         public let expected: String
@@ -39,7 +39,7 @@ extension RunConfiguration {
         }
         within(0...255, "data.ignored_label", data.ignoredLabel)
         for (key, jitter) in [("data.zoom_jitter", data.zoomJitter), ("data.color_jitter", data.colorJitter)] {
-            let expected = layout.allowsJitter ? "0 to 1" : "0: slices have an augmentation of their own"
+            let expected = layout.allowsJitter ? "0 to 1" : "0 (slices have their own augmentation)"
             require(jitter >= 0 && jitter <= (layout.allowsJitter ? 1 : 0), key, expected, jitter)
         }
         require(data.maskThreshold > 0 && data.maskThreshold < 1, "data.mask_threshold", "above 0 and below 1", data.maskThreshold)
@@ -49,8 +49,8 @@ extension RunConfiguration {
             case .fixed, .range: maps = true
             default: maps = false
             }
-            require(data.dataset == .synapse, "data.intensities", "normalized: pictures are stretched by their own extremes", "raw")
-            require(maps, "data.window", "LOW,HIGH or minmax, which maps the raw intensities", data.window?.description ?? "nothing")
+            require(data.dataset == .synapse, "data.intensities", "normalized (pictures are stretched between their own extremes)", "raw")
+            require(maps, "data.window", "LOW,HIGH or minmax, to map the raw intensities", data.window?.description ?? "nothing")
         }
         if let modality = data.modality {
             require((1...80).contains(modality.count), "data.modality", "1 to 80 characters", "\(modality.count)")
@@ -67,9 +67,9 @@ extension RunConfiguration {
         for (key, weight) in [("loss.cross_entropy", loss.crossEntropy), ("loss.dice", loss.dice)] {
             require(weight >= 0 && weight.isFinite, key, "a number of 0 or more", weight)
         }
-        require(loss.crossEntropy != 0 || loss.dice != 0, "loss.dice", "more than 0 where the other term weighs 0", loss.dice)
+        require(loss.crossEntropy != 0 || loss.dice != 0, "loss.dice", "more than 0 if the other term's weight is 0", loss.dice)
         if let weights = loss.classWeights {
-            require(data.classes > 1, "loss.class_weights", "null where there is one class", weights)
+            require(data.classes > 1, "loss.class_weights", "null with one class", weights)
             require(
                 hasUsableClassWeights && weights.count == data.classes, "loss.class_weights",
                 "\(data.classes) numbers of 0 or more, not all 0", weights)
@@ -92,7 +92,7 @@ extension RunConfiguration {
 }
 
 extension RunConfiguration {
-    /// Whether the weights of the classes are such, however many classes there are.
+    /// Whether the class weights make sense, whatever the number of classes.
     var hasUsableClassWeights: Bool {
         guard let weights = loss.classWeights else { return true }
         return weights.allSatisfy { $0 >= 0 && $0.isFinite } && weights.contains { $0 > 0 }
@@ -100,21 +100,22 @@ extension RunConfiguration {
 }
 
 extension RunConfigurationError {
-    /// The error of the file that gave the first setting at fault, by the file's keys and their lines; nil where the file gives none of them.
+    /// The error of the file that gave the first faulty setting, found by the file's keys and
+    /// lines; nil if the file gives none of them.
     public func fault(of file: String, lines: [String: Int]) -> ConfigurationFileError? {
         guard let problem = problems.first(where: { lines[$0.key] != nil }) else { return nil }
         return ConfigurationFileError(path: file, line: lines[problem.key], key: problem.key, expected: problem.expected, got: problem.got)
     }
 }
 
-/// A configuration with settings that make no sense: all of them.
+/// A configuration with settings that make no sense; lists all of them.
 public struct RunConfigurationError: UserError, Equatable {
     public let problems: [RunConfiguration.Problem]
-    /// The keys at fault.
+    /// The faulty keys.
     public var subject: String { problems.map(\.key).joined(separator: ", ") }
-    /// A line for each.
+    /// A line for each problem.
     public var problem: String { description }
-    /// None but what was expected.
+    /// Empty: each problem says what was expected.
     public var remedy: String { "" }
 
     public var description: String { problems.map(\.description).joined(separator: "\n") }

@@ -5,25 +5,26 @@ import TensorFiles
 import Yams
 
 extension RunConfiguration {
-    /// A file larger than this is no configuration.
+    /// A larger file cannot be a configuration.
     static let largestFile = 1 << 20
 
-    /// Reads a YAML file. What it does not give has the published setting of its data set.
+    /// Reads a YAML file. Settings that it does not give are the published ones of its data set.
     ///
-    /// Throws ``ConfigurationFileError`` with file and line for unknown keys, values of the wrong type, and values that make no sense. What may still come from
-    /// elsewhere (the data's path) is checked by ``validate()``.
-    /// - Parameter dataset: the data set, whatever the file says of it.
+    /// Throws ``ConfigurationFileError`` with file and line for unknown keys, values of the wrong
+    /// type, and values that make no sense. Settings that may still come from elsewhere (the data's
+    /// path) are left to ``validate()``.
+    /// - Parameter dataset: the data set, overriding the file's.
     public init(yamlFile url: URL, dataset: Dataset? = nil) throws {
         try self.init(yaml: Self.text(of: url), path: url.relativePath, dataset: dataset)
     }
 
-    /// Reads YAML text; `path` is what errors name. See ``init(yamlFile:dataset:)``.
+    /// Reads YAML text; errors name `path`. See ``init(yamlFile:dataset:)``.
     public init(yaml text: String, path: String = "configuration", dataset: Dataset? = nil) throws(ConfigurationFileError) {
         guard text.utf8.count <= Self.largestFile else { throw Self.tooLarge(path) }
         try self.init(node: Self.compose(text, path: path), path: path, dataset: dataset)
     }
 
-    /// The same of a section of YAML that was read already; nil is an empty one.
+    /// Reads an already parsed section; nil counts as empty.
     init(node root: Node?, path: String, dataset: Dataset? = nil) throws(ConfigurationFileError) {
         let named = root?["data"]?["dataset"].flatMap(Dataset.init(_:))
         self.init(dataset ?? named ?? .folder)
@@ -31,12 +32,13 @@ extension RunConfiguration {
         try visit(&reader)
         try reader.finish()
         if let dataset { data.dataset = dataset }
-        // Names say how many classes there are; one alone is a mistake, and told as such.
+        // Names give the number of classes. A single name is a mistake and reported as one.
         if let names = data.classNames, names.count > 1, reader.lines["data.class_names"] != nil, reader.lines["data.classes"] == nil {
             data.classes = names.count
         }
         for problem in problems {
-            // Two settings may come later: data.path from the command line, the class count from the set.
+            // Two settings may come later: data.path from the command line, the class count from
+            // the set.
             guard let line = reader.lines[problem.key], problem.key != "data.path" else { continue }
             let givesClasses = ["data.classes", "data.class_names"].contains { reader.lines[$0] != nil }
             if problem.key == "loss.class_weights", data.dataset.layout.namesItsClasses, !givesClasses, hasUsableClassWeights { continue }
@@ -44,7 +46,8 @@ extension RunConfiguration {
         }
     }
 
-    /// The keys that a YAML file gives itself, from the root with points between, each with its line; whether they are sound is not looked at.
+    /// The keys that a YAML file gives, dotted from the root, each with its line. The values are
+    /// not checked.
     public static func lines(inYAMLFile url: URL) throws -> [String: Int] {
         lines(of: try compose(try text(of: url), path: url.relativePath))
     }
@@ -58,7 +61,7 @@ extension RunConfiguration {
         }
     }
 
-    /// The whole configuration as YAML, which reads back as an equal one.
+    /// The whole configuration as YAML; reading it gives an equal configuration.
     public var yaml: String {
         get throws {
             var (copy, writer) = (self, ConfigurationWriter())
@@ -67,7 +70,7 @@ extension RunConfiguration {
         }
     }
 
-    /// Writes the whole configuration, the file whole or not at all.
+    /// Writes the configuration to a file, whole or not at all.
     public func write(to url: URL) throws {
         let text = try yaml
         do {
@@ -85,10 +88,10 @@ extension RunConfiguration {
             ConfigurationFileError(path: path, expected: expected, got: got)
         }
         let attributes = try? FileManager.default.attributesOfItem(atPath: url.resolvingSymlinksInPath().path)
-        guard let attributes else { throw refused("a configuration file", "none of that name that can be read") }
+        guard let attributes else { throw refused("a configuration file", "no readable file of that name") }
         guard attributes[.type] as? FileAttributeType == .typeRegular else { throw refused("a configuration file", "a folder or a device") }
         guard let file = try? FileHandle(forReadingFrom: url), let data = try? file.read(upToCount: largestFile + 1) ?? Data() else {
-            throw refused("a configuration file", "one that cannot be read; check its permissions")
+            throw refused("a configuration file", "a file that cannot be read; check its permissions")
         }
         guard data.count <= largestFile else { throw tooLarge(path) }
         guard let text = String(data: data, encoding: .utf8) else { throw refused("YAML in UTF-8", "other bytes") }
@@ -120,23 +123,25 @@ extension RunConfiguration {
             (mark.line, problem)
         case .duplicatedKeysInMapping(let keys, let context): (context.mark.line, "the key \(keys.joined(separator: ", ")) twice")
         case .reader(let problem, _, _, _): (nil, problem)
-        default: (nil, "something that cannot be read")
+        default: (nil, "text that cannot be parsed")
         }
     }
 }
 
-/// Many aliases (`*name` for an earlier `&name`) make exponentially much of a small file; a few do no harm. They are counted before the parser unfolds them.
+/// Nested aliases (`*name` for an earlier `&name`) make a small file exponentially large; a few do
+/// no harm. They are counted before the parser expands them.
 private enum Aliases {
     static let allowed = 8
 
-    /// The line, from 1, of the first alias too many. What looks like one in a text or a comment is counted as well; without its anchor nothing is.
+    /// The line, from 1, of the first alias beyond the limit. Text and comments that look like an
+    /// alias count as well, but only names with an anchor.
     static func line(of text: String) -> Int? {
         let anchors = Set(names(after: UInt8(ascii: "&"), in: text).map(\.name))
         if anchors.isEmpty { return nil }
         return names(after: UInt8(ascii: "*"), in: text).filter { anchors.contains($0.name) }.dropFirst(allowed).first?.line
     }
 
-    /// Runs of the characters that names of anchors are made of, directly behind a sign, with their lines.
+    /// Runs of the characters allowed in anchor names, directly after a sign, with their lines.
     private static func names(after sign: UInt8, in text: String) -> [(name: String, line: Int)] {
         var (found, line, name) = ([(name: String, line: Int)](), 1, nil as [UInt8]?)
         for byte in Array(text.utf8) + [0] {

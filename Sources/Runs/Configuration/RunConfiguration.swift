@@ -2,12 +2,15 @@ import Foundation
 import Segmentation
 import VMUNet
 
-/// Everything that a training run is told: one value, written whole to the run's folder, from which the run can be done again.
+/// All settings of a training run in one value. It is saved in the run's folder, so that the run
+/// can be repeated.
 ///
-/// What is not given has the data set's published setting (SPEC: the ISIC and Synapse protocols of the paper).
+/// Settings that are not given are the data set's published ones (the paper's protocols for ISIC
+/// and Synapse).
 public struct RunConfiguration: Sendable, Hashable, Codable {
     public var data = DataSettings()
-    /// The network's sizes and stochastic depth. Its class count is the data's: set either, both change.
+    /// The network's sizes and stochastic depth. Its class count is the data's: setting either
+    /// changes both.
     public var network: VMUNetConfiguration {
         get {
             var network = sizes
@@ -20,32 +23,35 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
             data.classes = newValue.classes
         }
     }
-    /// The network without its class count, which `data` holds; always of one class, so that equal configurations compare equal.
+    /// The network without its class count, which `data` holds. Its own count is always 1, so that
+    /// equal configurations compare equal.
     var sizes = VMUNetConfiguration.base
-    /// A file of weights to begin with: VM-UNet's, or VMamba's for the encoder.
+    /// A file of initial weights: VM-UNet's, or VMamba's for the encoder.
     public var initialWeights: String?
     public var loss = LossSettings()
     public var optimizer = OptimizerConfiguration.published
     public var schedule = Schedule.cosineAnnealing()
     public var epochs = 300
-    /// Samples in one forward pass.
+    /// Samples per forward pass.
     public var batchSize = 32
     /// Batches whose gradients are summed for one step.
     public var accumulate = 1
-    /// The greatest global norm of the gradients; nil leaves them as they are.
+    /// The largest global norm of the gradients; nil does not clip.
     public var clipNorm: Double?
-    /// Decay of the exponential moving average of the weights, which then is what is evaluated; nil for none.
+    /// Decay of the weights' exponential moving average, which is then evaluated and kept; nil for
+    /// none.
     public var emaDecay: Double?
-    /// Evaluations without a lower validation loss after which the run ends; nil runs all epochs.
+    /// Ends the run after this many evaluations without a lower validation loss; nil runs all
+    /// epochs.
     public var earlyStopping: Int?
     public var seed: UInt64 = 42
     public var precision = Compute.Precision.fp32
     public var device = Compute.Device.auto
-    /// Threads that prepare batches; nil takes what suits the machine.
+    /// Threads that prepare batches; nil chooses for the machine.
     public var workers: Int?
-    /// The probability from which on a pixel is foreground.
+    /// The least probability of a foreground pixel.
     public var threshold = 0.5
-    /// Epochs between evaluations.
+    /// Evaluates after every this many epochs.
     public var evaluateEvery = 1
 
     /// The published settings of ISIC17.
@@ -55,13 +61,14 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
     /// The published settings of Synapse: 224×224, nine classes, a cosine of 100 epochs.
     public static let synapse = RunConfiguration(.synapse)
 
-    /// The published settings for a data set; those of ISIC for any folder.
+    /// The published settings for a data set; any folder gets ISIC's.
     public init(_ dataset: Dataset = .folder, path: String = "") {
         data = DataSettings(dataset, path: path)
         schedule = .cosineAnnealing(tMax: dataset.layout.defaults.annealingEpochs)
     }
 
-    /// The first setting in which this configuration differs: "epochs: 2, not 3"; nil where they are equal.
+    /// The first differing setting, such as "epochs: 2, not 3"; nil if the configurations are
+    /// equal.
     public func difference(from other: RunConfiguration) throws -> String? {
         if self == other { return nil }
         let (mine, others) = (try yaml.split(separator: "\n"), try other.yaml.split(separator: "\n"))
@@ -78,7 +85,7 @@ extension RunConfiguration {
         public var crossEntropy = 1.0
         /// λ of the Dice term.
         public var dice = 1.0
-        /// What each class weighs in the cross-entropy; nil weighs them alike.
+        /// Each class's weight in the cross-entropy; nil weighs all equally.
         public var classWeights: [Double]?
 
         public init() {}

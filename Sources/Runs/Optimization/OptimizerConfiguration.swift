@@ -1,13 +1,13 @@
-/// Which optimizer, and its options: a value to keep in a configuration; ``make(_:)`` makes the optimizer.
+/// An optimizer's name and options, for configurations; ``make(_:)`` creates the optimizer.
 ///
-/// Options that the named optimizer does not have are left at their neutral values and are ignored.
+/// Options that the named optimizer does not have keep neutral values and are ignored.
 public struct OptimizerConfiguration: Sendable, Hashable, Codable {
     /// The nine optimizers, by their names in configuration files.
     public enum Name: String, Sendable, Codable, CaseIterable {
         case adadelta, adagrad, adam, adamw, adamax, asgd, rmsprop, rprop, sgd
     }
 
-    /// An option that some optimizers have, by its name in configuration files.
+    /// An option that some optimizers have, named as in configuration files.
     public enum Option: String, Sendable, CaseIterable {
         case learningRate = "learning_rate"
         case weightDecay = "weight_decay"
@@ -19,12 +19,12 @@ public struct OptimizerConfiguration: Sendable, Hashable, Codable {
         case stepSizes = "step_sizes"
     }
 
-    /// The optimizer that all other options are for.
+    /// The optimizer that the options are for.
     public let name: Name
     public var learningRate: Double
-    /// Decoupled from the gradient for AdamW, a part of it for the others.
+    /// Decoupled from the gradient in AdamW, added to it in the others.
     public var weightDecay = 0.0
-    /// Decay of the averages of gradient and square.
+    /// Decay of the averages of the gradient and of its square.
     public var betas = [0.9, 0.999]
     public var epsilon = 1e-8
     public var amsgrad = false
@@ -33,24 +33,24 @@ public struct OptimizerConfiguration: Sendable, Hashable, Codable {
     public var nesterov = false
     /// Adadelta's decay of both averages.
     public var rho = 0.9
-    /// RMSprop's decay of the squares; ASGD's power of the rate.
+    /// RMSprop's decay of the squares; ASGD's exponent of the rate.
     public var alpha = 0.99
-    /// RMSprop by the variance rather than the square.
+    /// Whether RMSprop divides by the variance rather than the mean square.
     public var centered = false
     /// Adagrad's decay of the rate.
     public var learningRateDecay = 0.0
-    /// Adagrad's sums of squares at the start.
+    /// The initial value of Adagrad's sums of squares.
     public var initialAccumulator = 0.0
     /// ASGD's decay term.
     public var lambda = 1e-4
-    /// The step at which ASGD begins to average.
+    /// The step at which ASGD starts to average.
     public var t0 = 1e6
-    /// Rprop's factors of a step size: where the gradient changes its sign, where it keeps it.
+    /// Rprop's step-size factors: when the gradient changes sign, and when it keeps it.
     public var etas = [0.5, 1.2]
-    /// Rprop's least and greatest step size.
+    /// Rprop's smallest and largest step size.
     public var stepSizes = [1e-6, 50]
 
-    /// The published training's: AdamW, 1e-3, betas 0.9 and 0.999, epsilon 1e-8, decay 1e-2.
+    /// The paper's: AdamW, 1e-3, betas 0.9 and 0.999, epsilon 1e-8, decay 1e-2.
     public static let published = OptimizerConfiguration(.adamw)
 
     /// PyTorch's defaults for this optimizer.
@@ -89,7 +89,7 @@ public struct OptimizerConfiguration: Sendable, Hashable, Codable {
         }
     }
 
-    /// The options that make no sense.
+    /// The options whose values make no sense.
     public var problems: [OptionProblem] {
         var problems: [OptionProblem] = []
         func require(_ option: Option, _ holds: Bool, _ expected: String, _ got: Any) {

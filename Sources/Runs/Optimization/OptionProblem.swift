@@ -15,7 +15,7 @@ public struct OptionProblem: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension [OptionProblem] {
-    /// Notes a problem unless the condition holds; a comparison with NaN never does.
+    /// Notes a problem unless the condition holds; comparisons with NaN never hold.
     mutating func require(_ holds: Bool, _ option: String, _ expected: String, _ got: Any) {
         if !holds { append(OptionProblem(option, expected: expected, got: got)) }
     }

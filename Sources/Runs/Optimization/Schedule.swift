@@ -1,48 +1,54 @@
 import Foundation
 
-/// The learning rate as a pure function of the epoch: nothing to step, nothing to save. Each case is what PyTorch's scheduler of that name gives.
+/// The learning rate as a pure function of the epoch, without state to step or save. Each case
+/// matches PyTorch's scheduler of that name.
 public enum Schedule: Sendable, Hashable, Codable {
-    /// The base rate throughout.
+    /// The base rate in every epoch.
     case constant
-    /// Times `gamma` every `stepSize` epochs (StepLR).
+    /// Multiplies by `gamma` every `stepSize` epochs (StepLR).
     case step(stepSize: Int, gamma: Double = 0.1)
-    /// Times `gamma` at each milestone (MultiStepLR).
+    /// Multiplies by `gamma` at each milestone (MultiStepLR).
     case multiStep(milestones: [Int], gamma: Double = 0.1)
-    /// Times `gamma` every epoch (ExponentialLR).
+    /// Multiplies by `gamma` every epoch (ExponentialLR).
     case exponential(gamma: Double)
-    /// Half a cosine from the base rate to `etaMin` in `tMax` epochs, and back up in as many (CosineAnnealingLR).
+    /// Half a cosine from the base rate to `etaMin` in `tMax` epochs, and back up in as many
+    /// (CosineAnnealingLR).
     case cosineAnnealing(tMax: Int = 50, etaMin: Double = 1e-5)
-    /// Times a factor whenever the validation loss has not fallen for some epochs (ReduceLROnPlateau).
+    /// Multiplies by a factor when the validation loss has not fallen for some epochs
+    /// (ReduceLROnPlateau).
     case reduceOnPlateau(Plateau = Plateau())
-    /// Half a cosine down in `t0` epochs, then again from the base rate, each time over `tMult` times as many (CosineAnnealingWarmRestarts).
+    /// Half a cosine down in `t0` epochs, then restarts from the base rate, each time over `tMult`
+    /// times as many epochs (CosineAnnealingWarmRestarts).
     case cosineAnnealingWarmRestarts(t0: Int, tMult: Int = 1, etaMin: Double = 0)
-    /// From 0 to the base rate in `warmUp` epochs, then times `gamma` at each milestone.
+    /// Linear from 0 to the base rate in `warmUp` epochs, then multiplied by `gamma` at each
+    /// milestone.
     case warmUpMultiStep(warmUp: Int, milestones: [Int], gamma: Double = 0.1)
-    /// From 0 to the base rate in `warmUp` epochs, then half a cosine to 0 at epoch `epochs`.
+    /// Linear from 0 to the base rate in `warmUp` epochs, then half a cosine to 0 at epoch
+    /// `epochs`.
     case warmUpCosine(warmUp: Int, epochs: Int)
 
-    /// When ``Schedule/reduceOnPlateau(_:)`` lowers the rate, and how far. Defaults are PyTorch's.
+    /// When and how far ``Schedule/reduceOnPlateau(_:)`` lowers the rate. Defaults are PyTorch's.
     public struct Plateau: Sendable, Hashable, Codable {
-        /// Whether ``threshold`` is a share of the least loss or a difference from it.
+        /// Whether ``threshold`` is relative to the least loss or an absolute difference.
         public enum ThresholdMode: String, Sendable, Codable, CaseIterable {
             case relative, absolute
         }
 
-        /// What the rate is multiplied by.
+        /// The factor by which the rate falls.
         public var factor = 0.1
-        /// Losses in a row that may be no better before the rate falls.
+        /// How many losses in a row may be no better before the rate falls.
         public var patience = 10
-        /// How much lower than the least a loss must be to count as better.
+        /// How much a loss must be below the least to count as better.
         public var threshold = 1e-4
         public var thresholdMode = ThresholdMode.relative
-        /// Losses after a fall that are not counted.
+        /// Losses after a fall that do not count.
         public var cooldown = 0
-        /// The rate never falls below this.
+        /// The least rate.
         public var minimum = 0.0
-        /// A fall smaller than this is not made.
+        /// Smaller falls are skipped.
         public var epsilon = 1e-8
 
-        /// PyTorch's defaults but for what is given.
+        /// Defaults are PyTorch's.
         public init(factor: Double = 0.1, patience: Int = 10, threshold: Double = 1e-4, cooldown: Int = 0, minimum: Double = 0) {
             self.factor = factor
             self.patience = patience
@@ -52,11 +58,12 @@ public enum Schedule: Sendable, Hashable, Codable {
         }
     }
 
-    /// The rate that an epoch trains with.
+    /// An epoch's learning rate.
     /// - Parameters:
     ///   - base: the optimizer's own learning rate.
     ///   - epoch: counted from 0.
-    ///   - losses: the validation losses so far, oldest first. Those from `epoch` on are not looked at; only ``reduceOnPlateau(_:)`` looks at any.
+    /// - losses: the validation losses so far, oldest first; those from `epoch` on are ignored.
+    ///   Only ``reduceOnPlateau(_:)`` uses them.
     public func learningRate(base: Double, epoch: Int, losses: [Double] = []) -> Double {
         let epoch = max(0, epoch)
         switch self {
@@ -69,7 +76,8 @@ public enum Schedule: Sendable, Hashable, Codable {
         case .exponential(let gamma):
             return base * pow(gamma, Double(epoch))
         case .cosineAnnealing(let tMax, let etaMin):
-            // PyTorch's recursion in closed form. The remainder keeps the angle exact however long the run.
+            // PyTorch's recursion in closed form. The remainder keeps the angle exact over any
+            // number of epochs.
             let turn = Double(epoch % (2 * max(1, tMax))) / Double(max(1, tMax))
             return etaMin + (base - etaMin) * Self.halfCosine(turn)
         case .reduceOnPlateau(let plateau):
@@ -94,7 +102,7 @@ public enum Schedule: Sendable, Hashable, Codable {
         pow(gamma, Double(milestones.count { $0 <= epoch }))
     }
 
-    /// From 0 at the start to 1 after `warmUp` epochs; 1 throughout where there is no warm-up.
+    /// From 0 at the start to 1 after `warmUp` epochs; always 1 without warm-up.
     private static func ramp(_ epoch: Int, _ warmUp: Int) -> Double { warmUp > 0 ? Double(epoch) / Double(warmUp) : 1 }
 
     /// 1 at 0, 0 at 1, 1 at 2.
@@ -102,7 +110,7 @@ public enum Schedule: Sendable, Hashable, Codable {
 }
 
 extension Schedule.Plateau {
-    /// The rate after these losses: PyTorch's state machine, run over the history.
+    /// The rate after these losses, by replaying PyTorch's state machine.
     func learningRate(base: Double, losses: ArraySlice<Double>) -> Double {
         var (rate, best, bad, cooling) = (base, Double.infinity, 0, 0)
         for loss in losses {
@@ -138,20 +146,21 @@ extension Schedule {
         }
     }
 
-    /// One schedule of each kind, with its defaults; where PyTorch has none, with what the published configurations have.
+    /// One schedule of each kind, with its defaults; where PyTorch has none, the published
+    /// configurations'.
     public static let all: [Schedule] = [
         .constant, .step(stepSize: 60, gamma: 0.5), .multiStep(milestones: [60, 120, 150]), .exponential(gamma: 0.99), .cosineAnnealing(),
         .reduceOnPlateau(), .cosineAnnealingWarmRestarts(t0: 50, tMult: 2, etaMin: 1e-6),
         .warmUpMultiStep(warmUp: 10, milestones: [60, 120, 150]), .warmUpCosine(warmUp: 20, epochs: 300),
     ]
 
-    /// The schedule of that name with its defaults.
+    /// The schedule of that name, with its defaults.
     public init?(name: String) {
         guard let schedule = Self.all.first(where: { $0.name == name }) else { return nil }
         self = schedule
     }
 
-    /// The options that make no sense.
+    /// The options whose values make no sense.
     public var problems: [OptionProblem] {
         var problems: [OptionProblem] = []
         func atLeast(_ least: Int, _ value: Int, _ option: String) {

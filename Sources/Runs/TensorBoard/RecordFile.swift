@@ -1,6 +1,6 @@
 import Foundation
 
-/// CRC-32C (Castagnoli), as TFRecord files have it.
+/// CRC-32C (Castagnoli), used by TFRecord files.
 enum CRC32C {
     private static let table: [UInt32] = (0..<256).map { byte in
         (0..<8).reduce(UInt32(byte)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }
@@ -10,7 +10,7 @@ enum CRC32C {
         ~bytes.reduce(UInt32.max) { crc, byte in crc >> 8 ^ table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)] }
     }
 
-    /// Turned and shifted, so that a checksum of data that holds checksums stays a good one.
+    /// Rotated and shifted, so that a checksum over data with checksums stays good.
     static func masked(_ bytes: [UInt8]) -> UInt32 {
         let crc = of(bytes)
         return (crc >> 15 | crc << 17) &+ 0xA282_EAD8
@@ -27,7 +27,7 @@ enum RecordFile {
     private static func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
 }
 
-/// A protobuf message in the making: as much of the wire format as event files need.
+/// A protobuf message under construction: the part of the wire format that event files need.
 struct ProtobufMessage {
     private(set) var bytes: [UInt8] = []
 

@@ -4,17 +4,19 @@ import Segmentation
 
 /// Writes an event file that TensorBoard shows while it grows.
 ///
-/// Each call is one write, so that a reader never sees half an event for long and a killed run loses nothing.
+/// Each call is one write, so a reader never sees half an event for long and a killed run loses
+/// nothing.
 public final class TensorBoardWriter {
     /// The file, `events.out.tfevents.SECONDS.vmunet.N`.
     public let url: URL
     private let handle: FileHandle
 
-    /// Begins a new file in `folder`, which is made where it is missing; files that are there stay as they are.
+    /// Starts a new file in `folder`, creating the folder if necessary; existing files stay.
     ///
-    /// - Parameter firstStep: where a run goes on: readers drop what earlier files say of it and later steps, which come again.
+    /// - Parameter firstStep: the step at which a run continues. Readers drop what earlier files
+    ///   say about it and later steps.
     ///
-    /// Throws ``FolderError`` where the folder cannot be written to.
+    /// Throws ``FolderError`` if the folder cannot be written to.
     public init(folder: URL, firstStep: Int = 1) throws {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -22,7 +24,7 @@ public final class TensorBoardWriter {
             handle = try FileHandle(forWritingTo: url)
         } catch {
             throw FolderError(
-                folder: folder.relativePath, reason: "no event file can be written (\(systemReason(error)))",
+                folder: folder.relativePath, reason: "the event file cannot be written (\(systemReason(error)))",
                 remedy: "check its permissions and the disk's free space")
         }
         var first = Self.event(step: 0)
@@ -59,7 +61,8 @@ public final class TensorBoardWriter {
         return event
     }
 
-    /// TensorBoard reads files in the order of their names: seconds first, then a number, so that a run resumed within the second comes after.
+    /// TensorBoard reads files in the order of their names: seconds first, then a number, so that a
+    /// run resumed within the same second comes after.
     private static func newFile(in folder: URL) throws -> URL {
         let seconds = Int(Date.now.timeIntervalSince1970)
         for number in 0..<10_000 {
@@ -79,12 +82,13 @@ public final class TensorBoardWriter {
     }
 }
 
-/// A run's events for TensorBoard, in `RUN/tensorboard`. The steps are batches since the run's beginning, for values of epochs too: so all curves share an axis.
+/// A run's events for TensorBoard, in `RUN/tensorboard`. Steps are batches since the run's start,
+/// also for values of epochs, so that all curves share an axis.
 package final class TensorBoardLog {
     private let writer: TensorBoardWriter
     private let stepsPerEpoch: Int
 
-    /// Goes on after `steps` batches; 0 for a new run.
+    /// Continues after `steps` batches; 0 for a new run.
     package init(_ folder: RunFolder, stepsPerEpoch: Int, after steps: Int) throws {
         writer = try TensorBoardWriter(folder: folder.tensorBoard, firstStep: steps + 1)
         self.stepsPerEpoch = stepsPerEpoch

@@ -2,7 +2,8 @@ import Foundation
 import Runs
 import Torch
 
-/// An optimizer made of a rule over lists of tensors, for what libtorch has no fused step on every device.
+/// An optimizer made of a rule on lists of tensors, where libtorch has no fused step for every
+/// device.
 final class ElementwiseOptimizer<Rule: UpdateRule>: Optimizer {
     var learningRate: Double
     var steps = 0
@@ -32,14 +33,15 @@ final class ElementwiseOptimizer<Rule: UpdateRule>: Optimizer {
     }
 }
 
-/// How one optimizer changes parameters.
+/// An optimizer's update of parameters.
 protocol UpdateRule {
     init(_ state: OptimizerState, _ options: OptimizerConfiguration)
-    /// Changes `parameters` by `updated.gradients`, weight decay included; it is the `count`th update of each.
+    /// Updates `parameters` by `updated.gradients`, weight decay included. This is the `count`th
+    /// update of each.
     func update(_ updated: OptimizerState.Updated, parameters: [Tensor], count: Int, learningRate: Double)
 }
 
-/// arXiv:1212.5701: steps as large as past steps were, over the root mean square of the gradients.
+/// arXiv:1212.5701: step sizes follow past steps, divided by the gradients' root mean square.
 struct AdadeltaRule: UpdateRule {
     let options: OptimizerConfiguration
     let squares: [Tensor]
@@ -67,7 +69,8 @@ struct AdadeltaRule: UpdateRule {
     }
 }
 
-/// Duchi et al. 2011: the rate over the root of the sum of all squares. (libtorch's fused step is for the CPU alone before 2.12.)
+/// Duchi et al. 2011: divides the rate by the root of the sum of all squares. (Before 2.12
+/// libtorch's fused step is for CPUs only.)
 struct AdagradRule: UpdateRule {
     let options: OptimizerConfiguration
     let sums: [Tensor]
@@ -87,7 +90,7 @@ struct AdagradRule: UpdateRule {
     }
 }
 
-/// arXiv:1412.6980, section 7.1: Adam with the greatest of the decayed gradients in the square's place.
+/// arXiv:1412.6980, section 7.1: Adam with the greatest decayed gradient instead of the square.
 struct AdamaxRule: UpdateRule {
     let options: OptimizerConfiguration
     let averages: [Tensor]
@@ -110,7 +113,8 @@ struct AdamaxRule: UpdateRule {
     }
 }
 
-/// Hinton's lecture 6e: the gradient over the root of its decayed square; by the variance if centred, with momentum if wanted.
+/// Hinton's lecture 6e: divides the gradient by the root of its decayed square, or of the variance
+/// if centred; optionally with momentum.
 struct RMSpropRule: UpdateRule {
     let options: OptimizerConfiguration
     let squares: [Tensor]
@@ -150,13 +154,13 @@ struct RMSpropRule: UpdateRule {
     }
 }
 
-/// Polyak and Juditsky 1992: SGD with a falling rate, and beside it the average of the weights ("ax").
+/// Polyak and Juditsky 1992: SGD with a falling rate, and an average of the weights ("ax").
 struct ASGDRule: UpdateRule {
     let options: OptimizerConfiguration
     let averages: [Tensor]
-    /// Each parameter's next rate, which was set by the learning rate of its step before.
+    /// Each parameter's next rate, set by the learning rate of its previous step.
     let rates: Tensor
-    /// How far each average moves towards the weights: all the way until step t0.
+    /// How far each average moves towards the weights; all the way until step t0.
     let weights: Tensor
 
     init(_ state: OptimizerState, _ options: OptimizerConfiguration) {
@@ -186,7 +190,8 @@ struct ASGDRule: UpdateRule {
     }
 }
 
-/// Riedmiller and Braun 1993: only the gradient's sign counts; each weight has a step size of its own, which grows while the sign stays.
+/// Riedmiller and Braun 1993: only the gradient's sign counts. Each weight has its own step size,
+/// which grows while the sign stays.
 struct RpropRule: UpdateRule {
     private static let whereNumberElse = Operator("aten::where", "ScalarSelf")
     private static let whereNumbers = Operator("aten::where", "Scalar")
@@ -216,7 +221,8 @@ struct RpropRule: UpdateRule {
                 .tensor(Self.whereNumbers(.tensor(turned), .double(options.etas[0]), .double(1))))
             Each.multiply([size], by: [factors])
             _ = Self.clamp(.tensor(size), .double(options.stepSizes[0]), .double(options.stepSizes[1]))
-            // Where the sign turned, the step before went too far: no step now, and the next one counts as agreeing.
+            // If the sign changed, the previous step went too far: skip this step, and count the
+            // next as agreeing.
             let g = Self.whereNumberElse(.tensor(turned), .double(0), .tensor(updated.gradients[i]))
             Each.addProduct([parameters[i]], [Self.sign(.tensor(g))], [size], times: -1)
             before.assign(g)

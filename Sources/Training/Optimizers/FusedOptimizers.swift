@@ -29,7 +29,7 @@ final class FusedAdam: Optimizer {
     func step() {
         steps += 1
         withoutGradients {
-            // The fused step expects counters that already hold this step's number.
+            // The fused step expects counters that already include this step.
             let updated = kept.advance()
             guard !updated.indices.isEmpty else { return }
             _ = (options.name == .adamw ? Self.adamW : Self.adam)(
@@ -79,7 +79,7 @@ final class FusedSGD: Optimizer {
                         ("weight_decay", .double(options.weightDecay)), ("momentum", .double(options.momentum)),
                         ("lr", .double(learningRate)),
                         ("dampening", .double(options.dampening)), ("nesterov", .bool(options.nesterov)), ("maximize", .bool(false)),
-                        // The first gradient becomes the momentum undamped.
+                        // The first gradient becomes the momentum without damping.
                         ("is_first_step", .bool(count == 1 && options.momentum != 0)),
                     ],
                     results: 0)
@@ -88,7 +88,7 @@ final class FusedSGD: Optimizer {
     }
 }
 
-/// AdamW, the published training's optimizer (arXiv:1711.05101).
+/// AdamW (arXiv:1711.05101), the paper's optimizer.
 public final class AdamW: Optimizer {
     private let fused: FusedAdam
 
@@ -103,7 +103,7 @@ public final class AdamW: Optimizer {
     }
     public var state: [(name: String, tensor: Tensor)] { fused.state }
 
-    /// The published settings but for what is given.
+    /// Defaults are the published settings.
     public init(
         _ parameters: [Tensor], learningRate: Double = 1e-3, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
         weightDecay: Double = 1e-2

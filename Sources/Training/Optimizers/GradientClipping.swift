@@ -1,9 +1,10 @@
 import Torch
 
-/// Scales all gradients by one factor so that their global norm (√Σg² over all parameters) is at most `maximumNorm`, as `torch.nn.utils.clip_grad_norm_`.
+/// Scales all gradients by one factor so that their global norm (√Σg² over all parameters) is at
+/// most `maximumNorm`, like `torch.nn.utils.clip_grad_norm_`.
 ///
-/// Nothing waits for the device. Parameters without a gradient are passed over.
-/// - Returns: the norm before, a tensor of one element; 0 where there is no gradient.
+/// Does not wait for the device. Skips parameters without a gradient.
+/// - Returns: the norm before scaling, a one-element tensor; 0 if there is no gradient.
 @discardableResult
 public func clipGradients(_ parameters: [Tensor], maximumNorm: Double) -> Tensor {
     withoutGradients {

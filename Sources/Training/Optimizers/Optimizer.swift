@@ -1,30 +1,30 @@
 import Torch
 
-/// Moves parameters against their gradients, as PyTorch's optimizer of the same name does, step for step.
+/// Updates parameters by their gradients, step for step like PyTorch's optimizer of the same name.
 ///
-/// An optimizer holds its own state, which a checkpoint saves and restores.
+/// An optimizer holds its own state, which checkpoints save and restore.
 public protocol Optimizer: AnyObject {
     /// The parameters, in a fixed order.
     var parameters: [Tensor] { get }
-    /// The rate of the next step.
+    /// The learning rate of the next step.
     var learningRate: Double { get set }
-    /// One update from the parameters' gradients; those without a gradient stay as they are.
+    /// Updates the parameters once from their gradients; those without a gradient stay unchanged.
     func step()
-    /// Tensors of the state under stable names ("exp_avg.3" is that of parameter 3; "step" counts each parameter's updates). Overwriting their values
-    /// restores the state.
+    /// The state's tensors under stable names ("exp_avg.3" belongs to parameter 3; "step" counts
+    /// each parameter's updates). Overwriting their values restores the state.
     var state: [(name: String, tensor: Tensor)] { get }
     /// How often ``step()`` was called.
     var steps: Int { get set }
 }
 
 extension Optimizer {
-    /// Forgets all gradients.
+    /// Drops all gradients.
     public func clearGradients() {
         for parameter in parameters { parameter.clearGradient() }
     }
 
-    /// Sets all gradients to 0 where they are, and makes those that are not there yet: recorded work adds to the memory that it was
-    /// recorded with. Parameters that then get none are updated as by a gradient of 0.
+    /// Sets all gradients to 0 in place and creates missing ones: recorded work adds to the memory
+    /// it was recorded with. Parameters that then get no gradient are updated with a gradient of 0.
     public func zeroGradients() {
         withoutGradients {
             for parameter in parameters where parameter.gradient == nil { parameter.setGradient(parameter.zerosLike()) }

@@ -2,7 +2,8 @@ import Runs
 import Torch
 
 extension OptimizerConfiguration {
-    /// The optimizer, for parameters that record gradients. Options that make no sense (``problems``) are the caller's mistake.
+    /// Creates the optimizer for parameters that record gradients. The caller must have checked
+    /// ``problems``.
     public func make(_ parameters: [Tensor]) -> any Optimizer {
         precondition(problems.isEmpty, "\(problems)")
         return switch name {

@@ -1,18 +1,21 @@
 import Torch
 
-/// What all optimizers keep: the parameters, tensors for each of them under PyTorch's names, and how often each was updated.
+/// The state common to all optimizers: the parameters, tensors for each of them under PyTorch's
+/// names, and each parameter's update count.
 ///
-/// Counts are kept for each parameter, as in PyTorch, because bias corrections of a parameter begin with its own first gradient.
+/// Counts are kept per parameter, as in PyTorch, because a parameter's bias correction starts with
+/// its own first gradient.
 final class OptimizerState {
     let parameters: [Tensor]
     private var tensors: [(name: String, tensors: [Tensor])] = []
     private var scalars: [(name: String, tensor: Tensor)] = []
     /// [parameters], float32.
     private let counts: Tensor
-    /// Views of `counts`, one a parameter, without axes: what fused steps take.
+    /// Views of `counts`, one per parameter, without axes; fused steps take them.
     let counters: [Tensor]
 
-    /// - Parameter fused: whether the counts are where the parameters are, for fused steps to read; otherwise on the host.
+    /// - Parameter fused: whether the counts are on the parameters' device, for fused steps;
+    ///   otherwise they are on the host.
     init(_ parameters: [Tensor], fused: Bool = false) {
         self.parameters = parameters
         let counts = Tensor([Float](repeating: 0, count: parameters.count), shape: [parameters.count])
@@ -33,7 +36,7 @@ final class OptimizerState {
         return made
     }
 
-    /// One number for each parameter, float32, on the host.
+    /// A number for each parameter, float32, on the host.
     func numbers(_ name: String, filledWith value: Float) -> Tensor {
         let made = Tensor([Float](repeating: value, count: parameters.count), shape: [parameters.count])
         scalars.append((name, made))
@@ -45,7 +48,7 @@ final class OptimizerState {
         [("step", counts)] + scalars + tensors.flatMap { name, tensors in tensors.enumerated().map { ("\(name).\($0)", $1) } }
     }
 
-    /// Counts an update of every parameter that has a gradient; these.
+    /// Counts an update of every parameter that has a gradient, and returns these parameters.
     func advance() -> Updated {
         let present = parameters.indices.compactMap { i in parameters[i].gradient.map { (i, $0) } }
         if present.count == parameters.count {
@@ -56,7 +59,8 @@ final class OptimizerState {
         return Updated(indices: present.map(\.0), gradients: present.map(\.1))
     }
 
-    /// The same by their number of updates, this one included: as a rule there is one group, of all.
+    /// Like ``advance()``, grouped by update count, this update included. Usually there is one
+    /// group.
     func advanceByCount() -> [(count: Int, Updated)] {
         let updated = advance()
         let counts = counts.floats()
@@ -66,15 +70,16 @@ final class OptimizerState {
         }
     }
 
-    /// Parameters that are updated together.
+    /// Parameters to update together.
     struct Updated {
         let indices: [Int]
         var gradients: [Tensor]
 
-        /// These parameters' own of one tensor for each.
+        /// The entries of `all` that belong to these parameters.
         func of(_ all: [Tensor]) -> [Tensor] { indices.map { all[$0] } }
 
-        /// The gradients with `factor` times the parameters added: L2 regularisation. The parameters' own gradients stay as they are.
+        /// The gradients plus `factor` times the parameters: L2 regularisation. The parameters' own
+        /// gradients stay unchanged.
         func decayed(_ factor: Double, _ parameters: [Tensor]) -> [Tensor] {
             factor == 0 ? gradients : Each.adding(gradients, of(parameters), times: factor)
         }

@@ -1,6 +1,7 @@
 import Torch
 
-/// Operations on lists of tensors, each one call for all: libtorch's `_foreach` operators. Those named by an imperative work in place.
+/// Operations on lists of tensors, one call for the whole list: libtorch's `_foreach` operators.
+/// Those named by a verb work in place.
 enum Each {
     private static let add = Operator("aten::_foreach_add", "List")
     private static let addIn = Operator("aten::_foreach_add_", "List")
@@ -27,7 +28,7 @@ enum Each {
     static func adding(_ a: [Tensor], _ b: Double) -> [Tensor] { addScalar([.tensors(a), .double(b)], results: a.count) }
     static func roots(_ a: [Tensor]) -> [Tensor] { sqrt([.tensors(a)], results: a.count) }
     static func magnitudes(_ a: [Tensor]) -> [Tensor] { abs([.tensors(a)], results: a.count) }
-    /// √Σx² of each, as tensors of one element.
+    /// √Σx² of each tensor, as one-element tensors.
     static func norms(_ a: [Tensor]) -> [Tensor] { norm([.tensors(a), .double(2)], results: a.count) }
 
     /// a ← a + factor·b.
@@ -36,7 +37,7 @@ enum Each {
     }
     static func add(_ a: [Tensor], _ b: Double) { _ = addScalarIn([.tensors(a), .double(b)], results: 0) }
     static func multiply(_ a: [Tensor], by factor: Double) { _ = mulScalarIn([.tensors(a), .double(factor)], results: 0) }
-    /// By one number for all, which stays on the device.
+    /// Multiplies all by one number that stays on the device.
     static func multiply(_ a: [Tensor], by factor: Tensor) { _ = mulTensorIn([.tensors(a), .tensor(factor)], results: 0) }
     static func multiply(_ a: [Tensor], by b: [Tensor]) { _ = mulIn([.tensors(a), .tensors(b)], results: 0) }
     static func divide(_ a: [Tensor], by b: [Tensor]) { _ = divIn([.tensors(a), .tensors(b)], results: 0) }

@@ -2,10 +2,10 @@
 # Shared by the scripts in this folder. Sourced, with `root` set to the project's folder.
 #
 # Everything they make is in .build-reliability, which can be deleted at any time:
-#   libraries/   the C libraries, instrumented, with their pkg-config files
-#   swift/       what SwiftPM builds (one scratch folder a kind of build)
-#   corpus/      the inputs that libFuzzer found worth keeping, a folder a reader: the next run
-#                starts where this one ended
+#   libraries/   the instrumented C libraries, with their pkg-config files
+#   swift/       SwiftPM's builds (a scratch folder per kind of build)
+#   corpus/      the inputs that libFuzzer kept, a folder per reader; the next run starts
+#                from them
 #   findings/    inputs that broke something
 #   logs/        the whole output of every run
 set -euo pipefail
@@ -21,8 +21,7 @@ fail() {
     exit 1
 }
 
-# A Swift program whose crash is to be seen by the sanitizer, not by Swift's own backtracer, which
-# takes seconds.
+# A crash in Swift should reach the sanitizer, not Swift's own backtracer, which takes seconds.
 export SWIFT_BACKTRACE=enable=no
 
 # shellcheck disable=SC2034 # for libraries.sh and sanitize.sh

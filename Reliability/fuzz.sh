@@ -2,11 +2,10 @@
 # Coverage-guided fuzzing of every reader of foreign bytes, with libFuzzer and AddressSanitizer:
 #   Reliability/fuzz.sh [--runs N | --seconds N] [--system-libraries] [READER…]
 #
-# Each reader gets N inputs (500,000 unless said) or N seconds, from where the last run ended. The C
-# libraries are built with instrumentation first (Reliability/libraries.sh), unless
-# --system-libraries takes the installed ones as they are. Ends with 1 where a reader broke; the
-# inputs that broke it are in .build-reliability/findings.
-#   Reliability/fuzz.sh --totals      what all runs came to, a line a reader
+# Each reader gets N inputs (default 500,000) or N seconds, and continues where its last run ended.
+# First builds instrumented C libraries (Reliability/libraries.sh), unless --system-libraries uses
+# the installed ones. Exits with 1 if a reader broke; the inputs are in .build-reliability/findings.
+#   Reliability/fuzz.sh --totals      prints the totals of all runs, a line per reader
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=Reliability/common.sh
 . "$root/Reliability/common.sh"
@@ -39,7 +38,7 @@ if [ $libraries = instrumented ]; then
     export PKG_CONFIG_PATH=$work/libraries/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 fi
 
-# build NAME OPTION…: prints the folder of the product.
+# build NAME OPTION…: prints the product's folder.
 build() {
     local product=$1 scratch=$work/swift/$2
     shift 2
@@ -74,7 +73,7 @@ for reader; do
     if [ "$broke" = 1 ]; then
         status=1
         note "$reader: BROKEN after ${inputs:-0} inputs: $(grep -m1 -E 'promise was broken|ERROR:|Fatal error' "$log" | cut -c1-300)"
-        note "    $(sed -n 's/.*Test unit written to //p' "$log" | tail -1); the whole story is in $log"
+        note "    $(sed -n 's/.*Test unit written to //p' "$log" | tail -1); the full output is in $log"
     else
         note "$reader: ${inputs:-0} inputs in $((SECONDS - start)) s, ${edges:-0} edges"
     fi

@@ -1,6 +1,6 @@
-"""Shared by kill.py, tool.py and limits.py: runs the built tool under a watch, and makes small inputs.
+"""Shared by kill.py, tool.py and limits.py: runs the built tool under supervision, and makes small inputs.
 
-Python's standard library is all that it needs.
+Needs only Python's standard library.
 
 VMUNET_BINARY        the built tool; vmunet-train and vmunet-report are looked for beside it
 VMUNET_LIBRARY_PATH  the folder of libtorch
@@ -19,7 +19,7 @@ import unicodedata
 import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# A network as small as can be, on pictures of 32×32.
+# The smallest network, on pictures of 32×32.
 SMALLEST = [
     "--dims", "8,16,32,64", "--depths", "1,1,1,1", "--decoder-depths", "1,1,1,1",
     "--image-size", "32", "--batch-size", "4", "--device", "cpu",
@@ -27,7 +27,7 @@ SMALLEST = [
 
 
 def binary(command):
-    """The executable that offers a command."""
+    """The executable with this command."""
     tool = pathlib.Path(os.environ.get("VMUNET_BINARY", ROOT / ".build/release/vmunet"))
     special = {"train": "vmunet-train", "ablate": "vmunet-train", "report": "vmunet-report"}.get(command)
     if special and (tool.parent / special).exists():
@@ -45,7 +45,7 @@ def environment():
 
 
 class Outcome:
-    """How a process ended: its exit code or signal, what it said, what it took."""
+    """A finished process: its exit code or signal, its output, the time and memory it took."""
 
     def __init__(self, status, usage, seconds, output, error):
         self.code = os.waitstatus_to_exitcode(status)
@@ -58,10 +58,10 @@ class Outcome:
         self.timed_out = False
 
     def faults(self):
-        """Broken promises that hold for every call, whatever its arguments."""
+        """The promises that this call broke, of those that hold for every call."""
         result = []
         if self.signal == signal.SIGXCPU:
-            result.append(f"went on for {self.processor_seconds:.0f} s of processor time")
+            result.append(f"took {self.processor_seconds:.0f} s of processor time")
         elif self.timed_out:
             result.append(f"hung for {self.seconds:.0f} s")
         elif self.signal:
@@ -69,18 +69,18 @@ class Outcome:
         elif self.code not in (0, 64, 65, 69, 70, 130):
             result.append(f"ended with {self.code}")
         text = (self.output + self.error).decode("utf-8", "replace")
-        # Progress may move to the line's beginning.
+        # A carriage return is fine: progress lines use it.
         controls = {c for c in text if unicodedata.category(c) == "Cc" and c not in "\n\r\t"}
         if controls:
             result.append(f"printed control characters {controls!r}: {text[:300]!r}")
         for trace in ("Fatal error", ".swift:", "c10::", "Error Domain", "(null)", "Fault(", "std::", "NSCocoaError"):
             if trace in text:
-                result.append(f"shows its inside ({trace}): {text[-400:]!r}")
+                result.append(f"shows internals ({trace}): {text[-400:]!r}")
         return result
 
 
 class Running:
-    """A process that has begun, with its output in files so that it never waits for a reader."""
+    """A running process. Its output goes to files, so it never waits for a reader."""
 
     def __init__(self, command, *arguments, cwd=None, memory_limit=None, processor_limit=120):
         self.output, self.error = tempfile.TemporaryFile(), tempfile.TemporaryFile()
@@ -128,7 +128,7 @@ class Running:
 
 
 def run(command, *arguments, timeout=1200, **options):
-    """Runs to the end. The limit that matters is processor time: on a busy machine a second takes many."""
+    """Runs a command to its end. The limit is on processor time: on a busy machine seconds take longer."""
     return Running(command, *arguments, **options).outcome(timeout)
 
 
@@ -152,7 +152,7 @@ def png(path, width, height, channels, pixel):
 
 
 def disc(folder, name, index, size=32):
-    """A dark disc on light ground in folder/images, its mask in folder/masks."""
+    """A dark disc on light ground in folder/images, and its mask in folder/masks."""
     cx, cy, r = size * (0.35 + 0.3 * (index * 37 % 10) / 10), size * (0.35 + 0.3 * (index * 53 % 10) / 10), size * (0.2 + index % 5 / 50)
 
     def inside(x, y):
@@ -188,7 +188,7 @@ def nifti(path, shape, value):
 
 
 def pictures_weights(folder):
-    """Weights of a tiny network for pictures, trained for one epoch; the run's folder."""
+    """Trains a tiny network on pictures for one epoch; returns the weights and the run's folder."""
     run_folder = folder / "seed-run"
     discs(folder / "discs")
     if not (run_folder / "checkpoints/best.safetensors").exists():

@@ -1,4 +1,4 @@
-"""Makes files that ask for far more time or memory than they are worth. limits.py gives them to the tool."""
+"""Makes files that demand far more time or memory than their content is worth, for limits.py."""
 
 import gzip
 import io
@@ -15,7 +15,7 @@ def u64(value):
 
 
 def zeros(count, packer, piece=1 << 20):
-    """`count` zero bytes through a compressor, without holding them."""
+    """`Compresses `count` zero bytes without holding them in memory."""
     parts = []
     while count > 0:
         parts.append(packer.compress(bytes(min(piece, count))))
@@ -52,7 +52,7 @@ def hdf5_many_symbols(messages, children, symbols):
 
 
 def hdf5_chunked(shape, chunk, packed, size=1):
-    """The array `image` of unsigned numbers, in chunks that are all `packed`."""
+    """The array `image` of unsigned numbers, whose chunks are all `packed`."""
     counts = [-(-n // c) for n, c in zip(shape, chunk)]
     places = [(z, y, x) for z in range(counts[0]) for y in range(counts[1]) for x in range(counts[2])]
     heap, tree, dataset = 96 + 40, 96 + 40 + 64, 96 + 40 + 64 + 24 + 24
@@ -117,7 +117,7 @@ def npz(shape, count):
 # ---- weights
 
 def safetensors(tensors, metadata=None):
-    """`tensors` gives each name its shape; the values are zeros."""
+    """`A file of zeros; `tensors` maps names to shapes."""
     header, offset = ({"__metadata__": metadata} if metadata else {}), 0
     for name, shape in tensors.items():
         count = 4
@@ -130,7 +130,7 @@ def safetensors(tensors, metadata=None):
 
 
 def deep_weights(width, depth):
-    """A few small tensors whose names claim a network of `depth` blocks a stage and `width` channels."""
+    """A few small tensors whose names claim a network of `depth` blocks per stage and `width` channels."""
     tensors = {}
     for side in ("layers", "layers_up"):
         for stage in range(4):
@@ -150,7 +150,7 @@ def pth(pickle):
 
 
 def with_position(checkpoint, lies):
-    """A run's checkpoint whose position tells lies."""
+    """A run's checkpoint with a false position."""
     length = struct.unpack("<Q", checkpoint[:8])[0]
     header = json.loads(checkpoint[8 : 8 + length])
     position = json.loads(header["__metadata__"]["vmunet.position"])
@@ -167,7 +167,7 @@ def segment(marker, data):
 
 
 def jpeg(width, height, scans, is_arithmetic, is_progressive=True, padding=0):
-    """A JPEG that claims a size and holds next to nothing, in as many scans as asked for."""
+    """A JPEG that claims a large size but holds almost nothing, in any number of scans."""
     frame = {(False, True): 0xC2, (True, True): 0xCA, (True, False): 0xC9}[is_arithmetic, is_progressive]
     file = b"\xff\xd8" + segment(0xDB, bytes([0] + [1] * 64))
     for _ in range(padding // 65000):

@@ -3,10 +3,9 @@
 
     Reliability/kill.py [--kills 1000] [--seed 1] [--commands train,ablate,predict,convert,report]
 
-A trial is one to three kills of one command and the run that finishes the work. Moments are drawn
-from three kinds: a random time; a temporary file lies beside its target; a random number of files is
-there. After the last run every result equals the undisturbed one, and no file is left that the
-undisturbed run does not have.
+A trial kills one command one to three times, then lets it finish. A kill's moment is one of three
+kinds: a random time; when a temporary file appears beside its target; when a random number of files
+exists. Afterwards every result must equal the undisturbed run's, with no file missing or left over.
 """
 
 import argparse
@@ -21,7 +20,7 @@ import time
 import harness
 from harness import Running, expect_done, run
 
-# Durations differ from run to run, and nothing else may.
+# Durations may differ from run to run; nothing else may.
 DURATIONS = {"seconds", "train_seconds", "images_per_second", "duration", "started", "finished", "date", "time"}
 
 
@@ -94,7 +93,7 @@ class Predict:
         self.pictures = base / "discs/train/images"
 
     def arguments(self, trial):
-        # Relative, so that a path in a result does not name the trial.
+        # A relative path, so that no path in a result names the trial.
         return ["--weights", self.weights, self.pictures, "--output", "out", "--overlay", "--probabilities", "--device", "cpu"]
 
 
@@ -118,7 +117,7 @@ class Report:
         self.run = harness.pictures_weights(base)
 
     def arguments(self, trial):
-        # The run is copied once: the page is written into it.
+        # The run is copied once; the page is written into it.
         if not (trial / "out").exists():
             shutil.copytree(self.run, trial / "out")
             for page in (trial / "out").glob("*.html"):
@@ -140,7 +139,7 @@ class Campaign:
         kept = self.base / f"fault-{self.faults}-{command.name}"
         if trial and trial.exists():
             shutil.copytree(trial, kept)
-        print(f"FAULT {command.name}: {what}; what lay there is in {kept}", flush=True)
+        print(f"FAULT {command.name}: {what}; its folder is kept in {kept}", flush=True)
 
     def undisturbed(self, command):
         trial = self.base / f"{command.name}-undisturbed"
@@ -151,7 +150,7 @@ class Campaign:
         return {name: canonical(path) for name, path in found.items()}, outcome.seconds
 
     def wait_for_moment(self, running, trial, seconds, reached):
-        """Waits for a random moment of the process; false where it ended before."""
+        """Waits for a random moment of the process; false if it ends before."""
         kind = self.random.random()
         if kind < 0.5:
             end = time.monotonic() + self.random.random() * seconds * 1.05

@@ -2,8 +2,8 @@
 # Builds zlib, libzip, libpng and libjpeg-turbo from Debian's source packages with AddressSanitizer
 # and coverage for libFuzzer:
 #   Reliability/libraries.sh
-# Needs cmake and dpkg-dev, and a Debian whose package lists can be fetched. Debian's own patches
-# are applied.
+# Needs cmake and dpkg-dev, and a Debian that can fetch package lists. Debian's own patches are
+# applied.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=Reliability/common.sh
 . "$root/Reliability/common.sh"
@@ -16,7 +16,7 @@ done
 rm -rf "$libraries"
 mkdir -p "$libraries/apt/lists/partial" "$libraries/apt/cache/archives/partial" "$libraries/source" "$libraries/pkgconfig"
 
-# Package lists of our own, so that the system's stay as they are.
+# Separate package lists, so that the system's stay unchanged.
 for sources in /etc/apt/sources.list.d/*.sources; do
     [ -f "$sources" ] || continue
     sed 's/^Types: *deb *$/Types: deb-src/' "$sources" >>"$libraries/apt/list.sources"
@@ -37,7 +37,7 @@ apt update >>"$log" 2>&1 || fail "the package lists cannot be fetched: see $log"
 
 flags="-O1 -g -fno-omit-frame-pointer -fsanitize=address,fuzzer-no-link"
 
-# source_of PACKAGE: unpacks the newest version that the archive still holds, and prints its folder.
+# source_of PACKAGE: unpacks the newest version in the archive and prints its folder.
 source_of() {
     local version versions
     versions=$(apt-cache -o Dir::Etc::sourcelist="$list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$libraries/apt/lists" \
@@ -52,7 +52,7 @@ source_of() {
     fail "the source of $1 cannot be fetched: see $log"
 }
 
-# build PACKAGE CMAKE-OPTION…: static, into $libraries.
+# build PACKAGE CMAKE-OPTION…: builds a static library into $libraries.
 build() {
     local package=$1 folder
     shift
@@ -66,7 +66,7 @@ build() {
     cmake --build "$folder/build-fuzz" -j 2 --target install >>"$log" 2>&1 || fail "$package cannot be built: see $log"
 }
 
-# Debian's zlib comes without what its own cmake files ask for.
+# Debian's zlib lacks files that its own cmake files require.
 note "building zlib"
 folder=$(source_of zlib)
 mkdir -p "$libraries/lib" "$libraries/include"

@@ -3,9 +3,9 @@
 
     Reliability/limits.py [--only WORD] [--hostile FOLDER]
 
-Outside the network's own passes no file may take ten seconds of processor time, or more memory than
-twice its honest content and 256 MB; nothing ends by a signal or prints raw control characters. FOLDER
-may hold more files of such kinds.
+Apart from the network's own passes, no file may take ten seconds of processor time, or more memory
+than twice its honest content plus 256 MB. Nothing may end by a signal or print raw control
+characters. FOLDER may hold more such files.
 """
 
 import argparse
@@ -26,7 +26,7 @@ VOLUME_WEIGHTS = harness.ROOT / "Tests/SegmentationTests/Fixtures/SynapseSet/wei
 
 
 class Case:
-    """One call. `honest`: bytes that the content needs when read as it is; `passes`: seconds for the network."""
+    """One call. `honest`: bytes that the honest content needs; `passes`: seconds for the network."""
 
     def __init__(self, name, command, arguments, honest=0, codes=(65,), passes=0, memory_limit=None):
         self.name, self.command, self.arguments, self.honest, self.codes = name, command, arguments, honest, codes
@@ -38,7 +38,7 @@ class Case:
             result.append(f"ended with {outcome.code} instead of {self.codes}: {outcome.error[-300:]!r}")
         if outcome.processor_seconds > 10 + self.passes:
             result.append(f"took {outcome.processor_seconds:.1f} s")
-        # What the program itself takes before it has read anything is not the file's.
+        # The memory that the program itself takes before reading anything does not count.
         allowed = 2 * self.honest + 256 * MB + base_memory
         if outcome.memory > allowed:
             result.append(f"took {outcome.memory >> 20} MB, {allowed >> 20} allowed")
@@ -70,7 +70,7 @@ def cases(base, run_folder):
     yield volume("symbols_long.h5", hostile.hdf5_many_symbols(4, 4000, 65535))
     gigabyte = hostile.zeros(1023 * MB, zlib.compressobj(9))
     yield volume("chunk_bomb.h5", hostile.hdf5_chunked((1, 8, 8), (1023, 1024, 1024), gigabyte))
-    # Honest, and more than there is memory for: an error, not an abort.
+    # Honest, but larger than memory: must be an error, not an abort.
     scarce = {"memory_limit": GB, "codes": (65, 70), "honest": GB}
     yield volume("two_gigabytes.h5", hostile.hdf5_chunked((2046, 1024, 1024), (1023, 1024, 1024), gigabyte), **scarce)
     yield volume("half_gigabyte.nii.gz", hostile.nifti_gz((512, 512, 2047), slope=2), **scarce)
@@ -109,10 +109,10 @@ def cases(base, run_folder):
         "huge_number.yaml": b"epochs: 99999999999999999999999999\n",
     }.items():
         yield train(name, "--config", put(name, text))
-    # Names that a terminal must not see
+    # Names that must not reach a terminal
     for name, path in (("a name", put("\x1b[31mred\x07.png", b"no picture")), ("a missing name", folder / "\x1b[2Jgone\n.png")):
         yield Case(f"{name} with escapes", "predict", ["--weights", weights, path, "--output", base / "out"])
-    # Positions that lie
+    # False positions
     last = (run_folder / "checkpoints/last.safetensors").read_bytes()
     big = 2**63 - 1
     for i, lies in enumerate((
@@ -123,13 +123,13 @@ def cases(base, run_folder):
         shutil.copytree(run_folder, copy)
         (copy / "checkpoints/last.safetensors").write_bytes(hostile.with_position(last, lies))
         yield Case(f"position {str(lies)[:60]}", "train", ["--run", copy, "--resume"], codes=(0, 65), passes=10)
-    # Memory that cannot be had
+    # More memory than there is
     large = [*harness.SMALLEST[:6], "--device", "cpu", "--batch-size", "64", "--image-size", "1024"]
     yield train("a batch beyond memory", *large, codes=(65, 70), memory_limit=2 * GB)
 
 
 def foreign(folder, base, run_folder):
-    """What lies in a folder of hostile files, by its endings."""
+    """Cases for a folder of hostile files, chosen by their endings."""
     for path in sorted(folder.iterdir()):
         if path.suffix in (".h5", ".gz", ".npz", ".nii"):
             yield Case(path.name, "predict", ["--weights", VOLUME_WEIGHTS, path, "--output", base / "out"])
@@ -144,7 +144,7 @@ def foreign(folder, base, run_folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="")
-    parser.add_argument("--short", action="store_true", help="leave out what takes long to make or to read")
+    parser.add_argument("--short", action="store_true", help="leave out files that take long to make or read")
     parser.add_argument("--hostile", type=pathlib.Path)
     options = parser.parse_args()
     base = pathlib.Path(tempfile.mkdtemp(prefix="vmunet-limits-"))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Structured mutation of every format in one process, without coverage:
-#   Reliability/mutate.sh [COUNT [SEED]]      a million inputs unless said
-# An input that breaks something ends the process; its number is printed, and `mutate replay SEED
+#   Reliability/mutate.sh [COUNT [SEED]]      (default: a million inputs)
+# An input that breaks something ends the process and has its number printed; `mutate replay SEED
 # NUMBER` writes it to a file.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=Reliability/common.sh

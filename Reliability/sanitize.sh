@@ -2,9 +2,9 @@
 # The suites under AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer:
 #   Reliability/sanitize.sh address|thread [arguments of `swift test`, such as --filter KernelTests]
 #
-# Tests of the built tool are left out: they start processes of their own, and kill.py, tool.py and
-# limits.py watch those. The kernels' tests also run without optimisation, where a vector type of 48
-# bytes takes 64 and reads that the optimiser removes are made.
+# Tests of the built tool are left out: they start their own processes, which kill.py, tool.py and
+# limits.py cover. The kernels' tests also run unoptimised: there a vector type of 48 bytes takes
+# 64, and reads that the optimiser would remove are performed.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=Reliability/common.sh
 . "$root/Reliability/common.sh"
@@ -17,7 +17,7 @@ options=(--skip ToolTests --disable-xctest)
 case $kind in
     address)
         sanitizers=(--sanitize address --sanitize undefined)
-        # libtorch allocates at start what it never frees, and is not instrumented.
+        # libtorch is not instrumented, and never frees some of its start-up allocations.
         export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:strict_string_checks=1
         export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
         ;;
@@ -34,7 +34,7 @@ run() {
     local configuration=$1 log
     shift
     log=$work/logs/sanitize-$kind-$configuration.log
-    note "$kind, $configuration: building and running; the output goes to $log"
+    note "$kind, $configuration: building and running; output in $log"
     swift test -c "$configuration" -Xswiftc -enable-testing "${sanitizers[@]}" --scratch-path "$work/swift/$kind" "${options[@]}" "$@" \
         </dev/null >"$log" 2>&1 || fail "$kind: $(grep -m1 -E 'ERROR: |WARNING: ThreadSanitizer|runtime error|✘|error:' "$log" || tail -1 "$log")"
     grep -E 'Test run with' "$log" | tail -1

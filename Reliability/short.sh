@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The campaign's short form: about a minute beyond what it builds. Needs
-# VMUNET_BINARY and VMUNET_LIBRARY_PATH as harness.py does; VMUNET_PYTHON is the Python to use.
+# The campaign's short form, about a minute after building. Needs VMUNET_BINARY and
+# VMUNET_LIBRARY_PATH like harness.py; VMUNET_PYTHON is the Python to use.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=Reliability/common.sh
 . "$root/Reliability/common.sh"

@@ -3,9 +3,9 @@
 
     Reliability/tool.py FOLDER [--limit N]       FOLDER holds what `mutate files FOLDER COUNT` wrote
 
-Whatever the file, the tool ends by itself with 0 or 65 within ten seconds of processor time and
-512 MB, says nothing that a terminal must not see, and shows nothing of its inside. Files that break a
-promise are copied to .build-reliability/findings/tool.
+For any file the tool must end by itself with 0 or 65, within ten seconds of processor time and
+512 MB, print nothing that a terminal must not see, and show none of its internals. Files that break
+a promise are copied to .build-reliability/findings/tool.
 """
 
 import argparse
@@ -22,7 +22,7 @@ VOLUME_WEIGHTS = harness.ROOT / "Tests/SegmentationTests/Fixtures/SynapseSet/wei
 
 
 def command(path, out, weights):
-    """The command line that a user would give this file to."""
+    """The command line with which a user would open this file."""
     kind = path.name.split("-", 1)[1].rsplit(".", 1)[0].split(".")[0]
     if kind in ("pth", "pickle", "legacy", "safetensors"):
         return "convert", [path, out / "weights.safetensors"]

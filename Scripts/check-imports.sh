@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Holds every import in Sources to the arrows between modules: which module may see which of the package's own, of the
-# packages that it depends on, and of libtorch's side. Prints what breaks a rule, and leaves with 1.
+# Checks every import in Sources against the rules below: which of the package's modules, of its dependencies and of libtorch a module may
+# import. Prints violations and exits with 1.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -33,7 +33,7 @@ for folder in Sources/*/; do
     [ -n "$files" ] || continue
     allowed=$(printf '%s' "$rules" | sed -n "s/^$module://p")
     if ! printf '%s' "$rules" | grep -q "^$module:"; then
-        echo "Scripts/check-imports.sh: no rule for Sources/$module: say there what it may import" >&2
+        echo "Scripts/check-imports.sh: no rule for Sources/$module; add one for what it may import" >&2
         failed=1
         continue
     fi

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Tests that another package can use this one: in a folder of its own, by path, with nothing of this project's in the environment, the
-# example of the article on embedding is compiled as it stands and segments a picture. Builds in .build-consumer.
+# Tests that another package can use this one: compiles the example of the article on embedding, unchanged, as a package of its own that depends on
+# this one by path, with a clean environment, and lets it segment a picture. Builds in .build-consumer.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 work=$root/.build-consumer
 package=$work/example
 mkdir -p "$package/Sources/example"
-ln -sfn "$root" "$work/vmunet" # the name of the package that depends on this one's folder, whatever that is called
+ln -sfn "$root" "$work/vmunet" # the folder name that the package depends on, whatever this folder is called
 
-# block FILE TEXT: the first Swift block that holds the text
+# block FILE TEXT: prints the first Swift block that contains the text
 block() {
     awk -v wanted="$2" '
         /^```swift$/ { inside = 1; text = ""; next }
@@ -17,7 +17,7 @@ block() {
         inside { text = text $0 "\n" }' "$1"
 }
 
-put() { # put FILE: writes it only if it differs, so that nothing is compiled again for nothing
+put() { # put FILE: writes it only if it differs, so that nothing is compiled again needlessly
     cat >"$1.new"
     if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Formats the C, C++ and CUDA sources after .clang-format:  Scripts/format-c.sh          rewrites what differs
 #                                                           Scripts/format-c.sh --check  lists it and leaves with 1
-# clang-format is VMUNET_CLANG_FORMAT, the one beside VMUNET_PYTHON, ./test's own, or the one in PATH. Versions differ in their
-# results, so it must be the one of Tests/requirements.txt; without it, --check says so and leaves with 0, but with 1 where CI is set.
+# clang-format is VMUNET_CLANG_FORMAT, or the one beside VMUNET_PYTHON, in ./test's environment, or on PATH. Versions format differently, so it must be
+# the version in Tests/requirements.txt; without it, --check prints a note and exits with 0, or with 1 if CI is set.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,7 +22,7 @@ trap 'rm -f "$formatted"' EXIT
 status=0
 while IFS= read -r -d '' file; do
     case $file in *.c) name=$file ;; *) name=${file%.*}.cpp ;; esac
-    # A GPU kernel is a raw string for NVRTC: what lies between its first and last line is C++.
+    # A GPU kernel is a raw string for NVRTC; between its first and last line it is C++.
     if [ "$(head -n 1 "$file")" = 'R"CUDA(' ]; then
         { echo 'R"CUDA(' && sed '1d;$d' "$file" | "$formatter" --assume-filename="$name" && tail -n 1 "$file"; } >"$formatted"
     else

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Runs a command in a fresh Debian 12 that has nothing but its base system, and forgets what it did there:
+# Runs a command in a fresh Debian 12 with nothing but its base system, and discards the result:
 #
 #   Scripts/fresh-debian.sh [--offline] [--bind FOLDER[:TARGET]]… [--share FOLDER[:TARGET]]… [--copy FILE]… [--env NAME=VALUE]… COMMAND…
 #
-# --offline   there is no network but the loopback
-# --bind      the folder is there too, at the same or another place; what is written into it there is forgotten as well
-# --share     likewise, but what is written into it stays
-# --copy      the file is there too, at the same place
-# --env       a variable of the command's environment, which is otherwise empty but for PATH, HOME and LANG
+# --offline   no network except the loopback
+# --bind      makes a folder available, at the same or another path; changes to it are discarded too
+# --share     likewise, but keeps the changes
+# --copy      makes a file available at the same path
+# --env       sets a variable; otherwise the command sees only PATH, HOME and LANG
 #
-# Wants root (of a container, say), debootstrap, unshare and overlayfs. The base system is kept in .deps/fresh-debian (220 MB).
+# Needs root (a container's will do), debootstrap, unshare and overlayfs. Keeps the base system in .deps/fresh-debian (220 MB).
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -46,11 +46,11 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export base work
-# In namespaces of its own, so that every mount ends with it.
+# In its own namespaces, so that all mounts end with it.
 # shellcheck disable=SC2016 # for the shell inside
 unshare "${namespaces[@]}" bash -euo pipefail -c '
     count=0
-    over() { # over LOWER TARGET: LOWER is to be seen at TARGET; writes go to the temporary folder
+    over() { # over LOWER TARGET: shows LOWER at TARGET; writes go to the temporary folder
         count=$((count + 1))
         mkdir -p "$2" "$work/writes/$count" "$work/overlay/$count"
         mount -t overlay overlay -o "lowerdir=$1,upperdir=$work/writes/$count,workdir=$work/overlay/$count" "$2"

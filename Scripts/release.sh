@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes the archive for people without Swift or a network:  Scripts/release.sh [FOLDER]      (FOLDER is dist without it)
+# Makes the archive for machines without Swift or a network:  Scripts/release.sh [FOLDER]      (default: dist)
 #
 #   vmunet-VERSION-linux-MACHINE.tar.gz   `vmunet` for predicting, its weights, the page, licences, SHA-256 sums, a bill of materials
 #   vmunet-VERSION-linux-MACHINE.tar.gz.sha256
 #
-# The program is linked with everything but the C library's own parts, and asks for no newer one than glibc 2.35. The same sources give
-# the same archive, given the same compiler and C libraries. For Debian and its kin, with their -dev packages, dpkg-dev and cmake.
-# Scripts/try-release.sh tries the archive in a system that has nothing.
+# The program links everything except the C library statically and needs no glibc newer than 2.35. The same sources, compiler and C libraries
+# give the same archive. Runs on Debian and its relatives, with their -dev packages, dpkg-dev and cmake. Scripts/try-release.sh tries the archive in
+# a bare system.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -17,19 +17,20 @@ newest_glibc=2.35
 most_megabytes=40 # of the program
 output=${1:-$root/dist}
 case $output in /*) ;; *) output=$PWD/$output ;; esac
-build_folder=$root/.build-release # of its own: other flags
+build_folder=$root/.build-release # separate, because its flags differ
 static=$deps/static
 machine=$(uname -m)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || date +%s)}
 export SOURCE_DATE_EPOCH
 
 for name in dpkg-query cmake dpkg-source objdump strip gcc; do
-    command -v $name >/dev/null || fail 69 "missing: $name. The line to install it: apt-get install -y cmake dpkg-dev binutils gcc"
+    command -v $name >/dev/null || fail 69 "missing: $name. Install it: apt-get install -y cmake dpkg-dev binutils gcc"
 done
 
 # ---- C libraries as archives
 
-# Debian has libzip as a shared library only. Its source package is built with what the package reads: no encryption, only DEFLATE.
+# Debian has libzip as a shared library only. Its source package is built with the features that
+# this package reads: DEFLATE, no encryption.
 build_libzip() {
     local version work=$deps/libzip
     version=$(dpkg-query -W -f '${Version}' libzip-dev)
@@ -55,14 +56,15 @@ build_libzip() {
     printf '%s\n' "$version" >"$static/libzip.version"
 }
 
-# A folder of archives alone, which the linker looks into before the system's folders: it finds no shared library there to prefer.
+# A folder of static libraries that the linker searches before the system's, so that it finds no
+# shared ones to prefer.
 gather_archives() {
     local name file
     mkdir -p "$static/pkgconfig"
     build_libzip
     for name in turbojpeg png16 z stdc++; do
         file=$(gcc -print-file-name="lib$name.a")
-        [ -e "$file" ] || fail 69 "no lib$name.a on this system; its -dev package brings it."
+        [ -e "$file" ] || fail 69 "no lib$name.a on this system; install its -dev package."
         ln -sf "$file" "$static/lib$name.a"
     done
     ln -sf libpng16.a "$static/libpng.a"
@@ -95,20 +97,20 @@ build_program() {
 check_program() {
     local megabytes needed newest
     megabytes=$(($(wc -c <"$stage/vmunet") / 1000000))
-    [ "$megabytes" -le $most_megabytes ] || fail 1 "the program has $megabytes MB; $most_megabytes are the limit."
+    [ "$megabytes" -le $most_megabytes ] || fail 1 "the program is $megabytes MB; the limit is $most_megabytes."
     needed=$(objdump -p "$stage/vmunet" | sed -n 's/^ *NEEDED *//p' | grep -Ev '^(libc|libm|libpthread|libdl|librt|ld-linux[-a-z0-9_]*)\.so' || :)
-    [ -z "$needed" ] || fail 1 "the program wants shared libraries: $needed"
+    [ -z "$needed" ] || fail 1 "the program needs shared libraries: $needed"
     newest=$(objdump -T "$stage/vmunet" | sed -n 's/.*(*GLIBC_\([0-9.]*\).*/\1/p' | sort -uV | tail -n 1)
     [ "$(printf '%s\n' "$newest" $newest_glibc | sort -V | tail -n 1)" = $newest_glibc ] || {
         objdump -T "$stage/vmunet" | grep -F "GLIBC_$newest" >&2
-        fail 1 "the program wants glibc $newest; $newest_glibc is the limit."
+        fail 1 "the program needs glibc $newest; the limit is $newest_glibc."
     }
     note "the program: $megabytes MB, glibc $newest or newer"
 }
 
 # ---- licences and the bill of materials
 
-# part NAME VERSION LICENCE PURL FILE: notes a component and copies the text of its licence.
+# part NAME VERSION LICENCE PURL FILE: lists a component and copies its licence.
 part() {
     [ -s "$5" ] || fail 1 "no licence text for $1: $5"
     cp -L "$5" "$stage/licences/$1.txt"
@@ -116,7 +118,7 @@ part() {
         "$4" "$1" "$2" "$3" "$4")")
 }
 
-# debian PACKAGE: its version, and where its licence is
+# debian_version PACKAGE: the version of an installed package
 debian_version() { dpkg-query -W -f '${Version}' "$1"; }
 purl() { printf 'pkg:deb/debian/%s@%s?arch=%s' "$1" "$(debian_version "$2" | sed 's/+/%2B/g; s/:/%3A/g')" "$(dpkg --print-architecture)"; }
 
@@ -141,7 +143,8 @@ list_parts() {
         "/usr/share/doc/$version/copyright"
 }
 
-# CycloneDX 1.5. Its number follows from what it lists, so that the same release has the same.
+# CycloneDX 1.5. Its serial number is derived from its content, so that equal releases have equal
+# ones.
 write_bill() {
     local version=$1 hash component list='' number weights
     for component in "${parts[@]}"; do list="$list$component,"; done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests ./vmunet and setup.sh in a temporary folder with stand-ins for swift, python3, pip, pkg-config, apt-get, df and others: no network,
-# nothing installed, some seconds.
+# Tests ./vmunet and setup.sh in a temporary folder, with stand-ins for swift, python3, pip, pkg-config, apt-get, df and others. Uses no network,
+# installs nothing, takes seconds.
 set -euo pipefail
 
 here=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -126,7 +126,7 @@ fresh() {
 }
 
 
-# run COMMAND…: its status in `status`, what it says in `out` and `err`.
+# run COMMAND…: leaves its status in `status` and its output in `out` and `err`.
 run() {
     status=0
     "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
@@ -143,10 +143,10 @@ expect() {
     fi
 }
 
-# called WANTED: the stand-ins' calls since the test began, separated by bars.
+# called WANTED: compares the stand-ins' calls since the test began, separated by bars.
 called() { expect calls "$(tr '\n' '|' <"$calls")" "$1"; }
 
-# File times have the kernel's tick, of at most ten milliseconds.
+# File times have the kernel's resolution, at most ten milliseconds.
 tick() { sleep 0.03; }
 
 own_torch=$project/.deps/python/lib/python3.11/site-packages/torch
@@ -164,26 +164,26 @@ expect status $status 65
 expect output "$out" "vmunet-train <train><a  b><><\\*> $own_torch/lib from stdin"
 called "$installs$train_builds"
 
-begin "second call does nothing but run"
+begin "second call only runs"
 run "$project/vmunet" help train
 expect output "$out" "vmunet-train <help><train> *"
 expect messages "$err" ''
 called ''
 
-begin "a library path that is set stays, behind"
+begin "an existing library path is kept, at the end"
 run env "$library_variable=/mine" "$project/vmunet" train
 expect output "$out" "* $own_torch/lib:/mine"
 
-begin "a change builds again, once"
+begin "a change causes one build"
 tick && touch "$project/Sources/Tool/main.swift"
 run "$project/vmunet" train && run "$project/vmunet" train
 called "$train_builds"
 
-begin "a new file builds again"
+begin "a new file causes a build"
 tick && touch "$project/Sources/Tool/other.swift"
 run "$project/vmunet" train && called "$train_builds"
 
-begin "a removed file builds again"
+begin "a removed file causes a build"
 tick && rm "$project/Sources/Tool/other.swift"
 run "$project/vmunet" train && called "$train_builds"
 
@@ -222,7 +222,7 @@ run "$project/vmunet" setup predict now
 expect status "$status" 64
 called "$builds$report_builds"
 
-begin "hints get the name that was typed"
+begin "hints use the name that was typed"
 cd "$project"
 STUB_SHOW_NAME=1 run ./vmunet train x
 expect output "$out" "vmunet-train <train><x> * ./vmunet"
@@ -247,13 +247,13 @@ fresh "predicting needs no libtorch"
 run "$project/vmunet" predict a --device cpu
 expect output "$out" "<predict><a><--device><cpu> "
 called "$builds"
-begin "and nothing more the second time"
+begin "the second time sets up nothing"
 run "$project/vmunet" evaluate --device=cpu
 expect output "$out" "<evaluate><--device=cpu> "
 run "$project/vmunet"
 expect output "$out" "<> "
 called ''
-begin "a report has an executable of its own"
+begin "a report has its own executable"
 run "$project/vmunet" report runs/x
 expect output "$out" "vmunet-report <report><runs/x> "
 called "$report_builds"
@@ -270,12 +270,12 @@ done
 run "$project/vmunet" bench --device cpu
 expect output "$out" "vmunet-train <bench><--device><cpu> $own_torch/lib"
 called ''
-begin "libtorch makes predicting build no more"
+begin "installing libtorch does not rebuild the program for predicting"
 run "$project/vmunet" predict x
 expect output "$out" "<predict><x> "
 called ''
 
-fresh "setup of all"
+fresh "setup of everything"
 run "$project/vmunet" setup
 expect status "$status" 0
 called "$builds$report_builds$installs$train_builds"
@@ -283,7 +283,7 @@ fresh "setup for predicting"
 run "$project/vmunet" setup predict
 expect status "$status" 0
 called "$builds"
-fresh "no Python is asked for"
+fresh "no Python is needed"
 cp "$stubs/python3" "$work/python3" && printf '#!/bin/sh\nexit 1\n' >"$stubs/python3"
 run "$project/vmunet" predict x
 expect output "$out" "<predict><x> "
@@ -295,18 +295,18 @@ make_torch "$work/old/torch" 10
 run env VMUNET_TORCH="$work/site packages" "$project/vmunet" train
 expect output "$out" "* $work/site packages/torch/lib"
 called "$train_builds"
-begin "VMUNET_TORCH is remembered, and named again builds nothing"
+begin "VMUNET_TORCH is remembered, and naming it again builds nothing"
 run "$project/vmunet" train && run env VMUNET_TORCH="$work/site packages" "$project/vmunet" train
 expect output "$out" "* $work/site packages/torch/lib"
 called ''
-begin "VMUNET_TORCH that holds none"
+begin "VMUNET_TORCH without a libtorch"
 run env VMUNET_TORCH="$work/stubs" "$project/vmunet" train
 expect status "$status" 69
 expect messages "$err" "*VMUNET_TORCH=$work/stubs holds no libtorch*"
 run env VMUNET_TORCH="$work/old" "$project/vmunet" train
 expect status "$status" 69
 expect messages "$err" "*libtorch 2.10.0; 2.11 or newer*"
-begin "and after that the one remembered"
+begin "afterwards the remembered one is used"
 run "$project/vmunet" train
 expect output "$out" "* $work/site packages/torch/lib"
 begin "VMUNET_TORCH relative"
@@ -327,13 +327,13 @@ if [ $suffix = so ]; then
     expect messages "$err" "*$work/other/torch is a libtorch for another kind of processor than this machine's*"
 fi
 
-fresh "VMUNET_TORCH that has gone"
+fresh "VMUNET_TORCH that was removed"
 make_torch "$work/gone/torch"
 run env VMUNET_TORCH="$work/gone" "$project/vmunet" train
 rm -r "$work/gone"
 run "$project/vmunet" train
 expect output "$out" "* $own_torch/lib"
-expect messages "$err" "*$work/gone*holds no libtorch any more*"
+expect messages "$err" "*$work/gone*no longer holds libtorch*"
 
 if [ $suffix = so ]; then
     export STUB_MISSING=libpng
@@ -349,7 +349,7 @@ if [ $suffix = so ]; then
     PATH=$stubs:$work/tools run "$project/vmunet" train
     mv "$work/sudo" "$stubs/sudo"
     expect status "$status" 69
-    expect messages "$err" "*missing: libpng-dev*by which root installs them:*  apt-get update && apt-get install -y libpng-dev"
+    expect messages "$err" "*missing: libpng-dev*As root, install them with:*  apt-get update && apt-get install -y libpng-dev"
     begin "a library is missing, as root"
     run env STUB_USER=0 "$project/vmunet" train x
     expect output "$out" "vmunet-train <train><x> *"
@@ -375,7 +375,7 @@ fi
 fresh "no network"
 run env STUB_PIP=no-network "$project/vmunet" train
 expect status "$status" 69
-expect messages "$err" "*ERROR: no network*Without a network, use a torch that is there*"
+expect messages "$err" "*ERROR: no network*Without a network, use an installed torch*"
 expect log "$(cat "$project/.deps/pip.log")" "*torch==2.13.0*ERROR: no network*torch==2.13.0*ERROR: no network"
 [ ! -e "$project/.deps/python" ] || expect "half an installation" there gone
 begin "network again"
@@ -389,7 +389,7 @@ expect messages "$err" "*the disk is full: libtorch needs 800 MB in $project/.de
 expect log "$(cat "$project/.deps/pip.log")" "*No space left on device"
 [ ! -e "$project/.deps/python" ] || expect "half an installation" there gone
 called "${installs%|}|"
-begin "too little room is seen beforehand"
+begin "too little room is noticed beforehand"
 run env STUB_FREE=900 "$project/vmunet" train
 expect status "$status" 69
 expect messages "$err" "*not enough room on the disk: libtorch needs 1000 MB in $project/.deps, and 900 MB are free there.*"
@@ -405,12 +405,12 @@ fresh "a build that fails"
 run env STUB_BUILD_FAILS="no such module" "$project/vmunet" train
 expect status "$status" 70
 expect messages "$err" "*error: no such module*"
-begin "builds next time"
+begin "the next call builds"
 run "$project/vmunet" train x
 expect output "$out" "vmunet-train <train><x> *"
 called "$train_builds"
 
-fresh "two at once set up and build once"
+fresh "two calls at once set up and build once"
 STUB_BUILD_SECONDS=0.3 "$project/vmunet" train one >"$work/one" 2>&1 &
 STUB_BUILD_SECONDS=0.3 "$project/vmunet" train two >"$work/two" 2>&1 &
 wait

@@ -1,22 +1,22 @@
 # shellcheck shell=bash
-# The set-up that ./vmunet and ./test share. Sourced, with `root` set to the project's folder; bash 3.2 and POSIX tools.
+# The set-up that ./vmunet and ./test share. Sourced with `root` set to the project's folder. Works with bash 3.2 and POSIX tools.
 #
 # Everything it makes is in .deps:
-#   libraries     Swift and the C libraries are there: the project's folder
+#   libraries     exists once Swift and the C libraries are there; holds the project's folder
 #   python/       a virtual environment that holds libtorch, complete when python/.installed is there
 #   pkgconfig/    vmunet-torch.pc, through which SwiftPM finds libtorch
-#   torch         libtorch is there too: the project's folder, the VMUNET_TORCH asked for, the libtorch folder in use
-#   built-NAME    the product NAME is built; its time is the start of that build
-#   pip.log       what pip had to say against installing libtorch, when it failed
+#   torch         exists once libtorch is there; holds the project's folder, the requested VMUNET_TORCH and the libtorch folder in use
+#   built-NAME    exists once the product NAME is built; its time is the start of that build
+#   pip.log       pip's output when installing libtorch failed
 #   lock          held while any of this changes
-# A file that says "done" is written last and moved into place, so work cut short at any point is done again by the next call.
+# Files that mark completion are written last and moved into place, so interrupted work is repeated by the next call.
 
-torch_version=2.13.0     # what is downloaded
-oldest_torch=2.11        # what VMUNET_TORCH may bring
+torch_version=2.13.0     # the version to download
+oldest_torch=2.11        # the oldest that VMUNET_TORCH may name
 oldest_swift=6.1
 torch_cpu_index=https://download.pytorch.org/whl/cpu
 
-# Megabytes that libtorch takes: in .deps, and for a while where pip unpacks. In pip's usual build, with CUDA, and all it depends on.
+# Megabytes that libtorch takes in .deps, and temporarily where pip unpacks it; then those of pip's usual build, with CUDA and its dependencies.
 torch_room=800 torch_download=200
 cuda_room=8000 cuda_download=4000
 
@@ -31,7 +31,7 @@ esac
 on_terminal=
 [ ! -t 2 ] || on_terminal=1
 
-# Paths in VMUNET_TORCH are relative to where the user stands, and remembered.
+# Paths in VMUNET_TORCH are relative to the user's folder, and are remembered.
 case ${VMUNET_TORCH-} in
     '' | /*) ;;
     *) VMUNET_TORCH=$PWD/$VMUNET_TORCH ;;
@@ -39,7 +39,7 @@ esac
 
 note() { printf 'vmunet: %s\n' "$*" >&2; }
 
-# fail STATUS LINE…: each line is printed, then the script ends.
+# fail STATUS LINE…: prints each line and exits.
 fail() {
     local status=$1 line
     shift
@@ -47,7 +47,7 @@ fail() {
     exit "$status"
 }
 
-# at_least 6.3.1 6.1: whether the first version is not older than the second. Looks at two numbers.
+# at_least 6.3.1 6.1: whether the first version is at least the second. Compares two numbers.
 at_least() {
     local have_major=${1%%.*} have_minor=${1#*.} want_major=${2%%.*} want_minor=${2#*.}
     have_minor=${have_minor%%.*}
@@ -55,11 +55,11 @@ at_least() {
     [ "$have_major" -gt "$want_major" ] || { [ "$have_major" = "$want_major" ] && [ "$have_minor" -ge "$want_minor" ]; }
 }
 
-# ---- the whole
+# ---- preparing
 
 # One executable for each part of the work, so that predicting needs neither libtorch nor Python.
 # shellcheck disable=SC2034 # the caller's
-# product_for ARGUMENTS…: sets `product` to the executable that a command is in.
+# product_for ARGUMENTS…: sets `product` to the executable with that command.
 product_for() {
     local command=${1-} argument before=
     product=vmunet
@@ -78,11 +78,12 @@ product_for() {
 
 needs_torch() { [ "$1" = vmunet-train ]; }
 
-# prepare libraries | torch | PRODUCT: the C libraries, and libtorch, are there; the product is built. Costs a few milliseconds when all is.
+# prepare libraries | torch | PRODUCT: makes the C libraries or libtorch available, or builds the
+# product. Takes milliseconds if nothing is to do.
 prepare() {
     if is_prepared "$1"; then return; fi
     lock
-    # Another call may have done the work while this one waited for it.
+    # Another call may have done the work while this one waited.
     is_prepared "$1" || make_ready "$1"
     unlock
 }
@@ -120,25 +121,25 @@ has_torch() {
     [ "$from" = "$root" ] && [ "${VMUNET_TORCH-$wanted}" = "$wanted" ] && [ -e "$torch/lib/libtorch_cpu.$suffix" ]
 }
 
-# What PRODUCT is built of: not older than its last build.
+# Whether nothing that PRODUCT is built from has changed since its last build.
 is_built() {
     local built=$deps/built-$1 changed
     [ -x "$root/.build/release/$1" ] && [ -f "$built" ] && [ ! "$deps/libraries" -nt "$built" ] || return 1
     if needs_torch "$1" && [ "$deps/torch" -nt "$built" ]; then return 1; fi
-    # Folders count: their time changes when a file is added to them or removed.
+    # Folders count: their time changes when a file is added or removed.
     changed=$(find "$root/Package.swift" "$root/Sources" -newer "$built" -print) && [ -z "$changed" ]
 }
 
-# Descriptor 9 is inherited on purpose: the lock lasts until the last process that works in .deps has ended, even when the script
-# that started it was killed.
+# Descriptor 9 is inherited on purpose: the lock lasts until the last process working in .deps has ended, even if the script that started it was
+# killed.
 lock() {
     if ! { mkdir -p "$deps" && : >>"$deps/lock"; } 2>/dev/null; then
-        fail 69 "cannot write in $deps, where the set-up goes; make this folder writable, or copy the project to one that is."
+        fail 69 "cannot write to $deps, where the set-up goes; make it writable, or copy the project elsewhere."
     fi
     exec 9>>"$deps/lock"
     if command -v flock >/dev/null; then
         flock -n 9 && return
-        note "waiting for another set-up of this folder to end"
+        note "waiting for another set-up of this folder"
         flock 9
     elif command -v python3 >/dev/null; then
         python3 -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
@@ -172,9 +173,9 @@ set_up_torch() {
     mv -f "$deps/torch.new" "$deps/torch"
 }
 
-# ---- room on the disk
+# ---- disk space
 
-# room_in FOLDER: the megabytes that are free where the folder is, or nothing.
+# room_in FOLDER: prints the free megabytes where the folder is, or nothing.
 room_in() {
     local free=
     { read -r _ && read -r _ _ _ free _; } < <(df -Pk "$1" 2>/dev/null) || true
@@ -183,7 +184,7 @@ room_in() {
 
 disk_of() { df -Pk "$1" 2>/dev/null | sed -n '$s/.*% *//p'; }
 
-# want_room MEGABYTES FOLDER WHAT: fails if the disk cannot hold it.
+# want_room MEGABYTES FOLDER WHAT: fails if the disk has too little room for it.
 want_room() {
     local room
     room=$(room_in "$2")
@@ -196,24 +197,24 @@ is_full() { case $1 in *'No space left on device'* | *'Disk quota exceeded'* | *
 
 check_swift() {
     local version
-    command -v swift >/dev/null || fail 69 "Swift $oldest_swift or newer is needed and 'swift' is not on the PATH. The one line to install it:" "$(swift_line)"
+    command -v swift >/dev/null || fail 69 "Swift $oldest_swift or newer is needed and 'swift' is not on the PATH. Install it with:" "$(swift_line)"
     version=$(swift --version 2>/dev/null </dev/null) || fail 69 "'swift --version' fails; is the toolchain whole? $(command -v swift)"
     [[ $version =~ [Vv]ersion\ ([0-9]+\.[0-9]+) ]] || fail 69 "cannot read a version from 'swift --version': $version"
     at_least "${BASH_REMATCH[1]}" $oldest_swift ||
-        fail 69 "Swift $oldest_swift or newer is needed; this is ${BASH_REMATCH[1]} ($(command -v swift)). The one line to install it:" "$(swift_line)"
+        fail 69 "Swift $oldest_swift or newer is needed; this is ${BASH_REMATCH[1]} ($(command -v swift)). Install it with:" "$(swift_line)"
 }
 
 swift_line() {
     if [ $suffix = dylib ]; then
         printf '  xcode-select --install'
     else
-        # shellcheck disable=SC2016 # to be run by the user's shell
+        # shellcheck disable=SC2016 # for the user's shell
         printf '%s' '  curl -LO "https://download.swift.org/swiftly/linux/swiftly-$(uname -m).tar.gz" && tar xf swiftly-*.tar.gz && ./swiftly init'
     fi
 }
 
-# missing_packages [torch]: names of packages (Debian's, or Homebrew's on macOS) whose tools, headers or libraries are missing, one a line:
-# for everything, or for libtorch's set-up alone. The libraries are Package.swift's, by the names of their pkg-config files.
+# missing_packages [torch]: prints the packages (Debian's names, or Homebrew's on macOS) whose tools, headers or libraries are missing, one a line:
+# all of them, or those for libtorch's set-up alone. The libraries are Package.swift's, by their pkg-config names.
 missing_packages() {
     local pair
     if [ "${1-}" = torch ]; then
@@ -229,7 +230,7 @@ missing_packages() {
         done
     else
         command -v pkg-config >/dev/null || echo pkg-config
-        # The first is any C++ standard library header: Swift's clang++ takes GCC's.
+        # The first is any C++ standard library header; Swift's clang++ uses GCC's.
         compgen -G '/usr/include/c++/*/vector' >/dev/null || echo g++
         for pair in zlib=zlib1g-dev libturbojpeg=libturbojpeg0-dev libpng=libpng-dev libzip=libzip-dev; do
             pkg-config --exists "${pair%%=*}" 2>/dev/null || echo "${pair#*=}"
@@ -237,7 +238,7 @@ missing_packages() {
     fi
 }
 
-# check_libraries [torch]: installs what is missing, or says how.
+# check_libraries [torch]: installs what is missing, or prints how.
 check_libraries() {
     local missing apt
     missing=$(missing_packages "$@" | tr '\n' ' ')
@@ -245,49 +246,50 @@ check_libraries() {
     [ -n "$missing" ] || return 0
     apt="apt-get update && apt-get install -y $missing"
     if [ $suffix = dylib ]; then
-        fail 69 "missing: $missing. The one line to install them:" "  brew install $missing"
+        fail 69 "missing: $missing. Install them with:" "  brew install $missing"
     elif ! command -v apt-get >/dev/null; then
-        fail 69 "missing, by their Debian names: $missing. Install your system's packages of these, with their headers."
+        fail 69 "missing, by their Debian names: $missing. Install your system's packages for these, with headers."
     elif [ "$(id -u)" = 0 ]; then
         install_packages "$missing" "$apt"
     elif command -v sudo >/dev/null; then
-        fail 69 "missing: $missing. The one line to install them:" "  sudo sh -c '$apt'"
+        fail 69 "missing: $missing. Install them with:" "  sudo sh -c '$apt'"
     else
-        fail 69 "missing: $missing. The one line by which root installs them:" "  $apt"
+        fail 69 "missing: $missing. As root, install them with:" "  $apt"
     fi
     missing=$(missing_packages "$@" | tr '\n' ' ')
-    [ -z "$missing" ] || fail 69 "installed, and yet not found: $missing"
+    [ -z "$missing" ] || fail 69 "installed but not found: $missing"
 }
 
-# install_packages NAMES LINE, as root. A machine may have no list of packages, as most containers, or an old one.
+# install_packages NAMES LINE, as root. A machine may have no package lists, like most containers,
+# or old ones.
 install_packages() {
     note "installing $1"
     # shellcheck disable=SC2086 # a list of names
     if apt-cache show $1 >/dev/null 2>&1 && apt_get install -y --no-install-recommends $1 >/dev/null 2>&1; then return; fi
     # shellcheck disable=SC2086
     { apt_get update && apt_get install -y --no-install-recommends $1; } >&2 ||
-        fail 69 "apt-get could not install them; the reason is above. To try by hand:" "  $2"
+        fail 69 "apt-get could not install them; the reason is above. Try it by hand:" "  $2"
 }
 
-# Without descriptor 9: a service started by a package would hold the lock for ever.
+# Without descriptor 9: a service started by a package would hold the lock forever.
 apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" 9>&- </dev/null; }
 
 # ---- libtorch
 
-# What VMUNET_TORCH was when the set-up last succeeded. Survives `ready`.
+# The VMUNET_TORCH of the last successful set-up. Survives `ready`.
 remembered_torch() {
     local wanted=
     [ ! -f "$deps/wanted" ] || IFS= read -r wanted <"$deps/wanted" || true
-    # A folder that has gone is forgotten, aloud.
+    # If the folder is gone, forget it and say so.
     if [ -n "$wanted" ] && ! torch_in "$wanted" >/dev/null; then
-        note "$wanted (the VMUNET_TORCH of last time) holds no libtorch any more; using the project's own"
+        note "$wanted (the VMUNET_TORCH of last time) no longer holds libtorch; using the project's own"
         wanted=
     fi
     printf '%s' "$wanted"
 }
 
-# torch_in FOLDER: prints the libtorch folder that FOLDER is or holds: libtorch or the Python package itself, a folder of Python
-# packages, a virtual environment.
+# torch_in FOLDER: prints the libtorch folder that FOLDER is or contains. FOLDER is libtorch, the Python package, a folder of Python packages or a
+# virtual environment.
 torch_in() {
     local folder
     for folder in "$1" "$1/torch" "$1"/lib/python3*/site-packages/torch; do
@@ -310,13 +312,13 @@ find_torch() {
         note "installing libtorch $torch_version into $deps/python (once: $torch_download MB to download, $torch_room MB on the disk)"
         make_python "$deps/python"
         install_torch "$deps/python"
-        torch=$(torch_in "$deps/python") || fail 69 "pip has installed torch, but without lib/libtorch_cpu.$suffix and include/torch."
+        torch=$(torch_in "$deps/python") || fail 69 "pip installed torch, but without lib/libtorch_cpu.$suffix and include/torch."
         printf '%s\n' "$torch_version" >"$deps/python/.installed"
     fi
 }
 
 make_python() {
-    want_room 50 "$deps" "a virtual environment of Python"
+    want_room 50 "$deps" "a Python virtual environment"
     python3 -m venv "$1" >&2 </dev/null || {
         rm -rf "$1"
         fail 69 "'python3 -m venv' fails; the reason is above. On Debian it needs: apt-get install -y python3-venv"
@@ -330,9 +332,9 @@ pip_install() {
     "$python" -m pip --disable-pip-version-check --no-input install "$@" </dev/null
 }
 
-# install_torch VENV: torch from where the user's pip looks (index, mirror, folder of wheels). Without an NVIDIA card the build
-# for CPUs is wanted: a third of the other's size, and libtorch in it needs none of the packages that torch depends on. PyPI does
-# not have it for Linux, so PyTorch's own index is asked next. Last, whatever `torch` pip finds, with all it depends on.
+# install_torch VENV: installs torch from where the user's pip looks (index, mirror, folder of wheels). Without an NVIDIA card it prefers the build for
+# CPUs: a third of the size, and its libtorch needs none of torch's dependencies. PyPI does not have it for Linux, so PyTorch's own index is next.
+# Last comes whatever `torch` pip finds, with all its dependencies.
 install_torch() {
     local venv=$1 log=$deps/pip.log reason=
     rm -f "$log"
@@ -344,7 +346,7 @@ install_torch() {
             set -- --retries 1 --timeout 20 --no-deps "torch==$torch_version+cpu"
             try_torch "$@" && return
             try_torch "$@" --index-url $torch_cpu_index && return
-            note "pip finds no build of torch for CPUs; taking its usual one: $cuda_download MB to download, $cuda_room MB on the disk"
+            note "pip finds no build of torch for CPUs; taking the usual one: $cuda_download MB to download, $cuda_room MB on the disk"
         fi
     fi
     if [ $suffix = so ]; then
@@ -353,29 +355,30 @@ install_torch() {
     fi
     rm -rf "$venv"
     printf '%s\n' "$reason" >&2
-    fail 69 "pip could not install torch $torch_version; its last word is above, all of them are in $log." \
-        "Without a network, use a torch that is there (VMUNET_TORCH=/path/to/site-packages/torch) or wheels (PIP_FIND_LINKS=/path/to/wheels)." \
+    fail 69 "pip could not install torch $torch_version; its last message is above, the whole output in $log." \
+        "Without a network, use an installed torch (VMUNET_TORCH=/path/to/site-packages/torch) or wheels (PIP_FIND_LINKS=/path/to/wheels)." \
         "'No matching distribution' without a network error: there is no torch $torch_version for $(python3 -V 2>&1)."
 }
 
-# want_torch_room ROOM DOWNLOAD VENV: pip unpacks into TMPDIR, which may lie on the same disk.
+# want_torch_room ROOM DOWNLOAD VENV: checks the room for both. pip unpacks into TMPDIR, which may
+# be on the same disk.
 want_torch_room() {
     local room=$1 temporary=${TMPDIR:-/tmp}
     [ "$(disk_of "$deps")" != "$(disk_of "$temporary")" ] || room=$(($1 + $2))
     (want_room "$room" "$deps" "libtorch" && want_room "$2" "$temporary" "libtorch's download") || {
         rm -rf "$3"
-        fail 69 "Make room, or use a torch that is there: VMUNET_TORCH=/path/to/site-packages/torch"
+        fail 69 "Make room, or use an installed torch: VMUNET_TORCH=/path/to/site-packages/torch"
     }
 }
 
-# try_torch PIP-ARGUMENTS…, for install_torch. What pip has against it goes into the log; a full disk ends the trying.
+# try_torch PIP-ARGUMENTS…, for install_torch. Logs pip's output; a full disk ends the attempts.
 try_torch() {
     { reason=$(pip_install "$venv/bin/python" "$@" 2>&1 >&3); } 3>&2 && return
     if is_full "$reason"; then
         rm -rf "$venv"
         printf '%s\n' "$reason" >>"$log" || true
         fail 69 "the disk is full: libtorch needs $torch_room MB in $deps, and $torch_download MB in ${TMPDIR:-/tmp} while pip unpacks it (free now: $(room_in "$deps") and $(room_in "${TMPDIR:-/tmp}"))." \
-            "What was begun is removed again. Make room, or use a torch that is there: VMUNET_TORCH=/path/to/site-packages/torch"
+            "The partial installation is removed. Make room, or use an installed torch: VMUNET_TORCH=/path/to/site-packages/torch"
     fi
     printf '%s\n' "pip install $*" "$reason" >>"$log" || true
     return 1
@@ -395,19 +398,21 @@ torch_version_of() {
 
 check_torch() {
     local version reason
-    version=$(torch_version_of "$torch") || fail 69 "$torch: no version in its headers; is this libtorch whole?"
+    version=$(torch_version_of "$torch") || fail 69 "$torch: no version in its headers; is it a complete libtorch?"
     at_least "$version" $oldest_torch || fail 69 "$torch is libtorch $version; $oldest_torch or newer is needed."
-    # The loader says "No such file" of a library for another processor, whose number is in these two bytes.
+    # For a library of another processor the loader says "No such file"; the processor's number is
+    # in these two bytes.
     [ $suffix = dylib ] || [ "$(machine_of "$torch/lib/libtorch_cpu.so")" = "$(machine_of "$(command -v bash)")" ] ||
         fail 69 "$torch is a libtorch for another kind of processor than this machine's ($(uname -m))."
-    # A build for CUDA without CUDA's libraries is found out here rather than by the linker.
+    # Find out here, rather than in the linker, that a build for CUDA lacks CUDA's libraries.
     reason=$(python3 -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$torch/lib/libtorch_cpu.$suffix" 2>&1 </dev/null) ||
         fail 69 "$torch cannot be loaded: ${reason##*$'\n'}"
 }
 
 machine_of() { od -An -tx1 -j18 -N2 "$1" 2>/dev/null; }
 
-# Only libtorch_cpu and libc10: libtorch itself is empty and, in a CUDA build, would load all of CUDA at every start.
+# Only libtorch_cpu and libc10: libtorch itself is empty and, in a CUDA build, would load all of
+# CUDA at every start.
 write_pkgconfig() {
     local folder=${torch//\\/\\\\}
     folder=${folder// /\\ }
@@ -444,7 +449,8 @@ print_environment() {
 
 quote() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
 
-# A build folder works only where it was made. claim_build_folder FOLDER: empties one that came from elsewhere with the project.
+# A build folder works only where it was made. claim_build_folder FOLDER: empties one that moved
+# here with the project.
 claim_build_folder() {
     local from=
     [ ! -f "$1/vmunet-root" ] || IFS= read -r from <"$1/vmunet-root" || true
@@ -458,7 +464,7 @@ claim_build_folder() {
 
 build() {
     local log=$deps/build.log status=0
-    : >"$deps/built.new" # before the build, so that what changes during it is built next time
+    : >"$deps/built.new" # before the build, so that changes during it are built next time
     claim_build_folder "$root/.build"
     if [ "$on_terminal" ]; then
         build_with_swift "$1" >&2 || status=$?
@@ -470,9 +476,9 @@ build() {
         }
     fi
     if [ $status != 0 ]; then
-        rm -f "$deps/libraries" # the next call looks at the libraries again
-        [ "$(room_in "$root")" != 0 ] || fail 69 "the build failed: the disk of $root is full."
-        fail 70 "the build failed; the reason is above. If the sources are as they came: rm -rf '$root/.build' and try again."
+        rm -f "$deps/libraries" # the next call checks the libraries again
+        [ "$(room_in "$root")" != 0 ] || fail 69 "the build failed: the disk with $root is full."
+        fail 70 "the build failed; the reason is above. If the sources are unchanged, try again after rm -rf '$root/.build'."
     fi
     mv -f "$deps/built.new" "$deps/built-$1"
 }
@@ -484,8 +490,8 @@ build_with_swift() (
 
 # ---- tests
 
-# The Python that the tests compare with: VMUNET_PYTHON, or a virtual environment with Tests/requirements.txt. The torch in use is
-# lent to it where its version and Python allow, rather than installed twice.
+# The Python that the tests compare with: VMUNET_PYTHON, or a virtual environment with Tests/requirements.txt. Uses the torch in use if its version and
+# Python match, rather than installing it twice.
 prepare_test_python() {
     local wanted venv=$deps/python-test
     if [ -n "${VMUNET_PYTHON-}" ]; then return; fi
@@ -493,22 +499,23 @@ prepare_test_python() {
     lock
     wanted=$(cat "$root/Tests/requirements.txt" && printf '# with %s\n' "$torch")
     if [ "$(cat "$venv/.installed" 2>/dev/null)" != "$wanted" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
-        note "installing what the tests compare with into $venv (once)"
+        note "installing the tests' Python packages into $venv (once)"
         rm -rf "$venv"
-        want_room 1000 "$deps" "what the tests compare with"
+        want_room 1000 "$deps" "the tests' Python packages"
         make_python "$venv"
         lend_torch "$venv/bin/python" || install_torch "$venv"
         pip_install "$venv/bin/python" --requirement "$root/Tests/requirements.txt" >&2 || {
             rm -rf "$venv"
             fail 69 "pip could not install Tests/requirements.txt; the reason is above." \
-                "To use a Python that has all of it: VMUNET_PYTHON=/path/to/python ./test"
+                "To use a Python that has them: VMUNET_PYTHON=/path/to/python ./test"
         }
         printf '%s\n' "$wanted" >"$venv/.installed"
     fi
     unlock
 }
 
-# lend_torch PYTHON: lets it import the torch in use, if that has this version and was built for this Python.
+# lend_torch PYTHON: lets it import the torch in use, if that has this version and was built for
+# this Python.
 lend_torch() {
     local ends packages
     [ "$(torch_version_of "$torch")" = $torch_version ] || return 1

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Goes through docs/Dockerfile without Docker: its RUN and COPY lines in fresh Debian systems, then its program on a picture.
+# Runs docs/Dockerfile without Docker: its RUN and COPY lines in fresh Debian systems, then the program on a picture.
 #
 #   Scripts/try-dockerfile.sh [OPTIONS OF Scripts/fresh-debian.sh]…
 #
-# In place of the image swift:… it takes a bare Debian with this machine's toolchain and the packages that Swift names as its own.
+# Instead of the image swift:… it uses a bare Debian with this machine's toolchain and the packages that Swift requires.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -15,7 +15,7 @@ mkdir "$work/context" "$work/vmunet" "$work/out" "$work/in"
 git -C "$root" archive --format=tar HEAD | tar xf - -C "$work/context"
 cp "$root/Tests/ImagingTests/Fixtures/baseline.jpg" "$work/in/"
 
-# The lines of one stage as a script of the shell. Continued lines are joined first.
+# Prints the lines of one stage as a shell script; continued lines are joined first.
 stage() {
     sed -e ':join' -e '/\\$/{N;s/\\\n *//;bjoin' -e '}' "$root/docs/Dockerfile" |
         awk -v wanted="$1" '
@@ -41,4 +41,4 @@ stage() {
 "$root/Scripts/fresh-debian.sh" "$@" --bind "$toolchain:/toolchain" --env "PATH=/toolchain/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
     --bind "$work/context:/context" --bind "$work/in:/in" --share "$work/vmunet:/result" sh -ex /in/build.sh
 "$root/Scripts/fresh-debian.sh" --offline --bind "$work/vmunet:/from/vmunet" --bind "$work/in:/in" --share "$work/out:/out" sh -ex /in/run.sh
-printf 'try-dockerfile: done; the program and what lies beside it take %s\n' "$(du -sh "$work/vmunet" | cut -f1)" >&2
+printf 'try-dockerfile: done; the program and its files take %s\n' "$(du -sh "$work/vmunet" | cut -f1)" >&2

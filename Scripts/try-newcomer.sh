@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What a newcomer does first, in a fresh Debian that has Swift and nothing else: clones this repository and segments a picture. Tells
-# how long it took and how much was downloaded.
+# Does what a newcomer does first, in a fresh Debian with Swift and nothing else: clones this repository and segments a picture. Prints the time it took
+# and the size of the downloads.
 #
-#   Scripts/try-newcomer.sh [OPTIONS OF Scripts/fresh-debian.sh]… [-- COMMAND…]      (./vmunet predict photo.jpg --output out without it)
+#   Scripts/try-newcomer.sh [OPTIONS OF Scripts/fresh-debian.sh]… [-- COMMAND…]      (default: ./vmunet predict photo.jpg --output out)
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -16,7 +16,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1") && shift; done
 "$root/Scripts/fresh-debian.sh" ${options[@]+"${options[@]}"} --bind "$toolchain:/toolchain" --bind "$root:/repository" \
     --env "PATH=/toolchain/bin:/usr/sbin:/usr/bin:/sbin:/bin" bash -euo pipefail -c '
     apt-get update -qq
-    # What Swift names as its own needs.
+    # Swift needs these.
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends binutils git libc6-dev libcurl4-openssl-dev libedit2 \
         libgcc-12-dev libncurses6 libpython3-dev libsqlite3-0 libstdc++-12-dev libxml2-dev libz3-dev pkg-config tzdata zlib1g-dev >/dev/null
     rm -f /var/lib/apt/lists/*_Packages* /var/cache/apt/archives/*.deb

@@ -1,7 +1,7 @@
 // SS2D's updates per second, forward and backward, at the base model's four sizes (256×256
 // pictures). An update is one (channel, state, token, direction).
 //
-// clang++ -O2 -std=c++20 -I Sources/CKernels Benchmarks/kernels/ss2d.cpp
+//   clang++ -O2 -std=c++20 -I Sources/CKernels Benchmarks/kernels/ss2d.cpp
 //       Sources/CKernels/*.cpp -o /tmp/ss2d -lpthread && /tmp/ss2d [batch]
 //
 // Runs on the calling thread and counts its processor time, the best of many calls: a busy machine

@@ -1,6 +1,6 @@
-/// Changes to bytes that readers of binary and of text formats are known to stumble over.
+/// Changes to bytes that readers of binary and text formats are known to trip over.
 public struct Mutation {
-    /// Other inputs of the same reader, which pieces are taken from.
+    /// Other inputs of the same reader, as a source of pieces.
     public var pool: [[UInt8]]
     public var largest: Int
 
@@ -9,15 +9,15 @@ public struct Mutation {
         self.largest = largest
     }
 
-    /// Mutates one part of an input behind its envelope three times in four, otherwise the bytes as
-    /// they lie.
+    /// Three times in four mutates one part of an input behind its envelope, otherwise the raw
+    /// bytes.
     public func apply(to input: [UInt8], in envelope: Envelope, _ random: inout Random) -> [UInt8] {
         var result = envelope.mutate(input, &random) { change(&$0, &$1) }
         if result.count > largest { result.removeLast(result.count - largest) }
         return result
     }
 
-    /// One to six changes.
+    /// Makes one to six changes.
     public func change(_ bytes: inout [UInt8], _ random: inout Random) {
         for _ in 0...random.below(random.once(in: 2) ? 1 : 6) { one(&bytes, &random) }
         if bytes.count > largest { bytes.removeLast(bytes.count - largest) }
@@ -54,7 +54,7 @@ public struct Mutation {
         case 7: bytes.insert(contentsOf: (0...random.below(8)).map { _ in UInt8(random.below(256)) }, at: at)
         case 8: bytes.insert(contentsOf: [UInt8](repeating: UInt8(random.below(256)), count: 1 + random.below(300)), at: at)
         case 9, 10:
-            // A piece of this input or of another one, put in or laid over.
+            // Insert or overwrite a piece of this input or of another.
             let other = pool.isEmpty || random.once(in: 2) ? bytes : random.pick(pool)
             guard !other.isEmpty else { return }
             let from = random.below(other.count)
@@ -74,8 +74,8 @@ public struct Mutation {
         }
     }
 
-    /// A whole number of 1 to 8 bytes in either order becomes an extreme one, or one a little
-    /// larger or smaller.
+    /// Replaces a whole number of 1 to 8 bytes, in either order, with an extreme one or a slightly
+    /// different one.
     private func number(_ bytes: inout [UInt8], _ at: Int, _ random: inout Random) {
         let width = 1 << random.below(4)
         guard at + width <= bytes.count else { return }
@@ -87,7 +87,7 @@ public struct Mutation {
         for (i, place) in places.enumerated() { bytes[place] = UInt8(truncatingIfNeeded: value >> UInt64(8 * i)) }
     }
 
-    /// A run of decimal digits becomes another number.
+    /// Replaces a run of decimal digits with another number.
     private func digits(_ bytes: inout [UInt8], _ at: Int, _ random: inout Random) {
         let isDigit = { (byte: UInt8) in (0x30...0x39).contains(byte) }
         guard let first = bytes[at...].firstIndex(where: isDigit) else { return }
@@ -95,7 +95,7 @@ public struct Mutation {
         bytes.replaceSubrange(first..<end, with: Array(random.pick(Self.words).utf8))
     }
 
-    /// A line of text is doubled, taken out, or put elsewhere.
+    /// Doubles, deletes or moves a line of text.
     private func lines(_ bytes: inout [UInt8], _ random: inout Random) {
         var lines = bytes.split(separator: 0x0A, maxSplits: 500, omittingEmptySubsequences: false).map(Array.init)
         let line = random.pick(lines)

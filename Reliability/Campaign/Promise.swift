@@ -1,11 +1,11 @@
 /// The package's promises about damaged files, as checks that trap.
 enum Promise {
     static func hold(_ condition: Bool, _ what: @autoclosure () -> String) {
-        if !condition { fatalError("a promise was broken: \(what())") }
+        if !condition { fatalError(" a promise was broken: \(what())") }
     }
 
-    /// An error about a file is the package's own, names the file, and is one line of text that a
-    /// terminal can show.
+    /// An error about a file must be the package's own, name the file, and be one line of text that
+    /// a terminal can show.
     static func check(_ error: any Error, about file: Scratch) { check(error, naming: file.name) }
 
     /// As ``check(_:about:)``; an error about another file need not name this one.

@@ -1,4 +1,4 @@
-/// SplitMix64: a campaign's input number i is a function of (seed, i).
+/// SplitMix64. A campaign's input number i is a function of (seed, i).
 public struct Random: RandomNumberGenerator {
     private var state: UInt64
 
@@ -14,7 +14,7 @@ public struct Random: RandomNumberGenerator {
         return z ^ z >> 31
     }
 
-    /// 0 up to, not including, `bound`, which is positive.
+    /// 0 ..< `bound`; `bound` must be positive.
     mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
     /// True once in `n` times.
     mutating func once(in n: Int) -> Bool { below(n) == 0 }

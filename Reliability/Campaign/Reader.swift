@@ -1,22 +1,22 @@
-/// One of the readers that take foreign bytes, as the campaign sees it.
+/// A reader of foreign bytes, as the campaign uses it.
 public protocol Reader: Sendable {
-    /// What the command line calls it.
+    /// Its name on the command line.
     var name: String { get }
-    /// The ending of the file that holds the input.
+    /// The ending of the input's file.
     var ending: String { get }
-    /// The endings of files, under the folders of fixtures, that give it its first inputs.
+    /// The endings of fixtures that serve as first inputs.
     var fixtures: [String] { get }
-    /// Inputs beside the fixtures.
+    /// Inputs in addition to the fixtures.
     var examples: [[UInt8]] { get }
-    /// How its format wraps its parts, so that a mutation can reach behind lengths and checksums.
+    /// How its format wraps parts, so that mutations get past lengths and checksums.
     var envelope: Envelope { get }
 
-    /// The inputs in a fixture: mostly the fixture itself.
+    /// The inputs in a fixture, usually the fixture itself.
     func seeds(in fixture: [UInt8]) -> [[UInt8]]
-    /// The file that an input stands for: mostly the input itself.
+    /// The file for an input, usually the input itself.
     func file(of input: [UInt8]) -> [UInt8]
     /// Reads the file in every way that the package offers. Throws what the package throws; traps
-    /// where it broke a promise.
+    /// if it breaks a promise.
     func read(_ file: Scratch) throws
 }
 
@@ -26,8 +26,8 @@ extension Reader {
     public func seeds(in fixture: [UInt8]) -> [[UInt8]] { [fixture] }
     public func file(of input: [UInt8]) -> [UInt8] { input }
 
-    /// Gives the reader one input. Returns whether it took it; an error that keeps to the rules is
-    /// as good.
+    /// Gives the reader one input. Returns whether the reader accepted it; a proper error is fine
+    /// too.
     @discardableResult
     public func take(_ input: [UInt8], _ scratch: Scratch) -> Bool {
         scratch.put(file(of: input), ending: ending)

@@ -8,7 +8,7 @@ public final class Scratch {
     public let folder: URL
     private var descriptors: [String: Int32] = [:]
 
-    /// Makes a folder of its own in shared memory, or where there is none in the temporary folder.
+    /// Creates its own folder in shared memory, or in the temporary folder if there is none.
     public init() {
         let memory = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm" : NSTemporaryDirectory()
         folder = URL(filePath: memory).appending(path: "vmunet-campaign-\(getpid())")
@@ -20,14 +20,14 @@ public final class Scratch {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    /// The file's name, which messages about it must hold.
+    /// The file's name, which messages about it must contain.
     public var name: String { url.lastPathComponent }
 
-    /// A number that the bytes alone decide: for choosing a way of reading that a replay chooses
-    /// again.
+    /// A number that depends on the bytes alone, for choosing a way of reading that a replay will
+    /// choose again.
     public var digest: UInt64 { bytes.suffix(4096).reduce(14_695_981_039_346_656_037) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 } >> 7 }
 
-    /// A place for a file that a reader's answer is written to.
+    /// A path for a file that a reader's result is written to.
     public func other(_ name: String) -> URL { folder.appending(path: name) }
 
     func put(_ bytes: [UInt8], ending: String) {

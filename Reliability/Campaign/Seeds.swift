@@ -1,8 +1,8 @@
 import Foundation
 
 extension Reader {
-    /// The first inputs: what fixtures of its endings under `folders` hold, none larger than
-    /// `largest`, each once.
+    /// The first inputs: the contents of fixtures with its endings under `folders`, each once, none
+    /// larger than `largest`.
     public func seeds(under folders: [URL], largest: Int = 1 << 14) -> [[UInt8]] {
         var seen: Set<[UInt8]> = []
         var result = examples

@@ -1,4 +1,4 @@
-// The entry points that libFuzzer calls. VMUNET_READER names the reader that is fuzzed.
+// libFuzzer's entry points. VMUNET_READER names the reader to fuzz.
 import CFuzzer
 import Campaign
 import Foundation
@@ -30,7 +30,7 @@ public func customMutator(_ data: UnsafeMutablePointer<UInt8>, _ size: Int, _ la
     let isOurs = random.next() % 4 == 0
     let result = reader.envelope.mutate(input, &random) { part, random in
         if isOurs { return Mutation(largest: largest).change(&part, &random) }
-        // Room to grow in, as libFuzzer leaves it.
+        // Room to grow, as libFuzzer leaves it.
         let room = min(largest, max(64, 2 * part.count))
         let count = part.count
         part += [UInt8](repeating: 0, count: max(0, room - count))

@@ -1,16 +1,16 @@
 import Campaign
 import Foundation
 
-/// Structured mutation without coverage, and what the scripts need of the readers.
+/// Structured mutation without coverage, and services for the scripts.
 ///
 ///     mutate run COUNT [SEED [READER…]]      COUNT inputs over all readers, in this process
-///     mutate replay SEED INDEX               the input of that number again
+///     mutate replay SEED INDEX               repeats the input of that number
 ///     mutate files FOLDER COUNT [SEED]       COUNT mutated files for the built tool
-///     mutate seeds READER FOLDER             the first inputs of a reader, as files
-///     mutate list                            the readers
-///     mutate place                           the number of the input that the last run began
+///     mutate seeds READER FOLDER             writes a reader's first inputs as files
+///     mutate list                            lists the readers
+///     mutate place                           prints the number of the last input that was started
 ///
-/// VMUNET_SEEDS holds the folders with fixtures, with colons between.
+/// VMUNET_SEEDS lists the folders of fixtures, separated by colons.
 @main enum Mutate {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()

@@ -1,7 +1,7 @@
 import Campaign
 import Foundation
 
-/// A stretch of structured mutation: input number i is a function of the seed and i.
+/// A series of structured mutations. Input number i is a function of the seed and i.
 struct Run {
     let seed: UInt64
     private var lanes: [Lane] = []
@@ -33,7 +33,7 @@ struct Run {
 
     mutating func run(count: UInt64) throws {
         let scratch = Scratch()
-        // Where it stands survives a crash: a page shared with a file.
+        // The current input's number survives a crash in a page shared with a file.
         let place = try Place()
         var start = processorSeconds()
         for index in 0..<count {
@@ -73,7 +73,7 @@ struct Run {
     }
 }
 
-/// A number in a file, written as fast as to memory.
+/// A number in a file, as fast to write as memory.
 final class Place {
     private let page: UnsafeMutableRawPointer
 

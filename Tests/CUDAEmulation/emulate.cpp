@@ -2,10 +2,10 @@
 // compares them with CKernels' plain reference. TILE_TEXT, FORWARD_TEXT and BACKWARD_TEXT are the
 // kernels' files without the first and last line of their raw strings.
 //
-// emulate             runs every case and prints for each "name<TAB>largest error of y,
-// relative<TAB>of the gradients<TAB>same bits in another order"
-// emulate IN OUT      one case from a file: int64 B H W D N R, then float32 x, projection,
-// dt_weight, dt_bias, A_logs, Ds, dy; writes y and the gradients
+//   emulate           runs every case, one line each: "name<TAB>largest error of y, relative<TAB>
+//                     of the gradients<TAB>same bits in another order"
+//   emulate IN OUT    runs one case from a file: int64 B H W D N R, then float32 x, projection,
+//                     dt_weight, dt_bias, A_logs, Ds, dy; writes y and the gradients
 #include "cuda_emulation.h"
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 import CZlib
 
-/// DEFLATE by zlib, for envelopes. Damaged streams give what could be unpacked.
+/// DEFLATE by zlib, for envelopes. A damaged stream yields what could be unpacked.
 enum Deflate {
     enum Wrapping: Int32 {
         case raw = -15

@@ -1,25 +1,25 @@
-/// How a format wraps its parts in lengths and checksums. Taken apart, mutated and wrapped again,
-/// an input gets past them.
+/// How a format wraps its parts in lengths and checksums. Unwrapped, mutated and wrapped again, an
+/// input gets past those checks.
 public struct Envelope: Sendable {
-    /// A part and what it is called: a chunk's type, a member's name, a marker.
+    /// A part and its label: a chunk's type, a member's name, a marker.
     public struct Part: Sendable {
         var label: [UInt8]
         var bytes: [UInt8]
     }
 
-    /// Nil where the input is too damaged to be taken apart.
+    /// Nil if the input is too damaged to unwrap.
     let open: @Sendable ([UInt8]) -> [Part]?
     let seal: @Sendable ([Part]) -> [UInt8]
-    /// The envelope of a part's own bytes.
+    /// The envelope within a part's own bytes.
     var inner: @Sendable (Part) -> Envelope? = { _ in nil }
 
-    /// A format without lengths or checksums that matter.
+    /// For formats without lengths or checksums.
     public static let none = Envelope(open: { _ in nil }, seal: { $0.first?.bytes ?? [] })
 
     public typealias Change = (inout [UInt8], inout Random) -> Void
 
-    /// Lets `change` mutate a part three times in four, otherwise the bytes as they lie. Rarely
-    /// parts change places instead.
+    /// Three times in four lets `change` mutate a part, otherwise the raw bytes. Occasionally swaps
+    /// parts instead.
     public func mutate(_ input: [UInt8], _ random: inout Random, _ change: Change) -> [UInt8] {
         guard !random.once(in: 4), var parts = open(input), !parts.isEmpty else {
             var bytes = input

@@ -1,5 +1,5 @@
 extension Envelope {
-    /// A header behind its length, then the data: safetensors.
+    /// Safetensors: a length, a header of that length, the data.
     static let safetensors = Envelope(
         open: { bytes in
             guard let length = bytes.number(at: 0, 8), let header = bytes.piece(8, length) else { return nil }
@@ -11,7 +11,7 @@ extension Envelope {
             return parts.reduce(into: file) { $0 += $1.bytes }
         })
 
-    /// A NumPy array: the header, whose length is made good, then the data.
+    /// A NumPy array: the header, with its length corrected, then the data.
     static let numpy = Envelope(
         open: { bytes in
             guard bytes.starts(with: [0x93] + Array("NUMPY".utf8)), let version = bytes.piece(6, 2) else { return nil }

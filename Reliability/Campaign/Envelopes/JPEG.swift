@@ -1,6 +1,6 @@
 extension Envelope {
-    /// A JPEG: a part a segment, with its length made good; entropy-coded data lies in a part of
-    /// its own behind each scan's header.
+    /// A JPEG: a part per segment, with its length corrected. Entropy-coded data is a part of its
+    /// own after each scan's header.
     static let jpeg = Envelope(
         open: { bytes in
             guard bytes.starts(with: [0xFF, 0xD8]) else { return nil }

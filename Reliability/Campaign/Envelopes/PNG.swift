@@ -1,5 +1,5 @@
 extension Envelope {
-    /// A PNG: a part a chunk, with its checksum made good; the pixels are one part, unpacked.
+    /// A PNG: a part per chunk, with its checksum corrected. The unpacked pixels are one part.
     static let png = Envelope(
         open: { bytes in
             guard bytes.starts(with: signature) else { return nil }

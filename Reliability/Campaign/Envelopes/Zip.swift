@@ -1,6 +1,6 @@
 extension Envelope {
-    /// A zip archive: a part a member. Members are packed again by DEFLATE where their label ends
-    /// in a slash, which no file's name does.
+    /// A zip archive: a part per member. Members whose label ends in a slash are packed again with
+    /// DEFLATE; no file's name ends so.
     static func zip(_ inner: @escaping @Sendable (Part) -> Envelope? = { _ in nil }) -> Envelope {
         Envelope(open: Zip.open, seal: Zip.seal, inner: inner)
     }

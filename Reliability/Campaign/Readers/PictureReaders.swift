@@ -18,8 +18,7 @@ private struct PictureReader: Reader {
     func read(_ file: Scratch) throws { try readPicture(file) }
 }
 
-/// What a camera wrote beside the picture: the payload of a JPEG's APP1 segment, inside the
-/// smallest JPEG there is.
+/// Camera metadata: the payload of a JPEG's APP1 segment, within the smallest possible JPEG.
 private struct EXIFReader: Reader {
     let name = "exif"
     let ending = "jpg"

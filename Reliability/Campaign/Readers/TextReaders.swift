@@ -21,7 +21,7 @@ private struct ConfigurationReader: Reader {
 
     func read(_ file: Scratch) throws {
         let configuration = try RunConfiguration(yamlFile: file.url)
-        // A configuration that was read is written, and reads back equal.
+        // Writes the configuration that was read and expects an equal one back.
         let text = try configuration.yaml
         Promise.hold(try RunConfiguration(yaml: text, path: file.name) == configuration, "a configuration reads back otherwise: \(text)")
         _ = try RunConfiguration.lines(inYAMLFile: file.url)
@@ -59,8 +59,7 @@ private struct GridReader: Reader {
     }
 }
 
-/// What a run leaves behind: its log and where it was trained. Lines that are no events are passed
-/// over.
+/// A run's log and environment. Lines that are not events are skipped.
 private struct RunReader: Reader {
     let name = "run"
     let ending = "jsonl"
@@ -90,7 +89,7 @@ private struct RunReader: Reader {
     }
 }
 
-/// The architecture that keys and shapes say, a line each: `vmunet.final_conv.weight 1,24,1,1`.
+/// An architecture given by keys and shapes, one a line: `vmunet.final_conv.weight 1,24,1,1`.
 private struct ArchitectureReader: Reader {
     let name = "keys"
     let ending = "txt"

@@ -21,7 +21,7 @@ private struct NIfTIReader: Reader {
         let volume = try NIfTIFile.read(file.url)
         check(volume.voxels)
         guard file.digest % 8 == 0, volume.voxels.bytes.count <= 1 << 16 else { return }
-        // Writing may refuse a volume; what it writes it reads.
+        // Writing may refuse a volume, but must be able to read back what it wrote.
         let copy = file.other("input.copy.nii")
         guard (try? NIfTIFile.write(volume, to: copy)) != nil else { return }
         let again = try NIfTIFile.read(copy)

@@ -9,7 +9,7 @@ let weightsReaders: [any Reader] = [
     WeightsReader(name: "safetensors", ending: "safetensors", fixtures: ["safetensors"], envelope: .safetensors),
 ]
 
-/// Checkpoints as they lie: zip archives and older files of torch.save, safetensors.
+/// Whole checkpoints: torch.save's zip archives and older files, safetensors.
 private struct WeightsReader: Reader {
     var name: String
     var ending: String
@@ -29,8 +29,8 @@ private struct WeightsReader: Reader {
     }
 }
 
-/// The pickle inside a checkpoint, without the archive around it: each storage is a record of zeros
-/// of sixteen bytes.
+/// The pickle inside a checkpoint without the archive around it. Each storage is a record of
+/// sixteen zero bytes.
 private struct PickleReader: Reader {
     let name = "pickle"
     let ending = "pth"
@@ -56,14 +56,15 @@ private func check(_ weights: StateDictionary) {
     }
 }
 
-/// What was read can be written, in both formats, and comes back the same; writing may refuse it.
+/// Weights that were read can be written in both formats and read back equal, unless writing
+/// refuses them.
 private func checkThatItReadsBack(_ weights: StateDictionary, _ file: Scratch) throws {
     guard weights.reduce(0, { $0 + $1.tensor.bytes.count }) <= 1 << 16 else { return }
     for url in [file.other("input.copy.safetensors"), file.other("input.copy.pth")] {
         guard (try? WeightsFile.write(weights, to: url)) != nil else { continue }
         guard let copy = try? WeightsFile.read(url) else {
-            // A prefix of a wrapper may be taken off both of two keys that differed; an empty file
-            // holds no weights.
+            // Two different keys may lose the same wrapper's prefix; an empty file holds no
+            // weights.
             continue
         }
         for (key, tensor) in copy {

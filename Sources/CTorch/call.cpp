@@ -92,7 +92,8 @@ int ct_call(ct_operator op, const ct_value *arguments, int64_t argument_count, c
         }
         op->handle.callBoxed(stack);
         TORCH_CHECK(
-            static_cast<int64_t>(stack.size()) <= capacity, schema.name(), " returned ", stack.size(), " results, expected at most ", capacity);
+            static_cast<int64_t>(stack.size()) <= capacity, schema.name(), " returned ", stack.size(), " results, expected at most ",
+            capacity);
         for (size_t i = 0; i < stack.size(); i++) results[i] = unboxed(stack[i]);
         *result_count = static_cast<int64_t>(stack.size());
     });

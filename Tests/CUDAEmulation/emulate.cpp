@@ -84,8 +84,7 @@ const Variant &variant_of(int states, int rank, int input) {
         if (g.per_thread != v.per_thread || g.loaded != v.loaded || g.tile != v.tile) break;
         return v;
     }
-    std::fprintf(
-        stderr, "no kernels for %d states, rank %d and input %d with ss2d/plan.h's geometry\n", states, rank, input);
+    std::fprintf(stderr, "no kernels for %d states, rank %d and input %d with ss2d/plan.h's geometry\n", states, rank, input);
     std::exit(3);
 }
 

@@ -90,8 +90,7 @@ at::Tensor ss2d(
     const at::Tensor &A_logs, const at::Tensor &Ds) {
     if (!has_kernels(x) && !cuda::has_ss2d(x)) return composite::ss2d(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
     expect_map("ss2d", x);
-    TORCH_CHECK(
-        x_proj_weight.dim() == 3 && dt_projs_weight.dim() == 3 && A_logs.dim() == 2, "ss2d: expected weights of ranks 3, 3 and 2");
+    TORCH_CHECK(x_proj_weight.dim() == 3 && dt_projs_weight.dim() == 3 && A_logs.dim() == 2, "ss2d: expected weights of ranks 3, 3 and 2");
     const auto D = x.size(3), N = A_logs.size(1), R = dt_projs_weight.size(2);
     TORCH_CHECK(N >= 1 && N <= 256, "ss2d: expected 1 to 256 states, got ", N);
     expect_size("ss2d", "x_proj_weight", x_proj_weight, 4 * (R + 2 * N) * D);

@@ -1,13 +1,13 @@
 import Files
 
-/// Bytes that come one after the other, such as those of a packed file.
+/// Bytes read one after the other, such as those of a compressed file.
 protocol ByteStream: AnyObject {
-    /// Fills the buffer with the next bytes; `what` names them in the error where the source ends before.
+    /// Fills the buffer with the next bytes. If the source ends first, the error names them `what`.
     func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws
 }
 
 extension ByteStream {
-    /// The next `count` bytes, for which memory is asked first.
+    /// The next `count` bytes; checks first that memory allows it.
     func read(_ count: Int, _ what: String) throws -> [UInt8] {
         try Memory.ask(for: count)
         return try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -16,7 +16,7 @@ extension ByteStream {
         }
     }
 
-    /// Passes over bytes.
+    /// Skips bytes.
     func skip(_ count: Int, _ what: String) throws {
         var left = count
         while left > 0 {
@@ -27,7 +27,7 @@ extension ByteStream {
     }
 }
 
-/// A stretch of a file, read from front to back.
+/// A part of a file, read from front to back.
 final class FileStream: ByteStream {
     private let file: FileReader
     private(set) var position: Int

@@ -5,7 +5,7 @@ public enum ElementType: String, Sendable, CaseIterable {
     case uint64, uint32, uint16, uint8
     case bool
 
-    /// Bytes an element takes.
+    /// Bytes per element.
     public var byteCount: Int {
         switch self {
         case .float64, .int64, .uint64: 8
@@ -15,7 +15,7 @@ public enum ElementType: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether elements are real numbers rather than whole numbers or truth values.
+    /// Whether elements are floating-point numbers rather than whole numbers or truth values.
     public var isFloatingPoint: Bool {
         switch self {
         case .float64, .float32, .float16, .bfloat16: true
@@ -24,7 +24,7 @@ public enum ElementType: String, Sendable, CaseIterable {
     }
 }
 
-/// A Swift type whose values a `HostTensor` stores as they are.
+/// A Swift type whose values a `HostTensor` stores unchanged.
 public protocol HostScalar: Sendable, BitwiseCopyable {
     /// The element type that has this layout.
     static var elementType: ElementType { get }
@@ -43,7 +43,7 @@ extension UInt16: HostScalar { public static var elementType: ElementType { .uin
 extension UInt8: HostScalar { public static var elementType: ElementType { .uint8 } }
 extension Bool: HostScalar { public static var elementType: ElementType { .bool } }
 
-/// Conversions of the 16-bit formats, by their bits: `Float16` does not exist on every platform.
+/// Conversions of the 16-bit formats by their bits: `Float16` does not exist on every platform.
 enum HalfPrecision {
     static func float(fromFloat16 bits: UInt16) -> Float {
         let sign = UInt32(bits & 0x8000) << 16
@@ -81,7 +81,7 @@ enum HalfPrecision {
 }
 
 extension [UInt8] {
-    /// Turns round the bytes of every element of `size` bytes: from big-endian to little-endian.
+    /// Reverses the bytes of every element of `size` bytes: from big-endian to little-endian.
     mutating func swapBytes(of size: Int) {
         func swap<Word: FixedWidthInteger>(_: Word.Type) {
             withUnsafeMutableBytes { raw in

@@ -3,13 +3,13 @@ import Files
 
 /// A file, gzipped or plain, read from front to back.
 final class GzipStream: ByteStream {
-    /// Whether the file begins as gzip.
+    /// Whether the file starts as gzip.
     let isPacked: Bool
     private let file: FileReader
     private var position: Int
     private var stream: UnsafeMutablePointer<z_stream>
     private var input: [UInt8] = []
-    /// Bytes of the input that are used up.
+    /// Bytes of the input that have been used.
     private var used = 0
     /// Whether the last member has ended.
     private var isAtEnd = false
@@ -17,7 +17,7 @@ final class GzipStream: ByteStream {
     private static let block = 1 << 18
     private static let magic: [UInt8] = [0x1F, 0x8B]
 
-    /// Begins at an offset: a header of another kind may come first.
+    /// Starts at an offset, after another header.
     init(_ file: FileReader, from offset: Int = 0) throws {
         self.file = file
         position = offset
@@ -36,7 +36,7 @@ final class GzipStream: ByteStream {
         stream.deallocate()
     }
 
-    /// Most bytes that the file can hold unpacked.
+    /// The most bytes that the file can unpack to.
     var largestSize: Int { isPacked ? file.size.multipliedReportingOverflow(by: Inflate.largestRatio).partialValue : file.size }
 
     func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws {
@@ -51,13 +51,13 @@ final class GzipStream: ByteStream {
         }
     }
 
-    /// Reads on to the end of a packed file, as far as that is near, so that its checksum is compared.
+    /// Reads on to a compressed file's end, if that is near, so that its checksum is compared.
     func finish(_ what: String) throws {
         guard isPacked else { return }
         try withUnsafeTemporaryAllocation(byteCount: Self.block, alignment: 16) { _ = try inflate(into: $0, what) }
     }
 
-    /// Unpacks until the buffer is full or the file ends; the number of bytes unpacked.
+    /// Unpacks until the buffer is full or the file ends; returns the number of bytes unpacked.
     private func inflate(into buffer: UnsafeMutableRawBufferPointer, _ what: String) throws -> Int {
         var filled = 0
         while filled < buffer.count, !isAtEnd {
@@ -77,7 +77,7 @@ final class GzipStream: ByteStream {
             case Z_OK: break
             case Z_STREAM_END: try nextMember()
             case Z_BUF_ERROR where isCutOff:
-                throw Fault(.truncated, "truncated: the gzip stream of \(what) breaks off")
+                throw Fault(.truncated, "truncated: the gzip stream of \(what) ends early")
             case Z_MEM_ERROR: throw Fault(.memory, "needs more memory than there is")
             default: throw Fault(.corrupt, "\(what) cannot be unpacked: the gzip stream is damaged")
             }
@@ -85,7 +85,7 @@ final class GzipStream: ByteStream {
         return filled
     }
 
-    /// Goes on with the next member of the file; what follows without being one is padding.
+    /// Continues with the file's next member; anything else after a member is padding.
     private func nextMember() throws {
         if input.count - used < 2 { try refill() }
         guard input[used...].starts(with: Self.magic), inflateReset(stream) == Z_OK else {
@@ -94,7 +94,7 @@ final class GzipStream: ByteStream {
         }
     }
 
-    /// Puts more of the file behind what is left of the input.
+    /// Appends more of the file to the remaining input.
     private func refill() throws {
         let more = try file.bytes(at: position, count: Self.block)
         position += more.count

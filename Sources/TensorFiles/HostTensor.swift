@@ -1,15 +1,15 @@
-/// An array of numbers in ordinary memory: row-major, contiguous, little-endian.
+/// An array of numbers in main memory: row-major, contiguous, little-endian.
 public struct HostTensor: Sendable, Equatable {
-    /// Lengths of the axes, outermost first; empty for a single number.
+    /// The axes' lengths, outermost first; empty for a single number.
     public let shape: [Int]
     public let elementType: ElementType
     /// The elements in row-major order, `count * elementType.byteCount` bytes.
     public let bytes: [UInt8]
 
-    /// Number of elements: 1 for a single number, 0 where an axis has length 0.
+    /// The number of elements: 1 for a single number, 0 if an axis has length 0.
     public var count: Int { bytes.count / elementType.byteCount }
 
-    /// Takes bytes as they are; throws `HostTensorError` unless they are exactly as many as the shape needs.
+    /// Uses bytes as they are; throws `HostTensorError` unless their number fits the shape.
     public init(shape: [Int], elementType: ElementType, bytes: [UInt8]) throws(HostTensorError) {
         guard let expected = HostTensor.byteCount(shape: shape, elementType: elementType), expected == bytes.count else {
             throw HostTensorError(shape: shape, elementType: elementType, byteCount: bytes.count)
@@ -17,7 +17,8 @@ public struct HostTensor: Sendable, Equatable {
         self.init(unchecked: shape, elementType, bytes)
     }
 
-    /// A tensor of `values` in row-major order, one-dimensional where `shape` is nil; the shape must have as many elements as there are values.
+    /// A tensor of `values` in row-major order, one-dimensional if `shape` is nil. The shape must
+    /// have as many elements as there are values.
     public init<Scalar: HostScalar>(_ values: [Scalar], shape: [Int]? = nil) {
         let shape = shape ?? [values.count]
         precondition(HostTensor.elementCount(shape: shape) == values.count, "\(values.count) values do not have shape \(shape)")
@@ -30,15 +31,16 @@ public struct HostTensor: Sendable, Equatable {
         self.bytes = bytes
     }
 
-    /// The same elements in another shape; throws `HostTensorError` if it has another number of them.
+    /// The same elements in another shape; throws `HostTensorError` if the number of elements
+    /// differs.
     public func reshaped(_ shape: [Int]) throws(HostTensorError) -> HostTensor {
         try HostTensor(shape: shape, elementType: elementType, bytes: bytes)
     }
 
-    /// Product of the lengths, nil if one is negative or the product overflows.
+    /// The product of the lengths; nil if one is negative or the product overflows.
     public static func elementCount(shape: [Int]) -> Int? {
         guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
-        // An axis of length 0 makes the tensor empty, however long the others are.
+        // An axis of length 0 makes the tensor empty, whatever the other lengths.
         if shape.contains(0) { return 0 }
         var product = 1
         for length in shape {
@@ -49,7 +51,7 @@ public struct HostTensor: Sendable, Equatable {
         return product
     }
 
-    /// Bytes that a tensor takes, nil if a length is negative or the product overflows.
+    /// A tensor's bytes; nil if a length is negative or the product overflows.
     public static func byteCount(shape: [Int], elementType: ElementType) -> Int? {
         guard let count = elementCount(shape: shape) else { return nil }
         let (bytes, overflow) = count.multipliedReportingOverflow(by: elementType.byteCount)
@@ -57,11 +59,11 @@ public struct HostTensor: Sendable, Equatable {
     }
 }
 
-/// Bytes that do not fill a shape.
+/// The number of bytes does not match the shape.
 public struct HostTensorError: Error, Sendable, Equatable, CustomStringConvertible {
     public let shape: [Int]
     public let elementType: ElementType
-    /// Bytes that there are.
+    /// The number of bytes given.
     public let byteCount: Int
 
     public var description: String {
@@ -73,14 +75,14 @@ public struct HostTensorError: Error, Sendable, Equatable, CustomStringConvertib
 // MARK: - Values
 
 extension HostTensor {
-    /// Elements as they are stored, in row-major order; nil if `Scalar` is not the stored type.
+    /// The stored elements in row-major order; nil if `Scalar` is not the stored type.
     public func values<Scalar: HostScalar>(as type: Scalar.Type = Scalar.self) -> [Scalar]? {
-        // A byte other than 0 or 1 is no Swift Bool.
+        // Bytes other than 0 and 1 are not valid Swift Bools.
         if elementType == .bool, Scalar.elementType == .bool { return bytes.map { $0 != 0 } as? [Scalar] }
         return Scalar.elementType == elementType ? load(Scalar.self) : nil
     }
 
-    /// Elements in row-major order as 32-bit numbers, rounded to the nearest.
+    /// The elements in row-major order as 32-bit floats, rounded to nearest.
     public var floats: [Float] {
         switch elementType {
         case .float32: load(Float.self)
@@ -99,7 +101,7 @@ extension HostTensor {
         }
     }
 
-    /// Elements in row-major order as 64-bit numbers, rounded to the nearest.
+    /// The elements in row-major order as 64-bit floats, rounded to nearest.
     public var doubles: [Double] {
         switch elementType {
         case .float64: load(Double.self)
@@ -111,7 +113,7 @@ extension HostTensor {
         }
     }
 
-    /// Elements in row-major order as whole numbers; nil if one is not a whole number or does not fit.
+    /// The elements in row-major order as integers; nil if one is fractional or does not fit.
     public var integers: [Int]? {
         switch elementType {
         case .int64: return load(Int.self)
@@ -131,7 +133,8 @@ extension HostTensor {
         }
     }
 
-    /// The same numbers in another floating-point type, rounded to the nearest, ties to even; a tensor of whole numbers stays as it is.
+    /// The same numbers in another floating-point type, rounded to nearest, ties to even. A tensor
+    /// of whole numbers stays unchanged.
     public func converted(toFloatingPoint type: ElementType) -> HostTensor {
         guard elementType.isFloatingPoint, type.isFloatingPoint, type != elementType else { return self }
         switch type {

@@ -6,7 +6,7 @@ import Files
     import Foundation
 #endif
 
-/// SHA-256 (FIPS 180-4), by which results name the weights that they were made with.
+/// SHA-256 (FIPS 180-4), with which results name their weights.
 public struct SHA256: Sendable {
     private var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
@@ -14,17 +14,17 @@ public struct SHA256: Sendable {
     private var pending: [UInt8] = []
     private var length: UInt64 = 0
 
-    /// Of nothing yet.
+    /// Starts without data.
     public init() {}
 
-    /// The digest of some bytes in hexadecimal, 64 characters.
+    /// The digest of bytes in hexadecimal, 64 characters.
     public static func hexadecimal(of bytes: [UInt8]) -> String {
         var hash = SHA256()
         bytes.withUnsafeBytes { hash.update($0) }
         return hash.finished()
     }
 
-    /// The digest of a file in hexadecimal, read piece by piece.
+    /// The digest of a file in hexadecimal; reads the file in pieces.
     public static func hexadecimal(ofFile url: URL) throws(FileError) -> String {
         try naming(url) {
             let file = try FileReader(url)
@@ -54,7 +54,7 @@ public struct SHA256: Sendable {
         pending = Array(bytes.dropFirst(blocks * 64))
     }
 
-    /// The digest in hexadecimal; nothing can be added to a copy that was asked for it.
+    /// The digest in hexadecimal.
     public func finished() -> String {
         var state = state
         var tail = pending + [0x80]

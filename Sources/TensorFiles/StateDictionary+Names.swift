@@ -1,11 +1,13 @@
 import Files
 
 extension StateDictionary {
-    /// Modules that PyTorch puts around a network and whose names say nothing of it: compile, FSDP, checkpointing, DeepSpeed.
+    /// Modules that PyTorch wraps around a network (compile, FSDP, checkpointing, DeepSpeed). Their
+    /// names are not the network's.
     private static let wrappers: Set<Substring> = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"]
 
-    /// The same tensors without the names of PyTorch's wrappers: `module.` before a name (DataParallel, AveragedModel), and
-    /// `_orig_mod.` and its like anywhere in it. Nil if two names become one.
+    /// The same tensors without the names of PyTorch's wrappers: `module.` at the start of a name
+    /// (DataParallel, AveragedModel), `_orig_mod.` and its like anywhere. Nil if two names become
+    /// equal.
     public func strippingWrapperNames() -> StateDictionary? {
         guard keys.contains(where: { $0.hasPrefix("module.") || $0.contains("_orig_mod.") || $0.contains("_module.") }) else { return self }
         var names: Set<String> = []
@@ -23,8 +25,8 @@ extension StateDictionary {
         return result
     }
 
-    /// Takes out the numbers that tools leave among the weights: thop's `total_ops` and `total_params` of every module, and
-    /// AveragedModel's `n_averaged`. Says so in ``notes``.
+    /// Removes the numbers that tools leave among the weights: thop's `total_ops` and
+    /// `total_params` in every module, and AveragedModel's `n_averaged`. Adds a note to ``notes``.
     mutating func removeCounters() {
         func names(_ endings: [String]) -> [String] {
             keys.filter { key in
@@ -38,11 +40,11 @@ extension StateDictionary {
         let removed = Set(operations + averages)
         self = filter { !removed.contains($0) }
         if !operations.isEmpty {
-            notes.append("\(operations.count) counters that thop left in the weights (total_ops, total_params) are left out")
+            notes.append("\(operations.count) counters that thop left in the weights (total_ops, total_params) were removed")
         }
     }
 
-    /// What every reader of weights does to the names in a file.
+    /// The clean-up of names that all readers of weights share.
     func underPlainNames() throws -> StateDictionary {
         guard var plain = strippingWrapperNames() else {
             throw Fault(.corrupt, "has weights of the same name with and without the prefix 'module.'", remedy: "save one set of weights")

@@ -1,17 +1,18 @@
-/// Named tensors in order: what checkpoints are read into and written from.
+/// Named tensors in order; checkpoints are read into it and written from it.
 public struct StateDictionary: Sendable, Equatable {
-    /// Names in the order in which they were added.
+    /// Names in the order of their addition.
     public private(set) var keys: [String] = []
     private var tensors: [String: HostTensor] = [:]
-    /// Plain numbers and strings that lie beside the tensors in the file, such as the epoch.
+    /// Plain numbers and strings beside the tensors in the file, such as the epoch.
     public var metadata: [String: MetadataValue] = [:]
-    /// What reading left out, renamed or chose, a clause each without a full stop: to be shown to the user once.
+    /// Notes on what reading removed, renamed or chose: clauses without a full stop, to show to the
+    /// user once.
     public var notes: [String] = []
 
-    /// A dictionary of nothing.
+    /// An empty dictionary.
     public init() {}
 
-    /// A dictionary of `pairs` in their order; where a key comes twice, the later tensor stays.
+    /// A dictionary of `pairs` in their order; of equal keys the last counts.
     public init(_ pairs: some Sequence<(String, HostTensor)>, metadata: [String: MetadataValue] = [:]) {
         for (key, tensor) in pairs { self[key] = tensor }
         self.metadata = metadata
@@ -22,7 +23,7 @@ public struct StateDictionary: Sendable, Equatable {
     /// Whether there is no tensor.
     public var isEmpty: Bool { keys.isEmpty }
 
-    /// The tensor of that name; a new name goes to the end, nil removes.
+    /// The tensor of that name. A new name is added at the end; nil removes.
     public subscript(key: String) -> HostTensor? {
         get { tensors[key] }
         set {
@@ -61,7 +62,7 @@ extension StateDictionary: Sequence {
         }
     }
 
-    /// As ``count``.
+    /// The ``count``.
     public var underestimatedCount: Int { keys.count }
 }
 
@@ -82,7 +83,7 @@ public enum MetadataValue: Sendable, Equatable {
     /// Text.
     case string(String)
 
-    /// The value as text: what formats that know only text store.
+    /// The value as text, for formats that store only text.
     public var text: String {
         switch self {
         case .bool(let value): value ? "true" : "false"
@@ -92,7 +93,7 @@ public enum MetadataValue: Sendable, Equatable {
         }
     }
 
-    /// The whole number, also where a format stored it as text; nil for anything else.
+    /// The whole number, even if stored as text; nil for anything else.
     public var integerValue: Int? {
         switch self {
         case .integer(let value): value
@@ -102,7 +103,7 @@ public enum MetadataValue: Sendable, Equatable {
         }
     }
 
-    /// The number, also where a format stored it as text; nil for anything else.
+    /// The number, even if stored as text; nil for anything else.
     public var numberValue: Double? {
         switch self {
         case .integer(let value): Double(value)

@@ -1,6 +1,7 @@
-/// Gathers elements that lie at strides into row-major order.
+/// Gathers strided elements into row-major order.
 enum Strided {
-    /// Offset and strides count elements; the caller has checked that every element lies inside `source`, and that there are some.
+    /// Offset and strides count elements. The caller has checked that there are elements and that
+    /// all lie within `source`.
     static func gather(
         _ source: UnsafeRawBufferPointer, offset: Int, shape: [Int], strides: [Int], elementSize: Int
     ) -> [UInt8] {
@@ -36,7 +37,8 @@ enum Strided {
         }
     }
 
-    /// Axes of length 1 dropped, and neighbours that lie as one axis joined: long inner runs copy fast.
+    /// Drops axes of length 1 and joins neighbouring axes that are contiguous: long inner runs copy
+    /// fast.
     private static func merged(shape: [Int], strides: [Int]) -> [(length: Int, stride: Int)] {
         var axes: [(length: Int, stride: Int)] = []
         for (length, stride) in zip(shape, strides) where length != 1 {

@@ -1,4 +1,4 @@
 import Files
 
-/// Why a file of tensors could not be read or written: the file, the reason and the way out, in one line.
+/// A file of tensors could not be read or written: file, reason and remedy, in one line.
 public typealias TensorFileError = FileError

@@ -1,25 +1,28 @@
-/// Which weights to take from a checkpoint that holds several sets.
+/// Selects among several sets of weights in a checkpoint.
 public enum WeightsChoice: Sendable, Equatable {
-    /// The network's own weights, as the last step of training left them.
+    /// The network's own weights after the last training step.
     case model
-    /// The average of the weights over the training (EMA, SWA).
+    /// The weights averaged over training (EMA, SWA).
     case average
     /// The set of this name, such as `params` or `model.state_dict`.
     case named(String)
 
-    /// Whether a name is one that trainers give to averaged weights: `model_ema`, `ema_state_dict`, `swaModel`, `teacher`.
+    /// Whether trainers use this name for averaged weights: `model_ema`, `ema_state_dict`,
+    /// `swaModel`, `teacher`.
     public static func isAverage(_ name: String) -> Bool {
         words(name).contains { ["ema", "average", "averaged", "avg", "swa", "shadow", "teacher"].contains($0) }
     }
 
-    /// Whether a name is one of what trainers keep beside the weights: the state of optimisers, schedules, scalers and losses.
+    /// Whether a name stands for training state beside the weights: optimisers, schedules, scalers,
+    /// losses.
     static func isTrainingState(_ name: String) -> Bool {
         words(name).contains {
             ["optimizer", "optimizers", "optim", "scheduler", "schedulers", "scaler", "loss", "criterion"].contains($0)
         }
     }
 
-    /// The words of a name in lower case: it is split where letters end and where a capital follows a small letter.
+    /// A name's words in lower case, split at non-letters and before a capital that follows a small
+    /// letter.
     private static func words(_ name: String) -> [String] {
         var words = [""]
         var wasLower = false

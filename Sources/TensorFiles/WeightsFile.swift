@@ -6,29 +6,31 @@ import Files
     import Foundation
 #endif
 
-/// Files of weights of any format: the one door for reading and writing them.
+/// Reads and writes files of weights in any format.
 public enum WeightsFile {
-    /// The formats that are written, by extension.
+    /// The formats that can be written, by extension.
     public enum Format: String, Sendable, CaseIterable {
-        /// PyTorch's, under either ending.
+        /// PyTorch's, with either extension.
         case pth, pt
-        /// The format of the library `safetensors`.
+        /// The `safetensors` library's.
         case safetensors
 
-        /// The format that a file's name asks for, nil for any other extension.
+        /// The format of a file name's extension; nil for any other.
         public init?(url: URL) { self.init(rawValue: url.pathExtension.lowercased()) }
     }
 
-    /// Reads weights in whichever format they are: the contents decide, not the name.
+    /// Reads weights in any format; the contents decide, not the name.
     ///
-    /// Names of PyTorch's wrappers (`module.`, `_orig_mod.`) and counters of profilers are taken out; the result's
-    /// ``StateDictionary/notes`` say so, and which of several sets of weights was taken. An error says what the file really is.
-    /// - Parameter choice: which set to take where a PyTorch checkpoint holds several; other formats hold one.
+    /// Removes names of PyTorch's wrappers (`module.`, `_orig_mod.`) and profilers' counters. The
+    /// result's ``StateDictionary/notes`` list that, and the set that was chosen among several.
+    /// Errors say what the file really is.
+    /// - Parameter choice: the set to take if a PyTorch checkpoint has several; other formats hold
+    ///   one.
     public static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(TensorFileError) -> StateDictionary {
         try naming(url) { try read(FileReader(url), choosing: choice) }
     }
 
-    /// Reads weights from a file's content in memory; `name` stands for the path in errors.
+    /// Reads weights from a file's bytes in memory; errors use `name` as the path.
     public static func decode(_ bytes: [UInt8], name: String, choosing choice: WeightsChoice = .model) throws(TensorFileError)
         -> StateDictionary
     {
@@ -44,7 +46,8 @@ public enum WeightsFile {
         return try SafetensorsFile.read(file).underPlainNames()
     }
 
-    /// Writes weights in the format of the file's extension, atomically: whatever fails, an old file of that name stays as it was.
+    /// Writes weights in the format of the file's extension. If writing fails, an existing file
+    /// stays unchanged.
     public static func write(_ dictionary: StateDictionary, to url: URL) throws(TensorFileError) {
         switch Format(url: url) {
         case .pth, .pt: try PyTorchArchive.write(dictionary, to: url)

@@ -1,7 +1,7 @@
 import CZip
 import Files
 
-/// A zip archive, read through libzip with bounds on everything it declares.
+/// A zip archive, read through libzip with bounds on everything that it declares.
 final class ZipReader {
     struct Entry {
         let name: String
@@ -14,10 +14,11 @@ final class ZipReader {
 
     let entries: [Entry]
     private let archive: OpaquePointer
-    /// Keeps bytes in memory alive, which libzip reads where they are.
+    /// Keeps the bytes alive that libzip reads in place.
     private let file: FileReader
 
-    /// Opens a file that begins as a zip archive; an archive whose entries cannot all lie inside the file is an error.
+    /// Opens a file that starts as a zip archive. An archive whose entries cannot all lie within
+    /// the file is an error.
     init(_ file: FileReader) throws {
         self.file = file
         var error = zip_error_t()
@@ -52,7 +53,7 @@ final class ZipReader {
             var status = zip_stat_t()
             zip_stat_init(&status)
             let needed = UInt64(ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD)
-            // Names as they are: libzip would guess at code pages.
+            // Raw names: libzip would guess code pages.
             guard zip_stat_index(archive, index, UInt32(ZIP_FL_ENC_RAW), &status) == 0, status.valid & needed == needed,
                 let rawName = status.name
             else { throw Fault(.corrupt, "the zip directory's entry \(index) cannot be read") }
@@ -64,13 +65,14 @@ final class ZipReader {
             guard status.comp_method == ZIP_CM_STORE || status.comp_method == ZIP_CM_DEFLATE else {
                 throw Fault(.unsupported, "'\(name.printable())' is packed with zip method \(status.comp_method), not stored or deflated")
             }
-            // Entries of an honest archive lie side by side, so that their sizes add up to less than the file.
+            // An honest archive's entries do not overlap, so their sizes add up to less than the
+            // file's.
             guard status.comp_size <= UInt64(fileSize - compressed) else {
                 throw Fault(.corrupt, "truncated, or its zip entries overlap: they add up to more than the file")
             }
             compressed += Int(status.comp_size)
             let isStored = status.comp_method == ZIP_CM_STORE
-            // Deflate packs 1032 bytes into one at best.
+            // Deflate packs at most 1032 bytes into one.
             guard status.size <= status.comp_size.multipliedReportingOverflow(by: isStored ? 1 : 1032).partialValue else {
                 throw Fault(.corrupt, "'\(name.printable())' declares \(status.size) bytes, which \(status.comp_size) cannot hold")
             }
@@ -80,7 +82,8 @@ final class ZipReader {
         return entries
     }
 
-    /// The entry's bytes, checked against its declared size and checksum; `limit` bounds the memory.
+    /// The entry's bytes, checked against its declared size and checksum; `limit` bounds the
+    /// memory.
     func read(_ entry: Entry, limit: Int) throws -> [UInt8] {
         let stream = try open(entry, limit: limit)
         let bytes = try stream.read(entry.size, "'\(entry.name.printable())'")
@@ -88,7 +91,7 @@ final class ZipReader {
         return bytes
     }
 
-    /// The entry's bytes, to be read one after the other. The archive must outlive the stream.
+    /// Opens the entry for sequential reading. The archive must outlive the stream.
     func open(_ entry: Entry, limit: Int) throws -> ZipEntryStream {
         guard entry.size <= limit else {
             throw Fault(.limit, "'\(entry.name.printable())' unpacks to \(entry.size) bytes, more than the \(limit) allowed")
@@ -128,10 +131,10 @@ final class ZipEntryStream: ByteStream {
         remaining -= filled
     }
 
-    /// Compares the checksum, once everything has been read.
+    /// Compares the checksum after everything has been read.
     func finish() throws {
         guard remaining == 0 else { throw Fault(.corrupt, "'\(name)' is \(remaining) bytes longer than its content") }
-        // libzip compares it when it meets the end.
+        // libzip compares it at the end.
         var beyond: UInt8 = 0
         let rest = zip_fread(file, &beyond, 1)
         guard rest == 0 else {

@@ -1,13 +1,14 @@
 import Files
 
-/// Writes a zip archive of stored (not compressed) entries, each beginning at a multiple of 64 bytes so that it can be mapped into memory.
+/// Writes a zip archive of stored (uncompressed) entries, each aligned to 64 bytes so that it can
+/// be mapped into memory.
 struct ZipWriter {
     private let prefix: String
     private var directory: [UInt8] = []
     private var count = 0
 
     private static let alignment = 64
-    /// Beyond these the format needs its 64-bit extension, which is not written.
+    /// Larger sizes need the format's 64-bit extension, which is not written.
     private static let maximumSize = Int(UInt32.max) - 1
     private static let maximumCount = 65_534
 
@@ -17,13 +18,14 @@ struct ZipWriter {
     mutating func add(_ name: String, _ bytes: [UInt8], to writer: inout AtomicFile.Writer) throws {
         let name = Array("\(prefix)/\(name)".utf8)
         let offset = writer.offset
-        // An extra field of its own pads the header, as PyTorch does; it takes 4 bytes at least.
+        // An extra field pads the header, as in PyTorch; it takes at least 4 bytes.
         let unpadded = offset + 30 + name.count + 4
         let padding = (ZipWriter.alignment - unpadded % ZipWriter.alignment) % ZipWriter.alignment
         guard unpadded + padding + bytes.count <= ZipWriter.maximumSize, count < ZipWriter.maximumCount else {
             throw Fault(.limit, "a .pth of 4 GiB or more cannot be written", remedy: "write .safetensors instead")
         }
-        // Version 2.0, names in UTF-8, stored, 1 January 1980, checksum, both sizes, length of the name.
+        // Version 2.0, names in UTF-8, stored, 1 January 1980, checksum, both sizes, length of the
+        // name.
         var common: [UInt8] = []
         common.put(UInt16(20))
         common.put(UInt16(0x800))

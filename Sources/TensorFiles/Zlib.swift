@@ -1,9 +1,9 @@
 import CZlib
 import Files
 
-/// zlib streams with a bound on what they may unpack to.
+/// Decompresses zlib streams, with a bound on the result.
 enum Zlib {
-    /// Unpacks a zlib stream that holds exactly `count` bytes; never writes more.
+    /// Unpacks a zlib stream of exactly `count` bytes; never writes more.
     static func inflate(_ packed: [UInt8], count: Int) throws -> [UInt8] {
         guard packed.count <= Int(UInt32.max), count < Int(UInt32.max) else {
             throw Fault(.limit, "has a packed block of more than 4 GiB")
@@ -13,7 +13,7 @@ enum Zlib {
         }
         try Memory.ask(for: count)
         var (written, isWhole) = (0, false)
-        // One byte more than expected shows a stream that goes on.
+        // One extra byte reveals a stream that is too long.
         let output = [UInt8](unsafeUninitializedCapacity: count + 1) { output, filled in
             let room = UnsafeMutableBufferPointer(rebasing: output[..<(count + 1)])
             (written, isWhole) = packed.withUnsafeBufferPointer { Inflate.zlib($0, into: room) }
@@ -27,7 +27,7 @@ enum Zlib {
     }
 }
 
-/// Packs bytes into a gzip file, without name or time, so that equal contents give equal files.
+/// Writes a gzip file without name or time, so that equal contents give equal files.
 struct GzipWriter: ~Copyable {
     private let stream: UnsafeMutablePointer<z_stream>
 
@@ -69,7 +69,7 @@ struct GzipWriter: ~Copyable {
             }
             try writer.write(packed)
             taken += piece - left
-            // A block that was filled may not have been the last.
+            // A full block may not have been the last.
             if packed.count < 1 << 18, taken == bytes.count { break }
         } while true
     }

@@ -36,7 +36,7 @@ import Testing
     func leavesOutCounters(name: String, count: Int) throws {
         let got = try Self.read(name)
         Self.expect(got, equals: try Self.weights())
-        #expect(got.notes == ["\(count) counters that thop left in the weights (total_ops, total_params) are left out"])
+        #expect(got.notes == ["\(count) counters that thop left in the weights (total_ops, total_params) were removed"])
     }
 
     @Test func keepsATensorThatOnlyHasACountersName() throws {

@@ -1,6 +1,6 @@
 import Files
 
-/// Little-endian fields read one after the other; reading past the end is an error.
+/// Reads little-endian fields one after the other; reading past the end is an error.
 struct HDF5Bytes {
     private let bytes: [UInt8]
     private(set) var position = 0
@@ -30,16 +30,16 @@ struct HDF5Bytes {
     mutating func short() throws -> Int { Int(try integer(UInt16.self)) }
     mutating func word() throws -> Int { Int(try integer(UInt32.self)) }
 
-    /// An eight-byte length, clamped where it is beyond Swift's integers.
+    /// An eight-byte length, clamped to Swift's integers.
     mutating func length() throws -> Int { Int(clamping: try integer(UInt64.self)) }
 
-    /// An eight-byte address, nil where it is the format's "undefined".
+    /// An eight-byte address; nil for the format's "undefined".
     mutating func address() throws -> Int? {
         let value: UInt64 = try integer()
         return value == .max ? nil : Int(clamping: value)
     }
 
-    /// Whether the bytes ahead are this signature; they stay ahead.
+    /// Whether the next bytes are this signature; does not consume them.
     func begins(_ signature: String) throws -> Bool {
         guard remaining >= 4 else { throw Self.tooShort }
         return bytes[position..<(position + 4)].elementsEqual(signature.utf8)

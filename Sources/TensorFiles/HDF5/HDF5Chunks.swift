@@ -1,14 +1,14 @@
 import Files
 
-/// An array stored in chunks of equal shape: finds, unpacks and puts them together.
+/// An array stored in chunks of equal shape: finds, unpacks and joins them.
 struct HDF5Chunks {
     struct Entry {
-        /// Position of the chunk's first element in the array.
+        /// The position of the chunk's first element in the array.
         let corner: [Int]
         let address: Int
-        /// Bytes stored.
+        /// Bytes in the file.
         let size: Int
-        /// A bit for each filter that was left out.
+        /// A bit for each filter that was skipped.
         let skipped: UInt32
     }
 
@@ -17,12 +17,12 @@ struct HDF5Chunks {
     private let chunk: [Int]
     private let elementSize: Int
     private let filters: [HDF5Filter]
-    /// Bytes of a chunk, unpacked.
+    /// Bytes of an unpacked chunk.
     let chunkSize: Int
 
-    /// Bytes that one unpacked chunk may take, and those that it may take however small the array is.
+    /// The most bytes that an unpacked chunk may take, and the most for an array smaller than that.
     private static let (largestChunk, usualChunk) = (1 << 30, 1 << 26)
-    /// Chunks that an index may name.
+    /// The most chunks that an index may list.
     private static let mostChunks = 1 << 20
 
     init(_ file: HDF5Container, shape: [Int], chunk: [Int], elementSize: Int, filters: [HDF5Filter]) throws {
@@ -31,7 +31,7 @@ struct HDF5Chunks {
         else { throw Fault(.limit, "is stored in chunks of an impossible or excessive size") }
         (self.file, self.shape, self.chunk, self.elementSize, self.filters) = (file, shape, chunk, elementSize, filters)
         chunkSize = count * elementSize
-        // A chunk may reach beyond the array, but not by much: it is unpacked whole.
+        // A chunk may extend beyond the array, but not far: it is unpacked whole.
         let arraySize = HostTensor.elementCount(shape: shape).map { $0.multipliedReportingOverflow(by: elementSize).partialValue } ?? 0
         guard chunkSize <= max(Self.usualChunk, arraySize.multipliedReportingOverflow(by: 2).partialValue) else {
             throw Fault(
@@ -40,7 +40,8 @@ struct HDF5Chunks {
         }
     }
 
-    /// The chunks that the tree at an address names. Follows no more nodes than the file can hold, and each only downwards.
+    /// The chunks listed by the tree at an address. Follows no more nodes than the file can hold,
+    /// and only downwards.
     func list(tree: Int) throws -> [Entry] {
         var entries: [Entry] = []
         var nodes: [(address: Int, level: Int?)] = [(tree, nil)]
@@ -76,15 +77,15 @@ struct HDF5Chunks {
         return entries
     }
 
-    /// The whole array, row-major, of exactly the chunks given.
+    /// The whole array, row-major, from exactly these chunks.
     func read(_ entries: [Entry], byteCount: Int) throws -> [UInt8] {
         let needed = zip(shape, chunk).reduce(1) { $0.multipliedReportingOverflow(by: ($1.0 - 1) / $1.1 + 1).partialValue }
-        // A corner beyond the array is that of a chunk left over when the array shrank.
+        // A chunk beyond the array is left over from before the array shrank.
         let used = entries.filter { zip($0.corner, shape).allSatisfy { $0 < $1 } }
         guard used.count == needed, Set(used.map(\.corner)).count == needed else {
             throw Fault(.truncated, "truncated: \(used.count) of \(needed) chunks are there")
         }
-        // Packed chunks lie side by side, so that their sizes add up to less than the file.
+        // Stored chunks do not overlap, so their sizes add up to less than the file's.
         guard used.reduce(0, { $0 + $1.size }) <= file.size else {
             throw Fault(.corrupt, "damaged: its chunks add up to more than the file")
         }
@@ -96,11 +97,11 @@ struct HDF5Chunks {
             throw Fault(.truncated, "truncated: \(byteCount) bytes cannot come from a file of \(file.size)")
         }
 
-        // The array, and a chunk as it is stored, unpacked and in order.
+        // Memory for the array and for one chunk as stored, unpacked and reordered.
         try Memory.ask(for: byteCount + 3 * chunkSize)
         var result = [UInt8](repeating: 0, count: byteCount)
         for entry in used {
-            // Deflate and checksums add little to what cannot be packed.
+            // Deflate and checksums add little to incompressible data.
             guard entry.size <= chunkSize + chunkSize / 1000 + 64 else {
                 throw Fault(.corrupt, "the chunk at \(entry.corner) is larger than it may be")
             }

@@ -9,19 +9,19 @@ struct HDF5Container {
     }
 
     private let file: FileReader
-    /// Bytes of structure that may still be followed for one array.
+    /// Bytes of structure that may still be followed for the current array.
     private let budget: Budget
-    /// Addresses count from here: a user block may come first.
+    /// Addresses count from here, after a user block if there is one.
     private let base: Int
     private let root: Int
 
-    /// Bounds on what a file can make us follow; sound files stay far below.
+    /// Bounds on what a file can make us follow; sound files stay far below them.
     private static let mostBlocks = 256
     private static let mostMessages = 4096
     private static let mostNodes = 4096
 
-    /// Blocks of a sound file lie side by side, so that all of them together are no longer than the file: a file whose
-    /// blocks name the same ones again and again, or overlap, ends here.
+    /// A sound file's blocks do not overlap, so together they are no longer than the file. A file
+    /// whose blocks overlap or are named again and again fails here.
     private final class Budget {
         private let total: Int
         private var spent = 0
@@ -53,7 +53,7 @@ struct HDF5Container {
 
     var size: Int { file.size }
 
-    /// The address of the root group's header, and the file's end as it was written.
+    /// The address of the root group's header, and the end of the file as recorded in it.
     private static func root(_ superblock: HDF5Bytes) throws -> (root: Int, end: Int) {
         var fields = superblock
         let version = try fields.byte()
@@ -61,11 +61,11 @@ struct HDF5Container {
         let isOld = version < 2
         if isOld { try fields.skip(4) }
         guard try fields.take(2) == [8, 8] else { throw Fault(.unsupported, "is an HDF5 file with addresses of other than 8 bytes") }
-        // Nodes' sizes and flags; then the base and another address.
+        // Skip the nodes' sizes and flags, then the base and another address.
         try fields.skip(isOld ? (version == 0 ? 9 : 13) : 1)
         try fields.skip(2 * 8)
         let end = try fields.length()
-        // The driver's address and the root link's name.
+        // Skip the driver's address and the root link's name.
         if isOld { try fields.skip(2 * 8) }
         guard let root = try fields.address() else { throw Fault(.corrupt, "is an HDF5 file without a root group") }
         return (root, end)
@@ -76,13 +76,13 @@ struct HDF5Container {
         return try file.read(at: base + address, count: count, what())
     }
 
-    /// As ``read(at:count:_:)``, for blocks that tell where others are.
+    /// Like ``read(at:count:_:)``, for blocks that point to others; counts against the budget.
     private func follow(_ address: Int, _ count: Int, _ what: String) throws -> [UInt8] {
         try budget.spend(count)
         return try read(at: address, count: count, what)
     }
 
-    /// Begins with another array, whose blocks may be those of the one before.
+    /// Starts another array, which may share blocks with the previous one.
     func beginArray() { budget.renew() }
 
     // MARK: Object headers
@@ -127,9 +127,9 @@ struct HDF5Container {
         return try collect(&blocks) { block in
             var bytes = try follow(block.address, block.size, "an object header")
             if block.address != first {
-                // Continuations have a signature before the messages and a checksum behind them.
+                // Continuations start with a signature and end with a checksum.
                 guard bytes.count >= 8, bytes.starts(with: Array("OCHK".utf8)) else {
-                    throw Fault(.corrupt, "damaged: an object header breaks off")
+                    throw Fault(.corrupt, "damaged: an object header ends early")
                 }
                 bytes = Array(bytes[4..<(bytes.count - 4)])
             }
@@ -139,7 +139,7 @@ struct HDF5Container {
             while fields.remaining >= headerSize {
                 let (kind, size, messageFlags) = (try fields.byte(), try fields.short(), try fields.byte())
                 try fields.skip(headerSize - 4)
-                // What is left is a gap.
+                // The rest is a gap.
                 guard size <= fields.remaining else { break }
                 messages.append(Message(kind: kind, isShared: messageFlags & 2 != 0, data: try fields.take(size)))
             }
@@ -147,7 +147,7 @@ struct HDF5Container {
         }
     }
 
-    /// The messages of blocks, and of those that their continuation messages name.
+    /// The messages of these blocks and of their continuations.
     private func collect(
         _ blocks: inout [(address: Int, size: Int)], _ parse: ((address: Int, size: Int)) throws -> [Message]
     ) throws -> [Message] {
@@ -173,7 +173,7 @@ struct HDF5Container {
 
     // MARK: Links of the root group
 
-    /// The header of the object that a hard link of the root group names.
+    /// The header of the object that a hard link of the root group points to.
     func object(_ name: String) throws -> Int {
         for message in try messages(at: root) {
             var fields = HDF5Bytes(message.data)
@@ -215,7 +215,7 @@ struct HDF5Container {
         return address
     }
 
-    /// Looks a name up in the older form of groups: a tree of tables whose names stand in a heap.
+    /// Looks a name up in the older form of groups: a tree of tables whose names are in a heap.
     private func symbol(_ name: String, tree: Int, heap: Int) throws -> Int? {
         var heapFields = HDF5Bytes(try follow(heap, 32, "the names of the root group"))
         try heapFields.expect("HEAP")

@@ -1,13 +1,14 @@
 import Files
 
-/// One array of an HDF5 file: where and how it is stored, by the messages of its header.
+/// An array of an HDF5 file: its place and storage, read from its header's messages.
 struct HDF5Dataset {
     enum Layout {
         case compact([UInt8])
         case contiguous(address: Int?, size: Int)
-        /// Chunks found by a tree.
+        /// Chunks listed by a tree.
         case chunked(tree: Int?, chunk: [Int])
-        /// One chunk that holds the whole array; its packed size and the filters left out, where there are filters.
+        /// One chunk holding the whole array; with filters, its stored size and the skipped
+        /// filters.
         case single(address: Int?, chunk: [Int], packed: Int?, skipped: UInt32)
     }
 
@@ -44,7 +45,7 @@ struct HDF5Dataset {
     private static let elsewhere = Fault(
         .unsupported, "lies in other files (virtual or external storage), which are not followed", remedy: "copy it into the file itself")
 
-    /// The whole array; more than `limit` bytes are an error.
+    /// The whole array; more than `limit` bytes is an error.
     func read(limit: Int) throws -> HostTensor {
         guard let byteCount = HostTensor.byteCount(shape: shape, elementType: elementType) else {
             throw Fault(.corrupt, "its shape \(shape) is out of range")
@@ -93,7 +94,8 @@ struct HDF5Dataset {
         return try (0..<rank).map { _ in try fields.length() }
     }
 
-    /// Whole numbers and IEEE floating-point numbers of 1, 2, 4 and 8 bytes; and whether the first byte is the highest.
+    /// The element type (whole and IEEE floating-point numbers of 1, 2, 4 and 8 bytes), and whether
+    /// it is big-endian.
     private static func elementType(_ message: HDF5Bytes) throws -> (ElementType, Bool) {
         let remedy = "save it as float32 or an integer type"
         var fields = message
@@ -111,7 +113,7 @@ struct HDF5Dataset {
             guard let type = types[size] else { throw Fault(.unsupported, "holds numbers of \(size) bytes", remedy: remedy) }
             return (type, isBigEndian)
         }
-        // Where the exponent begins and how long it is, the same of the mantissa, and the exponent's bias.
+        // Exponent's position and size, mantissa's position and size, exponent's bias.
         let form = try (0..<4).map { _ in try fields.byte() } + [try fields.word()]
         let forms: [[Int]: ElementType] = [[10, 5, 0, 10, 15]: .float16, [23, 8, 0, 23, 127]: .float32, [52, 11, 0, 52, 1023]: .float64]
         guard flags & 0x40 == 0, let type = forms[form], type.byteCount == size else {
@@ -132,7 +134,7 @@ struct HDF5Dataset {
         case (2, 3):
             let rank = try fields.byte()
             let tree = try fields.address()
-            // The last length is an element's.
+            // The last length is the element's size.
             return .chunked(tree: tree, chunk: Array(try (0..<rank).map { _ in try fields.word() }.dropLast()))
         case (2, _):
             let (flags, rank, width) = (try fields.byte(), try fields.byte(), try fields.byte())

@@ -1,10 +1,10 @@
 import Files
 
-/// What was done to a chunk before it was stored.
+/// A step that was applied to a chunk before it was stored.
 enum HDF5Filter: Equatable {
     case deflate, shuffle, checksum
 
-    /// The filters of a header's message, in the order in which they were applied.
+    /// The filters of a header's message, in the order of application.
     static func pipeline(_ message: HDF5Bytes) throws -> [HDF5Filter] {
         var fields = message
         let (version, count) = (try fields.byte(), try fields.byte())
@@ -22,13 +22,14 @@ enum HDF5Filter: Equatable {
             case 3: return .checksum
             default:
                 throw Fault(
-                    .unsupported, "is packed by HDF5 filter \(number), which is not read", remedy: "save it with compression 'gzip' or none"
-                )
+                    .unsupported, "is compressed with HDF5 filter \(number), which is not supported",
+                    remedy: "save it with compression 'gzip' or none")
             }
         }
     }
 
-    /// Undoes the filters that a chunk was stored with; `skipped` has a bit for each that was left out. `count` bytes come out.
+    /// Undoes a chunk's filters. `skipped` has a bit for each filter that was not applied. Returns
+    /// `count` bytes.
     static func undo(_ filters: [HDF5Filter], skipped: UInt32, _ stored: [UInt8], count: Int, elementSize: Int) throws -> [UInt8] {
         let applied = filters.enumerated().filter { skipped & (1 << UInt32($0.offset)) == 0 }.map(\.element)
         var bytes = stored
@@ -40,7 +41,7 @@ enum HDF5Filter: Equatable {
                 bytes.removeLast(4)
                 guard fletcher32(bytes) == folded(declared) else { throw Fault(.corrupt, "a chunk does not match its checksum") }
             case .deflate:
-                // Checksums that were made before packing come out with the data.
+                // Checksums added before compression are unpacked with the data.
                 bytes = try Zlib.inflate(bytes, count: count + 4 * applied[..<index].count { $0 == .checksum })
             case .shuffle: bytes = unshuffled(bytes, elementSize: elementSize)
             }
@@ -49,7 +50,8 @@ enum HDF5Filter: Equatable {
         return bytes
     }
 
-    /// Undoes the grouping of the elements' first bytes, second bytes, and so on; left-over bytes stay at the end.
+    /// Undoes the shuffle, which groups all elements' first bytes, then second bytes, and so on.
+    /// Left-over bytes stay at the end.
     private static func unshuffled(_ bytes: [UInt8], elementSize: Int) -> [UInt8] {
         let elements = bytes.count / elementSize
         guard elementSize > 1, elements > 1 else { return bytes }
@@ -70,7 +72,7 @@ enum HDF5Filter: Equatable {
         bytes.withUnsafeBufferPointer { bytes in
             var at = 0
             while at < bytes.count {
-                // So many words cannot overflow 64 bits before they are brought back.
+                // This many words cannot overflow 64 bits before the sums are reduced.
                 let end = min(at + 2 * 65_536, bytes.count)
                 while at < end {
                     let low = at + 1 < bytes.count ? UInt64(bytes[at + 1]) : 0
@@ -84,6 +86,6 @@ enum HDF5Filter: Equatable {
         return UInt32(second << 16 | first)
     }
 
-    /// Both halves of a checksum modulo 65535, of which HDF5 writes 0 in two ways.
+    /// Both halves of a checksum modulo 65535; HDF5 has two ways to write 0.
     private static func folded(_ checksum: UInt32) -> UInt32 { ((checksum >> 16) % 65535) << 16 | ((checksum & 0xFFFF) % 65535) }
 }

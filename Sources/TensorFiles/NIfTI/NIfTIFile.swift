@@ -6,21 +6,24 @@ import Files
     import Foundation
 #endif
 
-/// NIfTI-1 and NIfTI-2 files, `.nii` and `.nii.gz`, and pairs of `.hdr` and `.img`, of Analyze too.
+/// NIfTI-1 and NIfTI-2 files, `.nii` and `.nii.gz`, and pairs of `.hdr` and `.img`, including
+/// Analyze.
 ///
-/// The header is read here rather than by a library: the field's own trusts the sizes that a file declares, and prints to the terminal.
+/// This reader replaces the field's own library, which trusts the sizes that a file declares and
+/// prints to the terminal.
 public enum NIfTIFile {
-    /// Bytes that a volume may take unless the caller says otherwise: 4 GiB.
+    /// The default limit on a volume's bytes: 4 GiB.
     public static let defaultLimit = 4 << 30
 
-    /// Reads one volume, in either byte order; two-dimensional images have one slice.
+    /// Reads one volume in either byte order; a two-dimensional image has one slice.
     ///
-    /// Memory is bounded by `limit` and by what the file's real size can hold; a file that declares more, or ends before, is an error.
+    /// Memory is bounded by `limit` and by the file's real size. A file that declares more than it
+    /// can hold, or ends early, is an error.
     public static func read(_ url: URL, limit: Int = defaultLimit) throws(TensorFileError) -> VolumeImage {
         try naming(url) { try source(url).image(limit: limit, allChannels: false) }
     }
 
-    /// ``read(_:limit:)`` from the bytes of a file in memory; `name` stands for the path in errors.
+    /// Like ``read(_:limit:)``, from a file's bytes in memory; errors use `name` as the path.
     public static func decode(_ bytes: [UInt8], name: String, limit: Int = defaultLimit) throws(TensorFileError) -> VolumeImage {
         try naming(name) {
             let file = FileReader(bytes, name: name)
@@ -28,12 +31,13 @@ public enum NIfTIFile {
         }
     }
 
-    /// Reads the header alone.
+    /// Reads only the header.
     public static func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
         try naming(url) { try source(url).header }
     }
 
-    /// Writes NIfTI-1, atomically, gzipped where the name ends in `.gz`; voxels have shape (slices, rows, columns), each extent at most 32767.
+    /// Writes NIfTI-1, whole or not at all, gzipped if the name ends in `.gz`. Voxels have shape
+    /// (slices, rows, columns), each at most 32767.
     public static func write(_ volume: VolumeImage, to url: URL) throws(TensorFileError) {
         try naming(url) {
             let header = try NIfTIHeader.encode(volume)
@@ -52,7 +56,8 @@ public enum NIfTIFile {
         }
     }
 
-    /// Writes labels of `shape` (slices, rows, columns) in the place that `geometry` gives, for instance that of the image they were predicted from.
+    /// Writes labels of `shape` (slices, rows, columns) with the placement in `geometry`, usually
+    /// that of the image they were predicted from.
     public static func write(
         labels: [UInt8], shape: [Int], geometry: VolumeGeometry, description: String = "", to url: URL
     ) throws(TensorFileError) {
@@ -64,7 +69,7 @@ public enum NIfTIFile {
         try write(VolumeImage(voxels: HostTensor(labels, shape: shape), geometry: geometry, description: description), to: url)
     }
 
-    /// The voxels of a file, or of the `.img` beside a `.hdr`, whichever of the two is named.
+    /// The voxels of a file, or of a pair of `.hdr` and `.img` if either is named.
     static func source(_ url: URL) throws -> VoxelSource {
         guard let pair = Pair(url) else {
             let file = try FileReader(url)
@@ -86,12 +91,12 @@ public enum NIfTIFile {
             finish: { try stream.finish("the array of voxels") })
     }
 
-    /// The two files of a pair, packed or not, in the case of letters that the one given has.
+    /// The two files of a pair, compressed or not, with the given file's letter case.
     private struct Pair {
         let header: URL
         let image: URL
 
-        /// Nil for a name that is not one of a pair.
+        /// Nil unless the name is one of a pair's.
         init?(_ url: URL) {
             let name = url.lastPathComponent
             let lower = name.lowercased()
@@ -102,7 +107,7 @@ public enum NIfTIFile {
             func file(_ ending: String) -> URL {
                 let other = String(stem.dropLast(3)) + (isUpper ? ending.uppercased() : ending)
                 let folder = url.deletingLastPathComponent()
-                // Either of the two may be packed alone.
+                // One of the two alone may be compressed.
                 for packed in [packing, packing.isEmpty ? ".gz" : ""] {
                     let candidate = folder.appendingPathComponent(other + packed)
                     if systemHas(candidate.path) { return candidate }

@@ -1,15 +1,15 @@
 import Files
 
-/// The fields of a NIfTI-1, NIfTI-2 or Analyze header that matter here, in either byte order.
+/// The relevant fields of a NIfTI-1, NIfTI-2 or Analyze header, in either byte order.
 struct NIfTIHeader {
     var volume: VolumeHeader
     var isBigEndian = false
-    /// Where the voxels begin, in this file or in the one beside it.
+    /// The offset of the voxels, in this file or in the one beside it.
     var dataOffset: Int
-    /// Whether the voxels lie in a file of their own (`.img`).
+    /// Whether the voxels are in a separate file (`.img`).
     var isPair: Bool
 
-    /// Bytes before the voxels that are skipped at most.
+    /// The most bytes to skip before the voxels.
     private static let largestOffset = 1 << 24
 
     static let version1Size = 348
@@ -24,7 +24,7 @@ struct NIfTIHeader {
         2048: "complex numbers", 2304: "colours (RGBA)",
     ]
 
-    /// How long the header is by its first four bytes, and whether its numbers are big-endian.
+    /// The header's length and byte order, judged by its first four bytes.
     static func kind(_ head: [UInt8]) throws -> (size: Int, isBigEndian: Bool) {
         let little = Int(head.littleEndian(at: 0, as: UInt32.self))
         let big = Int(head.littleEndian(at: 0, as: UInt32.self).byteSwapped)
@@ -35,8 +35,8 @@ struct NIfTIHeader {
         throw Fault(.wrongFormat, "is not a NIfTI file (its header does not begin with 348 or 540)")
     }
 
-    /// Reads `kind(…).size` bytes. A header without NIfTI's magic is Analyze's, which only a pair of files has: `isPair` says
-    /// that the file's name is that of a pair.
+    /// Reads `kind(…).size` bytes. A header without NIfTI's magic number is Analyze's, which exists
+    /// only in pairs of files; `isPair` tells whether the file's name is that of a pair.
     init(_ bytes: [UInt8], isBigEndian: Bool, isPair: Bool) throws {
         let fields = Fields(bytes: bytes, isBigEndian: isBigEndian)
         let isVersion2 = bytes.count == Self.version2Size
@@ -63,7 +63,7 @@ struct NIfTIHeader {
         var (slope, intercept) = (1.0, 0.0)
         if !isAnalyze {
             let declared = isVersion2 ? (fields.double(176), fields.double(184)) : (fields.real(112), fields.real(116))
-            // A slope of 0, or none that is a number, means that values are not scaled.
+            // A slope of 0 or NaN means no scaling.
             if declared.0.isFinite, declared.0 != 0 {
                 guard declared.1.isFinite else { throw Fault(.corrupt, "its header's intercept is not a number") }
                 (slope, intercept) = declared
@@ -84,12 +84,12 @@ struct NIfTIHeader {
             notes: notes)
     }
 
-    /// Slices, rows, columns; volumes; and how many axes space has.
+    /// Slices, rows, columns; the number of volumes; the number of spatial axes.
     private static func shape(_ fields: Fields, isVersion2: Bool) throws -> (shape: [Int], channels: Int, axes: Int) {
         var lengths = (0..<8).map {
             isVersion2 ? Int(truncatingIfNeeded: fields.integer(16 + 8 * $0, Int64.self)) : Int(fields.integer(40 + 2 * $0, Int16.self))
         }
-        // Some writers leave zeros where there is no fourth axis.
+        // Some writers leave zeros for missing axes.
         if (4...7).contains(lengths[0]) { for axis in 4...lengths[0] where lengths[axis] == 0 { lengths[axis] = 1 } }
         guard (1...7).contains(lengths[0]), lengths[1...lengths[0]].allSatisfy({ $0 > 0 }) else {
             throw Fault(.corrupt, "its header declares an impossible shape \(lengths)")
@@ -141,7 +141,7 @@ struct NIfTIHeader {
         return geometry
     }
 
-    /// A NIfTI-1 header, little-endian, with the four bytes that say that no extensions follow.
+    /// A NIfTI-1 header, little-endian, with the four bytes for "no extensions".
     static func encode(_ volume: VolumeImage) throws -> [UInt8] {
         let (shape, elementType, geometry) = (volume.voxels.shape, volume.voxels.elementType, volume.geometry)
         guard shape.count == 3, shape.allSatisfy({ (1...Int(Int16.max)).contains($0) }) else {
@@ -166,7 +166,7 @@ struct NIfTIHeader {
         put([geometry.handedness] + geometry.spacing + [1, 1, 1, 1], at: 76)
         put([352, volume.slope, volume.intercept], at: 108)
         bytes[123] = UInt8(truncatingIfNeeded: geometry.units)
-        // Whole characters only: half of one would be no text.
+        // Keep characters whole.
         var text: [UInt8] = []
         for character in volume.description.printable() {
             guard text.count + character.utf8.count < 80 else { break }
@@ -177,7 +177,7 @@ struct NIfTIHeader {
         put(Int16(clamping: geometry.matrixCode), at: 254)
         put(geometry.quaternion + geometry.offset + geometry.matrix.flatMap { $0 }, at: 256)
         bytes.replaceSubrange(344..<348, with: [0x6E, 0x2B, 0x31, 0])
-        // NIfTI-2 places voxels in double precision, which may not fit here.
+        // NIfTI-2 stores the placement in double precision, which may not fit here.
         guard (try? NIfTIHeader(Array(bytes.prefix(version1Size)), isBigEndian: false, isPair: false)) != nil else {
             throw Fault(
                 .unwritable, "cannot hold where the volume lies: a number of its header is too large for NIfTI-1",
@@ -186,7 +186,7 @@ struct NIfTIHeader {
         return bytes
     }
 
-    /// Numbers at byte offsets.
+    /// Reads numbers at byte offsets.
     private struct Fields {
         let bytes: [UInt8]
         let isBigEndian: Bool
@@ -202,7 +202,7 @@ struct NIfTIHeader {
 }
 
 extension VolumeGeometry {
-    /// What is odd about a placement that NIfTI's fields state, and what is taken instead.
+    /// Oddities of the placement in NIfTI's fields, and what is used instead.
     fileprivate var problems: [String] {
         var problems: [String] = []
         let instead =

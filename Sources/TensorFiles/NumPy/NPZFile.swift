@@ -6,19 +6,19 @@ import Files
     import Foundation
 #endif
 
-/// An `.npz` archive: arrays by name, as `numpy.savez` and `numpy.savez_compressed` write them.
+/// An `.npz` archive of named arrays, as written by `numpy.savez` and `numpy.savez_compressed`.
 public struct NPZFile: Sendable {
-    /// Names of the arrays, without `.npy`, in the archive's order.
+    /// The arrays' names, without `.npy`, in the archive's order.
     public let names: [String]
     private let file: FileReader
 
-    /// Bytes that one array may unpack to unless the caller says otherwise: 4 GiB.
+    /// The default limit on an unpacked array's bytes: 4 GiB.
     public static let defaultLimit = 4 << 30
 
-    /// Lists the archive's arrays; throws `TensorFileError` if it is no sound zip archive.
+    /// Lists the archive's arrays; throws `TensorFileError` unless it is a valid zip archive.
     public init(_ url: URL) throws(TensorFileError) { try self.init(FileReader(url)) }
 
-    /// Lists the arrays of an archive in memory; `name` stands for the path in errors.
+    /// Lists the arrays of an archive in memory; errors use `name` as the path.
     public init(_ bytes: [UInt8], name: String) throws(TensorFileError) { try self.init(FileReader(bytes, name: name)) }
 
     private init(_ file: FileReader) throws(TensorFileError) {
@@ -26,12 +26,12 @@ public struct NPZFile: Sendable {
         names = try naming(file.name) { try NPZFile.open(file).entries.compactMap { NPZFile.arrayName($0.name) } }
     }
 
-    /// Reads one array; an array that would unpack to more than `limit` bytes is an error.
+    /// Reads one array; more than `limit` unpacked bytes is an error.
     public func read(_ name: String, limit: Int = NPZFile.defaultLimit) throws(TensorFileError) -> HostTensor {
         try naming(file.name) { try NPZFile.member(name, of: NPZFile.open(file), limit: limit) }
     }
 
-    /// Reads several arrays while opening the archive once.
+    /// Reads several arrays, opening the archive once.
     public func read(_ names: [String], limit: Int = NPZFile.defaultLimit) throws(TensorFileError) -> [HostTensor] {
         try naming(file.name) {
             let archive = try NPZFile.open(file)
@@ -39,7 +39,7 @@ public struct NPZFile: Sendable {
         }
     }
 
-    /// Lengths of the axes and type of an array, without reading it.
+    /// An array's lengths and type, without reading it.
     public func layout(of name: String) throws(TensorFileError) -> (shape: [Int], elementType: ElementType) {
         try naming(file.name) {
             let archive = try NPZFile.open(file)

@@ -6,11 +6,13 @@ import Files
     import Foundation
 #endif
 
-/// `.npy` files: one array, as `numpy.save` writes it.
+/// `.npy` files: one array, as written by `numpy.save`.
 public enum NumPyFile {
-    /// Reads versions 1 to 3, either byte order, C or Fortran order, into a row-major little-endian tensor.
+    /// Reads versions 1 to 3, either byte order, C or Fortran order, into a row-major little-endian
+    /// tensor.
     ///
-    /// Memory is bounded by the file's real size. Never unpickles: an array of objects is an error.
+    /// Memory is bounded by the file's real size. Nothing is unpickled: an array of objects is an
+    /// error.
     public static func read(_ url: URL) throws(TensorFileError) -> HostTensor {
         try naming(url) {
             let file = try FileReader(url)
@@ -24,7 +26,8 @@ public enum NumPyFile {
         }
     }
 
-    /// Writes version 1, C order, little-endian, atomically; bfloat16, which NumPy lacks, is written as float32.
+    /// Writes version 1, C order, little-endian, whole or not at all. NumPy lacks bfloat16, so it
+    /// is written as float32.
     public static func write(_ tensor: HostTensor, to url: URL) throws(TensorFileError) {
         try naming(url) {
             let (head, body) = encoded(tensor)
@@ -35,7 +38,7 @@ public enum NumPyFile {
         }
     }
 
-    /// Reads an array from the entry of an archive; the entry holds nothing else.
+    /// Reads an array that fills an archive's entry.
     static func decode(_ stream: ZipEntryStream) throws -> HostTensor {
         let header = try header(stream)
         let count = try byteCount(header)
@@ -58,7 +61,7 @@ public enum NumPyFile {
         return (NumPyHeader.magic + [1, 0, UInt8(text.count & 0xFF), UInt8(text.count >> 8)] + text, tensor.bytes)
     }
 
-    /// The header at the beginning of `size` bytes.
+    /// The header at the start of `size` bytes.
     private static func header(_ stream: some ByteStream, size: Int) throws -> NumPyHeader {
         var head = try stream.read(min(10, size), "the .npy header")
         if head.count == 10, NumPyHeader.isLong(head) { head += try stream.read(min(2, size - 10), "the .npy header") }

@@ -7,13 +7,15 @@ struct NumPyHeader {
     var isFortranOrder: Bool
     var shape: [Int]
     static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
-    /// NumPy itself writes well under 10 kB; a longer header is no header of a plain array.
+    /// NumPy writes well under 10 kB. A longer header cannot belong to a plain array.
     static let maximumLength = 1 << 16
 
-    /// Whether the length takes four bytes, by the first ten: then the fixed part has twelve.
+    /// Whether the length takes four bytes, judged by the first ten; then the fixed part has
+    /// twelve.
     static func isLong(_ head: [UInt8]) -> Bool { head.starts(with: magic) && head[6] > 1 }
 
-    /// Bytes of the fixed part and of the text, from the first twelve bytes (ten are enough for version 1).
+    /// The bytes of the fixed part and of the text, from the first twelve bytes (ten for version
+    /// 1).
     static func lengths(_ head: [UInt8]) throws -> (prefix: Int, text: Int) {
         guard head.count >= 10 else {
             guard head.starts(with: magic.prefix(head.count)) else { throw notNumPy }
@@ -65,18 +67,18 @@ struct NumPyHeader {
         return (type, order == ">")
     }
 
-    /// The descriptor of a type that NumPy has; bfloat16 it has not.
+    /// The descriptor of a type; nil for bfloat16, which NumPy lacks.
     static func descriptor(_ type: ElementType) -> String? {
         guard let code = codes.first(where: { $0.value == type })?.key else { return nil }
         return (type.byteCount == 1 ? "|" : "<") + code
     }
 }
 
-/// Reads just the Python literals that a `.npy` header consists of.
+/// Parses only the Python literals that occur in `.npy` headers.
 private struct NumPyHeaderParser {
     enum Value {
         case string(String), bool(Bool), tuple([Int])
-        /// A sound beginning of something else, such as a list of fields.
+        /// The valid start of something else, such as a list of fields.
         case other
     }
 
@@ -94,7 +96,7 @@ private struct NumPyHeaderParser {
             guard fields[key] == nil else { throw Fault(.corrupt, "the .npy header has '\(key.printable())' twice") }
             let value = try value()
             fields[key] = value
-            // What follows is not understood and not needed: the caller refuses such a file.
+            // The rest is not understood and not needed: the caller rejects such a file.
             if case .other = value { return fields }
             if !accept(",") {
                 try expect("}")

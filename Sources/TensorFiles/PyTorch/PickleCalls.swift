@@ -1,8 +1,10 @@
 import Files
 
-/// The few calls that a checkpoint of tensors consists of, by name. Nothing here runs anything of the file's.
+/// The few calls, by name, that a checkpoint of tensors consists of. Nothing from the file is ever
+/// run.
 extension PickleHeap {
-    /// What `name(arguments…)` describes; `work` grows by what it costs beyond one step.
+    /// The value that `name(arguments…)` describes. Adds to `work` what the call costs beyond one
+    /// step.
     mutating func construct(
         _ name: String, _ arguments: [PickleValue], work: inout Int
     ) throws -> PickleValue {
@@ -19,7 +21,7 @@ extension PickleHeap {
         case "torch.Size", "builtins.set", "__builtin__.set", "builtins.frozenset", "__builtin__.frozenset", "builtins.list",
             "__builtin__.list", "builtins.tuple", "__builtin__.tuple":
             guard let first = arguments.first else { return sequence([]) }
-            // The same items: whether they are a list or a set matters to nobody here.
+            // The same items; whether they form a list or a set does not matter here.
             if case .sequence = first { return first }
             return .foreign(name)
         case "_codecs.encode": return .opaque
@@ -27,16 +29,16 @@ extension PickleHeap {
         }
     }
 
-    /// What torch.save refers to by ('storage', class, key, device, count[, view]).
+    /// The value that torch.save refers to as ('storage', class, key, device, count[, view]).
     mutating func persistent(_ identifier: PickleValue) throws -> PickleValue {
         guard case .sequence(let index) = identifier, sequences[index].count >= 5, case .string(let kind) = sequences[index][0] else {
-            throw Fault(.corrupt, "a persistent id that is none of torch.save's")
+            throw Fault(.corrupt, "a persistent id that torch.save does not write")
         }
         let items = sequences[index]
         guard kind == "storage" else { return .foreign(kind.printable()) }
         guard case .global(let className) = items[1], case .string(let key) = items[2], case .integer(let count) = items[4], count >= 0
         else {
-            throw Fault(.corrupt, "a storage that is none of torch.save's")
+            throw Fault(.corrupt, "a storage that torch.save does not write")
         }
         guard key.utf8.count <= PickleMachine.Limits.nameBytes else { throw Fault(.limit, "a storage key of \(key.utf8.count) bytes") }
         var recipe = StorageRecipe(key: key, type: StorageType(className: className), count: count, viewCount: count)
@@ -51,7 +53,8 @@ extension PickleHeap {
         return storage(recipe)
     }
 
-    /// (storage, offset, shape, strides, …), where the type is the storage's or, in version 3, an argument of its own.
+    /// (storage, offset, shape, strides, …). The type is the storage's or, in version 3, a separate
+    /// argument.
     private mutating func rebuildTensor(_ arguments: [PickleValue], typeAt: Int?) throws -> PickleValue {
         guard arguments.count >= 4, case .storage(let storage) = arguments[0], case .integer(let offset) = arguments[1],
             let shape = integers(arguments[2]), let strides = integers(arguments[3])
@@ -74,7 +77,8 @@ extension PickleHeap {
         return tensor(TensorRecipe(storage: storage, elementType: elementType, offset: offset, shape: shape, strides: strides))
     }
 
-    /// (function, class, arguments, state): a tensor of a subclass, or with attributes. Only the plain functions are followed.
+    /// (function, class, arguments, state): a tensor of a subclass, or with attributes. Follows
+    /// only the plain functions.
     private mutating func rebuildFromType(_ arguments: [PickleValue]) throws -> PickleValue {
         guard arguments.count >= 3, case .global(let function) = arguments[0], case .sequence(let index) = arguments[2] else {
             return .foreign("torch._tensor._rebuild_from_type_v2")

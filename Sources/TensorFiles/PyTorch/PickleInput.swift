@@ -1,10 +1,10 @@
 import Files
 
-/// The bytes of a pickle, either in memory or read from a file in pieces as they are needed.
+/// The bytes of a pickle, in memory or read from a file as needed.
 struct PickleInput {
     private var bytes: [UInt8]
     private var at = 0
-    /// Where `bytes` begins in the file.
+    /// The offset of `bytes` in the file.
     private var base: Int
     private let file: FileReader?
 
@@ -20,7 +20,7 @@ struct PickleInput {
         self.file = file
     }
 
-    /// Offset of the next byte.
+    /// The next byte's offset.
     var position: Int { base + at }
 
     mutating func byte() throws -> UInt8 {
@@ -42,16 +42,17 @@ struct PickleInput {
         return bytes.littleEndian(at: at)
     }
 
-    /// A length that the pickle declares; one that cannot be in the file is an error before anything is allocated.
+    /// A length declared by the pickle. One that exceeds the file is an error before anything is
+    /// allocated.
     mutating func length<Value: FixedWidthInteger>(_ type: Value.Type) throws -> Int {
         let value = try littleEndian(type)
         guard let length = Int(exactly: value), length >= 0 else { throw PickleInput.truncated(position) }
         return length
     }
 
-    /// Bytes up to the next line feed, which is passed over.
+    /// The bytes up to the next line feed, which is skipped.
     mutating func line() throws -> ArraySlice<UInt8> {
-        // Bytes of the line that are known to hold no line feed.
+        // The number of bytes already searched for a line feed.
         var searched = 0
         while true {
             if let end = bytes[(at + searched)...].firstIndex(of: 0x0A) {
@@ -71,7 +72,7 @@ struct PickleInput {
         bytes.removeFirst(at)
         base += at
         at = 0
-        // Doubling keeps a long string or line linear.
+        // Doubling keeps reading a long string or line linear.
         bytes += try file.read(at: end, count: min(file.size - end, max(count - have, bytes.count, 1 << 16)), "the pickle")
     }
 

@@ -1,18 +1,21 @@
 import Files
 
-/// Reads pickles as plain data. It knows tensors, containers, numbers and strings; everything else becomes an inert name.
+/// Reads pickles as plain data: tensors, containers, numbers and strings. Everything else becomes
+/// an inert name.
 ///
-/// Python's pickle is a program that names functions and calls them. This machine has no way to call anything: a name stays a string, and
-/// a call of an unknown name becomes `.foreign(name)`. Time and memory are bounded by `Limits`, whatever the pickle says.
+/// Python's pickle is a program that names functions and calls them. This machine cannot call
+/// anything: a name stays a string, and a call of an unknown name becomes `.foreign(name)`.
+/// `Limits` bound time and memory for any pickle.
 struct PickleMachine {
     enum Limits {
-        /// Instructions of one pickle and units of copying, see `spend`. A checkpoint of a thousand tensors takes about 30,000.
+        /// Instructions of a pickle and units of copying, see `spend`. A checkpoint of a thousand
+        /// tensors takes about 30,000.
         static let work = 4_000_000
         static let stack = 1_000_000
         static let marks = 1_000
         static let keyBytes = 4_096
         static let nameBytes = 512
-        /// A string that is kept as metadata.
+        /// A string kept as metadata.
         static let textBytes = 1 << 16
         static let integerDigits = 64
         static let axes = 64
@@ -27,7 +30,7 @@ struct PickleMachine {
 
     init(_ input: PickleInput) { self.input = input }
 
-    /// Reads one pickle, up to its stop; what earlier ones described stays in the heap.
+    /// Reads one pickle, up to its stop. Earlier pickles' values stay in the heap.
     mutating func load() throws -> PickleValue {
         stack.removeAll()
         marks.removeAll()
@@ -151,7 +154,7 @@ struct PickleMachine {
     private mutating func set(_ key: PickleValue, _ value: PickleValue, in dictionary: Int) throws {
         guard case .string(let key) = key else { return }
         guard key.utf8.count <= Limits.keyBytes else { throw Fault(.limit, "a key of \(key.utf8.count) bytes") }
-        // A long key that is remembered once and used often costs its length every time it is hashed.
+        // A long key, remembered once and used often, costs its length whenever it is hashed.
         try spend(key.utf8.count / 64)
         heap.dictionaries[dictionary].set(key, value)
     }
@@ -188,7 +191,7 @@ struct PickleMachine {
         case .long4: return try integer(byteCount: try input.length(Int32.self))
         case .int, .long, .float:
             let line = try input.line()
-            // An integer beyond 64 bits is none of ours; its digits need no converting.
+            // Integers beyond 64 bits are not needed, so their digits are not converted.
             guard line.count <= Limits.integerDigits else { return .opaque }
             return try number(String(decoding: line, as: UTF8.self), opcode)
         default: return .none
@@ -271,7 +274,7 @@ struct PickleMachine {
             if case .sequence(let index) = try pop() { items = heap.sequences[index] }
             try push(try construct(try pop(), items))
         case .build:
-            // State of any object: of a dictionary it is attributes, of anything else we have no use for it.
+            // An object's state: on a dictionary it sets attributes; otherwise it is not needed.
             let state = try pop()
             if case .dictionary(let target) = try top(), case .dictionary(let attributes) = state {
                 heap.dictionaries[target].attributes.append(attributes)

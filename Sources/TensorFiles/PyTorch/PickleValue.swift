@@ -1,26 +1,27 @@
-/// What the pickle machine makes of a pickle: data, or names of things that it will not make.
+/// A pickle's value: data, or the name of something that is not created.
 ///
-/// Containers are indices into a `PickleHeap`, so that a pickle in which things contain themselves is neither a leak nor a recursion.
+/// Containers are indices into a `PickleHeap`, so a pickle whose values contain themselves causes
+/// neither leaks nor recursion.
 enum PickleValue {
     case none
     case bool(Bool)
     case integer(Int)
     case number(Double)
     case string(String)
-    /// Bytes and integers beyond 64 bits: nothing here needs their values.
+    /// Bytes, and integers beyond 64 bits; their values are not needed.
     case opaque
     /// A list, tuple or set.
     case sequence(Int)
     case dictionary(Int)
-    /// A name `module.attribute` that was mentioned; nothing is ever looked up.
+    /// A mentioned name `module.attribute`; it is never looked up.
     case global(String)
-    /// What a call or an instance of that name would have been.
+    /// The result of calling or instantiating that name; it does not exist.
     case foreign(String)
     case storage(Int)
     case tensor(Int)
 }
 
-/// Containers, storages and tensors that a pickle describes.
+/// The containers, storages and tensors that a pickle describes.
 struct PickleHeap {
     var sequences: [[PickleValue]] = []
     var dictionaries: [PickleDictionary] = []
@@ -48,15 +49,16 @@ struct PickleHeap {
     }
 }
 
-/// The entries under string keys as they came; others are not kept, since no weight is named by anything but a string.
+/// The entries under string keys, in order. Others are dropped: weights have string names.
 struct PickleDictionary {
     private var entries: [(key: String, value: PickleValue)] = []
-    /// Dictionaries of attributes that were set on it: Python's OrderedDict can have some.
+    /// Dictionaries of attributes set on it, as Python's OrderedDict may have.
     var attributes: [Int] = []
 
     mutating func set(_ key: String, _ value: PickleValue) { entries.append((key, value)) }
 
-    /// Entries in order of first appearance; a key set again has its last value, as in Python.
+    /// Entries in order of first appearance. A key that is set again has its last value, as in
+    /// Python.
     var unique: [(key: String, value: PickleValue)] {
         var position: [String: Int] = [:]
         var result: [(key: String, value: PickleValue)] = []
@@ -75,16 +77,16 @@ struct PickleDictionary {
 /// A storage that a pickle refers to by key.
 struct StorageRecipe {
     var key: String
-    /// The storage's class or the element type it says.
+    /// The type of the storage's class, or the one given separately.
     var type: StorageType
-    /// Elements of the whole storage.
+    /// The number of elements in the whole storage.
     var count: Int
-    /// The part of it that is meant, in elements: very old files have views of storages.
+    /// The part that is used, in elements: very old files have views of storages.
     var viewOffset = 0
     var viewCount: Int
 }
 
-/// The element type of a storage: one that we have, bytes of a type said later, or one that we can only step over.
+/// A storage's element type: a known one, bytes whose type is given later, or one to skip.
 enum StorageType: Equatable {
     case typed(ElementType)
     case untyped
@@ -98,7 +100,7 @@ enum StorageType: Equatable {
         }
     }
 
-    /// By the class's name, such as `torch.FloatStorage` or `torch.cuda.HalfStorage`.
+    /// The type of a class such as `torch.FloatStorage` or `torch.cuda.HalfStorage`.
     init(className: String) {
         let name = className.split(separator: ".").last.map(String.init) ?? className
         switch name {

@@ -1,6 +1,6 @@
 import Files
 
-/// Writes the pickle of a state dictionary as torch.save does: protocol 2, storages by persistent id.
+/// Writes a state dictionary's pickle like torch.save: protocol 2, storages by persistent id.
 struct PickleWriter {
     private var bytes: [UInt8] = [PickleOpcode.protocol.rawValue, 2]
 
@@ -21,10 +21,11 @@ struct PickleWriter {
         return writer.bytes
     }
 
-    /// The name of the attribute that carries metadata where the file holds the weights alone.
+    /// The attribute that carries metadata if the file holds only weights.
     static let metadataAttribute = "metadata"
 
-    /// Sets an attribute of the OrderedDict before: torch.load(weights_only=True) takes it, load_state_dict does not mind it.
+    /// Sets an attribute of the preceding OrderedDict. torch.load(weights_only=True) accepts it,
+    /// and load_state_dict ignores it.
     private mutating func attribute(_ metadata: [String: MetadataValue]) {
         put(.emptyDict)
         put(.mark)
@@ -56,7 +57,7 @@ struct PickleWriter {
 
     private mutating func tensor(_ tensor: HostTensor, storage: Int) {
         let storageClass = PickleWriter.storageClass(tensor.elementType)
-        // Types without a storage class of their own are bytes whose type the tensor says.
+        // Types without a storage class are stored as bytes; the tensor gives the type.
         global("torch._utils", storageClass == nil ? "_rebuild_tensor_v3" : "_rebuild_tensor_v2")
         put(.mark)
         put(.mark)
@@ -98,7 +99,7 @@ struct PickleWriter {
         var step = 1
         for length in shape.reversed() {
             strides.append(step)
-            // An axis may be longer than can be multiplied where another is empty.
+            // If another axis is empty, a length may overflow the product.
             step = step.multipliedReportingOverflow(by: max(1, length)).partialValue
         }
         return strides.reversed()

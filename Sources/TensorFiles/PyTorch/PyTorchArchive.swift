@@ -6,14 +6,14 @@ import Files
     import Foundation
 #endif
 
-/// Checkpoints of `torch.save`: `.pth` and `.pt`, the zip container and the older one.
+/// Checkpoints written by `torch.save`, `.pth` and `.pt`: the zip container and the older one.
 public enum PyTorchArchive {
-    /// Reads the weights wherever they lie: at the top or in any dictionary or list below it.
+    /// Reads the weights wherever they are: at the top, or in any dictionary or list below.
     ///
-    /// Views become contiguous tensors of their own; names of wrappers (`module.`, `_orig_mod.`) are taken out; plain numbers
-    /// and strings beside the weights become metadata; everything else is left out. The pickle inside is only read: nothing
-    /// in it can run.
-    /// - Parameter choice: which set to take where there are several; the result's notes say which it was.
+    /// Views become contiguous tensors. Wrappers' names (`module.`, `_orig_mod.`) are removed.
+    /// Plain numbers and strings beside the weights become metadata; everything else is dropped.
+    /// The pickle is only parsed: nothing in it can run.
+    /// - Parameter choice: the set to take if there are several; the result's notes name it.
     public static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(TensorFileError) -> StateDictionary {
         try naming(url) { try read(FileReader(url), choosing: choice) }
     }
@@ -41,10 +41,12 @@ public enum PyTorchArchive {
         return try TensorLoader(heap: heap, source: source, fileSize: file.size).load(found).underPlainNames()
     }
 
-    /// Writes an OrderedDict of tensors that `torch.load(path, weights_only=True)` reads, atomically; equal contents give equal bytes.
+    /// Writes an OrderedDict of tensors that `torch.load(path, weights_only=True)` reads, whole or
+    /// not at all. Equal contents give equal bytes.
     ///
-    /// Without `key`, the file holds the weights alone, as published scripts expect them; the metadata is a dictionary in the
-    /// OrderedDict's attribute `metadata`. With `key`, the weights lie under it and the metadata beside them. Under 4 GiB in all.
+    /// Without `key` the file holds only the weights, as published scripts expect; the metadata is
+    /// in the OrderedDict's attribute `metadata`. With `key` the weights are under it and the
+    /// metadata beside them. The limit is 4 GiB.
     public static func write(_ dictionary: StateDictionary, to url: URL, under key: String? = nil) throws(TensorFileError) {
         try naming(url) {
             try AtomicFile.write(to: url) { writer in

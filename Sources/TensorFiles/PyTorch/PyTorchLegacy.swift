@@ -1,17 +1,18 @@
 import Files
 
-/// The container of torch.save before 1.6: five pickles (magic number, protocol, system, object, storage keys), then the storages, each behind
-/// its count of elements.
+/// torch.save's container before 1.6: five pickles (magic number, protocol, system, object, storage
+/// keys), then the storages, each after its number of elements.
 final class PyTorchLegacy: StorageSource {
     let root: PickleValue
     let heap: PickleHeap
     private let file: FileReader
     private var offsets: [String: (offset: Int, count: Int)] = [:]
 
-    /// Little-endian bytes of 0x1950a86a20f9469cfc6c, the first pickle's one value.
+    /// Little-endian bytes of 0x1950a86a20f9469cfc6c, the first pickle's only value.
     private static let magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
 
-    /// Whether a file begins with that pickle, of whichever protocol: 80 02 8A 0A and the magic number, or a frame before it.
+    /// Whether a file starts with that pickle, in any protocol: 80 02 8A 0A and the magic number,
+    /// or a frame first.
     static func begins(_ head: [UInt8]) -> Bool {
         guard head.count >= 2, head[0] == PickleOpcode.protocol.rawValue else { return false }
         return (4...14).contains { head.count >= $0 + magic.count && head[$0...].starts(with: magic) }

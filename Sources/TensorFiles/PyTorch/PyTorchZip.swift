@@ -1,6 +1,7 @@
 import Files
 
-/// The container of torch.save since 1.6: a zip archive with `NAME/data.pkl` and a record `NAME/data/KEY` for every storage.
+/// torch.save's container since 1.6: a zip archive with `NAME/data.pkl` and a record
+/// `NAME/data/KEY` for every storage.
 final class PyTorchZip: StorageSource {
     private let archive: ZipReader
     private let entries: [String: ZipReader.Entry]
@@ -22,7 +23,7 @@ final class PyTorchZip: StorageSource {
                 .unsupported, "is a TorchScript archive (a program), not a checkpoint",
                 remedy: "load it with torch.jit.load and save its state_dict() with torch.save")
         }
-        // Compressed records of weights shrink a little, those of a bomb a thousandfold.
+        // Compressed weights shrink little; a zip bomb shrinks a thousandfold.
         remaining = (64 << 20) + 16 * file.size
         var order: [UInt8] = []
         if let entry = entries[prefix + "byteorder"] { order = try archive.read(entry, limit: 64) }

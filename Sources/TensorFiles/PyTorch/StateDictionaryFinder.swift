@@ -1,12 +1,12 @@
 import Files
 
-/// Finds the weights in what a checkpoint's pickle describes.
+/// Finds the weights among the values of a checkpoint's pickle.
 struct StateDictionaryFinder {
-    /// Names that trainers give to the weights, in order of preference where two sets are of equal size.
+    /// Trainers' usual names for weights. They decide between sets of equal size, first to last.
     private static let usualNames = ["model_state_dict", "state_dict", "model", "network_weights", "net", "params", "weights"]
-    /// {"model": {"state_dict": …}} is deep already.
+    /// {"model": {"state_dict": …}} is already deep.
     private static let deepest = 6
-    /// Entries of a list that are looked at: lists of weights are short, lists of other things long.
+    /// Entries of a list to look at: lists of weights are short, other lists long.
     private static let longestList = 64
 
     let heap: PickleHeap
@@ -17,18 +17,18 @@ struct StateDictionaryFinder {
         var notes: [String] = []
     }
 
-    /// A dictionary that holds tensors.
+    /// A dictionary with tensors.
     private struct Candidate {
-        /// The keys that lead to it; none for the top.
+        /// The keys that lead to it; empty at the top.
         var path: [String]
         var tensors: [(key: String, tensor: Int)]
-        /// Plain values in it and in the dictionaries around it.
+        /// The plain values in it and in the dictionaries around it.
         var metadata: [String: MetadataValue]
 
         var name: String { path.joined(separator: ".") }
         var isAverage: Bool { path.contains(where: WeightsChoice.isAverage) }
         var isTrainingState: Bool { path.contains(where: WeightsChoice.isTrainingState) }
-        /// Smaller is preferred.
+        /// The smaller is preferred.
         var preference: Int {
             StateDictionaryFinder.usualNames.firstIndex { path.contains($0) } ?? StateDictionaryFinder.usualNames.count
         }
@@ -60,14 +60,16 @@ struct StateDictionaryFinder {
         }
     }
 
-    /// The set with the most tensors; of equals, that with the most usual name, then the first.
+    /// The set with the most tensors; among equals, the one with the most usual name, then the
+    /// first.
     private func largest(_ candidates: [Candidate]) -> Candidate? {
         candidates.enumerated().min { a, b in
             (-a.element.tensors.count, a.element.preference, a.offset) < (-b.element.tensors.count, b.element.preference, b.offset)
         }?.element
     }
 
-    /// The result, with a note where another set could have been meant as well: averaged weights, or one about as large.
+    /// The result, with a note if another set could have been meant: averaged weights, or one of
+    /// similar size.
     private func found(_ candidate: Candidate, passedOver: [Candidate]) -> Found {
         var result = Found(tensors: candidate.tensors, metadata: candidate.metadata)
         let others = passedOver.filter {
@@ -75,9 +77,9 @@ struct StateDictionaryFinder {
         }
         if !others.isEmpty {
             let what = candidate.isAverage ? "the averaged weights" : "the weights"
-            result.notes.append("\(what) \(place(candidate)) are taken, not those under \(list(others))")
+            result.notes.append("\(what) \(place(candidate)) are used, not those under \(list(others))")
         } else if candidate.isAverage {
-            result.notes.append("the averaged weights \(place(candidate)) are taken: there are no others")
+            result.notes.append("the averaged weights \(place(candidate)) are used; there are no others")
         }
         return result
     }
@@ -116,7 +118,7 @@ struct StateDictionaryFinder {
             remedy: "save model.state_dict() instead of the model")
     }
 
-    /// Goes through dictionaries and lists, each once, so that one that contains itself does no harm.
+    /// Visits each dictionary and list once, so that one that contains itself does no harm.
     private struct Walk {
         let heap: PickleHeap
         var candidates: [Candidate] = []
@@ -155,7 +157,7 @@ struct StateDictionaryFinder {
             for entry in entries { visit(entry.value, path: path + [entry.key], metadata: known) }
         }
 
-        /// The dictionaries in a dictionary's attribute `metadata`, see `PyTorchArchive.write`.
+        /// The dictionaries in a dictionary's attribute `metadata`; see `PyTorchArchive.write`.
         private func attributes(_ dictionary: PickleDictionary) -> [Int] {
             dictionary.attributes.compactMap { state -> Int? in
                 guard let entry = heap.dictionaries[state].unique.first(where: { $0.key == PickleWriter.metadataAttribute }),

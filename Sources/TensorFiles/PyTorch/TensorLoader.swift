@@ -1,18 +1,20 @@
 import Files
 
-/// Where a checkpoint's container keeps the bytes of its storages.
+/// Provides the bytes of a checkpoint's storages.
 protocol StorageSource: AnyObject {
     /// Exactly `byteCount` bytes of the storage, little-endian.
     func bytes(of storage: StorageRecipe, byteCount: Int) throws -> [UInt8]
 }
 
-/// Turns recipes into tensors: reads each storage once, keeps it no longer than needed, and copies views out of it.
+/// Turns recipes into tensors. Reads each storage once, keeps it no longer than needed, and copies
+/// views out of it.
 struct TensorLoader {
     let heap: PickleHeap
     let source: any StorageSource
     let fileSize: Int
 
-    /// Views may repeat what lies in the file, but not without end: an expanded view of one number can have any shape.
+    /// Views may repeat the file's contents, but only so far: an expanded view of one number can
+    /// have any shape.
     private var budget: Int { (64 << 20) + 8 * fileSize }
 
     func load(_ found: StateDictionaryFinder.Found) throws -> StateDictionary {
@@ -61,7 +63,8 @@ struct TensorLoader {
         return bytes
     }
 
-    /// Bytes of the contiguous tensor, after checking that every element lies inside the storage.
+    /// The bytes of the contiguous tensor, after checking that every element lies within the
+    /// storage.
     private func checkedByteCount(_ recipe: TensorRecipe, _ storage: StorageRecipe) throws -> Int {
         guard recipe.shape.count == recipe.strides.count else {
             throw Fault(.corrupt, "has \(recipe.shape.count) lengths and \(recipe.strides.count) strides")
@@ -72,7 +75,8 @@ struct TensorLoader {
         }
         if byteCount == 0 { return 0 }
         guard storage.count > 0 else { throw Fault(.corrupt, "has elements, but its storage is empty") }
-        // The tensor's type need not be the storage's: count bytes. The view lies inside the storage, so it overflows only where that does.
+        // The tensor's type may differ from the storage's, so count bytes. The view lies within the
+        // storage, so this overflows only if the storage does.
         let available = try totalBytes(storage) / storage.count * storage.viewCount / recipe.elementType.byteCount
         var last = recipe.offset
         for (length, stride) in zip(recipe.shape, recipe.strides) {

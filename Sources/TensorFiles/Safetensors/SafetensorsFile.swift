@@ -8,12 +8,13 @@ import Files
 
 /// `.safetensors` files: a JSON header, then the tensors' bytes.
 public enum SafetensorsFile {
-    /// Longest header that is read, the bound of the format's own library: 100 MB.
+    /// The longest header to read, the format's own limit: 100 MB.
     public static let maximumHeader = 100_000_000
 
     /// Reads tensors in the header's order, and `__metadata__` as strings.
     ///
-    /// The tensors must tile the rest of the file exactly, as the format demands: gaps, overlaps and bytes left over are errors.
+    /// The tensors must fill the rest of the file exactly, as the format requires: gaps, overlaps
+    /// and left-over bytes are errors.
     public static func read(_ url: URL) throws(TensorFileError) -> StateDictionary {
         try naming(url) { try read(FileReader(url)) }
     }
@@ -32,18 +33,18 @@ public enum SafetensorsFile {
         return result
     }
 
-    /// `__metadata__` alone: the tensors are neither read nor checked.
+    /// Reads `__metadata__` alone; the tensors are neither read nor checked.
     public static func metadata(of url: URL) throws(TensorFileError) -> [String: String] {
         try naming(url) { try header(FileReader(url)).0.metadata }
     }
 
-    /// Writes tensors and metadata, atomically; equal contents give equal bytes.
+    /// Writes tensors and metadata, whole or not at all. Equal contents give equal bytes.
     public static func write(_ dictionary: StateDictionary, to url: URL) throws(TensorFileError) {
         try naming(url) {
             guard dictionary["__metadata__"] == nil else {
                 throw Fault(.unwritable, "no tensor can be named '__metadata__' in this format", remedy: "rename it")
             }
-            // Wide elements first, so that every tensor is aligned to its elements.
+            // Wide elements come first, so that every tensor is aligned.
             let order = dictionary.keys.enumerated().sorted {
                 (width(dictionary, $0.element), $1.offset) > (width(dictionary, $1.element), $0.offset)
             }
@@ -75,9 +76,9 @@ public enum SafetensorsFile {
         }
     }
 
-    /// Whether a file that begins like this can only be meant as safetensors.
+    /// Whether a file with this start can only be meant as safetensors.
     static func isLikely(_ head: [UInt8]) -> Bool {
-        // The length of a header under 100 MB has four zero bytes at its end.
+        // The length of a header under 100 MB ends in four zero bytes.
         head.count >= 9 && head[8] == UInt8(ascii: "{") && head[4..<8].allSatisfy { $0 == 0 }
     }
 
@@ -94,7 +95,7 @@ public enum SafetensorsFile {
         return (try SafetensorsHeader(json: text), 8 + Int(length))
     }
 
-    /// Checks types, shapes and places against each other and the file; gives the element types.
+    /// Checks types, shapes and offsets against each other and the file. Returns the element types.
     private static func check(_ entries: [SafetensorsHeader.Entry], dataSize: Int) throws -> [ElementType] {
         var types: [ElementType] = []
         for entry in entries {

@@ -1,14 +1,15 @@
 import Files
 
-/// The JSON header of a safetensors file, in the file's order.
+/// A safetensors file's JSON header, in the file's order.
 ///
-/// Foundation's JSON reader loses the order and lets a name come twice; this one reads just what the format allows.
+/// Foundation's JSON reader loses the order and accepts duplicate names. This one accepts only what
+/// the format allows.
 struct SafetensorsHeader {
     struct Entry {
         var name: String
         var type: String
         var shape: [Int]
-        /// Where its bytes lie, counted from the end of the header.
+        /// The offset of its bytes from the end of the header.
         var begin: Int
         var end: Int
     }
@@ -36,7 +37,7 @@ struct SafetensorsHeader {
         try parser.end()
     }
 
-    /// Metadata by name, then the tensors in order, without a space.
+    /// Metadata by name, then the tensors in order, without spaces.
     var json: [UInt8] {
         var text = "{"
         if !metadata.isEmpty {
@@ -88,7 +89,7 @@ extension SafetensorsHeader.Entry {
     }
 }
 
-/// Objects, strings and whole numbers: the JSON that such a header consists of.
+/// Parses the JSON that such a header consists of: objects, strings and whole numbers.
 struct JSONHeaderParser {
     private let text: [UInt8]
     private var at = 0

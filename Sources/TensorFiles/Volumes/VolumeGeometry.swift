@@ -1,26 +1,27 @@
-/// Where a volume's voxels lie: the placement that a header states, in NIfTI's terms, kept as it was read so that it can be
-/// written again.
+/// The placement of a volume's voxels, in NIfTI's terms, kept as read so that it can be written
+/// again.
 public struct VolumeGeometry: Sendable, Equatable {
-    /// Distances between voxels along i, j, k (columns, rows, slices), in the file's unit, which is nearly always millimetres.
+    /// Distances between voxels along i, j, k (columns, rows, slices), in the file's unit, which is
+    /// nearly always millimetres.
     public var spacing: [Double]
-    /// NIfTI's codes for what the quaternion's and the matrix's coordinates refer to; 0 where there are none.
+    /// NIfTI's codes for the coordinate systems of the quaternion and the matrix; 0 if absent.
     public var quaternionCode: Int
     public var matrixCode: Int
     /// b, c, d of the unit quaternion, the offset, and the handedness (−1 or 1).
     public var quaternion: [Double]
     public var offset: [Double]
     public var handedness: Double
-    /// Three rows of four: i, j, k, 1 to x (to the right), y (to the front), z (upwards).
+    /// Three rows of four: (i, j, k, 1) to x (right), y (front), z (up).
     public var matrix: [[Double]]
     /// NIfTI's code of the units of space and time.
     public var units: Int
-    /// Axes that the file has: 2 for a single picture, otherwise 3.
+    /// The file's number of axes: 2 for a single picture, otherwise 3.
     public var axes = 3
 
-    /// A geometry of which only the spacing is known: columns, rows, slices in millimetres.
+    /// A geometry with a known spacing only: columns, rows, slices in millimetres.
     ///
-    /// It says so with a code, for i to the right, j to the front, k upwards: readers of files without one disagree on left
-    /// and right.
+    /// Its code declares i to the right, j to the front, k up: without a code, readers disagree on
+    /// left and right.
     public init(spacing: [Double]) {
         precondition(spacing.count == 3, "VolumeGeometry: expected three spacings, got \(spacing.count)")
         self.spacing = spacing
@@ -29,14 +30,14 @@ public struct VolumeGeometry: Sendable, Equatable {
         matrix = (0..<3).map { row in (0..<4).map { $0 == row ? spacing[row] : 0 } }
     }
 
-    /// A geometry that voxel (i, j, k, 1) to millimetres says, three rows of four.
+    /// A geometry from an affine, three rows of four: voxel (i, j, k, 1) to millimetres.
     public init(affine: [[Double]], code: Int = 1) {
         precondition(affine.count == 3 && affine.allSatisfy { $0.count == 4 }, "VolumeGeometry: expected three rows of four")
         self.init(spacing: (0..<3).map { Self.length(affine, axis: $0) })
         (matrix, matrixCode) = (affine, code)
         offset = affine.map { $0[3] }
         guard let rotation = Self.rotation(affine) else {
-            // Voxels that are not boxes have no quaternion.
+            // Sheared voxels have no quaternion.
             quaternionCode = 0
             return
         }
@@ -44,10 +45,11 @@ public struct VolumeGeometry: Sendable, Equatable {
         (quaternion, handedness) = (rotation.quaternion, rotation.handedness)
     }
 
-    /// NIfTI's codes for coordinates of the scanner and for those of another file.
+    /// NIfTI's codes for the scanner's coordinates and for another file's.
     static let (scanner, aligned) = (1, 2)
 
-    /// The unit quaternion (b, c, d) of an affine whose axes are at right angles, and whether k is turned round for it.
+    /// The unit quaternion (b, c, d) of an affine with perpendicular axes, and −1 if k is reversed
+    /// for it.
     private static func rotation(_ affine: [[Double]]) -> (quaternion: [Double], handedness: Double)? {
         var r = (0..<3).map { row in
             (0..<3).map { column in affine[row][column] / max(length(affine, axis: column), .leastNormalMagnitude) }
@@ -63,7 +65,7 @@ public struct VolumeGeometry: Sendable, Equatable {
             + r[0][2] * (r[1][0] * r[2][1] - r[1][1] * r[2][0])
         let handedness: Double = determinant < 0 ? -1 : 1
         for row in 0..<3 { r[row][2] *= handedness }
-        // Of the four ways to divide, that with the largest divisor (Shepperd).
+        // Shepperd's method: of the four divisors, take the largest.
         let trace = r[0][0] + r[1][1] + r[2][2]
         var (a, b, c, d) = (1 + trace, 1 + 2 * r[0][0] - trace, 1 + 2 * r[1][1] - trace, 1 + 2 * r[2][2] - trace)
         switch [a, b, c, d].max() {
@@ -80,11 +82,11 @@ public struct VolumeGeometry: Sendable, Equatable {
             d = d.squareRoot() / 2
             (a, b, c) = ((r[1][0] - r[0][1]) / (4 * d), (r[0][2] + r[2][0]) / (4 * d), (r[1][2] + r[2][1]) / (4 * d))
         }
-        // NIfTI keeps a positive a, which it derives from the others.
+        // NIfTI derives a from the others and takes it as positive.
         return (a < 0 ? [-b, -c, -d] : [b, c, d], handedness)
     }
 
-    /// Whether the matrix's three axes span space: one of zeros, which some writers leave, places nothing.
+    /// Whether the matrix's three axes span space. Some writers leave zeros, which place nothing.
     var hasUsableMatrix: Bool {
         guard matrix.joined().allSatisfy(\.isFinite) else { return false }
         let m = matrix
@@ -94,14 +96,14 @@ public struct VolumeGeometry: Sendable, Equatable {
         return determinant != 0 && determinant.isFinite
     }
 
-    /// Whether b, c and d can be parts of a unit quaternion, single precision's error allowed for.
+    /// Whether b, c and d can belong to a unit quaternion, within single precision.
     var hasUsableQuaternion: Bool {
         let square = quaternion.reduce(0) { $0 + $1 * $1 }
         return square.isFinite && square <= 1 + 1e-5 && offset.allSatisfy(\.isFinite)
     }
 
-    /// Voxel (i, j, k, 1) to the file's unit, three rows of four: the matrix where there is one that can be used, else the
-    /// quaternion, else the spacing alone.
+    /// Voxel (i, j, k, 1) to the file's unit, three rows of four: the matrix if usable, else the
+    /// quaternion, else only the spacing.
     public var affine: [[Double]] {
         if matrixCode > 0, hasUsableMatrix { return matrix }
         guard quaternionCode > 0, hasUsableQuaternion else {
@@ -118,9 +120,10 @@ public struct VolumeGeometry: Sendable, Equatable {
         return (0..<3).map { row in (0..<3).map { rotation[row][$0] * scale[$0] } + [offset[row]] }
     }
 
-    /// Distances in millimetres between neighbouring slices, rows and columns, by the affine: the length of its columns.
+    /// Distances in millimetres between neighbouring slices, rows and columns: the lengths of the
+    /// affine's columns.
     ///
-    /// Nil where the header gives none that is positive.
+    /// Nil unless all are positive.
     public var voxelSize: (depth: Double, height: Double, width: Double)? {
         let affine = affine
         let unit = units & 7 == 1 ? 1000.0 : units & 7 == 3 ? 0.001 : 1  // metres, micrometres; otherwise millimetres
@@ -129,12 +132,13 @@ public struct VolumeGeometry: Sendable, Equatable {
         return (lengths[2], lengths[1], lengths[0])
     }
 
-    /// The directions in which i, j and k grow, for instance `RAS` (right, anterior, superior) or `LPS`.
+    /// The directions in which i, j and k increase, such as `RAS` (right, anterior, superior) or
+    /// `LPS`.
     public var orientation: String {
         let affine = affine
         var free: Set = [0, 1, 2]
         var letters = [Character](repeating: "?", count: 3)
-        // The clearest axis chooses first.
+        // The axis with the clearest direction chooses first.
         let order = (0..<3).sorted { clarity(affine, axis: $0) > clarity(affine, axis: $1) }
         for axis in order {
             guard let world = free.sorted().max(by: { abs(affine[$0][axis]) < abs(affine[$1][axis]) }), affine[world][axis] != 0 else {
@@ -146,14 +150,14 @@ public struct VolumeGeometry: Sendable, Equatable {
         return String(letters)
     }
 
-    /// How nearly a voxel axis follows one axis of the world.
+    /// How closely a voxel axis follows a world axis.
     private func clarity(_ affine: [[Double]], axis: Int) -> Double {
         let length = Self.length(affine, axis: axis)
         let largest = affine.map { abs($0[axis]) }.max() ?? 0
         return length > 0 ? largest / length : 0
     }
 
-    /// Millimetres that one step along a voxel axis takes.
+    /// Millimetres per step along a voxel axis.
     private static func length(_ affine: [[Double]], axis: Int) -> Double {
         var sum = 0.0
         for row in affine { sum += row[axis] * row[axis] }

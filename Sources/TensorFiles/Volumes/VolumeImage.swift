@@ -1,19 +1,20 @@
 /// A volume in memory, with its place in space.
 public struct VolumeImage: Sendable, Equatable {
-    /// Voxels as they are stored, of shape (slices k, rows j, columns i); with the channels before where there are several.
+    /// Voxels as stored, of shape (slices k, rows j, columns i), preceded by the channels if there
+    /// are several.
     public var voxels: HostTensor
-    /// Values are slope · voxel + intercept; 1 and 0 where the file does not scale.
+    /// Values are slope · voxel + intercept; 1 and 0 if the file has no scaling.
     public var slope: Double
     /// See ``slope``.
     public var intercept: Double
-    /// Where the voxels lie.
+    /// The voxels' placement.
     public var geometry: VolumeGeometry
-    /// Free text in the header, of which 79 bytes fit: for instance which program wrote the file. Written, not read.
+    /// Free text for the header, at most 79 bytes, such as the writing program. Written, not read.
     public var description: String
-    /// What is odd about the file, a clause each without a full stop: to be shown to the user once.
+    /// Notes on the file's oddities: clauses without a full stop, to show to the user once.
     public var notes: [String] = []
 
-    /// A volume of voxels of shape (slices, rows, columns), or (channels, slices, rows, columns).
+    /// A volume from voxels of shape (slices, rows, columns) or (channels, slices, rows, columns).
     public init(voxels: HostTensor, slope: Double = 1, intercept: Double = 0, geometry: VolumeGeometry, description: String = "") {
         self.voxels = voxels
         self.slope = slope
@@ -28,7 +29,7 @@ public struct VolumeImage: Sendable, Equatable {
         return voxels.doubles.map { Float(slope * $0 + intercept) }
     }
 
-    /// Values as labels 0…255, row-major; nil where one is no such number.
+    /// Values as labels 0…255, row-major; nil if a value is not one.
     public var labels: [UInt8]? {
         if voxels.elementType == .uint8, slope == 1, intercept == 0 { return voxels.bytes }
         let values = slope == 1 && intercept == 0 ? voxels.doubles : voxels.doubles.map { slope * $0 + intercept }
@@ -37,24 +38,24 @@ public struct VolumeImage: Sendable, Equatable {
     }
 }
 
-/// What a volume's header says, known before the voxels are read.
+/// A volume's header, read before the voxels.
 public struct VolumeHeader: Sendable, Equatable {
     /// Slices, rows, columns.
     public var shape: [Int]
     /// Volumes in the file: channels or points in time.
     public var channels: Int
-    /// The type that voxels are stored in.
+    /// The stored type of voxels.
     public var elementType: ElementType
     /// Values are slope · voxel + intercept.
     public var slope: Double
     /// See ``slope``.
     public var intercept: Double
-    /// Where the voxels lie.
+    /// The voxels' placement.
     public var geometry: VolumeGeometry
-    /// What is odd about the header, a clause each without a full stop.
+    /// Notes on the header's oddities, clauses without a full stop.
     public var notes: [String]
 
-    /// Voxels in all, nil where their number is out of range.
+    /// The number of voxels; nil if it overflows.
     public var count: Int? { HostTensor.elementCount(shape: [channels] + shape) }
 }
 

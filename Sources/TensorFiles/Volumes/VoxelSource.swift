@@ -1,16 +1,17 @@
 import Files
 
-/// Voxels on their way out of a file: where they are, and how they are stored.
+/// A file's voxels before they are read: their place and storage.
 struct VoxelSource {
     let header: VolumeHeader
     let isBigEndian: Bool
     let stream: any ByteStream
-    /// Most bytes that the rest of the file can hold.
+    /// The most bytes that the rest of the file can hold.
     let largestSize: Int
-    /// Called once all voxels have been read: compares checksums.
+    /// Called after all voxels have been read; compares checksums.
     let finish: () throws -> Void
 
-    /// Voxels as they are stored, little-endian; more than `limit` bytes, or than the file can hold, are an error.
+    /// Voxels as stored, little-endian. More than `limit` bytes, or than the file can hold, is an
+    /// error.
     func image(limit: Int, allChannels: Bool) throws -> VolumeImage {
         let count = try byteCount(limit: limit, allChannels: allChannels)
         var bytes = try stream.read(count, "the array of voxels")
@@ -24,7 +25,8 @@ struct VoxelSource {
         return image
     }
 
-    /// Values in the image's unit, converted while they are read, so that the file's own type takes no memory.
+    /// Values in the image's unit, converted while reading, so that the stored type takes no
+    /// memory.
     func floats(limit: Int, allChannels: Bool) throws -> [Float] {
         let byteCount = try byteCount(limit: .max, allChannels: allChannels)
         let size = header.elementType.byteCount
@@ -67,9 +69,9 @@ struct VoxelSource {
     }
 }
 
-/// From stored numbers to values.
+/// Converts stored numbers to values.
 enum VoxelConversion {
-    /// As many values as `raw` holds elements; each is rounded once.
+    /// Converts each element of `raw`, rounding once.
     static func convert(_ raw: UnsafeRawBufferPointer, _ header: VolumeHeader, isBigEndian: Bool, into out: UnsafeMutablePointer<Float>) {
         let (slope, intercept) = (header.slope, header.intercept)
         let isPlain = slope == 1 && intercept == 0

@@ -1,10 +1,10 @@
-/// Pictures in rows and columns, each with a caption below, for reports.
+/// Pictures in rows and columns with captions, for reports.
 public struct ContactSheet: Sendable {
-    /// A picture and the line below it.
+    /// A picture with its caption.
     public struct Cell: Sendable {
-        /// What is shown, scaled to fit.
+        /// The picture, scaled to fit.
         public var picture: Picture
-        /// One line; cut where it is longer than the cell is wide.
+        /// One line, cut to the cell's width.
         public var caption: String
 
         /// A cell of a picture and its caption.
@@ -20,7 +20,7 @@ public struct ContactSheet: Sendable {
     public var columns: Int
     /// Width and height of a cell without its caption, in pixels.
     public var cellSize: Int
-    /// Pixels a dot of the caption's letters has.
+    /// Pixels per dot of the caption's letters.
     public var textScale: Int
 
     /// A sheet of cells; columns and cell size are at least 1.
@@ -36,7 +36,8 @@ public struct ContactSheet: Sendable {
     private static let paper: UInt8 = 255
     private static let ink: UInt8 = 30
 
-    /// Draws the sheet, RGB on white. Pictures keep their proportions and are centred; the caption line is left out where no cell has one.
+    /// Draws the sheet, RGB on white. Pictures keep their proportions and are centred; without
+    /// captions there is no caption line.
     public func render() -> Picture {
         let gap = Self.gap
         let captionHeight = cells.contains { !$0.caption.isEmpty } ? (Font.height + 3) * textScale : 0
@@ -57,7 +58,7 @@ public struct ContactSheet: Sendable {
 }
 
 extension Picture {
-    /// Copies a picture of as many channels in; the caller sees to it that it fits.
+    /// Copies a picture with equal channels into this one, where it must fit.
     fileprivate mutating func paste(_ picture: Picture, left: Int, top: Int) {
         let length = picture.width * channels
         for y in 0..<picture.height {

@@ -6,23 +6,25 @@
     import Darwin
 #endif
 
-/// Random numbers as a pure function of (seed, stream, substream, counter): Philox 4×64, 10 rounds (Salmon et al., 2011).
+/// Random numbers as a pure function of (seed, stream, substream, counter): Philox 4×64, 10 rounds
+/// (Salmon et al., 2011).
 ///
-/// Equal arguments give equal numbers on every platform and in any order of asking, so that a sample's augmentation does not depend on which thread made it.
-/// Streams are independent: give each purpose or epoch a stream and each sample a substream.
+/// Equal arguments give equal numbers on every platform and in any order, so a sample's
+/// augmentation does not depend on the thread that makes it. Streams are independent: give each
+/// purpose or epoch a stream and each sample a substream.
 public struct CounterRandom: RandomNumberGenerator, Sendable {
     /// The run's seed.
     public let seed: UInt64
-    /// The first of two numbers that tell independent sequences of one seed apart.
+    /// The first of two numbers that distinguish independent sequences of a seed.
     public let stream: UInt64
-    /// The second of them.
+    /// The second of those numbers.
     public let substream: UInt64
-    /// How many values have been drawn; may be set, to go to any place of the sequence.
+    /// The number of values drawn; set it to move anywhere in the sequence.
     public var counter: UInt64
     private var block: SIMD4<UInt64>
     private var blockIndex: UInt64?
 
-    /// The sequence of a seed, a stream and a substream, from its beginning or from `counter` on.
+    /// The sequence of a seed, a stream and a substream, from `counter` on.
     public init(seed: UInt64, stream: UInt64 = 0, substream: UInt64 = 0, counter: UInt64 = 0) {
         self.seed = seed
         self.stream = stream
@@ -57,21 +59,22 @@ public struct CounterRandom: RandomNumberGenerator, Sendable {
         return value
     }
 
-    /// A number in 0 ..< 1, of 53 random bits.
+    /// A number in 0 ..< 1 with 53 random bits.
     public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 
-    /// A number from `range.lowerBound` to below `range.upperBound`.
+    /// A number in `range`.
     public mutating func uniform(in range: Range<Double>) -> Double {
         range.lowerBound + (range.upperBound - range.lowerBound) * uniform()
     }
 
-    /// A whole number in 0 ..< bound, bound at least 1; every value as likely as the next to within bound · 2⁻⁶⁴.
+    /// A whole number in 0 ..< bound, which is at least 1; uniform to within bound · 2⁻⁶⁴.
     public mutating func integer(below bound: Int) -> Int { Int(next().multipliedFullWidth(by: UInt64(bound)).high) }
 
     /// True with the given probability.
     public mutating func chance(_ probability: Double) -> Bool { uniform() < probability }
 
-    /// A normal number of mean 0 and standard deviation 1 (Box–Muller, two draws); equal across platforms as far as their `log` and `cos` are.
+    /// A normal number of mean 0 and standard deviation 1 (Box–Muller, two draws). Equal across
+    /// platforms as far as `log` and `cos` are.
     public mutating func normal() -> Double {
         let radius = (-2 * log(1 - uniform())).squareRoot()
         return radius * cos(2 * .pi * uniform())

@@ -1,11 +1,11 @@
-/// A small font of our own: five columns by seven rows, one word a row, for captions.
+/// A small font for captions: five columns by seven rows, one word per row.
 enum Font {
     static let width = 5
     static let height = 7
-    /// From one character to the next, in columns.
+    /// Columns from one character to the next.
     static let advance = 6
 
-    /// Whether a character is inked at a column and a row; a character that the font lacks shows as a question mark.
+    /// Whether a character has ink at a column and row; missing characters show as question marks.
     static func isInked(_ character: Character, column: Int, row: Int) -> Bool {
         guard character != " " else { return false }
         let glyph = glyphs[character] ?? glyphs["?"]!

@@ -6,12 +6,15 @@ import Files
     import Foundation
 #endif
 
-/// Pictures that look like dermoscopy, with known masks: for demonstrations and tests where no patient's picture may be used.
+/// Generates pictures that look like dermoscopy, with known masks, for demonstrations and tests
+/// that may not use patients' pictures.
 ///
-/// Skin with gradients and texture; lesions of irregular outline and uneven pigment, faint ones among them; hairs, a round field of view, fall-off of light,
-/// freckles, gel bubbles, rulers, stickers. A picture is a function of (seed, index, size); indices of one seed are independent.
+/// Skin with gradients and texture; lesions with irregular outlines and uneven pigment, some faint;
+/// hairs, a round field of view, vignetting, freckles, gel bubbles, rulers, stickers. A picture is
+/// a function of (seed, index, size); a seed's indices are independent.
 public enum LesionGenerator {
-    /// A picture (RGB) of size × size pixels, and its lesion's mask (1 channel, 0 and 255). `size` is at least 1; 32 and more make sense.
+    /// A picture (RGB) of size × size pixels, and its lesion's mask (1 channel, 0 and 255). `size`
+    /// is at least 1; sensible sizes start at 32.
     public static func sample(index: Int, size: Int, seed: UInt64) -> (picture: Picture, mask: Picture) {
         precondition(index >= 0 && size >= 1, "index \(index), size \(size)")
         var random = CounterRandom(seed: seed, stream: stream, substream: UInt64(index))
@@ -19,10 +22,12 @@ public enum LesionGenerator {
         return LesionPainter(scene: scene, size: size).paint(&random)
     }
 
-    /// Writes `folder/train` and `folder/val`, each with `images/lesion_00001.jpg` and `masks/lesion_00001.png`.
+    /// Writes `folder/train` and `folder/val`, each with `images/lesion_00001.jpg` and
+    /// `masks/lesion_00001.png`.
     ///
-    /// Indices 0 ..< train are for training, the following ones for validation; so a longer set begins with the shorter one's training pictures.
-    /// - Parameter progress: called after each picture with the number written.
+    /// Indices 0 ..< train are for training, the following ones for validation, so a longer set
+    /// starts with a shorter one's training pictures.
+    /// - Parameter progress: called after each picture with the number written so far.
     public static func write(
         train: Int, validation: Int, size: Int = 256, seed: UInt64 = 42, to folder: URL, progress: (Int) -> Void = { _ in }
     ) throws(PictureError) {
@@ -47,6 +52,6 @@ public enum LesionGenerator {
         }
     }
 
-    /// Keeps these numbers apart from those of augmentation with the same seed.
+    /// Separates these numbers from those of augmentation with the same seed.
     private static let stream: UInt64 = 0x4C45_5349_4F4E
 }

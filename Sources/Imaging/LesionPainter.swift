@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// Turns a scene into pixels: skin, then pigment, then what lies on top, then the optics.
+/// Turns a scene into pixels: skin, pigment, everything on top, then the optics.
 struct LesionPainter {
     let scene: LesionScene
     let size: Int
@@ -35,7 +35,7 @@ struct LesionPainter {
         let noise = scene.noise
         let blotch = noise.skin.fractal(3 * p.x, 3 * p.y, octaves: 4)
         let grain = noise.fine.fractal(45 * p.x, 45 * p.y, octaves: 2)
-        // Lines of the skin: thin dark valleys where one noise crosses zero.
+        // Skin lines: thin dark valleys where a noise crosses zero.
         let furrow = max(0, 1 - 7 * abs(noise.fine.value(14 * p.x + 3 * blotch, 14 * p.y)))
         let light = 1 + ((p - 0.5) * scene.lightDirection).sum() * 2 + scene.blotchiness * blotch + scene.texture * (grain - 0.8 * furrow)
         var color = scene.skin * light
@@ -50,12 +50,13 @@ struct LesionPainter {
         return color
     }
 
-    /// The part of the light that the pigment lets through (Beer–Lambert), by channel.
+    /// The share of light that the pigment transmits (Beer–Lambert), per channel.
     private func transmission(_ p: SIMD2<Float>, _ reach: Float) -> RGB {
         let pigment = scene.noise.pigment
         guard reach < 1.9 else { return RGB(repeating: 1) }
         let q = p / scene.radius
-        // The pigment's own border wanders about the outline that an expert would draw, mostly inside it.
+        // The pigment's border wanders around the outline that an expert would draw, mostly inside
+        // it.
         let ragged = reach + 1.6 * scene.fuzziness * pigment.fractal(3.5 * q.x, 3.5 * q.y, octaves: 5)
         let cover = 1 / (1 + exp((ragged - 1 + 0.5 * scene.fuzziness) / (0.4 * scene.fuzziness)))
         var density = scene.density * (1 + scene.core * (0.5 - reach))
@@ -101,7 +102,7 @@ struct LesionPainter {
         let length =
             ((hair.bend - hair.start) * (hair.bend - hair.start)).sum().squareRoot()
             + ((hair.end - hair.bend) * (hair.end - hair.bend)).sum().squareRoot()
-        // Two stamps a pixel.
+        // Two stamps per pixel.
         let steps = max(2, Int(2 * length * Float(size)))
         for i in 0...steps {
             let t = Float(i) / Float(steps)
@@ -173,12 +174,12 @@ struct LesionPainter {
                 if let radius = scene.fieldRadius {
                     light *= 0.03 + 0.97 * smoothStep(radius + 0.015, radius - 0.015, distance.squareRoot())
                 }
-                // One draw serves three channels: 21 bits each.
+                // One draw serves three channels, 21 bits each.
                 let bits = random.next()
                 for c in 0..<3 {
                     let noise = (Float(bits >> UInt64(21 * c) & 0x1F_FFFF) * 0x1p-21 - 0.5) * grain
                     let value = canvas[y * size + x][c] * light + noise
-                    // Highlights roll off instead of being cut.
+                    // Highlights roll off instead of clipping.
                     let soft = value < 0.85 ? value : 0.85 + 0.15 * (1 - exp(-(value - 0.85) / 0.15))
                     picture[y, x, c] = UInt8(min(max(soft * 255 + 0.5, 0), 255))
                 }

@@ -8,7 +8,8 @@
 
 typealias RGB = SIMD3<Float>
 
-/// Everything about one generated picture, drawn from its random numbers before a pixel is made. Lengths are parts of the picture's side.
+/// A generated picture's properties, drawn from its random numbers before any pixel is painted.
+/// Lengths are fractions of the picture's side.
 struct LesionScene: Sendable {
     struct Hair: Sendable {
         let start: SIMD2<Float>, bend: SIMD2<Float>, end: SIMD2<Float>
@@ -55,7 +56,7 @@ struct LesionScene: Sendable {
     let veil: Float
     let halo: Float
 
-    // What is between the lesion and the eye.
+    // Between the lesion and the eye.
     let hairs: [Hair]
     let bubbles: [Bubble]
     let stickers: [Sticker]
@@ -73,7 +74,7 @@ struct LesionScene: Sendable {
             values + RGB(uniform(-spread, spread), uniform(-spread, spread), uniform(-spread, spread))
         }
 
-        // Pale pink, beige grey, tan, brown: the range of the sets of dermoscopy.
+        // Pale pink, beige grey, tan, brown: the range of dermoscopy data sets.
         let tones: [RGB] = [[0.93, 0.72, 0.70], [0.80, 0.77, 0.72], [0.90, 0.73, 0.62], [0.84, 0.66, 0.60], [0.70, 0.52, 0.43]]
         skin = color(tones[random.integer(below: tones.count)], 0.035)
         lightDirection = point(0.16)
@@ -84,7 +85,7 @@ struct LesionScene: Sendable {
         noise = (Noise(&random), Noise(&random), Noise(&random), Noise(&random))
 
         center = [0.5 + uniform(-0.14, 0.14), 0.5 + uniform(-0.14, 0.14)]
-        // Evenly in the logarithm: as many small as large ones.
+        // Uniform in the logarithm: as many small as large ones.
         radius = 0.09 * exp(uniform(0, log(3.9)))
         aspect = uniform(0.62, 1)
         angle = uniform(0, .pi)
@@ -94,7 +95,7 @@ struct LesionScene: Sendable {
         fuzziness = random.chance(0.4) ? uniform(0.12, 0.26) : uniform(0.04, 0.12)
         let isFaint = random.chance(0.3)
         density = isFaint ? uniform(0.22, 0.42) : 0.45 * exp(uniform(0, 1.4))
-        // Melanin takes blue most; blood takes green.
+        // Melanin absorbs blue most, blood green.
         let melanin: RGB = [uniform(0.5, 0.78), 1.0, uniform(1.1, 1.35)]
         let blood: RGB = [0.2, 1.05, 0.85]
         let share = random.chance(0.2) ? uniform(0.5, 0.9) : uniform(0, 0.2)
@@ -146,7 +147,7 @@ struct LesionScene: Sendable {
         self.grain = uniform(0.004, 0.014)
     }
 
-    /// How far out a point lies: 0 at the lesion's centre, 1 on its outline.
+    /// A point's relative distance: 0 at the lesion's centre, 1 on its outline.
     func reach(_ p: SIMD2<Float>) -> Float {
         let d = p - center
         let (c, s) = (cos(angle), sin(angle))

@@ -6,13 +6,14 @@
     import Darwin
 #endif
 
-/// Smooth random surfaces: gradient noise on a lattice whose slopes are hashed from the lattice point, so that any point can be asked for alone.
+/// Smooth random surfaces: gradient noise whose slopes are hashed from lattice points, so any point
+/// can be computed alone.
 struct Noise: Sendable {
     private let key: UInt64
 
     init(_ random: inout CounterRandom) { key = random.next() }
 
-    /// One octave, about −1…1, of period 1 a lattice cell.
+    /// One octave, about −1…1, with a period of one lattice cell.
     func value(_ x: Float, _ y: Float) -> Float {
         let (i, j) = (floor(x), floor(y))
         let (u, v) = (x - Float(i), y - Float(j))
@@ -26,7 +27,7 @@ struct Noise: Sendable {
     func fractal(_ x: Float, _ y: Float, octaves: Int) -> Float {
         var (sum, weight, scale, total): (Float, Float, Float, Float) = (0, 1, 1, 0)
         for octave in 0..<octaves {
-            // Shifted, so that the octaves' lattices do not meet at the origin.
+            // Shifted, so that the octaves' lattices do not coincide at the origin.
             let shift = Float(octave) * 17.3
             sum += weight * value(x * scale + shift, y * scale - shift)
             total += weight
@@ -36,7 +37,7 @@ struct Noise: Sendable {
         return sum / total
     }
 
-    /// Without the call to the C library that `rounded(.down)` is on the oldest x86-64.
+    /// Avoids the C library call that `rounded(.down)` makes on the oldest x86-64.
     private func floor(_ x: Float) -> Int32 {
         let whole = Int32(x)
         return Float(whole) > x ? whole - 1 : whole
@@ -49,7 +50,7 @@ struct Noise: Sendable {
         return a * dx + b * dy
     }
 
-    /// Two coordinates and the key to 64 bits (the finaliser of SplitMix64).
+    /// Hashes two coordinates and the key to 64 bits (SplitMix64's finaliser).
     func hash(_ i: Int32, _ j: Int32) -> UInt64 {
         var z = key ^ (UInt64(UInt32(bitPattern: i)) << 32 | UInt64(UInt32(bitPattern: j)))
         z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
@@ -57,7 +58,7 @@ struct Noise: Sendable {
         return z ^ z >> 31
     }
 
-    /// Distance to the nearest of points strewn one a cell: 0 at a point, up to about 1.
+    /// Distance to the nearest of points scattered one per cell: 0 at a point, up to about 1.
     func cells(_ x: Float, _ y: Float) -> Float {
         let (i, j) = (floor(x), floor(y))
         var nearest = Float.infinity
@@ -75,7 +76,7 @@ struct Noise: Sendable {
 
 func lerp(_ a: Float, _ b: Float, _ t: Float) -> Float { a + (b - a) * t }
 
-/// 0 below `low`, 1 above `high`, smooth between.
+/// 0 below `low`, 1 above `high`, smooth in between.
 func smoothStep(_ low: Float, _ high: Float, _ x: Float) -> Float {
     let t = min(max((x - low) / (high - low), 0), 1)
     return t * t * (3 - 2 * t)

@@ -1,10 +1,12 @@
 extension Overlay {
-    /// The picture as RGB with each label of `mask` filled translucently and outlined in its colour (``LabelColors``).
+    /// The picture as RGB, with each label of `mask` filled translucently and outlined in its
+    /// colour (``LabelColors``).
     ///
     /// - Parameters:
-    ///   - mask: labels, 1 channel, of the picture's size; 0 is background and stays as it is.
-    ///   - opacity: of the fill, 0…1.
-    ///   - lineWidth: of the outline, in pixels, inside the region; 2, or 1/160 of the shorter side where that is more, unless given.
+    /// - mask: labels, 1 channel, of the picture's size; 0 is background and stays unchanged.
+    /// - opacity: the fill's, 0…1.
+    /// - lineWidth: the outline's, in pixels, within the region; by default 2 or 1/160 of the
+    ///   shorter side, whichever is more.
     public static func draw(
         _ mask: Picture, on picture: Picture, opacity: Double = 0.25, lineWidth: Int? = nil
     ) throws(PictureError) -> Picture {
@@ -12,7 +14,8 @@ extension Overlay {
         return drawn(mask, on: picture, opacity: opacity, lineWidth: lineWidth)
     }
 
-    /// The picture as RGB with the outlines of all that is not 0 in `mask` in one colour: for a reference beside a prediction.
+    /// The picture as RGB, with everything but 0 in `mask` outlined in one colour, for showing a
+    /// reference beside a prediction.
     public static func outline(
         _ mask: Picture, on picture: Picture, color: LabelColors.Color = (255, 255, 255), lineWidth: Int? = nil
     ) throws(PictureError) -> Picture {

@@ -1,6 +1,6 @@
-/// Masks drawn on pictures.
+/// Draws masks on pictures.
 public enum Overlay {
-    /// ``draw(_:on:opacity:lineWidth:)`` of a mask that is known to fit the picture.
+    /// Like ``draw(_:on:opacity:lineWidth:)``, for a mask that is known to fit the picture.
     package static func drawn(_ mask: Picture, on picture: Picture, opacity: Double = 0.25, lineWidth: Int? = nil) -> Picture {
         precondition(mask.channels == 1 && mask.width == picture.width && mask.height == picture.height, "the mask fits the picture")
         var out = picture.rgb
@@ -28,14 +28,17 @@ public enum Overlay {
         UInt8((Int(value) * (256 - weight) + Int(color) * weight + 128) >> 8)
     }
 
-    /// Tells, row by row, which pixels lie within `lineWidth` (in rows and columns) of a pixel with another label. What lies outside the picture counts as alike.
+    /// Reports, row by row, which pixels lie within `lineWidth` (in rows and columns) of a pixel
+    /// with another label. Pixels outside the picture never differ.
     ///
-    /// One pass, whatever the width of the line: a pixel is inside if 2k + 1 rows in a column are alike over 2k + 1 columns each.
+    /// One pass, whatever the line width: a pixel is inside a region if 2k + 1 rows in its column
+    /// are uniform over 2k + 1 columns each.
     static func forEachRowOfOutline(
         _ mask: Picture, lineWidth: Int, body: (_ y: Int, _ labels: UnsafePointer<UInt8>, _ isOutline: [Bool]) -> Void
     ) {
         let (width, height, k) = (mask.width, mask.height, max(1, lineWidth))
-        // Rows in a column, up to the one that is looked at, whose neighbourhood along x is of one and the same label.
+        // For each column, the number of rows up to the current one whose neighbourhood along x has
+        // one and the same label.
         var alike = [Int](repeating: 0, count: width)
         var isOutline = [Bool](repeating: false, count: width)
         mask.pixels.withUnsafeBufferPointer { labels in

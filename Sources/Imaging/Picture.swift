@@ -1,4 +1,5 @@
-/// A picture of 8 bits a channel: height × width × channels (HWC), rows from top to bottom, 1 channel (grey) or 3 (RGB), values 0…255.
+/// A picture of 8 bits per channel: height × width × channels (HWC), rows from top to bottom, 1
+/// channel (grey) or 3 (RGB), values 0…255.
 public struct Picture: Sendable, Equatable {
     /// Columns, at least 1.
     public let width: Int
@@ -6,11 +7,11 @@ public struct Picture: Sendable, Equatable {
     public let height: Int
     /// 1 (grey) or 3 (red, green, blue).
     public let channels: Int
-    /// height · width · channels values, the channel running fastest.
+    /// height · width · channels values; the channel varies fastest.
     public var pixels: [UInt8]
 
-    /// Wraps values that are there already; a count other than width · height · channels, or other channels than 1 and 3, is the caller's mistake.
-    /// ``init(_:width:height:layout:rowStride:)-([UInt8],_,_,_,_)`` throws instead.
+    /// Wraps existing values. The caller must pass width · height · channels of them, and 1 or 3
+    /// channels; ``init(_:width:height:layout:rowStride:)-([UInt8],_,_,_,_)`` throws instead.
     public init(width: Int, height: Int, channels: Int, pixels: [UInt8]) {
         precondition(width > 0 && height > 0, "a picture has at least one pixel, got \(width)×\(height)")
         precondition(channels == 1 || channels == 3, "a picture has 1 or 3 channels, got \(channels)")
@@ -47,7 +48,8 @@ public struct Picture: Sendable, Equatable {
         return Picture(width: width, height: height, channels: 3, pixels: values)
     }
 
-    /// The picture as grey: ITU-R 601 luma in the same integer arithmetic as Pillow's `convert("L")`.
+    /// The picture as grey: ITU-R 601 luma in the same integer arithmetic as Pillow's
+    /// `convert("L")`.
     public var grey: Picture {
         guard channels == 3 else { return self }
         let total = width * height

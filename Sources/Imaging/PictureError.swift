@@ -1,29 +1,30 @@
 import Files
 
-/// Why a picture could not be read or written; `path` names the file, the description says what to do about it.
+/// A picture could not be read or written. `path` names the file; the description says what to do.
 public enum PictureError: UserError, Equatable {
-    /// The file is missing, is a folder, or may not be read.
+    /// The file is missing, is a folder, or must not be read.
     case unreadable(path: String, reason: String)
-    /// The file holds no byte.
+    /// The file has no bytes.
     case empty(path: String)
-    /// The content is no picture that is read, whatever the name says; `kind` tells what it looks like, `advice` what to do.
+    /// The content is not a supported picture, whatever the name. `kind` says what it looks like,
+    /// `advice` what to do.
     case notAPicture(path: String, kind: String, advice: String)
-    /// The file is cut off or corrupt.
+    /// The file is truncated or corrupt.
     case damaged(path: String, reason: String)
     /// The header claims more pixels than ``PictureFile/pixelLimit``.
     case tooLarge(path: String, width: Int, height: Int, limit: Int)
-    /// A picture of a kind that is not read.
+    /// A kind of picture that is not supported.
     case unsupported(path: String, reason: String)
     /// A picture that cannot be a map of labels.
     case notLabels(path: String, reason: String)
-    /// The file could not be written; what was there before is untouched.
+    /// The file could not be written; an existing one is untouched.
     case unwritable(path: String, reason: String)
-    /// The picture is sound, but this machine has too little memory for it.
+    /// The picture is valid, but this machine has too little memory for it.
     case memory(path: String, reason: String)
-    /// Two pictures that must match do not, or a size makes no sense.
+    /// Two pictures that must match do not, or a size is impossible.
     case mismatch(operation: String, expected: String, got: String)
 
-    /// The file, or the operation that two pictures do not fit.
+    /// The file, or the operation whose pictures do not fit.
     public var subject: String {
         switch self {
         case .unreadable(let path, _), .empty(let path), .notAPicture(let path, _, _), .damaged(let path, _), .tooLarge(let path, _, _, _),
@@ -33,7 +34,7 @@ public enum PictureError: UserError, Equatable {
         }
     }
 
-    /// What is wrong, without the path.
+    /// The fault, without the path.
     public var problem: String {
         switch self {
         case .unreadable(_, let reason): "cannot be read: \(reason)"
@@ -49,7 +50,7 @@ public enum PictureError: UserError, Equatable {
         }
     }
 
-    /// What to do about it.
+    /// What the user can do.
     public var remedy: String {
         switch self {
         case .unreadable, .unwritable, .mismatch: ""
@@ -62,12 +63,12 @@ public enum PictureError: UserError, Equatable {
         }
     }
 
-    /// Memory where that is too little, otherwise input.
+    /// `.memory` if memory ran out, otherwise `.input`.
     public var category: UserErrorCategory {
         if case .memory = self { .memory } else { .input }
     }
 
-    /// The same fault of a file, met while reading a picture.
+    /// The error for a file error that occurred while reading a picture.
     init(reading error: FileError) {
         switch error.kind {
         case .truncated, .corrupt: self = .damaged(path: error.file, reason: error.reason)
@@ -77,7 +78,7 @@ public enum PictureError: UserError, Equatable {
     }
 }
 
-/// Runs a body that reads a file, and turns its errors into those of pictures.
+/// Runs a body that reads a file, and turns its file errors into picture errors.
 func reading<T>(_ body: () throws(FileError) -> T) throws(PictureError) -> T {
     do throws(FileError) {
         return try body()

@@ -6,63 +6,71 @@ import Files
     import Foundation
 #endif
 
-/// Pictures in PNG, JPEG, BMP and TIFF files. The content decides what a file is, not its name.
+/// Reads and writes pictures in PNG, JPEG, BMP and TIFF files. The content decides a file's format,
+/// not its name.
 ///
-/// Pictures come as viewers show them: turned as their EXIF says. Values are taken as stored otherwise: no gamma or colour profile is
-/// applied, and opacity is dropped. They equal Pillow's `exif_transpose`, `convert("RGB")` and `convert("L")`.
+/// Pictures are turned as their EXIF says, as in viewers. Otherwise values are those stored: no
+/// gamma or colour profile is applied, and opacity is dropped. They equal Pillow's
+/// `exif_transpose`, `convert("RGB")` and `convert("L")`.
 public enum PictureFile {
-    /// Endings of the files that ``read(_:channels:asStored:)`` is for, lower case, without the dot.
+    /// The usual endings of files for ``read(_:channels:asStored:)``, lower case, without the dot.
     public static let extensions: Set<String> = ["jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "tif", "tiff"]
 
-    /// The most pixels a picture may claim in its header: 400 million, well above 12000×9000.
+    /// The most pixels that a header may claim: 400 million, well above 12000×9000.
     public static let pixelLimit = 400_000_000
 
-    /// Columns and rows as viewers show the picture, from the header alone.
+    /// Columns and rows as viewers show the picture, read from the header alone.
     public static func size(of url: URL) throws(PictureError) -> (width: Int, height: Int) {
         let info = try info(of: url)
         return (info.width, info.height)
     }
 
-    /// What a picture's header says, without decoding it.
+    /// A picture's header, without decoding the picture.
     public static func info(of url: URL) throws(PictureError) -> PictureInfo { PictureInfo(try PictureHeader(of: open(url))) }
 
-    /// Reads a picture in its own channels (grey or RGB), or as grey (`channels` 1) or RGB (3) if asked. 16-bit values keep their high byte.
+    /// Reads a picture in its own channels (grey or RGB), or as grey (`channels` 1) or RGB (3).
+    /// 16-bit values keep their high byte.
     ///
-    /// A file that is cut off or corrupt is an error, never part of a picture.
-    /// - Parameter asStored: leaves the picture as its camera stored it, whatever its EXIF says.
+    /// A truncated or corrupt file is an error; it never yields part of a picture.
+    /// - Parameter asStored: leaves the picture as stored, ignoring its EXIF orientation.
     public static func read(_ url: URL, channels: Int? = nil, asStored: Bool = false) throws(PictureError) -> Picture {
         try read(open(url), channels: channels, asStored: asStored)
     }
 
-    /// ``read(_:channels:asStored:)`` from the bytes of a file in memory; `name` stands for the path in errors.
+    /// Like ``read(_:channels:asStored:)``, from a file's bytes in memory; errors use `name` as the
+    /// path.
     public static func decode(
         _ bytes: [UInt8], name: String = "a picture in memory", channels: Int? = nil, asStored: Bool = false
     ) throws(PictureError) -> Picture {
         try read(FileReader(bytes, name: name), channels: channels, asStored: asStored)
     }
 
-    /// ``read(_:channels:asStored:)`` from a file's content in memory; `name` stands for the path in errors.
+    /// Like ``read(_:channels:asStored:)``, from a file's content in memory; errors use `name` as
+    /// the path.
     public static func decode(
         _ data: Data, name: String = "a picture in memory", channels: Int? = nil, asStored: Bool = false
     ) throws(PictureError) -> Picture {
         try decode([UInt8](data), name: name, channels: channels, asStored: asStored)
     }
 
-    /// Reads a map of labels, 1 channel: grey values as stored (1, 2 and 4 bits scaled to 0…255, as Pillow does), the *indices* of a palette.
+    /// Reads a map of labels, 1 channel: grey values as stored (1, 2 and 4 bits scaled to 0…255, as
+    /// in Pillow), or the *indices* of a palette.
     ///
-    /// RGB whose channels are equal counts as grey. Colours, and 16-bit values above 255, are errors, because no label could be told from them.
-    /// For a mask of two values in any form, ``readMask(_:asStored:)`` is the better choice.
+    /// RGB with equal channels counts as grey. Colours, and 16-bit values above 255, are errors:
+    /// they do not identify labels. For a mask of two values, ``readMask(_:asStored:)`` is the
+    /// better choice.
     public static func readLabels(_ url: URL, asStored: Bool = false) throws(PictureError) -> Picture {
         try readLabels(open(url), asStored: asStored)
     }
 
-    /// ``readLabels(_:asStored:)`` from the bytes of a file in memory; `name` stands for the path in errors.
+    /// Like ``readLabels(_:asStored:)``, from a file's bytes in memory; errors use `name` as the
+    /// path.
     public static func decodeLabels(_ bytes: [UInt8], name: String, asStored: Bool = false) throws(PictureError) -> Picture {
         try readLabels(FileReader(bytes, name: name), asStored: asStored)
     }
 
-    /// Reads the grey values 0…255 of a mask. All sixteen bits of a 16-bit file count: where no value is above 255 they stay as they
-    /// are, otherwise they are scaled to 8 bits.
+    /// Reads a mask's grey values, 0…255. All bits of a 16-bit file count: values stay as they are
+    /// if none exceeds 255; otherwise they are scaled to 8 bits.
     public static func readMask(_ url: URL, asStored: Bool = false) throws(PictureError) -> Picture {
         let file = try open(url)
         let header = try PictureHeader(of: file)
@@ -70,7 +78,8 @@ public enum PictureFile {
         return try turned(isWide ? raw(file, header).mask() : stored(file, header, channels: 1), header, asStored)
     }
 
-    /// Reads the alpha channel of a PNG, or the transparent entries of its palette, 0…255, 1 channel; nil for a file that has none.
+    /// Reads a PNG's alpha channel or its palette's transparency, 0…255, 1 channel; nil if it has
+    /// neither.
     public static func readAlpha(_ url: URL, asStored: Bool = false) throws(PictureError) -> Picture? {
         let file = try open(url)
         let header = try PictureHeader(of: file)
@@ -78,18 +87,19 @@ public enum PictureFile {
         return turned(alpha, header, asStored)
     }
 
-    /// Writes a `.png` (lossless) or `.jpg`/`.jpeg` (quality 95, colour at full resolution), whole or not at all.
+    /// Writes a `.png` (lossless) or `.jpg`/`.jpeg` (quality 95, colour at full resolution), whole
+    /// or not at all.
     public static func write(_ picture: Picture, to url: URL) throws(PictureError) {
         try write(picture, to: url, isDurable: true)
     }
 
-    /// The bytes of a JPEG file of quality 1…100, colour at full resolution; for pictures inside other files.
+    /// A JPEG file's bytes at quality 1…100, colour at full resolution.
     public static func jpeg(_ picture: Picture, quality: Int = 90) throws(PictureError) -> [UInt8] {
         precondition((1...100).contains(quality), "a quality of 1 to 100, got \(quality)")
         return try JPEGCodec.encode(picture, path: "a JPEG in memory", quality: quality)
     }
 
-    /// The bytes of a PNG file; for pictures inside other files.
+    /// A PNG file's bytes.
     public static func png(_ picture: Picture) throws(PictureError) -> [UInt8] {
         try PNGEncoder.encode(picture, path: "a PNG in memory")
     }
@@ -116,7 +126,7 @@ public enum PictureFile {
 
     /// A whole file of at most 2 GiB.
     private static func content(_ file: FileReader) throws(PictureError) -> [UInt8] {
-        guard file.size <= 1 << 31 else { throw .unsupported(path: file.name, reason: "a file of more than 2 GiB is not read") }
+        guard file.size <= 1 << 31 else { throw .unsupported(path: file.name, reason: "files of more than 2 GiB are not supported") }
         return try reading { () throws(FileError) in try file.all() }
     }
 
@@ -159,7 +169,7 @@ public enum PictureFile {
         }
     }
 
-    /// One channel of a picture whose channels are all equal.
+    /// One channel of a picture whose channels are equal.
     static func labels(_ picture: Picture, path: String) throws(PictureError) -> Picture {
         guard picture.channels == 3 else { return picture }
         let (width, height, rgb) = (picture.width, picture.height, picture.pixels)

@@ -1,13 +1,13 @@
 import Files
 
-/// What the first bytes of a file say, found without decoding.
+/// A file's header, read without decoding the picture.
 enum PictureHeader: Equatable {
     case png(PNGHeader)
     case jpeg(JPEGHeader)
     case bmp(BMPHeader)
     case tiff(TIFFHeader)
 
-    /// Columns and rows as they are stored.
+    /// Columns and rows as stored.
     var size: (width: Int, height: Int) {
         switch self {
         case .png(let header): (header.width, header.height)
@@ -28,7 +28,7 @@ enum PictureHeader: Equatable {
 
     private static let jpeg: [UInt8] = [0xFF, 0xD8, 0xFF]
 
-    /// Reads the header of a file, whose kind is told by its content.
+    /// Reads a file's header; the content decides its format.
     init(of file: FileReader) throws(PictureError) {
         let start = try reading { () throws(FileError) in try file.head(FileSignature.headLength) }
         if start.isEmpty { throw .empty(path: file.name) }
@@ -37,7 +37,7 @@ enum PictureHeader: Equatable {
         } else if start.starts(with: Self.jpeg) {
             self = .jpeg(try JPEGHeader(of: file))
         } else if PNGHeader.signature.starts(with: start) || Self.jpeg.starts(with: start) {
-            throw .damaged(path: file.name, reason: "it ends after \(start.count) bytes")
+            throw .damaged(path: file.name, reason: "the file ends after \(start.count) bytes")
         } else {
             let signature = FileSignature.of(start, size: file.size)
             switch signature.name {
@@ -52,15 +52,15 @@ enum PictureHeader: Equatable {
         }
     }
 
-    /// The way out for a file that is no picture, or one of a kind that is not read.
+    /// Advice for a file that is not a picture, or not a supported one.
     private static func advice(_ signature: FileSignature) -> String {
         if !signature.advice.isEmpty { return signature.advice }
         switch (signature.family, signature.name) {
         case (.picture, _): return "convert it to PNG or JPEG"
-        case (_, "a DICOM file"): return "convert its series to NIfTI, for instance by dcm2niix, or this one picture to PNG"
-        case (.volume, _): return "give it the ending of its kind, such as .nii.gz: it is read as a volume then"
-        case (.array, _): return "give it the ending of its kind, such as .npz or .h5: it is read as a volume then"
-        case (.video, _): return "save the pictures that matter as PNG or JPEG"
+        case (_, "a DICOM file"): return "convert its series to NIfTI, for instance with dcm2niix, or this one picture to PNG"
+        case (.volume, _): return "give it its usual ending, such as .nii.gz, to have it read as a volume"
+        case (.array, _): return "give it its usual ending, such as .npz or .h5, to have it read as a volume"
+        case (.video, _): return "save the frames of interest as PNG or JPEG"
         default: return "give a picture: PNG, JPEG, BMP or TIFF"
         }
     }

@@ -1,10 +1,10 @@
-/// What a picture's header says.
+/// A picture's header.
 public struct PictureInfo: Sendable, Equatable {
-    /// The formats that are read.
+    /// The supported formats.
     public enum Format: String, Sendable {
         /// Portable Network Graphics.
         case png
-        /// JPEG, whatever its container's name.
+        /// JPEG, in any container.
         case jpeg
         /// Windows' and OS/2's bitmaps.
         case bmp
@@ -12,13 +12,13 @@ public struct PictureInfo: Sendable, Equatable {
         case tiff
     }
 
-    /// By the file's content, not its name.
+    /// Determined by the content, not the name.
     public let format: Format
     /// Columns and rows as the file stores them.
     public let stored: (width: Int, height: Int)
-    /// How the stored picture is turned to be shown.
+    /// How to turn the stored picture for viewing.
     public let orientation: PictureOrientation
-    /// Bits a sample: 1, 2, 4, 8 or 16.
+    /// Bits per sample: 1, 2, 4, 8 or 16.
     public let bits: Int
 
     /// Columns as viewers show the picture.
@@ -37,7 +37,7 @@ public struct PictureInfo: Sendable, Equatable {
         }
     }
 
-    /// Whether two headers say the same.
+    /// Whether two headers are equal.
     public static func == (a: PictureInfo, b: PictureInfo) -> Bool {
         a.format == b.format && a.stored == b.stored && a.orientation == b.orientation && a.bits == b.bits
     }

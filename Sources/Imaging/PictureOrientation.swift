@@ -1,26 +1,26 @@
-/// How a stored picture must be turned to be seen upright: EXIF's orientation, by its numbers.
+/// How to turn a stored picture for viewing: EXIF's orientation and its numbers.
 public enum PictureOrientation: Int, Sendable, CaseIterable {
-    /// Stored as it is seen.
+    /// As stored.
     case upright = 1
-    /// Left and right are changed over.
+    /// Left and right swapped.
     case mirrored = 2
-    /// To be turned by 180°.
+    /// Turned by 180°.
     case upsideDown = 3
-    /// Top and bottom are changed over.
+    /// Top and bottom swapped.
     case flipped = 4
-    /// Rows and columns are changed over.
+    /// Rows and columns swapped.
     case transposed = 5
-    /// To be turned by 90° clockwise: a camera held upright, grip below.
+    /// Needs a turn of 90° clockwise: a camera held upright, grip down.
     case turnedLeft = 6
-    /// Rows and columns are changed over about the other diagonal.
+    /// Rows and columns swapped along the other diagonal.
     case transversed = 7
-    /// To be turned by 90° anticlockwise.
+    /// Needs a turn of 90° anticlockwise.
     case turnedRight = 8
 
-    /// Whether width and height change places when the picture is turned.
+    /// Whether turning swaps width and height.
     public var swapsSides: Bool { rawValue >= 5 }
 
-    /// What undoes it.
+    /// The orientation that undoes this one.
     public var inverse: PictureOrientation {
         switch self {
         case .turnedLeft: .turnedRight
@@ -29,12 +29,13 @@ public enum PictureOrientation: Int, Sendable, CaseIterable {
         }
     }
 
-    /// The picture turned as this orientation asks for.
+    /// The picture, turned for viewing.
     public func applied(to picture: Picture) -> Picture {
         guard self != .upright else { return picture }
         let (W, H, C) = (picture.width, picture.height, picture.channels)
         let size = swapsSides ? (width: H, height: W) : (width: W, height: H)
-        // Where the first pixel comes from, and the way to the next one in a row and to the next row, in pixels.
+        // The source offset of the first pixel, and the steps to the next pixel and the next row,
+        // in pixels.
         let (start, right, down): (Int, Int, Int) =
             switch self {
             case .upright: (0, 1, W)
@@ -69,7 +70,8 @@ public enum PictureOrientation: Int, Sendable, CaseIterable {
 }
 
 extension PictureOrientation {
-    /// Reads the orientation from a block of EXIF, which is laid out as a TIFF file; nil where it is damaged or says nothing.
+    /// Reads the orientation from an EXIF block, which is a small TIFF file; nil if it is damaged
+    /// or has none.
     init?(exif bytes: [UInt8]) {
         guard bytes.count >= 8 else { return nil }
         let isBigEndian: Bool

@@ -1,19 +1,19 @@
 import Files
 
-/// How the channels of a pixel lie in memory, a byte each.
+/// The layout of a pixel's channels in memory, one byte each.
 public enum PixelLayout: String, Sendable, CaseIterable {
     /// One value, from black to white.
     case grey
     /// Red, green, blue.
     case rgb
-    /// Blue, green, red: OpenCV's.
+    /// Blue, green, red, as in OpenCV.
     case bgr
     /// Red, green, blue, opacity.
     case rgba
-    /// Blue, green, red, opacity: that of Apple's and Windows' bitmaps.
+    /// Blue, green, red, opacity, as in Apple's and Windows' bitmaps.
     case bgra
 
-    /// Bytes a pixel takes.
+    /// Bytes per pixel.
     public var bytesPerPixel: Int {
         switch self {
         case .grey: 1
@@ -22,7 +22,7 @@ public enum PixelLayout: String, Sendable, CaseIterable {
         }
     }
 
-    /// Where red, green and blue lie in a pixel.
+    /// The offsets of red, green and blue in a pixel.
     fileprivate var places: (red: Int, green: Int, blue: Int) {
         switch self {
         case .grey: (0, 0, 0)
@@ -33,17 +33,21 @@ public enum PixelLayout: String, Sendable, CaseIterable {
 }
 
 extension Picture {
-    /// A picture of pixels in any layout: rows from top to bottom, `rowStride` bytes from one to the next. Opacity is dropped.
+    /// A picture from pixels in any layout: rows from top to bottom, `rowStride` bytes apart.
+    /// Opacity is dropped.
     ///
-    /// Throws ``PictureError/mismatch(operation:expected:got:)`` where sizes make no sense or the bytes are too few.
-    /// - Parameter rowStride: width times the bytes of a pixel unless given; rows may have padding behind them.
+    /// Throws ``PictureError/mismatch(operation:expected:got:)`` if the sizes are impossible or
+    /// there are too few bytes.
+    /// - Parameter rowStride: defaults to the width times the bytes per pixel; rows may end in
+    ///   padding.
     public init(_ bytes: [UInt8], width: Int, height: Int, layout: PixelLayout, rowStride: Int? = nil) throws(PictureError) {
         self = try bytes.withUnsafeBufferPointer { bytes throws(PictureError) in
             try Picture(UnsafeRawBufferPointer(bytes), width: width, height: height, layout: layout, rowStride: rowStride)
         }
     }
 
-    /// ``init(_:width:height:layout:rowStride:)-([UInt8],_,_,_,_)`` from memory of the caller's, which is copied.
+    /// Like ``init(_:width:height:layout:rowStride:)-([UInt8],_,_,_,_)``; copies from the caller's
+    /// memory.
     public init(_ bytes: UnsafeRawBufferPointer, width: Int, height: Int, layout: PixelLayout, rowStride: Int? = nil) throws(PictureError) {
         guard width > 0, height > 0, width <= PictureFile.pixelLimit / height else {
             throw .mismatch(
@@ -80,10 +84,11 @@ extension Picture {
         self.init(width: width, height: height, channels: channels, pixels: pixels)
     }
 
-    /// The pixels in another layout, rows from top to bottom, `rowStride` bytes from one to the next. Opacity is 255, padding 0; colours
-    /// become grey as in ``grey``.
+    /// The pixels in another layout: rows from top to bottom, `rowStride` bytes apart. Opacity is
+    /// 255, padding 0; colours become grey as in ``grey``.
     ///
-    /// Throws ``PictureError/mismatch(operation:expected:got:)`` for rows shorter than the picture's.
+    /// Throws ``PictureError/mismatch(operation:expected:got:)`` if rows are shorter than the
+    /// picture's.
     public func bytes(as layout: PixelLayout, rowStride: Int? = nil) throws(PictureError) -> [UInt8] {
         let length = width * layout.bytesPerPixel
         let stride = rowStride ?? length

@@ -1,8 +1,9 @@
-/// Resizing by PyTorch's definitions: `interpolate` with `align_corners=False` and `antialias=False`.
+/// Resizing as defined by PyTorch: `interpolate` with `align_corners=False` and `antialias=False`.
 public enum Resize {
     /// Bilinear interpolation of planes, channels × height × width (CHW) in and out.
     ///
-    /// Costs what the output and the source pixels it touches cost: a large source is not read as a whole.
+    /// The cost depends on the output and the source pixels that it uses; a large source is not
+    /// read as a whole.
     public static func bilinear(
         _ planes: [Float], channels: Int, from: (height: Int, width: Int), to: (height: Int, width: Int)
     ) -> [Float] {
@@ -23,9 +24,10 @@ public enum Resize {
         }
     }
 
-    /// Bilinear interpolation of a picture to planes, channels × height × width (CHW); `values` maps the 256 values of a channel to what is interpolated.
+    /// Bilinear interpolation of a picture to planes, channels × height × width (CHW). `values`
+    /// maps a channel's 256 values to the numbers to interpolate.
     ///
-    /// Equals converting the whole picture to floats first, without the memory that takes.
+    /// Equals converting the whole picture to floats first, but saves that memory.
     public static func bilinear(_ picture: Picture, to: (height: Int, width: Int), values: [Float] = (0..<256).map(Float.init)) -> [Float] {
         precondition(values.count == 256, "expected 256 values, got \(values.count)")
         check(picture.pixels.count, picture.channels, (picture.height, picture.width), to)
@@ -44,7 +46,8 @@ public enum Resize {
         }
     }
 
-    /// One plane resized bilinearly and handed over row by row, top to bottom, so that a large result need not be held.
+    /// Resizes one plane bilinearly and passes it on row by row, top to bottom, so that a large
+    /// result need not be held.
     public static func bilinearRows(
         _ plane: [Float], from: (height: Int, width: Int), to: (height: Int, width: Int),
         body: (_ y: Int, _ row: UnsafeBufferPointer<Float>) throws -> Void
@@ -61,7 +64,8 @@ public enum Resize {
         }
     }
 
-    /// Nearest-neighbour selection in planes, channels × height × width (CHW) in and out: PyTorch's `nearest`, source index ⌊i · in / out⌋ in single precision.
+    /// Nearest-neighbour resizing of planes, channels × height × width (CHW) in and out: PyTorch's
+    /// `nearest`, source index ⌊i · in / out⌋ in single precision.
     public static func nearest<Value>(
         _ planes: [Value], channels: Int, from: (height: Int, width: Int), to: (height: Int, width: Int)
     ) -> [Value] {
@@ -80,7 +84,7 @@ public enum Resize {
         return out
     }
 
-    /// ``nearest(_:channels:from:to:)`` of a picture: what resizes a map of labels.
+    /// Like ``nearest(_:channels:from:to:)``, for a picture such as a map of labels.
     public static func nearest(_ picture: Picture, to: (height: Int, width: Int)) -> Picture {
         check(picture.pixels.count, picture.channels, (picture.height, picture.width), to)
         let (rows, columns) = (nearestIndices(picture.height, to.height), nearestIndices(picture.width, to.width))
@@ -112,13 +116,14 @@ public enum Resize {
     }
 }
 
-/// Where an output coordinate lies between two source coordinates.
+/// An output coordinate's place between two source coordinates.
 private struct Tap {
     let low: Int
     let high: Int
     let weight: Float
 
-    /// PyTorch's half-pixel coordinates, in single precision with one rounding, as its build computes them.
+    /// PyTorch's half-pixel coordinates, in single precision and rounded once, as its build
+    /// computes them.
     static func all(_ from: Int, _ to: Int) -> [Tap] {
         let scale = Float(from) / Float(to)
         return (0..<to).map { i in
@@ -129,7 +134,8 @@ private struct Tap {
     }
 }
 
-/// Makes output rows: source rows are interpolated along x when first needed, kept while two outputs share them, then mixed along y.
+/// Makes output rows. Source rows are interpolated along x when first needed, kept while two
+/// outputs share them, and mixed along y.
 private struct BilinearRows {
     private let width: Int
     private let columns: [Tap]
@@ -144,7 +150,7 @@ private struct BilinearRows {
         kept = ([Float](repeating: 0, count: to.width), [Float](repeating: 0, count: to.width))
     }
 
-    /// Row `y` of the result from a plane of floats.
+    /// Row `y` of the result, from a plane of floats.
     mutating func row(_ y: Int, of plane: UnsafeBufferPointer<Float>, into out: UnsafeMutableBufferPointer<Float>) {
         row(y, into: out) { source, columns, width, row in
             let line = plane.baseAddress! + source * width
@@ -152,7 +158,7 @@ private struct BilinearRows {
         }
     }
 
-    /// Row `y` of the result from one channel of interleaved bytes.
+    /// Row `y` of the result, from one channel of interleaved bytes.
     mutating func row(
         _ y: Int, of bytes: UnsafeBufferPointer<UInt8>, channel: Int, of channels: Int, values: [Float],
         into out: UnsafeMutableBufferPointer<Float>

@@ -1,5 +1,6 @@
 extension Resize {
-    /// The picture scaled to fit a square, proportions kept: box average where it shrinks, nearest where it grows. For looking at, not for a network.
+    /// The picture scaled to fit a square, proportions kept: box average to shrink, nearest to
+    /// grow. For viewing, not for a network.
     public static func thumbnail(_ picture: Picture, fitting side: Int) -> Picture {
         precondition(side > 0, "sizes are at least 1")
         let longer = max(picture.width, picture.height)

@@ -1,20 +1,20 @@
 import Files
 
-/// The fields of a BMP file's headers, Windows' and OS/2's.
+/// The header fields of a Windows or OS/2 BMP file.
 struct BMPHeader: Equatable {
     enum Packing: Equatable {
         case none, runs8, runs4
-        /// Colours by masks of bits: red, green, blue.
+        /// Colours selected by bit masks: red, green, blue.
         case fields([UInt32])
     }
 
     let width: Int
     let height: Int
-    /// Rows begin at the top; usually they begin at the bottom.
+    /// Whether rows start at the top; usually they start at the bottom.
     let isTopDown: Bool
     let bits: Int
     let packing: Packing
-    /// Red, green, blue of every index, of pictures of up to 8 bits.
+    /// Red, green, blue of every index, for pictures of up to 8 bits.
     let palette: [UInt8]
     let dataOffset: Int
 
@@ -25,7 +25,7 @@ struct BMPHeader: Equatable {
         let path = file.name
         let head = try reading { () throws(FileError) in try file.head(14 + 124 + 4 * 256 + 16) }
         func damaged(_ reason: String) -> PictureError { .damaged(path: path, reason: reason) }
-        guard head.count >= 26 else { throw damaged("it ends after \(head.count) bytes") }
+        guard head.count >= 26 else { throw damaged("the file ends after \(head.count) bytes") }
         let size = Int(head.littleEndian(at: 14, as: UInt32.self))
         let isOld = size == 12
         guard isOld || [16, 40, 52, 56, 64, 108, 124].contains(size), head.count >= 14 + size else {
@@ -38,7 +38,7 @@ struct BMPHeader: Equatable {
         guard columns > 0, rows != 0, rows != Int(Int32.min) else { throw damaged("the BMP header claims \(columns)×\(rows) pixels") }
         (width, height, isTopDown) = (columns, abs(rows), rows < 0)
         bits = Int(head.littleEndian(at: isOld ? 24 : 28, as: UInt16.self))
-        guard [1, 2, 4, 8, 16, 24, 32].contains(bits) else { throw damaged("the BMP header names \(bits) bits a pixel") }
+        guard [1, 2, 4, 8, 16, 24, 32].contains(bits) else { throw damaged("the BMP header declares \(bits) bits per pixel") }
 
         let code = size >= 40 ? Int(head.littleEndian(at: 30, as: UInt32.self)) : 0
         let maskCount = size == 40 ? (code == 3 ? 3 : code == 6 ? 4 : 0) : 0
@@ -66,29 +66,29 @@ struct BMPHeader: Equatable {
         case (1, 8): return .runs8
         case (2, 4): return .runs4
         case (3, 16), (3, 32), (6, 16), (6, 32):
-            guard size != 64, head.count >= 66 else { throw .unsupported(path: path, reason: "a BMP of OS/2's packing is not read") }
+            guard size != 64, head.count >= 66 else { throw .unsupported(path: path, reason: "OS/2's BMP compression is not supported") }
             let masks = (0..<3).map { head.littleEndian(at: 54 + 4 * $0, as: UInt32.self) }
-            // One run of bits each, and none in two masks.
+            // Each mask is one run of bits, and no bit is in two masks.
             let isSound = masks.allSatisfy { mask in
                 let run = mask >> UInt32(mask.trailingZeroBitCount)
                 return mask != 0 && run & (run &+ 1) == 0
             }
             guard isSound, masks[0] & masks[1] == 0, masks[0] & masks[2] == 0, masks[1] & masks[2] == 0 else {
-                throw .damaged(path: path, reason: "the BMP's masks of colours are wrong")
+                throw .damaged(path: path, reason: "the BMP's colour masks are invalid")
             }
             return .fields(masks)
-        case (4, _), (5, _): throw .unsupported(path: path, reason: "a BMP that holds a JPEG or PNG is not read")
-        default: throw .unsupported(path: path, reason: "a BMP of \(bits) bits in packing \(code) is not read")
+        case (4, _), (5, _): throw .unsupported(path: path, reason: "a BMP that contains a JPEG or PNG is not supported")
+        default: throw .unsupported(path: path, reason: "a BMP of \(bits) bits with compression \(code) is not supported")
         }
     }
 }
 
-/// BMP pictures of every usual depth, in memory.
+/// Decodes BMP pictures of all common depths.
 enum BMPCodec {
     static func decode(_ data: [UInt8], _ header: BMPHeader, path: String) throws(PictureError) -> DecodedSamples {
         let (width, height) = (header.width, header.height)
         func damaged(_ reason: String) -> PictureError { .damaged(path: path, reason: reason) }
-        guard header.dataOffset >= 26, header.dataOffset < data.count else { throw damaged("its pixels begin beyond its end") }
+        guard header.dataOffset >= 26, header.dataOffset < data.count else { throw damaged("its pixels start beyond its end") }
         let available = data.count - header.dataOffset
 
         if header.bits > 8 {
@@ -99,14 +99,14 @@ enum BMPCodec {
         }
         let isPacked = header.packing == .runs8 || header.packing == .runs4
         if isPacked {
-            // Two bytes make at most 255 pixels.
+            // Two bytes give at most 255 pixels.
             guard width * height / 128 <= available else { throw damaged("\(available) bytes cannot hold its \(width)×\(height) pixels") }
         } else {
             try checkRows(header, available, path)
         }
         try reading { () throws(FileError) in try naming(path) { try Memory.ask(for: width * height) } }
         let indices = isPacked ? try runs(data, header, path: path) : unpacked(data, header)
-        // A palette that runs from black to white in even steps is none.
+        // An even ramp from black to white is plain grey, not a palette.
         let count = header.palette.count / 3
         let top = header.bits == 1 ? 1 : 255
         let isGrey =
@@ -123,11 +123,11 @@ enum BMPCodec {
         // The last row's padding may be missing.
         let needed = header.rowBytes * (header.height - 1) + (header.width * header.bits + 7) / 8
         guard needed <= available else {
-            throw .damaged(path: path, reason: "it is cut off: \(available) of \(needed) bytes of pixels are there")
+            throw .damaged(path: path, reason: "it is cut off: \(available) of \(needed) bytes of pixels are present")
         }
     }
 
-    /// Where a row of the picture begins in the file.
+    /// The offset of a row of the picture in the file.
     private static func start(_ header: BMPHeader, row y: Int) -> Int {
         header.dataOffset + (header.isTopDown ? y : header.height - 1 - y) * header.rowBytes
     }
@@ -176,7 +176,7 @@ enum BMPCodec {
         }
     }
 
-    /// Runs of equal pixels and stretches of others; what they leave out is index 0.
+    /// Runs of equal pixels and stretches of others; skipped pixels have index 0.
     private static func runs(_ data: [UInt8], _ header: BMPHeader, path: String) throws(PictureError) -> [UInt8] {
         let (width, height, isHalf) = (header.width, header.height, header.packing == .runs4)
         var out = [UInt8](repeating: 0, count: width * height)
@@ -210,6 +210,6 @@ enum BMPCodec {
                 at += bytes + bytes % 2
             }
         }
-        throw .damaged(path: path, reason: "it is cut off: its runs of pixels have no end")
+        throw .damaged(path: path, reason: "it is cut off: its runs of pixels have no end marker")
     }
 }

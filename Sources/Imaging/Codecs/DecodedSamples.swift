@@ -1,10 +1,10 @@
 import Files
 
-/// A picture as a file stores it, before it is made grey, RGB or labels.
+/// A picture as its file stores it, before conversion to grey, RGB or labels.
 struct DecodedSamples {
     enum Values {
         case bytes([UInt8])
-        /// Of 16 bits.
+        /// 16-bit values.
         case words([UInt16])
     }
 
@@ -14,10 +14,10 @@ struct DecodedSamples {
     var channels: Int
     /// height · width · channels values.
     var values: Values
-    /// Red, green, blue of every index; nil where the values are colours themselves.
+    /// Red, green, blue of every index; nil if the values are colours themselves.
     var palette: [UInt8]?
 
-    /// Grey or RGB of 8 bits; RGB always if asked. 16-bit values keep their high byte.
+    /// 8-bit grey or RGB; always RGB if requested. 16-bit values keep their high byte.
     func picture(rgb: Bool) -> Picture {
         let bytes = highBytes
         if let palette {
@@ -36,22 +36,22 @@ struct DecodedSamples {
         return rgb ? picture.rgb : picture
     }
 
-    /// Values that are labels: grey values or indices, all sixteen bits of them.
+    /// Values as labels: all bits of grey values or indices.
     func labels(path: String) throws(PictureError) -> Picture {
         let bytes: [UInt8]
         switch values {
         case .bytes(let values): bytes = values
         case .words(let words):
             if let large = words.first(where: { $0 > 255 }) {
-                throw .notLabels(path: path, reason: "it holds the 16-bit value \(large), labels end at 255")
+                throw .notLabels(path: path, reason: "it holds the 16-bit value \(large); labels end at 255")
             }
             bytes = words.map { UInt8($0) }
         }
         return try PictureFile.labels(Picture(width: width, height: height, channels: channels, pixels: bytes), path: path)
     }
 
-    /// Grey values of a mask: 16-bit values of which none is above 255 are taken as they are, since a high byte would lose them;
-    /// others are scaled to 8 bits.
+    /// A mask's grey values. 16-bit values stay as they are if none exceeds 255, since keeping the
+    /// high byte would lose them; otherwise they are scaled to 8 bits.
     func mask() -> Picture {
         guard case .words(let words) = values else { return picture(rgb: false).grey }
         let isNarrow = words.allSatisfy { $0 <= 255 }

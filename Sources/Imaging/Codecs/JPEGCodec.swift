@@ -2,7 +2,7 @@ import CTurboJPEG
 import Files
 
 enum JPEGCodec {
-    /// Grey or RGB; RGB always if asked. CMYK and YCCK become RGB as in Pillow.
+    /// Grey or RGB; always RGB if requested. CMYK and YCCK become RGB as in Pillow.
     static func decode(_ data: [UInt8], _ header: JPEGHeader, rgb: Bool, path: String) throws(PictureError) -> Picture {
         try check(data, header, path: path)
         switch header.components {
@@ -20,7 +20,7 @@ enum JPEGCodec {
 
     static func encode(_ picture: Picture, path: String, quality: Int = 95) throws(PictureError) -> [UInt8] {
         guard picture.width <= 65535, picture.height <= 65535 else {
-            throw .unwritable(path: path, reason: "a JPEG has at most 65535 pixels a side; write a PNG")
+            throw .unwritable(path: path, reason: "a JPEG is limited to 65535 pixels a side; write a PNG")
         }
         guard let codec = tjInitCompress() else { throw .unwritable(path: path, reason: "libjpeg-turbo could not start") }
         defer { tjDestroy(codec) }
@@ -36,28 +36,30 @@ enum JPEGCodec {
         return [UInt8](UnsafeBufferPointer(start: buffer, count: Int(size)))
     }
 
-    /// Scans of a file, and pixels in millions times scans: decoding goes over every pixel in each scan.
+    /// Limits on scans, and on millions of pixels times scans: each scan visits every pixel.
     private static let (mostScans, mostWork) = (100, 8_000)
 
-    /// libjpeg fills up a picture that is cut off, and goes through as many scans as a file claims: both are found here, before decoding.
+    /// libjpeg pads a truncated picture and performs as many scans as a file has. Reject both
+    /// before decoding.
     private static func check(_ data: [UInt8], _ header: JPEGHeader, path: String) throws(PictureError) {
-        // With arithmetic coding no byte need be there for any pixel: what was cut off cannot be told from a flat picture.
+        // With arithmetic coding a flat area may take no bytes, so truncation cannot be detected.
         guard header.isHuffman else {
-            throw .unsupported(path: path, reason: "a JPEG with arithmetic coding, which hardly any program reads, is not read")
+            throw .unsupported(path: path, reason: "JPEGs with arithmetic coding are not supported")
         }
-        // Every block has at least one bit, and at most 1024 pixels share the 18 blocks of a unit.
+        // Every block takes at least one bit, and the 18 blocks of a unit cover at most 1024
+        // pixels.
         guard header.width * header.height / 512 <= data.count else {
             throw .damaged(
                 path: path, reason: "\(data.count) bytes cannot hold the \(header.width)×\(header.height) pixels that its header claims")
         }
         let (scans, isComplete) = data.withUnsafeBufferPointer { scanMarkers($0, from: header.firstScan) }
-        guard isComplete else { throw .damaged(path: path, reason: "the JPEG is cut off: its end is missing") }
+        guard isComplete else { throw .damaged(path: path, reason: "the JPEG is truncated: its end marker is missing") }
         guard scans <= mostScans, scans * (header.width * header.height / 1_000_000) <= mostWork else {
-            throw .unsupported(path: path, reason: "a JPEG of \(header.width)×\(header.height) pixels in \(scans) scans is not read")
+            throw .unsupported(path: path, reason: "a JPEG of \(header.width)×\(header.height) pixels in \(scans) scans is not supported")
         }
     }
 
-    /// Scans from the first one on, and whether the end marker was found.
+    /// The number of scans from the first one on, and whether there is an end marker.
     private static func scanMarkers(_ data: UnsafeBufferPointer<UInt8>, from start: Int) -> (scans: Int, isComplete: Bool) {
         var (position, scans) = (start, 0)
         while position + 1 < data.count {
@@ -81,7 +83,7 @@ enum JPEGCodec {
     private static func samples(
         _ data: [UInt8], _ header: JPEGHeader, format: TJPF, channels: Int, path: String
     ) throws(PictureError) -> [UInt8] {
-        // Progressive pictures are gathered as coefficients of two bytes before they are pixels.
+        // Progressive pictures are collected as two-byte coefficients before they become pixels.
         let gathered = header.isProgressive ? 2 * header.width * header.height * max(3, channels) : 0
         try reading { () throws(FileError) in
             try naming(path) { try Memory.ask(for: header.width * header.height * channels + gathered) }
@@ -94,7 +96,7 @@ enum JPEGCodec {
             status = tjDecompress2(
                 codec, data, UInt(data.count), out.baseAddress, Int32(header.width), 0, Int32(header.height), format.rawValueInt32,
                 TJFLAG_ACCURATEDCT)
-            // Rows that a failed call left out hold anything; they never leave this function.
+            // After a failed call some rows are undefined; they never leave this function.
             count = total
         }
         if status != 0 {
@@ -105,10 +107,11 @@ enum JPEGCodec {
         return samples
     }
 
-    /// Warnings of libjpeg that do not touch pixels.
+    /// libjpeg's warnings that do not affect pixels.
     private static let harmless = ["extraneous bytes before marker", "unknown JFIF revision", "Unknown Adobe color transform"]
 
-    /// CMYK, inverted as Adobe writes it and as Pillow takes every CMYK JPEG, to RGB by Pillow's integer formula.
+    /// CMYK to RGB by Pillow's integer formula. Like Pillow, takes every CMYK JPEG as inverted,
+    /// which is how Adobe writes it.
     private static func mix(_ inks: [UInt8]) -> [UInt8] {
         let total = inks.count / 4
         return [UInt8](unsafeUninitializedCapacity: total * 3) { out, count in
@@ -125,6 +128,7 @@ enum JPEGCodec {
 }
 
 extension RawRepresentable where RawValue: BinaryInteger {
-    /// C enumerations are unsigned on some platforms, signed on others; turbojpeg's functions take `int`.
+    /// C enumerations are unsigned on some platforms and signed on others; turbojpeg's functions
+    /// take `int`.
     fileprivate var rawValueInt32: Int32 { Int32(rawValue) }
 }

@@ -5,19 +5,19 @@ struct JPEGHeader: Equatable {
     let width: Int
     let height: Int
     let components: Int
-    /// Huffman codes, rather than arithmetic coding.
+    /// Huffman coding rather than arithmetic coding.
     let isHuffman: Bool
-    /// Several scans refine the picture.
+    /// Whether several scans refine the picture.
     let isProgressive: Bool
     let orientation: PictureOrientation
-    /// Where the first scan's marker stands in the file.
+    /// The offset of the first scan's marker.
     let firstScan: Int
 
-    /// Segments and bytes of padding before the first scan.
+    /// Limit on segments and padding bytes before the first scan.
     private static let mostSteps = 1 << 16
     private static let exif: [UInt8] = Array("Exif\0\0".utf8)
 
-    /// Walks the markers up to the first scan; metadata before the frame may be of any length.
+    /// Follows the markers to the first scan; metadata before the frame may have any length.
     init(of file: FileReader) throws(PictureError) {
         var position = 2
         var frame: (width: Int, height: Int, components: Int, isHuffman: Bool, isProgressive: Bool)?
@@ -37,7 +37,7 @@ struct JPEGHeader: Equatable {
                 guard marker.count >= 10, length >= 8 else { throw .damaged(path: file.name, reason: "the JPEG ends within its header") }
                 guard frame == nil else { throw .damaged(path: file.name, reason: "the JPEG has two frame headers") }
                 guard marker[4] == 8 else {
-                    throw .unsupported(path: file.name, reason: "a JPEG of \(marker[4]) bits a channel is not read")
+                    throw .unsupported(path: file.name, reason: "a JPEG of \(marker[4]) bits per channel is not supported")
                 }
                 frame = (
                     Int(marker.bigEndian(at: 7, as: UInt16.self)), Int(marker.bigEndian(at: 5, as: UInt16.self)), Int(marker[9]),
@@ -49,17 +49,17 @@ struct JPEGHeader: Equatable {
                     throw .damaged(path: file.name, reason: "the JPEG header claims \(frame.width)×\(frame.height) pixels")
                 }
                 guard [1, 3, 4].contains(frame.components) else {
-                    throw .unsupported(path: file.name, reason: "a JPEG of \(frame.components) channels is not read")
+                    throw .unsupported(path: file.name, reason: "a JPEG of \(frame.components) channels is not supported")
                 }
                 (width, height, components, isHuffman, isProgressive) = frame
                 self.orientation = orientation ?? .upright
                 firstScan = position
                 return
             case 0xE1 where orientation == nil:
-                // The first block of EXIF counts; other blocks of this kind hold XMP.
+                // Only the first block with EXIF counts; others of this kind hold XMP.
                 let block = try reading { () throws(FileError) in try file.bytes(at: position + 4, count: length - 2) }
                 if block.starts(with: Self.exif) { orientation = PictureOrientation(exif: Array(block.dropFirst(Self.exif.count))) }
-            case 0xD9: throw .damaged(path: file.name, reason: "the JPEG holds no picture")
+            case 0xD9: throw .damaged(path: file.name, reason: "the JPEG contains no picture")
             default: break
             }
             position += 2 + length

@@ -2,14 +2,14 @@ import CPNGCodec
 import Files
 
 enum PNGCodec {
-    /// Grey or RGB of 8 bits; RGB always if asked.
+    /// 8-bit grey or RGB; always RGB if requested.
     static func decode(_ data: [UInt8], _ header: PNGHeader, rgb: Bool, path: String) throws(PictureError) -> Picture {
         let channels = rgb || header.isColor ? 3 : 1
         let pixels = try samples(data, header, layout: rgb ? CPNG_RGB : CPNG_COLOR, rowBytes: header.width * channels, path: path)
         return Picture(width: header.width, height: header.height, channels: channels, pixels: pixels)
     }
 
-    /// Values as stored: grey, indices or colours, of all sixteen bits where there are.
+    /// Values as stored: grey, indices or colours, with all sixteen bits if there are.
     static func decodeRaw(_ data: [UInt8], _ header: PNGHeader, path: String) throws(PictureError) -> DecodedSamples {
         let (width, height) = (header.width, header.height)
         let channels = header.color == .rgb || header.color == .rgba ? 3 : 1
@@ -20,7 +20,7 @@ enum PNGCodec {
             width: width, height: height, channels: channels, values: isWide ? .words(words) : .bytes(values), palette: nil)
     }
 
-    /// The alpha channel, or the transparent entries of a palette; nil where the file has none.
+    /// The alpha channel, or a palette's transparency; nil if the file has neither.
     static func decodeAlpha(_ data: [UInt8], _ header: PNGHeader, path: String) throws(PictureError) -> Picture? {
         var rgba = try samples(data, header, layout: CPNG_RGBA, rowBytes: 4 * header.width, path: path)
         let count = header.width * header.height
@@ -33,7 +33,8 @@ enum PNGCodec {
     private static func samples(
         _ data: [UInt8], _ header: PNGHeader, layout: cpng_layout, rowBytes: Int, path: String
     ) throws(PictureError) -> [UInt8] {
-        // Deflate shrinks at most 1032-fold: a small file that claims a huge picture is refused before memory is taken for it.
+        // Deflate shrinks data at most 1032-fold. Reject a small file that claims a huge picture
+        // before allocating memory.
         guard header.inflatedBytes / Inflate.largestRatio <= data.count else {
             throw .damaged(
                 path: path, reason: "\(data.count) bytes cannot hold the \(header.width)×\(header.height) pixels that its header claims")

@@ -4,10 +4,10 @@ import Dispatch
 import Files
 import Synchronization
 
-/// Encodes 8-bit grey and RGB as PNG, bands of rows side by side on several threads. Equal pictures give equal bytes, whatever
-/// the number of threads.
+/// Encodes 8-bit grey and RGB as PNG, compressing bands of rows on several threads. Equal pictures
+/// give equal bytes, whatever the number of threads.
 enum PNGEncoder {
-    /// Bytes of pixels that are packed as one piece.
+    /// Bytes of pixels that are compressed as one piece.
     private static let band = 1 << 20
 
     static func encode(_ picture: Picture, path: String) throws(PictureError) -> [UInt8] {
@@ -33,8 +33,8 @@ enum PNGEncoder {
         chunk("IHDR", header, to: &out)
         var sum: UInt = 1
         for (index, band) in done.enumerated() {
-            guard let band, band.isSound else { throw .unwritable(path: path, reason: "there is not enough memory to pack it") }
-            // zlib's two bytes before the first band: deflate, a window of 32 KiB.
+            guard let band, band.isSound else { throw .unwritable(path: path, reason: "there is not enough memory to compress it") }
+            // zlib's two header bytes precede the first band: deflate, a 32 KiB window.
             chunk("IDAT", index == 0 ? [0x78, 0x01] + band.packed : band.packed, to: &out)
             sum = adler32_combine(sum, band.sum, band.length)
         }
@@ -43,10 +43,10 @@ enum PNGEncoder {
         return out
     }
 
-    /// Rows of a picture, filtered and packed.
+    /// Rows of a picture, filtered and compressed.
     private struct Band {
         var packed: [UInt8] = []
-        /// Adler-32 of the filtered bytes, and how many there are.
+        /// Adler-32 of the filtered bytes, and their number.
         var sum: UInt = 1
         var length = 0
         var isSound = false
@@ -62,7 +62,8 @@ enum PNGEncoder {
             guard status == 0 else { return }
             sum = adler32_z(1, filtered, filtered.count)
             var stream = z_stream()
-            // What filters leave of a photograph is noise, in which longer matches cost time and save nothing: runs will do.
+            // Filtering leaves only noise in a photograph; searching long matches would take time
+            // and save nothing, so runs suffice.
             let isColor = picture.channels > 1
             guard
                 deflateInit2_(
@@ -70,7 +71,7 @@ enum PNGEncoder {
                     Int32(MemoryLayout<z_stream>.size)) == Z_OK
             else { return }
             defer { deflateEnd(&stream) }
-            // A few bytes more end a band on a whole byte, so that the next can follow.
+            // A few extra bytes end a band on a whole byte, so that the next can follow.
             let room = Int(deflateBound(&stream, UInt(length))) + 16
             packed = filtered.withUnsafeBufferPointer { filtered in
                 [UInt8](unsafeUninitializedCapacity: room) { out, count in

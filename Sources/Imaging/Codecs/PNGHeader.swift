@@ -1,6 +1,6 @@
 import Files
 
-/// The fields of IHDR.
+/// IHDR's fields.
 struct PNGHeader: Equatable {
     static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
@@ -20,7 +20,7 @@ struct PNGHeader: Equatable {
 
     var isColor: Bool { color == .rgb || color == .rgba || color == .palette }
 
-    /// Bytes of the filtered rows before deflate: what the compressed data must at least be able to hold.
+    /// The size of the filtered rows before deflate.
     var inflatedBytes: Int {
         let samples = [.rgb: 3, .greyAlpha: 2, .rgba: 4][color, default: 1]
         return ((width * samples * bits + 7) / 8 + 1) * height
@@ -29,7 +29,7 @@ struct PNGHeader: Equatable {
     init(of file: FileReader) throws(PictureError) {
         let path = file.name
         let start = try reading { () throws(FileError) in try file.head(33) }
-        guard start.count >= 33 else { throw .damaged(path: path, reason: "it ends after \(start.count) bytes") }
+        guard start.count >= 33 else { throw .damaged(path: path, reason: "the file ends after \(start.count) bytes") }
         guard start[12..<16].elementsEqual("IHDR".utf8) else { throw .damaged(path: path, reason: "the PNG header is missing") }
         width = Int(start.bigEndian(at: 16, as: UInt32.self))
         height = Int(start.bigEndian(at: 20, as: UInt32.self))
@@ -38,16 +38,18 @@ struct PNGHeader: Equatable {
             throw .damaged(path: path, reason: "the PNG header claims \(width)×\(height) pixels")
         }
         guard let color = Color(rawValue: start[25]), [1, 2, 4, 8, 16].contains(bits) else {
-            throw .damaged(path: path, reason: "the PNG header names no known kind of pixel")
+            throw .damaged(path: path, reason: "the PNG header declares an unknown kind of pixel")
         }
         self.color = color
         orientation = try Self.orientation(of: file)
     }
 
-    /// Chunks that are walked over in search of EXIF; a picture of 400 million pixels has some hundred thousand.
+    /// Limit on chunks to search for EXIF; a picture of 400 million pixels has some hundred
+    /// thousand.
     private static let mostChunks = 1 << 18
 
-    /// The orientation of a chunk of EXIF, which may stand before the pixels or behind them; upright without one.
+    /// The orientation in the EXIF chunk, which may come before or after the pixels; upright if
+    /// there is none.
     private static func orientation(of file: FileReader) throws(PictureError) -> PictureOrientation {
         var position = signature.count
         for _ in 0..<mostChunks {

@@ -1,6 +1,7 @@
 import Files
 
-/// Decodes TIFF pictures of 1 to 16 bits: strips and tiles, packed by LZW, Deflate or PackBits.
+/// Decodes TIFF pictures of 1 to 16 bits: strips and tiles, compressed with LZW, Deflate or
+/// PackBits.
 enum TIFFCodec {
     static func decode(_ file: FileReader, _ header: TIFFHeader) throws(PictureError) -> DecodedSamples {
         let path = file.name
@@ -8,7 +9,8 @@ enum TIFFCodec {
         let (across, down) = header.pieces
         let planes = header.isPlanar ? header.samples : 1
         let expected = across * down * planes
-        // Each piece has eight bytes of tags at least: a file cannot have more than it has room for.
+        // Each piece takes at least eight bytes of tags, which limits their number by the file's
+        // size.
         guard expected <= file.size / 2, let offsets = try header.directory.values(header.isTiled ? 324 : 273, limit: expected, in: file),
             offsets.count == expected
         else { throw .damaged(path: path, reason: "the TIFF's pieces are not all listed") }
@@ -17,7 +19,7 @@ enum TIFFCodec {
             guard listed.count == expected else { throw .damaged(path: path, reason: "the TIFF's pieces are not all listed") }
             lengths = listed
         } else {
-            // Old writers leave the lengths out where they follow from the size.
+            // Old writers omit the lengths if they follow from the size.
             guard header.packing == .none, expected == 1 else { throw .damaged(path: path, reason: "the TIFF's pieces have no lengths") }
             lengths = [header.pieceRowBytes * header.piece.height]
         }
@@ -52,12 +54,12 @@ enum TIFFCodec {
             palette: try palette(file, header))
     }
 
-    /// The size that the tags claim is believed only as far as the packed bytes can carry it.
+    /// Checks that the compressed bytes can hold the size that the tags claim.
     private static func check(_ file: FileReader, _ header: TIFFHeader, _ lengths: [Int]) throws(PictureError) {
         var total = 0
         for length in lengths {
             let (sum, overflow) = total.addingReportingOverflow(length)
-            // Pieces of equal content may share their bytes, but not without end.
+            // Equal pieces may share bytes, within limits.
             guard !overflow, length <= file.size, sum <= 4 * file.size + (64 << 20) else {
                 throw .damaged(path: file.name, reason: "the TIFF's pieces add up to far more than the file")
             }
@@ -70,12 +72,13 @@ enum TIFFCodec {
         }
     }
 
-    /// Unpacks one piece: `rows` rows of `pieceRowBytes` at the beginning of the buffer.
+    /// Unpacks one piece: `rows` rows of `pieceRowBytes` at the start of the buffer.
     private static func unpack(
         _ file: FileReader, _ header: TIFFHeader, at offset: Int, length: Int, rows: Int, into buffer: inout [UInt8]
     ) throws(PictureError) {
         let count = header.pieceRowBytes * rows
-        // Nothing beyond what the piece can need is read: pieces that claim the whole file would cost its square.
+        // Reads no more than the piece can need. Otherwise pieces that all claim the whole file
+        // would take quadratic time.
         let useful = header.packing == .none ? count : count + count / 2 + 4096
         var packed = try reading { () throws(FileError) in try file.bytes(at: offset, count: min(length, useful)) }
         if header.isBitReversed { for i in packed.indices { packed[i] = reversed(packed[i]) } }
@@ -94,14 +97,14 @@ enum TIFFCodec {
             }
         }
         guard written == count else {
-            throw .damaged(path: file.name, reason: "a piece of its pixels is damaged or cut off: \(written) of \(count) bytes")
+            throw .damaged(path: file.name, reason: "a piece of its pixels is damaged or truncated: \(written) of \(count) bytes")
         }
         if header.isDifferenced {
             for row in 0..<rows { sum(&buffer, from: row * header.pieceRowBytes, header) }
         }
     }
 
-    /// From differences to values, along a row.
+    /// Turns differences along a row into values.
     private static func sum(_ buffer: inout [UInt8], from start: Int, _ header: TIFFHeader) {
         let step = header.pieceSamples
         let count = header.piece.width * step
@@ -128,15 +131,15 @@ enum TIFFCodec {
         }
     }
 
-    /// Where a piece belongs in the picture.
+    /// A piece's place in the picture.
     private struct Place {
         let x: Int
         let y: Int
         let columns: Int
         let rows: Int
-        /// The channel that a planar piece holds; the first one of others.
+        /// The channel that a planar piece holds; otherwise the first.
         let channel: Int
-        /// Channels of a pixel that the piece holds.
+        /// Channels per pixel in the piece.
         let channels: Int
 
         init(_ header: TIFFHeader, row: Int, column: Int, plane: Int) {
@@ -151,7 +154,7 @@ enum TIFFCodec {
     private static func copyBytes(_ buffer: [UInt8], _ header: TIFFHeader, _ place: Place, into out: inout [UInt8]) {
         let (bits, step, channels) = (header.bits, header.pieceSamples, header.channels)
         let invert: UInt8 = header.color == .whiteIsZero ? 255 : 0
-        // Grey of few bits spreads over 0…255; indices do not.
+        // Grey of few bits is spread over 0…255; indices are not.
         let mask = UInt8(truncatingIfNeeded: 1 << bits - 1)
         let scale: UInt8 = header.color == .palette || bits == 8 ? 1 : 255 / mask
         for row in 0..<place.rows {
@@ -188,14 +191,14 @@ enum TIFFCodec {
         }
     }
 
-    /// The high bytes of the palette: first all reds, then all greens, then all blues in the file.
+    /// The high bytes of the palette; the file lists all reds, then all greens, then all blues.
     private static func palette(_ file: FileReader, _ header: TIFFHeader) throws(PictureError) -> [UInt8]? {
         guard header.color == .palette else { return nil }
         let count = 1 << header.bits
         guard let values = try header.directory.values(320, limit: 3 * count, in: file), values.count == 3 * count else {
             throw .damaged(path: file.name, reason: "the TIFF's palette is missing")
         }
-        // Some writers store bytes where words belong.
+        // Some writers store bytes instead of words.
         let isNarrow = values.allSatisfy { $0 < 256 }
         return (0..<count).flatMap { i in (0..<3).map { UInt8(truncatingIfNeeded: values[$0 * count + i] >> (isNarrow ? 0 : 8)) } }
     }

@@ -1,11 +1,11 @@
 import Files
 
-/// The header of a TIFF or BigTIFF file and the tags of one of its pictures.
+/// The tags of one picture in a TIFF or BigTIFF file.
 struct TIFFDirectory: Equatable {
     struct Entry: Equatable {
         let type: Int
         let count: Int
-        /// Where the values lie in the file.
+        /// The values' offset in the file.
         let offset: Int
     }
 
@@ -14,45 +14,45 @@ struct TIFFDirectory: Equatable {
     private let entries: [Int: Entry]
 
     private static let widths: [Int: Int] = [1: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8]
-    /// Directories that are looked through for the first picture and for a second one.
+    /// Limit on directories to search for pictures.
     private static let mostDirectories = 4096
 
-    /// Reads the tags of the first picture that is not a reduced version of another. A file of several is an error: which is meant
-    /// is not for us to guess.
+    /// Reads the tags of the first picture that is not a reduced version of another. A file with
+    /// several pictures is an error: which one is meant cannot be guessed.
     static func first(of file: FileReader) throws(PictureError) -> TIFFDirectory {
         let path = file.name
         let head = try bytes(file, at: 0, count: 16)
-        guard head.count >= 8 else { throw .damaged(path: path, reason: "it ends after \(head.count) bytes") }
+        guard head.count >= 8 else { throw .damaged(path: path, reason: "the file ends after \(head.count) bytes") }
         let isBigEndian = head[0] == 0x4D
         let numbers = Numbers(isBigEndian: isBigEndian)
         let isBig = numbers.value(head, at: 2, bytes: 2) == 43
-        guard !isBig || head.count >= 16 else { throw .damaged(path: path, reason: "it ends after \(head.count) bytes") }
+        guard !isBig || head.count >= 16 else { throw .damaged(path: path, reason: "the file ends after \(head.count) bytes") }
         var next = isBig ? numbers.value(head, at: 8, bytes: 8) : numbers.value(head, at: 4, bytes: 4)
         var found: TIFFDirectory?
         var visited: Set<Int> = []
         while next != 0 {
             guard visited.count < mostDirectories, visited.insert(next).inserted else {
-                throw .damaged(path: path, reason: "the TIFF's pictures have no end")
+                throw .damaged(path: path, reason: "the TIFF's list of pictures is endless")
             }
             let (directory, following) = try read(file, at: next, numbers, isBig: isBig)
-            // Bit 0: a reduced version; bit 2: a mask of opacity.
+            // Bit 0: a reduced version; bit 2: a transparency mask.
             let kind = try directory.value(254, in: file) ?? 0
             if kind & 0b101 == 0 {
                 if found != nil {
-                    throw .unsupported(path: path, reason: "a TIFF of several pictures is not read: save each as a file of its own")
+                    throw .unsupported(path: path, reason: "a TIFF with several pictures is not supported: save each to its own file")
                 }
                 found = directory
             }
             next = following
         }
-        guard let found else { throw .damaged(path: path, reason: "the TIFF holds no picture") }
+        guard let found else { throw .damaged(path: path, reason: "the TIFF contains no picture") }
         return found
     }
 
     private static func read(
         _ file: FileReader, at offset: Int, _ numbers: Numbers, isBig: Bool
     ) throws(PictureError) -> (TIFFDirectory, next: Int) {
-        let cutOff = PictureError.damaged(path: file.name, reason: "the TIFF's directory is cut off")
+        let cutOff = PictureError.damaged(path: file.name, reason: "the TIFF's directory is truncated")
         let (countBytes, entryBytes, linkBytes) = isBig ? (8, 20, 8) : (2, 12, 4)
         let head = try bytes(file, at: offset, count: countBytes)
         guard head.count == countBytes else { throw cutOff }
@@ -72,22 +72,22 @@ struct TIFFDirectory: Equatable {
             let place = isInline ? offset + countBytes + valuesAt : numbers.value(table, at: valuesAt, bytes: room)
             entries[tag] = Entry(type: type, count: length, offset: place)
         }
-        // The link to the next directory may be cut off in files that end here.
+        // A file that ends here may lack the link to the next directory.
         let hasLink = table.count == count * entryBytes + linkBytes
         let next = hasLink ? numbers.value(table, at: count * entryBytes, bytes: linkBytes) : 0
         return (TIFFDirectory(isBigEndian: numbers.isBigEndian, isBig: isBig, entries: entries), next)
     }
 
-    /// How many values a tag has; nil without the tag.
+    /// The number of a tag's values; nil without the tag.
     func count(_ tag: Int) -> Int? { entries[tag]?.count }
 
-    /// The one value of a tag, or its first.
+    /// A tag's only or first value.
     func value(_ tag: Int, in file: FileReader) throws(PictureError) -> Int? {
         guard let entry = entries[tag], entry.count > 0 else { return nil }
         return try values(entry, limit: 1, in: file).first
     }
 
-    /// The values of a tag, of which there are at most `limit`; nil without the tag.
+    /// A tag's values, at most `limit`; nil without the tag.
     func values(_ tag: Int, limit: Int, in file: FileReader) throws(PictureError) -> [Int]? {
         guard let entry = entries[tag] else { return nil }
         guard entry.count <= limit else {
@@ -108,7 +108,7 @@ struct TIFFDirectory: Equatable {
         try reading { () throws(FileError) in try file.bytes(at: offset, count: count) }
     }
 
-    /// Unsigned numbers in the file's byte order; those beyond Swift's integers become the largest.
+    /// Unsigned numbers in the file's byte order, clamped to Swift's integers.
     struct Numbers {
         let isBigEndian: Bool
 

@@ -1,6 +1,6 @@
 import Files
 
-/// What a TIFF's tags say of its picture: how its pixels are laid out, and where they are.
+/// A picture's layout and place, from the TIFF's tags.
 struct TIFFHeader: Equatable {
     enum Packing: Int {
         case none = 1
@@ -9,12 +9,12 @@ struct TIFFHeader: Equatable {
         case oldDeflate = 32946
         case packBits = 32773
 
-        /// Bytes that one byte can unpack to, at most.
+        /// The most bytes that one byte can unpack to.
         var ratio: Int {
             switch self {
             case .none: 1
             case .packBits: 64
-            case .lzw: 2731  // strings of up to 4096 bytes for a code of 12 bits
+            case .lzw: 2731  // a 12-bit code stands for up to 4096 bytes
             case .deflate, .oldDeflate: Inflate.largestRatio
             }
         }
@@ -29,19 +29,19 @@ struct TIFFHeader: Equatable {
 
     let width: Int
     let height: Int
-    /// Bits a sample: 1, 2, 4, 8 or 16.
+    /// Bits per sample: 1, 2, 4, 8 or 16.
     let bits: Int
-    /// Samples a pixel, with those that are not looked at, such as opacity.
+    /// Samples per pixel, including ignored ones such as opacity.
     let samples: Int
     let color: Color
     let packing: Packing
-    /// Rows hold one sample of every pixel, not all samples of one after the other.
+    /// Whether a row holds one sample of every pixel, rather than all samples of each.
     let isPlanar: Bool
-    /// Samples are differences to the pixel before.
+    /// Whether samples are differences from the previous pixel.
     let isDifferenced: Bool
-    /// The lowest bit of a byte comes first.
+    /// Whether a byte's lowest bit comes first.
     let isBitReversed: Bool
-    /// Width and height of the pieces that are packed separately: strips or tiles.
+    /// Width and height of the separately compressed pieces: strips or tiles.
     let piece: (width: Int, height: Int)
     let isTiled: Bool
     let orientation: PictureOrientation
@@ -49,15 +49,15 @@ struct TIFFHeader: Equatable {
 
     static func == (a: TIFFHeader, b: TIFFHeader) -> Bool { a.directory == b.directory }
 
-    /// Channels that are looked at.
+    /// Channels to decode.
     var channels: Int { color == .rgb ? 3 : 1 }
     /// Pieces across and down.
     var pieces: (across: Int, down: Int) {
         ((width + piece.width - 1) / piece.width, (height + piece.height - 1) / piece.height)
     }
-    /// Samples of a pixel in a piece.
+    /// Samples per pixel in a piece.
     var pieceSamples: Int { isPlanar ? 1 : samples }
-    /// Bytes of a row of a piece.
+    /// Bytes per row of a piece.
     var pieceRowBytes: Int { (piece.width * pieceSamples * bits + 7) / 8 }
 
     init(of file: FileReader) throws(PictureError) {
@@ -65,19 +65,19 @@ struct TIFFHeader: Equatable {
         self.directory = directory
         let path = file.name
         func value(_ tag: Int, _ fallback: Int) throws(PictureError) -> Int { try directory.value(tag, in: file) ?? fallback }
-        func unsupported(_ what: String) -> PictureError { .unsupported(path: path, reason: "a TIFF of \(what) is not read") }
+        func unsupported(_ what: String) -> PictureError { .unsupported(path: path, reason: "a TIFF with \(what) is not supported") }
 
         (width, height) = (try value(256, 0), try value(257, 0))
         guard (1...Int(Int32.max)).contains(width), (1...Int(Int32.max)).contains(height) else {
             throw .damaged(path: path, reason: "the TIFF claims \(width)×\(height) pixels")
         }
         samples = try value(277, 1)
-        guard (1...64).contains(samples) else { throw unsupported("\(samples) samples a pixel") }
+        guard (1...64).contains(samples) else { throw unsupported("\(samples) samples per pixel") }
         let depths = try directory.values(258, limit: 64, in: file) ?? [1]
         let bits = depths.first ?? 1
         self.bits = bits
         guard depths.allSatisfy({ $0 == bits }), [1, 2, 4, 8, 16].contains(bits), bits >= 8 || samples == 1 else {
-            throw unsupported("\(depths.map(String.init).joined(separator: ", ")) bits a sample")
+            throw unsupported("\(depths.map(String.init).joined(separator: ", ")) bits per sample")
         }
         let formats = try directory.values(339, limit: 64, in: file) ?? [1]
         guard formats.allSatisfy({ $0 == 1 || $0 == 4 }) else { throw unsupported(formats.contains(3) ? "real numbers" : "signed numbers") }
@@ -107,7 +107,7 @@ struct TIFFHeader: Equatable {
             throw .damaged(path: path, reason: "the TIFF's pieces have \(size.0)×\(size.1) pixels")
         }
         piece = size
-        // A tile may reach beyond the picture, but is unpacked whole.
+        // A tile may extend beyond the picture, but is unpacked whole.
         guard !isTiled || (size.0 <= max(2 * width, 4096) && size.1 <= max(2 * height, 4096)) else {
             throw .damaged(path: path, reason: "the TIFF's tiles of \(size.0)×\(size.1) pixels are far larger than the picture")
         }
@@ -119,6 +119,6 @@ struct TIFFHeader: Equatable {
     ]
 
     private static let colorNames = [
-        4: "a mask of opacity", 5: "inks (CMYK)", 6: "brightness and colour (YCbCr)", 8: "CIELab colours", 32803: "raw sensor values",
+        4: "a transparency mask", 5: "CMYK colours", 6: "YCbCr colours", 8: "CIELab colours", 32803: "raw sensor values",
     ]
 }

@@ -1,17 +1,17 @@
-/// TIFF's LZW: codes of 9 to 12 bits, highest bit first, wider one code early.
+/// TIFF's LZW: codes of 9 to 12 bits, highest bit first, widened one code early.
 enum LZW {
     private static let (clear, end, first, last) = (256, 257, 258, 4095)
 
-    /// Decodes until the output is full or the input ends; the number of bytes written.
+    /// Decodes until the output is full or the input ends; returns the number of bytes written.
     static func decode(_ input: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<UInt8>) -> Int {
-        // A string of the table is a stretch of the output: the string before and the byte behind it.
+        // A table entry is a stretch of the output: the previous string and the byte after it.
         var starts = [Int](repeating: 0, count: last + 1)
         var lengths = [Int](repeating: 0, count: last + 1)
         return starts.withUnsafeMutableBufferPointer { starts in
             lengths.withUnsafeMutableBufferPointer { lengths in
                 var (bits, available, at) = (UInt32(0), 0, 0)
                 var (width, next, written) = (9, first, 0)
-                // The stretch that the code before made; none after a clearing.
+                // The stretch written by the previous code; none after a clear code.
                 var (previous, previousLength) = (0, 0)
                 while written < output.count {
                     while available < width {
@@ -37,7 +37,7 @@ enum LZW {
                         for i in 0..<count { output[written + i] = output[from + i] }
                         written += count
                     } else {
-                        // The code that is just being made: the string before and its own first byte.
+                        // The code being created: the previous string and its own first byte.
                         guard code == next, previousLength > 0 else { return written }
                         let count = min(previousLength + 1, output.count - written)
                         for i in 0..<count { output[written + i] = output[previous + i] }
@@ -57,9 +57,9 @@ enum LZW {
     }
 }
 
-/// Apple's packing of bytes: runs of one, and stretches of others.
+/// Apple's PackBits: runs of equal bytes, and stretches of others.
 enum PackBits {
-    /// Decodes until the output is full or the input ends; the number of bytes written.
+    /// Decodes until the output is full or the input ends; returns the number of bytes written.
     static func decode(_ input: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<UInt8>) -> Int {
         var (at, written) = (0, 0)
         while at < input.count, written < output.count {

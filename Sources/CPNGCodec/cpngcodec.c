@@ -16,7 +16,7 @@ static void fail(png_structp png, png_const_charp text) {
     longjmp(png_jmpbuf(png), 1);
 }
 
-// Warnings concern chunks that do not change pixels; what does is an error.
+// Warnings concern chunks that do not affect pixels; what does is an error.
 static void ignore(png_structp png, png_const_charp text) {
     (void)png;
     (void)text;
@@ -43,7 +43,7 @@ int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out
         return -1;
     }
     png_set_read_fn(png, &from, take);
-    // Gamma, colour profiles and texts are neither needed nor worth the risk of parsing.
+    // Gamma, colour profiles and texts are not needed, so do not risk parsing them.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
     png_read_info(png, info);
@@ -89,8 +89,9 @@ int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out
     return 0;
 }
 
-// Predicts each byte from its left, upper and upper left neighbours and returns the sum of the differences' magnitudes, by
-// which the best filter of a row is guessed. Rows have `channels` zero bytes before them.
+// Predicts each byte from its left, upper and upper left neighbours and returns the sum of the
+// differences' magnitudes, a heuristic for a row's best filter. Rows are preceded by `channels`
+// zero bytes.
 static unsigned left_filter(const uint8_t *row, const uint8_t *above, size_t count, int channels, uint8_t *out) {
     (void)above;
     unsigned sum = 0;
@@ -140,7 +141,8 @@ int cpng_filter(const uint8_t *pixels, size_t row_bytes, int channels, size_t fi
         memcpy(row, pixels + y * row_bytes, row_bytes);
         uint8_t type = 2;
         unsigned least = up_filter(row, above, row_bytes, channels, best);
-        // Maps of labels are best as they are or beside the row above; only colours gain from the others.
+        // Label maps compress best unfiltered or against the row above; only colours gain from the
+        // other filters.
         for (int candidate = 1; channels > 1 && candidate <= 4; candidate += 3) {
             unsigned sum = (candidate == 1 ? left_filter : paeth_filter)(row, above, row_bytes, channels, other);
             if (sum >= least) continue;

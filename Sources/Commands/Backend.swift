@@ -1,6 +1,6 @@
 import Segmentation
 
-/// What an executable's commands compute with: set once, around everything that they do.
+/// The engine of an executable's commands, set once for all that they do.
 package struct Backend: Sendable {
     /// Builds networks from weights.
     package let networks: NetworkLoader
@@ -12,7 +12,7 @@ package struct Backend: Sendable {
         self.isGPUPresent = isGPUPresent
     }
 
-    /// That of this executable.
+    /// This executable's backend.
     @TaskLocal package static var current = Backend(
         networks: NetworkLoader { _, _ in preconditionFailure("an executable sets its backend before it runs a command") },
         isGPUPresent: { false })

@@ -9,10 +9,10 @@ import Segmentation
 
 package struct Check: ParsableCommand {
     package static let configuration = CommandConfiguration(
-        abstract: "Look at every file of a data set: what is there, and what is wrong with it.",
+        abstract: "Check every file of a data set and report its contents and problems.",
         discussion: """
-            Pairs, sizes, labels, grey and empty masks, the way pictures lie, intensities. Ends with 0 where the set can be trained on and scored, and \
-            with 65 and a list where it cannot. Nothing is written.
+            Looks at pairs, sizes, labels, grey and empty masks, orientations and intensities. Exits with 0 if the set can be trained on and scored, otherwise \
+            with 65 and a list of problems. Writes nothing.
             """)
 
     @Argument(help: "The data set's folder.")
@@ -21,22 +21,22 @@ package struct Check: ParsableCommand {
     @Option(help: "How the folder is laid out.")
     var dataset: Dataset
 
-    @Option(help: "Classes; 1 is foreground against background. Without it the layout's, or what the set's own files say.")
+    @Option(help: "Classes; 1 is foreground against background. Default: the layout's, or what the set's own files declare.")
     var classes: Int?
 
-    @Option(help: "The label of pixels that nobody labelled.")
+    @Option(help: "The label of unlabelled pixels.")
     var ignoredLabel: Int?
 
-    @Option(help: "Where grey values of binary masks are cut, as a share of white.")
+    @Option(help: "The least grey of a binary mask's foreground, as a fraction of white.")
     var maskThreshold: Double?
 
-    @Option(help: "Slices and volumes: normalized where files hold 0…1, raw where the window maps them.")
+    @Option(help: "Slices and volumes: normalized if files hold 0…1, raw if the window maps them.")
     var intensities: DataSettings.Intensities?
 
-    @Option(parsing: .unconditional, help: "Slices and volumes: LOW,HIGH, minmax, percentiles or none, as of data.window.")
+    @Option(parsing: .unconditional, help: "Slices and volumes: LOW,HIGH, minmax, percentiles or none, like data.window.")
     var window: IntensityWindow?
 
-    @Option(help: "Volumes: the axis of the arrays along which slices lie, 1 to 3; without it the first.")
+    @Option(help: "Volumes: the arrays' axis across slices, 1 to 3; default 1.")
     var sliceAxis: Int?
 
     @Flag(help: "One JSON object on standard output.")
@@ -63,11 +63,11 @@ package struct Check: ParsableCommand {
         settings.intensities = intensities ?? (window == nil ? .normalized : .raw)
         let check = dataset.layout.check(settings, givenClasses: classes != nil)
         if json { try Console.json(check) } else { Console.out(check.description) }
-        guard !check.problems.isEmpty else { return Console.note("nothing wrong was found") }
+        guard !check.problems.isEmpty else { return Console.note("no problems found") }
         throw InputError(Self.list(check.problems, in: data))
     }
 
-    /// The problems, each once with its way out.
+    /// The problems with their remedies, each remedy once.
     private static func list(_ problems: [DatasetCheck.Problem], in folder: String) -> String {
         var lines = problems.prefix(50).map { "  \(name($0.path, in: folder)): \($0.problem)" }
         if problems.count > 50 { lines.append("  … and \(problems.count - 50) more; --json lists all") }

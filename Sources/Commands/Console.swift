@@ -3,33 +3,35 @@ import Foundation
 import Segmentation
 import Synchronization
 
-/// Standard error for people, standard output for programs.
+/// Messages go to standard error, results to standard output.
 package enum Console {
     package static let isTerminal = isatty(STDERR_FILENO) == 1
     private static let isFirstCompilation = Atomic(true)
 
     /// Makes the three standard streams safe to write to, before any file is opened.
     ///
-    /// A closed one would hand its number to the next file, and messages would end up in a checkpoint. A full disk must be an error of `write`, not a signal that
-    /// ends the process between two files.
+    /// A closed stream's number would go to the next file, and messages would end up in a
+    /// checkpoint. A full disk must be an error of `write`, not a signal that ends the process
+    /// between two files.
     package static func prepare() {
         signal(SIGXFSZ, SIG_IGN)
         for (descriptor, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDWR)]
         where fcntl(descriptor, F_GETFD) == -1 {
-            _ = open("/dev/null", mode)  // takes the lowest free number: this one
+            _ = open("/dev/null", mode)  // takes the lowest free number, this stream's
         }
     }
 
-    /// Whether only errors and results are told (`--quiet`).
+    /// Whether to print only errors and results (`--quiet`).
     package static let isQuiet = Atomic(false)
 
-    /// A line for people.
+    /// Prints a line for people.
     package static func note(_ text: String) {
         guard !isQuiet.load(ordering: .relaxed) else { return }
         write(clear + safe(text) + "\n")
     }
 
-    /// Kernels are compiled for the GPU: each on a terminal's last line, once in a log.
+    /// Reports that kernels are compiled for the GPU: each on a terminal's last line, once in a
+    /// log.
     @Sendable package static func compiling(_ kernels: String, for architecture: String) {
         let text = "compiling kernels for the GPU (\(architecture)), once on this machine"
         guard !isTerminal else { return status("\(text): \(kernels) …") }
@@ -38,31 +40,33 @@ package enum Console {
 
     package static func error(_ text: String) { write(clear + "error: " + safe(text) + "\n") }
 
-    /// Overwrites the last line of a terminal; writes nothing elsewhere.
+    /// Overwrites a terminal's last line; prints nothing elsewhere.
     package static func status(_ text: String) {
         guard isTerminal, !isQuiet.load(ordering: .relaxed) else { return }
         write(clear + String(safe(text).prefix(width - 1)))
     }
 
-    /// The text without characters that a terminal would act on: names of files and keys of checkpoints are others' words.
+    /// The text without characters that a terminal would act on: file names and checkpoint keys
+    /// come from others.
     private static func safe(_ text: String) -> String { text.printable(keepsLines: true) }
 
-    /// A message of the parser's, which says itself that it is an error.
+    /// Prints a message of the argument parser, which already says "Error".
     package static func plain(_ text: String) { write(clear + safe(text) + "\n") }
 
-    /// Text on standard output, safe to print.
+    /// Prints text on standard output, made safe.
     package static func out(_ text: String) { print(safe(text)) }
 
-    /// One JSON object on standard output.
+    /// Prints one JSON object on standard output.
     package static func json(_ value: some Encodable) throws {
         print(try JSONText.encode(value))
         try finish()
     }
 
-    /// Hands on what was printed; throws when standard output does not take it, so that a script never takes part of an answer for the whole.
+    /// Flushes standard output. Throws if that fails, so that a script never takes part of an
+    /// answer for the whole.
     package static func finish() throws {
         guard fflush(nil) != 0 else { return }
-        throw InputError("standard output cannot be written: \(String(cString: strerror(errno))); send it elsewhere")
+        throw InputError("cannot write to standard output: \(String(cString: strerror(errno))); redirect it elsewhere")
     }
 
     private static var clear: String { isTerminal ? "\r\u{1B}[K" : "" }
@@ -72,7 +76,7 @@ package enum Console {
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 20 ? Int(size.ws_col) : 100
     }
 
-    /// What standard error does not take is lost: no reason to end a training run.
+    /// Failures of standard error are ignored: they are no reason to end a training run.
     private static func write(_ text: String) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
@@ -96,6 +100,6 @@ package enum Console {
         return String(repeating: "━", count: filled) + String(repeating: "─", count: width - filled)
     }
 
-    /// A share in percent with two digits behind the point, "–" where there is none.
+    /// A share in percent with two decimals; "–" if there is none.
     package static func percent(_ value: Double?) -> String { value.map { String(format: "%.2f", $0 * 100) } ?? "–" }
 }

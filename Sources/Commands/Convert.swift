@@ -7,19 +7,19 @@ package struct Convert: ParsableCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Convert weights between .pth and .safetensors.",
         discussion:
-            "Reads every form of PyTorch checkpoint without running anything in it. A written .pth is read by torch.load(weights_only=True)."
+            "Reads every form of PyTorch checkpoint without running anything in it. torch.load(weights_only=True) reads the .pth files that it writes."
     )
 
     @Argument(help: "Weights to read.")
     var input: String
 
-    @Argument(help: "The file to write; its extension says the format.")
+    @Argument(help: "The file to write; its extension decides the format.")
     var output: String
 
-    @Flag(name: .customLong("bf16"), help: "Store floating-point tensors in bfloat16: half the size, three digits kept.")
+    @Flag(name: .customLong("bf16"), help: "Store floating-point tensors in bfloat16: half the size, three significant digits.")
     var toBFloat16 = false
 
-    @Flag(help: "Keep what a run's checkpoint holds beside the weights.")
+    @Flag(help: "Keep everything that a run's checkpoint holds beside the weights.")
     var keepOptimizer = false
 
     package init() {}

@@ -5,7 +5,7 @@ import Segmentation
 
 package struct Evaluate: ParsableCommand {
     package static let configuration = CommandConfiguration(
-        abstract: "Score weights on a set: pooled over all pixels, and picture by picture.")
+        abstract: "Score weights on a data set, pooled over all pixels and picture by picture.")
 
     @Option(help: "Weights: .pth or .safetensors.")
     var weights: String
@@ -16,34 +16,34 @@ package struct Evaluate: ParsableCommand {
     @Option(help: "How the folder is laid out.")
     var dataset: Dataset
 
-    @Option(help: "The part of the set to score: val unless given; of a set in Synapse's layout a list's name, test_vol unless given.")
+    @Option(help: "The part of the set to score, by default val. In Synapse's layout, a list's name, by default test_vol.")
     var split: String?
 
-    @Option(help: "Height and width that pictures are resized to; without it the size that the weights were trained at.")
+    @Option(help: "Height and width to resize pictures to. Default: the size the weights were trained at.")
     var imageSize: Int?
 
     @Option(help: "Pictures at a time.")
     var batchSize = 8
 
-    @Option(help: "The probability from which on a pixel is foreground.")
+    @Option(help: "The least probability of a foreground pixel.")
     var threshold: Double?
 
-    @Option(help: "Where grey values of binary masks are cut, as a share of white.")
+    @Option(help: "The least grey of a binary mask's foreground, as a fraction of white.")
     var maskThreshold: Double?
 
-    @Option(help: "Volumes: the folder to save each one's labels in, as NAME.nii.gz.")
+    @Option(help: "Volumes: a folder for their predicted labels, as NAME.nii.gz.")
     var predictions: String?
 
-    @Option(help: "Volumes: millimetres between slices, rows and columns, such as 3,0.8,0.8; without it HD95 is in voxels.")
+    @Option(help: "Volumes: millimetres between slices, rows and columns, such as 3,0.8,0.8. Without it HD95 is in voxels.")
     var spacing: VoxelSpacing?
 
-    @Option(help: "Slices and volumes: normalized where files hold 0…1, raw where the window maps them.")
+    @Option(help: "Slices and volumes: normalized if files hold 0…1, raw if the window maps them.")
     var intensities: DataSettings.Intensities?
 
-    @Option(parsing: .unconditional, help: "Raw intensities: LOW,HIGH or minmax; without it the weights' own window.")
+    @Option(parsing: .unconditional, help: "Raw intensities: LOW,HIGH or minmax. Default: the weights' own window.")
     var window: IntensityWindow?
 
-    @Option(help: "Volumes: the axis of the arrays along which slices lie, 1 to 3; without it the first.")
+    @Option(help: "Volumes: the arrays' axis across slices, 1 to 3; default 1.")
     var sliceAxis: Int?
 
     @Option(help: "Volumes: also the normalised surface Dice at this tolerance, in the unit of HD95.")
@@ -53,7 +53,7 @@ package struct Evaluate: ParsableCommand {
 
     @OptionGroup var telling: OutputOptions
 
-    @Option(help: "Also write all scores, those of each picture too, as JSON to this file; - prints them instead of the table.")
+    @Option(help: "Also write all scores, including each picture's, to this file as JSON; - prints them instead of the table.")
     var json: String?
 
     package init() {}
@@ -75,7 +75,7 @@ package struct Evaluate: ParsableCommand {
             networks: Backend.current.networks)
         Console.note(
             "weights: \(URL(filePath: weights).lastPathComponent), "
-                + (segmenter.metadata.summary ?? "which do not say what they were trained on"))
+                + (segmenter.metadata.summary ?? "without a record of what they were trained on"))
         let layout = dataset.layout
         let split = self.split ?? layout.evaluationSplit
         var settings = DataSettings(dataset, path: data)
@@ -109,7 +109,7 @@ package struct Evaluate: ParsableCommand {
         }
         Console.status("")
         if json == "-" { return try Console.json(result) }
-        // The table first: a file that cannot be written must not cost the scores.
+        // Print the table first: a file that cannot be written must not cost the scores.
         Console.out(Self.table(result))
         if let json { try write(result, to: URL(filePath: json)) }
     }
@@ -122,7 +122,8 @@ package struct Evaluate: ParsableCommand {
             "\(error)\n\(weights) is a network of \(classes == 1 ? "one class" : "\(classes) classes"): score it on masks of as many")
     }
 
-    /// How the set's files are mapped: as asked for, by the weights' own window where none is named.
+    /// Sets how the files' intensities are mapped: as requested, otherwise by the weights' own
+    /// window.
     private func takeIntensities(_ settings: inout DataSettings, _ segmenter: Segmenter) throws {
         settings.sliceAxis = sliceAxis ?? 1
         settings.window = window ?? segmenter.metadata.window
@@ -153,7 +154,7 @@ package struct Evaluate: ParsableCommand {
         let empty = result.emptyPictures
         if empty.count > 0 {
             lines.append(
-                "\(empty.count) pictures are empty: \(empty.foundEmpty) found empty, in no mean over pictures; \(empty.withFindings) with findings, IoU 0"
+                "\(empty.count) pictures are empty: \(empty.foundEmpty) predicted empty, left out of the mean over pictures; \(empty.withFindings) with findings, IoU 0"
             )
         }
         lines.append(String(format: "loss %.4f over %d pictures", result.loss, result.images.count))

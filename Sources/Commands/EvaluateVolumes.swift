@@ -34,7 +34,7 @@ extension Evaluate {
         if json == "-" { try Console.json(summary) } else { Console.out(Self.table(summary)) }
     }
 
-    /// A line for each class, below them the mean: Table II turned on its side.
+    /// A line for each class, then the mean: Table II transposed.
     static func table(_ summary: VolumeScoreSummary) -> String {
         let width = max(16, (summary.honest.classes.map(\.name.count).max() ?? 0) + 6)
         func row(_ name: String, _ columns: [String]) -> String {
@@ -67,9 +67,9 @@ extension Evaluate {
                     + ["\(missed)", "\(spurious)", "\(honest.absent)"]))
         lines.append(
             """
-            \(summary.volumes.count) volumes, HD95 in \(unit). published: as the paper's code scores, a class predicted where there is none counts as Dice 1 and \
+            \(summary.volumes.count) volumes, HD95 in \(unit). published: the paper's scoring, where a class predicted but absent counts as Dice 1 and \
             HD95 0.
-            honest: that is Dice 0, absent classes are left out, and HD95 is the mean where it is finite (\(honest.infinite) are infinite: missed or spurious).
+            honest: such a class counts as Dice 0, absent classes are left out, and HD95 is the mean of finite values (\(honest.infinite) are infinite: missed or spurious).
             """)
         return lines.joined(separator: "\n")
     }

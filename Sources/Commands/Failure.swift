@@ -2,7 +2,7 @@ import ArgumentParser
 import Files
 import Foundation
 
-/// Exit codes, as sysexits.h has them.
+/// Exit codes, as in sysexits.h.
 package enum ExitStatus {
     package static let usage: Int32 = 64
     package static let badInput: Int32 = 65
@@ -10,9 +10,10 @@ package enum ExitStatus {
     package static let interrupted: Int32 = 130
 }
 
-/// From errors to exit codes and messages.
+/// Turns errors into exit codes and messages.
 enum Failure {
-    /// The code of an error of ours or the system's; nil for the parser's own, which it reports itself.
+    /// The exit code of our own and the system's errors; nil for the parser's, which it reports
+    /// itself.
     static func code(of error: any Error) -> Int32? {
         switch error {
         case let error as any UserError:
@@ -29,24 +30,25 @@ enum Failure {
 
     static func message(of error: any Error) -> String {
         guard !(error is any UserError), (error as NSError).domain == NSCocoaErrorDomain else { return "\(error)" }
-        // Foundation's own description often tells neither the file nor the system's reason.
+        // Foundation's own description often lacks the file and the system's reason.
         let info = (error as NSError).userInfo
         let file = info[NSFilePathErrorKey] as? String ?? (info[NSURLErrorKey] as? URL)?.relativePath
         let posix = (info[NSUnderlyingErrorKey] as? NSError).flatMap { $0.domain == NSPOSIXErrorDomain ? $0.code : nil }
         let reason = posix.map { systemMessage(Int32($0)) } ?? error.localizedDescription
-        return (file.map { $0 + ": " } ?? "") + reason + "; check the path, its permissions and the space left on the disk"
+        return (file.map { $0 + ": " } ?? "") + reason + "; check the path, its permissions and the disk's free space"
     }
 }
 
 extension ParsableCommand {
-    /// Ends as the parser does, with what it says made safe to print: arguments are others' words, too.
+    /// Exits like the parser, with its message made safe to print: it quotes arguments, which come
+    /// from others.
     private static func leave(_ error: any Error) -> Never {
         let (code, text) = (exitCode(for: error), fullMessage(for: error))
         if code.isSuccess { Console.out(text) } else { Console.plain(text) }
         Foundation.exit(code.rawValue)
     }
 
-    /// What an executable's `main` does: runs the command that the arguments name, and leaves with its exit code.
+    /// An executable's `main`: runs the command in the arguments and exits with its code.
     package static func run(with backend: Backend) {
         Console.prepare()
         Backend.$current.withValue(backend) {
@@ -59,7 +61,7 @@ extension ParsableCommand {
             } catch let exit as ExitCode {
                 Foundation.exit(exit.rawValue)
             } catch let error as ValidationError where chosen != nil {
-                // Thrown by a command that runs already, so that the parser does not know any more which one.
+                // Thrown while a command was running, so the parser no longer knows which one.
                 let name = chosen.map { $0.configuration.commandName ?? "\($0)".lowercased() } ?? ""
                 Console.error("\(error.message)\nsee '\(configuration.commandName ?? "") \(name) --help'")
                 Foundation.exit(ExitStatus.usage)

@@ -1,6 +1,6 @@
 import Files
 
-/// Input that a command cannot work on: what, and the way out.
+/// Input that a command cannot use, with a remedy.
 package struct InputError: UserError {
     package let description: String
     package var subject: String { "" }

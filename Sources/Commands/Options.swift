@@ -7,21 +7,21 @@ extension Dataset: ExpressibleByArgument {}
 extension Compute.Precision: ExpressibleByArgument {}
 extension Compute.Device: ExpressibleByArgument {}
 
-/// Where and how the network computes.
+/// The device, precision and threads of the network.
 package struct ComputeOptions: ParsableArguments {
-    @Option(help: "Where to compute: auto takes a GPU where there is one.")
+    @Option(help: "The device; auto takes a GPU if there is one.")
     package var device: Compute.Device?
 
     @Option(help: "Matrix products in float32 or bfloat16.")
     package var precision: Compute.Precision?
 
-    @Flag(help: "On a GPU: products in float32 with TF32's ten bits of mantissa, faster and less exact. Off without it.")
+    @Flag(help: "On a GPU: float32 products with TF32's ten bits of mantissa, faster and less exact.")
     package var tf32 = false
 
-    @Flag(help: "Record the network's work on the GPU once and play it again as one launch (CUDA graphs).")
+    @Flag(help: "Record the network's work on the GPU and replay it as one launch (CUDA graphs).")
     package var compileGraph = false
 
-    @Option(help: "Threads on the CPU; without it as many as suit the machine.")
+    @Option(help: "Threads on the CPU. Default: chosen for the machine.")
     package var threads: Int?
 
     package init() {}
@@ -29,21 +29,21 @@ package struct ComputeOptions: ParsableArguments {
     package func validate() throws {
         if let threads { try Require.count(threads, "--threads", upTo: 1024) }
         for (isAsked, name) in [(tf32, "--tf32"), (compileGraph, "--compile-graph")] where isAsked {
-            if device == .cpu { throw ValidationError("\(name): is for a GPU; leave it out with --device cpu") }
-            // Said once, where no run will do what was asked for: it goes on all the same.
+            if device == .cpu { throw ValidationError("\(name): needs a GPU; leave it out with --device cpu") }
+            // Warn and continue: without a GPU this has no effect.
             if device != .cuda, !Backend.current.isGPUPresent() { Console.note("note: \(name) changes nothing without a GPU") }
         }
     }
 
-    /// The options as one value; what was not given has its usual value.
+    /// The options as one value, with defaults for those not given.
     package var compute: Compute {
         Compute(device: device ?? .auto, precision: precision ?? .fp32, compileGraph: compileGraph, allowsTF32: tf32, threads: threads)
     }
 }
 
-/// How much a command tells.
+/// How much a command prints.
 package struct OutputOptions: ParsableArguments {
-    @Flag(help: "Tell errors and nothing else on standard error.")
+    @Flag(help: "Print only errors on standard error.")
     package var quiet = false
 
     package init() {}
@@ -61,7 +61,7 @@ extension VoxelSpacing: ExpressibleByArgument {
     public init?(argument: String) { self.init(text: argument) }
 }
 
-/// "RAS", or "stored" for volumes as their files have them.
+/// "RAS", or "stored" to keep the file's order.
 package enum VoxelOrderOption: ExpressibleByArgument, Equatable {
     case order(VoxelOrder)
     case stored
@@ -85,23 +85,23 @@ package enum ValueRangeOption: String, ExpressibleByArgument {
     var scale: Float { self == .byte ? 255 : 1 }
 }
 
-/// How the network wants its input, where the weights do not say or the user knows better.
+/// The form of the network's input, if the weights do not record it or the user overrides it.
 package struct InputOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: """
-            Volumes: which intensities become 0…1: LOW,HIGH, minmax, percentiles (0.5th to 99.5th) or none. Without it what the weights were trained on; \
+            Volumes: the intensities to map to 0…1: LOW,HIGH, minmax, percentiles (0.5th to 99.5th) or none. Default: the weights' own; \
             arrays in .npy.h5 and .npz hold 0…1 already.
             """)
     package var window: IntensityWindow?
 
-    @Option(help: "Volumes: the directions of columns, rows and slices to turn to, such as RAS, or stored; without it the weights' own.")
+    @Option(help: "Volumes: the voxel order to turn to, such as RAS (where columns, rows and slices point), or stored. Default: the weights' own.")
     package var voxelOrder: VoxelOrderOption?
 
-    @Option(help: "The values of the network's input, 0,255 or 0,1; without it the weights' own.")
+    @Option(help: "The range of the network's input, 0,255 or 0,1. Default: the weights' own.")
     package var valueRange: ValueRangeOption?
 
-    @Option(help: "Volumes: the axis of the file along which slices lie, 1 to 3; without it the third of NIfTI and the first of arrays.")
+    @Option(help: "Volumes: the file's axis across slices, 1 to 3. Default: 3 for NIfTI, 1 for arrays.")
     package var sliceAxis: Int?
 
     package init() {}
@@ -118,7 +118,7 @@ package struct InputOptions: ParsableArguments {
     }
 }
 
-/// Checks of options that several commands have; each throws what the command line's user is told.
+/// Checks that several commands share; each throws a message for the command line's user.
 package enum Require {
     package static func imageSize(_ size: Int?, upTo most: Int = Segmenter.imageSizes.upperBound) throws {
         guard let size, !(32...most).contains(size) || !size.isMultiple(of: 32) else { return }
@@ -151,7 +151,7 @@ package struct IntegerList: ExpressibleByArgument {
     }
 }
 
-/// The network's shape, by name or in numbers.
+/// The network's sizes, by preset or in numbers.
 package struct NetworkOptions: ParsableArguments {
     @Option(help: "base (the paper's), small (half the channels) or tiny (a quarter).")
     package var preset: String?

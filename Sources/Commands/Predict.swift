@@ -11,7 +11,7 @@ import TensorFiles
 
 package struct Predict: ParsableCommand {
     package static let configuration = CommandConfiguration(
-        abstract: "Segment pictures and volumes: a mask of each one's own size.",
+        abstract: "Segment pictures and volumes. Masks have the size of their inputs.",
         discussion: """
             Examples:
               vmunet predict photo.jpg                          writes photo_mask.png beside the picture
@@ -19,56 +19,56 @@ package struct Predict: ParsableCommand {
               vmunet predict pictures/ --output masks --overlay --recursive
               vmunet predict --weights best.safetensors ct.nii.gz --output segmented
 
-            A mask holds 0 and 255, or the label's number where there are several classes. Volumes are segmented slice by slice, in the voxel order \
-            and with the intensity window that the weights were trained on, and come out as .nii.gz with the input's geometry. In a folder a result \
-            is called as its input, NAME.png or NAME.nii.gz; where two inputs have one name, FOLDER_NAME or NAME.ENDING. predictions.json beside the \
-            results says which file came from which input, what was found, and by which weights and settings.
+            A mask holds 0 and 255 or, with several classes, the labels' numbers. Volumes are segmented slice by slice, in the voxel order \
+            and intensity window that the weights were trained on, and written as .nii.gz with the input's geometry. In a folder a result is \
+            named like its input, NAME.png or NAME.nii.gz; inputs with equal names become FOLDER_NAME or NAME.ENDING. predictions.json beside the \
+            results lists each input with its files, what was found, the weights and the settings.
 
-            An input that cannot be segmented does not stop the others; it is told at the end, with exit code 65. With --raw, a .npy of float32 \
-            [B, C, H, W] goes into the network as it is, and its logits come out.
+            An input that cannot be segmented does not stop the others; it is reported at the end, with exit code 65. With --raw, a .npy of float32 \
+            [B, C, H, W] goes into the network unchanged, and its logits are written.
             """)
 
-    @Option(help: "Weights: .pth or .safetensors; without it those that VMUNET_WEIGHTS names or that come with the package.")
+    @Option(help: "Weights, .pth or .safetensors. Default: those named by VMUNET_WEIGHTS, or the package's own.")
     var weights: String?
 
-    @Argument(help: "Pictures, volumes (.nii, .nii.gz; .npy.h5 and .npz with an array image), and folders of them.")
+    @Argument(help: "Pictures, volumes (.nii, .nii.gz; .npy.h5 and .npz with an array named image), and folders of them.")
     var inputs: [String] = []
 
     @Option(
         name: .shortAndLong,
         help: """
-            A folder for the results; for one input also a file, .png or .nii.gz; with --raw the .npy for the logits. Without it results go beside each \
+            A folder for the results, or a file for one input's mask (.png, .nii.gz); with --raw, the .npy for the logits. By default results go beside each \
             input, as NAME_mask.png or NAME_mask.nii.gz.
             """)
     var output: String?
 
-    @Flag(help: "Look into sub-folders, too.")
+    @Flag(help: "Search sub-folders too.")
     var recursive = false
 
-    @Flag(help: "Also write NAME_overlay.png: the picture with the outline and a translucent fill; of a volume a sheet of some slices.")
+    @Flag(help: "Also write NAME_overlay.png: the picture with the outline and a translucent fill; for a volume, a sheet of some slices.")
     var overlay = false
 
-    @Flag(help: "Also write NAME_probability.png: the foreground's probability in grey. Pictures alone.")
+    @Flag(help: "Also write NAME_probability.png: the foreground's probability in grey. Pictures only.")
     var probabilities = false
 
-    @Option(help: "Height and width at which the network sees pictures; without it the size that the weights were trained at.")
+    @Option(help: "Height and width of the network's input. Default: the size the weights were trained at.")
     var imageSize: Int?
 
-    @Option(help: "The probability from which on a pixel is foreground; without it the weights' own, or 0.5.")
+    @Option(help: "The least probability of a foreground pixel. Default: the weights' own, or 0.5.")
     var threshold: Double?
 
     @OptionGroup var input: InputOptions
 
-    @Flag(help: "Leave out inputs whose results are there already, made by the same weights and settings.")
+    @Flag(help: "Skip inputs that already have results from the same weights and settings.")
     var skipDone = false
 
-    @Flag(help: "Go on where the input is of another kind than the weights were trained on, and replace results beside their inputs.")
+    @Flag(help: "Accept inputs of another kind than the weights were trained on, and replace existing results beside inputs.")
     var force = false
 
-    @Option(help: "A .npy of float32 [B, C, H, W] to run through the network as it is.")
+    @Option(help: "A .npy of float32 [B, C, H, W] to run through the network unchanged.")
     var raw: String?
 
-    @Flag(help: "Print what was found as one JSON object on standard output.")
+    @Flag(help: "Print the results as one JSON object on standard output.")
     var json = false
 
     @OptionGroup var compute: ComputeOptions
@@ -79,7 +79,7 @@ package struct Predict: ParsableCommand {
 
     package func validate() throws {
         guard raw != nil || !inputs.isEmpty else { throw ValidationError("name at least one picture, volume or folder") }
-        guard raw == nil || inputs.isEmpty else { throw ValidationError("--raw takes the place of pictures") }
+        guard raw == nil || inputs.isEmpty else { throw ValidationError("--raw replaces pictures; give one or the other") }
         guard raw == nil || output != nil else { throw ValidationError("--raw needs --output, the .npy for the logits") }
         try Require.imageSize(imageSize)
         try Require.threshold(threshold)
@@ -88,7 +88,7 @@ package struct Predict: ParsableCommand {
     package func run() throws {
         guard let weights = weights.map({ URL(filePath: $0) }) ?? ShippedWeights.url() else {
             throw ValidationError(
-                "--weights is needed: those that come with the package are not beside this tool, and \(ShippedWeights.variable) names none")
+                "--weights is needed: the package's own are not beside this tool, and \(ShippedWeights.variable) names none")
         }
         if let raw, let output { return try runRaw(segmenter(weights), URL(filePath: raw), to: URL(filePath: output)) }
         let list = InputList(inputs, recursive: recursive)
@@ -114,7 +114,7 @@ package struct Predict: ParsableCommand {
             shape[2].isMultiple(of: 32), shape[3].isMultiple(of: 32)
         else {
             throw InputError(
-                "\(url.relativePath): expected float32 [B, 3 or 1, H, W] with H and W multiples of 32, got \(host.elementType) \(shape); save it so with numpy"
+                "\(url.relativePath): expected float32 [B, 3 or 1, H, W] with H and W multiples of 32, got \(host.elementType) \(shape); save it in this form with numpy"
             )
         }
         let (B, H, W) = (shape[0], shape[2], shape[3])

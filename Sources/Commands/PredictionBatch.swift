@@ -9,7 +9,7 @@ import TensorFiles
     import Foundation
 #endif
 
-/// The inputs of one `predict`, one after the other: none of them ends the others.
+/// The inputs of one `predict`, in order. A failing input does not end the others.
 struct PredictionBatch {
     private let command: Predict
     private let list: InputList
@@ -18,9 +18,9 @@ struct PredictionBatch {
     private let weights: URL
     private let digest: WeightsDigest
     private let names: ResultNames
-    /// Where inputs really are, so that no result replaces one.
+    /// The inputs' real paths, so that no result replaces one.
     private let sources: Set<String>
-    private let stop = StopSignal("stopping after this input; once more to leave at once")
+    private let stop = StopSignal("stopping after this input; interrupt again to stop at once")
 
     private var file: PredictionFile?
     private var records: [PredictionRecord] = []
@@ -41,7 +41,7 @@ struct PredictionBatch {
 
     mutating func run() throws {
         Console.note(
-            "weights: \(weights.lastPathComponent), " + (segmenter.metadata.summary ?? "which do not say what they were trained on"))
+            "weights: \(weights.lastPathComponent), " + (segmenter.metadata.summary ?? "without a record of what they were trained on"))
         tellMapping()
         var lastSaved = ContinuousClock.now
         var isStopped = false
@@ -68,7 +68,7 @@ struct PredictionBatch {
         save()
         try finish()
         if isStopped {
-            Console.note("stopped: \(records.count) of \(list.items.count) are done; --skip-done goes on with the others")
+            Console.note("stopped: \(records.count) of \(list.items.count) are done; continue with --skip-done")
             throw ExitCode(ExitStatus.interrupted)
         }
         guard failures.isEmpty else {
@@ -83,7 +83,7 @@ struct PredictionBatch {
 
     private mutating func work(on item: InputList.Item, _ index: Int) throws {
         guard let name = names.names[index] else {
-            throw InputError("no part of its path tells its results from another input's; segment it by itself")
+            throw InputError("its path gives its results no unique name; segment it separately")
         }
         let results = target.results(item, name: name, overlay: command.overlay, probability: command.probabilities)
         try check(item, results)
@@ -105,7 +105,7 @@ struct PredictionBatch {
         file?.add(record)
     }
 
-    /// Throws where a result could not be written, or would replace what is not ours.
+    /// Throws if a result could not be written, or would replace a file that is not ours.
     private func check(_ item: InputList.Item, _ results: [URL]) throws {
         for result in results {
             if sources.contains(InputList.place(result)) {
@@ -113,16 +113,16 @@ struct PredictionBatch {
             }
             guard result.lastPathComponent.utf8.count <= Self.longestName else {
                 throw InputError(
-                    "its result's name would be \(result.lastPathComponent.utf8.count) bytes long, the disk takes \(Self.longestName); rename it"
+                    "its result's name would be \(result.lastPathComponent.utf8.count) bytes long, the limit is \(Self.longestName); rename it"
                 )
             }
             if case .beside = target, !command.force, !command.skipDone, FileManager.default.fileExists(atPath: result.path) {
-                throw InputError("\(result.relativePath) is there already; name a folder by --output, or replace it by --force")
+                throw InputError("\(result.relativePath) already exists; name a folder with --output, or replace it with --force")
             }
         }
     }
 
-    /// Bytes that file systems take for a name.
+    /// The longest file name in bytes.
     private static let longestName = 255
 
     private func requireFittingKind(_ item: InputList.Item) throws {
@@ -130,7 +130,7 @@ struct PredictionBatch {
         let trained = [segmenter.metadata.modality, kind.rawValue].compactMap(\.self).joined(separator: " ")
         throw InputError(
             "is a \(item.isVolume ? "volume" : "picture"), and these weights were trained on \(trained); "
-                + "give others by --weights, or go on by --force")
+                + "name others with --weights, or use --force")
     }
 
     private func settings(_ item: InputList.Item) -> PredictionRecord.Settings {
@@ -167,7 +167,7 @@ struct PredictionBatch {
 
     private mutating func volume(_ item: InputList.Item, _ results: [URL]) throws -> [PredictionRecord.ClassAmount] {
         tellOnce(segmenter.convention.volumeAssumptions)
-        if command.probabilities { tellOnce("--probabilities is for pictures: volumes get none") }
+        if command.probabilities { tellOnce("--probabilities is for pictures; volumes get none") }
         let volume = try VolumeFile(item.url)
         let prepared = try PreparedVolume(
             volume, path: item.path, convention: segmenter.convention, sliceAxis: command.input.sliceAxis, window: command.input.window)
@@ -192,7 +192,7 @@ struct PredictionBatch {
 
     private mutating func drawSheet(_ labels: LabelVolume, _ volume: VolumeFile, _ prepared: PreparedVolume, to url: URL) throws {
         if let spacing = volume.spacing, max(spacing.height, spacing.width) > 1.2 * min(spacing.height, spacing.width) {
-            tellOnce("overlays show voxels as squares, and these measure \(spacing.height)×\(spacing.width) mm")
+            tellOnce("overlays show voxels as squares, but these measure \(spacing.height)×\(spacing.width) mm")
         }
         let shown = prepared.window == .none && !volume.isNormalized ? IntensityWindow.range : prepared.window
         let sheet = try VolumeSheet.draw(
@@ -206,11 +206,11 @@ struct PredictionBatch {
         var counts = [Int](repeating: 0, count: 256)
         for value in values { counts[Int(value)] += 1 }
         let classes = segmenter.network.classes
-        // A binary mask says its foreground by 255 in a picture, by 1 in a volume.
+        // The foreground of a binary mask is 255 in a picture and 1 in a volume.
         return classes == 1 ? [amount(1, counts[1] + counts[255])] : (1..<classes).map { amount($0, counts[$0]) }
     }
 
-    /// Masks stand without their record; that it is missing is told once.
+    /// Masks remain valid without their record, so report only once that it cannot be written.
     private mutating func save() {
         do { try file?.write() } catch {
             let text = Failure.message(of: error)
@@ -218,7 +218,7 @@ struct PredictionBatch {
         }
     }
 
-    // MARK: Telling
+    // MARK: Messages
 
     private mutating func fail(_ item: InputList.Item, _ error: any Error) throws {
         let text = Failure.message(of: error)
@@ -227,7 +227,7 @@ struct PredictionBatch {
         var record = PredictionRecord(input: item.path, files: [], weights: digest.value, settings: settings(item))
         record.error = line
         file?.add(record)
-        // A disk that takes nothing any more fails all the others, too.
+        // A disk that can no longer be written to fails all other inputs, too.
         if let folder = target.recordFolder, !FileManager.default.isWritableFile(atPath: folder.path) { throw error }
     }
 
@@ -237,11 +237,11 @@ struct PredictionBatch {
 
     private mutating func tellOnce(_ assumptions: [String]) {
         if !assumptions.isEmpty {
-            tellOnce("the weights do not say how they want their input; taken are " + assumptions.joined(separator: "; "))
+            tellOnce("the weights do not record the form of their input; assuming " + assumptions.joined(separator: "; "))
         }
     }
 
-    /// Which results are whose, where two inputs have one name.
+    /// Lists which results belong to which inputs if inputs have equal names.
     private func tellMapping() {
         for index in names.renamed.prefix(20) {
             guard let name = names.names[index] else { continue }
@@ -270,7 +270,7 @@ struct PredictionBatch {
     }
 }
 
-/// What `predict --json` prints.
+/// The output of `predict --json`.
 private struct PredictionSummary: Encodable {
     let predictions: [PredictionRecord]
     let failures: [String]

@@ -8,21 +8,22 @@ import Segmentation
     import Foundation
 #endif
 
-/// Where results go.
+/// The place for results.
 enum PredictionTarget {
-    /// All into one folder, with `predictions.json`.
+    /// All results in one folder, with `predictions.json`.
     case folder(URL)
-    /// The one mask into this file.
+    /// The only mask as this file.
     case file(URL)
-    /// Each beside its input.
+    /// Each result beside its input.
     case beside
 
-    /// Endings of files that a mask can be written to, for a picture and for a volume.
+    /// Endings of mask files, for pictures and for volumes.
     private static let endings = (picture: [".png"], volume: [".nii.gz", ".nii"])
-    /// Endings that name a file, though no mask is written so.
+    /// Endings that name a file, but not a mask's.
     private static let foreign = [".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npz", ".npy", ".h5", ".nrrd", ".mha", ".dcm"]
 
-    /// What `--output` means. Throws a usage error for a file where there are several inputs, or of a kind that does not fit.
+    /// Interprets `--output`. Throws a usage error for a file with several inputs, or a file of the
+    /// wrong kind.
     init(_ output: String?, list: InputList) throws {
         guard let output else {
             self = .beside
@@ -36,7 +37,7 @@ enum PredictionTarget {
             return
         }
         guard list.items.count + list.failures.count == 1 else {
-            throw ValidationError("--output \(output): a file is for one input, here are \(list.items.count); name a folder")
+            throw ValidationError("--output \(output): a file takes one input, but there are \(list.items.count); name a folder")
         }
         if let item = list.items.first {
             let fitting = item.isVolume ? Self.endings.volume : Self.endings.picture
@@ -54,7 +55,7 @@ enum PredictionTarget {
             == .typeDirectory
     }
 
-    /// Makes the folder, so that one that cannot be made is known first.
+    /// Creates the folder, so that a failure shows first.
     func prepare() throws {
         switch self {
         case .folder(let url): try Folder.make(url, option: "--output")
@@ -63,10 +64,11 @@ enum PredictionTarget {
         }
     }
 
-    /// The folder of `predictions.json`; nil where none is written.
+    /// The folder of `predictions.json`; nil if none is written.
     var recordFolder: URL? { if case .folder(let url) = self { url } else { nil } }
 
-    /// The files that one input's results go to under a name: the mask first, then the overlay and the probability, as asked for.
+    /// The files for an input's results under a name: the mask first, then overlay and probability
+    /// if requested.
     func results(_ item: InputList.Item, name: String, overlay: Bool, probability: Bool) -> [URL] {
         let folder: URL
         let mask: String, rest: String
@@ -88,7 +90,7 @@ enum PredictionTarget {
         return names.map { folder.appending(path: $0) }
     }
 
-    /// A name for each input's results, by which no two get one file; nil where there is none.
+    /// A name for each input's results, so that no two share a file; nil if there is none.
     func names(_ items: [InputList.Item], overlay: Bool, probability: Bool) -> ResultNames {
         ResultNames(items) { index, name in
             results(items[index], name: name, overlay: overlay, probability: probability).map(\.standardizedFileURL.path)

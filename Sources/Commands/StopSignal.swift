@@ -2,14 +2,14 @@
 import Foundation
 import Synchronization
 
-/// SIGINT and SIGTERM as a question that a loop asks. A second SIGINT ends the process at once.
+/// Lets a loop poll for SIGINT and SIGTERM. A second SIGINT ends the process at once.
 package final class StopSignal: Sendable {
     private let received = Atomic(false)
     private let sources: [any DispatchSourceSignal]
 
-    /// `note` is what is told at the first signal.
-    package init(_ note: String = "stopping after this step and saving; once more to leave at once") {
-        // Whoever reads the progress may go away: `train 2>&1 | head` must not end the run.
+    /// `note` is printed at the first signal.
+    package init(_ note: String = "stopping after this step and saving; interrupt again to stop at once") {
+        // The reader of the progress may go away: `train 2>&1 | head` must not end the run.
         signal(SIGPIPE, SIG_IGN)
         let numbers = [SIGINT, SIGTERM]
         sources = numbers.map { number in

@@ -6,7 +6,7 @@ package struct Summary: ParsableCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Parameters and multiply-adds of a network, module by module.",
         discussion:
-            "FLOPs are counted twice: as the paper's Table V does (Linear, convolution and LayerNorm layers), and whole (with the projections inside SS2D and the scan)."
+            "Counts FLOPs in two ways: as in the paper's Table V (Linear, convolution and LayerNorm layers), and in full (with SS2D's projections and scan)."
     )
 
     @OptionGroup var network: NetworkOptions

@@ -11,12 +11,13 @@
     import Darwin
 #endif
 
-/// Writes a file whole or not at all: a temporary file beside it, flushed to the disk, then renamed over it.
+/// Writes a file whole or not at all: writes a temporary file beside it, flushes it to the disk,
+/// and renames it.
 ///
-/// A process that is killed leaves its temporary file. The next process that writes into the folder removes it, see
-/// ``TemporaryFile``.
+/// A killed process leaves its temporary file. The next process that writes into the folder removes
+/// it; see ``TemporaryFile``.
 package enum AtomicFile {
-    /// Writes `bytes`. `isDurable` false leaves out the flushing, for files that can be made again.
+    /// Writes `bytes`. `isDurable` false skips flushing, for files that can be made again.
     package static func write(_ bytes: [UInt8], to url: URL, isDurable: Bool = true) throws(FileError) {
         do {
             try write(to: url, isDurable: isDurable) { try $0.write(bytes) }
@@ -26,7 +27,8 @@ package enum AtomicFile {
         }
     }
 
-    /// `body` gets a writer for the new contents. If anything fails, the old file stays as it was and the temporary one goes.
+    /// Gives `body` a writer for the new contents. If anything fails, the old file stays unchanged
+    /// and the temporary file is removed.
     package static func write(to url: URL, isDurable: Bool = true, _ body: (inout Writer) throws -> Void) throws {
         let file = url.relativePath
         let target = url.resolvingSymlinksInPath()
@@ -49,7 +51,8 @@ package enum AtomicFile {
             throw error
         }
         guard close(temporary.descriptor) == 0 else { throw refused("cannot be closed") }
-        // The new name itself must outlive a power cut; where folders cannot be flushed, the rename is still atomic.
+        // The new name itself must survive a power failure. Where folders cannot be flushed, the
+        // rename is still atomic.
         guard isDurable else { return }
         let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
         if descriptor >= 0 {
@@ -58,7 +61,7 @@ package enum AtomicFile {
         }
     }
 
-    /// Gathers small pieces, and knows how many bytes went before.
+    /// Collects small pieces, and counts the bytes written.
     package struct Writer {
         private let descriptor: Int32
         private let file: String
@@ -92,7 +95,7 @@ package enum AtomicFile {
             bytes.withUnsafeBytes { buffer in
                 var done = 0
                 while done < buffer.count {
-                    // Linux writes at most 2 GiB at once.
+                    // Linux writes at most 2 GiB per call.
                     let count = systemWrite(descriptor, buffer.baseAddress! + done, min(buffer.count - done, 1 << 30))
                     if count < 0, errno == EINTR { continue }
                     guard count > 0 else {
@@ -108,5 +111,5 @@ package enum AtomicFile {
     }
 }
 
-/// The system's `write`, whose name the writer's own method hides.
+/// The system's `write`; the writer's own method hides its name.
 private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int { write(descriptor, bytes, count) }

@@ -4,37 +4,37 @@
     import Foundation
 #endif
 
-/// Why a file could not be read or written: the file, the reason and the way out, in one line.
+/// A file could not be read or written: file, reason and remedy, in one line.
 public struct FileError: UserError, Equatable, LocalizedError {
-    /// What went wrong, coarsely enough to act on.
+    /// The kind of fault, coarse enough to act on.
     public enum Kind: String, Sendable {
         /// There is no such file.
         case missing
-        /// The file is there, but the system refuses to read it.
+        /// The file exists, but the system refuses to read it.
         case unreadable
         /// The file ends before the data it declares.
         case truncated
         /// The file contradicts itself or its format.
         case corrupt
-        /// The file is a sound one of another format than those asked for.
+        /// The file is valid but in another format than the accepted ones.
         case wrongFormat
-        /// The format is right, but the file uses a part of it that is not supported.
+        /// The format is right, but the file uses an unsupported part of it.
         case unsupported
-        /// Reading on would cost more memory or time than such a file can deserve.
+        /// Reading on would take more memory or time than such a file can need.
         case limit
-        /// The file is sound, but this machine has too little memory for it.
+        /// The file is valid, but this machine has too little memory for it.
         case memory
         /// The system refuses to write the file.
         case unwritable
     }
 
-    /// What went wrong.
+    /// The kind of fault.
     public let kind: Kind
-    /// The file's path, as it was given.
+    /// The file's path, as given.
     public let file: String
-    /// What is wrong, without the file's name.
+    /// The fault, without the file's name.
     public let reason: String
-    /// What to do about it.
+    /// What the user can do.
     public let remedy: String
 
     /// An error about `file`; `reason` and `remedy` are clauses without a full stop.
@@ -45,23 +45,23 @@ public struct FileError: UserError, Equatable, LocalizedError {
         self.remedy = remedy
     }
 
-    /// An error about a file with the usual way out for its kind.
+    /// An error about a file with its kind's usual remedy.
     package init(_ kind: Kind, file: String, reason: String) {
         self.init(kind, file: file, reason: reason, remedy: kind.usualRemedy)
     }
 
-    /// As ``file``.
+    /// The ``file``.
     public var subject: String { file }
-    /// As ``reason``.
+    /// The ``reason``.
     public var problem: String { reason }
-    /// Memory where that is too little, otherwise input.
+    /// `.memory` if memory ran out, otherwise `.input`.
     public var category: UserErrorCategory { kind == .memory ? .memory : .input }
-    /// As the description.
+    /// The description.
     public var errorDescription: String? { description }
 }
 
 extension FileError.Kind {
-    /// The way out where nothing more is known.
+    /// The remedy if nothing more is known.
     package var usualRemedy: String {
         switch self {
         case .missing: "check the path"
@@ -69,14 +69,14 @@ extension FileError.Kind {
         case .truncated, .corrupt: "download or save it again"
         case .wrongFormat: "give a file of a supported format"
         case .unsupported: "save it again in a plain form"
-        case .limit: "use it only if you trust where it comes from, and save it again in a plain form"
+        case .limit: "if you trust its source, save it again in a plain form"
         case .memory: "close other programs, make the file smaller or use a machine with more memory"
-        case .unwritable: "check the folder, its permissions and the space left on the disk"
+        case .unwritable: "check the folder, its permissions and the disk's free space"
         }
     }
 }
 
-/// A ``FileError`` that does not know its file yet: what parsers of bytes throw. ``naming(_:_:)`` adds the file.
+/// A ``FileError`` without the file, thrown by parsers of bytes. ``naming(_:_:)`` adds the file.
 package struct Fault: Error {
     package var kind: FileError.Kind
     package var reason: String
@@ -89,12 +89,12 @@ package struct Fault: Error {
     }
 }
 
-/// Runs `body`, and gives every fault inside it the file's name.
+/// Runs `body`, and adds the file to every fault that it throws.
 package func naming<T>(_ url: URL, _ body: () throws -> T) throws(FileError) -> T {
     try naming(url.relativePath, body)
 }
 
-/// Runs `body`, and gives every fault inside it a name that stands for the file.
+/// Runs `body`, and adds a name for the file to every fault that it throws.
 package func naming<T>(_ file: String, _ body: () throws -> T) throws(FileError) -> T {
     do {
         return try body()

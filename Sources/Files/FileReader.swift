@@ -11,20 +11,22 @@
     import Darwin
 #endif
 
-/// An open regular file, or bytes in memory, read at offsets. Every read is checked against the real size first.
+/// An open regular file, or bytes in memory, read at offsets. Every read is checked against the
+/// real size first.
 ///
-/// Files are never mapped into memory: one that another process cuts short would end the program with SIGBUS.
+/// Files are never mapped into memory: if another process truncated one, SIGBUS would end the
+/// program.
 package final class FileReader: Sendable {
-    /// The path as it was given, or the name that stands for bytes in memory.
+    /// The path as given, or the name for bytes in memory.
     package let name: String
-    /// Bytes.
+    /// The size in bytes.
     package let size: Int
-    /// Where the file lies, for libraries that open it themselves; nil for bytes in memory.
+    /// The file's path, for libraries that open it themselves; nil for bytes in memory.
     package let path: String?
     private let descriptor: Int32
     private let memory: [UInt8]
 
-    /// Bytes in memory; `name` stands for the path in errors.
+    /// Bytes in memory; errors use `name` as the path.
     package init(_ bytes: [UInt8], name: String) {
         self.name = name
         size = bytes.count
@@ -33,12 +35,13 @@ package final class FileReader: Sendable {
         memory = bytes
     }
 
-    /// Opens a regular file; folders, pipes and devices are refused, since reading one could wait for ever.
+    /// Opens a regular file. Folders, pipes and devices are refused, since reading one could wait
+    /// forever.
     package init(_ url: URL) throws(FileError) {
         name = url.relativePath
         path = url.path
         memory = []
-        // Not blocking, so that a named pipe is refused rather than waited for.
+        // Non-blocking, so that a named pipe is refused rather than waited for.
         descriptor = open(url.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT { throw FileError(.missing, file: name, reason: "there is no such file") }
@@ -58,7 +61,7 @@ package final class FileReader: Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// `count` bytes from `offset` on; `what` names them in the error where the file is too short.
+    /// `count` bytes from `offset` on. If the file is too short, the error names them `what`.
     package func read(at offset: Int, count: Int, _ what: @autoclosure () -> String) throws(FileError) -> [UInt8] {
         try check(offset, count, what)
         if path == nil { return count == size ? memory : Array(memory[offset..<(offset + count)]) }
@@ -72,7 +75,8 @@ package final class FileReader: Sendable {
         return bytes
     }
 
-    /// Fills a buffer with the bytes from `offset` on; `what` names them in the error where the file is too short.
+    /// Fills a buffer with the bytes from `offset` on. If the file is too short, the error names
+    /// them `what`.
     package func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int, _ what: @autoclosure () -> String) throws(FileError) {
         try check(offset, buffer.count, what)
         if let failure = take(buffer, at: offset) { throw failure }
@@ -106,13 +110,13 @@ package final class FileReader: Sendable {
     /// The first bytes, at most `count`.
     package func head(_ count: Int) throws(FileError) -> [UInt8] { try bytes(at: 0, count: count) }
 
-    /// Up to `count` bytes from an offset; fewer at the end of the file.
+    /// Up to `count` bytes from an offset; fewer at the file's end.
     package func bytes(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
         let start = min(max(0, offset), size)
         return try read(at: start, count: min(max(0, count), size - start), "the file")
     }
 
-    /// Runs a body on the bytes in memory; nil for a file on the disk.
+    /// Runs a body on the bytes in memory; nil for a file on disk.
     package func withMemory<T>(_ body: (UnsafeRawBufferPointer) throws -> T) rethrows -> T? {
         path == nil ? try memory.withUnsafeBytes(body) : nil
     }
@@ -122,14 +126,14 @@ package final class FileReader: Sendable {
 }
 
 extension [UInt8] {
-    /// The little-endian number at `offset`; the caller has checked that it is there.
+    /// The little-endian number at `offset`; the caller has checked the bounds.
     package func littleEndian<Value: FixedWidthInteger>(at offset: Int, as _: Value.Type = Value.self) -> Value {
         var value: Value = 0
         for i in (0..<MemoryLayout<Value>.size).reversed() { value = value << 8 | Value(truncatingIfNeeded: self[offset + i]) }
         return value
     }
 
-    /// The big-endian number at `offset`; the caller has checked that it is there.
+    /// The big-endian number at `offset`; the caller has checked the bounds.
     package func bigEndian<Value: FixedWidthInteger>(at offset: Int, as _: Value.Type = Value.self) -> Value {
         littleEndian(at: offset, as: Value.self).byteSwapped
     }

@@ -1,33 +1,33 @@
-/// What a file is by its first bytes, for errors that say what was given instead of what was wanted.
+/// Identifies a file by its first bytes, for errors about the wrong kind of file.
 package struct FileSignature: Sendable, Equatable {
-    /// What a kind of file is good for, which decides the way out.
+    /// The purpose of a kind of file, which decides the advice.
     package enum Family: Sendable {
-        /// A picture; whether it can be read is for the reader to say.
+        /// A picture, readable or not.
         case picture
         /// A film.
         case video
-        /// An image of a scanner: one slice or a volume.
+        /// A scanner's image: a slice or a volume.
         case volume
         /// An array or a set of arrays.
         case array
-        /// Weights or other contents of a model.
+        /// A model's weights or other contents.
         case model
-        /// An archive or a packed file.
+        /// An archive or a compressed file.
         case archive
         /// A page, text or document for people.
         case document
-        /// What a download left instead of the file: a web page, a pointer, zeros, nothing.
+        /// Left by a failed download: a web page, a pointer, zeros, nothing.
         case failedDownload
         /// A program.
         case program
-        /// Nothing that is known.
+        /// Unknown.
         case unknown
     }
 
-    /// With its article, such as "a DICOM file".
+    /// With an article, such as "a DICOM file".
     package let name: String
     package let family: Family
-    /// The way out where the family has none of its own; empty otherwise.
+    /// Advice if the family has none of its own; otherwise empty.
     package let advice: String
 
     package init(_ name: String, _ family: Family, advice: String = "") {
@@ -36,16 +36,16 @@ package struct FileSignature: Sendable, Equatable {
         self.advice = advice
     }
 
-    /// Bytes from the beginning of a file that are enough to tell.
+    /// The number of first bytes that suffice.
     package static let headLength = 512
 
-    /// What a file that begins with `head` is; of `size` bytes in all.
+    /// Identifies a file of `size` bytes that starts with `head`.
     package static func of(_ head: [UInt8], size: Int) -> FileSignature {
         if size == 0 { return FileSignature("empty", .failedDownload, advice: "copy or download it again") }
         if head.allSatisfy({ $0 == 0 }) {
             return FileSignature("a file of zeros", .failedDownload, advice: "download it again: the transfer was cut short")
         }
-        // Two letters may begin any text.
+        // Any text may start with two letters.
         let isText = isText(head)
         for magic in magics where !isText || magic.bytes.count > 2 {
             guard head.count >= magic.offset + magic.bytes.count, head[magic.offset...].starts(with: magic.bytes) else { continue }
@@ -115,21 +115,21 @@ package struct FileSignature: Sendable, Equatable {
         (0, Array("MZ".utf8), FileSignature("a program", .program)),
     ]
 
-    /// The kinds of the ISO container, by their brand.
+    /// The kinds of the ISO container, by brand.
     private static func brand(_ brand: String) -> FileSignature {
         if ["heic", "heix", "heim", "heis", "hevc", "mif1", "msf1"].contains(brand) { return FileSignature("a HEIC picture", .picture) }
         if ["avif", "avis"].contains(brand) { return FileSignature("an AVIF picture", .picture) }
         return FileSignature("a video", .video)
     }
 
-    /// PyTorch's first container: a tar archive whose first member is one of these.
+    /// PyTorch's first container: a tar archive whose first member has one of these names.
     private static func isOldTar(_ head: [UInt8]) -> Bool {
         guard head.count >= 262, head[257...].starts(with: "ustar".utf8) else { return false }
         let name = String(decoding: head.prefix { $0 != 0 }, as: UTF8.self)
         return ["sys_info", "pickle", "storages", "tensors", "./sys_info"].contains(name)
     }
 
-    /// The length that Analyze's and NIfTI's headers begin with, in either byte order.
+    /// The length at the start of Analyze's and NIfTI's headers, in either byte order.
     private static func analyzeHeaderSize(_ head: [UInt8]) -> Int? {
         [348, 540].first { size in
             let length = head.littleEndian(at: 0, as: UInt32.self)
@@ -145,7 +145,7 @@ package struct FileSignature: Sendable, Equatable {
         let text = String(decoding: head.filter { $0 < 0x80 }, as: UTF8.self).lowercased().drop(while: \.isWhitespace)
         let page = FileSignature(
             "a web page (HTML)", .failedDownload,
-            advice: "download the file itself: the link led to a web page, perhaps one that asks to log in")
+            advice: "download the file itself: the link led to a web page, perhaps a login page")
         if ["<!doctype html", "<html", "<head", "<body", "<script"].contains(where: text.hasPrefix) { return page }
         if text.hasPrefix("<!--") || text.hasPrefix("<?xml"), text.contains("<html") { return page }
         if text.contains("<svg") { return FileSignature("an SVG drawing", .picture) }

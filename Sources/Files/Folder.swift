@@ -11,16 +11,16 @@
     import Darwin
 #endif
 
-/// Folders on the disk.
+/// Creates folders.
 package enum Folder {
-    /// Makes a folder and those above it; one that is there already is fine.
+    /// Creates a folder and its parents; an existing one is fine.
     package static func make(_ url: URL) throws(FileError) {
         let path = url.path
         if isFolder(path) { return }
         let parent = url.standardizedFileURL.deletingLastPathComponent()
         if parent.path != url.standardizedFileURL.path, !isFolder(parent.path) { try make(parent) }
         guard mkdir(path, 0o777) == 0 || (errno == EEXIST && isFolder(path)) else {
-            throw FileError(.unwritable, file: url.relativePath, reason: "the folder cannot be made: \(systemMessage())")
+            throw FileError(.unwritable, file: url.relativePath, reason: "the folder cannot be created: \(systemMessage())")
         }
     }
 

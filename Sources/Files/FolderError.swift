@@ -4,13 +4,13 @@
     import Foundation
 #endif
 
-/// What is wrong with a folder that results go into or come from, and what to do about it.
+/// A fault of a folder for results or data, with a remedy.
 public struct FolderError: UserError, LocalizedError {
     /// The folder, or a file in it.
     public let folder: String
-    /// What is wrong.
+    /// The fault.
     public let reason: String
-    /// What to do about it.
+    /// What the user can do.
     public let remedy: String
 
     /// An error about `folder`; `reason` and `remedy` are clauses without a full stop.
@@ -20,16 +20,16 @@ public struct FolderError: UserError, LocalizedError {
         self.remedy = remedy
     }
 
-    /// As ``folder``.
+    /// The ``folder``.
     public var subject: String { folder }
-    /// As ``reason``.
+    /// The ``reason``.
     public var problem: String { reason }
-    /// As the description.
+    /// The description.
     public var errorDescription: String? { description }
 }
 
 extension Folder {
-    /// Makes a folder and those above it; `option` is what a user may change where that cannot be.
+    /// Creates a folder and its parents; `option` is what the user can change if that fails.
     package static func make(_ url: URL, option: String) throws(FolderError) {
         do {
             try make(url)

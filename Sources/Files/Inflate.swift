@@ -2,11 +2,12 @@ import CZlib
 
 /// Unpacks zlib streams.
 package enum Inflate {
-    /// More than this many bytes never come out of one that goes in: the limit of the deflate format.
+    /// The deflate format expands a byte to at most this many.
     package static let largestRatio = 1032
 
-    /// Unpacks a zlib stream of at most 4 GiB into a buffer: the number of bytes written, and whether the stream was sound and ended
-    /// there. Never writes beyond the buffer, whose rest stays as it was.
+    /// Unpacks a zlib stream of at most 4 GiB into a buffer. Returns the number of bytes written,
+    /// and whether the stream was valid and ended there. Never writes beyond the buffer; its rest
+    /// stays unchanged.
     package static func zlib(
         _ packed: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<UInt8>
     ) -> (written: Int, isWhole: Bool) {

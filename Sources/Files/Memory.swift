@@ -6,16 +6,17 @@
     import Darwin
 #endif
 
-/// Asks whether memory can be had before it is taken: Swift's arrays abort the process where it cannot.
+/// Checks for memory before it is allocated: Swift's arrays abort the process if it cannot be.
 package enum Memory {
-    /// Requests below this are not checked: asking costs some ten microseconds.
+    /// Smaller requests are not checked: a check costs some ten microseconds.
     private static let smallest = 1 << 20
-    /// Left for everything that does not ask.
+    /// Reserved for code that does not check.
     private static let reserve = 48 << 20
 
-    /// Throws a fault of kind `memory` unless `bytes` more can be had now; a negative or overflown number cannot.
+    /// Throws a fault of kind `memory` unless `bytes` more can be allocated now. A negative number
+    /// means an overflow and always fails.
     ///
-    /// - Parameter remedy: the way out where the caller knows a better one than that for a file.
+    /// - Parameter remedy: replaces the usual remedy about files.
     package static func ask(for bytes: Int, remedy: String? = nil) throws(Fault) {
         guard bytes < 0 || bytes >= smallest else { return }
         let available = max(0, available() - reserve)
@@ -25,12 +26,13 @@ package enum Memory {
         }
     }
 
-    /// Bytes that the machine and the process's control groups have to give, as far as the system tells.
+    /// The bytes that the machine and the process's control groups can give, as far as the system
+    /// tells.
     package static func available() -> Int {
         min(machine() ?? .max, controlGroups() ?? .max)
     }
 
-    /// A number of bytes as people write it, in units of 1000.
+    /// A number of bytes for people, in units of 1000.
     package static func size(_ bytes: Int) -> String {
         for (unit, name) in [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")] where bytes >= unit {
             let tenths = bytes / (unit / 10)
@@ -39,7 +41,8 @@ package enum Memory {
         return "\(bytes) bytes"
     }
 
-    /// Whether the system maps that many bytes: limits of the process (`ulimit -v`, `-d`) and of overcommitment.
+    /// Whether the system maps that many bytes, given the process's limits (`ulimit -v`, `-d`) and
+    /// the overcommit rules.
     private static func canBeMapped(_ bytes: Int) -> Bool {
         #if canImport(Darwin)
             let flags = MAP_PRIVATE | MAP_ANON
@@ -52,7 +55,7 @@ package enum Memory {
         return true
     }
 
-    /// What the kernel expects to give without swapping, and free swap.
+    /// The memory that the kernel can give without swapping, and the free swap.
     private static func machine() -> Int? {
         #if canImport(Darwin)
             var (size, length) = (UInt64(0), MemoryLayout<UInt64>.size)
@@ -68,7 +71,7 @@ package enum Memory {
         #endif
     }
 
-    /// The least that a control group of this process, or one around it, leaves; nil outside of limits.
+    /// The least that the process's control groups leave; nil without limits.
     private static func controlGroups() -> Int? {
         #if canImport(Darwin)
             return nil
@@ -86,7 +89,7 @@ package enum Memory {
                     ? ("memory.max", "memory.current", "inactive_file")
                     : ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
                 var path = fields[2].split(separator: "/")
-                // In a container the group's own path may not be visible, but its root is.
+                // A container may hide the group's own path, but not its root.
                 while true {
                     let folder = ([root] + path.map(String.init)).joined(separator: "/")
                     if let left = left(in: folder, names) { least = min(least ?? .max, left) }
@@ -98,7 +101,7 @@ package enum Memory {
         #endif
     }
 
-    /// Limit less use in one control group, where pages that are only a cache of files count as free.
+    /// A control group's limit minus its use. Pages that only cache files count as free.
     private static func left(in folder: String, _ names: (limit: String, use: String, cache: String)) -> Int? {
         guard let limit = number(folder + "/" + names.limit), let use = number(folder + "/" + names.use) else { return nil }
         var cache = 0

@@ -1,13 +1,14 @@
 extension String {
-    /// The text made fit for a message: characters that steer a terminal or hide text are written as `\u{1b}`.
+    /// The text made safe for messages: characters that control a terminal or hide text are written
+    /// as `\u{1b}`.
     ///
-    /// Escaped are the C0 and C1 controls (with ESC and line feed), line and paragraph separators, the marks that turn
-    /// the direction of writing, invisible characters and tags. Names of files, keys of checkpoints and values of
-    /// configurations are written by strangers: what prints them goes through here.
+    /// Escapes the C0 and C1 controls (including ESC and line feed), line and paragraph separators,
+    /// direction marks, invisible characters and tags. File names, checkpoint keys and
+    /// configuration values come from strangers, so all output of them passes through here.
     ///
     /// - Parameters:
-    ///   - limit: characters after which the text is cut and ends in "…".
-    ///   - keepsLines: leaves line feeds as they are, for messages of several lines.
+    /// - limit: cuts longer text, which then ends in "…".
+    /// - keepsLines: keeps line feeds, for messages of several lines.
     public func printable(limit: Int = .max, keepsLines: Bool = false) -> String {
         guard unicodeScalars.count > limit || unicodeScalars.contains(where: { $0.steersTerminal }) else { return self }
         var text = ""
@@ -26,11 +27,12 @@ extension String {
 }
 
 extension Unicode.Scalar {
-    /// Whether a terminal acts on the character, or shows the text around it in another order or not at all.
+    /// Whether the character controls a terminal, reorders the text around it or hides it.
     fileprivate var steersTerminal: Bool {
         switch value {
         case 0..<0x20, 0x7F...0x9F: true
-        // Soft hyphen, Arabic letter mark, Mongolian separator, zero-width characters and marks of direction.
+        // Soft hyphen, Arabic letter mark, Mongolian separator, zero-width characters and marks of
+        // direction.
         case 0xAD, 0x61C, 0x180E, 0x200B, 0x200E...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
         // Interlinear annotation, tags.
         case 0xFFF9...0xFFFB, 0xE0000...0xE007F: true

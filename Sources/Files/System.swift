@@ -6,10 +6,10 @@
     import Darwin
 #endif
 
-/// The system's words for an error number, that of the last failed call unless another is given.
+/// The system's message for an error number, by default that of the last failed call.
 package func systemMessage(_ number: Int32 = errno) -> String { String(cString: strerror(number)) }
 
-/// A small text file of the system such as those in `/proc`, at most 64 KiB of it; nil where it cannot be read.
+/// A small system text file, such as those in `/proc`; at most 64 KiB. Nil if it cannot be read.
 package func systemText(_ path: String) -> String? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { return nil }
@@ -25,5 +25,5 @@ package func systemText(_ path: String) -> String? {
     return String(decoding: bytes, as: UTF8.self)
 }
 
-/// Whether a path names something that is there.
+/// Whether a path exists.
 package func systemHas(_ path: String) -> Bool { access(path, F_OK) == 0 }

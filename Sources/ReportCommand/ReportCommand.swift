@@ -6,26 +6,26 @@ import Report
 package struct ReportCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Write one self-contained HTML page about a training run, or one that compares several.",
+        abstract: "Write a self-contained HTML page about a training run, or a comparison of several.",
         discussion: """
-            Curves of losses, scores and learning rate, the score table (of a set in Synapse's layout that of its test volumes, too), the best, median and worst pictures of the validation split with truth and \
+            Has curves of losses, scores and learning rate, the score table (in Synapse's layout also the test volumes'), the best, median and worst validation pictures with truth and \
             prediction outlined, settings and machine. The page needs no network and no script. Pictures are numbered rather than named, unless the set is \
-            a published one or --names is given; folders' paths are never shown. Look at a page before you pass it on: it holds pictures of your data.
+            a published one or --names is given; folders' paths are never shown. Look at a page before you pass it on: it contains pictures of your data.
             """)
 
     @Argument(help: "Folders of runs, as train writes them.")
     var runs: [String]
 
-    @Option(name: .shortAndLong, help: "The page's file; without it report.html in the run's folder, or here for several runs.")
+    @Option(name: .shortAndLong, help: "The page's file. Default: report.html in the run's folder, or here for several runs.")
     var output: String?
 
-    @Option(help: "The data set's folder; without it the one in the run's config.yaml.")
+    @Option(help: "The data set's folder. Default: the one in the run's config.yaml.")
     var data: String?
 
-    @Option(help: "Pictures each of the best, the median and the worst.")
+    @Option(help: "How many pictures to show of the best, the median and the worst.")
     var examples = 3
 
-    @Flag(inversion: .prefixedNo, help: "Whether to show the pictures' file names.")
+    @Flag(inversion: .prefixedNo, help: "Show the pictures' file names.")
     var names: Bool?
 
     @Flag(help: "Do not run the network: no pictures, and only the scores recorded in training.")

@@ -13,17 +13,17 @@ extension PaperTable: ExpressibleByArgument {}
 struct Ablate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
-            "Train a grid of settings, one run each, and print the table: the paper's ablations (Tables III–VI) or a grid of your own.",
+            "Train a grid of settings, one run each, and print a table: the paper's ablations (Tables III–VI) or your own grid.",
         discussion: """
-            RUNS/CELL is each run's folder; RUNS/ablation.md and ablation.json hold the table, with the paper's figures beside ours where they compare. The \
-            same command goes on with a grid that was interrupted: finished runs are left alone, a half-done one is resumed. A grid's file has the sections \
+            RUNS/CELL is each run's folder; RUNS/ablation.md and ablation.json hold the table, beside the paper's figures where they compare. The \
+            same command continues an interrupted grid: it skips finished runs and resumes an unfinished one. A grid's file has the sections \
             base (a configuration, or a path to one) and axes (network.drop_path: [0.0, 0.2]).
             """)
 
     @Option(help: "Which of the paper's tables: III (initial weights), IV (drop path), V (blocks), VI (input size).")
     var table: PaperTable?
 
-    @Option(help: "A grid in YAML; with --table a configuration to begin from.")
+    @Option(help: "A grid in YAML; with --table, a configuration to start from.")
     var config: String?
 
     @Option(help: "The folder for the runs and the table.")
@@ -32,12 +32,12 @@ struct Ablate: ParsableCommand {
     @Option(help: "The data set's folder.")
     var data: String?
 
-    @Option(help: "How the folder is laid out and with which published settings to train.")
+    @Option(help: "The folder's layout, which also selects the published settings.")
     var dataset: Dataset?
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(name: .customLong("init"), help: "Weights that every run begins with.")
+    @Option(name: .customLong("init"), help: "Initial weights of every run.")
     var initialWeights: String?
 
     @Option(name: .customLong("vmamba-t"), help: "Table III: the file of VMamba-T's weights.")
@@ -49,21 +49,21 @@ struct Ablate: ParsableCommand {
     @Option(help: "Epochs of each run.")
     var epochs: Int?
 
-    @Option(help: "Pictures in a step.")
+    @Option(help: "Pictures per step.")
     var batchSize: Int?
 
-    @Option(help: "Height and width that pictures are resized to, a multiple of 32.")
+    @Option(help: "Height and width to resize pictures to, a multiple of 32.")
     var imageSize: Int?
 
     @Option(name: .customLong("lr"), help: "The optimiser's learning rate.")
     var learningRate: Double?
 
-    @Option(help: "Seed of every random number.")
+    @Option(help: "The seed of all random numbers.")
     var seed: UInt64?
 
     @OptionGroup var compute: ComputeOptions
 
-    @Flag(help: "Only tell what would be trained, and what of it is done.")
+    @Flag(help: "Only list the runs and their progress.")
     var dryRun = false
 
     @Flag(help: "Print the result as one JSON object on standard output instead of the table.")
@@ -101,7 +101,7 @@ struct Ablate: ParsableCommand {
         let result = try runner.run(shouldStop: { stop.isSet }) { report in
             switch report {
             case .cell(let cell, let state, let index, let count):
-                Console.note("\(index + 1)/\(count) \(cell.name)" + (state == .interrupted ? ", going on" : ""))
+                Console.note("\(index + 1)/\(count) \(cell.name)" + (state == .interrupted ? ", continuing" : ""))
             case .note(let text): Console.note(text)
             case .training(let report): display.show(report)
             case .failed(let cell, let error): Console.note("\(cell.name) failed: \(error)")
@@ -110,7 +110,7 @@ struct Ablate: ParsableCommand {
         Console.status("")
         if json { try Console.json(result) } else { Console.out(result.markdown.trimmingCharacters(in: .newlines)) }
         if result.isInterrupted {
-            Console.note("stopped and saved; the same command goes on")
+            Console.note("stopped and saved; the same command continues")
             throw ExitCode(ExitStatus.interrupted)
         }
         if result.rows.contains(where: { $0.state == .failed }) { throw ExitCode(ExitStatus.internalError) }
@@ -133,7 +133,7 @@ struct Ablate: ParsableCommand {
         return try table.grid(base, initialWeights: weights)
     }
 
-    /// What the command line says, over the base, of which the configuration file gave some keys itself.
+    /// Applies the command line to the base; `given` has the keys that the configuration file gave.
     private func apply(to settings: inout RunConfiguration, given: Set<String>) throws {
         if let dataset { settings.data.dataset = dataset }
         if let data { settings.data.path = data }
@@ -153,7 +153,7 @@ struct Ablate: ParsableCommand {
         if let device = compute.device { settings.device = device }
         if let precision = compute.precision { settings.precision = precision }
         do { try settings.validate() } catch {
-            // What the file gave is the file's fault, the rest the command line's.
+            // Settings from the file are the file's fault, others the command line's.
             if error.problems.contains(where: { given.contains($0.key) }) { throw error }
             throw ValidationError("\(error)")
         }

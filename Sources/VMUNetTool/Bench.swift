@@ -10,8 +10,8 @@ import VMUNet
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Time the network on random pictures: median of several runs after a warm-up.",
-        discussion: "Weights are random. With --train a run is forward, backward and a step of AdamW; otherwise inference.")
+        abstract: "Time the network on random pictures: the median of several runs after a warm-up.",
+        discussion: "Weights are random. With --train a run is forward, backward and a step of AdamW; otherwise it is inference.")
 
     @OptionGroup var network: NetworkOptions
 
@@ -24,10 +24,10 @@ struct Bench: ParsableCommand {
     @Flag(help: "Time training steps.")
     var train = false
 
-    @Option(help: "Runs that count.")
+    @Option(help: "Timed runs.")
     var runs = 10
 
-    @Option(help: "Runs before those.")
+    @Option(help: "Warm-up runs.")
     var warmUp = 3
 
     @OptionGroup var compute: ComputeOptions
@@ -74,7 +74,7 @@ struct Bench: ParsableCommand {
         let network = try TorchVMUNet(configuration).on(device)
 
         let work = try train ? trainingStep(network, precision, device) : inference(network, precision, device)
-        // A graph is recorded after its own warm-up: that is no run to time.
+        // Recording happens after the graph's own warm-up and is not timed.
         for _ in 0..<warmUp + (compute.compileGraph ? RecordedWork.warmUps + 1 : 0) { try work() }
         var times: [Double] = []
         if profile { Profile.begin() }
@@ -117,7 +117,7 @@ struct Bench: ParsableCommand {
         return { try withTorchErrors { _ = try forward().narrowed(axis: 0, start: 0, length: 1).sum().item } }
     }
 
-    /// Work that yields one tensor, recorded if that was asked for.
+    /// Work that yields one tensor, recorded if requested.
     private func repeated(on device: Device, _ work: @escaping () -> Tensor) throws -> () throws -> Tensor {
         guard compute.compileGraph else { return work }
         let recorded = try RecordedWork(on: device) { [work()] }
@@ -150,7 +150,7 @@ struct Bench: ParsableCommand {
         }
     }
 
-    /// The most memory that the process ever held, in bytes.
+    /// The process's peak memory in bytes.
     static var peakMemory: Int {
         var usage = rusage()
         #if os(Linux)

@@ -13,12 +13,12 @@ import VMUNet
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
-            "The whole job on generated pictures: train a small network, score it on pictures it has not seen, segment some, and draw them.",
+            "Try everything on generated pictures: train a small network, score it on unseen pictures, segment some, and draw them.",
         discussion:
             "The pictures are lesion-like, with hair, vignettes, low contrast and known masks, made by a deterministic generator. Takes a few minutes."
     )
 
-    @Option(help: "The folder for everything that the demo writes: a new one, or an earlier demo's, which is replaced.")
+    @Option(help: "The folder for the demo's files: a new one, or an earlier demo's, which is replaced.")
     var output = "demo"
 
     @Option(help: "Pictures to train on.")
@@ -45,9 +45,9 @@ struct Demo: ParsableCommand {
             folder.appending(path: "data"), folder.appending(path: "run"), folder.appending(path: "segmented")
         )
         if FileManager.default.fileExists(atPath: folder.path) {
-            // Only what a demo wrote is ever removed: a folder of that name that holds something else is the user's.
+            // Removes only an earlier demo's files: any other folder is the user's.
             guard FileManager.default.fileExists(atPath: folder.appending(path: ".demo").path) else {
-                throw InputError("\(output): it is there already and is no demo's; choose another --output")
+                throw InputError("\(output): the folder exists and is not a demo's; choose another --output")
             }
             for part in [data, runFolder, results] { try? FileManager.default.removeItem(at: part) }
         }
@@ -78,7 +78,7 @@ struct Demo: ParsableCommand {
         if try trainer.run(shouldStop: { stop.isSet }, report: display.show) == .interrupted { throw ExitCode(ExitStatus.interrupted) }
 
         let best = RunFolder(existing: runFolder).best
-        Console.note("3. scoring its best epoch on the \(Self.validation) pictures that it has not been trained on")
+        Console.note("3. scoring its best epoch on \(Self.validation) unseen pictures")
         let segmenter = try Segmenter(weights: best, compute: Compute(device: .cpu), networks: .torch)
         let validation = try PairedFolder(data, split: "val", options: .init(size: imageSize))
         let result = try Evaluator(validation, settings.evaluation).evaluate(segmenter.network)
@@ -86,22 +86,23 @@ struct Demo: ParsableCommand {
 
         let shipped = try ShippedWeights.url().map { try Shipped(weights: $0, data: data) }
         if let shipped {
-            Console.note("   and the weights that come with the package, trained on real pictures alone, on the same ones")
+            Console.note("   and the package's own weights, trained on real pictures only, on the same pictures")
             Console.out(Evaluate.table(shipped.scores))
         }
 
         Console.note("4. segmenting pictures into \(results.relativePath)")
         let sheet = try segment(with: segmenter, from: data, to: results, scores: result, shipped: shipped)
         Console.note(
-            "   look at \(sheet.relativePath): picture, truth, prediction\(shipped == nil ? "" : ", the package's own weights"); best above, worst below"
+            "   see \(sheet.relativePath): picture, truth, prediction\(shipped == nil ? "" : ", the package's own weights"); best at the top, worst at the bottom"
         )
         guard let miou = result.pooled.miou, miou >= Self.target else {
             throw DemoMissed(miou: result.pooled.miou ?? 0)
         }
-        Console.note("done: mIoU \(Console.percent(miou)) on pictures that it has not seen")
+        Console.note("done: mIoU \(Console.percent(miou)) on unseen pictures")
     }
 
-    /// The package's own weights and what they reach on the generated pictures, which are like none that they were trained on.
+    /// The package's own weights and their scores on the generated pictures, which are unlike any
+    /// that they were trained on.
     private struct Shipped {
         let segmenter: Segmenter
         let scores: EvaluationResult
@@ -115,7 +116,7 @@ struct Demo: ParsableCommand {
         func iou(of name: String) -> Double? { scores.images.first { $0.name == name }?.scores.miou }
     }
 
-    /// Segments the pictures of best, middle and worst score and joins them in one sheet.
+    /// Segments the best, middle and worst pictures and joins them in one sheet.
     private func segment(with segmenter: Segmenter, from data: URL, to folder: URL, scores: EvaluationResult, shipped: Shipped?) throws
         -> URL
     {
@@ -144,7 +145,8 @@ struct Demo: ParsableCommand {
     }
 }
 
-/// A demo that did not learn what it always learns: a fault of the program or of the machine, never of the user.
+/// The demo fell short of its usual result: a fault of the program or the machine, never the
+/// user's.
 struct DemoMissed: UserError {
     let miou: Double
     var subject: String { "" }

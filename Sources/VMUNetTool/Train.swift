@@ -13,14 +13,14 @@ struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Train on a set of pictures and masks.",
         discussion: """
-            Settings come from --config, else from the data set's published ones; options on the command line override both. The run's folder keeps \
-            config.yaml, metrics.jsonl and checkpoints; --resume goes on where it was stopped, bit for bit as if it had not been.
+            Settings come from --config, or else are the data set's published ones; command-line options override both. The run's folder holds \
+            config.yaml, metrics.jsonl, TensorBoard events and checkpoints. --resume continues a stopped run, bit for bit as if it had never stopped.
             """)
 
-    @Option(help: "The data set's folder: {train,val}/{images,masks}, or train_npz and lists of Synapse's layout.")
+    @Option(help: "The data set's folder: {train,val}/{images,masks}, or Synapse's layout with train_npz and lists.")
     var data: String?
 
-    @Option(help: "How the folder is laid out and with which published settings to train.")
+    @Option(help: "The folder's layout, which also selects the published settings.")
     var dataset: Dataset?
 
     @Option(help: "Settings in YAML.")
@@ -28,16 +28,16 @@ struct Train: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(name: .customLong("init"), help: "Weights to begin with: VMamba's, or a VM-UNet's.")
+    @Option(name: .customLong("init"), help: "Initial weights: VMamba's, or a VM-UNet's.")
     var initialWeights: String?
 
     @Option(help: "Epochs.")
     var epochs: Int?
 
-    @Option(help: "Pictures in a step.")
+    @Option(help: "Pictures per step.")
     var batchSize: Int?
 
-    @Option(help: "Height and width that pictures are resized to, a multiple of 32.")
+    @Option(help: "Height and width to resize pictures to, a multiple of 32.")
     var imageSize: Int?
 
     @Option(name: .customLong("lr"), help: "The optimiser's learning rate.")
@@ -46,49 +46,49 @@ struct Train: ParsableCommand {
     @Option(help: "The highest rate of stochastic depth.")
     var dropPath: Double?
 
-    @Flag(help: "Train on the pictures as they are.")
+    @Flag(help: "Train without augmentation.")
     var noAugment = false
 
-    @Option(help: "A set without a part val: the share of the pictures, or patients, held back to validate; 0 trains on all.")
+    @Option(help: "For a set without val: the share of pictures, or patients, to hold back for validation; 0 trains on all.")
     var validationFraction: Double?
 
-    @Option(help: "The label of pixels that nobody labelled: they count in no loss and no score.")
+    @Option(help: "The label of unlabelled pixels, which the loss and the scores ignore.")
     var ignoredLabel: Int?
 
-    @Option(help: "Where grey values of binary masks are cut, as a share of white.")
+    @Option(help: "The least grey of a binary mask's foreground, as a fraction of white.")
     var maskThreshold: Double?
 
     @Option(
         parsing: .unconditional,
-        help: "Slices: the intensities that became 0…1, LOW,HIGH, minmax, percentiles or none; kept with the weights.")
+        help: "Slices: the intensities mapped to 0…1: LOW,HIGH, minmax, percentiles or none. Stored with the weights.")
     var window: IntensityWindow?
 
-    @Option(help: "Slices: normalized where files hold 0…1 already, raw where --window is to map them.")
+    @Option(help: "Slices: normalized if files hold 0…1, raw if --window maps them.")
     var intensities: DataSettings.Intensities?
 
-    @Option(help: "Slices: the directions of columns, rows and slices, such as RAS; kept with the weights.")
+    @Option(help: "Slices: the directions of columns, rows and slices, such as RAS. Stored with the weights.")
     var voxelOrder: VoxelOrderOption?
 
-    @Option(help: "Slices: millimetres between slices, rows and columns; kept with the weights.")
+    @Option(help: "Slices: millimetres between slices, rows and columns. Stored with the weights.")
     var spacing: VoxelSpacing?
 
-    @Option(help: "How the pictures came to be, such as CT or dermoscopy; kept with the weights.")
+    @Option(help: "The kind of pictures, such as CT or dermoscopy. Stored with the weights.")
     var modality: String?
 
-    @Option(help: "Seed of every random number.")
+    @Option(help: "The seed of all random numbers.")
     var seed: UInt64?
 
-    @Option(help: "Threads that prepare pictures beside the training step.")
+    @Option(help: "Threads that prepare pictures during training.")
     var workers: Int?
 
     @OptionGroup var compute: ComputeOptions
 
     @OptionGroup var telling: OutputOptions
 
-    @Option(name: .customLong("run"), help: "The run's folder; without it runs/DATASET-DATE.")
+    @Option(name: .customLong("run"), help: "The run's folder. Default: runs/DATASET-DATE.")
     var runFolder: String?
 
-    @Flag(help: "Go on with the run in --run, with the settings it began with.")
+    @Flag(help: "Continue the run in --run with its own settings.")
     var resume = false
 
     func run() throws {
@@ -118,14 +118,14 @@ struct Train: ParsableCommand {
         do {
             outcome = try trainer.run(shouldStop: { stop.isSet }, report: display.show)
         } catch let error as DataError {
-            throw InputError("\(error)\nWhat was trained is saved; once this is mended, go on by: \(Self.resumption(folder))")
+            throw InputError("\(error)\nProgress is saved; once this is fixed, continue with:  \(Self.resumption(folder))")
         }
         switch outcome {
         case .finished: Console.note("done; best weights in \(RunFolder(existing: folder).best.relativePath)")
         case .stoppedEarly:
-            Console.note("no better validation loss for \(configuration.earlyStopping ?? 0) evaluations: stopped; best weights kept")
+            Console.note("stopped after \(configuration.earlyStopping ?? 0) evaluations without a better validation loss; the best weights are kept")
         case .interrupted:
-            Console.note("stopped and saved; go on by: \(Self.resumption(folder))")
+            Console.note("stopped and saved; continue with:  \(Self.resumption(folder))")
             throw ExitCode(ExitStatus.interrupted)
         }
     }
@@ -134,7 +134,7 @@ struct Train: ParsableCommand {
 
     private func chosenFolder() throws -> URL {
         if let runFolder { return URL(filePath: runFolder) }
-        guard !resume else { throw ValidationError("--resume needs --run, the folder of the run to go on with") }
+        guard !resume else { throw ValidationError("--resume needs --run, the folder of the run to continue") }
         let stamp = Date.now.formatted(
             .iso8601.year().month().day().dateSeparator(.omitted).time(includingFractionalSeconds: false).timeSeparator(.omitted))
         return URL(filePath: "runs/\(dataset?.rawValue ?? "run")-\(stamp)")
@@ -157,11 +157,12 @@ struct Train: ParsableCommand {
         return settings
     }
 
-    /// The settings that a run began with, and what may change on the way: where its data are, how long it goes on, and what it computes on.
+    /// The run's own settings, with those that may change: the data's folder, the number of epochs,
+    /// the device.
     private func resumed(_ run: RunFolder) throws -> RunConfiguration {
         guard FileManager.default.fileExists(atPath: run.configuration.path) else {
             throw FolderError(
-                folder: run.url.relativePath, reason: "it holds no run", remedy: "give the folder of one, or begin one without --resume")
+                folder: run.url.relativePath, reason: "it holds no run", remedy: "name a run's folder, or start a run without --resume")
         }
         let saved = try RunConfiguration(yamlFile: run.configuration)
         var wanted = saved
@@ -173,14 +174,14 @@ struct Train: ParsableCommand {
         configuration.workers = wanted.workers
         if let difference = try wanted.difference(from: configuration) {
             throw ValidationError(
-                "a resumed run keeps the settings that it began with, but the options ask for \(difference); leave them out, or begin another run"
+                "a resumed run keeps its own settings, but the options give \(difference); leave them out, or start another run"
             )
         }
         do { try configuration.validate() } catch { throw ValidationError("\(error)") }
         return configuration
     }
 
-    /// Lays the options that were given over the settings.
+    /// Applies the given options to the settings.
     private func apply(to settings: inout RunConfiguration) throws {
         if let data { settings.data.path = data }
         if let dataset { settings.data.dataset = dataset }
@@ -215,12 +216,12 @@ struct Train: ParsableCommand {
 
     static func tell(_ report: PretrainedWeights.Report) {
         Console.note("initial weights: " + report.summary)
-        for key in report.left.prefix(5) { Console.note("  left at its initial weights: \(key)") }
-        for key in report.unused.prefix(5) { Console.note("  of the checkpoint, not used: \(key)") }
+        for key in report.left.prefix(5) { Console.note("  left at its initial values: \(key)") }
+        for key in report.unused.prefix(5) { Console.note("  in the checkpoint, not used: \(key)") }
     }
 }
 
-/// Training on a terminal: a line for each epoch, below them a bar; elsewhere plain lines.
+/// Training progress: on a terminal a line per epoch and a bar below, elsewhere plain lines.
 struct TrainingDisplay {
     func show(_ report: TrainingProgress) {
         switch report {

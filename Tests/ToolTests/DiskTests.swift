@@ -23,7 +23,7 @@ extension ToolTests {
             let checkpoints = run.appending(path: "checkpoints")
             let before = try Data(contentsOf: checkpoints.appending(path: "last.safetensors"))
             let outcome = try Tool.shell("ulimit -f 1000; exec \"$@\"", "train", "--resume", "--run", run.path, "--epochs", "2")
-            expectRefusal(outcome, naming: "checkpoints/", "File too large", "space left on the disk")
+            expectRefusal(outcome, naming: "checkpoints/", "File too large", "disk's free space")
             #expect(try Data(contentsOf: checkpoints.appending(path: "last.safetensors")) == before)
             #expect(names(checkpoints) == ["best.safetensors", "last.safetensors"])
 

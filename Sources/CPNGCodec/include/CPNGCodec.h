@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// PNG on memory. libpng leaves a failed call by longjmp, which must not cross Swift frames; these functions
-// contain the jump and return a status with a message instead. No function keeps a pointer it was given.
+// PNG in memory. libpng leaves a failed call by longjmp, which must not cross Swift frames. These
+// functions contain the jump and return a status with a message instead. They keep no pointers.
 
 enum { CPNG_MESSAGE_SIZE = 160 };
 
@@ -18,11 +18,13 @@ typedef enum {
     CPNG_RGBA = 3    // as CPNG_RGB, with alpha behind each pixel, 255 where the file has none
 } cpng_layout;
 
-// Decodes a whole PNG into out, `row_bytes` bytes a row. The decoder's own row size must equal row_bytes. 0, or -1 with a message.
+// Decodes a whole PNG into `out`, `row_bytes` bytes a row, which must equal the decoder's own row
+// size. Returns 0, or -1 with a message.
 int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out, size_t row_bytes, char *message);
 
-// Filters rows `first` up to first + rows of 8-bit pixels for packing: each becomes a byte that names its filter and row_bytes
-// differences in out. Needs the row before the first. 0, or -1 where memory is short.
+// Filters the 8-bit rows first ..< first + rows for compression: each becomes a byte with its
+// filter and row_bytes differences in `out`. Needs the row before the first. Returns 0, or -1 if
+// memory is short.
 int cpng_filter(const uint8_t *pixels, size_t row_bytes, int channels, size_t first, size_t rows, uint8_t *out);
 
 #endif

@@ -1,1 +1,2 @@
-// Nothing to import: libtorch is C++, and CTorch is the door to it. This target carries its pkg-config flags.
+// Nothing to import: libtorch is C++, and CTorch is its interface. This target carries libtorch's
+// pkg-config flags.

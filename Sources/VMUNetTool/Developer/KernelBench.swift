@@ -8,14 +8,14 @@ import Torch
 import Training
 import VMUNet
 
-/// Hidden from the help's list: for who works on kernels, and for `Benchmarks/gpu.sh`.
+/// Hidden from the help's list; for kernel developers and `Benchmarks/gpu.sh`.
 struct KernelBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kernels",
-        abstract: "Time each of the network's operators, forward and backward, against the least that it must move and multiply.",
+        abstract: "Time each of the network's operators, forward and backward, against the least data and arithmetic that it needs.",
         discussion: """
-            Bytes are those of inputs, results and gradients, each once. Beside them stand two speeds of the device as libtorch reaches them: of a copy, and of a \
-            large matrix product. Backward is the time of both passes less that of forward.
+            Bytes count inputs, results and gradients once each. The reference speeds are those that libtorch reaches on the device for a copy and for a \
+            large matrix product. Backward is the time of both passes minus forward's.
             """,
         shouldDisplay: false)
 
@@ -27,7 +27,7 @@ struct KernelBench: ParsableCommand {
     @Option(help: "Pictures at a time.")
     var batchSize = 32
 
-    @Option(help: "Calls that are timed together.")
+    @Option(help: "Calls to time together.")
     var calls = 20
 
     @OptionGroup var compute: ComputeOptions
@@ -46,14 +46,14 @@ struct KernelBench: ParsableCommand {
         let map: [Int]
         let seconds: Double
         let bytes: Int
-        /// Of the matrix products; 0 where there is none.
+        /// Operations of the matrix products; 0 if there are none.
         let operations: Int
     }
 
     struct Result: Encodable {
         let device: String
         let precision: String
-        /// Read and written by a copy of 256 MB (1 MB on a CPU).
+        /// Bytes read and written by a copy of 256 MB (1 MB on a CPU).
         let copy_bytes_per_second: Double
         let product_operations_per_second: Double
         let kernels: [Row]
@@ -65,7 +65,8 @@ struct KernelBench: ParsableCommand {
         let device = try Torch.prepare(compute.compute), precision = compute.precision ?? .fp32
         Torch.manualSeed(1)
         var rows: [Row] = []
-        // The first stage has the most tokens, the third the most channels on enough of them.
+        // The first stage has the most tokens; the third has the most channels that still have
+        // enough tokens.
         for stage in [0, 2] {
             let side = (imageSize / 4) >> stage
             for each in ParityOperator.all(configuration, stage: stage, batch: batchSize, side: side) {
@@ -108,7 +109,7 @@ struct KernelBench: ParsableCommand {
         return rows
     }
 
-    /// Of one call, from several that follow one another: a GPU is given work faster than it does it.
+    /// Seconds per call over several consecutive calls: a GPU receives work faster than it does it.
     private func seconds(_ call: () -> Tensor) -> Double {
         func finish(_ y: Tensor) { _ = withoutGradients { y.detached().reshaped([y.count]).narrowed(axis: 0, start: 0, length: 1).item } }
         for _ in 0..<2 { finish(call()) }

@@ -8,14 +8,14 @@ import Torch
 import Training
 import VMUNet
 
-/// Hidden from the help's list: for who works on kernels, and for `Benchmarks/gpu.sh`.
+/// Hidden from the help's list; for kernel developers and `Benchmarks/gpu.sh`.
 struct Parity: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Compare a device's kernels with the reference on random weights: operators, logits, gradients, recorded work.",
         discussion: """
-            On a GPU the reference is the CPU. On the CPU it is libtorch's own operators, composed: slow, so take small sizes. An error is the greatest difference \
-            over the greatest expected magnitude. What --compile-graph records is compared with the same work unrecorded, on the device itself. Leaves with 70 \
-            if one is beyond its limit, or if the same input gives other bits a second time.
+            On a GPU the reference is the CPU. On the CPU it is composed of libtorch's own operators, which are slow: use small sizes. An error is the greatest difference \
+            over the greatest expected magnitude. Work recorded by --compile-graph is compared with the same work unrecorded, on the device itself. Exits with 70 \
+            if an error exceeds its limit, or if the same input gives different bits a second time.
             """,
         shouldDisplay: false)
 
@@ -30,7 +30,7 @@ struct Parity: ParsableCommand {
     @Option(help: "Pictures at a time.")
     var batchSize = 2
 
-    @Option(help: "The device whose kernels are compared.")
+    @Option(help: "The device with the kernels to compare.")
     var device: Compute.Device = .auto
 
     @Flag(help: "One JSON object on standard output.")
@@ -54,7 +54,7 @@ struct Parity: ParsableCommand {
             rows += found
             if !json { for row in found { print(row) } }
         }
-        // Last: a recording that fails may leave libtorch unfit for anything more on the GPU.
+        // Last, because a failed recording may make libtorch unusable on the GPU.
         var failure: TorchError?
         do {
             for precision in [Compute.Precision.fp32, .bf16] {
@@ -74,7 +74,7 @@ struct Parity: ParsableCommand {
         }
         if let failure { throw failure }
         guard failed.isEmpty else {
-            Console.error("parity: \(failed.count) of \(rows.count) comparisons are beyond their limit")
+            Console.error("parity: \(failed.count) of \(rows.count) comparisons exceed their limit")
             throw ExitCode(ExitStatus.internalError)
         }
     }
@@ -84,7 +84,7 @@ struct Parity: ParsableCommand {
         let reference: String
         let rows: [ParityRow]
         let passed: Bool
-        /// Why the network's work could not be recorded, where it could not.
+        /// Why the network's work could not be recorded; nil if it could.
         let failure: String?
     }
 }
@@ -95,10 +95,10 @@ struct ParityRow: Encodable, CustomStringConvertible {
     let kind: String
     let name: String
     let precision: String
-    /// Of the result, and of the worst gradient; nil where there are none.
+    /// The errors of the result and of the worst gradient; nil if there are none.
     let forward: Double?
     let gradient: Double?
-    /// The gradient that was worst.
+    /// The gradient with the greatest error.
     let worst: String?
     let forwardLimit: Double
     let gradientLimit: Double

@@ -6,13 +6,13 @@ import Torch
 import Training
 import VMUNet
 
-/// The same computation twice: by the reference, and by a device's kernels.
+/// One computation done twice: by the reference, and by a device's kernels.
 struct ParityComparison {
     let device: Device
     let configuration: VMUNetConfiguration
     let imageSize: Int
     let batchSize: Int
-    /// The network's; random ones where there are none.
+    /// The network's weights; nil for random ones.
     private let weights: StateDictionary?
 
     init(_ configuration: VMUNetConfiguration, weights: StateDictionary?, device: Device, imageSize: Int, batchSize: Int) {
@@ -22,12 +22,13 @@ struct ParityComparison {
 
     var referenceName: String { device.isCPU ? "libtorch's operators on the CPU" : "this package's kernels on the CPU" }
 
-    /// The largest relative errors allowed: sums in another order cost the last bits of float32, gradients gather more of them, and bfloat16 has eight bits.
+    /// The largest relative errors allowed. Summing in another order costs the last bits of
+    /// float32, gradients accumulate more of them, and bfloat16 has eight bits.
     func limits(_ precision: Compute.Precision) -> (forward: Double, gradient: Double) {
         precision == .fp32 ? (1e-4, 1e-3) : (2e-2, 2e-2)
     }
 
-    /// Values of one computation, on the host: its result, and its gradients by name.
+    /// The host values of one computation: its result, and its gradients by name.
     private struct Values: Equatable {
         var result: [Float]
         var gradients: [(name: String, values: [Float])]
@@ -43,7 +44,7 @@ struct ParityComparison {
         return try withTorchErrors { try body(.cpu) }
     }
 
-    /// Runs `body` by the reference, then on the device twice.
+    /// Runs `body` on the reference, then twice on the device.
     private func compared(_ body: (Device) throws -> Values) throws -> (expected: Values, got: Values, isDeterministic: Bool) {
         let expected = try byReference(body)
         let got = try withTorchErrors { try body(device) }
@@ -76,14 +77,15 @@ struct ParityComparison {
 
     // MARK: - The network
 
-    /// Logits, and the gradients of the loss in groups of the same role.
+    /// Logits, and the loss's gradients grouped by role.
     func network(_ precision: Compute.Precision) throws -> [ParityRow] {
         let limits = limits(precision)
         let (expected, got, same) = try compared { try values(precision.elementType, on: $0) }
         var forward = (error: Self.error(got.result, expected.result), limit: limits.forward)
         if precision == .bf16 {
-            // Two computations in bfloat16 differ by what each of them differs from float32, which for random weights is more than for trained ones. So the
-            // device is held against float32, and must come as near to it as the reference does in bfloat16.
+            // Two computations in bfloat16 differ by as much as each differs from float32, which is
+            // more for random weights than for trained ones. So compare the device with float32,
+            // and require it to be as close as the reference in bfloat16.
             let exact = try byReference { try values(.float32, on: $0) }
             forward.error = Self.distance(got.result, exact.result)
             forward.limit = max(limits.forward, 1.25 * Self.distance(expected.result, exact.result))
@@ -92,7 +94,8 @@ struct ParityComparison {
             kind: "network", name: precision == .bf16 ? "logits, from float32's" : "logits", precision: precision.rawValue,
             forward: forward.error,
             gradient: nil, worst: nil, forwardLimit: forward.limit, gradientLimit: limits.gradient, isDeterministic: same)
-        // In bfloat16 a gradient has been rounded once for every layer behind it, by either side in its own order: no limit says much about it.
+        // In bfloat16 a gradient has been rounded once for every later layer, by each side in its
+        // own order, so no limit is meaningful.
         guard precision == .fp32 else { return [logits] }
         let errors = zip(expected.gradients, got.gradients).map { (key: $0.name, error: Self.error($1.values, $0.values)) }
         let groups = Dictionary(grouping: errors) { Self.role($0.key) }
@@ -109,7 +112,7 @@ struct ParityComparison {
         Torch.manualSeed(7)
         let fresh = try weights.map { try TorchVMUNet(configuration, weights: $0) } ?? TorchVMUNet(configuration)
         if weights == nil {
-            // Away from initial weights, in which norms are 1 and 0 and would hide a wrong index.
+            // Move away from initial weights: norms of 1 and 0 would hide a wrong index.
             for (_, tensor) in fresh.parameters {
                 tensor.assign(tensor + (Tensor.random(count: tensor.count) + -0.5).reshaped(tensor.shape) * 0.1)
             }
@@ -129,13 +132,14 @@ struct ParityComparison {
         return Values(result: logits.floats(), gradients: network.parameters.map { ($0.key, $0.tensor.gradient?.floats() ?? []) })
     }
 
-    /// "vmunet.layers.2.blocks.1.self_attention.A_logs" → "layers self_attention.A_logs": what plays the same part in every block.
+    /// "vmunet.layers.2.blocks.1.self_attention.A_logs" → "layers self_attention.A_logs": the
+    /// parameter's role in every block.
     private static func role(_ key: String) -> String {
         let parts = key.split(separator: ".").dropFirst().filter { Int($0) == nil && $0 != "blocks" }
         return ([parts.first ?? ""].map(String.init) + [parts.dropFirst().joined(separator: ".")]).joined(separator: " ")
     }
 
-    /// ‖got − expected‖ / ‖expected‖; infinite where a number is missing or not finite.
+    /// ‖got − expected‖ / ‖expected‖; infinite if a number is missing or not finite.
     private static func distance(_ got: [Float], _ expected: [Float]) -> Double {
         guard got.count == expected.count, !got.isEmpty else { return .infinity }
         var (difference, magnitude) = (0.0, 1e-30)
@@ -147,7 +151,8 @@ struct ParityComparison {
         return (difference / magnitude).squareRoot()
     }
 
-    /// The greatest difference over the greatest expected magnitude; infinite where a number is missing or not finite.
+    /// The greatest difference over the greatest expected magnitude; infinite if a number is
+    /// missing or not finite.
     static func error(_ got: [Float], _ expected: [Float]) -> Double {
         guard got.count == expected.count, !got.isEmpty else { return .infinity }
         var difference = 0.0, magnitude = 1e-30

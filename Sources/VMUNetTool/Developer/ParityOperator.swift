@@ -2,7 +2,7 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// One of the network's operators, at the shapes of one of its stages.
+/// One of the network's operators, at one stage's shapes.
 struct ParityOperator {
     struct Input {
         let name: String
@@ -10,14 +10,14 @@ struct ParityOperator {
         /// Values are uniform in mean ± spread / 2.
         var spread = 2.0
         var mean = 0.0
-        /// Stored in the products' element type, rather than in float32.
+        /// Whether it has the products' element type rather than float32.
         var isActivation = false
         var hasGradient = true
     }
 
     let name: String
     let inputs: [Input]
-    /// The result, given the inputs and the products' element type.
+    /// Computes the result from the inputs and the products' element type.
     let call: ([Tensor], ElementType) -> Tensor
 
     private init(_ name: String, _ inputs: [Input], _ call: @escaping (Operator, [Operator.Argument], ElementType) -> Tensor) {
@@ -26,13 +26,13 @@ struct ParityOperator {
         self.call = { tensors, type in call(op, tensors.map(Operator.Argument.tensor), type) }
     }
 
-    /// Multiplications and additions of its matrix product, forward; 0 where there is none.
+    /// Multiplications and additions of its forward matrix product; 0 without one.
     var operations: Int {
         guard name.hasPrefix("linear"), let x = inputs.first, let weight = inputs.dropFirst().first else { return 0 }
         return 2 * x.shape.dropLast().reduce(1, *) * weight.shape.reduce(1, *)
     }
 
-    /// Values from libtorch's generator, activations in `type`; those that have gradients record them.
+    /// Values from libtorch's generator, activations in `type`; inputs with gradients record them.
     func randomInputs(_ type: ElementType, on device: Device) -> [Tensor] {
         inputs.map { input in
             let value = ((Tensor.random(count: input.shape.reduce(1, *)) + -0.5) * input.spread + input.mean).reshaped(input.shape)
@@ -40,7 +40,7 @@ struct ParityOperator {
         }
     }
 
-    /// All of them, for a map of side × side tokens.
+    /// All operators, for a map of side × side tokens.
     static func all(_ configuration: VMUNetConfiguration, stage: Int = 0, batch B: Int, side: Int) -> [ParityOperator] {
         let C = configuration.dims[stage], D = 2 * C, N = configuration.stateSize, R = (C + 15) / 16, c = C / 4
         let map = [B, side, side]
@@ -101,7 +101,7 @@ struct ParityOperator {
                 op, x, _ in op(x, results: 1)[0]
             },
         ]
-        // Pictures come and go in the first stage alone.
+        // Only the first stage handles pictures and logits.
         return stage == 0 ? all : all.filter { $0.name != "patchify" && $0.name != "head" }
     }
 }

@@ -6,9 +6,9 @@ import Training
 import VMUNet
 
 extension ParityComparison {
-    /// What `--compile-graph` records against the same work as it stands, on the device itself: the logits of inference, and the loss of a
-    /// training step with stochastic depth and (in float32) every gradient. The pictures change from call to call, and so do the random
-    /// numbers.
+    /// Compares work recorded by `--compile-graph` with the same work unrecorded, on the device
+    /// itself: logits of inference; the loss of a training step with stochastic depth and (in
+    /// float32) every gradient. Pictures and random numbers change from call to call.
     func recorded(_ precision: Compute.Precision) throws -> [ParityRow] {
         var configuration = configuration
         configuration.dropPath = max(configuration.dropPath, 0.2)
@@ -36,7 +36,7 @@ extension ParityComparison {
                 }
                 let plain = try outcomes(0..<2, work)
                 let recorded = try RecordedWork(on: device) { [work()] }
-                // Through its warm-up and its recording, and then twice with either picture.
+                // Runs the warm-up and the recording, then each picture twice.
                 let got = try outcomes(0..<(RecordedWork.warmUps + 1) / 2 * 2 + 4) { try recorded()[0] }
                 let errors = got.enumerated().map { i, values in
                     (

@@ -95,7 +95,7 @@ package struct InputOptions: ParsableArguments {
             """)
     package var window: IntensityWindow?
 
-    @Option(help: "Volumes: the voxel order to turn to, such as RAS (where columns, rows and slices point), or stored. Default: the weights' own.")
+    @Option(help: "Volumes: the voxel order to turn to, such as RAS, or stored to keep the file's. Default: the weights' own.")
     package var voxelOrder: VoxelOrderOption?
 
     @Option(help: "The range of the network's input, 0,255 or 0,1. Default: the weights' own.")

@@ -123,7 +123,7 @@ struct Train: ParsableCommand {
         switch outcome {
         case .finished: Console.note("done; best weights in \(RunFolder(existing: folder).best.relativePath)")
         case .stoppedEarly:
-            Console.note("stopped after \(configuration.earlyStopping ?? 0) evaluations without a better validation loss; the best weights are kept")
+            Console.note("no better validation loss in \(configuration.earlyStopping ?? 0) evaluations; stopped, best weights kept")
         case .interrupted:
             Console.note("stopped and saved; continue with:  \(Self.resumption(folder))")
             throw ExitCode(ExitStatus.interrupted)

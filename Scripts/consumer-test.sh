@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests that another package can use this one: compiles the example of the article on embedding, unchanged, as a package of its own that depends on
-# this one by path, with a clean environment, and lets it segment a picture. Builds in .build-consumer.
+# Tests that another package can use this one: compiles the examples of the article on embedding, unchanged, in a package of their own that depends
+# on this one by path, with a clean environment, and lets the first one segment a picture. Builds in .build-consumer.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -25,6 +25,11 @@ put() { # put FILE: writes it only if it differs, so that nothing is compiled ag
 article=Sources/Segmentation/Segmentation.docc/Embedding.md
 block "$root/$article" 'import Segmentation' | put "$package/Sources/example/main.swift"
 [ -s "$package/Sources/example/main.swift" ] || { echo "consumer: $article has no example that imports Segmentation" >&2 && exit 1; }
+{
+    printf 'import Imaging\nimport Segmentation\n\nfunc segment(_ pixels: [UInt8], with segmenter: Segmenter) throws -> [UInt8] {\n'
+    block "$root/$article" 'layout: .bgra'
+    printf '    return png\n}\n'
+} | put "$package/Sources/example/pixels.swift"
 products=$(sed -n 's/^import \(Segmentation\|Imaging\|TensorFiles\|ShippedWeights\)$/.product(name: "\1", package: "vmunet"),/p' \
     "$package/Sources/example/main.swift" | tr '\n' ' ')
 put "$package/Package.swift" <<END

@@ -59,7 +59,7 @@ private struct FormatCase: Decodable {
     @Test func sixteenBitLabelsEndAt255() throws {
         for name in ["mask16_065535.png", "mask16_065535.tif"] {
             let error = try #require(throws: PictureError.self) { try PictureFile.readLabels(url(name)) }
-            #expect(error.description.contains("the 16-bit value 65535, labels end at 255"))
+            #expect(error.description.contains("the 16-bit value 65535; labels end at 255"))
         }
     }
 

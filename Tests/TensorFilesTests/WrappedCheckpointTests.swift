@@ -52,24 +52,24 @@ import Testing
     func takesTheModelUnlessTheAverageIsAskedFor(name: String, model: String, average: String) throws {
         let got = try Self.read(name)
         Self.expect(got, equals: try Self.weights())
-        #expect(got.notes == ["the weights under '\(model)' are taken, not those under '\(average)'"])
+        #expect(got.notes == ["the weights under '\(model)' are used, not those under '\(average)'"])
         let averaged = try Self.read(name, choosing: .average)
         Self.expect(averaged, equals: try Self.weights(adding: 0.5))
-        #expect(averaged.notes == ["the averaged weights under '\(average)' are taken, not those under '\(model)'"])
+        #expect(averaged.notes == ["the averaged weights under '\(average)' are used, not those under '\(model)'"])
         Self.expect(try Self.read(name, choosing: .named(average)), equals: try Self.weights(adding: 0.5))
     }
 
     @Test func saysWhereThereIsOnlyAnAverage() throws {
         let got = try Self.read("ema_only")
         Self.expect(got, equals: try Self.weights())
-        #expect(got.notes == ["the averaged weights under 'state_dict_ema' are taken: there are no others"])
+        #expect(got.notes == ["the averaged weights under 'state_dict_ema' are used; there are no others"])
         #expect(got.metadata == ["epoch": .integer(1)])
     }
 
     @Test func saysWhichOfTwoNetworksItTook() throws {
         let got = try Self.read("two_nets")
         Self.expect(got, equals: try Self.weights())
-        #expect(got.notes == ["the weights under 'netA' are taken, not those under 'netB'"])
+        #expect(got.notes == ["the weights under 'netA' are used, not those under 'netB'"])
         Self.expect(try Self.read("two_nets", choosing: .named("netB")), equals: try Self.weights(adding: 0.5))
     }
 

@@ -175,7 +175,7 @@ extension ToolTests {
             let last = try #require(first.error.split(separator: "\n").last)
             #expect(last == "photo_mask.png: foreground \(String(format: "%.1f", share)) % of the picture")
             // What is there may be the truth: it is not replaced unasked.
-            expectRefusal(try predict("photo.png", in: folder), naming: "photo_mask.png is there already", "--force")
+            expectRefusal(try predict("photo.png", in: folder), naming: "photo_mask.png already exists", "--force")
             expectDone(try predict("photo.png", "--force", in: folder))
             expectDone(try predict("photo.png", "--output", "deep/found.png", "--overlay", in: folder))
             #expect(names(folder.appending(path: "deep")) == ["found.png", "found_overlay.png"])

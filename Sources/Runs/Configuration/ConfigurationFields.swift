@@ -38,7 +38,7 @@ extension Node {
             if isNull { return "nothing" }
             let text = scalar.string.count > 60 ? scalar.string.prefix(60) + "…" : scalar.string
             return plain == nil ? "the text \"\(text)\"" : text
-        case .sequence(let sequence): return "a list of \(sequence.count) values"
+        case .sequence(let sequence): return "a list of \(sequence.count)"
         case .mapping: return "a section"
         case .alias: return "an alias"
         }

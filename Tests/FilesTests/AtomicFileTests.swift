@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    /// A name may be as long as the disk allows: the temporary file's does not build on it.
+    /// A name may be as long as the disk allows; the temporary file's name does not build on it.
     @Test func takesTheLongestNames() throws {
         try withFolder { folder in
             let name = String(repeating: "n", count: 251) + ".bin"
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    /// A killed writer's file goes, one that a living process still writes stays: its lock tells them apart.
+    /// A killed writer's file is removed, a living process's stays: its lock distinguishes them.
     @Test func removesWhatDeadProcessesLeft() throws {
         try withFolder { folder in
             let abandoned = folder.appendingPathComponent(".vmunet-1-abc.tmp")
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    /// A process that is really killed in the middle of writing.
+    /// Kills a process in the middle of writing.
     @Test func aKilledProcessLeavesNothingForLong() throws {
         try withFolder { folder in
             // `flock` holds the lock as a writer does, then dies by SIGKILL.
@@ -86,7 +86,7 @@ import Testing
             #expect(try names(folder) == [".vmunet-9-k.tmp"])
             kill(child.processIdentifier, SIGKILL)
             child.waitUntilExit()
-            // Another name of the same folder, since a process looks through each only once.
+            // Another name of the same folder, since a process cleans each only once.
             TemporaryFile.removeAbandoned(in: folder.path + "/.")
             #expect(try names(folder) == [])
         }

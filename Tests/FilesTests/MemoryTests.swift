@@ -11,7 +11,7 @@ import Testing
             let fault = try #require(throws: Fault.self) { try Memory.ask(for: bytes, remedy: "do less") }
             #expect(fault.kind == .memory && fault.remedy == "do less" && fault.reason.hasPrefix("needs "))
         }
-        // The kernel's own figure bounds ours.
+        // The kernel's own figure is the upper bound.
         #expect(Memory.available() > 64 << 20 && Memory.available() <= Int(ProcessInfo.processInfo.physicalMemory) * 2)
     }
 

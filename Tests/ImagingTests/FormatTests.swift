@@ -13,7 +13,8 @@ private struct FormatCase: Decodable {
     let mask: Bool
 }
 
-/// BMP, TIFF, 16-bit masks and turned pictures, beside what Pillow and tifffile read (see `Fixtures/Formats/make.py`).
+/// BMP, TIFF, 16-bit masks and rotated pictures, compared with Pillow and tifffile
+/// (`Fixtures/Formats/make.py`).
 @Suite struct FormatTests {
     private static let fixture = try! Fixture(folder: Fixture.committed.url("Formats"))
     fileprivate static let cases = (try? fixture.json("cases.json", as: [FormatCase].self)) ?? []
@@ -37,7 +38,7 @@ private struct FormatCase: Decodable {
         #expect(try PictureFile.read(url(name), channels: 1) == rgb.grey)
         if c.labels { #expect(try PictureFile.readLabels(url(name)).pixels == Self.fixture.bytes(name + ".labels")) }
         if c.mask { #expect(try PictureFile.readMask(url(name)).pixels == Self.fixture.bytes(name + ".mask")) }
-        // From memory, and cut short anywhere near its end: an error, never part of a picture.
+        // From memory, and truncated anywhere near the end: an error, never part of a picture.
         let bytes = try [UInt8](Data(contentsOf: url(name)))
         #expect(try PictureFile.decode(bytes, name: name) == picture)
         #expect(try PictureFile.decode(Data(bytes)) == picture)
@@ -85,7 +86,7 @@ private struct FormatCase: Decodable {
         }
     }
 
-    /// A mask of a turned picture, drawn on what viewers show, fits; so does one that was turned with it.
+    /// A mask of a rotated picture fits if it was drawn on what viewers show, or rotated with it.
     @Test func masksFitWhatIsSeen() throws {
         let picture = try PictureFile.read(url("turned6.jpg"))
         let mask = Picture(width: picture.width, height: picture.height, channels: 1, filledWith: 1)
@@ -108,7 +109,7 @@ private struct FormatCase: Decodable {
         let bytes = try picture.bytes(as: layout, rowStride: stride)
         #expect(bytes.count == stride * 4)
         #expect(try Picture(bytes, width: 5, height: 4, layout: layout, rowStride: stride) == picture)
-        // The last row's padding need not be there.
+        // The last row's padding may be missing.
         #expect(try Picture(Array(bytes.dropLast(padding)), width: 5, height: 4, layout: layout, rowStride: stride) == picture)
     }
 
@@ -134,7 +135,7 @@ private struct FormatCase: Decodable {
 
     // MARK: Hostile files
 
-    /// Every byte of a header changed in turn, and every length that the file can be cut to.
+    /// Changes every byte of a header in turn, and truncates the file to every length.
     @Test(arguments: [
         "rgb24.bmp", "palette4.bmp", "runs8.bmp", "runs4.bmp", "fields565.bmp", "os2.bmp", "grey8_lzw.tif", "rgb8_tiles_zlib.tif",
         "grey16_packbits.tif", "planar_tiles.tif", "big_big_endian.tif", "palette.tif", "turned6.jpg", "exif_behind.png", "bilevel.tif",
@@ -147,7 +148,7 @@ private struct FormatCase: Decodable {
         }
         for length in stride(from: 0, to: whole.count, by: max(1, whole.count / 300)) { _ = tryAll(Array(whole[..<length])) }
         var random = CounterRandom(seed: 5)
-        // The tags of a TIFF lie at its end or its beginning, a BMP's header at its beginning.
+        // A TIFF's tags are at its start or end, a BMP's header is at its start.
         let places = Array(0..<min(150, whole.count)) + Array(max(0, whole.count - 250)..<whole.count)
         for place in places {
             for value in [UInt8(0), 1, 0x7F, 0x80, 0xFF, UInt8(random.integer(below: 256))] {
@@ -162,10 +163,10 @@ private struct FormatCase: Decodable {
     @Test func cutPixelsAreErrors() throws {
         for c in Self.cases where c.format == "bmp" {
             let whole = try [UInt8](Data(contentsOf: url(c.name)))
-            // Four bytes are at most padding and an end of rows.
+            // Four bytes are at most padding and an end-of-rows marker.
             #expect(throws: PictureError.self, "\(c.name)") { try PictureFile.decode(Array(whole.dropLast(6)), name: c.name) }
         }
-        // A TIFF whose strip is said to be shorter than it is.
+        // A TIFF strip declared shorter than it is.
         var bytes = try [UInt8](Data(contentsOf: url("grey8_lzw.tif")))
         let list = Int(bytes.littleEndian(at: try #require(Self.value(of: 279, in: bytes)), as: UInt32.self))
         bytes.replaceSubrange(list..<(list + 2), with: [20, 0])
@@ -173,7 +174,7 @@ private struct FormatCase: Decodable {
         #expect(error.description.contains("damaged or truncated"))
     }
 
-    /// Sizes are believed only as far as the bytes behind them can carry them.
+    /// Sizes are refused if the file's bytes cannot hold them.
     @Test func sizesThatTheBytesCannotCarryAreRefused() throws {
         func patched(_ name: String, _ places: [(Int, [UInt8])]) throws -> [UInt8] {
             var bytes = try [UInt8](Data(contentsOf: url(name)))
@@ -192,7 +193,7 @@ private struct FormatCase: Decodable {
         }
         for name in ["grey8_zlib.tif", "grey8_lzw.tif", "grey8_packbits.tif", "grey8_plain.tif"] {
             let bytes = try [UInt8](Data(contentsOf: url(name)))
-            // Width, height and rows of a strip, of two bytes each.
+            // Width, height and rows per strip, two bytes each.
             let places = try [256, 257, 278].map { tag in try #require(Self.value(of: tag, in: bytes)) }
             let claimed = try patched(name, [(places[0], [0x38, 0x4A]), (places[1], [0x38, 0x4A]), (places[2], [0xFF, 0x7F])])
             let error = try #require(throws: PictureError.self) { try PictureFile.decode(claimed, name: name) }
@@ -203,7 +204,7 @@ private struct FormatCase: Decodable {
         }
     }
 
-    /// Where the value of a tag lies in a little-endian TIFF.
+    /// The offset of a tag's value in a little-endian TIFF.
     private static func value(of tag: Int, in bytes: [UInt8]) -> Int? {
         let directory = Int(bytes.littleEndian(at: 4, as: UInt32.self))
         let count = Int(bytes.littleEndian(at: directory, as: UInt16.self))
@@ -211,7 +212,7 @@ private struct FormatCase: Decodable {
     }
 
     @Test func arithmeticCodingIsRefused() throws {
-        // The frame's marker says how the pixels are coded.
+        // The frame's marker tells how the pixels are coded.
         var bytes = try [UInt8](Data(contentsOf: url("turned1.jpg")))
         let frame = try #require((2..<bytes.count).first { bytes[$0...].starts(with: [0xFF, 0xC0]) })
         bytes[frame + 1] = 0xC9
@@ -225,7 +226,7 @@ private struct FormatCase: Decodable {
         #expect(error.description.contains("header has no end"))
     }
 
-    /// A chain of directories that comes back to its beginning.
+    /// A chain of directories that returns to its beginning.
     @Test func directoriesInACircleEnd() throws {
         var bytes: [UInt8] = [0x49, 0x49, 42, 0, 8, 0, 0, 0]
         // One entry: a reduced version, so that the next directory is looked for.

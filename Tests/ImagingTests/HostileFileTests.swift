@@ -2,7 +2,8 @@ import Foundation
 import Imaging
 import Testing
 
-/// Reads bytes by every way in; a picture or a `PictureError` comes back, anything else ends the test process.
+/// Reads bytes in every way. The result is a picture or a `PictureError`; anything else ends the
+/// test process.
 private func read(_ bytes: [UInt8], name: String = "x.png") -> Result<Picture, PictureError> {
     _ = try? PictureFile.decodeLabels(bytes, name: name)
     do throws(PictureError) { return .success(try PictureFile.decode(bytes, name: name)) } catch { return .failure(error) }
@@ -65,7 +66,7 @@ private func fixture(_ name: String) throws -> [UInt8] { try [UInt8](Data(conten
         #expect(errors > 100)
     }
 
-    /// A PNG header that claims a size, right checksum and all.
+    /// A PNG header that declares a size, with a correct checksum.
     private func png(width: UInt32, height: UInt32, bits: UInt8 = 8, color: UInt8 = 2) throws -> [UInt8] {
         var bytes = try fixture("rgb8.png")
         bytes.replaceSubrange(16..<20, with: withUnsafeBytes(of: width.bigEndian, Array.init))
@@ -99,7 +100,7 @@ private func fixture(_ name: String) throws -> [UInt8] { try [UInt8](Data(conten
 
     @Test func jpegWithoutEndOfScans() throws {
         let whole = try fixture("progressive.jpg")
-        // The last scan repeated many times over: hours of work in a small file.
+        // The last scan repeated many times: hours of work in a small file.
         let start = try #require(whole.indices.dropLast().last { whole[$0] == 0xFF && whole[$0 + 1] == 0xDA })
         let scan = whole[start..<(whole.count - 2)]
         let bomb = Array(whole[..<start]) + Array(repeatElement(scan, count: 5000).joined()) + [0xFF, 0xD9]

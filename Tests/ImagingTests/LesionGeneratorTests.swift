@@ -2,7 +2,8 @@ import Foundation
 import Imaging
 import Testing
 
-/// Otsu's threshold (1979) on grey values, the darker part taken for the lesion: what a method without learning makes of a picture.
+/// Otsu's threshold (1979) on grey values, with the darker part taken as the lesion: a method
+/// without learning.
 private func otsu(_ picture: Picture) -> [Bool] {
     let grey = picture.grey.pixels
     var histogram = [Double](repeating: 0, count: 256)
@@ -29,7 +30,7 @@ private func otsu(_ picture: Picture) -> [Bool] {
         #expect(LesionGenerator.sample(index: 3, size: 48, seed: 2).picture != a.picture)
     }
 
-    /// Pictures of one index at two sizes show one scene.
+    /// Pictures of one index at two sizes show the same scene.
     @Test func sizeChangesResolutionOnly() {
         for index in 0..<5 {
             let small = LesionGenerator.sample(index: index, size: 32, seed: 7).mask
@@ -87,7 +88,7 @@ private func otsu(_ picture: Picture) -> [Bool] {
         }
         let score = Double(both) / Double(either)
         #expect(score < 0.7)
-        // Nor is it hopeless: the threshold finds something of the lesions.
+        // The threshold is not useless either: it finds part of the lesions.
         #expect(score > 0.15)
     }
 
@@ -108,7 +109,7 @@ private func otsu(_ picture: Picture) -> [Bool] {
     }
 }
 
-/// Connected parts (four neighbours) of what is not 0.
+/// Connected parts (four neighbours) of everything but 0.
 private func pieces(_ mask: Picture) -> Int {
     var seen = mask.pixels.map { $0 == 0 }
     var count = 0

@@ -15,7 +15,7 @@ private func compareWithPillow(_ fixture: Fixture) throws -> Int {
     let cases = try fixture.json("pictures.json", as: [PictureCase].self)
     for c in cases {
         let url = fixture.url(c.name)
-        // Pillow leaves pictures as they are stored unless told otherwise.
+        // Pillow does not rotate pictures unless told to.
         let size = try PictureFile.info(of: url).stored
         #expect(size == (c.width, c.height), "\(c.name)")
         let rgb = try PictureFile.read(url, channels: 3, asStored: true)
@@ -126,7 +126,7 @@ private func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
 
     @Test func failedWritesLeaveTheOldFile() throws {
         try withTemporaryFolder { folder in
-            // A name that is a folder cannot be replaced: the last step of the write, the rename, fails.
+            // A folder cannot be replaced, so the last step of writing, the rename, fails.
             let taken = folder.appending(path: "taken.png")
             try FileManager.default.createDirectory(at: taken.appending(path: "inside"), withIntermediateDirectories: true)
             #expect(throws: PictureError.self) { try PictureFile.write(noise(width: 2, height: 2, channels: 1), to: taken) }

@@ -53,7 +53,8 @@ private func difference(_ a: [Float], _ b: [Float]) -> Float {
         #expect(Resize.nearest(picture, to: (10, 57)).pixels == planes)
     }
 
-    /// 12000 columns: the coordinates of single precision must still meet PyTorch's; a ramp tells at once where each output looked.
+    /// With 12000 columns, coordinates in single precision must still equal PyTorch's. A ramp shows
+    /// where each output was sampled.
     @Test func largeSourcesAreSampledWhereTheyShould() {
         let width = 12000
         let ramp = (0..<width).map(Float.init)

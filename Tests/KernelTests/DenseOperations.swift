@@ -2,14 +2,16 @@ import CKernels
 import Foundation
 import Testing
 
-/// Memory of one call of a kernel: rows of float32 or bfloat16 with unused numbers between them, all freed together.
-/// Each array ends where the next page cannot be touched: a kernel that reads or writes beyond it is killed by a signal.
+/// Memory for one call of a kernel: rows of float32 or bfloat16 with unused numbers in between,
+/// freed together. Each array ends at an unreadable page, so a kernel that reads or writes beyond
+/// it is killed by a signal.
 final class Arena {
     private var blocks: [(start: UnsafeMutableRawPointer, bytes: Int)] = []
 
     deinit { for block in blocks { munmap(block.start, block.bytes) } }
 
-    /// `values` as rows of `channels`, `padding` numbers apart that are not numbers: reading one spoils the result, writing one is noticed.
+    /// `values` as rows of `channels`, separated by `padding` NaNs: reading one spoils the result,
+    /// and writing one is noticed.
     func rows(_ values: [Float], channels: Int, padding: Int = 0, type: vmk_type = VMK_FLOAT32) -> Rows {
         let count = channels == 0 ? 0 : values.count / channels
         let rows = Rows(
@@ -61,7 +63,7 @@ struct Rows {
         }
     }
 
-    /// The rows without what lies between them; not numbers if a kernel wrote there.
+    /// The rows without padding; NaN if a kernel wrote to the padding.
     var values: [Float] {
         let untouched = (0..<count * stride).allSatisfy { $0 % stride < channels || self[$0].isNaN }
         return untouched
@@ -74,16 +76,17 @@ extension UnsafeMutablePointer<Float> {
     func values(_ count: Int) -> [Float] { Array(UnsafeBufferPointer(start: self, count: count)) }
 }
 
-/// One dense operation, forward and backward together: what goes in by name, and what comes out.
+/// A dense operation, forward and backward together: named inputs and results.
 struct DenseOperation: Sendable, CustomTestStringConvertible {
     typealias Values = [String: [Float]]
 
     let name: String
-    /// A shape whose work is divided into many tasks.
+    /// A shape that is divided into many tasks.
     let large: [Int]
-    /// How many numbers each input has.
+    /// The number of values of each input.
     let inputs: @Sendable ([Int]) -> [String: Int]
-    /// Runs it with activations of a type, `padding` numbers between rows where rows may be apart.
+    /// Runs it with activations of one type; rows that may be separated have `padding` numbers in
+    /// between.
     let run: @Sendable (_ shape: [Int], _ inputs: Values, _ type: vmk_type, _ padding: Int) -> Values
 
     var testDescription: String { name }
@@ -267,7 +270,8 @@ struct DenseOperation: Sendable, CustomTestStringConvertible {
             return ["dweight": dweight.values(s[1] * s[2])]
         })
 
-    /// A Linear layer's forward product and the gradient of its input, by weights prepared for either.
+    /// A Linear layer's forward product and its input's gradient, each with weights prepared for
+    /// it.
     static let linear = DenseOperation(
         name: "linear", large: [1030, 100, 70],
         inputs: { s in ["x": s[0] * s[2], "weight": s[1] * s[2], "residual": s[0] * s[1], "bias": s[1], "dy": s[0] * s[1]] },

@@ -4,7 +4,8 @@ import Testing
 private let fixture = Result { try Fixture("dense") }
 
 extension KernelTests {
-    /// The dense companions of SS2D against PyTorch in float64 (make_dense_fixtures.py), and against themselves.
+    /// SS2D's dense companions against PyTorch in float64 (make_dense_fixtures.py), and against
+    /// each other.
     @Suite struct Dense {
         /// Shape, inputs and outputs of every golden case of an operation.
         private func cases(_ operation: DenseOperation) throws -> [(
@@ -36,7 +37,8 @@ extension KernelTests {
             }
         }
 
-        /// The inputs are exact in bfloat16, so only what is stored as bfloat16 may differ, by its rounding: 2⁻⁸ of each number.
+        /// The inputs are exact in bfloat16, so only results stored as bfloat16 may differ, by
+        /// rounding: 2⁻⁸ of each number.
         @Test(arguments: DenseOperation.all, instructionSets) func bfloat16Rounds(operation: DenseOperation, instructionSet: String) throws
         {
             for (shape, inputs, expected) in try cases(operation) {
@@ -65,7 +67,7 @@ extension KernelTests {
             }
         }
 
-        /// The large shape, where sums are divided into parts, against the portable kernels.
+        /// The large shape, whose sums are divided into parts, against the portable kernels.
         @Test(arguments: DenseOperation.all, instructionSets) func instructionSetsAgree(operation: DenseOperation, instructionSet: String) {
             var numbers = Numbers(state: 6)
             let inputs = operation.inputs(operation.large).sorted { $0.key < $1.key }.map { ($0.key, numbers.normal($0.value)) }
@@ -104,7 +106,7 @@ extension KernelTests {
             }
         }
 
-        /// What inference and frozen layers leave out changes nothing else.
+        /// Leaving out what inference and frozen layers do not need changes nothing else.
         @Test(arguments: instructionSets) func optionalResultsMayBeLeftOut(instructionSet: String) {
             var numbers = Numbers(state: 4)
             let (rows, c) = (9, 21)

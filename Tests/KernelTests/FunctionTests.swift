@@ -2,8 +2,9 @@ import CKernels
 import Foundation
 import Testing
 
-/// A function of one number: the kernel, the truth in double precision, and the greatest error allowed, in units in the last place of a result that is
-/// not subnormal. All floats were once compared, and none fell below its left neighbour; greatest errors on AVX-512, AVX2 and portable:
+/// A function of one number: the kernel, the result in double precision, and the largest allowed
+/// error in units in the last place of a normal result. All floats were once compared, and no
+/// result was below its left neighbour's. The largest errors on AVX-512, AVX2 and portable were:
 /// exp 2.4, 3.7, 4.0; decay 2.4, 3.2, 3.6; softplus 3.7, 4.0, 4.1; sigmoid 4.5, 4.4, 4.1.
 struct Function: Sendable, CustomTestStringConvertible {
     let name: String
@@ -36,7 +37,7 @@ struct Function: Sendable, CustomTestStringConvertible {
 
 extension KernelTests {
     @Suite struct Functions {
-        /// Every 509th float of the range, of either sign, down to the subnormal ones.
+        /// Every 509th float of the range, of either sign, down to subnormal ones.
         @Test(arguments: Function.all, instructionSets) func isNearTheTruth(function: Function, instructionSet: String) {
             let top = max(abs(function.range.lowerBound), function.range.upperBound).bitPattern
             let magnitudes = stride(from: 0, through: top, by: 509).map { Float(bitPattern: $0) }
@@ -60,8 +61,8 @@ extension KernelTests {
             #expect(worst.error <= function.ulp, "at \(worst.at)")
         }
 
-        /// Neighbouring floats around each border between two pieces of 2^x (multiples of 1/32), around softplus's own two borders,
-        /// and around evenly spread places.
+        /// Neighbouring floats around each border between two pieces of 2^x (multiples of 1/32),
+        /// around softplus's two borders, and at evenly spaced places.
         @Test(arguments: Function.all.filter(\.isMonotone), instructionSets) func neverFalls(function: Function, instructionSet: String) {
             let unit = function.name == "decay" ? 1.0 : log(2.0)
             var centres = (-150 * 32...130 * 32).map { Float(Double($0) / 32 * unit) } + [-0.5, 1]
@@ -96,7 +97,8 @@ extension KernelTests {
             }
         }
 
-        /// Lengths that are no multiple of a vector; a number's result does not depend on its place.
+        /// Lengths that are not multiples of a vector. A number's result does not depend on its
+        /// place.
         @Test(arguments: instructionSets) func everyLengthIsRight(instructionSet: String) {
             with(instructionSet: instructionSet) {
                 let x = (0..<37).map { -Float($0) * 0.37 }

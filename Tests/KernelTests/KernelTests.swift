@@ -2,17 +2,17 @@ import CKernels
 import Foundation
 import Testing
 
-/// All kernel tests. They choose the instruction set and the number of threads of the whole process, so they run one after another:
-/// each suite is nested here.
+/// All kernel tests. They set the instruction set and the number of threads of the whole process,
+/// so they run one after another, nested in this suite.
 @Suite(.serialized) struct KernelTests {}
 
-/// Instruction sets that this processor has.
+/// The instruction sets of this processor.
 let instructionSets = ["portable", "avx2", "avx512"].filter { name in
     defer { vmk_set_instruction_set(nil) }
     return String(cString: vmk_set_instruction_set(name)) == name
 }
 
-/// Runs `body` on one instruction set, and on `threads` threads.
+/// Runs `body` with one instruction set and a number of threads.
 func with<Result>(instructionSet: String, threads: Int32 = 0, _ body: () throws -> Result) rethrows -> Result {
     vmk_set_instruction_set(instructionSet)
     vmk_set_threads(threads)
@@ -23,7 +23,8 @@ func with<Result>(instructionSet: String, threads: Int32 = 0, _ body: () throws 
     return try body()
 }
 
-/// The greatest difference, relative to the greatest expected magnitude; infinite if anything is not a number.
+/// The greatest difference, relative to the greatest expected magnitude; infinite if anything is
+/// not a number.
 func relativeError(_ actual: [Float], _ expected: [Float]) -> Double {
     guard actual.count == expected.count else { return .infinity }
     var difference = 0.0
@@ -36,7 +37,7 @@ func relativeError(_ actual: [Float], _ expected: [Float]) -> Double {
     return difference / magnitude
 }
 
-/// Numbers that are the same in every run (SplitMix64), roughly normal.
+/// Equal numbers in every run (SplitMix64), roughly normal.
 struct Numbers {
     var state: UInt64
 

@@ -2,7 +2,7 @@ import CKernels
 import Foundation
 import Testing
 
-/// One case of SS2D: inputs, and calls of the kernels and of the reference.
+/// A case of SS2D: inputs, and calls of the kernels and the reference.
 struct SS2DCase {
     var shape: vmk_ss2d_shape
     var x: [Float], projection: [Float], dtWeight: [Float], dtBias: [Float], ALogs: [Float], Ds: [Float]
@@ -43,7 +43,7 @@ struct SS2DCase {
         return new
     }
 
-    /// x as bfloat16, cut off, with `padding` numbers between tokens.
+    /// x truncated to bfloat16, with `padding` numbers between tokens.
     private func bfloat16(padding: Int) -> [UInt16] {
         var values = [UInt16](repeating: 0x7fc0, count: tokens * (D + padding))
         for t in 0..<tokens { for d in 0..<D { values[t * (D + padding) + d] = UInt16(x[t * D + d].bitPattern >> 16) } }
@@ -130,8 +130,9 @@ func expectClose(
 
 extension KernelTests {
     @Suite struct SS2D {
-        /// Sizes around every border: one token, one channel, a vector and one more, a block of 64 tokens and one more, states that fill no register,
-        /// several parts of channels, and rank beyond a vector.
+        /// Sizes around every boundary: one token, one channel, one more than a vector, one more
+        /// than a block of 64 tokens, states that fill no register, several parts of channels, rank
+        /// beyond a vector.
         static let shapes = [
             [1, 1, 1, 1, 1, 1], [2, 1, 1, 16, 16, 2], [1, 1, 7, 16, 16, 1], [2, 3, 5, 20, 16, 3], [1, 8, 8, 17, 16, 4],
             [1, 5, 13, 33, 16, 6],
@@ -174,7 +175,8 @@ extension KernelTests {
             }
         }
 
-        /// A step so large that 2^(step A) underflows forgets the state at once; one so small that it is subnormal never does.
+        /// A step so large that 2^(step A) underflows forgets the state at once; a subnormal step
+        /// never does.
         @Test(arguments: instructionSets) func extremeStepsAreExact(instructionSet: String) {
             for bias in [-1000, -95, 90, 1e4, 1e30] as [Float] {
                 var scan = SS2DCase.random([1, 5, 17, 18, 16, 3])
@@ -196,7 +198,8 @@ extension KernelTests {
             #expect(gradients.ALogs == .init(repeating: 0, count: 4 * 8 * 16) && gradients.dtBias == .init(repeating: 0, count: 32))
         }
 
-        /// PyTorch's selective scan, in double precision: group g of the fixture is a map of one row, scanned in direction g.
+        /// PyTorch's selective scan in double precision. Group g of the fixture is a one-row map
+        /// scanned in direction g.
         @Test(arguments: ["scan_L1", "scan_L53", "scan_extreme"], instructionSets) func agreesWithPyTorchsScan(
             name: String, instructionSet: String
         ) throws {
@@ -206,7 +209,8 @@ extension KernelTests {
             for g in 0..<4 {
                 var scan = SS2DCase(batch: batch, height: 1, width: L, channels: channels, states: N, rank: channels)
                 let place = { (l: Int) in g < 2 ? l : L - 1 - l }
-                /// Calls `body(index in the fixture, index in ours)` for [batch, 4 * rows, L] against [batch, L, stride] at `offset`.
+                /// Calls `body(index in the fixture, index in ours)` for [batch, 4 * rows, L]
+                /// against [batch, L, stride] at `offset`.
                 func pairs(rows: Int, stride: Int, offset: Int, _ body: (Int, Int) -> Void) {
                     for b in 0..<batch {
                         for r in 0..<rows {
@@ -248,7 +252,8 @@ extension KernelTests {
                 }
                 #expect(relativeError(actual.0, y) <= 1e-5)
                 #expect(relativeError(actual.1.x, dx) <= 1e-4)
-                // Other directions have C = 0 and weights 0, but a gradient of C: compare this direction's part.
+                // The other directions have C = 0 and weights 0, but their C has a gradient, so
+                // compare only this direction's part.
                 let own = { (values: [Float]) in (0..<batch * L).flatMap { values[$0 * row + offset..<$0 * row + offset + scan.row] } }
                 #expect(relativeError(own(actual.1.projection), own(dprojection)) <= 1e-4)
                 let channelsOfG = { (values: [Float], size: Int) in Array(values[first * size..<(first + channels) * size]) }
@@ -258,7 +263,8 @@ extension KernelTests {
             }
         }
 
-        /// The published module between convolution and norm, x_proj included, on a map that is not square.
+        /// The published module between convolution and norm, including x_proj, on a map that is
+        /// not square.
         @Test(arguments: instructionSets) func agreesWithPyTorchsSS2D(instructionSet: String) throws {
             let fixture = try Fixture("ss2d")
             let key = { "self_attention." + $0 }

@@ -8,7 +8,8 @@ import Testing
 import Torch
 import VMUNet
 
-/// The network on the kernels against PyTorch in float64, against itself and against libtorch's engine.
+/// The network on the kernels, compared with PyTorch in float64, with itself and with libtorch's
+/// engine.
 @Suite(.serialized) struct NetworkTests {
     private static let tiny = VMUNetConfiguration(
         classes: 3, dims: [12, 24, 48, 96], depths: [1, 2, 1, 1], decoderDepths: [1, 1, 2, 1], stateSize: 7)
@@ -33,7 +34,7 @@ import VMUNet
 
     struct Images: Sendable, CustomStringConvertible {
         var channels = 3
-        /// Of the images; nil: as many as the network wants.
+        /// The images' channels; nil for as many as the network takes.
         var given: Int?
         var batch = 1
         var height: Int
@@ -60,7 +61,7 @@ import VMUNet
         #expect(relativeError(logits, expected) < 2e-5)
     }
 
-    /// bfloat16 is as close to float32 as it is through libtorch: the roundings are in the same places.
+    /// bfloat16 is as close to float32 as through libtorch: it rounds in the same places.
     @Test func bfloat16AsLibtorchs() throws {
         for configuration in [VMUNetConfiguration.tiny, Self.tiny] {
             let weights = try Random.weights(configuration)
@@ -103,7 +104,7 @@ import VMUNet
         }
     }
 
-    /// A map's memory is given on as soon as nobody reads it.
+    /// A map's memory is reused as soon as nothing reads it any more.
     @Test(arguments: [VMUNetConfiguration.base, .small, tiny]) func memoryIsWhatIsAlive(_ configuration: VMUNetConfiguration) throws {
         let network = try KernelsNetwork(configuration, Self.stored(try Random.weights(configuration)))
         for (batch, height, width) in [(1, 256, 256), (8, 256, 256), (1, 512, 512), (1, 32, 160)] {

@@ -4,13 +4,14 @@ import TensorFiles
 import Testing
 import VMUNet
 
-/// The network at full size against PyTorch in float64 (Tests/Oracle/oracle.py), on weights and pictures that PyTorch draws.
+/// The network at full size against PyTorch in float64 (Tests/Oracle/oracle.py), with weights and
+/// pictures drawn by PyTorch.
 @Suite(.serialized) struct PyTorchTests {
     static let python = ProcessInfo.processInfo.environment["VMUNET_PYTHON"]
 
     struct Case: Sendable, CustomStringConvertible {
         var classes = 1
-        /// Of the network, and of the images.
+        /// The channels of the network and of the images.
         var channels = (network: 3, images: 3)
         var dims = [96, 192, 384, 768]
         var batch = 1
@@ -47,7 +48,7 @@ import VMUNet
         let dims = setting.dims.map { String($0) }.joined(separator: ",")
         let oracle = Golden.tests.appending(path: "Oracle").path
         process.arguments = ["-c", Self.script, oracle, folder.path] + sizes.map { String($0) } + [dims]
-        // The library path is this process's libtorch: Python finds its own.
+        // The library path names this process's libtorch; Python finds its own.
         process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "LD_LIBRARY_PATH" }
         try process.run()
         process.waitUntilExit()
@@ -58,8 +59,8 @@ import VMUNet
         let (images, expected) = (golden["x"]!.floats, golden["y"]!.doubles)
         let logits = try KernelsInference(weights).logits(images, batch: setting.batch, height: setting.height, width: setting.width)
         #expect(relativeError(logits, expected) < 2e-5)
-        // Rounding the products' operands alone, all sums exact, gives 2.3e-2 on these random weights (emulated in
-        // PyTorch); trained weights are kinder.
+        // Rounding only the products' operands, with exact sums, gives 2.3e-2 on these random
+        // weights (emulated in PyTorch); trained weights give less.
         let rough = try KernelsInference(weights, precision: .bfloat16).logits(
             images, batch: setting.batch, height: setting.height, width: setting.width)
         #expect(relativeError(rough, expected) < 3e-2)

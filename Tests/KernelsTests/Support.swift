@@ -7,7 +7,7 @@ import Testing
 import Torch
 import VMUNet
 
-/// Golden cases from PyTorch in float64; the large ones are read where `VMUNET_FIXTURES` says.
+/// Golden cases from PyTorch in float64; large ones are read from `VMUNET_FIXTURES`.
 enum Golden {
     static let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     static let shared = ProcessInfo.processInfo.environment["VMUNET_FIXTURES"].map { URL(filePath: $0) }
@@ -19,7 +19,8 @@ enum Golden {
     }
 }
 
-/// ‖got − expected‖ / ‖expected‖ in double precision; infinite where a value is not finite or counts differ.
+/// ‖got − expected‖ / ‖expected‖ in double precision; infinite if a value is not finite or the
+/// counts differ.
 func relativeError(_ got: [Float], _ expected: [Float]) -> Double { relativeError(got, expected.map(Double.init)) }
 
 func relativeError(_ got: [Float], _ expected: [Double]) -> Double {
@@ -33,7 +34,7 @@ func relativeError(_ got: [Float], _ expected: [Double]) -> Double {
     return (difference / norm).squareRoot()
 }
 
-/// A stream of random numbers that every platform draws alike.
+/// Random numbers that are equal on every platform.
 struct Stream {
     private var state: UInt64
 
@@ -44,12 +45,12 @@ struct Stream {
         return Float(state >> 40) * 0x1p-24
     }
 
-    /// About normal: the sum of twelve uniform numbers.
+    /// Roughly normal: a sum of twelve uniform numbers.
     mutating func normal() -> Float { (0..<12).reduce(-6) { sum, _ in sum + uniform() } }
 }
 
 enum Random {
-    /// Weights in a trained network's range, nothing zero, one or symmetric, so that a wrong axis shows.
+    /// Weights in a trained network's range. None is zero, one or symmetric, so a wrong axis shows.
     static func weights(_ configuration: VMUNetConfiguration, seed: UInt64 = 1) throws -> StateDictionary {
         var stream = Stream(seed)
         return StateDictionary(
@@ -76,7 +77,7 @@ enum Random {
 }
 
 extension TorchVMUNet {
-    /// Logits through libtorch.
+    /// Logits computed by libtorch.
     func logits(_ images: [Float], _ shape: [Int], _ precision: Precision = .float32) throws -> [Float] {
         try withTorchErrors { withoutGradients { self(Tensor(images, shape: shape), ForwardMode(precision: precision)).floats() } }
     }

@@ -7,7 +7,7 @@ import Testing
 import Torch
 import VMUNet
 
-/// Weights that fit, that do not, and that are there to do harm.
+/// Weights that fit, weights that do not, and hostile ones.
 @Suite struct WeightTests {
     private static let configuration = VMUNetConfiguration(dims: [8, 16, 32, 64], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1])
 
@@ -23,7 +23,7 @@ import VMUNet
         #expect(error.wrongShape == [.init(key: "vmunet.layers.1.blocks.0.ln_1.bias", expected: [16], got: [3])])
     }
 
-    /// A file of bfloat16 gives what its values in float32 give; one of float64 and float16 likewise.
+    /// A file of bfloat16, float16 or float64 gives the same result as its values in float32.
     @Test(arguments: [ElementType.bfloat16, .float16, .float64]) func otherElementTypes(_ type: ElementType) throws {
         let weights = try Random.weights(Self.configuration)
         let narrow = StateDictionary(weights.map { ($0.key, $0.tensor.converted(toFloatingPoint: type)) })
@@ -33,7 +33,8 @@ import VMUNet
         #expect(got == (try KernelsInference(widened).logits(pictures, batch: 1, height: 32, width: 64)))
     }
 
-    /// A few hundred kilobytes that declare eight thousand blocks, or channels by the ten thousand, are refused without building either.
+    /// A few hundred kilobytes that declare eight thousand blocks, or tens of thousands of
+    /// channels, are refused without allocating them.
     @Test(arguments: [(96, 1000), (16384, 1), (96, 5000)]) func declaredSizesCostNothing(base: Int, depth: Int) throws {
         var weights = StateDictionary()
         for side in ["layers", "layers_up"] {
@@ -59,7 +60,7 @@ import VMUNet
         #expect(Self.peakMemory() - before < 200 << 20)
     }
 
-    /// Bytes.
+    /// In bytes.
     private static func peakMemory() -> Int {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)

@@ -11,28 +11,29 @@ import Training
 
 @Suite("Report page")
 struct ReportPageTests {
-    @Test("a run's page is well-formed and holds its numbers and its curves, to the point")
+    @Test("a run's page is well-formed and has its numbers and every point of its curves")
     func oneRun() throws {
         let page = ReportSamples.page([ReportSamples.run(events: RunSamples.events(epochs: 10))])
         let reader = PageReader(page)
         #expect(reader.problem == nil)
-        // The best epoch is the last even one: loss 1.1 / 10, scores 0.6 and what follows from it.
+        // The best epoch is the last even one: loss 1.1 / 10, score 0.6 and the scores that follow
+        // from it.
         for number in ["60.00", "65.00", "70.00", "72.00", "62.00", "0.1100", "1,234,567", "15 min", "0.0952"] {
             #expect(reader.text.contains(number))
         }
         let lines = reader.all("polyline", class: "line")
-        // Loss: steps, training, validation; five scores; the rate.
+        // Step, training and validation loss; five scores; the learning rate.
         #expect(lines.count == 9)
         let validation = lines.filter { $0["class"] == "line c2" }[0]
         #expect(validation["points"]?.split(separator: " ").count == 10)
         #expect(reader.text.contains("validation 0.1100"))
         #expect(reader.text.contains("Research software, not a medical device"))
-        // The legend has the numbers of the epoch that was kept, as the tiles have: the eighth of nine.
+        // The legend and the tiles show the kept epoch, the eighth of nine.
         let longer = PageReader(ReportSamples.page([ReportSamples.run(events: RunSamples.events(epochs: 9))]))
         #expect(longer.text.contains("validation 0.1375"))
     }
 
-    @Test("a curve's points lie where an axis says that their values are")
+    @Test("a curve's points are where its axis places their values")
     func pointsOnAxes() throws {
         let points = [1.0, 3, 2].enumerated().map { LineChart.Point(x: Double($0 + 1), y: $1) }
         let chart = LineChart(title: "t", yLabel: "y", series: [.init(name: "s", color: 1, points: points)])
@@ -40,7 +41,8 @@ struct ReportPageTests {
         #expect(reader.problem == nil)
         let dots = reader.all("circle")
         let grid = reader.all("line", class: "grid").compactMap { $0["y1"].flatMap(Double.init) }
-        // Ticks 1, 1.5, 2, 2.5, 3 from the floor up; the values at the first, the last and the middle one.
+        // Ticks 1, 1.5, 2, 2.5, 3 from the bottom; the values are at the first, last and middle
+        // one.
         #expect(grid.count == 5)
         let heights = dots.compactMap { $0["cy"].flatMap(Double.init) }
         #expect(heights == [grid[0], grid[4], grid[2]])
@@ -48,7 +50,7 @@ struct ReportPageTests {
         #expect(abs(xs[1] - (xs[0] + xs[2]) / 2) < 0.11)
     }
 
-    @Test("dots are drawn where they do not cut the line to pieces: of a short run beside a long one they would")
+    @Test("dots are left out where they would cut the line to pieces, as for a short run beside a long one")
     func dotsThatHaveRoom() throws {
         func dots(_ counts: Int...) -> Int {
             let series = counts.enumerated().map { i, count in
@@ -61,7 +63,7 @@ struct ReportPageTests {
         #expect(dots(1, 400) == 1)
     }
 
-    @Test("nothing of the page asks for anything from elsewhere, and no script runs")
+    @Test("the page loads nothing from elsewhere and has no script")
     func selfContained() throws {
         var run = ReportSamples.run(events: RunSamples.events(epochs: 3))
         run.examples = [.init(rank: "best", name: "a", scores: RunSamples.scores(0.9), tiles: [try ReportSamples.tile("picture")])]
@@ -81,7 +83,7 @@ struct ReportPageTests {
     }
 
     @Test(
-        "names from outside stay text",
+        "foreign names stay text",
         arguments: [
             "<script>alert(1)</script>", "\" onload=\"alert(1)", "a' onclick='x", "]]>&amp;&lt;", "</style></title>",
             "\u{0}\u{1}\u{8}\u{1B}[31m", "\u{202E}gpj.exe",
@@ -102,14 +104,14 @@ struct ReportPageTests {
             let reader = PageReader(ReportSamples.page(runs, comparison: grid))
             #expect(reader.problem == nil)
             #expect(!reader.elements.contains { $0.name == "script" || $0.attributes.keys.contains { $0.hasPrefix("on") } })
-            // What is text comes back as it was, but for characters that XML has no place for.
+            // Text comes back unchanged, except for characters that XML forbids.
             if name.hasPrefix("<script") { #expect(reader.text.contains(name)) }
             #expect(!reader.text.contains("\u{202E}"))
         }
         #expect(PageReader(calm).problem == nil)
     }
 
-    @Test("several runs: a curve and a column each, what differs in their settings marked")
+    @Test("several runs: a curve and a column each, and differing settings are marked")
     func severalRuns() throws {
         var second = ReportSamples.run("second", events: RunSamples.events(epochs: 5))
         second.settings = [SettingsGroup(name: "training", values: [("seed", "7"), ("batch_size", "8")])]
@@ -131,7 +133,7 @@ struct ReportPageTests {
         #expect(reader.text.contains("not measured"))
     }
 
-    @Test("runs without an epoch, with one, with gaps and with numbers that are none")
+    @Test("runs without an epoch, with one, with gaps and with NaN")
     func partial() throws {
         let odd = [
             RunSamples.epoch(1, train: .nan, validation: nil, score: 0.5, isBest: false),
@@ -153,13 +155,13 @@ struct ReportPageTests {
             #expect(!reader.text.lowercased().split(whereSeparator: { !$0.isLetter }).contains { $0 == "nan" || $0 == "inf" })
         }
         let single = PageReader(ReportSamples.page([ReportSamples.run(events: RunSamples.events(epochs: 1))]))
-        // Two losses, five scores, a rate: one dot each, for one epoch draws no line.
+        // Two losses, five scores, a rate: one dot each, since one epoch draws no line.
         #expect(single.all("circle").count == 8)
         let gap = PageReader(ReportSamples.page([ReportSamples.run(events: odd)]))
         #expect(gap.text.contains("0.5000"))
     }
 
-    @Test("ticks are round numbers that hold all values between them")
+    @Test("ticks are round numbers and enclose all values")
     func ticks() {
         #expect(ChartAxis.linear(over: [0.2, 1.17]).ticks.map(\.label) == ["0.2", "0.4", "0.6", "0.8", "1.0", "1.2"])
         #expect(ChartAxis.linear(over: [5e-4, 1e-3]).ticks.map(\.label) == ["5e-4", "6e-4", "7e-4", "8e-4", "9e-4", "1e-3"])
@@ -179,7 +181,7 @@ struct ReportPageTests {
         #expect(ChartAxis.linear(over: [95, 99.9], within: 0...100).range.upperBound == 100)
     }
 
-    @Test("best, middle and worst, none twice, none without a score")
+    @Test("best, middle and worst pictures, none twice and none without a score")
     func selection() {
         let scores: [Double?] = [0.1, nil, 0.9, 0.5, .nan, 0.7, 0.3, 0.8, 0.2, 0.6, 0.4]
         let chosen = ReportSelection.bestMedianWorst(scores, each: 3)
@@ -204,7 +206,7 @@ struct ReportPageTests {
         #expect(PageReader(histogram.html.text).problem == nil)
     }
 
-    @Test("settings hold every key of the file and no path")
+    @Test("settings have every key of the file, and no path")
     func settings() {
         let yaml = """
             data:
@@ -224,7 +226,7 @@ struct ReportPageTests {
         #expect(groups[2] == SettingsGroup(name: "schedule", values: [("name", "cosine_annealing"), ("eta_min", "1e-5")]))
     }
 
-    @Test("outlines are drawn where truth and prediction end, in the picture's own proportions")
+    @Test("outlines follow truth and prediction, in the picture's own proportions")
     func pictures() throws {
         var plane = [Float](repeating: 0, count: 32 * 32)
         for y in 8..<24 { for x in 8..<24 { plane[y * 32 + x] = 1 } }
@@ -233,15 +235,15 @@ struct ReportPageTests {
         let grey = Picture(width: 640, height: 480, channels: 3, filledWith: 100)
         let picture = ReportPicture(sample, original: grey)
         #expect((picture.picture.width, picture.picture.height) == (320, 240))
-        // Resizing rounds the corners off.
+        // Resizing rounds off the corners.
         #expect(abs(picture.truth.pixels.count { $0 == 1 } - 160 * 120) < 100)
         let found = try PictureFile.decode(picture.found(.foreground(plane), threshold: 0.5, size: (32, 32)).jpeg, name: "found")
-        // Blue where both end, grey within and without.
+        // Blue where both end, grey inside and outside.
         #expect(found[120, 81, 2] > 180 && found[120, 81, 0] < 150)
         #expect(abs(Int(found[120, 160, 0]) - 100) < 8 && abs(Int(found[10, 10, 2]) - 100) < 8)
         let nothing = try picture.found(.foreground([Float](repeating: 0, count: 1024)), threshold: 0.5, size: (32, 32), caption: "p")
         #expect(nothing.caption == "p: nothing found")
-        // A constant picture, and one plane that holds a NaN.
+        // A constant picture, and a plane with a NaN.
         var slice = Sample(
             image: [Float](repeating: .nan, count: 64), channels: 1, height: 8, width: 8, target: .labels([UInt8](repeating: 2, count: 64)),
             name: "b")

@@ -15,7 +15,7 @@ import VMUNet
 struct ReportRunTests {
     private let folder = FileManager.default.temporaryDirectory.appending(path: "report-\(UUID().uuidString)")
 
-    /// Two epochs of a very small network on generated pictures.
+    /// Two epochs of a tiny network on generated pictures.
     private func train(_ name: String, seed: UInt64, epochs: Int = 2) throws -> URL {
         let data = folder.appending(path: "data")
         if !FileManager.default.fileExists(atPath: data.path) { try LesionGenerator.write(train: 4, validation: 5, size: 32, to: data) }
@@ -35,7 +35,7 @@ struct ReportRunTests {
         return options
     }
 
-    @Test("training leaves event files and the machine; the page has its scores, pictures and settings, and no path")
+    @Test("training writes event files and the environment; the page has scores, pictures and settings, and no path")
     func one() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let url = try train("run & <one>", seed: 1)
@@ -53,7 +53,8 @@ struct ReportRunTests {
         #expect(
             reader.text.contains(environment.cpu) && reader.text.contains(environment.libtorch)
                 && reader.text.contains(environment.instructionSet))
-        // Five pictures: one each of best, median and worst, each with its outlines beside it; numbered, since the set may be private.
+        // Five pictures give one each of best, median and worst, with outlines beside it. They are
+        // numbered, since the set may be private.
         #expect(reader.all("img").count == 6)
         #expect(!page.contains("lesion_") && reader.text.contains("picture "))
         #expect(!page.contains(folder.path) && !page.contains("report-"))
@@ -66,7 +67,7 @@ struct ReportRunTests {
         #expect(try RunReport(named, networks: .torch).html(of: [url]).contains("lesion_00005"))
     }
 
-    /// What `evaluate` says of the volumes stands on the page, beside the paper where the classes are its own.
+    /// The page has `evaluate`'s scores of the volumes, and the paper's if the classes are its own.
     @Test("a run in Synapse's layout: both scorings of its test volumes")
     func volumes() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -75,7 +76,7 @@ struct ReportRunTests {
         settings.epochs = 1
         let (trainer, _) = try Trainer.begin(settings, in: url, data: try TrainingData(settings))
         #expect(try trainer.run() == .finished)
-        // Weights that find something.
+        // Weights that predict something.
         let best = RunFolder(existing: url).best
         try FileManager.default.removeItem(at: best)
         try FileManager.default.copyItem(at: SynapseSet.weights, to: best)
@@ -117,7 +118,7 @@ struct ReportRunTests {
             #expect(try RunReport(elsewhere, networks: .torch).html(of: [url]).contains("DoeJohn"))
         }
 
-        // Volumes that are damaged cost the page their table alone.
+        // Damaged volumes only cost the page their table.
         try SynapseSet.withCopy { copy in
             var moved = settings
             moved.data.path = copy.path
@@ -149,7 +150,7 @@ struct ReportRunTests {
         }
     }
 
-    @Test("two runs: a grid of the pictures that both were scored on; without the data a word instead")
+    @Test("two runs: a grid of the pictures that both were scored on; without the data, a note")
     func two() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let urls = [try train("a", seed: 1, epochs: 1), try train("b", seed: 2, epochs: 1)]
@@ -158,7 +159,8 @@ struct ReportRunTests {
         let rows = reader.all("table", class: "grid4").count
         #expect(rows == 1)
         #expect(reader.text.contains("Visual comparison"))
-        // Each row has picture, truth and both runs; each run has its own six as well.
+        // Each row has the picture, the truth and both runs; each run has its own six pictures as
+        // well.
         #expect((reader.all("img").count - 12).isMultiple(of: 4) && reader.all("img").count > 12)
 
         let moved = folder.appending(path: "moved")

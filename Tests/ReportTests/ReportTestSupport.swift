@@ -12,7 +12,7 @@ import Training
     import FoundationXML
 #endif
 
-/// Runs with metrics that we made up, for pages about them.
+/// Runs with made-up metrics, for pages about them.
 enum ReportSamples {
     static func run(_ name: String = "first", events: [TrainingEvent]) -> ReportContent.Run {
         .init(
@@ -30,7 +30,7 @@ enum ReportSamples {
     }
 }
 
-/// Elements and texts of a page, read by libxml2: pages are written so that they are XML too.
+/// A page's elements and texts, parsed by libxml2: pages are also valid XML.
 final class PageReader: NSObject, XMLParserDelegate {
     private(set) var elements: [(name: String, attributes: [String: String])] = []
     private(set) var text = ""

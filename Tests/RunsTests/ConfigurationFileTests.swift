@@ -8,12 +8,12 @@ import VMUNet
 
 /// Reading and writing configuration files.
 struct ConfigurationFileTests {
-    /// The error that a text gives, as "line: key: expected … got …".
+    /// The error for a text, as "line: key: expected … got …".
     private func error(_ yaml: String) -> ConfigurationFileError? {
         #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yaml: yaml, path: "run.yaml") }
     }
 
-    // MARK: - What is read
+    // MARK: - Reading
 
     @Test func whatIsNotGivenIsTheDataSets() throws {
         #expect(try RunConfiguration(yaml: "") == RunConfiguration())
@@ -65,7 +65,7 @@ struct ConfigurationFileTests {
         #expect(read.network.classes == 4)
     }
 
-    // MARK: - What is refused, and where
+    // MARK: - Refusals and their lines
 
     @Test(arguments: [
         ("epochs: 3\nepoch: 4\n", 2, "epoch", "did you mean epochs?"),
@@ -130,7 +130,7 @@ struct ConfigurationFileTests {
         #expect(error?.line == line && error?.key == key, "\(String(describing: error))")
     }
 
-    /// A set in Synapse's layout says how many classes it has; names say it as well.
+    /// A set in Synapse's layout defines its number of classes; names define it as well.
     @Test func classesMayComeFromTheNamesOrTheSet() throws {
         let named = try RunConfiguration(yaml: "data: {dataset: synapse, class_names: [background, a, \"b, c\"]}")
         #expect(named.data.classes == 3 && named.data.classNames == ["background", "a", "b, c"])
@@ -165,7 +165,7 @@ struct ConfigurationFileTests {
         )
     }
 
-    // MARK: - What is no YAML, or hostile
+    // MARK: - Invalid and hostile YAML
 
     @Test(
         arguments: [
@@ -183,10 +183,10 @@ struct ConfigurationFileTests {
         for i in 1...30 { bomb += "a\(i): &a\(i) [" + Array(repeating: "*a\(i - 1)", count: 10).joined(separator: ", ") + "]\n" }
         let refused = error(bomb)
         #expect(refused?.line == 2 && refused?.remedy == "write the values out where they are needed")
-        // As a key, which the parser itself would unfold to compare it.
+        // As a key, which the parser itself would expand to compare it.
         #expect(error(bomb + "? *a30\n: 1\n")?.line == 2)
         #expect(error("a: &x 1\n<<: *x\n")?.key == "a")
-        // Depth, size and length of what is repeated in a message.
+        // Depth, size, and the length of text repeated in a message.
         #expect(error(String(repeating: "[", count: 200_000)) != nil)
         #expect(error(String(repeating: "{a: ", count: 100_000)) != nil)
         #expect(error((0..<500).map { String(repeating: " ", count: $0) + "a:\n" }.joined()) != nil)

@@ -6,7 +6,7 @@ import VMUNet
 
 @testable import Runs
 
-/// The published settings, and what is refused.
+/// The published settings, and refused ones.
 struct ConfigurationTests {
     @Test(arguments: [RunConfiguration.isic17, .isic18])
     func isicIsAsPublished(configuration: RunConfiguration) {
@@ -27,7 +27,7 @@ struct ConfigurationTests {
         #expect(synapse.data.imageSize == 224 && synapse.data.classes == 9 && synapse.network.classes == 9)
         #expect(synapse.schedule == .cosineAnnealing(tMax: 100, etaMin: 1e-5))
         #expect(synapse.data.classNames?.count == 9 && synapse.data.classNames?.last == "stomach")
-        // The rest is ISIC's.
+        // The rest equals ISIC's.
         var other = synapse
         other.data = RunConfiguration.isic17.data
         other.schedule = RunConfiguration.isic17.schedule

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Runs
 
-/// Against the sequences of PyTorch's schedulers, base rate 1e-3, 120 epochs.
+/// Compared with the sequences of PyTorch's schedulers, base rate 1e-3, 120 epochs.
 struct ScheduleTests {
     private static func plateauLoss(_ epoch: Int) -> Double { epoch < 20 ? 1 : 0.5 + 0.0001 * sin(Double(epoch)) }
 
@@ -25,7 +25,7 @@ struct ScheduleTests {
         let sequences = try JSONDecoder().decode([String: [Double]].self, from: TorchFixture.data("schedules.json"))
         let expected = try #require(sequences[name])
         #expect(expected.count == 120)
-        // The losses of later epochs are there as well: they may not be looked at.
+        // Later epochs' losses are passed as well and must be ignored.
         let losses = expected.indices.map(Self.plateauLoss)
         for (epoch, rate) in expected.enumerated() {
             let got = schedule.learningRate(base: 1e-3, epoch: epoch, losses: losses)
@@ -84,7 +84,7 @@ struct ScheduleTests {
         #expect(Schedule.multiStep(milestones: [3, 3], gamma: 0.5).learningRate(base: 1, epoch: 3) == 0.25)
         #expect(Schedule.warmUpCosine(warmUp: 0, epochs: 10).learningRate(base: 1, epoch: 0) == 1)
         #expect(Schedule.reduceOnPlateau().learningRate(base: 1, epoch: 300, losses: []) == 1)
-        // A loss that is not a number is no better than any.
+        // A NaN loss is no better than any.
         let rate = Schedule.reduceOnPlateau(.init(patience: 2)).learningRate(base: 1, epoch: 4, losses: [1, .nan, .nan, .nan])
         #expect(abs(rate - 0.1) < 1e-15)
     }
@@ -99,7 +99,7 @@ struct ScheduleTests {
     ])
     func senselessOptionsAreNamed(schedule: Schedule, option: String) {
         #expect(schedule.problems.map(\.option) == [option])
-        // And even these neither trap nor hang.
+        // Even these values neither trap nor hang.
         for epoch in [0, 1, 5, 100] { _ = schedule.learningRate(base: 1, epoch: epoch, losses: [1, 2, 3]) }
     }
 

@@ -19,7 +19,7 @@ struct TensorBoardTests {
         #expect(CRC32C.of([]) == 0)
     }
 
-    @Test("negative and large numbers as protobuf has them")
+    @Test("negative and large numbers are encoded as in protobuf")
     func wire() {
         var message = ProtobufMessage()
         message.add(1, Int64(150))
@@ -36,13 +36,14 @@ struct TensorBoardTests {
     }
 
     @Test(
-        "Python's tensorboard reads back what was written, also while the file is open and after a resumption", .enabled(if: python != nil))
+        "Python's tensorboard reads back what was written, even while the file is open and after resuming", .enabled(if: python != nil))
     func readBack() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "tb-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         let run = RunFolder(existing: folder)
         let events = RunSamples.events(epochs: 3, steps: 4)
-        // Stopped in epoch 3 after its second step, gone on with from epoch 3's beginning: what came after the checkpoint comes again, with other values.
+        // Stopped in epoch 3 after its second step and resumed from epoch 3's beginning: what came
+        // after the checkpoint is written again, with other values.
         let first = try TensorBoardLog(run, stepsPerEpoch: 4, after: 0)
         for event in events.prefix(12) { try first.append(event) }
         let second = try TensorBoardLog(run, stepsPerEpoch: 4, after: 8)
@@ -63,7 +64,7 @@ struct TensorBoardTests {
         #expect(read["epoch"]?.map { $0[1] } == [1, 2, 3])
     }
 
-    @Test("a folder that cannot be written to is an error that names it")
+    @Test("a folder that is not writable gives an error that names it")
     func unwritable() throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "tb-\(UUID().uuidString)")
         try Data("x".utf8).write(to: file)
@@ -71,7 +72,7 @@ struct TensorBoardTests {
         #expect(throws: FolderError.self) { try TensorBoardWriter(folder: file.appending(path: "tensorboard")) }
     }
 
-    /// Every tag's [step, value] pairs as EventAccumulator has them.
+    /// Every tag's [step, value] pairs as read by EventAccumulator.
     private static func scalars(_ folder: URL) throws -> [String: [[Double]]] {
         let script = """
             import json, sys
@@ -98,7 +99,7 @@ struct TensorBoardTests {
 struct RunEnvironmentTests {
     private let folder = FileManager.default.temporaryDirectory.appending(path: "env-\(UUID().uuidString)")
 
-    @Test("an entry for each beginning and resumption; a damaged file begins anew")
+    @Test("an entry for each start and resumption; a damaged file is started anew")
     func entries() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -115,7 +116,7 @@ struct RunEnvironmentTests {
         #expect(RunEnvironment.read(run) == [entry])
     }
 
-    @Test("the commit that is checked out: detached, by a loose and a packed reference, in a linked tree; none without git")
+    @Test("the checked-out commit: detached, by a loose or packed reference, in a linked tree; none without git")
     func commit() throws {
         let (git, tree) = (folder.appending(path: "main/.git"), folder.appending(path: "linked"))
         let (a, b) = (String(repeating: "a1", count: 20), String(repeating: "b2", count: 20))

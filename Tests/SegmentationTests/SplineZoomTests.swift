@@ -34,7 +34,8 @@ struct SplineZoomTests {
         #expect(label == fixture.labels("label.rotate\(degrees)").values)
     }
 
-    /// Every combination of small sizes, sizes whose last position rounds out of the picture, and Synapse's own, against SciPy itself.
+    /// All combinations of small sizes, sizes whose last position rounds out of the picture, and
+    /// Synapse's own, compared with SciPy.
     @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
     func zoomEqualsSciPy() throws {
         let cases: [(from: PlaneSize, to: PlaneSize)] =
@@ -73,7 +74,7 @@ struct SplineZoomTests {
         }
     }
 
-    /// Every whole degree of a turn, on odd, even and unequal sizes.
+    /// Every whole degree, on odd, even and unequal sizes.
     @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
     func rotationEqualsSciPy() throws {
         let sizes = [(1, 1), (1, 6), (2, 2), (13, 8), (24, 24), (25, 25)].map { PlaneSize(height: $0.0, width: $0.1) }
@@ -123,7 +124,7 @@ struct SplineZoomTests {
     }
 }
 
-/// The largest absolute difference; infinite where the counts differ or one is not a number.
+/// The largest absolute difference; infinite if the counts differ or a value is NaN.
 private func largestDifference(_ a: [Float], _ b: [Float]) -> Float {
     guard a.count == b.count else { return .infinity }
     return zip(a, b).reduce(0) { largest, pair in

@@ -19,7 +19,8 @@ struct SurfaceDiceTests {
         }
     }
 
-    /// Random blobs at several spacings and tolerances (Fixtures/nsd.py). MONAI computes in float32.
+    /// Random blobs at several spacings and tolerances (Fixtures/nsd.py). MONAI computes in
+    /// float32.
     @Test func equalsMONAI() throws {
         let rows = try JSONDecoder().decode([Row].self, from: Data(contentsOf: volumeFixtures.appending(path: "nsd.json")))
         #expect(rows.count == 3)
@@ -34,7 +35,8 @@ struct SurfaceDiceTests {
         }
     }
 
-    /// What is missed or spurious scores 0, what is in neither volume nothing; JSON has the key of the tolerance.
+    /// Missed and spurious classes score 0, classes in neither volume have no score. JSON has a key
+    /// with the tolerance.
     @Test func absentClasses() throws {
         let shape = VolumeShape(depth: 2, height: 3, width: 3)
         func volume(_ labels: [Int: UInt8]) throws -> LabelVolume {

@@ -14,7 +14,8 @@ struct SynapseTests {
 
     // MARK: Augmentation
 
-    /// The shares that the protocol asks for, every turn, both flips, every whole degree from −20 to 19; the same for the same numbers.
+    /// The protocol's probabilities, every turn, both flips, every whole degree from −20 to 19;
+    /// equal numbers give equal results.
     @Test func augmentationFollowsTheProtocol() {
         let augmentation = SynapseAugmentation()
         var (turned, rotated, unchanged) = (0, 0, 0)
@@ -79,7 +80,7 @@ struct SynapseTests {
             })
     }
 
-    // MARK: Sets made here
+    // MARK: Generated sets
 
     @Test func slicesAreReadInTheListsOrder() throws {
         try withSet(slices: ["p2_slice000", "p1_slice001", "p1_slice000"]) { folder in
@@ -205,7 +206,8 @@ struct SynapseTests {
         }
     }
 
-    /// A few labels and a far one are no 256 classes; a class that is missing from a small set is one. A file that would unpack to more than a slice is not unpacked.
+    /// A few labels and a distant one are not 256 classes; a class that a small set lacks is one. A
+    /// file that would unpack to more than a slice is not unpacked.
     @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
     func labelsThatAreNoClasses() throws {
         try withSet(slices: ["a", "b"]) { folder in
@@ -249,7 +251,8 @@ struct SynapseTests {
         }
     }
 
-    /// The label shrunk to the network's size and back, scored slice by slice: the same numbers as SciPy and NumPy on a real volume.
+    /// A real label resized to the network's size and back, scored slice by slice, gives the same
+    /// numbers as SciPy and NumPy.
     @Test(.enabled(if: realData != nil && VolumePython.interpreter != nil, "set VMUNET_TEST_DATA and VMUNET_PYTHON"))
     func realVolumeScoresEqualSciPy() throws {
         let folder = try #require(Self.realData)

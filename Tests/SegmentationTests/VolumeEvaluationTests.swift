@@ -23,7 +23,8 @@ struct VolumeEvaluationTests {
         let millimetres: Double?
     }
 
-    /// Slices resized by SciPy, the network in PyTorch, labels back by SciPy, scores by NumPy and SciPy: the same voxels, Dice and HD95, whatever the batch.
+    /// Slices resized by SciPy, the network in PyTorch, labels resized back by SciPy, scores by
+    /// NumPy and SciPy: the voxels, Dice and HD95 are equal for any batch size.
     @Test(arguments: [1, 2, 8]) func scoresEqualPyTorchAndSciPy(batchSize: Int) throws {
         let golden = try SafetensorsFile.read(SynapseSet.url.appending(path: "expected.safetensors"))
         let table = try JSONDecoder().decode([String: [Expected]].self, from: Data(try #require(golden.metadata["scores"]?.text).utf8))
@@ -47,12 +48,12 @@ struct VolumeEvaluationTests {
                 #expect((score.hd95 == nil) == (distance == nil) && abs((score.hd95 ?? 0) - (distance ?? 0)) < 1e-9)
             }
         }
-        // Predicted where there is none: published 1, honest 0.
+        // Predicted but absent: published 1, honest 0.
         #expect(summary.honest.infinite == 2 && summary.honest.absent == 0)
         #expect(summary.published.dice > (summary.honest.dice ?? 1) + 0.2)
     }
 
-    /// Voxels of the ignored label count in no class: as NumPy counts them without those.
+    /// Voxels with the ignored label count in no class; compared with NumPy's counts without them.
     @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
     func ignoredVoxelsCountInNothing() throws {
         try SynapseSet.withCopy { folder in
@@ -81,7 +82,7 @@ struct VolumeEvaluationTests {
         }
     }
 
-    /// Names and the ignored label travel with the weights, whatever the names are made of.
+    /// Names and the ignored label travel with the weights, whatever characters the names have.
     @Test(arguments: [["background", "disc", "block", "dot"], ["background", "kidney, left", "[x]", "äß \"q\""], ["[a", "b", "c", "d"]])
     func weightsCarryWhatScoringNeeds(names: [String]) throws {
         try withVolumeFolder { folder in
@@ -109,7 +110,7 @@ struct VolumeEvaluationTests {
         #expect(copy == summary)
     }
 
-    /// Labels at a binary network's threshold are 0 and 1.
+    /// A binary network's labels at its threshold are 0 and 1.
     @Test func binaryNetworksGiveOneLabel() throws {
         try withVolumeFolder { folder in
             Torch.manualSeed(1)
@@ -139,7 +140,7 @@ struct VolumeEvaluationTests {
         try SynapseSet.withCopy { folder in
             try FileManager.default.removeItem(at: folder.appending(path: "dataset.json"))
             #expect(try SynapseVolumes(folder, classes: 9, weightsClassNames: nil).classNames == SynapseLayout.synapseClassNames)
-            // Labels that the weights know nothing of are found when the volume is read.
+            // Labels that the weights do not have are found when the volume is read.
             let few = try SynapseVolumes(folder, classes: 2, weightsClassNames: nil)
             #expect(try #require(throws: DataError.self) { try few.load(at: 0) }.kind == .labelOutOfRange)
         }
@@ -186,12 +187,13 @@ struct VolumeEvaluationTests {
         for path in ["a.png", ".nii", "a.npy", "b.gz", "nii"] { #expect(!VolumeFile.isVolume(URL(filePath: path)), "\(path)") }
     }
 
-    /// What is read of Synapse's layout is what the set's own reader reads; a slice is a volume of one.
+    /// Reading Synapse's layout here gives what the set's own reader gives; a slice is a volume of
+    /// one slice.
     @Test func arraysAreRead() throws {
         let volume = try SynapseVolumes(SynapseSet.url, classNames: SynapseSet.names).load(at: 0)
         let file = try VolumeFile(SynapseSet.url.appending(path: "test_vol_h5/case0008.npy.h5"))
         #expect(file.intensities == volume.image && file.shape == volume.shape && file.isNormalized)
-        // Arrays hold 0…1 already, whatever window the weights know.
+        // Arrays already hold 0…1, whatever window the weights have.
         var known = WeightsMetadata()
         known.window = .abdomen
         let prepared = try PreparedVolume(file, path: "a", convention: InputConvention(known))
@@ -200,7 +202,7 @@ struct VolumeEvaluationTests {
         #expect(slice.shape == VolumeShape(depth: 1, height: 36, width: 40))
     }
 
-    /// Labels go back into the place of the image, whose header says nothing of a person afterwards.
+    /// Labels keep the image's geometry, and the header then has nothing about a person.
     @Test func labelsKeepTheGeometry() throws {
         try withVolumeFolder { folder in
             var geometry = NIfTIGeometry(spacing: [0.75, 0.5, 3])
@@ -223,7 +225,8 @@ struct VolumeEvaluationTests {
         }
     }
 
-    /// The same anatomy in whatever order it is stored: turned to the order of training, its labels turned back.
+    /// The same anatomy in any stored order is turned to the training order, and its labels are
+    /// turned back.
     @Test(arguments: ["RAS", "LPS", "RSA", "PSR", "SAL"])
     func storedOrdersMakeNoDifference(stored: String) throws {
         try withVolumeFolder { folder in
@@ -239,7 +242,7 @@ struct VolumeEvaluationTests {
                 var geometry = NIfTIGeometry(spacing: [1, 1, 1])
                 geometry.matrixCode = 1
                 for row in 0..<3 { geometry.matrix[row].replaceSubrange(0..<3, with: [0, 0, 0]) }
-                // Each axis along the world's axis that its letter says.
+                // Each axis lies along the world axis of its letter.
                 for (axis, letter) in order.description.enumerated() {
                     let world = ["RL", "AP", "SI"].firstIndex { $0.contains(letter) } ?? 0
                     geometry.matrix[world][axis] = "RAS".contains(letter) ? 1 : -1
@@ -269,7 +272,8 @@ struct VolumeEvaluationTests {
                 try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: NIfTIGeometry(spacing: [1, 1, 1])), to: url)
                 return try PreparedVolume(VolumeFile(url), path: "v.nii", convention: InputConvention(WeightsMetadata()), sliceAxis: axis)
             }
-            // 80 slices of 6×96, where six of 80×96 are meant; NIfTI's axes are columns, rows, slices.
+            // 80 slices of 6×96 where six of 80×96 are meant; NIfTI's axes are columns, rows,
+            // slices.
             let error = try #require(throws: DataError.self) { try prepared([80, 6, 96]) }
             #expect(error.description.contains("6×96 pixels of a volume of 96×6×80") && error.remedy.contains("--slice-axis 2"))
             #expect(try prepared([80, 6, 96], axis: 2).shape == VolumeShape(depth: 6, height: 80, width: 96))
@@ -339,7 +343,7 @@ struct VolumeEvaluationTests {
             for folder in [root, package] {
                 try FileManager.default.createDirectory(at: folder.appending(path: "Weights"), withIntermediateDirectories: true)
             }
-            // What lies above the package is not the package's.
+            // A folder above the package is not searched.
             try Data().write(to: root.appending(path: "Weights/isic17.safetensors"))
             #expect(ShippedWeights.url(environment: [:], executable: executable) == nil)
             let own = package.appending(path: "Weights/isic17.safetensors")
@@ -359,7 +363,8 @@ struct VolumeEvaluationTests {
 
     private static let realData = ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"].map { URL(filePath: $0) }
 
-    /// A heart through the tiny network: every voxel gets a label, the scores agree with a count of the labels.
+    /// A heart through the tiny network: every voxel gets a label, and the scores match a count of
+    /// the labels.
     @Test(.enabled(if: realData != nil, "set VMUNET_TEST_DATA"))
     func realVolumeIsScored() throws {
         let folder = try #require(Self.realData).appending(path: "acdc_synapse_layout")

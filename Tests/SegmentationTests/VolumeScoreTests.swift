@@ -37,7 +37,7 @@ struct VolumeScoreTests {
             #expect(close(score.hd95, row.hd95) && close(scaled.hd95, row.hd95Millimetres))
             #expect(abs(score.published(.dice) - row.published[0]) < 1e-12 && abs(score.published(.hd95) - row.published[1]) < 1e-12)
         }
-        // Class 4 is predicted where there is none, class 5 is nowhere.
+        // Class 4 is predicted but absent; class 5 is in neither volume.
         #expect(voxels.classes[3].presence == .predictedOnly && voxels.classes[4].presence == .absent)
         #expect(voxels.classes[3][.dice] == 0 && voxels.classes[3][.hd95] == .infinity)
         #expect(voxels.classes[4][.dice] == nil && voxels.classes[4][.hd95] == nil)
@@ -60,7 +60,7 @@ struct VolumeScoreTests {
         #expect(throws: VolumeError.self) { try VolumeScoreSummary([]) }
     }
 
-    /// Nothing scored at all: no mean, rather than a number made up.
+    /// Without any scores there is no mean, rather than an invented number.
     @Test func summaryOfNothingPresent() throws {
         let absent = ClassScore(value: 1, name: "organ", predicted: 0, labelled: 0, both: 0, hd95: nil)
         let summary = try VolumeScoreSummary([VolumeScores(name: "case", unit: .voxels, classes: [absent])])
@@ -107,7 +107,8 @@ struct VolumeScoreTests {
         #expect(SurfaceDistance.percentile95([Double](repeating: 3, count: 1000)) == 3)
     }
 
-    /// Random blobs and noise of many shapes and spacings, one slice and one line among them, against SciPy's transform.
+    /// Random blobs and noise in many shapes and spacings, including one slice and one line,
+    /// compared with SciPy's transform.
     @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
     func distancesEqualSciPy() throws {
         try withVolumeFolder { folder in

@@ -8,16 +8,17 @@ import Testing
         for bad in ["", "RA", "RRS", "RLS", "RASA", "XYZ", "R?S", "???", "RAI "] { #expect(VoxelOrder(bad) == nil) }
     }
 
-    /// A volume of 2 slices, 3 rows, 4 columns whose voxels say where they are: numpy's flips and transpositions by hand.
+    /// A volume of 2 slices, 3 rows, 4 columns whose voxels encode their place, compared with
+    /// numpy's flips and transpositions by hand.
     @Test func turnsAreTranspositionsAndFlips() throws {
         let shape = VolumeShape(depth: 2, height: 3, width: 4)
         let voxels = Array(0..<24)
         let ras = try #require(VoxelOrder("RAS"))
-        // The columns reversed: v[:, :, ::-1].
+        // Reversed columns: v[:, :, ::-1].
         let las = ras.turn(to: try #require(VoxelOrder("LAS")))
         #expect(las.applied(to: voxels, shape) == (0..<24).map { $0 / 4 * 4 + 3 - $0 % 4 })
         #expect(las.applied(to: shape) == shape)
-        // R, S, A: rows and slices exchanged: v.transpose(1, 0, 2).
+        // R, S, A exchanges rows and slices: v.transpose(1, 0, 2).
         let rsa = ras.turn(to: try #require(VoxelOrder("RSA")))
         #expect(rsa.applied(to: shape) == VolumeShape(depth: 3, height: 2, width: 4))
         #expect(rsa.applied(to: voxels, shape) == [0, 1, 2, 3, 12, 13, 14, 15, 4, 5, 6, 7, 16, 17, 18, 19, 8, 9, 10, 11, 20, 21, 22, 23])
@@ -25,7 +26,7 @@ import Testing
         #expect(ras.turn(to: ras).isIdentity)
     }
 
-    /// Every one of the 48 orders, there and back.
+    /// All 48 orders, there and back.
     @Test func everyTurnCanBeUndone() throws {
         let shape = VolumeShape(depth: 2, height: 3, width: 4)
         let voxels = (0..<24).map { UInt8($0) }

@@ -15,7 +15,7 @@ import Testing
         return metadata
     }
 
-    /// As numbers, as `.pth` keeps them, and as text, as `.safetensors` does.
+    /// As numbers, like `.pth`, and as text, like `.safetensors`.
     @Test func comesBackAsItWas() throws {
         #expect(try WeightsMetadata(full().values) == full())
         #expect(try WeightsMetadata(full().values.mapValues { .string($0.text) }) == full())
@@ -36,11 +36,11 @@ import Testing
     func valuesThatMakeNoSense(key: String, value: String) throws {
         let error = #expect(throws: MetadataError.self) { try WeightsMetadata(["format_version": .integer(1), key: .string(value)]) }
         #expect(error?.key == key)
-        // In the weights of others such a key means something else, or nothing.
+        // In foreign weights such a key means something else, or nothing.
         #expect(try WeightsMetadata([key: .string(value)]) == WeightsMetadata())
     }
 
-    /// Weights of before the format said so: the names of their layouts fixed what they see.
+    /// Weights from before the format was recorded: their layout's name fixed the input.
     @Test func olderWeightsOfOurs() throws {
         let isic = try WeightsMetadata(["dataset": .string("isic17"), "image_size": .string("256"), "threshold": .string("0.5")])
         #expect(isic.input == .pictures && isic.modality == "dermoscopy" && isic.valueRange == 0...255 && isic.imageSize == 256)
@@ -70,7 +70,7 @@ import Testing
         #expect(nothing.volumeAssumptions.joined().contains("--window") && nothing.volumeAssumptions.joined().contains("--voxel-order"))
     }
 
-    /// FIPS 180-4's examples, and lengths about a block's.
+    /// FIPS 180-4's examples, and lengths around a block's.
     @Test func digestsAreSHA256s() {
         #expect(SHA256.hexadecimal(of: []) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
         #expect(SHA256.hexadecimal(of: Array("abc".utf8)) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")

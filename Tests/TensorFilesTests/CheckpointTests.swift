@@ -115,7 +115,7 @@ import Testing
     }
 }
 
-/// The full-size checkpoints of the specification, where they are at hand.
+/// The specification's full-size checkpoints, if available.
 @Suite(.enabled(if: TestFiles.fullSize != nil, "VMUNET_FIXTURES is not set"))
 struct FullSizeFixtures {
     @Test(arguments: [

@@ -4,7 +4,7 @@ import Testing
 @testable import Files
 @testable import TensorFiles
 
-/// Damaged files: whatever the damage, reading gives a result or a typed error, never a crash or a hang.
+/// Damaged files: reading gives a result or a typed error, never a crash or a hang.
 @Suite struct FuzzTests {
     private static func mutated(_ bytes: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
         var result = bytes
@@ -18,7 +18,7 @@ import Testing
             case 4: result.removeSubrange(at..<min(result.count, at + Int.random(in: 1...16, using: &generator)))
             case 5: result.insert(contentsOf: (0..<4).map { _ in .random(in: 0...255, using: &generator) }, at: at)
             case 6:
-                // A piece of the file again elsewhere.
+                // A piece of the file, copied elsewhere.
                 let from = Int.random(in: 0..<result.count, using: &generator)
                 result.insert(contentsOf: Array(result[from..<min(result.count, from + 24)]), at: at)
             default: for i in at..<min(result.count, at + 4) { result[i] = 0xFF }
@@ -57,7 +57,7 @@ import Testing
         #expect(refused > 50)
     }
 
-    /// Damage inside the pickle of a sound archive, where checksums do not help.
+    /// Damage inside the pickle of a valid archive, where checksums do not help.
     @Test(arguments: ["plain.pth", "training.pth", "views.pth", "types.pth", "foreign.pth", "malicious.pth", "protocol4.pth"])
     func damagedPickles(name: String) throws {
         let pickle = try TestFiles.record("data.pkl", of: name)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import TensorFiles
 
-/// Files that h5py and nibabel wrote (see `Fixtures/Volumes/make.py`).
+/// Files written by h5py and nibabel (`Fixtures/Volumes/make.py`).
 let volumeFiles = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/Volumes")
 
 @Suite("HDF5 files")
@@ -66,7 +66,7 @@ struct HDF5FileTests {
         #expect(!error.remedy.isEmpty)
     }
 
-    /// The newer format where it does not differ too much, many names, and a block of the user's own before the file.
+    /// The newer format where it differs little, many names, and a user block before the file.
     @Test func otherFormsAreRead() throws {
         let latest = volumeFiles.appendingPathComponent("latest.h5")
         let expected = try NumPyFile.read(volumeFiles.appendingPathComponent("chunked.npy"))
@@ -81,7 +81,7 @@ struct HDF5FileTests {
         for (i, tensor) in many.enumerated() { #expect(tensor.integers == [i, i, i, i]) }
     }
 
-    /// Bytes changed at random: an error or numbers, never a crash, a hang or memory without a bound.
+    /// Random changes give an error or numbers, never a crash, a hang or unbounded memory.
     @Test(arguments: [
         ("chunked.h5", ["checked", "growing", "plain"]), ("kinds.h5", ["f4", "packed_in", "absent"]),
         ("latest.h5", ["whole", "single", "many"]), ("many_names.h5", ["array07", "array59"]),
@@ -126,7 +126,7 @@ struct HDF5FileTests {
         }
     }
 
-    /// A file cut anywhere is an error, never a crash or numbers made up.
+    /// A truncated file is an error, never a crash or made-up numbers.
     @Test func truncatedFilesAreRefused() throws {
         let whole = try Data(contentsOf: chunked)
         try TestFiles.withFolder { folder in
@@ -138,7 +138,7 @@ struct HDF5FileTests {
         }
     }
 
-    /// Readers on many threads at once.
+    /// Reads on many threads at once.
     @Test func manyThreadsRead() async throws {
         let expected = try NumPyFile.read(volumeFiles.appendingPathComponent("chunked.npy")).floats
         let chunked = chunked

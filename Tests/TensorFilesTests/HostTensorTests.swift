@@ -34,7 +34,8 @@ import Testing
         #expect(throws: HostTensorError.self) { try HostTensor(shape: [2], elementType: .float32, bytes: [0]) }
     }
 
-    /// Every half-precision number survives the way to Float and back, and those between round to even.
+    /// Every half-precision number survives conversion to Float and back; those in between round to
+    /// even.
     @Test func roundsHalfPrecision() {
         for bits in UInt16.min ... .max {
             let value = HalfPrecision.float(fromFloat16: bits)

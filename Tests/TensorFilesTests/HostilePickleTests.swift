@@ -4,7 +4,7 @@ import Testing
 @testable import Files
 @testable import TensorFiles
 
-/// Files made to harm: each must be refused, quickly, with its reason.
+/// Harmful files: each must be refused quickly, with its reason.
 @Suite struct HostilePickleTests {
     static let fourBytes: [(String, [UInt8])] = [("data/0", [0, 0, 0x80, 0x3F])]
 
@@ -39,7 +39,8 @@ import Testing
         #expect(negative.reason.contains("a storage that torch.save does not write"))
     }
 
-    /// A storage declared as four bytes once and as eight the other time must not be read as eight of four.
+    /// A storage declared once as four bytes and once as eight must not be read as eight bytes of
+    /// four.
     @Test func storageDeclaredTwice() throws {
         var pickle = Pickle()
         pickle.op(.emptyDict, .mark)
@@ -51,7 +52,7 @@ import Testing
         #expect(try refusal(pickle.bytes).reason.contains("declared in two ways"))
     }
 
-    /// Version 3 says the type beside the storage: it must be measured in the storage's bytes.
+    /// Version 3 gives the type beside the storage; it must be measured in the storage's bytes.
     @Test func typeWiderThanItsStorage() throws {
         let pickle = Pickle.dictionary {
             $0.global("torch._utils", "_rebuild_tensor_v3")
@@ -86,7 +87,7 @@ import Testing
         }
         dictionary.op(.stop)
         #expect(try refusal(dictionary.bytes).reason.contains("no weights"))
-        // A tuple of a list that holds the tuple, as the arguments of a call.
+        // A tuple containing a list that contains the tuple, as a call's arguments.
         var call = Pickle()
         call.global("torch._tensor", "_rebuild_from_type_v2")
         call.op(.duplicate, .emptyList, .tuple3, .duplicate)
@@ -98,7 +99,7 @@ import Testing
         var marks = Pickle()
         for _ in 0..<2_000 { marks.op(.mark) }
         #expect(try refusal(marks.bytes).reason.contains("nested more than 1000 deep"))
-        // A million lists, each in the next: they are only indices.
+        // A million nested lists are only indices.
         var lists = Pickle()
         lists.op(.emptyList)
         for _ in 0..<1_000_000 { lists.op(.tuple1) }
@@ -115,7 +116,8 @@ import Testing
         #expect(try refusal(Pickle.dictionary { $0.string(String(repeating: "x", count: 100)) }).reason.contains("only the keys a"))
     }
 
-    /// One long key remembered and used a million times; one long list made into a dictionary as often: neither may cost its length each time.
+    /// A long key remembered and used a million times, and a long list made into a dictionary as
+    /// often: neither may cost its length each time.
     @Test func quadraticTricks() throws {
         var keys = Pickle()
         keys.op(.emptyDict)
@@ -210,7 +212,8 @@ import Testing
     }
 
     @Test func protocolZero() throws {
-        // {'a': (1, 2L, 3.5, True, u'é', 'b', None)} as protocol 0 writes it, then a tensor under 'w'.
+        // {'a': (1, 2L, 3.5, True, u'é', 'b', None)} as protocol 0 writes it, then a tensor under
+        // 'w'.
         var pickle = Pickle()
         pickle.bytes = Array("(dp0\nS'a'\np1\n(I1\nL2L\nF3.5\nI01\nVé\nS'b'\nNtp2\nsS'epoch'\nI7\nsg1\n(lp3\nsS'w'\n".utf8)
         pickle.tensor(count: 1, shape: [], strides: [])

@@ -65,7 +65,7 @@ struct NIfTIFileTests {
         }
     }
 
-    /// A label map in the place of each image, read by nibabel.
+    /// A label map in each image's place, read by nibabel.
     @Test(.enabled(if: TestFiles.python != nil, "set VMUNET_PYTHON"))
     func nibabelReadsLabels() throws {
         try TestFiles.withFolder { folder in
@@ -115,7 +115,7 @@ struct NIfTIFileTests {
             for name in ["labels.nii.gz", "flat.nii", "version2.nii.gz"] {
                 let whole = try Data(contentsOf: volumeFiles.appendingPathComponent(name))
                 let file = folder.appendingPathComponent(name)
-                // The last eight bytes of a gzip file are its checksum and length, behind the voxels.
+                // A gzip file's last eight bytes are its checksum and length, after the voxels.
                 for length in stride(from: 0, to: whole.count - (name.hasSuffix("gz") ? 9 : 0), by: 5) {
                     try whole.prefix(length).write(to: file)
                     #expect(throws: TensorFileError.self, "\(name): \(length) bytes") { try NIfTIFile.read(file) }
@@ -124,7 +124,7 @@ struct NIfTIFileTests {
         }
     }
 
-    /// Header fields that lie: each is refused before memory is taken for it.
+    /// False header fields: each is refused before memory is allocated for it.
     @Test(arguments: [
         (40, [UInt8](repeating: 0xFF, count: 2)), (40, [9, 0]), (42, [0, 0]), (42, [0xFF, 0xFF]),
         (42, [0xFF, 0x7F, 0xFF, 0x7F, 0xFF, 0x7F]), (70, [0, 0]), (72, [64, 0]), (108, [0, 0, 0, 0]), (108, [0, 0, 0xC0, 0x7F]),
@@ -158,7 +158,7 @@ struct NIfTIFileTests {
                 try NIfTIFile.write(labels: [UInt8](repeating: 0, count: 40000), shape: [1, 1, 40000], geometry: geometry, to: file)
             }
             #expect(throws: TensorFileError.self) { try NIfTIFile.write(labels: [], shape: [0, 1, 1], geometry: geometry, to: file) }
-            // A place that NIfTI-2's doubles can hold and NIfTI-1's floats cannot.
+            // A placement that NIfTI-2's doubles can hold but NIfTI-1's floats cannot.
             var distant = geometry
             distant.matrixCode = 1
             distant.matrix[1][3] = 1e39
@@ -167,7 +167,7 @@ struct NIfTIFileTests {
         }
     }
 
-    /// Real volumes against nibabel, where they are.
+    /// Real volumes compared with nibabel, if available.
     @Test(
         .enabled(
             if: TestFiles.python != nil && ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"] != nil,

@@ -4,7 +4,7 @@ import Testing
 @testable import Files
 @testable import TensorFiles
 
-/// Headers that other programs left odd (see `Fixtures/Volumes/make_odd.py`).
+/// Odd headers written by other programs (`Fixtures/Volumes/make_odd.py`).
 @Suite("Odd volumes")
 struct OddVolumeTests {
     private struct Expected: Decodable {
@@ -50,7 +50,7 @@ struct OddVolumeTests {
         let expected = try expected()
         expectAffine(try NIfTIFile.read(file("sform_zeros_qform.nii")), expected.sform_zeros_qform.affine)
         expectAffine(try NIfTIFile.read(file("quaternion_too_long_sform.nii")), expected.quaternion_too_long_sform.affine)
-        // The pixel spacing is stored all the same.
+        // The pixel spacing is stored nevertheless.
         let bare = try NIfTIFile.read(file("sform_zeros.nii")).geometry
         #expect(bare.affine[2] == [0, 0, 4, 0])
         #expect(try #require(bare.voxelSize).depth == 4)
@@ -60,7 +60,7 @@ struct OddVolumeTests {
         #expect(try NIfTIFile.read(volumeFiles.appendingPathComponent(name)).notes == [])
     }
 
-    /// A picture of two axes stays one.
+    /// A picture of two axes keeps two.
     @Test func keepsTwoAxes() throws {
         let volume = try NIfTIFile.read(file("two_axes.nii"))
         #expect(volume.voxels.shape == [1, 4, 5] && volume.geometry.axes == 2)
@@ -115,7 +115,7 @@ struct OddVolumeTests {
             try FileManager.default.copyItem(at: file("pair.hdr"), to: header)
             let error = try #require(throws: FileError.self) { try NIfTIFile.read(header) }
             #expect(error.kind == .missing && error.file.hasSuffix("Scan.IMG"))
-            // The header's own name must be that of a pair.
+            // The header's own name must be a pair's.
             let misnamed = folder.appendingPathComponent("scan.nii")
             try FileManager.default.copyItem(at: file("pair.hdr"), to: misnamed)
             #expect(try #require(throws: FileError.self) { try NIfTIFile.read(misnamed) }.reason.contains("pair of files"))
@@ -155,7 +155,8 @@ struct OddVolumeTests {
         }
     }
 
-    /// A place of which only the spacing is known has a code all the same, so that readers agree on left and right.
+    /// A placement with a known spacing only has a code nevertheless, so that readers agree on left
+    /// and right.
     @Test func writesACodeWithABareSpacing() throws {
         try TestFiles.withFolder { folder in
             let url = folder.appendingPathComponent("bare.nii")
@@ -175,7 +176,7 @@ struct OddVolumeTests {
         }
     }
 
-    /// A matrix turned into the quaternion that says the same, for every way to divide.
+    /// A matrix is turned into the equivalent quaternion, for each choice of divisor.
     @Test(
         arguments: [
             [[-1.5, 0, 0, 70], [0, -1.5, 0, 60], [0, 0, 8, -40]], [[0, 0, 2, 1], [1, 0, 0, 2], [0, 1, 0, 3]],
@@ -206,7 +207,7 @@ struct OddVolumeTests {
         #expect(try HDF5File.layout(of: "huge", in: file("chunks.h5")).shape == [1, 8, 8])
     }
 
-    /// A root group whose messages, tree nodes and tables all name the same blocks again.
+    /// A root group whose messages, tree nodes and tables name the same blocks repeatedly.
     @Test(arguments: [(1, 4000, 65_535), (4000, 4000, 200), (4, 4000, 65_535)])
     func groupsThatNameTheSameBlocksEnd(messages: Int, children: Int, symbols: Int) throws {
         let bytes = Self.symbolTables(messages: messages, children: children, symbols: symbols)

@@ -4,7 +4,7 @@ import Testing
 @testable import Files
 @testable import TensorFiles
 
-/// Files for tests: committed fixtures, temporary ones, and Python to judge ours.
+/// Files for tests: committed fixtures, temporary ones, and Python to check ours.
 enum TestFiles {
     static func fixture(_ name: String) -> URL {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/\(name)")
@@ -12,7 +12,7 @@ enum TestFiles {
 
     static func bytes(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: fixture(name))) }
 
-    /// Runs `body` with a folder that is gone afterwards.
+    /// Runs `body` with a temporary folder.
     static func withFolder<T>(_ body: (URL) throws -> T) throws -> T {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tensorfiles-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -29,7 +29,8 @@ enum TestFiles {
         }
     }
 
-    /// Writes a new file of that name. Foundation would flush it to the disk, which takes longer than all the rest of a test.
+    /// Writes a new file of that name. Foundation would flush it to the disk, which takes longer
+    /// than the rest of a test.
     static func put(_ bytes: some Collection<UInt8>, at url: URL) throws {
         unlink(url.path)
         let file = try #require(fopen(url.path, "w"))
@@ -37,14 +38,14 @@ enum TestFiles {
         try #require(fclose(file) == 0 && written == bytes.count)
     }
 
-    /// The error of reading `bytes`; a test fails if there is none.
+    /// The error of reading `bytes`; the test fails if there is none.
     static func refusal(
         _ bytes: [UInt8], as name: String = "file.pth", _ reader: (URL) throws -> some Any = { try WeightsFile.read($0) }
     ) throws -> TensorFileError {
         try #require(throws: TensorFileError.self) { try read(bytes, as: name, reader) }
     }
 
-    /// A `.pth` whose pickle is `pickle`, with the records given.
+    /// A `.pth` with this pickle and these records.
     static func archive(_ pickle: [UInt8], records: [(String, [UInt8])] = []) throws -> [UInt8] {
         try withFolder { folder in
             let url = folder.appendingPathComponent("archive.pth")
@@ -67,7 +68,7 @@ enum TestFiles {
         }
     }
 
-    /// Contents of the record that ends in `suffix`.
+    /// The contents of the record that ends in `suffix`.
     static func record(_ suffix: String, of name: String) throws -> [UInt8] {
         let zip = try ZipReader(FileReader(fixture(name)))
         let entry = try #require(zip.entries.first { $0.name.hasSuffix(suffix) })
@@ -79,7 +80,7 @@ enum TestFiles {
 
     static let python = ProcessInfo.processInfo.environment["VMUNET_PYTHON"]
 
-    /// Standard output of a Python program; a test fails if the program does.
+    /// A Python program's standard output; the test fails if the program does.
     static func python(_ program: String, _ arguments: [String]) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(python))
@@ -95,7 +96,7 @@ enum TestFiles {
     }
 }
 
-/// Pickles by hand.
+/// Builds pickles by hand.
 struct Pickle {
     var bytes: [UInt8] = [0x80, 2]
 
@@ -152,7 +153,7 @@ struct Pickle {
     }
 }
 
-/// A generator of numbers that are the same in every run (SplitMix64).
+/// Equal numbers in every run (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 

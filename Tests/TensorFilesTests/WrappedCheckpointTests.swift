@@ -4,7 +4,7 @@ import Testing
 @testable import Files
 @testable import TensorFiles
 
-/// Weights as trainers and their wrappers save them.
+/// Weights as saved by trainers and their wrappers.
 @Suite struct WrappedCheckpointTests {
     private static func read(_ name: String, choosing choice: WeightsChoice = .model) throws -> StateDictionary {
         try WeightsFile.read(TestFiles.fixture("Checkpoints/\(name).pth"), choosing: choice)
@@ -86,7 +86,8 @@ import Testing
     ])
     func tellsAveragesByTheirWords(name: String, isAverage: Bool) { #expect(WeightsChoice.isAverage(name) == isAverage) }
 
-    /// Metadata lies in an attribute of the OrderedDict, so that the file is still a plain state dictionary to PyTorch.
+    /// The metadata is an attribute of the OrderedDict, so to PyTorch the file is still a plain
+    /// state dictionary.
     @Test func carriesMetadataInAPlainStateDictionary() throws {
         var dictionary = try Self.weights()
         dictionary.metadata = [

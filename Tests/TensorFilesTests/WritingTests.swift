@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    /// Writing through a link replaces what it points to, not the link.
+    /// Writing through a link replaces its target, not the link.
     @Test func keepsLinks() throws {
         try TestFiles.withFolder { folder in
             let target = folder.appendingPathComponent("epoch3.safetensors")

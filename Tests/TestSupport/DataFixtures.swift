@@ -5,7 +5,7 @@ package enum DataFixture {
     package static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../SegmentationTests/Fixtures")
         .standardizedFileURL
 
-    /// Real data, where the machine has any.
+    /// Real data, if the machine has any.
     package static let real = ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"].map { URL(fileURLWithPath: $0) }
 
     /// The tensors of a safetensors file: an eight-byte length, JSON, then the values.
@@ -22,7 +22,7 @@ package enum DataFixture {
     package static func floats(_ bytes: Data) -> [Float] { bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) } }
 }
 
-/// A folder that is gone with the test.
+/// A folder that is removed with the test.
 package final class TemporaryFolder {
     package let url: URL
 
@@ -45,7 +45,7 @@ package final class TemporaryFolder {
         try Data(bytes).write(to: file)
     }
 
-    /// Pictures of noise with masks of a disc, of sizes that differ, in `SPLIT/{images,masks}`.
+    /// Pictures of noise with masks of a disc, in different sizes, in `SPLIT/{images,masks}`.
     package func writePairs(_ count: Int, split: String, side: Int = 20) throws {
         for i in 0..<count {
             let (width, height) = (side + i % 3, side + i % 2)

@@ -1,7 +1,7 @@
 import Runs
 import Segmentation
 
-/// Metrics that we made up, for pages and event files.
+/// Made-up metrics, for pages and event files.
 package enum RunSamples {
     package static func scores(_ share: Double) -> BinaryScores {
         var scores = BinaryScores(ConfusionCounts())
@@ -17,7 +17,7 @@ package enum RunSamples {
                 learningRate: 0.001 / Double(number), seconds: 90, isBest: isBest))
     }
 
-    /// Losses 1/1.5, 1/2.5 and so on, every second epoch the best.
+    /// Losses 1/1.5, 1/2.5 and so on; every second epoch is the best.
     package static func events(epochs: Int, steps: Int = 4) -> [TrainingEvent] {
         var events: [TrainingEvent] = []
         for number in stride(from: 1, through: epochs, by: 1) {

@@ -3,13 +3,13 @@ import Runs
 import Segmentation
 import VMUNet
 
-/// The small set that Fixtures/synapse_set.py makes: 12 slices of 4 patients, 3 volumes, 4 classes.
+/// The small set made by Fixtures/synapse_set.py: 12 slices of 4 patients, 3 volumes, 4 classes.
 package enum SynapseSet {
     package static let url = volumeFixtures.appending(path: "SynapseSet")
     package static let names = ["background", "disc", "block", "dot"]
     package static var weights: URL { url.appending(path: "weights.safetensors") }
 
-    /// A copy that a test may spoil.
+    /// A copy that a test may change.
     package static func withCopy<Result>(_ body: (URL) throws -> Result) throws -> Result {
         try withVolumeFolder { folder in
             let copy = folder.appending(path: "set")
@@ -18,7 +18,7 @@ package enum SynapseSet {
         }
     }
 
-    /// A network of one block a stage, for slices of 32×32.
+    /// A network of one block per stage, for slices of 32×32.
     package static func configuration(_ folder: URL = url) throws -> RunConfiguration {
         var settings = RunConfiguration(.synapse, path: folder.path)
         settings.network = VMUNetConfiguration(

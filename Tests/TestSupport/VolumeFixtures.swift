@@ -4,7 +4,7 @@ import Foundation
 package let volumeFixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../SegmentationTests/Fixtures")
     .standardizedFileURL
 
-/// Tensors and text of a fixture, by a reading of the safetensors layout that owes nothing to the library.
+/// A fixture's tensors and text, read without the library's safetensors reader.
 package struct VolumeFixture {
     private let data: Data
     private let header: [String: Any]
@@ -38,13 +38,13 @@ package struct VolumeFixture {
     }
 }
 
-/// Python with NumPy, SciPy, h5py and nibabel, where the environment names one.
+/// Python with NumPy, SciPy, h5py and nibabel, if the environment names one.
 package enum VolumePython {
     package static var interpreter: String? { ProcessInfo.processInfo.environment["VMUNET_PYTHON"].flatMap { $0.isEmpty ? nil : $0 } }
 
     struct Failure: Error, CustomStringConvertible { let description: String }
 
-    /// Runs a script with `arguments` in sys.argv[1:]; its standard output.
+    /// Runs a script with `arguments` in sys.argv[1:]; returns its standard output.
     @discardableResult
     package static func run(_ script: String, _ arguments: [String] = []) throws -> String {
         let process = Process()
@@ -62,7 +62,7 @@ package enum VolumePython {
     }
 }
 
-/// A folder that is gone after the test.
+/// A folder that is removed after the test.
 package func withVolumeFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("volumes-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -70,7 +70,7 @@ package func withVolumeFolder<Result>(_ body: (URL) throws -> Result) throws -> 
     return try body(folder)
 }
 
-/// A small deterministic generator, so that a failure can be repeated.
+/// A small deterministic generator, so that failures can be repeated.
 package struct VolumeRandom: RandomNumberGenerator {
     package var state: UInt64
 

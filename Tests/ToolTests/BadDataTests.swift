@@ -3,7 +3,8 @@ import Imaging
 import Testing
 
 extension ToolTests {
-    /// Sets that cannot be trained on: told before anything is written, with the file at fault and the way out.
+    /// Sets that cannot be trained on: refused before anything is written, naming the file and the
+    /// remedy.
     @Suite struct BadDataTests {
         private func expectRefused(
             _ set: URL, naming words: String..., options: [String] = [], sourceLocation: SourceLocation = #_sourceLocation
@@ -12,7 +13,7 @@ extension ToolTests {
             let outcome = try Tool.run(["train", "--data", set.path, "--dataset", "folder", "--run", run.path] + Shared.smallest + options)
             expectRefusal(outcome, sourceLocation: sourceLocation)
             for word in words { #expect(outcome.error.contains(word), "\(outcome.error)", sourceLocation: sourceLocation) }
-            #expect(!exists(run), "a run's folder was begun", sourceLocation: sourceLocation)
+            #expect(!exists(run), "a run's folder was created", sourceLocation: sourceLocation)
         }
 
         private func file(_ set: URL, _ path: String) -> URL { set.appending(path: path) }
@@ -76,7 +77,8 @@ extension ToolTests {
             try expectRefused(set, naming: "15 problems", "disc_00.png", "disc_09.png", "and 5 more")
         }
 
-        /// A picture whose header is sound and whose end is missing shows when it is first read: what was trained until then is saved.
+        /// A picture with a valid header but a missing end fails when it is first read; the
+        /// training until then is saved.
         @Test func aPictureThatIsCutOff() throws {
             let (set, folder) = (try Discs.folder(), try Scratch.folder())
             let picture = file(set, "train/images/disc_04.png")
@@ -95,7 +97,7 @@ extension ToolTests {
             #expect(try Data(contentsOf: run.appending(path: path)) == Data(contentsOf: never.appending(path: path)))
         }
 
-        /// Labels that nobody knows are let through by `ignored_label` and count in nothing.
+        /// `ignored_label` accepts unlabelled pixels and leaves them out of everything.
         @Test func ignoredLabels() throws {
             let (set, folder) = (try Discs.folder(), try Scratch.folder())
             for part in ["train", "val"] {
@@ -114,7 +116,8 @@ extension ToolTests {
                 try Tool.run(
                     ["train", "--config", settings.path, "--data", set.path, "--dataset", "folder", "--run", run.path] + Shared.smallest))
 
-            // The weights know of the label: they can be scored on such masks, of which the first row counts in nothing.
+            // The weights record the label, so they can be scored on such masks; each mask's first
+            // row is ignored.
             let weights = run.appending(path: "checkpoints/best.safetensors")
             let outcome = try Tool.run(
                 "evaluate", "--weights", weights.path, "--data", set.path, "--dataset", "folder", "--image-size", "64", "--json", "-")
@@ -123,7 +126,7 @@ extension ToolTests {
             for item in classes {
                 let counts = try #require(item["counts"] as? [String: Int])
                 let counted: Int = counts.values.reduce(0, +)
-                #expect(counted == 16128, "\(counts)")  // four masks of 64 × 64 less a row of 64
+                #expect(counted == 16128, "\(counts)")  // four masks of 64 × 64, without a row of 64 each
             }
             #expect(classes.count == 2)
         }

@@ -4,7 +4,7 @@ import TensorFiles
 import Testing
 
 extension ToolTests {
-    /// Files that are no weights, or not those of a VM-UNet that can be used.
+    /// Files that are not weights, or not a usable VM-UNet's.
     @Suite struct BadWeightsTests {
         private func expectRefused(_ weights: URL, naming words: String..., sourceLocation: SourceLocation = #_sourceLocation) throws {
             let output = try Scratch.folder().appending(path: "masks")
@@ -66,7 +66,7 @@ extension ToolTests {
                     weights[key] = try HostTensor(tensor.floats.map { _ in 3e38 }).reshaped(tensor.shape)
                 }
             }
-            // Each picture fails by itself, and predictions.json says so.
+            // Each picture fails separately, and predictions.json says so.
             let output = try Scratch.folder().appending(path: "masks")
             let outcome = try Tool.run("predict", "--weights", huge.path, Shared.pictures.path, "--output", output.path)
             #expect(outcome.code == 65 && outcome.error.contains("not finite"), "\(outcome.error)")

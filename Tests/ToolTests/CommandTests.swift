@@ -55,7 +55,8 @@ extension ToolTests {
             #expect((50_000_000..<100_000_000_000).contains(try #require(result["peak_memory_bytes"] as? Int)))
         }
 
-        /// What is for a GPU is off until asked for, by every command that computes, and where it would change nothing that is said.
+        /// GPU options are off by default in every command that computes; a note says where they
+        /// have no effect.
         @Test(arguments: ["train", "evaluate", "predict", "bench", "ablate", "report"], ["tf32", "compile-graph"])
         func gpuOptions(command: String, option: String) throws {
             #expect(try Tool.run(command, "--help").out.contains("--\(option)"))
@@ -73,8 +74,9 @@ extension ToolTests {
 
         private static let hasNoGPU = !FileManager.default.fileExists(atPath: "/proc/driver/nvidia/version")
 
-        /// Without a GPU the same work is done step by step: every file and number is what it is without the option. With stochastic depth,
-        /// steps of several batches of which the last is small, clipped gradients and averaged weights.
+        /// Without a GPU the same work runs step by step: every file and number equals the one
+        /// without the option. With stochastic depth, steps of several batches of which the last is
+        /// small, clipped gradients and averaged weights.
         @Test(.enabled(if: hasNoGPU, "there is a GPU")) func compileGraphChangesNothingWithoutAGPU() throws {
             let folder = try Scratch.folder()
             let settings = folder.appending(path: "settings.yaml")
@@ -88,7 +90,7 @@ extension ToolTests {
                     ["evaluate", "--data", Shared.discs.path, "--dataset", "folder", "--batch-size", "3", "--json", "-"] + weights + options
                 )
                 expectDone(scores)
-                // The device comes last in what the smallest network is told.
+                // Later options win: the device comes last in the smallest network's options.
                 let training = ["train", "--config", settings.path, "--data", Shared.discs.path, "--dataset", "folder", "--epochs", "2"]
                 expectDone(try Tool.run(training + Shared.smallest.dropLast(2) + ["--batch-size", "5", "--run", run.path] + options))
                 outputs.append(
@@ -98,7 +100,8 @@ extension ToolTests {
             #expect(outputs[0].count > 4 && outputs[0] == outputs[1])
         }
 
-        /// The CPU's kernels against libtorch's operators, by the command that compares a GPU with the CPU.
+        /// The CPU's kernels compared with libtorch's operators, by the command that compares a GPU
+        /// with the CPU.
         @Test func parity() throws {
             let outcome = try Tool.run("parity", "--device", "cpu", "--preset", "tiny", "--image-size", "32", "--json")
             expectDone(outcome)
@@ -120,17 +123,18 @@ extension ToolTests {
             let gradients = names("gradients", "fp32")
             #expect(
                 gradients.contains("layers self_attention.A_logs") && gradients.contains("patch_embed proj.weight") && gradients.count > 25)
-            // Two ways of computing that are one and the same would agree to the last bit.
+            // Two identical ways of computing would agree to the last bit.
             #expect(rows.contains { $0["forward"] as? Double ?? 0 > 0 } && rows.contains { $0["gradient"] as? Double ?? 0 > 0 })
         }
 
-        /// With a GPU: all of its operators and gradients against the CPU's.
+        /// With a GPU: all of its operators and gradients compared with the CPU's.
         @Test(.enabled(if: FileManager.default.fileExists(atPath: "/proc/driver/nvidia/version"), "no GPU"))
         func theGPUAgreesWithTheCPU() throws {
             expectDone(try Tool.run("parity", "--device", "cuda", "--image-size", "96", "--batch-size", "3"))
         }
 
-        /// All of its stages on a handful of pictures; so few cannot teach what the demo promises, and it says so.
+        /// All stages on a handful of pictures, too few to reach the promised score, which it
+        /// reports.
         @Test func demo() throws {
             let folder = try Scratch.folder()
             let outcome = try Tool.run(

@@ -4,9 +4,9 @@ import TensorFiles
 import Testing
 
 extension ToolTests {
-    /// Data as people have them: what the tool takes, and what it says.
+    /// Data as people have it: what the tool accepts, and its messages.
     @Suite struct DataCasesTests {
-        /// A set of discs whose masks are changed.
+        /// A set of discs with changed masks.
         private func set(
             train: Int = 6, validation: Int = 3, _ change: (_ split: String, _ index: Int, _ mask: inout Picture) -> Void
         ) throws -> URL {
@@ -52,7 +52,7 @@ extension ToolTests {
             let result = try json(outcome.out)
             let empty = try #require(result["empty_pictures"] as? [String: Int])
             #expect(empty["count"] == 1 && (empty["found_empty"] ?? 0) + (empty["with_findings"] ?? 0) == 1)
-            // The mean over pictures is that of those that are counted.
+            // The mean over pictures is the mean of the counted ones.
             let images = try #require(result["images"] as? [[String: Any]]).compactMap { $0["scores"] as? [String: Any] }
             let counted = images.compactMap { $0["miou"] as? Double }
             #expect(counted.count == 3 - (empty["found_empty"] ?? 0))
@@ -70,7 +70,7 @@ extension ToolTests {
         }
 
         @Test func greyMasks() throws {
-            // Smoothed: the mean of 3×3 pixels.
+            // Smoothed by averaging 3×3 pixels.
             let folder = try set { _, _, mask in
                 let old = mask
                 for y in 1..<old.height - 1 {
@@ -82,7 +82,8 @@ extension ToolTests {
             let trained = try train(folder)
             expectDone(trained)
             #expect(trained.error.contains("training: 6 of 6 masks hold grey values") && trained.error.contains("data.mask_threshold"))
-            // Cut at one half, an average of nine leaves a disc as it was, nearly; cut lower, it grows.
+            // Thresholded at one half, an average of nine leaves a disc almost unchanged; a lower
+            // threshold enlarges it.
             func foreground(_ options: String...) throws -> Double {
                 let outcome = try Tool.run(["check", folder.path, "--dataset", "folder", "--json"] + options)
                 expectDone(outcome)
@@ -174,7 +175,7 @@ extension ToolTests {
             let share = Double(mask.pixels.count { $0 == 255 }) / Double(mask.pixels.count) * 100
             let last = try #require(first.error.split(separator: "\n").last)
             #expect(last == "photo_mask.png: foreground \(String(format: "%.1f", share)) % of the picture")
-            // What is there may be the truth: it is not replaced unasked.
+            // An existing file may be the truth, so it is not replaced without --force.
             expectRefusal(try predict("photo.png", in: folder), naming: "photo_mask.png already exists", "--force")
             expectDone(try predict("photo.png", "--force", in: folder))
             expectDone(try predict("photo.png", "--output", "deep/found.png", "--overlay", in: folder))
@@ -234,13 +235,13 @@ extension ToolTests {
             expectDone(again)
             #expect(again.error.contains("2 of 2 segmented, 1 of them before"))
             #expect(try written("a.png") == before && results(output) == ["a.png", "b.png"])
-            // Other settings are another result.
+            // Other settings give another result.
             let other = try predict(folder.appending(path: "a.png").path, "--threshold", "0.3", "--skip-done", "--output", output.path)
             expectDone(other)
             #expect(try written("a.png") != before)
         }
 
-        /// Neither a name that is too long nor a picture that is damaged ends the others.
+        /// Neither an overlong name nor a damaged picture stops the others.
         @Test func oneInputEndsNoOther() throws {
             let (folder, output) = (try Scratch.folder(), try Scratch.folder())
             let picture = Discs.pair(1, size: 32).picture
@@ -289,7 +290,7 @@ extension ToolTests {
 
         // MARK: Weights
 
-        /// Metadata goes from training to prediction, through either format of weights.
+        /// Metadata goes from training to prediction in either format of weights.
         @Test func weightsCarryWhatTheyWereTrainedOn() throws {
             let folder = try Scratch.folder()
             let weights = try WeightsFile.read(Shared.weights)

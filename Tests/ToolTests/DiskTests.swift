@@ -2,7 +2,8 @@ import Foundation
 import Testing
 
 extension ToolTests {
-    /// Disks that are full and folders that may not be written: nothing that was there is lost, nothing is left half-written.
+    /// Full disks and folders without write permission: nothing existing is lost, and nothing is
+    /// left half-written.
     @Suite struct DiskTests {
         private static let begun: URL = {
             let folder = Scratch.root.appending(path: "begun")
@@ -16,7 +17,8 @@ extension ToolTests {
             return folder.appending(path: "run")
         }()
 
-        /// The limit on a file's size stands for a full disk: writing beyond it fails, and by default ends the process.
+        /// A limit on file sizes stands for a full disk: writing beyond it fails, and by default
+        /// ends the process.
         @Test func aDiskThatFillsUpWhileSaving() throws {
             let run = try Scratch.folder().appending(path: "run")
             try FileManager.default.copyItem(at: Self.begun, to: run)
@@ -27,7 +29,7 @@ extension ToolTests {
             #expect(try Data(contentsOf: checkpoints.appending(path: "last.safetensors")) == before)
             #expect(names(checkpoints) == ["best.safetensors", "last.safetensors"])
 
-            // With space again it goes on as if nothing had been.
+            // With free space again, it continues as if nothing had happened.
             let whole = try Scratch.folder().appending(path: "run")
             try FileManager.default.copyItem(at: Self.begun, to: whole)
             for folder in [run, whole] { expectDone(try Tool.run("train", "--resume", "--run", folder.path, "--epochs", "2")) }
@@ -59,7 +61,8 @@ extension ToolTests {
             #expect(try Tool.shell("exec \"$@\" > /dev/full", "summary").code == 65)
         }
 
-        /// Messages that nobody takes are no reason to fail, nor may they end up in the next file that is opened.
+        /// Undeliverable messages are no reason to fail, nor may they end up in the next file that
+        /// is opened.
         @Test(arguments: ["2> /dev/full", "2>&-", "<&- >&- 2>&-"])
         func standardErrorThatTakesNothing(redirection: String) throws {
             let run = try Scratch.folder().appending(path: "run")
@@ -81,10 +84,10 @@ extension ToolTests {
             #expect(try metrics(run).filter { $0["kind"] as? String == "epoch" }.count == 2)
         }
 
-        /// Root may write anywhere; so the tool runs as nobody then.
+        /// Root may write anywhere, so then the tool runs as nobody.
         private static let drop =
             getuid() == 0 ? "exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"" : "exec \"$@\""
-        /// Nobody can only be refused a folder by the tool if the tool may be run at all.
+        /// Running as nobody works only if nobody may run the tool.
         private static let mayBeRefused = (try? Tool.shell(drop, "--version").code) == 0
 
         @Test(.enabled(if: mayBeRefused, "root, and the tool cannot be run as nobody"))

@@ -10,7 +10,7 @@ extension ToolTests {
             try Tool.run(["evaluate", "--weights", Shared.weights.path, "--data", data.path, "--dataset", "folder"] + arguments)
         }
 
-        /// The five scores of a segmentation against the truth, by the definitions; nil of a share of nothing.
+        /// The five scores by definition; nil for a ratio of nothing.
         private func scores(_ pairs: [(mask: Picture, truth: Picture)]) -> [Double?] {
             var (tp, fp, fn, tn) = (0.0, 0.0, 0.0, 0.0)
             for (mask, truth) in pairs {
@@ -21,7 +21,8 @@ extension ToolTests {
             return [tp / (tp + fp + fn), 2 * tp / (2 * tp + fp + fn), (tp + tn) / (tp + fp + fn + tn), tn / (tn + fp), tp / (tp + fn)]
         }
 
-        /// At the network's own picture size, the masks that `predict` writes are what `evaluate` scores.
+        /// At the network's own picture size, `evaluate` scores exactly the masks that `predict`
+        /// writes.
         @Test func scoresFollowFromPredictsMasks() throws {
             let masks = try Scratch.folder()
             expectDone(try Tool.run("predict", "--weights", Shared.weights.path, Shared.pictures.path, "--output", masks.path))

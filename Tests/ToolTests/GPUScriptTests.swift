@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension ToolTests {
-    /// `Benchmarks/gpu.sh` on a machine without a GPU: all its steps in small sizes.
+    /// Runs `Benchmarks/gpu.sh` without a GPU: all its steps, in small sizes.
     @Suite(.enabled(if: Tool.python != nil, "set VMUNET_PYTHON")) struct GPUScriptTests {
         private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
@@ -30,7 +30,7 @@ extension ToolTests {
             #expect(rows.filter { $0.hasPrefix("| ss2d | backward") }.count == 4, "two stages, two precisions")
             #expect(report.contains("All rows are within their limits") && !report.contains("failed:") && !report.contains("beyond**"))
             #expect(rows.contains { $0.contains("| as a graph |") })
-            #expect(report.contains("the literal recurrence of oracle.py"), "the peer says which scan it had")
+            #expect(report.contains("the literal recurrence of oracle.py"), "the report names the peer's scan")
         }
 
         @Test func anUnusableToolIsRefused() throws {

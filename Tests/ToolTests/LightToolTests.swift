@@ -3,7 +3,8 @@ import Imaging
 import Testing
 
 extension ToolTests {
-    /// The program without libtorch: the same answers as the one on libtorch, and nothing of it inside.
+    /// The program without libtorch gives the same answers as the one with it, and contains nothing
+    /// of it.
     @Suite(.enabled(if: Tool.light != nil, "set VMUNET_LIGHT_BINARY to the tool without libtorch"))
     struct LightToolTests {
         private func light(_ arguments: String...) throws -> Tool.Outcome {
@@ -21,7 +22,8 @@ extension ToolTests {
                 let a = try PictureFile.read(ours.appending(path: stem + ".png"))
                 let b = try PictureFile.read(theirs.appending(path: stem + ".png"))
                 #expect(a.width == b.width && a.height == b.height)
-                // Two engines round differently: a pixel at the threshold may fall to either side.
+                // Two engines round differently, so a pixel at the threshold may fall to either
+                // side.
                 #expect(zip(a.pixels, b.pixels).count { $0 != $1 } <= a.pixels.count / 1000, "\(stem)")
             }
         }

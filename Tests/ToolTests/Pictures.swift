@@ -3,7 +3,7 @@ import Imaging
 import TensorFiles
 import Testing
 
-/// Pictures of a dark disc on light ground, with their masks: what a network learns in seconds.
+/// Pictures of a dark disc on light ground, with masks. A network learns them in seconds.
 enum Discs {
     static func pair(_ index: Int, size: Int = 64) -> (picture: Picture, mask: Picture) {
         var state = UInt64(index &+ 1) &* 0x9E37_79B9_7F4A_7C15
@@ -49,7 +49,7 @@ enum Discs {
     }
 }
 
-/// What many tests look at and none changes: made once.
+/// Data that many tests use and none changes; made once.
 enum Shared {
     /// 48 pictures to train on, 8 to validate, 64×64.
     static let discs: URL = {
@@ -58,13 +58,13 @@ enum Shared {
         return folder
     }()
 
-    /// Options of a network that is as small as can be.
+    /// Options of the smallest network.
     static let smallest = [
         "--dims", "8,16,32,64", "--depths", "1,1,1,1", "--decoder-depths", "1,1,1,1", "--image-size", "64", "--batch-size", "4", "--device",
         "cpu",
     ]
 
-    /// Thirty steps of the tiny preset on ``discs``, and how the tool ended.
+    /// Thirty steps of the tiny preset on ``discs``, with the tool's outcome.
     static let learned: (folder: URL, outcome: Tool.Outcome?) = {
         let folder = Scratch.root.appending(path: "learned")
         let outcome = try? Tool.run(
@@ -77,7 +77,8 @@ enum Shared {
     static var weights: URL { learned.folder.appending(path: "checkpoints/best.safetensors") }
     static var pictures: URL { discs.appending(path: "val/images") }
 
-    /// Nine classes, one input channel, random weights; and logits that PyTorch computed from them.
+    /// Nine classes, one input channel, random weights, and the logits that PyTorch computed from
+    /// them.
     static let goldenFolder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "VMUNetTests/Fixtures")
     static let nineClasses = goldenFolder.appending(path: "model_small9_weights.safetensors")
@@ -93,10 +94,10 @@ func text(_ url: URL) throws -> String { String(decoding: try Data(contentsOf: u
 
 func exists(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.path) }
 
-/// Names in a folder, hidden ones too, in order; none if there is no folder.
+/// Names in a folder, including hidden ones, sorted; empty if there is no folder.
 func names(_ url: URL) -> [String] { ((try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []).sorted() }
 
-/// Names of the results in a folder that `predict` wrote: all but the list of them.
+/// Names of the results that `predict` wrote to a folder, without predictions.json.
 func results(_ url: URL) -> [String] { names(url).filter { $0 != "predictions.json" } }
 
 /// The objects of a run's metrics.jsonl.

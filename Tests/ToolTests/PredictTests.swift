@@ -23,7 +23,7 @@ extension ToolTests {
                 let probability = try PictureFile.read(folder.appending(path: stem + "_probability.png"))
                 #expect(mask.channels == 1 && overlay.channels == 3 && probability.channels == 1)
                 #expect(Set(mask.pixels) == [0, 255])
-                // 127.5 of 255 is the threshold; rounding leaves one value to either side.
+                // The threshold is 127.5 of 255; rounding leaves one value on either side.
                 #expect(zip(mask.pixels, probability.pixels).allSatisfy { $0 == 255 ? $1 >= 127 : $1 <= 128 })
                 let changed = mask.pixels.indices.count { i in (0..<3).contains { overlay.pixels[3 * i + $0] != picture.pixels[3 * i + $0] }
                 }
@@ -31,7 +31,8 @@ extension ToolTests {
             }
         }
 
-        /// Of any size and form, named in any way: each gets a mask of its own size under its own name.
+        /// Pictures of any size, form and name: each gets a mask of its own size under its own
+        /// name.
         @Test func sizesAndNames() throws {
             let (folder, output) = (try Scratch.folder(), try Scratch.folder())
             let sizes = [
@@ -39,7 +40,8 @@ extension ToolTests {
                 "-x.png": (5, 3),
             ]
             for (name, size) in sizes {
-                // The writer goes by the extension in lower case; so does nobody who names pictures.
+                // The writer chooses the format by the lower-case extension; users write it in any
+                // case.
                 let whole = Picture(
                     width: size.0, height: size.1, channels: 3, pixels: (0..<size.0 * size.1 * 3).map { UInt8(($0 * 37) % 251) })
                 let plain = folder.appending(path: "plain." + (name as NSString).pathExtension.lowercased())
@@ -94,7 +96,7 @@ extension ToolTests {
             try PictureFile.write(Discs.pair(1).picture, to: folder.appending(path: "a.png"))
             let before = try Data(contentsOf: folder.appending(path: "a.png"))
             expectRefusal(try predict(folder.path, to: folder), naming: "a.png", "another --output")
-            // By another path to the same place, too.
+            // By another path to the same place as well.
             let link = try Scratch.folder().appending(path: "link")
             try FileManager.default.createSymbolicLink(at: link, withDestinationURL: folder)
             expectRefusal(try predict(folder.path, to: link), naming: "a.png", "another --output")
@@ -102,14 +104,14 @@ extension ToolTests {
             #expect(results(folder) == ["a.png"])
         }
 
-        /// a.nii becomes a.nii.gz, which here is another volume.
+        /// a.nii becomes a.nii.gz, which is another volume here.
         @Test func noVolumeIsReplacedByLabels() throws {
             let folder = try Scratch.folder()
             let voxels = HostTensor((0..<2 * 40 * 40).map { Float($0 % 50) }, shape: [2, 40, 40])
             let inputs = ["a.nii", "a.nii.gz"].map { folder.appending(path: $0) }
             for url in inputs { try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: NIfTIGeometry(spacing: [1, 1, 1])), to: url) }
             let before = try Data(contentsOf: inputs[1])
-            // Told apart by their endings, neither replaces the other.
+            // Distinguished by their endings, neither replaces the other.
             expectDone(try predict(folder.path, "--force", to: folder))
             #expect(try Data(contentsOf: inputs[1]) == before)
             #expect(results(folder) == ["a.nii", "a.nii.gz", "a.nii.gz.nii.gz", "a.nii.nii.gz"])

@@ -3,14 +3,14 @@ import TensorFiles
 import Testing
 
 extension ToolTests {
-    /// Runs that are killed, interrupted, or refused to go on.
+    /// Runs that are killed, interrupted, or refused.
     @Suite struct ResumeTests {
-        /// Moments to end a run at, each as soon as `metrics.jsonl` shows it.
+        /// Moments at which to end a run, as soon as `metrics.jsonl` shows them.
         enum Moment: String, CaseIterable, Sendable {
             case start, firstStep, middleOfFirstEpoch, validationOfFirstEpoch, endOfFirstEpoch, middleOfSecondEpoch,
                 validationOfSecondEpoch, endOfSecondEpoch
 
-            /// Lines of steps and of epochs that there are then.
+            /// The lines of steps and epochs at that moment.
             var lines: (steps: Int, epochs: Int) {
                 switch self {
                 case .start: (0, 0)
@@ -31,19 +31,20 @@ extension ToolTests {
             try? Discs.write(train: 24, validation: 16, to: folder)
             return folder
         }()
-        /// Augmentation, stochastic depth and averaged weights: everything that a resumed run must draw alike.
+        /// Augmentation, stochastic depth and averaged weights: all that a resumed run must draw
+        /// alike.
         private static let arguments: [String] = {
             let file = Scratch.root.appending(path: "resume.yaml")
             try? Data("{epochs: \(epochs), ema_decay: 0.9, schedule: {name: cosine_annealing, t_max: 3}}".utf8).write(to: file)
             return ["train", "--config", file.path, "--data", discs.path, "--dataset", "folder"] + Shared.smallest
         }()
-        /// The same run, never disturbed.
+        /// The same run, undisturbed.
         private static let undisturbed: (folder: URL, outcome: Tool.Outcome?) = {
             let folder = Scratch.root.appending(path: "undisturbed")
             return (folder, try? Tool.run(arguments + ["--run", folder.path]))
         }()
 
-        /// Begins or resumes a run and sends the signal when it has come so far.
+        /// Starts or resumes a run, and sends the signal at the given moment.
         private func disturb(_ run: URL, at moment: Moment, _ signal: Int32, resuming: Bool = false) throws -> Tool.Outcome {
             let arguments = resuming ? ["train", "--resume", "--run", run.path] : Self.arguments + ["--run", run.path]
             let running = try Running(try #require(Tool.binary), arguments)
@@ -58,7 +59,8 @@ extension ToolTests {
             return try running.outcome()
         }
 
-        /// Weights, optimiser, averages and the best weights are bit for bit those of the undisturbed run; every step and epoch is logged once, with the same loss.
+        /// Expects weights, optimiser, averages and best weights bit for bit as in the undisturbed
+        /// run, and every step and epoch logged once with the same loss.
         private func expectAsUndisturbed(_ run: URL) throws {
             expectDone(try #require(Self.undisturbed.outcome))
             for name in ["last", "best"] {
@@ -96,7 +98,7 @@ extension ToolTests {
             {
                 #expect(try disturb(run, at: moment, SIGKILL, resuming: index > 0).signal == SIGKILL)
             }
-            // What a kill in the middle of saving leaves is cleared away.
+            // What a kill during saving leaves is cleaned up.
             try Data(count: 1000).write(to: run.appending(path: "checkpoints/.last.safetensors.12345.tmp"))
             expectDone(try Tool.run("train", "--resume", "--run", run.path))
             try expectAsUndisturbed(run)
@@ -116,7 +118,8 @@ extension ToolTests {
             try expectAsUndisturbed(run)
         }
 
-        /// Gradients that are gathered over several batches are in no checkpoint: an interruption waits for the step that uses them.
+        /// Gradients accumulated over several batches are in no checkpoint, so an interruption
+        /// waits for their step.
         @Test func interruptedWhileGatheringGradients() throws {
             let folder = try Scratch.folder()
             let file = folder.appending(path: "gather.yaml")
@@ -167,7 +170,8 @@ extension ToolTests {
             #expect(try text(run.appending(path: "config.yaml")).contains("epochs: 4"))
         }
 
-        /// A folder that is mistyped must not get into the run's settings, where the next attempt would find it.
+        /// A mistyped folder must not get into the run's settings, where the next attempt would
+        /// find it.
         @Test func dataThatAreNotThereChangeNothing() throws {
             let folder = try Scratch.folder()
             let run = folder.appending(path: "run")
@@ -189,7 +193,7 @@ extension ToolTests {
             #expect(try Data(contentsOf: Self.undisturbed.folder.appending(path: "metrics.jsonl")) == before)
         }
 
-        /// Two processes in one run's folder would write over each other.
+        /// Two processes in one run's folder would overwrite each other's files.
         @Test func aRunThatGoesOnElsewhere() throws {
             let run = try Scratch.folder().appending(path: "run")
             let first = try Running(try #require(Tool.binary), Self.arguments + ["--epochs", "500", "--run", run.path])
@@ -199,7 +203,7 @@ extension ToolTests {
             #expect(try first.outcome().code == 130)
         }
 
-        /// A line that a kill cut off, and a checkpoint that is damaged.
+        /// A line that a kill cut off, and a damaged checkpoint.
         @Test func damagedRuns() throws {
             let run = try Scratch.folder().appending(path: "run")
             expectDone(try #require(Self.undisturbed.outcome))

@@ -4,7 +4,7 @@ import TensorFiles
 import Testing
 
 extension ToolTests {
-    /// The weights that come with the package, used as a newcomer would: `vmunet predict photo.jpg --output out`.
+    /// The package's own weights, used like a newcomer: `vmunet predict photo.jpg --output out`.
     @Suite struct ShippedWeightsTests {
         private static let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
@@ -25,7 +25,7 @@ extension ToolTests {
             #expect(weights.metadata["image_size"]?.integerValue == 256)
         }
 
-        /// Generated pictures, like none that the network was trained on.
+        /// Generated pictures, unlike any that the network was trained on.
         @Test func generatedLesionsAreFoundWithoutFlags() throws {
             let (input, output) = (try Scratch.folder(), try Scratch.folder())
             let lesions = (0..<6).map { LesionGenerator.sample(index: $0, size: 192, seed: 7) }
@@ -52,7 +52,7 @@ extension ToolTests {
             }
         }
 
-        /// What the paper's full model reaches without pretrained weights (Table III: 77.59, 87.38).
+        /// The paper's full model without pretrained weights has 77.59 and 87.38 (Table III).
         @Test(.enabled(if: data != nil, "set VMUNET_TEST_DATA to the folder of real data"))
         func theyReachThePapersScores() throws {
             let data = try #require(Self.data).appending(path: "isic17")

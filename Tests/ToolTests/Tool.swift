@@ -2,11 +2,13 @@ import Foundation
 import Synchronization
 import Testing
 
-/// All tests of the built tool. `VMUNET_BINARY` names it, `VMUNET_LIBRARY_PATH` the folder of its libtorch.
+/// All tests of the built tool. `VMUNET_BINARY` names it, `VMUNET_LIBRARY_PATH` the folder of its
+/// libtorch.
 @Suite(.enabled(if: Tool.binary != nil, "set VMUNET_BINARY to the built tool"), .timeLimit(.minutes(10)))
 struct ToolTests {}
 
-/// Runs the built tool as a user would: arguments in; exit code, standard output and standard error out.
+/// Runs the built tool like a user: arguments in; exit code, standard output and standard error
+/// out.
 enum Tool {
     static let environment = ProcessInfo.processInfo.environment
     static let binary = environment["VMUNET_BINARY"].map { URL(filePath: $0) }
@@ -14,7 +16,7 @@ enum Tool {
     static let fixtures = environment["VMUNET_FIXTURES"].map { URL(filePath: $0) }
 
     struct Outcome: Sendable {
-        /// The exit code; nil where a signal ended the process.
+        /// The exit code; nil if a signal ended the process.
         var code: Int32?
         var signal: Int32?
         var out: String
@@ -27,13 +29,14 @@ enum Tool {
         try Running(try #require(binary), arguments, in: folder).outcome()
     }
 
-    /// A command line of the shell with the tool as `"$@"`: for limits and redirections.
+    /// A shell command line with the tool as `"$@"`, for limits and redirections.
     static func shell(_ script: String, _ arguments: String...) throws -> Outcome {
         let tool = try #require(binary).path
         return try Running(URL(filePath: "/bin/sh"), ["-c", script, "sh", tool] + arguments).outcome()
     }
 
-    /// Runs Python on a script with arguments; its standard output. The caller's suite asks for `VMUNET_PYTHON`.
+    /// Runs a Python script and returns its standard output. The caller's suite requires
+    /// `VMUNET_PYTHON`.
     static func python(_ script: String, _ arguments: String...) throws -> String {
         let outcome = try Running(try #require(python), ["-c", script] + arguments).outcome()
         try #require(outcome.code == 0, "\(outcome.error)")
@@ -41,7 +44,7 @@ enum Tool {
     }
 }
 
-/// A process that has begun. Its output goes to files, so that it never waits for a reader.
+/// A running process. Its output goes to files, so it never waits for a reader.
 final class Running: @unchecked Sendable {
     private let process = Process()
     private let files: (out: URL, error: URL)
@@ -56,7 +59,7 @@ final class Running: @unchecked Sendable {
         var environment = Tool.environment
         if let libraries = environment["VMUNET_LIBRARY_PATH"] { environment["LD_LIBRARY_PATH"] = libraries }
         environment["OMP_NUM_THREADS"] = "1"
-        // A crash shows in the exit code; its backtrace would only cost time.
+        // A crash shows in the exit code; its backtrace would only take time.
         environment["SWIFT_BACKTRACE"] = "enable=no"
         process.environment = environment
         process.standardInput = FileHandle.nullDevice
@@ -80,7 +83,7 @@ final class Running: @unchecked Sendable {
     }
 }
 
-/// A folder for everything that the tests write; gone when the process ends.
+/// A folder for everything that the tests write; removed when the process ends.
 enum Scratch {
     static let root: URL = {
         let url = URL(filePath: NSTemporaryDirectory()).appending(path: "vmunet-tool-tests-\(ProcessInfo.processInfo.processIdentifier)")
@@ -97,7 +100,8 @@ enum Scratch {
     }
 }
 
-/// Expects a clear refusal: this exit code, nothing on standard output, and on standard error a few lines without a trace of the program's inside.
+/// Expects a clear refusal: this exit code, nothing on standard output, and a few lines on standard
+/// error without any of the program's internals.
 func expectRefusal(
     _ outcome: Tool.Outcome, _ code: Int32 = 65, naming words: String..., sourceLocation: SourceLocation = #_sourceLocation
 ) {

@@ -8,7 +8,8 @@ extension ToolTests {
             try Tool.run(["train", "--data", data.path, "--dataset", "folder", "--run", run.path] + Shared.smallest + arguments)
         }
 
-        /// Thirty steps on 48 pictures must find the discs in pictures never seen: all foreground would have an mIoU of 0.2, all background 0.
+        /// Thirty steps on 48 pictures must find the discs in unseen pictures. All foreground would
+        /// have an mIoU of 0.2, all background 0.
         @Test func learns() throws {
             expectDone(try #require(Shared.learned.outcome))
             let epochs = try metrics(Shared.learned.folder).filter { $0["kind"] as? String == "epoch" }
@@ -18,7 +19,7 @@ extension ToolTests {
             let best = try #require(epochs.last { $0["best"] as? Bool == true })
             #expect(try #require(best["miou"] as? Double) > 0.4)
 
-            // The file of the best weights is that epoch's.
+            // The file of the best weights is from that epoch.
             let scores = try json(
                 Tool.run("evaluate", "--weights", Shared.weights.path, "--data", Shared.discs.path, "--dataset", "folder", "--json", "-")
                     .out)
@@ -72,7 +73,8 @@ extension ToolTests {
                 try Tool.run("train", "--config", folder.appending(path: "none.yaml").path, "--run", again.path), naming: "none.yaml")
         }
 
-        /// Settings that only the set can judge are the file's fault all the same: told with its line.
+        /// Settings that only the set can judge are still the file's fault, reported with their
+        /// line.
         @Test func settingsThatDoNotFitTheSet() throws {
             let folder = try Scratch.folder()
             let set = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../SegmentationTests/Fixtures/SynapseSet")
@@ -98,7 +100,7 @@ extension ToolTests {
             expectDone(outcome)
             #expect(outcome.error.contains("131 tensors filled, 0 left"))
 
-            // Another preset's: one bias would fit, which is not worth a training run.
+            // Another preset's weights: one bias would fit, which is not worth a training run.
             let third = folder.appending(path: "third")
             let refused = try Tool.run(
                 "train", "--data", data.path, "--dataset", "folder", "--preset", "tiny", "--image-size", "64", "--run", third.path,
@@ -128,7 +130,8 @@ extension ToolTests {
                 try Tool.run("train", "--resume", "--run", Scratch.root.appending(path: "nowhere").path), naming: "it holds no run")
         }
 
-        /// A run that diverges stops at the first loss that is not a number, says where, and leaves the checkpoint of the epoch before.
+        /// A diverging run stops at the first loss that is not finite, says where, and leaves the
+        /// previous epoch's checkpoint.
         @Test func aLossThatIsNotFinite() throws {
             let (folder, data) = (try Scratch.folder(), try Discs.folder())
             let run = folder.appending(path: "run")
@@ -148,13 +151,13 @@ extension ToolTests {
             #expect(try Data(contentsOf: last) == before)
             for (key, tensor) in try WeightsFile.read(last) { #expect(tensor.floats.allSatisfy { $0.isFinite }, "\(key)") }
 
-            // The way out that it names is one.
+            // The remedy that it names works.
             try Data(settings.replacing("learning_rate: 1.0e+30", with: "learning_rate: 0.0001").utf8).write(to: file)
             expectDone(try Tool.run("train", "--resume", "--run", run.path))
             #expect(try metrics(run).filter { $0["kind"] as? String == "epoch" }.count == 3)
         }
 
-        /// The last step of an epoch spoils the weights: validation finds it, and nothing of it is kept.
+        /// The last step of an epoch ruins the weights: validation notices, and they are not saved.
         @Test func weightsThatValidationFindsSpoilt() throws {
             let run = try Scratch.folder().appending(path: "run")
             let outcome = try train("--epochs", "1", "--batch-size", "8", "--lr", "1e30", data: try Discs.folder(), run: run)

@@ -5,9 +5,10 @@ import Testing
 
 @testable import Torch
 
-/// The GPU's kernels on a machine without a GPU: compiled by NVRTC, and run by an emulation. They set where the compiler and its cache are, so they run one after another.
+/// The GPU's kernels on a machine without a GPU: compiled by NVRTC, and run by an emulation. They
+/// set the places of the compiler and its cache, so they run one after another.
 @Suite(.serialized) struct CUDAKernelTests {
-    /// A folder that holds NVRTC, and a cache of the tests' own; nil without NVRTC.
+    /// A folder with NVRTC, and a cache for the tests; nil without NVRTC.
     static let nvrtc: String? = {
         guard let found = nvrtcFolder() else { return nil }
         setenv("VMUNET_NVRTC", found, 1)
@@ -40,7 +41,8 @@ import Testing
         ("sm_90", 16, 3, .float16), ("sm_80", 250, 6, .float32),
     ]
 
-    /// Without warnings, and with few enough registers for the blocks that the plan counts on: four of backward and five of forward on a multiprocessor of 65,536 registers.
+    /// No warnings, and few enough registers for the planned blocks: four of backward and five of
+    /// forward on a multiprocessor of 65,536 registers.
     @Test(.enabled(if: nvrtc != nil, wantsNVRTC), arguments: variants)
     func kernelsCompile(architecture: String, states: Int, rank: Int, input: CUDAKernels.Input) throws {
         let compiled = try CUDAKernels.compile(.ss2d(states: states, rank: rank), architecture: architecture, input: input, verbose: true)
@@ -55,7 +57,8 @@ import Testing
         }
     }
 
-    /// The widths of the network's rows and others, with a register budget that keeps two blocks of 256 threads on a multiprocessor.
+    /// The widths of the network's rows and others, with registers for two blocks of 256 threads on
+    /// a multiprocessor.
     static let rowVariants: [(String, CUDAKernels.Program, CUDAKernels.Input)] = [
         ("sm_80", .norm(width: 96), .float32), ("sm_90", .norm(width: 24), .bfloat16), ("sm_90", .norm(width: 768), .float16),
         ("sm_90", .norm(width: 1536), .bfloat16), ("sm_90", .norm(width: 1536), .float32), ("sm_80", .norm(width: 33), .bfloat16),
@@ -86,7 +89,7 @@ import Testing
 
     @Test(.enabled(if: nvrtc != nil, wantsNVRTC)) func anUnknownArchitectureIsAnErrorAndANewerOneIsNot() throws {
         #expect(throws: TorchError.self) { try CUDAKernels.compile(.ss2d(states: 1, rank: 6), architecture: "sm_20") }
-        // Not made yet: code that the driver translates.
+        // An architecture that does not exist yet: code that the driver translates.
         #expect(try CUDAKernels.compile(.ss2d(states: 1, rank: 6), architecture: "sm_999").bytes > 1000)
     }
 
@@ -104,12 +107,12 @@ import Testing
         #expect(told.withLock { $0 } == ["ss2d sm_90"])
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
         let file = try #require(files.first)
-        #expect(files.count == 1, "nothing but the entry is left behind")
+        #expect(files.count == 1, "only the entry is left")
         let whole = try Data(contentsOf: file)
 
         var again = try compile()
         #expect(again.isFromCache && again.bytes == first.bytes)
-        #expect(told.withLock { $0.count } == 1, "told of what is compiled, not of what is read")
+        #expect(told.withLock { $0.count } == 1, "the notice is for compilations, not for cache hits")
 
         var flipped = whole
         flipped[flipped.count / 2] ^= 1
@@ -129,14 +132,16 @@ import Testing
 
     // MARK: - Emulation
 
-    /// The emulation of Tests/CUDAEmulation around the very text that NVRTC is given; nil without clang++.
+    /// The emulation in Tests/CUDAEmulation with the same source text that NVRTC gets; nil without
+    /// clang++.
     private static let emulation = CUDAEmulation.build(
         "emulate.cpp", texts: ["TILE_TEXT": "ss2d/tile.inc", "FORWARD_TEXT": "ss2d/forward.inc", "BACKWARD_TEXT": "ss2d/backward.inc"],
         with: ["Sources/CKernels/ss2d_reference.cpp"],
         isOptimized: false)
 
-    /// Indexing in four directions, chunks and their carries, borders, every width of state: against the reference in double precision. The same in
-    /// another order of threads, which a missing barrier would change.
+    /// Four directions, chunks and their carries, borders, every number of states: compared with
+    /// the reference in double precision, and with another order of threads, which a missing
+    /// barrier would change.
     @Test(.enabled(if: CUDAEmulation.isPossible, "clang++ is not in PATH")) func emulatedKernelsAgreeWithTheReference() throws {
         let lines = try runProgram(try #require(Self.emulation), []).split(separator: "\n")
         #expect(lines.count == 25)
@@ -149,7 +154,8 @@ import Testing
         }
     }
 
-    /// The published module between convolution and norm, on a map that is not square: PyTorch's numbers in double precision.
+    /// The published module between convolution and norm, on a map that is not square, compared
+    /// with PyTorch in double precision.
     @Test(.enabled(if: CUDAEmulation.isPossible, "clang++ is not in PATH")) func emulatedKernelsAgreeWithPyTorch() throws {
         let program = try #require(Self.emulation)
         let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(
@@ -203,7 +209,7 @@ import Testing
 
     // MARK: - A GPU
 
-    /// With a GPU: the operator there against the one on the CPU.
+    /// With a GPU: its operator compared with the CPU's.
     @Test(.enabled(if: Torch.isGPUPresent && Torch.cudaStatus == .ready, "no usable GPU"), arguments: [1, 3])
     func theGPUAgreesWithTheCPU(batch: Int) throws {
         let (H, W, D, N, R) = (19, 33, 72, 16, 5)

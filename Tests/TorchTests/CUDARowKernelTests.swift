@@ -4,7 +4,8 @@ import Testing
 
 @testable import Torch
 
-/// The GPU's norms and its depthwise convolution, emulated, against the operators on the CPU and their autograd.
+/// The GPU's norms and depthwise convolution, emulated, compared with the CPU's operators and their
+/// autograd.
 @Suite struct CUDARowKernelTests {
     enum Operation: Int, Sendable { case layerNorm, normGate, mergeNorm, expandNorm, depthwise, addBranch }
 
@@ -12,10 +13,10 @@ import Testing
         let operation: Operation
         /// [B, H, W, C] of x.
         let shape: [Int]
-        /// Between two rows of x, or of the gate where there is one; in numbers.
+        /// Numbers between two rows of x, or of the gate if there is one.
         var gap = 0
         var scale = 1
-        /// Few make a block work on many rows, one after the other.
+        /// With few, a block works on many rows in turn.
         var multiprocessors = 132
 
         var testDescription: String { "\(operation) \(shape) scale \(scale), gap \(gap), \(multiprocessors) multiprocessors" }
@@ -56,7 +57,8 @@ import Testing
             "RESIDUAL_TEXT": "residual/kernels.inc", "SUM_TEXT": "sum/kernels.inc",
         ])
 
-    /// In float32 to the last bits; what is stored in 16 bits to half of the last one. The sums over many rows are float32 whatever the type is.
+    /// In float32 to the last bits; 16-bit results to half of the last one. Sums over many rows are
+    /// float32 for every type.
     @Test(.enabled(if: CUDAEmulation.isPossible, "clang++ is not in PATH"), arguments: cases, CUDAKernels.Input.allCases)
     func emulatedKernelsAgreeWithTheCPU(of each: Case, input: CUDAKernels.Input) throws {
         let inputs = try Inputs(each, input)
@@ -66,7 +68,7 @@ import Testing
             .expandNorm: (4e-6, stored), .depthwise: (stored, stored), .addBranch: (4e-6, 4e-6),
         ]
         let (ofY, ofX) = outputs[each.operation] ?? (stored, 4e-6)
-        // Against rows of one number, whose gradients are 0.
+        // For rows of one number, whose gradients are 0.
         let least = 1e-2
         #expect(relativeError(got.y, expected.y, least: least) < ofY)
         #expect(relativeError(got.dx, expected.dx, least: least) < ofX)
@@ -76,7 +78,8 @@ import Testing
         #expect(got.same == [1], "bits depend on the order of threads")
     }
 
-    /// Parts of several blocks, with and without another tensor to add, of sizes that are whole vectors and not.
+    /// Sums of several blocks' parts, with and without an addend, of sizes that are whole vectors
+    /// and not.
     @Test(
         .enabled(if: CUDAEmulation.isPossible, "clang++ is not in PATH"), arguments: [(1, 5), (2, 24), (6, 1030), (48, 516)],
         CUDAKernels.Input.allCases)
@@ -99,7 +102,7 @@ import Testing
         }
     }
 
-    /// What `Benchmarks/gpu.sh` measures against where no other scan can be had computes the selective scan, and compiles.
+    /// The scan that `Benchmarks/gpu.sh` uses as a fallback peer is a selective scan, and compiles.
     @Test(.enabled(if: CUDAEmulation.isPossible, "clang++ is not in PATH")) func theBenchmarksPeerIsASelectiveScan() throws {
         let program = try #require(CUDAEmulation.build("emulate_peer.cpp", texts: [:]))
         let lines = try runProgram(program, []).split(separator: "\n")
@@ -115,7 +118,7 @@ import Testing
         var same: [Float] = []
     }
 
-    /// Numbers that the input's type can hold, so that both sides start from the same.
+    /// Numbers that the input's type holds exactly, so that both sides start equal.
     private struct Inputs {
         let each: Case, input: CUDAKernels.Input
         let x: Tensor, gate: Tensor?, weight: Tensor, bias: Tensor, dy: Tensor
@@ -174,7 +177,7 @@ import Testing
         }
     }
 
-    /// A case as emulate_rows.cpp wants it.
+    /// A case in emulate_rows.cpp's form.
     private struct EmulatedCase {
         let sizes: [Int], arrays: [[Float]]
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What NVRTC's verbose log tells of a kernel.
+/// A kernel's entry in NVRTC's verbose log.
 struct CompiledKernel {
     let name: String
     let registers: Int
@@ -13,14 +13,15 @@ struct CompiledKernel {
     }
 }
 
-/// The emulations of Tests/CUDAEmulation around the very texts that NVRTC is given.
+/// The emulations in Tests/CUDAEmulation with the same source texts that NVRTC gets.
 enum CUDAEmulation {
     static let isPossible = (try? runProgram(URL(filePath: "/usr/bin/env"), ["clang++", "--version"])) != nil
 
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// Compiles an emulation; nil if that fails. `texts`: the macro by which it includes each file of kernels, whose raw string loses its first and last
-    /// line. `sources`: what else belongs to it. Where it is not optimised, reads whose values are not used are made, as NVRTC makes them.
+    /// Compiles an emulation; nil if that fails. `texts` maps the macro that includes a file of
+    /// kernels to that file, whose raw string loses its first and last line. `sources` are further
+    /// files. Without optimisation, reads of unused values are performed, as NVRTC does.
     static func build(_ emulation: String, texts: [String: String], with sources: [String] = [], isOptimized: Bool = true) -> URL? {
         let folder = FileManager.default.temporaryDirectory.appending(path: "vmunet-emulation-\(UUID().uuidString)")
         let program = folder.appending(path: "emulate")
@@ -43,7 +44,8 @@ enum CUDAEmulation {
     }
 }
 
-/// The greatest difference over the greatest expected magnitude, or over `least` where that is greater; infinite where a number is not finite.
+/// The greatest difference over the greatest expected magnitude, or over `least` if that is
+/// greater; infinite if a number is not finite.
 func relativeError(_ got: [Float], _ expected: [Float], least: Double = 1e-30) -> Double {
     guard got.count == expected.count, got.allSatisfy(\.isFinite) else { return .infinity }
     let difference = zip(got, expected).map { abs(Double($0) - Double($1)) }.max() ?? 0
@@ -52,7 +54,7 @@ func relativeError(_ got: [Float], _ expected: [Float], least: Double = 1e-30) -
 
 struct ProgramFailed: Error { let status: Int32, output: String }
 
-/// Runs a program to its end; its standard output.
+/// Runs a program and returns its standard output.
 @discardableResult
 func runProgram(_ program: URL, _ arguments: [String]) throws -> String {
     let process = Process(), pipe = Pipe()

@@ -3,11 +3,13 @@ import Testing
 
 @testable import Torch
 
-/// Inference keeps a weight in the form that products want. What it keeps must never be served for another weight.
+/// Inference keeps weights in the form that products take. A kept form must never be used for
+/// another weight.
 @Suite struct ConstantWeightTests {
     private static let linear = Operator("vmunet::linear")
 
-    /// float16 goes to libtorch's product, as everything on a GPU does; the others to this package's kernels.
+    /// float16 uses libtorch's product, like everything on a GPU; the others use this package's
+    /// kernels.
     @Test(arguments: [ElementType.float32, .bfloat16, .float16]) func aChangedWeightIsSeen(type: ElementType) throws {
         let (first, again, changed, slice): ([Float], [Float], [Float], [Float]) = try withTorchErrors {
             withoutGradients {
@@ -26,7 +28,7 @@ import Testing
         #expect(slice == columns)
     }
 
-    /// A new weight may lie where a freed one lay.
+    /// A new weight may occupy a freed one's memory.
     @Test(arguments: [ElementType.float32, .float16]) func aFreedWeightIsForgotten(type: ElementType) throws {
         let sums: [[Float]] = try withTorchErrors {
             withoutGradients {

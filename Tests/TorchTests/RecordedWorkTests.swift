@@ -3,12 +3,12 @@ import Training
 
 @testable import Torch
 
-/// Work that is done over and over, on every device that is here: on a GPU it is recorded and replayed, and the numbers must be those of the
-/// same work as it stands. Random numbers are compared by `vmunet parity`, in a process of its own.
+/// Repeated work, on every available device. A GPU records and replays it, and the numbers must
+/// equal those of unrecorded work. `vmunet parity` compares random numbers, in its own process.
 @Suite struct RecordedWorkTests {
     static let devices: [Device] = Torch.isGPUPresent && Torch.cudaStatus == .ready ? [.cpu, .cuda] : [.cpu]
     static let gpu = devices.filter { !$0.isCPU }
-    /// Past the recording.
+    /// Enough calls to pass the recording.
     static let calls = RecordedWork.warmUps + 4
 
     private static func values(_ count: Int, _ factor: Float = 1) -> [Float] { (0..<count).map { Float($0 % 7 - 3) * factor } }
@@ -27,7 +27,8 @@ import Training
         }
     }
 
-    /// A graph writes its results where it wrote the last ones; elsewhere the same happens, so that nobody relies on the opposite.
+    /// A graph writes its results to the same memory each time. Other devices do the same, so that
+    /// nobody relies on the opposite.
     @Test(arguments: devices) func resultsAreOverwritten(device: Device) throws {
         let input = Tensor([1 as Float], shape: [1], on: device)
         let work = try RecordedWork(on: device) { [input * 3] }
@@ -38,7 +39,8 @@ import Training
         #expect(kept.item == 15)
     }
 
-    /// Gradients that stay where they are, by recorded and other work in turn, against gradients made afresh.
+    /// Gradients in fixed memory, by recorded and unrecorded work in turn, compared with newly
+    /// allocated ones.
     @Test(arguments: devices) func gradientsAddUpInPlace(device: Device) throws {
         func parameter() -> Tensor { Tensor(Self.values(6), shape: [2, 3], on: device).requiringGrad() }
         let (a, b) = (parameter(), parameter())
@@ -82,7 +84,7 @@ import Training
         #expect(parameters.allSatisfy { $0.gradient?.requiresGrad == false })
     }
 
-    // MARK: What work may not do
+    // MARK: Forbidden work
 
     enum Forbidden: String, CaseIterable, Sendable {
         case item, floats, upload, constant, seed, finiteness
@@ -103,13 +105,13 @@ import Training
         }
     }
 
-    /// What a replay would leave out is refused on every device, in the first call.
+    /// Work that a replay would leave out is refused on every device, in the first call.
     @Test(arguments: Forbidden.allCases, devices) func hostAndDeviceStayApart(what: Forbidden, device: Device) throws {
         let input = Tensor([1, 2] as [Float], shape: [2], on: device)
         let work = try RecordedWork(on: device) { [what.run(input)] }
         let error = try #require(throws: TorchError.self) { try work() }
         #expect(error.reason.contains("takes nothing from the host and reads nothing back"))
-        #expect(try withTorchErrors { what.run(input).count } == 2, "outside of recorded work it is nobody's business")
+        #expect(try withTorchErrors { what.run(input).count } == 2, "outside recorded work it is allowed")
     }
 
     @Test func shapesStay() throws {
@@ -135,7 +137,7 @@ import Training
         let number: Int
     }
 
-    /// The work's own error comes out, whichever call it is in, and the next call does the work.
+    /// The work's own error is thrown, in whichever call, and the next call runs the work.
     @Test(arguments: devices) func anErrorComesOut(device: Device) throws {
         let input = Tensor([1, 2] as [Float], shape: [2], on: device)
         var fails = false, call = 0
@@ -146,7 +148,7 @@ import Training
         }
         for i in 0..<Self.calls {
             (fails, call) = (true, i)
-            // A replay runs none of the code; elsewhere every call does.
+            // A replay runs none of the code; other devices run it in every call.
             if device.isCPU || i <= RecordedWork.warmUps {
                 let error = try #require(throws: Fault.self) { try work() }
                 #expect(error == Fault(number: i))
@@ -165,14 +167,14 @@ import Training
         #expect(error.operation == "aten::add")
     }
 
-    /// The way that a GPU's work takes through C, with what C may make of it.
+    /// A GPU's work is called from C, which may do anything with it.
     @Test func throughC() throws {
         let input = Tensor([1, 2] as [Float], shape: [2])
         let doubled = try CallFromC.outcome(of: { [input * 2] }, "test") { $0($1) }
         #expect(doubled.map { $0.floats() } == [[2, 4]])
         let fault = #expect(throws: Fault.self) { try CallFromC.outcome(of: { throw Fault(number: 3) }, "test") { $0($1) == 0 ? 0 : -1 } }
         #expect(fault == Fault(number: 3))
-        // The work went well, and what came after it did not; or C never came to the work.
+        // The work succeeded but a later step failed, or C never called the work.
         for call in [false, true] {
             let error = #expect(throws: TorchError.self) {
                 try CallFromC.outcome(of: { [input] }, "test") { work, context in
@@ -188,7 +190,8 @@ import Training
         #expect(scoped?.operation == "aten::add")
     }
 
-    /// After an error in its scope it is skipped as any operation is, and the first error is the one told.
+    /// After an error in its scope it is skipped like any operation, and the first error is
+    /// reported.
     @Test func nothingIsDoneAfterAnError() throws {
         var calls = 0
         let (a, b) = (Tensor([1, 2] as [Float], shape: [2]), Tensor([1, 2, 3] as [Float], shape: [3]))
@@ -212,8 +215,8 @@ import Training
 
     // MARK: With a GPU
 
-    /// Inference in bfloat16 keeps converted weights. A recording owns those that it was made with, and leaves none behind that are not
-    /// made.
+    /// Inference in bfloat16 keeps converted weights. A recording owns those that it was made with,
+    /// and leaves behind none that were not computed.
     @Test(.enabled(if: !gpu.isEmpty, "no GPU")) func preparedWeights() throws {
         let linear = Operator("vmunet::linear")
         try withTorchErrors {

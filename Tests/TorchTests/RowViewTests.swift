@@ -2,12 +2,12 @@ import Testing
 
 @testable import Torch
 
-/// The operators take views of other tensors: also those whose axes of one element have strides that mean nothing.
+/// The operators take views of other tensors, even with meaningless strides on axes of length one.
 @Suite struct RowViewTests {
     enum View: CaseIterable {
         case channelsFirstOnePixel, transposedRow, narrowedColumn, halfOfTheChannels, repeatedColumn
 
-        /// A map [.., 1 or more, 8] that is not contiguous, or says so.
+        /// A map [.., 1 or more, 8] that is not contiguous, or does not look so.
         func map() -> Tensor {
             func random(_ shape: [Int]) -> Tensor { (Tensor.random(count: shape.reduce(1, *)) + -0.5).reshaped(shape) }
             return switch self {

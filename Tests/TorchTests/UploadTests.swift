@@ -2,12 +2,13 @@ import Testing
 
 @testable import Torch
 
-/// Values on their way to a device. On the CPU that is a copy; on a GPU nobody waits for it, and what comes next must see all of it nevertheless.
+/// Uploads of values to a device. On the CPU this is a copy. On a GPU nobody waits for it, but
+/// whatever follows must see all of it.
 @Suite struct UploadTests {
     static let devices: [Device] = Torch.isGPUPresent && Torch.cudaStatus == .ready ? [.cpu, .cuda] : [.cpu]
 
     @Test(arguments: devices) func valuesArriveWhole(device: Device) throws {
-        // Large enough that a copy takes longer than what follows it.
+        // Large enough that a copy takes longer than the work after it.
         let count = 1 << 20, values = (0..<count).map { Float($0 % 1000) }
         let (got, sum) = try withTorchErrors {
             let tensor = Tensor(values, shape: [count / 4, 4], on: device)
@@ -18,7 +19,7 @@ import Testing
         #expect(abs(sum / (values.reduce(0.0) { $0 + Double($1) } + Double(count)) - 1) < 1e-5)
     }
 
-    /// Memory that is given back while its reader may still be at work must not be written by the next upload.
+    /// The next upload must not overwrite memory that a pending reader still uses.
     @Test(arguments: devices) func uploadsInARowDoNotMeet(device: Device) throws {
         let count = 1 << 18
         let sums = try withTorchErrors {

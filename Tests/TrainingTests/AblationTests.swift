@@ -16,7 +16,7 @@ extension TrainingSuites {
     struct AblationTests {
         // MARK: Grids
 
-        /// The rows of the paper's Tables III–VI, and the settings that they stand for.
+        /// The rows of the paper's Tables III–VI, and their settings.
         @Test func paperTablesBuildTheirGrids() throws {
             let base = RunConfiguration(.isic17, path: "data")
             let drop = try PaperTable.dropPath.grid(base)
@@ -27,7 +27,7 @@ extension TrainingSuites {
             let sizes = try PaperTable.architecture.grid(base).cells.map(\.configuration.network)
             #expect(sizes.map(\.depths) == [[2, 2, 2, 2], [2, 2, 2, 2], [2, 2, 3, 2], [2, 2, 4, 2], [2, 2, 9, 2]])
             #expect(sizes.map(\.decoderDepths) == [[2, 2, 2, 1], [2, 2, 2, 2], [2, 3, 2, 2], [2, 4, 2, 2], [2, 9, 2, 2]])
-            // SPEC §1's parameters of Table V.
+            // Table V's parameters.
             #expect(
                 sizes.map { VMUNetSummary($0, height: 256, width: 256).parameters } == [
                     27_427_561, 27_532_969, 29_924_521, 32_316_073, 44_273_833,
@@ -152,7 +152,8 @@ extension TrainingSuites {
             }
         }
 
-        /// A grid stopped in the middle of a cell goes on there, and comes to what an uninterrupted one comes to.
+        /// A grid stopped in the middle of a cell continues there, and gives the same results as an
+        /// uninterrupted one.
         @Test func anInterruptedGridGoesOn() throws {
             try withVolumeFolder { folder in
                 let grid = try smallGrid()
@@ -168,7 +169,8 @@ extension TrainingSuites {
             }
         }
 
-        /// Killed while it saves the last epoch's checkpoint: the log knows of that epoch, the checkpoint does not.
+        /// Killed while saving the last epoch's checkpoint: the log has that epoch, the checkpoint
+        /// does not.
         @Test func aKillWhileTheLastCheckpointIsSavedIsNoEnd() throws {
             try withVolumeFolder { folder in
                 let grid = try smallGrid()
@@ -194,13 +196,13 @@ extension TrainingSuites {
             }
         }
 
-        /// What is left half-written beside a finished run goes, too.
+        /// Half-written files beside a finished run are removed as well.
         @Test func whatAKillLeavesBesideAFinishedRunIsRemoved() throws {
             try withVolumeFolder { folder in
                 let grid = try smallGrid()
                 let runner = AblationRunner(grid, in: folder)
                 _ = try runner.run()
-                // In another place: a process looks through a folder once.
+                // In another place, because a process cleans a folder once.
                 let moved = folder.appending(path: "moved")
                 try FileManager.default.createDirectory(at: moved, withIntermediateDirectories: true)
                 for cell in grid.cells {
@@ -213,7 +215,7 @@ extension TrainingSuites {
             }
         }
 
-        /// Weights that cannot be begun with are found before the runs that stand before theirs.
+        /// Unusable initial weights are found before any run starts.
         @Test func initialWeightsAreLookedAtFirst() throws {
             try withVolumeFolder { folder in
                 var base = try SynapseSet.configuration()
@@ -258,7 +260,7 @@ extension TrainingSuites {
             }
         }
 
-        /// A run that stopped early is done, though not all its epochs are.
+        /// A run that stopped early is finished, though not all its epochs are.
         @Test func earlyStoppingIsAnEnd() throws {
             try withVolumeFolder { folder in
                 var base = try SynapseSet.configuration()
@@ -291,7 +293,8 @@ extension TrainingSuites {
             }
         }
 
-        /// The paper's figures stand beside ours with what differs; rows that were not run are told.
+        /// The paper's figures are shown beside ours, with the differences; missing rows are
+        /// listed.
         @Test func thePapersFiguresStandBesideOurs() throws {
             var base = RunConfiguration(.isic17, path: "data")
             base.network = .tiny
@@ -306,7 +309,7 @@ extension TrainingSuites {
             #expect(lines.contains { $0.hasPrefix("| VMamba-S |") && $0.hasSuffix("| not run |") })
             #expect(result.markdown.contains("not 300 epochs"))
 
-            // Table V varies the blocks, not the channels: those of another network are told.
+            // Table V varies the blocks, not the channels, so other channels are reported.
             base.network.depths = [2, 2, 9, 2]
             let blocks = try AblationResult(
                 try PaperTable.architecture.grid(base), in: URL(filePath: "/nowhere"), states: Array(repeating: .pending, count: 5))

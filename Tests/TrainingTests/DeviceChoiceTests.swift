@@ -12,7 +12,7 @@ import Torch
         #expect(try Compute.Device.cpu.resolved() == .cpu)
     }
 
-    /// Silence where there is no GPU, one line where there is one that cannot be used.
+    /// Silent without a GPU, one line if there is one that cannot be used.
     @Test func autoTakesAGPUThatWorks() throws {
         var notes: [String] = []
         let device = try Compute.Device.auto.resolved { notes.append($0) }

@@ -9,13 +9,14 @@ import Torch
 
 @testable import Training
 
-/// Losses against PyTorch's in float64, with their gradients.
+/// Losses and gradients compared with PyTorch's in float64.
 @Suite struct LossTests {
     private func golden(_ name: String) throws -> StateDictionary {
         try SafetensorsFile.read(volumeFixtures.appending(path: name + ".safetensors"))
     }
 
-    /// Expects the value and the gradient of a loss, relative to the largest of the tensor: float32 against float64.
+    /// Compares the value and the gradient of a loss, relative to the tensor's largest value:
+    /// float32 against float64.
     private func expect(
         _ loss: (Tensor) -> Tensor, of logits: HostTensor?, value: HostTensor?, gradient: HostTensor?,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -66,7 +67,7 @@ import Torch
             gradient: golden[name + ".dlogits"])
     }
 
-    /// PyTorch's mean over no pixel is not a number; here it must not end a run.
+    /// PyTorch's mean over no pixel is NaN; here it must not end a run.
     @Test(arguments: [
         (UInt8(255), SegmentationLoss(ignoredLabel: 255)), (UInt8(0), SegmentationLoss(classWeights: [0, 1, 1, 1])),
         (UInt8(0), SegmentationLoss(diceWeight: 0, classWeights: [0, 1, 1, 1])),
@@ -83,7 +84,7 @@ import Torch
         #expect(gradient.allSatisfy { $0.isFinite })
     }
 
-    /// A network that is spoilt is still noticed where nothing counts.
+    /// A ruined network is still noticed if no pixel counts.
     @Test func spoiltLogitsShow() throws {
         let value = try withTorchErrors {
             SegmentationLoss(ignoredLabel: 255).manyClasses(
@@ -95,7 +96,7 @@ import Torch
     }
 }
 
-/// Counts and scores of the golden case, which NumPy made.
+/// Counts and scores of the golden case, made with NumPy.
 @Suite struct ConfusionCountTests {
     @Test func scoresEqualFixture() throws {
         struct Expected: Decodable {
@@ -115,7 +116,7 @@ import Torch
             (scores.miou, expected.miou), (scores.dsc, expected.dsc), (scores[.accuracy], expected.accuracy),
             (scores[.specificity], expected.specificity), (scores[.sensitivity], expected.sensitivity),
         ] { #expect(abs(try #require(got) - wanted) < 1e-12) }
-        // Pooled: parts add up to the whole.
+        // Pooled: the parts add up to the whole.
         let half = probability.count / 2
         let parts =
             ConfusionCounts(probabilities: probability[..<half], truth: target[..<half])

@@ -7,7 +7,8 @@ import Testing
 @testable import Torch
 @testable import Training
 
-/// What is said where memory does not suffice. A GPU's errors are made up here, in the words of libtorch, of cuBLAS and of this package.
+/// Messages about too little memory. The GPU's errors are made up, with the wording of libtorch,
+/// cuBLAS and this package.
 @Suite struct MemoryAdviceTests {
     @Test(arguments: [
         "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 79.19 GiB of which 1.06 GiB is free. Including non-PyTorch memory",
@@ -21,7 +22,7 @@ import Testing
         #expect(!error.briefReason.contains("non-PyTorch memory") && reason.hasPrefix(error.briefReason))
     }
 
-    /// An allocation that no machine can make, from libtorch itself.
+    /// An allocation that fails on any machine, from libtorch itself.
     @Test func onTheCPUItNamesWhatHelpsThere() throws {
         let error = try #require(throws: TorchError.self) { try withTorchErrors { _ = Tensor(emptyOfShape: [1 << 50]) } }
         #expect(error.isOutOfMemory)

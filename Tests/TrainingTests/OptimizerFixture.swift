@@ -8,19 +8,19 @@ import Torch
 
 @testable import Training
 
-/// What PyTorch's optimizers made of two parameters in six steps.
+/// The results of PyTorch's optimizers on two parameters over six steps.
 struct OptimizerFixture {
     struct Case {
         var options: OptimizerConfiguration
-        /// Whether parameter 1 has no gradient in the first and the third step.
+        /// Whether parameter 1 has no gradient in the first and third step.
         var sparse: Bool
-        /// After each step, each parameter's values.
+        /// Each parameter's values after each step.
         var parameters: [[[Double]]]
     }
 
     let shapes: [[Int]]
     let start: [[Double]]
-    /// For each step, each parameter's values.
+    /// Each parameter's gradient in each step.
     let gradients: [[[Double]]]
     let cases: [Case]
     let json: [String: Any]
@@ -48,7 +48,7 @@ struct OptimizerFixture {
         zip(start, shapes).map { Tensor($0.map(Float.init), shape: $1).requiringGrad() }
     }
 
-    /// Gives the parameters the gradients of a step; `nil` gradients where the case has none.
+    /// Sets a step's gradients; `nil` for missing ones.
     func setGradients(_ parameters: [Tensor], step: Int, sparse: Bool = false) {
         for (i, parameter) in parameters.enumerated() {
             parameter.clearGradient()
@@ -57,7 +57,7 @@ struct OptimizerFixture {
         }
     }
 
-    /// Steps of a range, as the fixture was made: from step 4 on with a third of the rate.
+    /// Runs a range of steps like the fixture: from step 4 on with a third of the rate.
     func run(_ optimizer: any Optimizer, _ steps: Range<Int>, _ one: Case, after: (Int) -> Void = { _ in }) {
         for step in steps {
             if step >= 4 { optimizer.learningRate = one.options.learningRate / 3 }
@@ -95,7 +95,8 @@ extension OptimizerConfiguration {
     }
 }
 
-/// The largest difference, relative to the expected value; of values below a tenth, to a tenth: what came near zero keeps the rounding of where it came from.
+/// The largest difference relative to the expected value, or to a tenth if that is larger: values
+/// near zero keep the rounding of where they came from.
 func largestDifference(_ got: [Float], _ expected: [Double]) -> Double {
     guard got.count == expected.count else { return .infinity }
     return zip(got, expected).map { got, expected in

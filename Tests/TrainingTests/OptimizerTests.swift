@@ -107,7 +107,7 @@ struct OptimizerTests {
         #expect(problems(.sgd) { $0.nesterov = true } == ["nesterov"])
         #expect(problems(.rprop) { $0.etas = [1.2, 0.5] } == ["etas"])
         #expect(problems(.rprop) { $0.stepSizes = [1, 0.1] } == ["step_sizes"])
-        // What the optimizer does not have is not its fault.
+        // Options that the optimizer does not have are not checked.
         #expect(problems(.adamw) { $0.momentum = -3 } == [])
     }
 
@@ -150,7 +150,7 @@ struct OptimizerTests {
             }
             average.update()
             if step == 2 {
-                // A new one with the saved state goes on.
+                // A new average continues from the saved state.
                 let saved = average.state.map { ($0.name, Tensor($0.tensor.hostTensor())) }
                 average = ExponentialMovingAverage(parameters, decay: decay)
                 for ((name, tensor), (savedName, values)) in zip(average.state, saved) {

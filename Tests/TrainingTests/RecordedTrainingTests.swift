@@ -11,13 +11,13 @@ import VMUNet
 
 @testable import Training
 
-/// Pictures of 32×32 made of numbers, with a truth that goes with them.
+/// Pictures of 32×32 made of numbers, with a matching truth.
 private struct NumberSet: SegmentationDataset {
     var count: Int
     var classes = 1
-    /// Nothing in these counts: all of their labels are the ignored one.
+    /// Pictures in which nothing counts: all of their labels are ignored.
     var blank: Set<Int> = []
-    /// These have a value that is not a number.
+    /// Pictures with a NaN.
     var spoilt: Set<Int> = []
     static let side = 32
     static let ignored: UInt8 = 200
@@ -39,13 +39,14 @@ private struct NumberSet: SegmentationDataset {
 }
 
 extension TrainingSuites {
-    /// Training and inference as recorded work against the same as they stand: on the CPU the same steps without a graph, bit for bit; on a
-    /// GPU with one.
+    /// Recorded training and inference compared with unrecorded: on the CPU the same steps without
+    /// a graph, bit for bit; on a GPU with one.
     @Suite struct RecordedTrainingTests {
-        /// Eleven pictures in batches of three: the last of an epoch has two. Steps of two batches, the last of one.
+        /// Eleven pictures in batches of three, so an epoch's last batch has two. Steps of two
+        /// batches, the last of one.
         ///
-        /// No random numbers: tests of other suites draw from the same generator meanwhile. Stochastic depth is compared by tests of the
-        /// tool, in processes of their own.
+        /// No random numbers: other suites' tests draw from the same generator. Tests of the tool
+        /// compare stochastic depth, in their own processes.
         private static func settings(classes: Int = 1, _ device: Compute.Device = .cpu) throws -> RunConfiguration {
             var settings = RunConfiguration(.folder, path: "none")
             settings.network = VMUNetConfiguration(
@@ -63,7 +64,7 @@ extension TrainingSuites {
             return settings
         }
 
-        /// One for all runs of the process.
+        /// One folder for all runs of the process.
         private static let folder = FileManager.default.temporaryDirectory.appending(path: "vmunet-recorded-\(UUID().uuidString)")
 
         private struct Run {
@@ -113,7 +114,7 @@ extension TrainingSuites {
                     (settings, set) = (try RecordedTrainingTests.settings(classes: 3), NumberSet(count: 11, classes: 3))
                     settings.loss.classWeights = [0, 0.7, 1.3]
                 case .ignoredLabel:
-                    // In the order of the first epoch or another, some batch has nothing that counts.
+                    // In the first epoch's order or another, some batch has nothing that counts.
                     (settings, set) = (try RecordedTrainingTests.settings(classes: 2), NumberSet(count: 11, classes: 2, blank: Set(0..<8)))
                     settings.data.ignoredLabel = Int(NumberSet.ignored)
                 case .everyBatchIsASmallOne: settings.batchSize = 16
@@ -130,8 +131,8 @@ extension TrainingSuites {
             Self.expectSame(plain, recorded)
         }
 
-        /// What is not a number is told in the same words and moves nothing, whether it comes before the recording or after it, first in a
-        /// step or second.
+        /// A value that is not finite gives the same error and changes nothing, before or after the
+        /// recording, in a step's first batch or second.
         @Test(arguments: [0, 1, 4, 9]) func aSpoiltPictureEndsBothAlike(index: Int) throws {
             let set = NumberSet(count: 12, spoilt: [index])
             let plain = try Self.run(try Self.settings(), set, compileGraph: false),
@@ -142,7 +143,8 @@ extension TrainingSuites {
             Self.expectSame(plain, recorded)
         }
 
-        /// Interrupted and resumed, recorded or not: the weights are those of a run that was never stopped.
+        /// Interrupted and resumed, recorded or not, the weights equal those of a run that never
+        /// stopped.
         @Test func resumingGoesOnAlike() throws {
             let settings = try Self.settings(), set = NumberSet(count: 11)
             let whole = try Self.run(settings, set, compileGraph: false)
@@ -167,7 +169,8 @@ extension TrainingSuites {
                 let mode = ForwardMode(precision: precision.ofProducts)
                 let plain = Inference(network, mode, compileGraph: false), recorded = Inference(network, mode, compileGraph: true)
                 var kept: [(Tensor, [Float])] = []
-                // A small batch first, then the largest, then smaller ones and other sizes between.
+                // A small batch first, then the largest, then smaller ones and other sizes in
+                // between.
                 for (i, shape) in [[1, 3], [2, 3], [2, 3], [1, 3], [2, 1], [2, 3], [2, 3], [2, 3], [2, 1], [1, 1], [2, 3]].enumerated() {
                     let values = (0..<shape[0] * shape[1] * 1024).map { Float(($0 * (i + 1)) % 17) / 17 }
                     let images = Tensor(values, shape: shape + [32, 32])
@@ -175,7 +178,7 @@ extension TrainingSuites {
                     #expect(got.floats() == wanted)
                     kept.append((got, wanted))
                 }
-                // The logits are the caller's: later calls do not overwrite them.
+                // The caller owns the logits: later calls do not overwrite them.
                 for (logits, wanted) in kept { #expect(logits.floats() == wanted) }
             }
         }
@@ -195,7 +198,8 @@ extension TrainingSuites {
 
         private static let hasGPU = Torch.isGPUPresent && Torch.cudaStatus == .ready
 
-        /// cuBLAS may take other algorithms in another stream, so that the last bits may differ and training then drifts.
+        /// cuBLAS may choose other algorithms in another stream, so the last bits may differ and
+        /// training then drifts.
         @Test(.enabled(if: hasGPU, "no GPU"), arguments: [Variant.binary, .bfloat16, .ignoredLabel]) func trainingOnAGPU(variant: Variant)
             throws
         {

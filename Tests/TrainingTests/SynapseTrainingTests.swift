@@ -10,7 +10,8 @@ import VMUNet
 
 @testable import Training
 
-/// Suites that train: libtorch has one generator of random numbers for all threads, so that runs beside each other would not repeat.
+/// Suites that train. libtorch has one random number generator for all threads, so concurrent runs
+/// would not be reproducible.
 @Suite(.serialized) enum TrainingSuites {}
 
 extension TrainingSuites {
@@ -82,7 +83,8 @@ extension TrainingSuites {
             }
         }
 
-        /// The published way: every patient is trained on, nothing is validated, the last epoch's weights are the ones kept.
+        /// As published: trains on every patient, validates nothing, and keeps the last epoch's
+        /// weights.
         @Test func lastEpochIsKeptWithoutValidation() throws {
             try withVolumeFolder { folder in
                 var settings = try SynapseSet.configuration()
@@ -108,7 +110,8 @@ extension TrainingSuites {
 
         // MARK: Learning
 
-        /// Slices of one channel go in, the loss falls, and the classes are told apart on a patient that was not trained on.
+        /// With slices of one channel, the loss falls, and the classes are told apart on an unseen
+        /// patient.
         @Test func networkLearns() throws {
             try withVolumeFolder { folder in
                 var settings = try SynapseSet.configuration()
@@ -126,7 +129,7 @@ extension TrainingSuites {
 
         // MARK: Bad input
 
-        /// Every unsound slice is named before a run begins, not in its third epoch.
+        /// Every invalid slice is named before a run starts, not in its third epoch.
         @Test func everyUnsoundSliceIsNamed() throws {
             try SynapseSet.withCopy { folder in
                 let slices = folder.appending(path: "train_npz")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Runs
 
-/// Every number of a checkpoint's position is checked before a run goes on from it.
+/// Every number of a checkpoint's position is checked before a run continues from it.
 @Suite struct TrainingPositionTests {
     private func position(_ change: (inout TrainingPosition) -> Void) -> TrainingPosition {
         var position = TrainingPosition()

@@ -34,7 +34,7 @@ import Torch
             classes: 5, dims: [12, 24, 48, 96], depths: [1, 2, 1, 2], decoderDepths: [2, 1, 1, 1], stateSize: 4)
         let weights = try TorchVMUNet(configuration).stateDictionary()
         let read = try VMUNetConfiguration(readFrom: weights)
-        configuration.dropPath = read.dropPath  // no weight says it
+        configuration.dropPath = read.dropPath  // not recorded in weights
         #expect(read == configuration)
     }
 

@@ -6,7 +6,7 @@ import Torch
 
 @testable import VMUNet
 
-/// Initial weights have the distributions of SPEC §1.
+/// Initial weights have the published distributions.
 @Suite(.serialized) struct InitialWeightTests {
     let network: TorchVMUNet
 
@@ -23,7 +23,7 @@ import Torch
             #expect(abs(mean) < 5 * 0.02 / Double(weights.count).squareRoot())
             #expect(abs(deviation - 0.02) < 0.001)
             #expect(weights.allSatisfy { abs($0) <= 2 })
-            // A normal has 4.55 % beyond two deviations; a uniform of that deviation has none.
+            // A normal has 4.55 % beyond two deviations; a uniform with that deviation has none.
             let tails = Double(weights.filter { abs($0) > 0.04 }.count) / Double(weights.count)
             #expect(abs(tails - 0.0455) < 0.01)
         }
@@ -59,7 +59,8 @@ import Torch
         }
         for D in values("Ds") { #expect(D.allSatisfy { $0 == 1 }) }
         for bias in values("dt_projs_bias") {
-            // softplus of it is log-uniform in 0.001…0.1: its logarithm has the mean and the spread of a uniform.
+            // Its softplus is log-uniform in 0.001…0.1, so the logarithm has a uniform's mean and
+            // spread.
             let steps = bias.map { log(log1p(exp(Double($0)))) }
             #expect(steps.allSatisfy { $0 > log(0.000999) && $0 < log(0.1001) })
             let (mean, deviation) = moments(steps.map(Float.init))

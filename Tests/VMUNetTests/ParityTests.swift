@@ -7,7 +7,8 @@ import Training
 
 @testable import VMUNet
 
-/// The whole network against PyTorch's float64 results: logits, loss, every gradient, then three steps of AdamW.
+/// The whole network compared with PyTorch in float64: logits, loss, every gradient, then three
+/// steps of AdamW.
 @Suite(.serialized) struct ParityTests {
     @Test(.enabled(if: Golden.shared != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
     func smallNetworkForwardBackwardAndThreeSteps() throws {
@@ -39,7 +40,8 @@ import Training
             try withTorchErrors { optimizer.step() }
         }
         for (key, parameter) in network.parameters {
-            // Adam's first steps have the size of the rate whatever the gradient's: where that is near zero its sign, and so the step, is rounding.
+            // Adam's first steps have the size of the rate for any gradient. Where the gradient is
+            // near zero, its sign, and so the step, is rounding.
             let difference = try maximumDifference(parameter.floats(), #require(golden["after3." + key]).floats)
             #expect(difference < 3.1e-3 * 2, "\(key) after three steps: \(difference)")
         }
@@ -73,7 +75,7 @@ import Training
         }
     }
 
-    /// What inference keeps of a weight must not outlive a step of the optimiser.
+    /// Weights that inference keeps must not outlive a step of the optimiser.
     @Test func inferenceFollowsTraining() throws {
         let golden = try Golden.read("model_small9.safetensors")
         let network = try TorchVMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
@@ -93,7 +95,7 @@ import Training
         #expect(after != before)
         #expect(after == (try withTorchErrors { network(x).floats() }))
         #expect(after == (try inferred(TorchVMUNet(weights: network.stateDictionary()))))
-        // Weights without gradients that are written to are noticed as well.
+        // Writing to weights without gradients is noticed as well.
         let fixed = try TorchVMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
         #expect(try inferred(fixed) == before)
         try withTorchErrors { for (mine, trained) in zip(fixed.parameters, network.parameters) { mine.tensor.assign(trained.tensor) } }

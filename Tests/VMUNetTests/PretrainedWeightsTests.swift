@@ -35,7 +35,8 @@ import Torch
         #expect(parameter.floats() == weights["layers.2.blocks.0.self_attention.in_proj.weight"]!.floats)
     }
 
-    /// A checkpoint as PyTorch saves VMamba's, with more blocks in the third stage than this decoder has, and a classifier.
+    /// A checkpoint as PyTorch saves VMamba's, with more blocks in the third stage than this
+    /// decoder has, and a classifier.
     @Test(.enabled(if: Golden.shared != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
     func aCheckpointOfVMamba() throws {
         let weights = try WeightsFile.read(try #require(Golden.shared).appending(path: "vmamba_pretrained.pth"))
@@ -44,7 +45,8 @@ import Torch
             VMUNetConfiguration(dims: [16, 32, 64, 128], depths: [2, 2, 5, 2], decoderDepths: [2, 2, 2, 1]))
         let before = try network.stateDictionary()
         let report = try PretrainedWeights.apply(weights, to: network)
-        // All of the encoder, and the decoder's blocks; patch expanding and the head have no counterpart.
+        // All of the encoder, and the decoder's blocks; patch expanding and the head have no
+        // counterpart.
         #expect(Set(report.unused) == ["norm.weight", "norm.bias", "head.weight", "head.bias"])
         #expect(report.left.allSatisfy { $0.contains(".upsample.") || $0.contains("final_") } && !report.left.isEmpty)
         for (key, tensor) in try network.stateDictionary() {

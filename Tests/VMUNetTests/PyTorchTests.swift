@@ -6,7 +6,8 @@ import Torch
 
 @testable import VMUNet
 
-/// The network at full size against PyTorch (Tests/Oracle/oracle.py, float32), on weights and pictures that PyTorch draws.
+/// The network at full size compared with PyTorch (Tests/Oracle/oracle.py, float32), with weights
+/// and pictures drawn by PyTorch.
 @Suite(.serialized) struct PyTorchTests {
     static let python = ProcessInfo.processInfo.environment["VMUNET_PYTHON"]
 
@@ -49,7 +50,7 @@ import Torch
         let sizes: [Int] = [setting.classes, setting.channels, setting.batch, setting.height, setting.width]
         let dims: String = setting.dims.map { String($0) }.joined(separator: ",")
         process.arguments = ["-c", script, oracle.path, folder.path] + sizes.map { String($0) } + [dims]
-        // The library path is this process's libtorch: Python finds its own.
+        // The library path names this process's libtorch; Python finds its own.
         process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "LD_LIBRARY_PATH" }
         try process.run()
         process.waitUntilExit()
@@ -62,8 +63,8 @@ import Torch
         #expect(logits.shape == golden["y"]!.shape)
         #expect(relativeError(logits, golden["y"]!) < 1e-4)
         #expect(maximumRelativeError(logits.floats(), golden["y"]!.floats) < 1e-4)
-        // bfloat16 in the matrix products. Rounding the operands alone, all sums exact, gives 2.3e-2 on these random weights (emulated in PyTorch);
-        // trained weights are kinder.
+        // bfloat16 in the matrix products. Rounding only the operands, with exact sums, gives
+        // 2.3e-2 on these random weights (emulated in PyTorch); trained weights give less.
         let rough = try withTorchErrors { withoutGradients { network(Tensor(golden["x"]!), ForwardMode(precision: .bfloat16)) } }
         #expect(relativeError(rough, golden["y"]!) < 3e-2)
     }

@@ -3,7 +3,7 @@ import Testing
 import TensorFiles
 import Torch
 
-/// Golden cases from PyTorch in float64, kept small; the large ones are read where `VMUNET_FIXTURES` says.
+/// Golden cases from PyTorch in float64, kept small; large ones are read from `VMUNET_FIXTURES`.
 enum Golden {
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
     static let shared = ProcessInfo.processInfo.environment["VMUNET_FIXTURES"].map { URL(filePath: $0) }
@@ -15,7 +15,8 @@ enum Golden {
     }
 }
 
-/// ‖got − expected‖ / ‖expected‖ in double precision; infinite where a value is not finite or shapes differ.
+/// ‖got − expected‖ / ‖expected‖ in double precision; infinite if a value is not finite or the
+/// shapes differ.
 func relativeError(_ got: Tensor, _ expected: HostTensor) -> Double { relativeError(got.floats(), expected.floats) }
 
 func relativeError(_ got: [Float], _ expected: [Float]) -> Double {

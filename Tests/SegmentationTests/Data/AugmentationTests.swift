@@ -32,7 +32,7 @@ import Testing
         #expect(Placement(flipsHorizontally: true, flipsVertically: true).applied(to: sample).image == [6, 5, 4, 3, 2, 1])
     }
 
-    /// Mirroring comes before rotating: the two do not commute.
+    /// Mirroring comes before rotating; the two do not commute.
     @Test func flipThenRotate() {
         let square = Sample(image: [1, 2, 3, 4], channels: 1, height: 2, width: 2, target: .binary([1, 2, 3, 4]), name: "")
         let together = Placement(flipsHorizontally: true, degrees: 90).applied(to: square)
@@ -55,7 +55,7 @@ import Testing
 
     @Test func frequenciesAndAngles() {
         let placements = (0..<4000).map { Augmentation().draw(DataRandom.augmentation(seed: 1, epoch: 0, index: $0)) }
-        // Six standard deviations of 4000 tosses are 190.
+        // Six standard deviations of 4000 coin tosses are 190.
         #expect(abs(placements.count(where: \.flipsHorizontally) - 2000) < 190)
         #expect(abs(placements.count(where: \.flipsVertically) - 2000) < 190)
         #expect(abs(placements.count { $0.flipsHorizontally && $0.flipsVertically } - 1000) < 165)
@@ -63,7 +63,7 @@ import Testing
         #expect(abs(angles.count - 2000) < 190)
         #expect(angles.allSatisfy { (0..<360).contains($0) })
         for quarter in 0..<4 { #expect(abs(angles.count { Int($0) / 90 == quarter } - 500) < 120) }
-        // A fresh angle for every sample.
+        // A new angle for every sample.
         #expect(Set(angles).count == angles.count)
     }
 
@@ -73,7 +73,7 @@ import Testing
         #expect((0..<100).allSatisfy { augmentation.draw(DataRandom.augmentation(seed: 1, epoch: 0, index: $0)) == Placement() })
     }
 
-    /// Against PyTorch's `grid_sample`, bilinear with zeros outside (Fixtures/zoom.py).
+    /// Compared with PyTorch's `grid_sample`, bilinear with zeros outside (Fixtures/zoom.py).
     @Test(arguments: ["32x32", "17x23", "1x1"])
     func zoomIsGridSamples(size: String) throws {
         let tensors = try DataFixture.tensors("zoom")
@@ -87,7 +87,8 @@ import Testing
         for name in cases {
             let expected = DataFixture.floats(try #require(tensors[name]).bytes)
             let numbers = name.dropFirst(size.count + 1).split(separator: ".")
-            // "123.4.1.1.01" or "0.1.25.00": the degrees may have a point, the magnification always has one.
+            // "123.4.1.1.01" or "0.1.25.00": the degrees may have a point, the magnification always
+            // has one.
             let degrees = try #require(Double(numbers.dropLast(3).joined(separator: ".")))
             let zoom = try #require(Double(numbers.suffix(3).prefix(2).joined(separator: ".")))
             let flips = Array(try #require(numbers.last))
@@ -95,7 +96,8 @@ import Testing
                 flipsHorizontally: flips[0] == "1", flipsVertically: flips[1] == "1", degrees: degrees, zoom: zoom
             ).applied(to: sample)
             let greatest = zip(placed.image, expected).map { abs($0 - $1) }.max() ?? 0
-            // Places are in float32: 32 pixels have an ulp of 4e-6, values a slope of up to 255 a pixel.
+            // Places are in float32: 32 pixels have an ulp of 4e-6, and values change by up to 255
+            // per pixel.
             #expect(placed.image.count == expected.count && greatest < 5e-3, "\(name): \(greatest)")
             #expect(placed.target == .binary(Array(placed.image.prefix(area))), "\(name)")
         }
@@ -118,7 +120,7 @@ import Testing
         let zooms = (0..<2000).map { augmentation.draw(random($0)).zoom }
         #expect(zooms.allSatisfy { (0.8...1.25).contains($0) })
         #expect(zooms.min()! < 0.81 && zooms.max()! > 1.24 && abs(zooms.count { $0 > 1 } - 1000) < 135)
-        // What was published is drawn as without jitter.
+        // The published draws are the same as without jitter.
         #expect(
             (0..<50).allSatisfy { index in
                 var placement = augmentation.draw(random(index))
@@ -133,7 +135,7 @@ import Testing
             name: "")
         let colored = (0..<2000).map { augmentation.applied(to: grey, random($0)) }
         #expect(colored.allSatisfy { $0.target == grey.target })
-        // The middle is moved by the level alone, ± 0.2 · 64, each channel by another amount.
+        // The level alone moves the middle, by ± 0.2 · 64 and differently for each channel.
         let levels = colored.map { $0.image[0] - 127.5 }
         #expect(levels.allSatisfy { abs($0) <= 12.81 } && levels.min()! < -12 && levels.max()! > 12)
         #expect(

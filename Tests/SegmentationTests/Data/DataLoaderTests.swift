@@ -6,7 +6,7 @@ import Testing
 
 @testable import Segmentation
 
-/// Samples whose pixels tell their index; counts what is loaded, may be slow, may fail.
+/// Samples whose pixels encode their index. Counts loads; may be slow, may fail.
 private final class NumberedDataset: SegmentationDataset {
     struct Failure: Error, Equatable { var index: Int }
 
@@ -65,7 +65,7 @@ extension BatchStream {
         }
     }
 
-    /// Neither threads, nor their timing, nor the cache may show in the bits.
+    /// Threads, their timing and the cache must not show in the bits.
     @Test func batchesAreAFunctionOfSeedEpochAndStep() throws {
         let reference = try DataLoader(NumberedDataset(count: 30), options(workers: 1)).batches(epoch: 3).all()
         let jittery = NumberedDataset(count: 30) { Double(($0 * 7) % 5) * 0.001 }
@@ -100,7 +100,7 @@ extension BatchStream {
         for epoch in 0..<4 { _ = try loader.batches(epoch: epoch).all() }
         #expect(data.loads.load(ordering: .relaxed) == 12)
 
-        // Room for five samples of 12 + 4 floats: the other seven are read each epoch.
+        // Room for five samples of 12 + 4 floats; the other seven are read in each epoch.
         let tight = NumberedDataset(count: 12)
         let bounded = DataLoader(tight, options(cacheBytes: 5 * 64 + 63))
         for epoch in 0..<4 { _ = try bounded.batches(epoch: epoch).all() }
@@ -110,7 +110,7 @@ extension BatchStream {
 
     @Test(arguments: 1...4)
     func errorsComeAtTheirBatch(workers: Int) throws {
-        // The later of the two in a batch is the sooner to fail.
+        // Of the two failing samples in a batch, the later one fails sooner.
         let data = NumberedDataset(count: 20, failing: [9, 10, 14]) { $0 == 9 ? 0.02 : 0 }
         var options = options(workers: workers)
         options.shuffle = false
@@ -129,7 +129,7 @@ extension BatchStream {
         options.queueDepth = 2
         let stream = DataLoader(data, options).batches(epoch: 0)
         _ = try stream.next()
-        // The threads fill their window of two batches beyond the one taken, and go no further.
+        // The threads fill their window of two batches beyond the one taken, and stop there.
         let deadline = Date(timeIntervalSinceNow: 10)
         while data.loads.load(ordering: .relaxed) < 12, Date() < deadline { Thread.sleep(forTimeInterval: 0.002) }
         Thread.sleep(forTimeInterval: 0.05)
@@ -150,7 +150,7 @@ extension BatchStream {
             let stream = BatchStream(made)
             #expect(try stream.next()?.target == .labels([0]))
         }
-        // Threads hold the pipeline as long as they run.
+        // Threads keep the pipeline alive as long as they run.
         let deadline = Date(timeIntervalSinceNow: 5)
         while pipeline != nil, Date() < deadline { Thread.sleep(forTimeInterval: 0.002) }
         #expect(pipeline == nil)

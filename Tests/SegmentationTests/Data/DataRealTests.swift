@@ -5,7 +5,7 @@ import Testing
 
 @testable import Segmentation
 
-/// On pictures as users have them; only where `VMUNET_TEST_DATA` names a folder of them.
+/// Real users' pictures; runs only if `VMUNET_TEST_DATA` names a folder of them.
 @Suite(.enabled(if: DataFixture.real != nil, "VMUNET_TEST_DATA is not set")) struct DataRealTests {
     private func folder(_ name: String) throws -> URL { try #require(DataFixture.real).appending(path: name) }
 
@@ -45,11 +45,12 @@ import Testing
         #expect(summary.widths == 3024...3024 && summary.heights == 2016...2016)
         let sample = try set.sample(at: 1)
         let (least, greatest) = (try #require(sample.image.min()), try #require(sample.image.max()))
-        // Without antialiasing extremes of the full picture are mostly passed over, never exceeded.
+        // Without antialiasing the extremes of the full picture are mostly skipped and never
+        // exceeded.
         #expect(least >= 0 && greatest <= 255 && greatest - least > 100)
     }
 
-    /// Ultrasound of which one in five pictures is healthy.
+    /// Ultrasound pictures, one in five of them healthy.
     @Test func emptyMasksOfHealthyPictures() throws {
         let set = try PairedFolder(folder("busi"), split: "val", options: .init(size: 64))
         let found = try set.examine()

@@ -27,7 +27,8 @@ import Testing
         #expect(try MaskReader().read(folder.url.appending(path: "mask.png")).picture.pixels == [0, 1])
     }
 
-    /// Palette PNGs written by Pillow, indices 0, 1, 1, 0: black and dark red, whose luma is neither 0 nor 255; then white and black, where colour tells the lesion.
+    /// Palette PNGs written by Pillow, indices 0, 1, 1, 0: black and dark red, whose luma is
+    /// neither 0 nor 255; then white and black, where the colour marks the lesion.
     @Test(
         arguments: [
             (
@@ -49,7 +50,7 @@ import Testing
         return try reader.read(folder.url.appending(path: name))
     }
 
-    /// Two values are two classes, whatever they are; one value is all background or all foreground.
+    /// Any two values are two classes; one value is all background or all foreground.
     @Test(
         arguments: [
             ([0, 128, 128], [0, 1, 1]), ([0, 76], [0, 1]), ([1, 255], [0, 1]), ([1, 2, 1], [0, 1, 0]), ([0, 0], [0, 0]),
@@ -67,7 +68,8 @@ import Testing
         #expect(labels.traits.isEmpty && labels.picture.pixels == [UInt8](repeating: 0, count: 9))
     }
 
-    /// A disc smoothed by averaging 4×4 pixels: 127.5 and more is foreground, the share of grey is counted.
+    /// A disc smoothed by averaging 4×4 pixels: 127.5 and more is foreground, and the share of grey
+    /// is counted.
     @Test func smoothedMasksAreCutAtOneHalf() throws {
         let large = Picture.disc(width: 160, height: 160)
         var small = Picture(width: 40, height: 40, channels: 1)
@@ -89,7 +91,8 @@ import Testing
         #expect(jpeg.traits.grey > 0)
     }
 
-    /// Labels have interiors, smoothing has none: a map of several classes is not cut in two in silence.
+    /// Labels have interiors, smoothing does not: a map of several classes is not silently cut in
+    /// two.
     @Test(arguments: [[0, 1, 2], [0, 127, 255], [0, 50, 100], [0, 1, 255]] as [[UInt8]])
     func labelsAreNoBinaryMask(values: [UInt8]) throws {
         let picture = Picture(width: 30, height: 20, channels: 1, pixels: (0..<600).map { values[$0 % 30 / 10] })
@@ -117,7 +120,7 @@ import Testing
         #expect(error.description.contains("3 colours") && error.description.contains("#FF0000"))
     }
 
-    /// Masks of 16 bits as Pillow writes them: values 0 and 1, 0 and 255, 0 and 65535.
+    /// 16-bit masks written by Pillow, with values 0 and 1, 0 and 255, 0 and 65535.
     @Test(arguments: [
         "iVBORw0KGgoAAAANSUhEUgAAAAQAAAABEAAAAACMx4xSAAAAEUlEQVR4nGNgYGBgZGBkYAAAABEAA5iWgLYAAAAASUVORK5CYII=",
         "iVBORw0KGgoAAAANSUhEUgAAAAQAAAABEAAAAACMx4xSAAAAEUlEQVR4nGNgYGD4z/CfgQEACAEB/9hnUUwAAAAASUVORK5CYII=",
@@ -128,7 +131,8 @@ import Testing
         #expect(try MaskReader().read(folder.url.appending(path: "wide.png")).picture.pixels == [0, 1, 1, 0])
     }
 
-    /// Written by Pillow: all white with the mask in the alpha channel; then grey with an opaque one.
+    /// Written by Pillow: all white with the mask in the alpha channel, then grey with an opaque
+    /// one.
     @Test func aMaskInTheAlphaChannelIsNamed() throws {
         let hidden =
             "iVBORw0KGgoAAAANSUhEUgAAAAQAAAABCAYAAAD5PA/NAAAAFUlEQVR4nGP8//8/AwMDw38GCGAEADXtA/8H57D2AAAAAElFTkSuQmCC"

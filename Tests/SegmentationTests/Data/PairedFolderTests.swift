@@ -23,7 +23,7 @@ import Testing
     // MARK: Pairs
 
     @Test func pairsByNameWhateverTheOrder() throws {
-        // In sorted order the masks stand otherwise than the pictures.
+        // Sorted, the masks are in another order than the pictures.
         let masks = [
             "a.JPG": "a_Segmentation.PNG", "a_1.png": "a_1.png", "a_mask.png": "a_mask_label.png", "B.jpeg": "B_mask.png",
             "é.png": "é_label.png",
@@ -40,7 +40,7 @@ import Testing
         let set = try open()
         #expect(set.pairs.map(\.name) == ["B", "a", "a_1", "a_mask", "é"])
         for pair in set.pairs { #expect(masks[pair.picture.lastPathComponent] == pair.mask.lastPathComponent) }
-        // Each pair has a height of its own: this fails where one is not with its like.
+        // Each pair has its own height, so this fails if any is mismatched.
         try set.verify()
         for i in 0..<set.count { #expect(try set.sample(at: i).name == set.name(at: i)) }
     }
@@ -78,7 +78,7 @@ import Testing
         #expect(fault { _ = try one.divided(seed: 1) }?.kind == .noPairs)
     }
 
-    // MARK: Folders and names that are wrong
+    // MARK: Wrong folders and names
 
     @Test func missingFoldersSayWhatIsThere() throws {
         let nowhere = folder.url.appending(path: "nowhere")
@@ -117,7 +117,7 @@ import Testing
         #expect(error.description.contains("14 problems") && error.description.contains("and 4 more"))
     }
 
-    // MARK: Files that are wrong
+    // MARK: Wrong files
 
     @Test func sizesThatDifferAreListedUpFront() throws {
         try folder.writePairs(4, split: "train")
@@ -143,7 +143,7 @@ import Testing
             #expect(error.kind == .unreadable && error.path.hasSuffix(name) && error.description.hasPrefix(error.path + ": "))
         }
         #expect(try set.load(at: 2).name == "case_2")
-        // The batch that holds it fails with the same words.
+        // The batch with this file fails with the same message.
         let stream = DataLoader(set, DataLoader.Options(batchSize: 1)).batches(epoch: 0)
         #expect(fault { _ = try stream.next() }?.path.hasSuffix("images/case_0.png") == true)
     }
@@ -189,10 +189,10 @@ import Testing
         }
         try open("a").verify()
         #expect(try open("a").notes == ["masks are named mask_NAME"])
-        // IMD1 has its own capitals; b is written B.
+        // IMD1 is capitalised differently; b is written B.
         try open("b").verify()
         #expect(try open("b").notes == ["1 masks have their pictures' names in other capitals"])
-        // Two that differ in capitals alone, and a mask that could be of either.
+        // Two names that differ only in case, and a mask that could belong to either.
         try folder.write(.noise(width: 8, height: 8), "c/images/x.png")
         try folder.write(.noise(width: 8, height: 8), "c/images/X.png")
         try folder.write(.disc(width: 8, height: 8), "c/masks/x.png")

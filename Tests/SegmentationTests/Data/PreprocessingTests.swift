@@ -5,7 +5,8 @@ import Testing
 @testable import Segmentation
 
 @Suite struct PreprocessingTests {
-    /// The published order, with the published constants, in double precision: they cancel, whichever set's are taken.
+    /// The published order with the published constants, in double precision: they cancel, for
+    /// every set.
     @Test(arguments: ["isic17.train", "isic17.test", "isic18.train", "isic18.test"])
     func pictureIsPreprocessedAsPublished(constants: String) throws {
         let tensors = try DataFixture.tensors("isic_preprocess")

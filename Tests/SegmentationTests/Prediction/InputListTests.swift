@@ -79,7 +79,7 @@ import Testing
         #expect(ResultNames(list.items) { [$1 + ".nii.gz"] }.renamed == [0, 1])
     }
 
-    /// Folders of one name, too; and one folder with two of the three.
+    /// Folders of equal names, and a folder with two of the three.
     @Test func moreOfThePathWhereNeeded() throws {
         for name in ["p1/scan/ct.nii", "p2/scan/ct.nii"] { try folder.write([1], "in/" + name) }
         #expect(names(InputList([path("in")], recursive: true)) == ["p1_scan_ct", "p2_scan_ct"])
@@ -87,14 +87,14 @@ import Testing
         #expect(names(InputList([path("mixed")], recursive: true)) == ["a_x.jpg", "a_x.png", "b_x"])
     }
 
-    /// One input's overlay, another's mask.
+    /// One input's overlay equals another's mask.
     @Test func resultsOfOtherKindsClashToo() throws {
         for name in ["a.png", "a_overlay.png"] { try folder.write([1], "in/" + name) }
         let found = names(InputList([path("in")]), [".png", "_overlay.png"])
         #expect(found == ["a.png", "a_overlay.png"])
     }
 
-    /// A name that comes of telling two apart, and that a third has already.
+    /// A name made to distinguish two inputs that a third already has.
     @Test func anotherInputMayHaveTheNameAlready() throws {
         for name in ["s1/ct.nii", "s2/ct.nii", "s1_ct.nii"] { try folder.write([1], "in/" + name) }
         let found = names(InputList([path("in")], recursive: true))
@@ -117,7 +117,7 @@ import Testing
         var read = try PredictionFile(in: folder.url)
         #expect(read.records.map { $0.input } == ["b.png", "other/a.png"])
         #expect(read.records[0].error == "damaged")
-        // Done is what is there, by the same weights and settings.
+        // Finished means that results exist, from the same weights and settings.
         #expect(read.finished("other/a.png", weights: "ab", settings: settings) == nil)
         try folder.write([1], "a.png")
         #expect(read.finished("other/a.png", weights: "ab", settings: settings) != nil)

@@ -121,7 +121,7 @@ let package = Package(
             dependencies: [
                 "TestSupport", "Files", "Training", "Networks", "Runs", "Segmentation", "VMUNet", "Torch", "Imaging", "TensorFiles",
             ]),
-        .testTarget(name: "ToolTests", dependencies: ["TensorFiles", "Imaging"]),
+        .testTarget(name: "ToolTests", dependencies: ["TensorFiles", "Imaging"], exclude: ["page.py"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

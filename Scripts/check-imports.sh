@@ -21,6 +21,7 @@ Commands: Files Segmentation VMUNet TensorFiles Imaging ArgumentParser
 ReportCommand: Commands Report ArgumentParser
 VMUNetLight: Commands Segmentation ArgumentParser
 VMUNetReport: Commands ReportCommand Segmentation ArgumentParser
+VMUNetBrowser: CBrowser Imaging Kernels Segmentation VMUNet
 VMUNetTool: Commands ReportCommand Training Networks Runs Segmentation VMUNet Torch Files TensorFiles Imaging ArgumentParser
 '
 # every module may import these

@@ -13,7 +13,7 @@ struct VMUNetCommand: ParsableCommand {
             + "./vmunet also has train, demo, ablate, bench and report. They are built, and libtorch is set up if needed, when you first run them.\n\n"
             + Invocation.scriptCommands,
         version: Provenance.version,
-        subcommands: [Predict.self, Evaluate.self, Check.self, Summary.self, Convert.self])
+        subcommands: [Predict.self, Evaluate.self, Check.self, Summary.self, Convert.self, Page.self])
 
     static func main() {
         run(with: Backend(networks: .kernels) { false })

@@ -32,7 +32,7 @@ public struct Logits: Sendable {
     public var area: Int { height * width }
 
     /// Whether no value is NaN or infinite.
-    public var isFinite: Bool { values.allSatisfy(\.isFinite) }
+    public var isFinite: Bool { values.allSatisfy { $0.isFinite } }
 
     /// What a network of one class says of a picture, [height, width]: the probability of the foreground.
     public func foreground(_ picture: Int) -> [Float] {

@@ -1,0 +1,143 @@
+import ArgumentParser
+import Segmentation
+import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// `vmunet page`: the page that segments in the browser.
+package struct Page: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        abstract: "Write the page that segments in the browser, as files for any web server.",
+        discussion: """
+            The folder holds HTML, JavaScript, the network in WebAssembly, and weights. Put it on any web server; to look at it on this
+            machine: python3 -m http.server --directory DIR. Pictures are segmented on the reader's own device and never leave it.
+            """)
+
+    @Option(help: "The folder to write: a new one, an empty one, or an earlier page's, which is replaced.")
+    var output: String
+
+    @Option(help: "Weights for the page, instead of those that come with the package.")
+    var weights: String?
+
+    package init() {}
+
+    package func run() throws {
+        guard let files = PageFiles.find() else {
+            throw InputError("the page's files are not beside this tool; take the whole release, or build in the package's own folder")
+        }
+        guard let weights = weights.map({ URL(filePath: $0) }) ?? ShippedWeights.url() else {
+            throw ValidationError("--weights is needed: those that come with the package are not beside this tool")
+        }
+        try files.write(to: URL(filePath: output), weights: weights)
+        Console.note("written to \(output); to look at it: python3 -m http.server --directory \(output)")
+    }
+}
+
+/// The page's files as they lie in the package or in a release.
+struct PageFiles {
+    /// Every file, relative to ``folder``.
+    static let names =
+        ["index.html", "style.css", "icon.svg", "example.jpg", "page.js", "sw.js", "vmunet.wasm", "vmunet-relaxed.wasm"]
+        + [
+            "dom", "engine", "format", "items", "list", "offline", "opening", "overlay", "panel", "picture-view", "pointers", "save",
+            "support", "volume-view",
+        ].map { "app/\($0).js" }
+        + [
+            "decode", "helper", "module", "network", "nifti", "orientation", "png", "problem", "safetensors", "streams", "tensors",
+            "volume",
+            "weights", "worker", "zip",
+        ].map { "worker/\($0).js" }
+    /// Where they may lie, seen from a folder above the executable.
+    private static let places = ["page", "Sources/VMUNetBrowser/Page"]
+    /// The list that the page reads, and that tells an earlier page's folder from any other.
+    private static let list = "page.json"
+
+    let folder: URL
+
+    /// Looks above the executable: a build lies four folders below its package, an installed tool one.
+    static func find(executable: String = CommandLine.arguments[0]) -> PageFiles? {
+        let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? executable
+        var above = URL(filePath: path).resolvingSymlinksInPath().deletingLastPathComponent()
+        for _ in 0..<6 {
+            for place in places {
+                let folder = above.appending(path: place)
+                if FileManager.default.fileExists(atPath: folder.appending(path: "index.html").path) { return PageFiles(folder: folder) }
+            }
+            if above.path == "/" { return nil }
+            above = above.deletingLastPathComponent()
+        }
+        return nil
+    }
+
+    /// Writes the page whole or not at all.
+    func write(to output: URL, weights: URL) throws {
+        let manager = FileManager.default
+        let target = URL(filePath: output.standardizedFileURL.path)
+        let exists = manager.fileExists(atPath: target.path)
+        if exists {
+            let there = try manager.contentsOfDirectory(atPath: target.path)
+            guard there.isEmpty || there.contains(Self.list) else {
+                throw InputError("\(output.path): holds other files than a page's; name a new folder")
+            }
+        }
+        let parent = target.deletingLastPathComponent(), name = target.lastPathComponent
+        try manager.createDirectory(at: parent, withIntermediateDirectories: true)
+        let made = parent.appending(path: ".\(name).new"), old = parent.appending(path: ".\(name).old")
+        for left in [made, old] where manager.fileExists(atPath: left.path) { try manager.removeItem(at: left) }
+        do {
+            try fill(made, weights: weights)
+            if exists { try manager.moveItem(at: target, to: old) }
+            do {
+                try manager.moveItem(at: made, to: target)
+            } catch {
+                if exists { try? manager.moveItem(at: old, to: target) }
+                throw error
+            }
+        } catch {
+            try? manager.removeItem(at: made)
+            throw error
+        }
+        if exists { try? manager.removeItem(at: old) }
+    }
+
+    private func fill(_ made: URL, weights: URL) throws {
+        let manager = FileManager.default
+        for inner in ["app", "worker", "weights"] {
+            try manager.createDirectory(at: made.appending(path: inner), withIntermediateDirectories: true)
+        }
+        for name in Self.names { try manager.copyItem(at: folder.appending(path: name), to: made.appending(path: name)) }
+        // Reading them says what is wrong with them, before a reader of the page sees it.
+        let tensors = try WeightsFile.read(weights)
+        let stem = weights.deletingPathExtension().lastPathComponent
+        let own = "weights/\(stem).safetensors"
+        if weights.pathExtension == "safetensors" {
+            try manager.copyItem(at: weights.resolvingSymlinksInPath(), to: made.appending(path: own))
+        } else {
+            try WeightsFile.write(tensors.networkWeights, to: made.appending(path: own))
+        }
+        let files = Self.names + [own]
+        let list = List(version: try version(of: files, in: made), weights: own, files: files)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try encoder.encode(list).write(to: made.appending(path: Self.list))
+    }
+
+    private struct List: Encodable {
+        let version: String
+        let weights: String
+        let files: [String]
+    }
+
+    /// Changes with any byte of the page (FNV-1a, 64 bits), so that browsers that keep it fetch it anew.
+    private func version(of files: [String], in made: URL) throws -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for name in files {
+            for byte in try Data(contentsOf: made.appending(path: name)) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        }
+        return String(hash, radix: 16)
+    }
+}

@@ -1,0 +1,68 @@
+// Beside the picture: figures, legend, settings, weights.
+
+import { $, make } from "./dom.js";
+import { count, millilitres, percent, seconds } from "./format.js";
+import { cssColor } from "./overlay.js";
+
+/** Keeps the panel at `item`; `settings` are shared by all items, `weights` is the network's description. */
+export function showPanel(item, settings, weights) {
+    $("panel").hidden = !item;
+    if (!item) return;
+    const isVolume = item.kind === "volume", isDone = item.state === "done", hasClasses = weights?.classes > 1;
+    $("file-name").textContent = item.name;
+    $("file-size").textContent = sizeText(item);
+    const hasFailed = item.state === "failed";
+    for (const id of ["sliders", "save"]) $(id).hidden = hasFailed;
+    $("modes").hidden = isVolume || hasFailed;
+    $("threshold-row").hidden = hasClasses || isVolume;
+    $("window-row").hidden = !isVolume;
+    $("save-mask").textContent = isVolume ? "Save labels" : "Save mask";
+    $("save-overlay").hidden = isVolume;
+    for (const id of ["save-mask", "save-overlay"]) $(id).disabled = !isDone;
+
+    $("figures").hidden = !isDone || isVolume || hasClasses;
+    if (isDone && !isVolume && !hasClasses) {
+        $("share").textContent = percent(item.counts[1] / (item.width * item.height));
+        $("area").textContent = count(item.counts[1]);
+    }
+    showLegend(isDone && (isVolume || hasClasses) ? item : null, settings, weights);
+}
+
+function sizeText(item) {
+    const size = item.kind === "volume" ? item.shown : item;
+    if (!size?.width) return "";
+    const extents = item.kind === "volume" ? `${size.width} × ${size.height} × ${size.depth} voxels` : `${size.width} × ${size.height} pixels`;
+    return item.state === "done" ? `${extents}, ${seconds(item.seconds)}` : extents;
+}
+
+/** A line for each class that was found: colour, name, how much, and whether it is shown. */
+function showLegend(item, settings, weights) {
+    const list = $("legend");
+    list.hidden = !item;
+    if (!item) return list.replaceChildren();
+    const total = item.width * item.height;
+    const amounts = item.kind === "volume" ? item.volume.millilitres : item.counts;
+    const isFound = amounts.map((amount) => amount > 0), text = (amount) => (item.kind === "volume" ? millilitres(amount) : percent(amount / total));
+    const lines = [...amounts].map((amount, label) => ({ amount, label })).slice(1).filter(({ label }) => isFound[label]);
+    list.replaceChildren(
+        ...lines.map(({ amount, label }) => {
+            const box = make("input", { type: "checkbox", checked: !settings.hidden.has(label), onchange: () => settings.toggle(label, !box.checked) });
+            const swatch = make("span", { className: "swatch", "aria-hidden": "true" });
+            swatch.style.background = cssColor(label);
+            const name = make("span", { textContent: weights.classNames?.[label] ?? (weights.classes === 1 ? "Found" : `Class ${label}`) });
+            return make("li", {}, make("label", {}, box, swatch, name, make("span", { className: "figure", textContent: text(amount) })));
+        }),
+    );
+    if (lines.length === 0) list.replaceChildren(make("li", { className: "hint", textContent: "Nothing but background was found." }));
+}
+
+const millions = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+
+/** What the weights are, in a few words. */
+export function showWeights(weights, name, isShipped) {
+    $("weights-name").textContent = name;
+    const size = `${weights.preset ? `${weights.preset}, ` : ""}${millions.format(weights.parameters / 1e6)} million parameters`;
+    const kind = weights.classes === 1 ? "one class" : `${weights.classes} classes`;
+    $("weights-text").textContent = `${size}; ${kind}; for ${weights.input ?? "pictures or volumes"}, seen at ${weights.imageSize}×${weights.imageSize}`;
+    $("shipped-weights").hidden = isShipped;
+}

@@ -1,0 +1,49 @@
+// Weights' bytes: from the page's own folder, or from a file that the reader chose.
+
+import { Problem } from "./problem.js";
+import { allocate } from "./streams.js";
+
+const largestFile = 2 ** 30;
+
+/** A file beside the page, while `report` is told the share that has arrived. */
+export async function download(address, report) {
+    let response;
+    try {
+        response = await fetch(address);
+    } catch {
+        response = { ok: false, status: 0 };
+    }
+    if (!response.ok) {
+        throw new Problem(
+            `The page’s weights could not be loaded${response.status ? ` (status ${response.status})` : ""}.`,
+            "Check the connection and load the page again, or choose weights of your own.");
+    }
+    const total = Number(response.headers.get("Content-Length")), isPlain = !response.headers.get("Content-Encoding");
+    if (!response.body) return new Uint8Array(await response.arrayBuffer());
+    const parts = [], reader = response.body.getReader();
+    let count = 0;
+    for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        parts.push(value);
+        count += value.length;
+        if (count > largestFile) throw tooLarge();
+        if (total > 0 && isPlain) report(Math.min(1, count / total));
+    }
+    const bytes = allocate(count);
+    let at = 0;
+    for (const part of parts) {
+        bytes.set(part, at);
+        at += part.length;
+    }
+    return bytes;
+}
+
+export async function readFile(file) {
+    if (file.size > largestFile) throw tooLarge();
+    return new Uint8Array(await file.arrayBuffer());
+}
+
+function tooLarge() {
+    return new Problem("These weights are larger than 1 GB.", "Convert them to bfloat16, or use ./vmunet predict.");
+}

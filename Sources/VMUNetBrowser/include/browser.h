@@ -1,0 +1,20 @@
+// What the browser's Swift calls in its C++ (memory.cpp, threads.cpp).
+#pragma once
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Memory for `bytes` bytes, aligned to 64; NULL where there is none.
+void *vmunet_allocate(int32_t bytes);
+/// Gives memory back; NULL is fine.
+void vmunet_release(void *memory);
+
+/// How many calls of vmk_parallel were done since `vmunet_begin_progress`.
+int32_t vmunet_progress(void);
+
+#ifdef __cplusplus
+}
+#endif

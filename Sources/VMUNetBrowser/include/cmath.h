@@ -1,0 +1,3 @@
+// The C library's functions of one number.
+#pragma once
+#include <math.h>

@@ -98,6 +98,17 @@ VMK_INLINE vf min(vf a, vf b) { return a < b ? a : b; }
 VMK_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
 VMK_INLINE vf abs(vf x) { return from_bits(bits(x) & 0x7fffffff); }
 
+/// Whether a comparison holds in any lane.
+VMK_INLINE bool any(vi comparison) {
+#if defined(VMK_AVX512)
+    return _mm512_movepi32_mask(__builtin_bit_cast(__m512i, comparison)) != 0;
+#elif defined(VMK_AVX2)
+    return _mm256_movemask_ps(__builtin_bit_cast(__m256, comparison)) != 0;
+#else
+    return __builtin_reduce_or(comparison) != 0;
+#endif
+}
+
 /// Adds the lanes in a fixed tree, halves onto each other.
 VMK_INLINE float sum(vf x) {
     float v[VMK_WIDTH];

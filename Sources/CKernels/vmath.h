@@ -48,27 +48,83 @@ struct Exp2 {
         const vf t = in_32nds(y), floor = t - 0x1.8p18f;
         return power(floor, t, fma(x, 0x1.4ae0cp-26f, fma(x, 0x1.715476p0f, -floor)));
     }
+
+    /// e^x for x <= 0, where it may as well be 2^-126 if it is less.
+    __attribute__((always_inline)) vf exp_of_negative(vf x) const { return exp(x); }
+    /// e^x, where it may as well be 2^-126 if it is less.
+    __attribute__((always_inline)) vf exp_within(vf x) const { return exp(x); }
+    /// 2^x for x <= 0, where it may as well be 2^-126 if it is less.
+    __attribute__((always_inline)) vf decay_of_step(vf x) const { return decay(x); }
 };
 
 #else
 
 /// G = 1. 2^f by a polynomial of degree five, 1.2e-7 off at the right end.
 struct Exp2 {
-    vf c1 = 0x1.62e46ap-1f, c2 = 0x1.ebe504p-3f, c3 = 0x1.c8bb70p-5f, c4 = 0x1.2906eep-7f, c5 = 0x1.e4f474p-10f;
-    vf one = 1.0f, least = -127.0f, shift = 0x1.8p23f + 127.0f;
+    /// The polynomial's coefficients and the other constants.
+    enum {
+        p5,
+        p4,
+        p3,
+        p2,
+        p1,
+        one,
+        least,
+        shift,
+        least_step,
+        shift_step,
+        least_power,
+        sign,
+        log2_e,
+        log2_e_rest,
+        q7,
+        q6,
+        q5,
+        q4,
+        q3,
+        q2,
+        q1,
+        q0
+    };
+
+#if defined(VMK_AVX2)
+    // Of sixteen registers the scan leaves none for constants. As whole vectors in memory they are
+    // operands; otherwise the compiler broadcasts each of them anew, a fifth of all instructions.
+    const vf *c;
+
+    VMK_INLINE Exp2 make() {
+#define VMK_WHOLE(x) { x, x, x, x, x, x, x, x }
+        static const vf constants[] = {
+            VMK_WHOLE(0x1.e4f474p-10f), VMK_WHOLE(0x1.2906eep-7f), VMK_WHOLE(0x1.c8bb70p-5f),  VMK_WHOLE(0x1.ebe504p-3f),
+            VMK_WHOLE(0x1.62e46ap-1f),  VMK_WHOLE(1.0f),           VMK_WHOLE(-127.0f),         VMK_WHOLE(0x1.8p23f + 127.0f),
+            VMK_WHOLE(-126.0f),         VMK_WHOLE(0x1.8p23f),      VMK_WHOLE(-87.0f),          VMK_WHOLE(-0.0f),
+            VMK_WHOLE(0x1.715476p0f),   VMK_WHOLE(0x1.4ae0cp-26f), VMK_WHOLE(-0x1.5f96cap-8f), VMK_WHOLE(0x1.ec990cp-6f),
+            VMK_WHOLE(-0x1.446bf6p-4f), VMK_WHOLE(0x1.19ad88p-3f), VMK_WHOLE(-0x1.884450p-3f), VMK_WHOLE(0x1.fd1320p-3f),
+            VMK_WHOLE(-0x1.5535dap-2f), VMK_WHOLE(0x1.ffff14p-2f)};
+#undef VMK_WHOLE
+        const vf *c = constants;
+        asm("" : "+r"(c));  // hides what they are
+        return {c};
+    }
+#else
+    vf c[10] = {0x1.e4f474p-10f, 0x1.2906eep-7f,     0x1.c8bb70p-5f, 0x1.ebe504p-3f, 0x1.62e46ap-1f, 1.0f,
+                -127.0f,         0x1.8p23f + 127.0f, -126.0f,        0x1.8p23f};
 
     VMK_INLINE Exp2 make() {
         Exp2 exp2;
-        hold(exp2.c1, exp2.c2, exp2.c3, exp2.c4, exp2.c5, exp2.one, exp2.least, exp2.shift);
+        hold(
+            exp2.c[p5], exp2.c[p4], exp2.c[p3], exp2.c[p2], exp2.c[p1], exp2.c[one], exp2.c[least], exp2.c[shift], exp2.c[least_step],
+            exp2.c[shift_step]);
         return exp2;
     }
+#endif
 
     __attribute__((always_inline)) vf polynomial(vf f) const {
-        vf p = fma(f, c5, c4);
-        p = fma(p, f, c3);
-        p = fma(p, f, c2);
-        p = fma(p, f, c1);
-        return fma(p, f, one);
+        vf p = fma(f, c[p5], c[p4]);
+        p = fma(p, f, c[p3]);
+        p = fma(p, f, c[p2]);
+        p = fma(p, f, c[p1]);
+        return fma(p, f, c[one]);
     }
 
     VMK_INLINE vf floor(vf x) {
@@ -82,11 +138,11 @@ struct Exp2 {
 
     /// 2^n for a whole number -127 <= n < 128, where 2^-127 becomes 0. The sum's lowest bits are
     /// n + 127.
-    __attribute__((always_inline)) vf power_of_two(vf n) const { return from_bits(bits(n + shift) << 23); }
+    __attribute__((always_inline)) vf power_of_two(vf n) const { return from_bits(bits(n + c[shift]) << 23); }
 
     /// 2^x for x <= 0, zero below 2^-126; NaN stays NaN. 3.6 ulp for the given x.
     __attribute__((always_inline)) vf decay(vf x) const {
-        x = max(least, x);
+        x = max(c[least], x);
         const vf n = floor(x);
         return polynomial(x - n) * power_of_two(n);
     }
@@ -100,18 +156,86 @@ struct Exp2 {
         const vf half = floor(n * 0.5f);
         return polynomial(f) * power_of_two(half) * power_of_two(n - half);
     }
+
+    /// e^x for x <= 0, where it may as well be 2^-126 if it is less: the same numbers, faster.
+    __attribute__((always_inline)) vf exp_of_negative(vf x) const { return exp_of_clamped(max(vf(-87.0f), x)); }
+
+    /// e^x, where it may as well be 2^-126 if it is less.
+    __attribute__((always_inline)) vf exp_within(vf x) const { return exp_of_clamped(max(vf(-87.0f), min(vf(89.0f), x))); }
+
+    /// e^x for -87 <= x <= 89.
+    __attribute__((always_inline)) vf exp_of_clamped(vf x) const {
+        const vf n = floor(x * 0x1.715476p0f);
+        const vf f = ((x - n * 0x1.62e4p-1f) - n * 0x1.7f7d1cp-20f) * 0x1.715476p0f;
+        return polynomial(f) * power_of_two(n);
+    }
+
+    /// 2^x for x <= 0, where it may as well be 2^-126 if it is less: n is added to the exponent.
+    __attribute__((always_inline)) vf decay_of_step(vf x) const {
+        x = max(c[least_step], x);
+        const vf n = floor(x);
+        return from_bits(bits(polynomial(x - n)) + (bits(n + c[shift_step]) << 23));
+    }
+
+#if defined(VMK_AVX2)
+#define VMK_EACH_OF_4(what) _Pragma("unroll") for (int i = 0; i < 4; i++) what
+
+    /// decay_of_step of four vectors, one operation of all after the other: behind each other, the
+    /// chains of thirty cycles would have to fit what a processor looks ahead. `clamp`: x may be less
+    /// than -126.
+    template <bool clamp> __attribute__((always_inline)) void decays_of_step(vf (&x)[4]) const {
+        vf n[4];
+        if constexpr (clamp) VMK_EACH_OF_4(x[i] = max(c[least_step], x[i]));
+        VMK_EACH_OF_4(n[i] = floor(x[i]));
+        VMK_EACH_OF_4(x[i] -= n[i]);
+        two_to(x, n);
+    }
+
+    /// x <- 2^(n + x).
+    __attribute__((always_inline)) void two_to(vf (&x)[4], vf (&n)[4]) const {
+        vf p[4];
+        VMK_EACH_OF_4(n[i] = from_bits(bits(n[i] + c[shift_step]) << 23));
+        VMK_EACH_OF_4(p[i] = fma(x[i], c[p5], c[p4]));
+        VMK_EACH_OF_4(p[i] = fma(p[i], x[i], c[p3]));
+        VMK_EACH_OF_4(p[i] = fma(p[i], x[i], c[p2]));
+        VMK_EACH_OF_4(p[i] = fma(p[i], x[i], c[p1]));
+        VMK_EACH_OF_4(p[i] = fma(p[i], x[i], c[one]));
+        VMK_EACH_OF_4(x[i] = from_bits(bits(p[i]) + bits(n[i])));
+    }
+
+    /// softplus of four vectors, for steps: to 2 ulp and down to 2^-126, but around zero not
+    /// monotone.
+    __attribute__((always_inline)) void softplus_of_steps(vf (&x)[4]) const {
+        vf u[4], n[4], q[4];
+        VMK_EACH_OF_4(u[i] = max(c[least_power], from_bits(bits(x[i]) | bits(c[sign]))));
+        VMK_EACH_OF_4(n[i] = floor(u[i] * c[log2_e]));
+        VMK_EACH_OF_4(q[i] = fma(u[i], c[log2_e], -n[i]));
+        VMK_EACH_OF_4(u[i] = fma(u[i], c[log2_e_rest], q[i]));
+        two_to(u, n);
+        // log(1 + u) = u - u^2 Q(u), error 4e-8.
+        VMK_EACH_OF_4(q[i] = fma(u[i], c[q7], c[q6]));
+        VMK_EACH_OF_4(q[i] = fma(q[i], u[i], c[q5]));
+        VMK_EACH_OF_4(q[i] = fma(q[i], u[i], c[q4]));
+        VMK_EACH_OF_4(q[i] = fma(q[i], u[i], c[q3]));
+        VMK_EACH_OF_4(q[i] = fma(q[i], u[i], c[q2]));
+        VMK_EACH_OF_4(q[i] = fma(q[i], u[i], c[q1]));
+        VMK_EACH_OF_4(q[i] = fma(q[i], u[i], c[q0]));
+        VMK_EACH_OF_4(q[i] = fma(-(u[i] * u[i]), q[i], u[i]));
+        VMK_EACH_OF_4(x[i] = max(vf(0.0f), x[i]) + q[i]);
+    }
+#endif
 };
 
 #endif
 
 VMK_INLINE vf exp(vf x) { return Exp2::make().exp(x); }
-VMK_INLINE vf sigmoid(vf x) { return 1.0f / (1.0f + exp(-x)); }
-VMK_INLINE vf silu(vf x) { return x / (1.0f + exp(-x)); }
+VMK_INLINE vf sigmoid(vf x) { return 1.0f / (1.0f + Exp2::make().exp_within(-x)); }
+VMK_INLINE vf silu(vf x) { return x / (1.0f + Exp2::make().exp_within(-x)); }
 
 /// log(1 + e^x) = max(x, 0) + log1p(e^-|x|), given u = e^-|x|. Around zero one term falls while the
 /// other rises, and their rounding errors would show as steps down; there it is x/2 + an even
 /// polynomial instead.
-VMK_INLINE vf softplus_given(vf u, vf x) {
+VMK_INLINE vf softplus_far(vf u, vf x) {
     // Where it counts, u is 0...0.61: log1p(u) = u - u^2 Q(u), error 1.2e-8.
     vf q = fma(u, 0x1.50e086p-6f, -0x1.310cbep-4f);
     q = fma(q, u, 0x1.1b2862p-3f);
@@ -119,17 +243,27 @@ VMK_INLINE vf softplus_given(vf u, vf x) {
     q = fma(q, u, 0x1.fdf7c6p-3f);
     q = fma(q, u, -0x1.5543a2p-2f);
     q = fma(q, u, 0x1.ffff96p-2f);
-    const vf far = max(vf(0.0f), x) + fma(-(u * u), q, u);
-
+    return max(vf(0.0f), x) + fma(-(u * u), q, u);
+}
+VMK_INLINE vf softplus_near(vf x) {
     // For |x| <= 1: log(2 cosh(x/2)) - log 2, error 5e-9.
     const vf s = x * x;
     vf even = fma(s, -0x1.6d986cp-16f, 0x1.6841bap-12f);
     even = fma(even, s, -0x1.55418cp-8f);
     even = fma(even, s, 0x1.ffffe0p-4f);
-    const vf near = fma(x, 0.5f, even * s) + 0x1.62e430p-1f;
-    return ((x > -0.5f) & (x < 1.0f)) ? near : far;
+    return fma(x, 0.5f, even * s) + 0x1.62e430p-1f;
 }
+VMK_INLINE vi is_near_zero(vf x) { return (x > -0.5f) & (x < 1.0f); }
+VMK_INLINE vf softplus_given(vf u, vf x) { return is_near_zero(x) ? softplus_near(x) : softplus_far(u, x); }
 VMK_INLINE vf softplus(vf x, const Exp2 &exp2) { return softplus_given(exp2.exp(-abs(x)), x); }
+
+/// softplus where vectors are seldom around zero, as the scan's steps are; 2^-126 may stand for
+/// less.
+VMK_INLINE vf softplus_of_step(vf x, const Exp2 &exp2) {
+    const vf far = softplus_far(exp2.exp_of_negative(-abs(x)), x);
+    const vi near = is_near_zero(x);
+    return any(near) ? (near ? softplus_near(x) : far) : far;
+}
 
 /// softplus, and its slope: the sigmoid.
 VMK_INLINE vf softplus(vf x, const Exp2 &exp2, vf &slope) {

@@ -20,7 +20,7 @@ import VMUNet
         #expect(network.classes == 9)
         let x = golden["x"]!
         let logits = try network.logits(x.floats, batch: x.shape[0], height: x.shape[2], width: x.shape[3])
-        #expect(relativeError(logits, golden["logits"]!.doubles) < 2e-5)
+        #expect(relativeDistance(logits, golden["logits"]!.doubles) < 2e-5)
     }
 
     @Test(.enabled(if: Golden.shared != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
@@ -29,7 +29,7 @@ import VMUNet
         let network = try KernelsInference(try Golden.read("model_small_weights.safetensors"))
         let x = golden["x"]!
         let logits = try network.logits(x.floats, batch: x.shape[0], height: x.shape[2], width: x.shape[3])
-        #expect(relativeError(logits, golden["logits"]!.doubles) < 2e-5)
+        #expect(relativeDistance(logits, golden["logits"]!.doubles) < 2e-5)
     }
 
     struct Images: Sendable, CustomStringConvertible {
@@ -58,7 +58,7 @@ import VMUNet
         defer { vmk_set_instruction_set(nil) }
         let expected = try TorchVMUNet(weights: weights).logits(pictures, shape)
         let logits = try KernelsInference(weights).logits(pictures, batch: shape[0], height: shape[2], width: shape[3])
-        #expect(relativeError(logits, expected) < 2e-5)
+        #expect(relativeDistance(logits, expected) < 2e-5)
     }
 
     /// bfloat16 is as close to float32 as through libtorch: it rounds in the same places.
@@ -69,7 +69,7 @@ import VMUNet
             let exact = try KernelsInference(weights).logits(pictures, batch: 2, height: 96, width: 64)
             let rough = try KernelsInference(weights, precision: .bfloat16).logits(pictures, batch: 2, height: 96, width: 64)
             let theirs = try TorchVMUNet(weights: weights).logits(pictures, shape, .bfloat16)
-            let (ours, libtorchs) = (relativeError(rough, exact), relativeError(theirs, exact))
+            let (ours, libtorchs) = (relativeDistance(rough, exact), relativeDistance(theirs, exact))
             #expect(ours > 1e-4, "bfloat16 rounds")
             #expect(ours < 1.05 * libtorchs, "\(ours) from float32, libtorch's \(libtorchs)")
         }

@@ -58,11 +58,11 @@ import VMUNet
         let golden = try SafetensorsFile.read(folder.appending(path: "case.safetensors"))
         let (images, expected) = (golden["x"]!.floats, golden["y"]!.doubles)
         let logits = try KernelsInference(weights).logits(images, batch: setting.batch, height: setting.height, width: setting.width)
-        #expect(relativeError(logits, expected) < 2e-5)
+        #expect(relativeDistance(logits, expected) < 2e-5)
         // Rounding only the products' operands, with exact sums, gives 2.3e-2 on these random
         // weights (emulated in PyTorch); trained weights give less.
         let rough = try KernelsInference(weights, precision: .bfloat16).logits(
             images, batch: setting.batch, height: setting.height, width: setting.width)
-        #expect(relativeError(rough, expected) < 3e-2)
+        #expect(relativeDistance(rough, expected) < 3e-2)
     }
 }

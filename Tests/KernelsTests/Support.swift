@@ -21,9 +21,9 @@ enum Golden {
 
 /// ‖got − expected‖ / ‖expected‖ in double precision; infinite if a value is not finite or the
 /// counts differ.
-func relativeError(_ got: [Float], _ expected: [Float]) -> Double { relativeError(got, expected.map(Double.init)) }
+func relativeDistance(_ got: [Float], _ expected: [Float]) -> Double { relativeDistance(got, expected.map(Double.init)) }
 
-func relativeError(_ got: [Float], _ expected: [Double]) -> Double {
+func relativeDistance(_ got: [Float], _ expected: [Double]) -> Double {
     guard got.count == expected.count else { return .infinity }
     var (difference, norm) = (0.0, 1e-30)
     for (a, b) in zip(got, expected) {

@@ -31,9 +31,9 @@ import Training
             optimizer.clearGradients()
             try withTorchErrors { loss.backward() }
             if step == 0 {
-                #expect(relativeError(logits, try #require(golden["logits"])) < 1e-5)
+                #expect(relativeDistance(logits, try #require(golden["logits"])) < 1e-5)
                 for (key, parameter) in network.parameters {
-                    let error = relativeError(try #require(parameter.gradient), try #require(golden["grad." + key]))
+                    let error = relativeDistance(try #require(parameter.gradient), try #require(golden["grad." + key]))
                     #expect(error < 1e-4, "gradient of \(key): \(error)")
                 }
             }
@@ -52,7 +52,7 @@ import Training
         let network = try TorchVMUNet(weights: try Golden.read("model_small9_weights.safetensors"))
         #expect(network.configuration.classes == 9)
         let logits = try withTorchErrors { withoutGradients { network(Tensor(golden["x"]!)) } }
-        #expect(relativeError(logits, try #require(golden["logits"])) < 1e-5)
+        #expect(relativeDistance(logits, try #require(golden["logits"])) < 1e-5)
     }
 
     @Test func blockWithGradientsOnAMapThatIsNotSquare() throws {
@@ -65,11 +65,11 @@ import Training
             for (_, tensor) in store.parameters { tensor.requiringGrad() }
             let x = Tensor(golden["x"]!).requiringGrad()
             let y = block(x, .inference)
-            #expect(relativeError(y, golden["y"]!) < 1e-5)
+            #expect(relativeDistance(y, golden["y"]!) < 1e-5)
             (y * Tensor(golden["dy"]!)).sum().backward()
-            #expect(relativeError(try #require(x.gradient), golden["dx"]!) < 1e-4)
+            #expect(relativeDistance(try #require(x.gradient), golden["dx"]!) < 1e-4)
             for (key, tensor) in store.parameters {
-                let error = relativeError(try #require(tensor.gradient), golden["d" + key]!)
+                let error = relativeDistance(try #require(tensor.gradient), golden["d" + key]!)
                 #expect(error < 1e-4, "\(key): \(error)")
             }
         }

@@ -17,9 +17,9 @@ enum Golden {
 
 /// ‖got − expected‖ / ‖expected‖ in double precision; infinite if a value is not finite or the
 /// shapes differ.
-func relativeError(_ got: Tensor, _ expected: HostTensor) -> Double { relativeError(got.floats(), expected.floats) }
+func relativeDistance(_ got: Tensor, _ expected: HostTensor) -> Double { relativeDistance(got.floats(), expected.floats) }
 
-func relativeError(_ got: [Float], _ expected: [Float]) -> Double {
+func relativeDistance(_ got: [Float], _ expected: [Float]) -> Double {
     guard got.count == expected.count else { return .infinity }
     var (difference, norm) = (0.0, 1e-30)
     for (a, b) in zip(got, expected) {
@@ -31,7 +31,7 @@ func relativeError(_ got: [Float], _ expected: [Float]) -> Double {
 }
 
 /// The greatest difference over the greatest expected absolute value.
-func maximumRelativeError(_ got: [Float], _ expected: [Float]) -> Double {
+func relativeError(_ got: [Float], _ expected: [Float]) -> Double {
     guard got.count == expected.count else { return .infinity }
     let worst = zip(got, expected).map { abs(Double($0) - Double($1)) }.max() ?? 0
     return worst / max(expected.map { abs(Double($0)) }.max() ?? 0, 1e-30)

@@ -7,8 +7,8 @@ extension String {
     /// configuration values come from strangers, so all output of them passes through here.
     ///
     /// - Parameters:
-    /// - limit: cuts longer text, which then ends in "…".
-    /// - keepsLines: keeps line feeds, for messages of several lines.
+    ///   - limit: cuts longer text, which then ends in "…".
+    ///   - keepsLines: keeps line feeds, for messages of several lines.
     public func printable(limit: Int = .max, keepsLines: Bool = false) -> String {
         guard unicodeScalars.count > limit || unicodeScalars.contains(where: { $0.steersTerminal }) else { return self }
         var text = ""

@@ -37,8 +37,8 @@ public struct TrainingPosition: Sendable, Codable, Equatable {
     /// file may be damaged, or forged.
     ///
     /// - Parameters:
-    /// - stepsPerEpoch: batches in an epoch of the training set.
-    /// - samples: pictures in that set.
+    ///   - stepsPerEpoch: batches in an epoch of the training set.
+    ///   - samples: pictures in that set.
     package func problem(stepsPerEpoch: Int, samples: Int) -> String? {
         let (mostEpochs, mostSteps) = (1_000_000, 1 << 40)
         guard (0...mostEpochs).contains(epoch) else { return "epoch \(epoch)" }

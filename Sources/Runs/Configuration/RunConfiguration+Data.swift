@@ -33,8 +33,8 @@ extension RunConfiguration {
     ///
     /// Throws ``DataError`` if the set's classes differ from those given.
     /// - Parameters:
-    /// - givenCount: whether the user, not a preset, gave the number of classes.
-    /// - givenNames: whether the user, not a preset, gave the names.
+    ///   - givenCount: whether the user, not a preset, gave the number of classes.
+    ///   - givenNames: whether the user, not a preset, gave the names.
     public mutating func takeClassesFromSet(givenCount: Bool = false, givenNames: Bool = false) throws(DataError) {
         data = try data.dataset.layout.resolvingClasses(data, givenCount: givenCount, givenNames: givenNames)
     }

@@ -62,8 +62,8 @@ public enum Schedule: Sendable, Hashable, Codable {
     /// - Parameters:
     ///   - base: the optimizer's own learning rate.
     ///   - epoch: counted from 0.
-    /// - losses: the validation losses so far, oldest first; those from `epoch` on are ignored.
-    ///   Only ``reduceOnPlateau(_:)`` uses them.
+    ///   - losses: the validation losses so far, oldest first; those from `epoch` on are ignored.
+    ///     Only ``reduceOnPlateau(_:)`` uses them.
     public func learningRate(base: Double, epoch: Int, losses: [Double] = []) -> Double {
         let epoch = max(0, epoch)
         switch self {

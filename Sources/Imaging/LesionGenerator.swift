@@ -27,7 +27,7 @@ public enum LesionGenerator {
     ///
     /// Indices 0 ..< train are for training, the following ones for validation, so a longer set
     /// starts with a shorter one's training pictures.
-    /// - Parameter progress: called after each picture with the number written so far.
+    /// `progress` is called after each picture with the number written so far.
     public static func write(
         train: Int, validation: Int, size: Int = 256, seed: UInt64 = 42, to folder: URL, progress: (Int) -> Void = { _ in }
     ) throws(PictureError) {

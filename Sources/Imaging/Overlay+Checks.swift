@@ -2,11 +2,10 @@ extension Overlay {
     /// The picture as RGB, with each label of `mask` filled translucently and outlined in its
     /// colour (``LabelColors``).
     ///
-    /// - Parameters:
-    ///   - mask: labels, 1 channel, of the picture's size; 0 is background and stays unchanged.
-    ///   - opacity: the fill's, 0…1.
-    ///   - lineWidth: the outline's, in pixels, within the region; by default 2 or 1/160 of the
-    ///     shorter side, whichever is more.
+    /// - `mask`: labels, 1 channel, of the picture's size; 0 is background and stays unchanged.
+    /// - `opacity`: the fill's, 0…1.
+    /// - `lineWidth`: the outline's, in pixels, within the region; by default 2 or 1/160 of the
+    ///   shorter side, whichever is more.
     public static func draw(
         _ mask: Picture, on picture: Picture, opacity: Double = 0.25, lineWidth: Int? = nil
     ) throws(PictureError) -> Picture {

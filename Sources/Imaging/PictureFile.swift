@@ -32,7 +32,7 @@ public enum PictureFile {
     /// 16-bit values keep their high byte.
     ///
     /// A truncated or corrupt file is an error; it never yields part of a picture.
-    /// - Parameter asStored: leaves the picture as stored, ignoring its EXIF orientation.
+    /// `asStored` leaves the picture as stored, ignoring its EXIF orientation.
     public static func read(_ url: URL, channels: Int? = nil, asStored: Bool = false) throws(PictureError) -> Picture {
         try read(open(url), channels: channels, asStored: asStored)
     }

@@ -38,8 +38,7 @@ extension Picture {
     ///
     /// Throws ``PictureError/mismatch(operation:expected:got:)`` if the sizes are impossible or
     /// there are too few bytes.
-    /// - Parameter rowStride: defaults to the width times the bytes per pixel; rows may end in
-    ///   padding.
+    /// `rowStride` defaults to the width times the bytes per pixel; rows may end in padding.
     public init(_ bytes: [UInt8], width: Int, height: Int, layout: PixelLayout, rowStride: Int? = nil) throws(PictureError) {
         self = try bytes.withUnsafeBufferPointer { bytes throws(PictureError) in
             try Picture(UnsafeRawBufferPointer(bytes), width: width, height: height, layout: layout, rowStride: rowStride)

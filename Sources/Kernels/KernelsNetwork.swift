@@ -13,7 +13,7 @@ public final class KernelsNetwork: Sendable {
     /// Height and width of images are multiples of it.
     public static let sizeMultiple = 32
 
-    /// A network of this configuration, which must be valid (``VMUNet/VMUNetConfiguration/validate()``), with these weights.
+    /// A network of this configuration, which must be valid (``/VMUNet/VMUNetConfiguration/validate()``), with these weights.
     ///
     /// Throws unless every tensor is there, in its shape, and no other. Afterwards the tensors are not needed any more.
     public init(

@@ -24,8 +24,7 @@ public enum WeightsFile {
     /// Removes names of PyTorch's wrappers (`module.`, `_orig_mod.`) and profilers' counters. The
     /// result's ``StateDictionary/notes`` list that, and the set that was chosen among several.
     /// Errors say what the file really is.
-    /// - Parameter choice: the set to take if a PyTorch checkpoint has several; other formats hold
-    ///   one.
+    /// If a PyTorch checkpoint has several sets, `choice` selects one; other formats hold one.
     public static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(TensorFileError) -> StateDictionary {
         try naming(url) { try read(FileReader(url), choosing: choice) }
     }

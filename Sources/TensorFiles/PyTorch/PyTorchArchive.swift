@@ -13,7 +13,7 @@ public enum PyTorchArchive {
     /// Views become contiguous tensors. Wrappers' names (`module.`, `_orig_mod.`) are removed.
     /// Plain numbers and strings beside the weights become metadata; everything else is dropped.
     /// The pickle is only parsed: nothing in it can run.
-    /// - Parameter choice: the set to take if there are several; the result's notes name it.
+    /// If there are several sets, `choice` selects one, and the result's notes name it.
     public static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(TensorFileError) -> StateDictionary {
         try naming(url) { try read(FileReader(url), choosing: choice) }
     }

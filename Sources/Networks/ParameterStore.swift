@@ -20,7 +20,7 @@ public final class ParameterStore: ParameterSource {
     private var misfits = WeightsMismatch()
 
     /// A store that fills new parameters with initial values from libtorch's generator
-    /// (``Torch/manualSeed(_:)``).
+    /// (``/Torch/Torch/manualSeed(_:)``).
     public init() { (weights, tensors) = (nil, [:]) }
 
     /// A store that takes parameters and buffers from a checkpoint.

@@ -14,8 +14,8 @@ public struct TorchInference: InferenceNetwork {
 
     /// Loads these weights onto the device that `compute` names.
     ///
-    /// Throws ``VMUNet/WeightsMismatch`` and ``VMUNet/ConfigurationError`` for weights that are not
-    /// a VM-UNet's, and ``DeviceError``.
+    /// Throws ``/VMUNet/WeightsMismatch`` and ``/VMUNet/ConfigurationError`` for weights that are
+    /// not a VM-UNet's, and ``DeviceError``.
     public init(_ weights: StateDictionary, _ compute: Compute = Compute()) throws {
         let device = try Torch.prepare(compute)
         self.init(try TorchVMUNet(weights: weights).on(device), compute)

@@ -8,21 +8,21 @@ public typealias TorchVMUNet = VMUNet<TorchEngine>
 
 extension VMUNet where E == TorchEngine {
     /// A network with initial values from libtorch's generator; seed it with
-    /// ``Torch/manualSeed(_:)``.
+    /// ``/Torch/Torch/manualSeed(_:)``.
     public init(_ configuration: VMUNetConfiguration) throws {
         try self.init(configuration, ParameterStore())
     }
 
     /// A network with a checkpoint's weights, whose keys and shapes define the architecture.
     ///
-    /// Throws ``WeightsMismatch`` with every key that is missing, unexpected or of another shape,
-    /// and ``ConfigurationError`` if they define no architecture.
+    /// Throws ``/VMUNet/WeightsMismatch`` with every key that is missing, unexpected or of another
+    /// shape, and ``/VMUNet/ConfigurationError`` if they define no architecture.
     public init(weights: StateDictionary) throws {
         try self.init(try VMUNetConfiguration(readFrom: weights), ParameterStore(weights: weights))
     }
 
-    /// A network of this configuration with a checkpoint's weights; throws ``WeightsMismatch`` if
-    /// they do not fit.
+    /// A network of this configuration with a checkpoint's weights; throws
+    /// ``/VMUNet/WeightsMismatch`` if they do not fit.
     public init(_ configuration: VMUNetConfiguration, weights: StateDictionary) throws {
         try self.init(configuration, ParameterStore(weights: weights))
     }

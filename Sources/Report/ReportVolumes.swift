@@ -6,7 +6,7 @@ extension RunReport {
     /// Scores of a run's best weights on the test volumes of a set in Synapse's layout; nil if it
     /// has none.
     ///
-    /// Throws ``DataError`` for volumes that cannot be read.
+    /// Throws ``/Segmentation/DataError`` for volumes that cannot be read.
     func volumeScores(
         _ scored: ScoredRun, _ configuration: RunConfiguration, progress: (_ done: Int, _ of: Int) -> Void
     ) throws -> VolumeScoreSummary? {

@@ -46,8 +46,9 @@ public struct RunReport: Sendable {
 
     /// Writes the page about these runs' folders, whole or not at all.
     ///
-    /// Throws ``FolderError`` for a folder that holds no run; ``ConfigurationFileError``,
-    /// ``BadWeights`` and ``TensorFiles/TensorFileError`` for damaged files; ``DataError`` for a
+    /// Throws ``/Files/FolderError`` for a folder that holds no run;
+    /// ``/Runs/ConfigurationFileError``, ``/Segmentation/BadWeights`` and
+    /// ``/TensorFiles/TensorFileError`` for damaged files; ``/Segmentation/DataError`` for a
     /// requested data folder that is none.
     public func write(_ folders: [URL], to url: URL, progress: (Progress) -> Void = { _ in }) throws {
         let page = try html(of: folders, progress: progress)

@@ -12,7 +12,8 @@ struct ScoredRun {
     private let result: EvaluationResult
     private let showsNames: Bool
 
-    /// Throws ``BadWeights`` if the weights and the data differ in their number of classes.
+    /// Throws ``/Segmentation/BadWeights`` if the weights and the data differ in their number of
+    /// classes.
     init(
         name: String, weights: URL, configuration: RunConfiguration, dataset: any SegmentationDataset, options: RunReport.Options,
         networks: NetworkLoader,

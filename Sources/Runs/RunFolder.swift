@@ -18,8 +18,8 @@ public struct RunFolder: Sendable {
     /// An existing folder.
     public init(existing url: URL) { self.url = url }
 
-    /// Creates a new run's folder and its parents. Throws ``FolderError`` if it already holds a run
-    /// or cannot be written to.
+    /// Creates a new run's folder and its parents. Throws ``/Files/FolderError`` if it already
+    /// holds a run or cannot be written to.
     public static func create(_ url: URL) throws -> RunFolder {
         let run = RunFolder(existing: url)
         let files = FileManager.default

@@ -9,7 +9,7 @@ import CTorch
 /// - It takes nothing from the host and reads nothing back: no `item`, no `floats()`, no tensors
 ///   made of values, no seeds. Doing so is an error on every device.
 /// - The tensors that it reads and changes keep their memory: set inputs with
-///   ``Tensor/assign(_:)``, and zero gradients in place (``Optimizer/zeroGradients()``). Weights
+///   ``Tensor/assign(_:)``, and zero gradients in place (`Optimizer.zeroGradients()`). Weights
 ///   that inference keeps in another element type (`PreparedWeights` in CTorch) are those of the
 ///   recording.
 /// - The operators that it calls, and their shapes, depend on nothing that changes.

@@ -33,8 +33,8 @@ public struct AblationRunner: Sendable {
 
     /// A cell's progress, judged by its folder.
     ///
-    /// Throws ``FolderError`` if the folder holds a run with other settings,
-    /// ``ConfigurationFileError`` if its `config.yaml` is unsound.
+    /// Throws ``/Files/FolderError`` if the folder holds a run with other settings,
+    /// ``/Runs/ConfigurationFileError`` if its `config.yaml` is unsound.
     public func state(of cell: AblationGrid.Cell) throws -> AblationResult.State {
         let run = RunFolder(existing: folder.appending(path: cell.name))
         guard FileManager.default.fileExists(atPath: run.configuration.path) else { return .pending }
@@ -52,7 +52,7 @@ public struct AblationRunner: Sendable {
     ///
     /// Before the first cell starts, every folder, data set and file of initial weights is checked.
     /// `isInterrupted` of the result tells whether `shouldStop` ended it. Throws what
-    /// ``TrainingData`` and ``Trainer`` throw.
+    /// ``/Segmentation/TrainingData`` and ``Trainer`` throw.
     public func run(shouldStop: () -> Bool = { false }, report: (AblationProgress) -> Void = { _ in }) throws -> AblationResult {
         var states = try grid.cells.map { try state(of: $0) }
         var verified: Set<DataSettings> = []

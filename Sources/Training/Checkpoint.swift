@@ -14,8 +14,8 @@ struct Checkpoint {
     var tensors: StateDictionary
     var position: TrainingPosition
 
-    /// Reads a run's last checkpoint. Throws ``TensorFiles/TensorFileError`` for a damaged file,
-    /// ``FolderError`` for a file of another kind.
+    /// Reads a run's last checkpoint. Throws ``/TensorFiles/TensorFileError`` for a damaged file,
+    /// ``/Files/FolderError`` for a file of another kind.
     init(_ url: URL) throws {
         tensors = try WeightsFile.read(url)
         guard let position = TrainingPosition(tensors.metadata[TrainingPosition.key]?.text) else {

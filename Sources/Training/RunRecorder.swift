@@ -15,8 +15,8 @@ final class RunRecorder {
 
     /// Continues at `position`; what a stopped run wrote after its checkpoint is cut off.
     ///
-    /// Throws ``FolderError`` if another process is training in the folder, or if it cannot be
-    /// written to.
+    /// Throws ``/Files/FolderError`` if another process is training in the folder, or if it cannot
+    /// be written to.
     init(_ folder: RunFolder, _ configuration: RunConfiguration, after position: TrainingPosition, stepsPerEpoch: Int, on device: Device)
         throws
     {

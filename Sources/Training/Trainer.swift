@@ -7,7 +7,7 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// Trains a VM-UNet. ``run(_:)`` has the loop.
+/// Trains a VM-UNet. ``run(shouldStop:report:)`` has the loop.
 public final class Trainer {
     public let configuration: RunConfiguration
     public let network: TorchVMUNet
@@ -24,7 +24,7 @@ public final class Trainer {
     private let mode: ForwardMode
     private let compileGraph: Bool
 
-    /// How ``run(_:)`` ended.
+    /// How ``Trainer/run(shouldStop:report:)`` ended.
     public enum Outcome: Sendable, Equatable {
         case finished
         /// The validation loss has not fallen for as many epochs as the configuration allows.
@@ -125,8 +125,9 @@ public final class Trainer {
     /// Trains until the last epoch, early stopping, or `shouldStop`. Saves after every epoch and
     /// before it stops.
     ///
-    /// Throws ``NonFiniteLoss`` before a loss that is not finite does any harm; ``FolderError`` if
-    /// another process is training in the folder; and, after saving, what the data set throws.
+    /// Throws ``NonFiniteLoss`` before a loss that is not finite does any harm;
+    /// ``/Files/FolderError`` if another process is training in the folder; and, after saving, what
+    /// the data set throws.
     public func run(shouldStop: () -> Bool = { false }, report: (TrainingProgress) -> Void = { _ in }) throws -> Outcome {
         let recorder = try RunRecorder(folder, configuration, after: position, stepsPerEpoch: loader.stepsPerEpoch, on: device)
         do {

@@ -84,8 +84,8 @@ public enum PaperTable: String, Sendable, Codable, CaseIterable {
 
     /// The table's grid over a base configuration.
     ///
-    /// - Parameter initialWeights: Table III's files under the paper's names, "VMamba-T" and
-    ///   "VMamba-S"; rows without a file are left out.
+    /// `initialWeights` has Table III's files under the paper's names, "VMamba-T" and "VMamba-S";
+    /// rows without a file are left out.
     ///
     /// Throws ``ConfigurationFileError`` if the base does not allow it.
     public func grid(_ base: RunConfiguration, initialWeights: [String: String] = [:]) throws(ConfigurationFileError) -> AblationGrid {

@@ -4,8 +4,9 @@ import TensorFiles
 extension TrainingData {
     /// The sets that a configuration names.
     ///
-    /// Throws ``DataError``, which lists everything wrong with them, and ``RunConfigurationError``
-    /// for settings that need a validation loss when nothing is validated.
+    /// Throws ``/Segmentation/DataError``, which lists everything wrong with them, and
+    /// ``RunConfigurationError`` for settings that need a validation loss when nothing is
+    /// validated.
     public init(_ configuration: RunConfiguration) throws {
         self = try configuration.data.dataset.layout.trainingData(configuration.data, seed: configuration.seed)
         if validation == nil { try configuration.requireNoValidation() }
@@ -31,7 +32,7 @@ extension RunConfiguration {
 
     /// Takes the number and names of the classes from the set if its layout lets sets define them.
     ///
-    /// Throws ``DataError`` if the set's classes differ from those given.
+    /// Throws ``/Segmentation/DataError`` if the set's classes differ from those given.
     /// - Parameters:
     ///   - givenCount: whether the user, not a preset, gave the number of classes.
     ///   - givenNames: whether the user, not a preset, gave the names.

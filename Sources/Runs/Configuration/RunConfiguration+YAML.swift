@@ -13,7 +13,7 @@ extension RunConfiguration {
     /// Throws ``ConfigurationFileError`` with file and line for unknown keys, values of the wrong
     /// type, and values that make no sense. Settings that may still come from elsewhere (the data's
     /// path) are left to ``validate()``.
-    /// - Parameter dataset: the data set, overriding the file's.
+    /// `dataset` overrides the file's.
     public init(yamlFile url: URL, dataset: Dataset? = nil) throws {
         try self.init(yaml: Self.text(of: url), path: url.relativePath, dataset: dataset)
     }

@@ -1,4 +1,5 @@
-/// An optimizer's name and options, for configurations; ``make(_:)`` creates the optimizer.
+/// An optimizer's name and options, for configurations; `make(_:)` of the module Training creates
+/// the optimizer.
 ///
 /// Options that the named optimizer does not have keep neutral values and are ignored.
 public struct OptimizerConfiguration: Sendable, Hashable, Codable {

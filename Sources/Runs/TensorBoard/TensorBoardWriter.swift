@@ -13,10 +13,10 @@ public final class TensorBoardWriter {
 
     /// Starts a new file in `folder`, creating the folder if necessary; existing files stay.
     ///
-    /// - Parameter firstStep: the step at which a run continues. Readers drop what earlier files
-    ///   say about it and later steps.
+    /// `firstStep` is the step at which a run continues: readers drop what earlier files say about
+    /// it and later steps.
     ///
-    /// Throws ``FolderError`` if the folder cannot be written to.
+    /// Throws ``/Files/FolderError`` if the folder cannot be written to.
     public init(folder: URL, firstStep: Int = 1) throws {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -14,6 +14,7 @@ let package = Package(
         .library(name: "Torch", targets: ["Torch"]),
         .library(name: "VMUNet", targets: ["VMUNet"]),
         .library(name: "Kernels", targets: ["Kernels"]),
+        .library(name: "DICOM", targets: ["DICOM"]),
         .library(name: "Segmentation", targets: ["Segmentation"]),
         .library(name: "Runs", targets: ["Runs"]),
         .library(name: "Report", targets: ["Report"]),
@@ -50,11 +51,13 @@ let package = Package(
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
         .target(name: "Imaging", dependencies: ["Files", "CTurboJPEG", "CPNGCodec", "CZlib"]),
         .target(name: "Torch", dependencies: ["Files", "CTorch", "TensorFiles"]),
+        // Series of scanners in, segmentations out. What libraries must decode runs in a program apart (Scripts/dicom).
+        .target(name: "DICOM", dependencies: ["Files", "TensorFiles", "CZlib"]),
         // The network, written once over an engine, and the engine that predicts without libtorch.
         .target(name: "VMUNet"),
         .target(name: "Kernels", dependencies: ["VMUNet", "CKernels"]),
         // Data sets, scores, pictures and volumes in and out; it sees networks through a protocol.
-        .target(name: "Segmentation", dependencies: ["Kernels", "VMUNet", "Files", "TensorFiles", "Imaging"]),
+        .target(name: "Segmentation", dependencies: ["Kernels", "VMUNet", "Files", "TensorFiles", "Imaging", "DICOM"]),
         // What a run is told and what it leaves behind; reading it needs no libtorch.
         .target(
             name: "Runs", dependencies: ["Files", "Segmentation", "VMUNet", "TensorFiles", .product(name: "Yams", package: "Yams")]),
@@ -67,7 +70,7 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Files", "Segmentation", "VMUNet", "TensorFiles", "Imaging",
+                "Files", "Segmentation", "VMUNet", "TensorFiles", "Imaging", "DICOM",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(
@@ -102,6 +105,7 @@ let package = Package(
         .testTarget(
             name: "TensorFilesTests", dependencies: ["TensorFiles", "Files"],
             exclude: ["Fixtures", "make_fixtures.py", "make_checkpoints.py"]),
+        .testTarget(name: "DICOMTests", dependencies: ["DICOM", "TensorFiles", "Files"], exclude: ["Fixtures"]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging", "Files"], exclude: ["Fixtures"]),
         .testTarget(name: "TorchTests", dependencies: ["Training", "Torch", "TensorFiles"]),
         .testTarget(

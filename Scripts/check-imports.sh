@@ -12,12 +12,13 @@ Imaging: Files CTurboJPEG CPNGCodec CZlib
 Torch: Files CTorch TensorFiles
 VMUNet:
 Kernels: VMUNet CKernels
-Segmentation: Kernels VMUNet Files TensorFiles Imaging CMath
+DICOM: Files TensorFiles CZlib
+Segmentation: Kernels VMUNet Files TensorFiles Imaging DICOM CMath
 Runs: Files Segmentation VMUNet TensorFiles Yams
 Report: Files Runs Segmentation VMUNet TensorFiles Imaging
 Networks: Files Segmentation VMUNet Torch TensorFiles
 Training: Files Runs Networks Segmentation VMUNet Torch TensorFiles
-Commands: Files Segmentation VMUNet TensorFiles Imaging ArgumentParser
+Commands: Files Segmentation VMUNet TensorFiles Imaging DICOM ArgumentParser
 ReportCommand: Commands Report ArgumentParser
 VMUNetLight: Commands Segmentation ArgumentParser
 VMUNetReport: Commands ReportCommand Segmentation ArgumentParser

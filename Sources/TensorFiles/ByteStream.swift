@@ -6,6 +6,12 @@ protocol ByteStream: AnyObject {
     func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws
 }
 
+/// Bytes that are unpacked on their way, so that only reading tells how many there are.
+protocol PackedStream: ByteStream {
+    /// Passes over at most so many bytes; how many there were.
+    func drain(_ most: Int, _ what: String) throws -> Int
+}
+
 extension ByteStream {
     /// The next `count` bytes; checks first that memory allows it.
     func read(_ count: Int, _ what: String) throws -> [UInt8] {

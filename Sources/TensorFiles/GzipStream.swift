@@ -2,7 +2,7 @@ import CZlib
 import Files
 
 /// A file, gzipped or plain, read from front to back.
-final class GzipStream: ByteStream {
+final class GzipStream: PackedStream {
     /// Whether the file starts as gzip.
     let isPacked: Bool
     private let file: FileReader
@@ -18,15 +18,24 @@ final class GzipStream: ByteStream {
     private static let magic: [UInt8] = [0x1F, 0x8B]
 
     /// Starts at an offset, after another header.
-    init(_ file: FileReader, from offset: Int = 0) throws {
+    convenience init(_ file: FileReader, from offset: Int = 0) throws {
+        let isPacked = try file.bytes(at: offset, count: 2) == Self.magic
+        try self.init(file, from: offset, isPacked: isPacked, window: 15 + 16)
+    }
+
+    /// A stream that zlib compressed, with gzip's header or its own.
+    convenience init(zlib file: FileReader, from offset: Int) throws {
+        try self.init(file, from: offset, isPacked: true, window: 15 + 32)
+    }
+
+    private init(_ file: FileReader, from offset: Int, isPacked: Bool, window: Int32) throws {
         self.file = file
+        self.isPacked = isPacked
         position = offset
-        isPacked = try file.bytes(at: offset, count: 2) == Self.magic
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         guard isPacked else { return }
-        let gzipWindow: Int32 = 15 + 16
-        guard inflateInit2_(stream, gzipWindow, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+        guard inflateInit2_(stream, window, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
             throw Fault(.memory, "needs more memory than there is")
         }
     }
@@ -51,10 +60,22 @@ final class GzipStream: ByteStream {
         }
     }
 
-    /// Reads on to a compressed file's end, if that is near, so that its checksum is compared.
-    func finish(_ what: String) throws {
-        guard isPacked else { return }
-        try withUnsafeTemporaryAllocation(byteCount: Self.block, alignment: 16) { _ = try inflate(into: $0, what) }
+    /// Reads on to a compressed file's end, if that is near, so that its checksum is compared; returns the bytes that followed.
+    @discardableResult
+    func finish(_ what: String) throws -> Int { try drain(Self.block, what) }
+
+    func drain(_ most: Int, _ what: String) throws -> Int {
+        guard isPacked else { return 0 }
+        return try withUnsafeTemporaryAllocation(byteCount: min(most, Self.block), alignment: 16) { block in
+            var drained = 0
+            while drained < most {
+                let piece = UnsafeMutableRawBufferPointer(rebasing: block[..<min(block.count, most - drained)])
+                let got = try inflate(into: piece, what)
+                drained += got
+                if got < piece.count { break }
+            }
+            return drained
+        }
     }
 
     /// Unpacks until the buffer is full or the file ends; returns the number of bytes unpacked.

@@ -74,3 +74,19 @@ struct GzipWriter: ~Copyable {
         } while true
     }
 }
+
+extension Zlib {
+    /// Packs bytes into a zlib stream.
+    static func deflate(_ bytes: [UInt8]) throws -> [UInt8] {
+        let bound = Int(compressBound(uLong(bytes.count)))
+        try Memory.ask(for: bound)
+        var status = Z_OK
+        let packed = [UInt8](unsafeUninitializedCapacity: bound) { output, filled in
+            var length = uLong(bound)
+            status = bytes.withUnsafeBufferPointer { compress2(output.baseAddress, &length, $0.baseAddress, uLong($0.count), 6) }
+            filled = status == Z_OK ? Int(length) : 0
+        }
+        guard status == Z_OK else { throw Fault(.memory, "needs more memory than there is") }
+        return packed
+    }
+}

@@ -1,0 +1,42 @@
+/// How a file writes its attributes and its pixels, by the UID in its head.
+public struct TransferSyntax: Sendable, Equatable {
+    public let uid: String
+
+    /// How attributes are written.
+    var isExplicit: Bool { uid != "1.2.840.10008.1.2" }
+    var isBigEndian: Bool { uid == "1.2.840.10008.1.2.2" }
+    /// Whether all behind the head is one deflate stream.
+    var isDeflated: Bool { uid == "1.2.840.10008.1.2.1.99" }
+
+    enum Pixels {
+        case native
+        case runLength
+        /// JPEG, JPEG-LS, JPEG 2000: their decoders run in a process of their own.
+        case packed
+        case film
+    }
+
+    var pixels: Pixels {
+        switch uid {
+        case "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99": .native
+        case "1.2.840.10008.1.2.5": .runLength
+        default: uid.hasPrefix("1.2.840.10008.1.2.4.10") && !["1.2.840.10008.1.2.4.10"].contains(uid) ? .film : .packed
+        }
+    }
+
+    /// What people call it.
+    var name: String {
+        switch uid {
+        case "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51": "JPEG"
+        case "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70": "JPEG lossless"
+        case "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81": "JPEG-LS"
+        case "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.93": "JPEG 2000"
+        case "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203": "high-throughput JPEG 2000"
+        case "1.2.840.10008.1.2.5": "RLE"
+        default: "transfer syntax \(uid.prefix(64))"
+        }
+    }
+
+    /// Whether pixels may differ from those of the scanner.
+    var isLossy: Bool { ["50", "51", "81", "91", "93", "203"].contains { uid == "1.2.840.10008.1.2.4.\($0)" } }
+}

@@ -1,0 +1,104 @@
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The series in a folder, or in a list of files.
+public struct DICOMFolder: Sendable {
+    /// The series of images, in the order in which they are listed and counted from 1.
+    public let series: [DICOMSeries]
+    /// Files that are DICOM and cannot be read, with the reason.
+    public let failures: [(file: String, reason: String)]
+    /// Those of ``failures`` that are cut or damaged: slices of a series may be missing.
+    public let damaged: [(file: String, reason: String)]
+    /// Files that hold no images: reports, plans, directories.
+    public let others: Int
+
+    /// Looks at files; those that are not DICOM are passed over.
+    public init(_ urls: [URL]) {
+        var images: [DICOMImage] = [], failures: [(String, String)] = [], damaged: [(String, String)] = [], others = 0
+        for url in urls where DICOMFile.isDICOM(url) {
+            do {
+                guard let image = try naming(url, { try DICOMImage(try DICOMFile(url)) }) else {
+                    others += 1
+                    continue
+                }
+                images.append(image)
+            } catch {
+                failures.append((error.file, error.reason))
+                if error.kind != .unsupported { damaged.append((error.file, error.reason)) }
+            }
+        }
+        self.failures = failures
+        self.damaged = damaged
+        self.others = others
+        series = Self.sorted(images)
+    }
+
+    /// One series has one UID, one size and one orientation: localisers that share a UID with the
+    /// scan stand apart.
+    private static func sorted(_ images: [DICOMImage]) -> [DICOMSeries] {
+        struct Key: Hashable {
+            let uid: String
+            let rows: Int, columns: Int
+            let orientation: [Int]
+        }
+        var groups: [Key: [DICOMImage]] = [:]
+        for image in images {
+            let frame = image.frames[0]
+            let orientation = ((frame.rowDirection ?? []) + (frame.columnDirection ?? [])).map { Int(($0 * 1000).rounded()) }
+            groups[Key(uid: image.seriesUID, rows: image.rows, columns: image.columns, orientation: orientation), default: []].append(image)
+        }
+        return groups.values.map { DICOMSeries($0) }.sorted { a, b in
+            (a.number ?? .max, a.uid, -a.images.count, a.firstFile) < (b.number ?? .max, b.uid, -b.images.count, b.firstFile)
+        }
+    }
+
+    /// A line a series: its number in this list, what its header calls it, its size and its UID.
+    /// Nothing of the patient.
+    public var list: String {
+        series.enumerated().map { "  \($0 + 1): \($1.summary)" }.joined(separator: "\n")
+    }
+
+    /// The series that a text picks: its number in ``list``, or its UID; nil where none or several
+    /// fit.
+    public func pick(_ text: String) -> DICOMSeries? {
+        if let number = Int(text), series.indices.contains(number - 1) { return series[number - 1] }
+        let fitting = series.filter { $0.uid == text }
+        return fitting.count == 1 ? fitting[0] : nil
+    }
+}
+
+/// The images of one series.
+public struct DICOMSeries: Sendable, Equatable {
+    let images: [DICOMImage]
+
+    init(_ images: [DICOMImage]) { self.images = images.sorted { $0.file.url.path < $1.file.url.path } }
+
+    /// Its UID; empty where there is none.
+    public var uid: String { images[0].seriesUID }
+    /// Its number in the study.
+    public var number: Int? { images[0].seriesNumber }
+    /// The files.
+    public var files: [URL] { images.map(\.file.url) }
+    fileprivate var firstFile: String { images[0].file.url.path }
+    /// Planes in all.
+    public var frames: Int { images.reduce(0) { $0 + $1.frames.count } }
+    /// Whether both are the same files.
+    public static func == (a: DICOMSeries, b: DICOMSeries) -> Bool { a.files == b.files }
+    /// CT, MR, PT …
+    public var modality: String? { images[0].modality }
+
+    /// "CT, thick, 6 slices of 64×64, 1.2.826.…".
+    public var summary: String {
+        let first = images[0]
+        let parts = [
+            first.modality?.printable(limit: 16), first.seriesDescription?.printable(limit: 64) ?? "no description",
+            "\(frames) slice\(frames == 1 ? "" : "s") of \(first.rows)×\(first.columns)", uid.isEmpty ? "no UID" : uid.printable(limit: 64),
+        ]
+        return parts.compactMap(\.self).joined(separator: ", ")
+    }
+}

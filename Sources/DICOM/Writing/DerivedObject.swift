@@ -1,0 +1,85 @@
+import Files
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+extension DataSetBuilder {
+    /// Repeats what every object must repeat of the images that it was made from: patient, study
+    /// and character set. Archives file it by these; they go nowhere else.
+    mutating func describe(
+        _ source: DICOMSource, sopClass: String, sopInstance: String, modality: String, version: String
+    ) throws {
+        let first = source.first
+        for (tag, what) in [(Tag.studyUID, "study"), (.seriesUID, "series")] where first.text(tag) == nil {
+            throw Fault(
+                .unwritable, "cannot be written: the images give no UID of their \(what), by which archives file results",
+                remedy: "choose another format, or give the series as the archive has it")
+        }
+        guard !source.images.contains(where: { $0.sopInstance.isEmpty }) else {
+            throw Fault(
+                .unwritable, "cannot be written: images give no UID of their own, by which a result refers to them",
+                remedy: "choose another format, or give the series as the archive has it")
+        }
+        if first[.characterSet] != nil { copy(.characterSet, "CS", from: first) }
+        for (tag, representation) in [
+            (Tag.patientName, "PN"), (.patientID, "LO"), (.patientBirthDate, "DA"), (.patientSex, "CS"), (.studyUID, "UI"),
+            (.studyDate, "DA"), (.studyTime, "TM"), (.studyID, "SH"), (.accessionNumber, "SH"), (.referringPhysician, "PN"),
+        ] { copy(tag, representation, from: first) }
+        text(.sopClass, "UI", sopClass)
+        text(.sopInstance, "UI", sopInstance)
+        text(.modality, "CS", modality)
+        text(.manufacturer, "LO", "vmunet")
+        text(.modelName, "LO", "VM-UNet")
+        text(.serialNumber, "LO", "0")
+        text(.softwareVersions, "LO", version)
+        let (date, time) = Self.now()
+        for tag in [Tag.contentDate, .seriesDate] { text(tag, "DA", date) }
+        for tag in [Tag.contentTime, .seriesTime] { text(tag, "TM", time) }
+    }
+
+    /// A text of ours in the source's character set: what it may not have becomes a question mark.
+    func ours(_ text: String, limit: Int = 64) -> String {
+        let isUnicode = self[.characterSet].flatMap(DataSet.text) == "ISO_IR 192"
+        return String(
+            text.unicodeScalars.prefix(limit).map { scalar -> Character in
+                let isForeign = scalar.value < 0x20 || scalar == "\\" || scalar.value == 0x7F || (!isUnicode && scalar.value > 0x7E)
+                return isForeign ? "?" : Character(scalar)
+            })
+    }
+
+    private static func now() -> (date: String, time: String) {
+        var seconds = time(nil)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        func digits(_ value: Int32, _ count: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, count - text.count)) + text
+        }
+        return (
+            digits(parts.tm_year + 1900, 4) + digits(parts.tm_mon + 1, 2) + digits(parts.tm_mday, 2),
+            digits(parts.tm_hour, 2) + digits(parts.tm_min, 2) + digits(parts.tm_sec, 2)
+        )
+    }
+
+    static func code(_ code: SegmentCodes.Code) -> DataSetBuilder {
+        var set = DataSetBuilder()
+        set.text(.codeValue, "SH", code.value)
+        set.text(.codingScheme, "SH", code.scheme)
+        set.text(.codeMeaning, "LO", code.meaning)
+        return set
+    }
+
+    /// A reference to an image.
+    static func reference(_ image: DICOMImage, frame: Int? = nil) -> DataSetBuilder {
+        var set = DataSetBuilder()
+        set.text(.referencedClass, "UI", image.sopClass)
+        set.text(.referencedInstanceUID, "UI", image.sopInstance)
+        if let frame { set.text(Tag(8, 0x1160), "IS", "\(frame + 1)") }
+        return set
+    }
+}

@@ -1,0 +1,141 @@
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// How the data behind a header of text are written.
+enum DataEncoding {
+    case raw, text, hex, gzip, zlib, bzip2
+}
+
+/// The data of a volume, opened in whatever way they are written.
+struct EncodedData {
+    let stream: any ByteStream
+    /// Most bytes that can come out.
+    let largestSize: Int
+    /// Called once all voxels have been read: throws where checksums differ, or where more follows
+    /// than a line's end.
+    let finish: () throws -> Void
+
+    /// Where the voxels begin behind what is skipped.
+    enum Start: Equatable {
+        /// So many bytes, unpacked, before the voxels.
+        case skip(Int)
+        /// The voxels are the file's last bytes, unpacked.
+        case end
+    }
+
+    /// Data from a byte of a file on; `count` bytes of them are voxels.
+    init(_ file: FileReader, from position: Int, _ encoding: DataEncoding, of elementType: ElementType, start: Start, count: Int) throws {
+        switch encoding {
+        case .raw:
+            let begin: Int
+            switch start {
+            case .skip(let skipped): begin = position.addingReportingOverflow(skipped).partialValue
+            case .end: begin = file.size - count
+            }
+            guard begin >= position, begin <= file.size else {
+                throw Fault(.truncated, "truncated: the voxels take \(count) bytes, which \(file.size - position) cannot hold")
+            }
+            (stream, largestSize) = (FileStream(file, from: begin), file.size - begin)
+            finish = { try Self.requireEnd(file.size - begin - count) }
+        case .text:
+            let text = TextStream(file, from: position, of: elementType)
+            (stream, largestSize) = (text, text.largestSize)
+            finish = { guard try text.isAtEnd() else { throw Self.surplus } }
+        case .hex:
+            let hex = HexStream(file, from: position)
+            (stream, largestSize) = (hex, hex.largestSize)
+            finish = { guard try hex.isAtEnd() else { throw Self.surplus } }
+        case .gzip, .zlib, .bzip2:
+            let packed = try Self.open(file, position, encoding)
+            try packed.stream.skip(try Self.skipped(start, count, file, position, encoding), "what lies before the voxels")
+            (stream, largestSize) = packed
+            finish = { try Self.requireEnd(try packed.stream.drain(1 << 16, "the array of voxels")) }
+        }
+    }
+
+    private static func open(
+        _ file: FileReader, _ position: Int, _ encoding: DataEncoding
+    ) throws -> (stream: any PackedStream, largestSize: Int) {
+        if encoding == .bzip2 {
+            let stream = try BZip2Stream(file, from: position)
+            return (stream, stream.largestSize)
+        }
+        let stream = try encoding == .zlib ? GzipStream(zlib: file, from: position) : GzipStream(file, from: position)
+        guard stream.isPacked else { throw Fault(.corrupt, "its data are no gzip stream, as its header says") }
+        return (stream, stream.largestSize)
+    }
+
+    /// Bytes before the voxels. Where the voxels are the last, the data are unpacked once to know
+    /// how many there are.
+    private static func skipped(_ start: Start, _ count: Int, _ file: FileReader, _ position: Int, _ encoding: DataEncoding) throws -> Int {
+        if case .skip(let skipped) = start { return skipped }
+        let length = try open(file, position, encoding).stream.drain(count + largestSurplus, "the data")
+        guard length >= count else { throw Fault(.truncated, "truncated: the voxels take \(count) bytes, of which there are \(length)") }
+        guard length < count + largestSurplus else { throw surplus }
+        return length - count
+    }
+
+    /// Bytes before voxels that are a file's last, at most: a header.
+    private static let largestSurplus = 1 << 24
+
+    private static var surplus: Fault {
+        Fault(
+            .corrupt, "goes on after the voxels that its header declares",
+            remedy: "correct its header's sizes, or how many bytes it skips before the voxels")
+    }
+
+    /// A line's end may follow.
+    private static func requireEnd(_ rest: Int) throws { guard rest <= 2 else { throw surplus } }
+}
+
+/// Data in one file or several, one after the other; each holds as much as the others.
+final class ChainedStream: ByteStream {
+    private let open: (Int) throws -> EncodedData
+    private let bytesEach: Int
+    private let files: Int
+    private var next = 0
+    private var left = 0
+    private var current: EncodedData?
+    /// Most bytes that can come out.
+    let largestSize: Int
+
+    /// `bytes` bytes of voxels in these files; `data` opens so many of them in one.
+    init(
+        _ urls: [URL], bytes: Int, of elementType: ElementType, _ data: @escaping (_ file: FileReader, _ count: Int) throws -> EncodedData
+    ) throws {
+        guard !urls.isEmpty, bytes.isMultiple(of: urls.count), (bytes / urls.count).isMultiple(of: elementType.byteCount) else {
+            throw Fault(.corrupt, "its header divides the voxels among \(urls.count) files, which does not come out even")
+        }
+        let each = bytes / urls.count
+        open = { try data(FileReader(urls[$0]), each) }
+        (files, bytesEach) = (urls.count, each)
+        var size = 0
+        for index in urls.indices { size = size.addingReportingOverflow(min(try open(index).largestSize, each)).partialValue }
+        largestSize = size
+    }
+
+    func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws {
+        var filled = 0
+        while filled < buffer.count {
+            if left == 0 {
+                try current?.finish()
+                guard next < files else {
+                    throw Fault(.truncated, "truncated: \(what) has \(filled) of \(buffer.count) bytes")
+                }
+                current = try open(next)
+                (next, left) = (next + 1, bytesEach)
+            }
+            let piece = min(left, buffer.count - filled)
+            try current?.stream.fill(UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<(filled + piece)]), what)
+            filled += piece
+            left -= piece
+        }
+    }
+
+    func finish() throws { try current?.finish() }
+}

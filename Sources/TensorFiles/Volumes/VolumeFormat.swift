@@ -1,0 +1,72 @@
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The formats of volumes: what a file is by its name, and one way to read and write them all.
+public enum VolumeFormat: String, Sendable, CaseIterable {
+    /// NIfTI and Analyze: `.nii`, `.nii.gz`, `.hdr` with `.img`.
+    case nifti = "nii.gz"
+    /// NRRD: `.nrrd`, `.nhdr`.
+    case nrrd
+    /// MetaImage: `.mha`, `.mhd`.
+    case metaImage = "mha"
+
+    /// Endings of names, with the dot, longest first.
+    public var endings: [String] {
+        switch self {
+        case .nifti: [".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img"]
+        case .nrrd: [".seg.nrrd", ".nrrd", ".nhdr"]
+        case .metaImage: [".mha", ".mhd"]
+        }
+    }
+
+    /// The format that a file's name says; nil for other names.
+    public init?(_ url: URL) {
+        let name = url.lastPathComponent.lowercased()
+        guard let format = Self.allCases.first(where: { $0.endings.contains { name.hasSuffix($0) && name.count > $0.count } }) else {
+            return nil
+        }
+        self = format
+    }
+
+    /// Voxels as they are stored, of one volume or of all channels; at most `limit` bytes.
+    public func read(_ url: URL, limit: Int = NIfTIFile.defaultLimit, allChannels: Bool = false) throws(TensorFileError) -> VolumeImage {
+        switch self {
+        case .nifti: try naming(url) { try NIfTIFile.source(url).image(limit: limit, allChannels: allChannels) }
+        case .nrrd: try NRRDFile.read(url, limit: limit, allChannels: allChannels)
+        case .metaImage: try MetaImageFile.read(url, limit: limit, allChannels: allChannels)
+        }
+    }
+
+    /// Values as floats, converted while they are read; at most `limit` of them.
+    public func floats(_ url: URL, limit: Int, allChannels: Bool = false) throws(TensorFileError) -> [Float] {
+        switch self {
+        case .nifti: try naming(url) { try NIfTIFile.source(url).floats(limit: limit, allChannels: allChannels) }
+        case .nrrd: try NRRDFile.floats(url, limit: limit, allChannels: allChannels)
+        case .metaImage: try MetaImageFile.floats(url, limit: limit, allChannels: allChannels)
+        }
+    }
+
+    /// What a file's header says.
+    public func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
+        switch self {
+        case .nifti: try NIfTIFile.header(url)
+        case .nrrd: try NRRDFile.header(url)
+        case .metaImage: try MetaImageFile.header(url)
+        }
+    }
+
+    /// Writes a volume, whole or not at all; `labels` name its values where the format has a place
+    /// for names.
+    public func write(_ volume: VolumeImage, labels: [VolumeLabel] = [], to url: URL) throws(TensorFileError) {
+        switch self {
+        case .nifti: try NIfTIFile.write(volume, to: url)
+        case .nrrd: try NRRDFile.write(volume, labels: labels, to: url)
+        case .metaImage: try MetaImageFile.write(volume, to: url)
+        }
+    }
+}

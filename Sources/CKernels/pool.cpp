@@ -1,7 +1,7 @@
-// The team's threads look for work again and again for as long as lies between one kernel and the next,
-// then sleep in a futex; where other programs want the processors too, they sleep almost at once.
-// OpenMP's threads spin whatever goes on around them, and all of them must come to every piece of work:
-// on a busy machine that made everything up to twenty times slower.
+// Idle threads spin for about as long as the pause between two kernels, then sleep in a futex. If
+// other programs want the processors, they sleep almost at once. OpenMP's threads spin regardless,
+// and all of them must take part in every piece of work, which on a busy machine made everything up
+// to twenty times slower.
 #include "pool.h"
 
 #if defined(__linux__)
@@ -44,15 +44,17 @@ void breathe() {
 #endif
 }
 
-/// How long a thread looks for work before it sleeps, in nanoseconds. Waking one takes longer than most of what lies between two kernels, so
-/// it looks for as long as such a pause lasts; but only briefly where other programs want the processors.
+/// How long a thread spins before it sleeps, in nanoseconds. Waking it takes longer than most
+/// pauses between two kernels, so it spins for about such a pause, but only briefly if other
+/// programs want the processors.
 constexpr int64_t long_patience = 1000000, short_patience = 20000;
-/// Two looks that lie this far apart had another program between them, which is taken to stay for a while.
+/// If two checks lie this far apart, another program ran in between, and is assumed to stay for a
+/// while.
 constexpr int64_t interruption = 100000, crowded_for = 100000000;
 
 class Patience {
 public:
-    /// Looks until the condition holds, or patience is at its end.
+    /// Spins until the condition holds or patience runs out.
     template <class Condition> bool spin_until(const Condition &holds) {
         if (holds()) return true;
         if (none_.load(std::memory_order_relaxed)) return false;
@@ -73,7 +75,8 @@ public:
         return false;
     }
 
-    /// None where there are more threads than processors, or where OMP_WAIT_POLICY=passive asks for it.
+    /// No spinning if there are more threads than processors, or if OMP_WAIT_POLICY=passive asks
+    /// for none.
     void set_none(bool none) { none_.store(none || passive_, std::memory_order_relaxed); }
 
 private:
@@ -87,8 +90,9 @@ private:
     const bool passive_ = is_passive();
 };
 
-/// The door to the work: how many helpers are inside, how many more may come, and whether the caller sleeps until the last has left.
-/// A helper that got in keeps the caller, and so the work, where it is.
+/// The door to the work: how many helpers are inside, how many more may come in, and whether the
+/// caller sleeps until the last one has left. A helper inside keeps the caller, and thus the work,
+/// alive.
 constexpr uint32_t inside_mask = 0xffff, seat = 1u << 16, seats_mask = 0x7fff0000, caller_sleeps = 1u << 31;
 constexpr int most_helpers = 0x7fff;
 
@@ -124,7 +128,8 @@ private:
                 leave();
             }
             if (patience_.spin_until([this] { return door_.load(std::memory_order_relaxed) & seats_mask; })) continue;
-            // In this order, against the caller's (door, posted, sleepers): either this thread sees the seats or the caller sees a sleeper.
+            // This order pairs with the caller's (door, posted, sleepers): either this thread sees
+            // the seats or the caller sees a sleeper.
             const uint32_t seen = posted_.load();
             sleepers_.fetch_add(1);
             if (!(door_.load() & seats_mask)) sleep_while(posted_, seen);
@@ -145,7 +150,8 @@ private:
         if ((before & inside_mask) == 1 && before & caller_sleeps) wake(door_, 1);
     }
 
-    /// Starts threads until there are `helpers`, or until the system gives no more. Signals go to the program's own threads.
+    /// Starts threads until there are `helpers`, or the system allows no more. Signals go to the
+    /// program's own threads.
     void hire(int helpers) {
         if (hired_ >= helpers) return;
         sigset_t all, before;
@@ -168,7 +174,7 @@ private:
     alignas(64) std::atomic<uint32_t> door_{0};
     void (*work_)(void *) = nullptr;
     void *context_ = nullptr;
-    alignas(64) std::atomic<uint32_t> posted_{0};  // moves with every piece of work; idle threads sleep on it
+    alignas(64) std::atomic<uint32_t> posted_{0};  // changes with every piece of work; idle threads sleep on it
     std::atomic<uint32_t> sleepers_{0};
     Patience patience_;
     alignas(64) std::atomic<bool> taken_{false};

@@ -58,7 +58,8 @@ struct PageFiles {
 
     let folder: URL
 
-    /// Looks above the executable: a build lies four folders below its package, an installed tool one.
+    /// Looks above the executable: a build lies four folders below its package, an installed tool
+    /// one.
     static func find(executable: String = CommandLine.arguments[0]) -> PageFiles? {
         let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? executable
         var above = URL(filePath: path).resolvingSymlinksInPath().deletingLastPathComponent()
@@ -132,7 +133,8 @@ struct PageFiles {
         let files: [String]
     }
 
-    /// Changes with any byte of the page (FNV-1a, 64 bits), so that browsers that keep it fetch it anew.
+    /// Changes with any byte of the page (FNV-1a, 64 bits), so that browsers that keep it fetch it
+    /// anew.
     private func version(of files: [String], in made: URL) throws -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for name in files {

@@ -1,13 +1,13 @@
 import CKernels
 import VMUNet
 
-/// A tensor of a file of weights.
+/// A tensor in a file of weights.
 public struct StoredWeight {
     public enum ElementType: Sendable { case float32, bfloat16 }
 
     public let shape: [Int]
     public let type: ElementType
-    /// Hands out the values, row-major; called while the network is made.
+    /// Provides the values, row-major. Called while the network is created.
     let withBytes: (_ body: (UnsafeRawBufferPointer) -> Void) -> Void
 
     public init(shape: [Int], type: ElementType, withBytes: @escaping (_ body: (UnsafeRawBufferPointer) -> Void) -> Void) {
@@ -19,33 +19,36 @@ public struct StoredWeight {
     var kernelType: vmk_type { type == .bfloat16 ? VMK_BFLOAT16 : VMK_FLOAT32 }
 }
 
-/// A parameter as the network's layers keep it: one of a ``KernelWeights``, and as a matrix its sizes.
+/// A parameter as the network's layers hold it: an index into ``KernelWeights`` and, for a matrix,
+/// its sizes.
 public struct KernelParameter: Sendable {
     let index: Int
-    /// The first axis; of products side by side, the first two.
+    /// The length of the first axis; for products side by side, of the first two.
     let outputs: Int
-    /// The other axes.
+    /// The length of the other axes.
     let inputs: Int
 }
 
-/// A network's parameters, prepared for the kernels: vectors in float32, matrices in the panels that products read.
+/// A network's parameters, prepared for the kernels: vectors in float32, matrices in the panels
+/// that products read.
 ///
-/// A first tracing of the network tells how each parameter is used; then all are prepared, in one piece of memory, and the
-/// tensors they come from are not needed any more.
+/// Tracing the network once tells how each parameter is used. Then all are prepared in one piece of
+/// memory, and the tensors they came from are no longer needed.
 public final class KernelWeights: ParameterSource, @unchecked Sendable {
     private struct Entry {
         let key: String
-        /// Nil once it is prepared.
+        /// Nil once prepared.
         var stored: StoredWeight?
         let parameter: KernelParameter
-        /// Where the prepared forms begin; -1 for a form that is wanted and not there yet, nil for one that nobody wants.
+        /// The offsets of the prepared forms: -1 for a requested form that is not prepared yet, nil
+        /// for one that is not needed.
         var values: Int?
         var packed: (float32: Int?, bfloat16: Int?)
 
         func prepare(from bytes: UnsafeRawBufferPointer, in memory: UnsafeMutableRawPointer) {
             guard let source = bytes.baseAddress, let type = stored?.kernelType else { return }
             let (columns, depth) = (Int64(parameter.outputs), Int64(parameter.inputs))
-            precondition(bytes.count == parameter.outputs * parameter.inputs * type.bytes, "a weight has as many bytes as its shape says")
+            precondition(bytes.count == parameter.outputs * parameter.inputs * type.bytes, "a weight's bytes match its shape")
             if let values { vmk_cast(columns * depth, type, source, VMK_FLOAT32, memory + values) }
             if let offset = packed.float32 { vmk_pack_stored_weight(columns, depth, VMK_FLOAT32, type, source, memory + offset) }
             if let offset = packed.bfloat16 { vmk_pack_stored_weight(columns, depth, VMK_BFLOAT16, type, source, memory + offset) }
@@ -57,12 +60,13 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
     private var entries: [Entry] = []
     private var misfits = WeightsMismatch()
     private var memory: UnsafeMutableRawPointer?
-    /// Bytes of all prepared forms.
+    /// The bytes of all prepared forms.
     public private(set) var bytes = 0
 
     /// - Parameters:
-    ///   - keys: the keys of all tensors; those that the network does not ask for are errors. Empty: not checked.
-    ///   - lookup: the tensor of a key, nil where there is none.
+    /// - keys: the keys of all tensors; keys that the network does not use are errors. Not checked
+    ///   if empty.
+    /// - lookup: returns the tensor of a key, nil if there is none.
     public init(keys: [String] = [], lookup: @escaping (_ key: String) -> StoredWeight?) {
         self.keys = keys
         self.lookup = lookup
@@ -85,7 +89,8 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
         return parameter
     }
 
-    /// Wraps around where a file declares sizes beyond all bounds: its tensors cannot have them, and ``finish()`` throws.
+    /// Wraps around if a file declares sizes beyond all bounds: no tensor can have them, and
+    /// ``finish()`` throws.
     private static func product(_ sizes: ArraySlice<Int>) -> Int { sizes.reduce(1) { $0 &* $1 } }
 
     public func finish() throws(WeightsMismatch) -> KernelWeights {
@@ -118,14 +123,14 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
         return at(entries[parameter.index].packed.float32)
     }
 
-    /// Before everything is prepared: some address, never read.
+    /// Before the forms are prepared: some address, never read.
     private func at(_ offset: Int?) -> UnsafeRawPointer {
         guard let memory else { return UnsafeRawPointer(bitPattern: 64)! }
-        guard let offset, offset >= 0 else { preconditionFailure("a parameter in a form that was not prepared") }
+        guard let offset, offset >= 0 else { preconditionFailure("this form of the parameter was not prepared") }
         return UnsafeRawPointer(memory) + offset
     }
 
-    /// Prepares every form that was asked for, once.
+    /// Prepares every requested form, once.
     func prepare() {
         precondition(memory == nil, "weights are prepared once")
         var next = 0

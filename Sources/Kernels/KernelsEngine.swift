@@ -1,14 +1,15 @@
 import CKernels
 import VMUNet
 
-/// The kernels' engine: prediction on any CPU and in a browser, in float32 and bfloat16, with nothing but CKernels.
+/// The kernels' engine predicts on any CPU and in a browser, in float32 and bfloat16, using only
+/// CKernels.
 ///
-/// Its operators compute nothing. They write down what is to be done on a ``Tape``; a ``Plan`` gives every map its place in
-/// one piece of memory and then does the work as often as wanted, without another allocation.
+/// Its operators do not compute. They record the work on a ``Tape``; a ``Plan`` assigns every map
+/// its place in one piece of memory, and then does the work any number of times without allocating.
 public enum KernelsEngine: Engine {
     public typealias Source = KernelWeights
 
-    /// A map that a plan will hold: B images, H rows, W columns, C channels.
+    /// A map in a plan: B images, H rows, W columns, C channels.
     public struct Tensor {
         let tape: Tape
         let batch: Int
@@ -17,10 +18,10 @@ public enum KernelsEngine: Engine {
         let channels: Int
         let type: vmk_type
         let place: Place
-        /// From one token to the next, in elements.
+        /// Elements between tokens.
         let stride: Int
 
-        /// Tokens of all images.
+        /// The tokens of all images.
         var rows: Int { batch * height * width }
     }
 
@@ -121,7 +122,7 @@ public enum KernelsEngine: Engine {
         return logits
     }
 
-    /// No scale: this engine does not train.
+    /// Ignores `scale`: this engine does not train.
     public static func addBranch(_ x: Tensor, _ branch: Tensor, scale: Tensor?) -> Tensor {
         let y = x.tape.map(like: x, type: VMK_FLOAT32)
         x.tape.append(.add(x: x.place, branch: branch.place, y: y.place, Shape(x), branch.type), [x, branch], y, inPlaceOf: x)
@@ -141,12 +142,12 @@ public enum KernelsEngine: Engine {
         return x
     }
 
-    /// Asked for in training alone, which this engine cannot do.
+    /// Only training calls this, which this engine does not support.
     public static func branchScale(rate: Double, imagesOf x: Tensor) -> Tensor { x }
 }
 
 extension KernelsEngine.Tensor {
-    /// The first or the second half of the channels.
+    /// The first or second half of the channels.
     fileprivate func half(_ i: Int) -> Self {
         let half = channels / 2
         return Self(

@@ -1,21 +1,24 @@
 import CKernels
 import VMUNet
 
-/// A VM-UNet that predicts with the kernels alone: weights prepared once, forward passes planned for a shape of images.
+/// A VM-UNet that predicts with the kernels alone: weights are prepared once, forward passes are
+/// planned per shape of images.
 ///
-/// It does not change once it is made: any number of threads may make plans and run them.
+/// It never changes after it is made, and any number of threads may make plans and run them.
 public final class KernelsNetwork: Sendable {
     public let configuration: VMUNetConfiguration
-    /// Element type of the matrix products.
+    /// The element type of the matrix products.
     public let precision: Precision
     private let network: VMUNet<KernelsEngine>
 
-    /// Height and width of images are multiples of it.
+    /// Heights and widths of images must be multiples of this.
     public static let sizeMultiple = 32
 
-    /// A network of this configuration, which must be valid (``/VMUNet/VMUNetConfiguration/validate()``), with these weights.
+    /// A network of this configuration, which must be valid
+    /// (``/VMUNet/VMUNetConfiguration/validate()``), with these weights.
     ///
-    /// Throws unless every tensor is there, in its shape, and no other. Afterwards the tensors are not needed any more.
+    /// Throws unless every tensor is there, in its shape, and no other. Afterwards the tensors are
+    /// not needed any more.
     public init(
         _ configuration: VMUNetConfiguration, _ weights: KernelWeights, precision: Precision = .float32
     ) throws(WeightsMismatch) {
@@ -28,13 +31,14 @@ public final class KernelsNetwork: Sendable {
         weights.prepare()
     }
 
-    /// Threads that share the work of a run; less than one means as many as there are processors.
+    /// The threads that share a run's work; less than one means the number of processors.
     public static func setThreads(_ count: Int) { vmk_set_threads(Int32(clamping: count)) }
 
-    /// Bytes of the prepared weights.
+    /// The bytes of the prepared weights.
     public var weightBytes: Int { network.parameters.bytes }
 
-    /// A plan for `batch` images of `channels` channels, the network's or 1 where that is 3; nil where the shape does not fit.
+    /// A plan for `batch` images of `channels` channels, which is the network's number or, if that
+    /// is 3, may be 1. Nil if the shape does not fit.
     public func plan(batch: Int, channels: Int, height: Int, width: Int) -> Plan? {
         guard batch > 0, height > 0, width > 0, height % Self.sizeMultiple == 0, width % Self.sizeMultiple == 0,
             channels == configuration.inputChannels || (channels == 1 && configuration.inputChannels == 3)

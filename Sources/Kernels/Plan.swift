@@ -1,18 +1,19 @@
 import CKernels
 
-/// The forward pass for images of one shape: its steps, and where in one piece of memory every map lies.
+/// The forward pass for images of one shape: its steps, and every map's place in one piece of
+/// memory.
 ///
-/// A plan does not change; several threads may run one at the same time, each in memory of its own.
+/// A plan never changes; several threads may run one at the same time, each with its own memory.
 public final class Plan: @unchecked Sendable {
     public let batch: Int
-    /// Channels of the images: the network's, or 1.
+    /// The images' channels: the network's number, or 1.
     public let channels: Int
     public let height: Int
     public let width: Int
     public let classes: Int
-    /// Bytes of memory that a run wants.
+    /// The bytes of memory that a run needs.
     public let memoryBytes: Int
-    /// The most bytes of maps that are in use at once: no arrangement takes less.
+    /// The most bytes of maps in use at once, a lower bound for any arrangement.
     public let liveBytes: Int
 
     private let steps: [Step]
@@ -30,12 +31,12 @@ public final class Plan: @unchecked Sendable {
         (offsets, memoryBytes, liveBytes) = (arrangement.offsets, arrangement.bytes, arrangement.liveBytes)
     }
 
-    /// Values of the images, and of the logits.
+    /// The number of values of the images, and of the logits.
     public var imageCount: Int { batch * channels * height * width }
     public var logitCount: Int { batch * classes * height * width }
 
-    /// Logits [batch, classes, height, width] of images [batch, channels, height, width]. `memory` has ``memoryBytes`` bytes,
-    /// aligned to 64.
+    /// Images [batch, channels, height, width] → logits [batch, classes, height, width]. `memory`
+    /// has ``memoryBytes`` bytes, aligned to 64.
     public func run(
         images: UnsafePointer<Float>, logits: UnsafeMutablePointer<Float>, memory: UnsafeMutableRawPointer
     ) {
@@ -47,7 +48,7 @@ public final class Plan: @unchecked Sendable {
     }
 }
 
-/// Every storage's place in one piece of memory: those that are in use at the same time do not overlap.
+/// The storages' places in one piece of memory; storages in use at the same time do not overlap.
 private struct Arrangement {
     private(set) var offsets: [Int]
     private(set) var bytes = 0
@@ -61,11 +62,12 @@ private struct Arrangement {
         var offset = 0
     }
 
-    /// `logits` is the caller's memory, as the images are.
+    /// `logits` is the caller's memory, like the images.
     init(_ tape: Tape, logits: Int) {
         offsets = Array(repeating: 0, count: tape.storages.count)
         var blocks: [Block] = []
-        /// The block of each storage; a result that overwrites an operand shares that one's.
+        /// The block of each storage; a result that overwrites an operand shares the operand's
+        /// block.
         var owner = Array(repeating: -1, count: tape.storages.count)
         for i in 1..<tape.storages.count where i != logits {
             let storage = tape.storages[i]
@@ -88,7 +90,7 @@ private struct Arrangement {
         }
     }
 
-    /// The largest first, each in the lowest gap between those that it meets in time.
+    /// Places the largest first, each in the lowest gap between those in use at the same time.
     private mutating func place(_ blocks: inout [Block]) {
         var order = Array(blocks.indices)
         order.sort { blocks[$0].bytes != blocks[$1].bytes ? blocks[$0].bytes > blocks[$1].bytes : $0 < $1 }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// One kernel's call, with places in the plan's memory and weights in theirs.
+/// One kernel call, with offsets into the plan's memory and into the weights.
 enum Step {
     case patchify(images: Place, patches: Place, Picture)
     case product(Product)
@@ -47,7 +47,7 @@ struct Shape {
     var count: Int64 { height * width * channels }
 }
 
-/// Rows of two maps that a kernel goes through together.
+/// Rows of two maps that a kernel processes together.
 struct Rows {
     let count: Int64
     let channels: Int64
@@ -61,7 +61,7 @@ struct Rows {
     }
 }
 
-/// The parameters of a norm, of a convolution.
+/// The parameters of a norm or a convolution.
 struct Affine {
     let weight: UnsafePointer<Float>
     let bias: UnsafePointer<Float>
@@ -100,10 +100,10 @@ struct Scan {
 struct Memory {
     let images: UnsafePointer<Float>
     let logits: UnsafeMutablePointer<Float>
-    /// The storage that `logits` is.
+    /// The index of the storage of the logits.
     let logitsStorage: Int
     let maps: UnsafeMutableRawPointer
-    /// Where each storage begins in `maps`.
+    /// The offset of each storage in `maps`.
     let offsets: UnsafePointer<Int>
 
     func callAsFunction(_ place: Place) -> UnsafeMutableRawPointer {
@@ -114,7 +114,7 @@ struct Memory {
 }
 
 extension Step {
-    /// eps of every LayerNorm.
+    /// LayerNorm's eps.
     private static let epsilon: Float = 1e-5
 
     func run(_ at: Memory) {

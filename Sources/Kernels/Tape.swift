@@ -1,6 +1,6 @@
 import CKernels
 
-/// Where a map lies: a storage of the plan, and bytes into it.
+/// A map's place: a storage of the plan, and a byte offset into it.
 struct Place {
     let storage: Int
     let offset: Int
@@ -8,9 +8,9 @@ struct Place {
     func advanced(by bytes: Int) -> Place { Place(storage: storage, offset: offset + bytes) }
 }
 
-/// What a forward pass does, step by step, for images of one shape; written by ``KernelsEngine``'s operators.
+/// The steps of a forward pass for images of one shape, recorded by ``KernelsEngine``'s operators.
 public final class Tape {
-    /// Memory for one map: how much, and from which step to which it is in use.
+    /// Memory for one map: its size, and the first and last step that use it.
     struct Storage {
         let bytes: Int
         let firstStep: Int
@@ -19,14 +19,14 @@ public final class Tape {
         var inPlaceOf: Int?
     }
 
-    /// The storage of the images, which is the caller's memory and not the plan's.
+    /// The storage of the images, which is the caller's memory.
     static let images = 0
 
     let weights: KernelWeights
     private(set) var steps: [Step] = []
-    /// The first is that of the images.
+    /// The first is the images' storage.
     private(set) var storages: [Storage] = [Storage(bytes: 0, firstStep: 0, lastStep: 0)]
-    /// The modules in order, each with the number of steps up to its end; empty unless asked for.
+    /// The modules in order, each with the number of steps up to its end; empty unless requested.
     private(set) var modules: [(name: String, end: Int)] = []
     let keepsModules: Bool
 
@@ -42,7 +42,7 @@ public final class Tape {
             place: Place(storage: Self.images, offset: 0), stride: channels)
     }
 
-    /// A new map, written by the next step: as `other`, where nothing else is said.
+    /// A new map, written by the next step. Properties not given are `other`'s.
     func map(
         like other: KernelsEngine.Tensor, height: Int? = nil, width: Int? = nil, channels: Int? = nil, type: vmk_type? = nil
     ) -> KernelsEngine.Tensor {
@@ -55,7 +55,8 @@ public final class Tape {
             place: Place(storage: storages.count - 1, offset: 0), stride: channels)
     }
 
-    /// A step that reads `operands` and writes `result`; it may write over the operand `inPlaceOf` if nothing reads that later.
+    /// Appends a step that reads `operands` and writes `result`, which may overwrite the operand
+    /// `inPlaceOf` if nothing reads that later.
     func append(
         _ step: Step, _ operands: [KernelsEngine.Tensor], _ result: KernelsEngine.Tensor,
         inPlaceOf operand: KernelsEngine.Tensor? = nil

@@ -1,5 +1,6 @@
-// What the page's worker calls (Page/worker/network.js). Pointers are places in the module's memory, which the caller allocates with
-// `vmunet_allocate`; answers stay where they are until `vmunet_drop_result` or the next call.
+// What the page's worker calls (Page/worker/network.js). Pointers are places in the module's
+// memory, which the caller allocates with `vmunet_allocate`; answers stay where they are until
+// `vmunet_drop_result` or the next call.
 
 import CBrowser
 import Imaging
@@ -7,7 +8,8 @@ import Kernels
 import Segmentation
 import VMUNet
 
-/// The one network of this module, its plan and the memory of a forward pass. The page calls from one thread.
+/// The one network of this module, its plan and the memory of a forward pass. The page calls from
+/// one thread.
 nonisolated(unsafe) private var network: KernelsNetwork?
 nonisolated(unsafe) private var pass: ForwardPass?
 nonisolated(unsafe) private var volume: OpenVolume?
@@ -17,7 +19,8 @@ nonisolated(unsafe) private var configurationWords: [Int32] = []
 
 // MARK: Weights
 
-/// Makes the network of `count` tensors, described by a table sorted by key (Page/worker/tensors.js); 0 if they fit none.
+/// Makes the network of `count` tensors, described by a table sorted by key
+/// (Page/worker/tensors.js); 0 if they fit none.
 @_expose(wasm, "vmunet_open")
 @_cdecl("vmunet_open")
 public func vmunet_open(_ table: UnsafeRawPointer, _ count: Int32) -> Int32 {
@@ -64,7 +67,8 @@ public func vmunet_configuration() -> UnsafeRawPointer? { result.keep(configurat
 
 // MARK: Forward pass
 
-/// Plans passes of one image of `channels` planes of `size` × `size`. Answers the bytes of memory that they take, or -1.
+/// Plans passes of one image of `channels` planes of `size` × `size`. Answers the bytes of memory
+/// that they take, or -1.
 @_expose(wasm, "vmunet_plan")
 @_cdecl("vmunet_plan")
 public func vmunet_plan(_ channels: Int32, _ size: Int32) -> Double {
@@ -82,7 +86,8 @@ public func vmunet_plan(_ channels: Int32, _ size: Int32) -> Double {
 @_cdecl("vmunet_reserve")
 public func vmunet_reserve() -> Int32 { pass?.reserve() == true ? 1 : 0 }
 
-/// Runs the network on nothing. Answers how many calls of the kernels that takes, 0 if the answer is not finite.
+/// Runs the network on nothing. Answers how many calls of the kernels that takes, 0 if the answer
+/// is not finite.
 @_expose(wasm, "vmunet_try")
 @_cdecl("vmunet_try")
 public func vmunet_try() -> Int32 {
@@ -91,7 +96,8 @@ public func vmunet_try() -> Int32 {
     return logits.isFinite ? max(1, vmunet_progress()) : 0
 }
 
-/// Probabilities [classes or 1, size, size] of a picture, whose greatest value becomes `scale`; NULL if they are not finite.
+/// Probabilities [classes or 1, size, size] of a picture, whose greatest value becomes `scale`;
+/// NULL if they are not finite.
 @_expose(wasm, "vmunet_segment")
 @_cdecl("vmunet_segment")
 public func vmunet_segment(
@@ -141,7 +147,8 @@ private func makePicture(_ pixels: UnsafePointer<UInt8>, _ width: Int32, _ heigh
 
 // MARK: Volumes
 
-/// Opens a volume of intensities; `window` is 0 for none, 1 for low…high, 2 for its range, 3 for percentiles.
+/// Opens a volume of intensities; `window` is 0 for none, 1 for low…high, 2 for its range, 3 for
+/// percentiles.
 @_expose(wasm, "vmunet_open_volume")
 @_cdecl("vmunet_open_volume")
 public func vmunet_open_volume(

@@ -1,6 +1,7 @@
 import Kernels
 
-/// The tensors of a file of weights, as the page describes them: sorted by key, so that one is found by halving.
+/// The tensors of a file of weights, as the page describes them: sorted by key, so that one is
+/// found by halving.
 final class TensorTable {
     private struct Entry {
         let key: UnsafeRawBufferPointer
@@ -22,8 +23,8 @@ final class TensorTable {
 
     private var entries: [Entry] = []
 
-    /// Reads words of 32 bits: bytes of the key, the key filled up to whole words, type (0 float32, 1 bfloat16), axes,
-    /// extents, place of the values.
+    /// Reads words of 32 bits: bytes of the key, the key filled up to whole words, type (0 float32,
+    /// 1 bfloat16), axes, extents, place of the values.
     init(_ table: UnsafeRawPointer, count: Int) {
         var next = table
         func word() -> Int {

@@ -1,25 +1,28 @@
 import Foundation
 import Imaging
 
-/// How a training picture is varied: turned over and turned round as published (paper, section IV-B), and if wanted in size and colour as well.
+/// How a training picture is varied: flipped and rotated as published (paper, section IV-B),
+/// optionally also in size and colour.
 public struct Augmentation: Sendable, Equatable, Codable {
-    /// Probability of mirroring left and right.
+    /// The probability of mirroring left and right.
     public var horizontalFlip = 0.5
-    /// Probability of mirroring top and bottom.
+    /// The probability of mirroring top and bottom.
     public var verticalFlip = 0.5
-    /// Probability of rotating.
+    /// The probability of rotating.
     public var rotation = 0.5
-    /// Angles are drawn uniformly from 0 to this, in degrees.
+    /// Angles are uniform from 0 to this, in degrees.
     public var largestAngle = 360.0
-    /// Pictures are magnified by a factor from 1/(1 + this) to 1 + this, its logarithm drawn uniformly; 0 (published) for none.
+    /// Pictures are magnified by a factor from 1/(1 + this) to 1 + this, uniform in the logarithm;
+    /// 0 (published) for none.
     public var zoomJitter = 0.0
-    /// Each channel's contrast is multiplied by 1 ± this and its level moved by ± this · 64 (of 255); 0 (published) for none.
+    /// Each channel's contrast is multiplied by 1 ± this and its level shifted by ± this · 64 (of
+    /// 255); 0 (published) for none.
     public var colorJitter = 0.0
 
     /// The published probabilities and angles.
     public init() {}
 
-    /// The sample varied by these numbers.
+    /// The sample varied with these random numbers.
     public func applied(to sample: Sample, _ random: CounterRandom) -> Sample {
         var random = random
         var placed = place(&random).applied(to: sample)
@@ -27,13 +30,13 @@ public struct Augmentation: Sendable, Equatable, Codable {
         return placed
     }
 
-    /// The placement that these numbers give.
+    /// The placement for these random numbers.
     public func draw(_ random: CounterRandom) -> Placement {
         var random = random
         return place(&random)
     }
 
-    /// Five numbers are drawn whatever comes out, so that one does not change another.
+    /// Always draws five numbers, so that one outcome does not change another.
     private func place(_ random: inout CounterRandom) -> Placement {
         var placement = Placement()
         placement.flipsHorizontally = random.chance(horizontalFlip)
@@ -45,7 +48,7 @@ public struct Augmentation: Sendable, Equatable, Codable {
         return placement
     }
 
-    /// Each channel (0…255) about its middle with another contrast and at another level, within 0…255.
+    /// Changes each channel's contrast about its middle, and its level, within 0…255.
     private static func recolored(_ image: [Float], channels: Int, by strength: Double, _ random: inout CounterRandom) -> [Float] {
         var image = image
         let area = image.count / max(1, channels)

@@ -2,23 +2,23 @@
 public struct Batch: Sendable {
     /// Intensities: count × channels × height × width.
     public var images: [Float]
-    /// Truth, as in the samples: count × height × width.
+    /// The truth, as in the samples: count × height × width.
     public var target: Sample.Target
-    /// Planes of each picture.
+    /// Planes per picture.
     public var channels: Int
     /// Rows.
     public var height: Int
     /// Columns.
     public var width: Int
-    /// Positions in the data set.
+    /// The samples' positions in the data set.
     public var indices: [Int]
     /// The samples' names, for messages.
     public var names: [String]
 
-    /// Samples in the batch.
+    /// The number of samples.
     public var count: Int { indices.count }
 
-    /// Puts samples together. Throws ``DataError`` when they differ in shape or kind of target.
+    /// Joins samples. Throws ``DataError`` if their shapes or kinds of target differ.
     init(_ samples: [Sample], indices: [Int]) throws(DataError) {
         precondition(!samples.isEmpty && samples.count == indices.count)
         let first = samples[0]

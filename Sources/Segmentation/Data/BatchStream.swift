@@ -1,9 +1,9 @@
 import Foundation
 import Imaging
 
-/// The batches of one epoch, made ahead of time on threads of their own and handed out in order.
+/// The batches of one epoch, prepared in advance on separate threads and delivered in order.
 ///
-/// For one consumer. Letting go of it, or ``cancel()``, ends its threads.
+/// For a single consumer. Releasing it, or ``cancel()``, ends its threads.
 public final class BatchStream {
     private let pipeline: BatchPipeline
 
@@ -14,15 +14,16 @@ public final class BatchStream {
 
     deinit { pipeline.cancel(wait: false) }
 
-    /// The next batch, waiting for it where need be; nil after the last.
+    /// The next batch, waiting for it if necessary; nil after the last.
     ///
-    /// Throws what went wrong with a sample at the batch that it belongs to, the first of the batch if there are several; the stream ends there.
+    /// Throws a sample's error at its batch, the first one if there are several, and the stream
+    /// ends there.
     public func next() throws -> Batch? { try pipeline.next() }
 
-    /// Ends the stream and waits until its threads have stopped, which takes as long as one sample at most.
+    /// Ends the stream and waits until its threads have stopped, at most as long as a sample takes.
     public func cancel() { pipeline.cancel(wait: true) }
 
-    /// Seconds that ``next()`` has spent waiting: near zero when data keep up with training.
+    /// Seconds that ``next()`` has spent waiting; near zero if data keeps up with training.
     public var secondsWaited: Double { pipeline.secondsWaited }
 
     var runningThreads: Int { pipeline.runningThreads }
@@ -30,8 +31,9 @@ public final class BatchStream {
 
 /// Threads that fill a window of batches, sample by sample.
 ///
-/// Samples are claimed in order and none belongs to a batch more than `depth` ahead of the consumer, which bounds memory. Which thread does which sample has no
-/// influence on the result. Everything mutable is behind `condition`.
+/// Samples are claimed in order, and never for a batch more than `depth` ahead of the consumer,
+/// which bounds memory. The result does not depend on which thread makes which sample. `condition`
+/// guards everything mutable.
 final class BatchPipeline: @unchecked Sendable {
     private struct Slot {
         var samples: [Sample?]
@@ -131,7 +133,7 @@ final class BatchPipeline: @unchecked Sendable {
         condition.unlock()
     }
 
-    /// The next sample to make; nil when there is none left.
+    /// The next sample to make; nil if none is left.
     private func nextClaim() -> (batch: Int, position: Int)? {
         condition.lock()
         defer { condition.unlock() }
@@ -144,7 +146,7 @@ final class BatchPipeline: @unchecked Sendable {
         return mine
     }
 
-    /// Puts a sample in its place; the whole slot when that was its batch's last.
+    /// Stores a sample; returns the slot if that was its batch's last.
     private func store(_ result: Result<Sample, any Error>, _ batch: Int, _ position: Int) -> Slot? {
         condition.lock()
         defer { condition.unlock() }
@@ -153,7 +155,8 @@ final class BatchPipeline: @unchecked Sendable {
         case .success(let sample):
             slot.samples[position] = sample
         case .failure(let error):
-            // The first in order is reported, whichever came first in time; nothing after this batch is needed.
+            // Report the first in order, whichever failed first; nothing after this batch is
+            // needed.
             if position < slot.failure?.position ?? .max { slot.failure = (position, error) }
             end = min(end, batch + 1)
         }

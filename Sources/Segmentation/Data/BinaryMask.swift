@@ -6,10 +6,11 @@ import Imaging
     import Foundation
 #endif
 
-/// Decides which pixels of a mask's file are foreground, for sets of one class.
+/// Decides which pixels of a mask file are foreground, for sets of one class.
 ///
-/// Two values are two classes, whatever they are: 0 and 255, 0 and 1, 0 and 128, two colours. More values are a mask that was
-/// smoothed or stored as JPEG, which the threshold cuts; unless they are labels, which have interiors where smoothing has none.
+/// Any two values are two classes: 0 and 255, 0 and 1, 0 and 128, two colours. More values come
+/// from smoothing or JPEG and are cut at the threshold, unless they are labels: labels have
+/// interiors, smoothing has none.
 struct BinaryMask {
     private(set) var mask: Mask
     private let url: URL
@@ -28,7 +29,7 @@ struct BinaryMask {
             picture = picture.grey
         }
         if picture.pixels.allSatisfy({ $0 == 0 }), let labels = try? PictureFile.readLabels(url) {
-            // Values of 16 bits come by their high byte: 0 and 1, or 0 and 255, would all be 0.
+            // 16-bit values are read by their high byte: 0 and 1, or 0 and 255, would all be 0.
             picture = labels
         }
         try cut(picture, ignoring: ignored)
@@ -72,12 +73,13 @@ struct BinaryMask {
         mask.traits = traits
     }
 
-    /// Two neighbouring values at either end, as JPEG makes of one: not two classes.
+    /// Two close values at either end, which JPEG makes of one, are not two classes.
     private func isLossyPair(_ low: Int, _ high: Int) -> Bool { isJPEG ? high - low < 64 : low >= 128 && high - low < 16 }
 
     private var isJPEG: Bool { ["jpg", "jpeg", "jfif", "jpe"].contains(url.pathExtension.lowercased()) }
 
-    /// Throws for a map of labels: few values, one of which fills areas although it is neither end of the scale.
+    /// Throws for a label map: few values, one of which fills areas although it is at neither end
+    /// of the scale.
     private func refuseLabels(_ picture: Picture, _ used: [Int], _ counts: [Int], ignoring ignored: UInt8?) throws(DataError) {
         guard !isJPEG, used.count <= 16, let greatest = used.last else { return }
         let isUnit = greatest < 32
@@ -100,7 +102,8 @@ struct BinaryMask {
             .greyMask, path: url.path, "one class is asked for, and this mask holds the values \(shown)", remedy: remedy)
     }
 
-    /// Whether some pixel and its eight neighbours all have the value; smoothing an outline leaves none.
+    /// Whether a pixel and its eight neighbours all have the value; a smoothed outline has no such
+    /// pixel.
     private static func hasInterior(_ picture: Picture, _ value: UInt8) -> Bool {
         let (width, height) = (picture.width, picture.height)
         guard width > 2, height > 2 else { return false }
@@ -125,7 +128,8 @@ struct BinaryMask {
         var foreground: Int
     }
 
-    /// The two colours of a painted mask; nil where it is grey. Throws for one with more colours, which no rule could divide.
+    /// The two colours of a painted mask; nil if it is grey. Throws for more colours, which no rule
+    /// could divide.
     private static func twoColors(of picture: Picture, _ url: URL) throws(DataError) -> TwoColors? {
         var counts: [Int: Int] = [:]
         var spread = 0
@@ -144,7 +148,7 @@ struct BinaryMask {
             }
             if last.count > 0, counts.count < 4096 { counts[last.color, default: 0] += last.count }
         }
-        // JPEG tints grey a little.
+        // JPEG tints grey slightly.
         guard spread > 24 else { return nil }
         let colors = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
         if colors.count == 1 { return TwoColors(background: 0, foreground: colors[0]) }
@@ -155,7 +159,7 @@ struct BinaryMask {
                     + "(\(colors.prefix(3).map(hex).joined(separator: ", "))…)",
                 remedy: "Save it as a grey PNG whose values are 0 and 255, or the labels' numbers; two colours are taken as two classes.")
         }
-        // Paint stands on black; else on white; else the brighter of the two is taken.
+        // Paint usually stands on black, or else on white; otherwise take the brighter colour.
         let (a, b) = (colors[0], colors[1])
         let background = [0, 0xFFFFFF].first { $0 == a || $0 == b } ?? (luma(a) < luma(b) ? a : b)
         return TwoColors(background: background, foreground: background == a ? b : a)

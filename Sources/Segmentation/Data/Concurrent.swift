@@ -2,7 +2,7 @@ import Dispatch
 import Synchronization
 
 enum Concurrent {
-    /// Results in the order of the elements, made on all processors.
+    /// The results in the elements' order, computed on all processors.
     static func map<Element: Sendable, Value: Sendable>(_ elements: [Element], _ body: @Sendable (Element) -> Value) -> [Value] {
         let results = Mutex([Value?](repeating: nil, count: elements.count))
         DispatchQueue.concurrentPerform(iterations: elements.count) { i in

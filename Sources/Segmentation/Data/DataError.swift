@@ -1,43 +1,43 @@
 import Files
 import Foundation
 
-/// What is wrong with a data set or one of its files, and what to do about it; the fault is the data's, never the program's.
+/// A fault of a data set or one of its files, with a remedy. It is never the program's fault.
 public struct DataError: UserError, Equatable, LocalizedError {
-    /// The sort of fault, for callers that treat them differently.
+    /// The kind of fault, for callers that distinguish.
     public enum Kind: String, Sendable {
-        /// A folder that should be there is not, or cannot be read.
+        /// A required folder is missing or unreadable.
         case missingFolder
-        /// The folders are there and hold nothing to learn from.
+        /// The folders exist but contain nothing to learn from.
         case noPairs
-        /// Pictures without masks, masks without pictures, two of one name.
+        /// Pictures without masks, masks without pictures, or two of one name.
         case unpaired
-        /// A file that cannot be read or decoded.
+        /// A file cannot be read or decoded.
         case unreadable
         /// A picture and its mask differ in size.
         case sizeMismatch
-        /// Masks that are all one value, where something else was to be expected.
+        /// Masks have only one value where more are expected.
         case uniformMask
-        /// A binary mask whose values or colours no rule can divide in two.
+        /// A binary mask has values or colours that no rule can divide in two.
         case greyMask
-        /// A label that is not below the number of classes.
+        /// A label is not below the number of classes.
         case labelOutOfRange
-        /// Samples of one set that do not fit together.
+        /// Samples of one set do not fit together.
         case shape
     }
 
-    /// The sort of fault; that of the first where there are several.
+    /// The kind of the fault, or of the first one.
     public var kind: Kind
-    /// The file or folder at fault.
+    /// The faulty file or folder.
     public var path: String
-    /// One line for each fault found.
+    /// A line for each fault found.
     public var problems: [String]
     /// What the user can do.
     public var remedy: String
 
-    /// How many problems a message names before it only counts.
+    /// The most problems that a message names; the rest is only counted.
     static let namedAtMost = 10
 
-    /// A fault with one line for each problem found.
+    /// A fault with a line for each problem found.
     public init(_ kind: Kind, path: String, problems: [String], remedy: String) {
         self.kind = kind
         self.path = path
@@ -49,12 +49,12 @@ public struct DataError: UserError, Equatable, LocalizedError {
         self.init(kind, path: path, problems: [problem], remedy: remedy)
     }
 
-    /// As ``path``.
+    /// The ``path``.
     public var subject: String { path }
-    /// The problems, with semicolons between.
+    /// The problems, separated by semicolons.
     public var problem: String { problems.joined(separator: "; ") }
 
-    /// The path, the problems (the first ten by name, then a count) and the way out.
+    /// The path, the problems (the first ten by name, then a count) and the remedy.
     public var description: String {
         guard problems.count > 1 else {
             return ([path + ": " + (problems.first ?? kind.rawValue)] + (remedy.isEmpty ? [] : [remedy])).joined(separator: ". ")
@@ -66,6 +66,6 @@ public struct DataError: UserError, Equatable, LocalizedError {
         return lines.joined(separator: "\n")
     }
 
-    /// As ``description``.
+    /// The ``description``.
     public var errorDescription: String? { description }
 }

@@ -1,28 +1,29 @@
 import Foundation
 import Imaging
 
-/// Batches of a data set, made beside the training step.
+/// Batches of a data set, prepared during training.
 ///
-/// What a batch holds is a function of (seed, epoch, step) alone: not of the number of threads, of the cache, or of where the epoch was entered.
+/// A batch depends only on (seed, epoch, step): not on the number of threads, the cache, or where
+/// the epoch was entered.
 public final class DataLoader: Sendable {
-    /// How samples are drawn, and what that may cost.
+    /// How samples are drawn, and at what cost.
     public struct Options: Sendable, Equatable {
         /// Samples in a batch; the last of an epoch may have fewer.
         public var batchSize = 32
-        /// Draw in a new order each epoch; otherwise in the set's own.
+        /// Whether each epoch has a new order; otherwise the set's own.
         public var shuffle = false
-        /// Vary the samples, as the set defines it.
+        /// Whether to vary the samples, as the set defines it.
         public var augment = false
-        /// What order and augmentation are a function of, with epoch and index.
+        /// The seed; with epoch and index it determines order and augmentation.
         public var seed: UInt64 = 42
-        /// Threads beside the consumer's.
+        /// The number of threads.
         public var workers = DataLoader.defaultWorkers
-        /// Batches that may be made or waiting at one time.
+        /// The most batches prepared or waiting at a time.
         public var queueDepth = 3
-        /// Bytes of samples that may be kept in memory after reading; 0 reads each anew every epoch.
+        /// Bytes of samples to keep in memory after reading; 0 reads every sample in every epoch.
         public var cacheBytes = DataLoader.defaultCacheBytes
 
-        /// In the set's own order and not augmented: for evaluation.
+        /// In the set's own order and without augmentation, for evaluation.
         public init(batchSize: Int = 32, seed: UInt64 = 42) {
             self.batchSize = batchSize
             self.seed = seed
@@ -36,16 +37,16 @@ public final class DataLoader: Sendable {
         }
     }
 
-    /// Half of the processors, eight at most: the network needs the others.
+    /// Half of the processors, at most eight: the network needs the others.
     public static var defaultWorkers: Int { min(8, max(1, ProcessInfo.processInfo.activeProcessorCount / 2)) }
-    /// 2 GiB, or a quarter of the machine's memory where that is less.
+    /// 2 GiB, or a quarter of the machine's memory if that is less.
     public static var defaultCacheBytes: Int { Int(min(2 << 30, ProcessInfo.processInfo.physicalMemory / 4)) }
 
-    /// Where samples come from.
+    /// The source of the samples.
     public let dataset: any SegmentationDataset
     /// How they are drawn.
     public let options: Options
-    /// In which order samples come.
+    /// The order of the samples.
     public let order: EpochOrder
     let cache: SampleCache
 
@@ -57,10 +58,10 @@ public final class DataLoader: Sendable {
         cache = SampleCache(limit: options.cacheBytes)
     }
 
-    /// Batches in an epoch; the last may be smaller than the others.
+    /// Batches per epoch; the last may be smaller.
     public var stepsPerEpoch: Int { order.stepsPerEpoch }
 
-    /// The batches of an epoch from a step on (counted from 0); making them begins at once.
+    /// An epoch's batches from a step on (counted from 0). Preparing them starts at once.
     public func batches(epoch: Int, from step: Int = 0) -> BatchStream {
         BatchStream(
             BatchPipeline(batches: order.batches(epoch: epoch, from: step), depth: options.queueDepth, workers: options.workers) {

@@ -4,23 +4,23 @@
     import Foundation
 #endif
 
-/// What was found in a data set, and what is wrong with it: the answer of `vmunet check`.
+/// The contents and the problems of a data set, as reported by `vmunet check`.
 public struct DatasetCheck: Sendable, Codable, Equatable {
     /// A part of the set, such as `train` or `val`.
     public struct Part: Sendable, Codable, Equatable {
         /// Its name.
         public var name: String
-        /// Sound samples: pictures with masks, slices or volumes.
+        /// Valid samples: pictures with masks, slices or volumes.
         public var samples: Int
-        /// Least and greatest width and height of its files, in pixels.
+        /// The least and greatest width and height of its files, in pixels.
         public var widths: [Int], heights: [Int]
-        /// Labels that occur, ascending; 0 and 1 for binary masks.
+        /// The labels that occur, ascending; 0 and 1 for binary masks.
         public var labels: [Int]
-        /// Share of the pixels that belong to the foreground, in percent; nil where nothing was counted.
+        /// The foreground's share of the pixels, in percent; nil if nothing was counted.
         public var foreground: Double?
         /// Samples without any foreground.
         public var empty: Int
-        /// Least and greatest intensity as stored, of slices and volumes.
+        /// The least and greatest stored intensity, of slices and volumes.
         public var intensities: [Float]?
 
         private enum CodingKeys: String, CodingKey {
@@ -29,24 +29,24 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
         }
     }
 
-    /// Something that has to be mended before the set can be used.
+    /// A problem that must be fixed before the set can be used.
     public struct Problem: Sendable, Codable, Equatable {
-        /// The file or folder at fault.
+        /// The faulty file or folder.
         public var path: String
-        /// What is wrong.
+        /// The problem.
         public var problem: String
-        /// What to do.
+        /// What the user can do.
         public var remedy: String
     }
 
-    /// The parts that are there.
+    /// The parts that exist.
     public var parts: [Part] = []
-    /// What is unusual and is dealt with by a stated rule.
+    /// Oddities that a stated rule handles.
     public var notes: [String] = []
-    /// What is wrong.
+    /// The problems.
     public var problems: [Problem] = []
 
-    /// Nothing was looked at yet.
+    /// An empty check.
     public init() {}
 
     mutating func add(_ error: DataError) {
@@ -67,7 +67,7 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
 
     static func ends(_ range: ClosedRange<Int>?) -> [Int] { range.map { [$0.lowerBound, $0.upperBound] } ?? [] }
 
-    /// A few lines for people: what was found, then notes.
+    /// A few lines for people: contents, then notes.
     public var description: String {
         var lines = parts.map { part in
             var words = ["\(part.name): \(part.samples) samples"]
@@ -89,7 +89,7 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
 }
 
 extension PairedFolder {
-    /// Reads every file of a part, pictures as well as masks, and adds what is found to a check.
+    /// Reads every file of a part, pictures and masks, and adds the findings to a check.
     func check(_ part: String, in check: inout DatasetCheck) {
         let (findings, faults) = examination(decodesPictures: true)
         let sizes = (try? sourceSizes()) ?? []
@@ -118,7 +118,7 @@ extension PairedFolder {
 }
 
 extension DatasetCheck {
-    /// Reads every volume of a part and adds what is found.
+    /// Reads every volume of a part and adds the findings.
     mutating func add(_ volumes: any VolumeDataset, part: String, _ settings: DataSettings) {
         var findings = SliceFindings()
         for index in 0..<volumes.count {

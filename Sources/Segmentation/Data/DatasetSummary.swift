@@ -1,23 +1,25 @@
 import Imaging
 
-/// What a data set holds, for reports.
+/// The contents of a data set, for reports.
 public struct DatasetSummary: Sendable, Equatable, Codable {
     /// Samples.
     public var count: Int
     /// 1 for binary sets; otherwise labels, background included.
     public var classes: Int
-    /// Share of all pixels that each class has, 0…1, at the size that samples are loaded at; background and foreground for binary sets.
+    /// Each class's share of all pixels, 0…1, at the size that samples are loaded at; background
+    /// and foreground for binary sets.
     public var classFrequencies: [Double]
-    /// How many samples, evenly spread over the set, the shares were counted on.
+    /// The number of samples, spread evenly over the set, on which the shares were counted.
     public var sampled: Int
-    /// Least and greatest width and height of the pictures' files; nil where the set has no pictures of its own size.
+    /// The least and greatest width and height of the picture files; nil if the set has none of its
+    /// own size.
     public var widths: ClosedRange<Int>?
     /// See ``widths``.
     public var heights: ClosedRange<Int>?
 }
 
 extension SegmentationDataset {
-    /// Counts a set. Throws ``DataError`` when one of the samples looked at cannot be read.
+    /// Counts a set. Throws ``DataError`` if one of the counted samples cannot be read.
     public func summary(sampling limit: Int = 64) throws -> DatasetSummary {
         let sampled = min(count, max(0, limit))
         let shares = Concurrent.map(Array(0..<sampled)) { i in Result { try shareOfClasses(at: i * count / sampled) } }
@@ -31,7 +33,7 @@ extension SegmentationDataset {
             widths: Self.range(sizes.map(\.width)), heights: Self.range(sizes.map(\.height)))
     }
 
-    /// Shares of the classes in one sample. Labels that are ignored belong to none.
+    /// The classes' shares in one sample. Ignored labels belong to none.
     private func shareOfClasses(at index: Int) throws -> [Double] {
         switch try load(at: index).target {
         case .binary(let plane):

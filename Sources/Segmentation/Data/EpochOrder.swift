@@ -1,6 +1,6 @@
 import Imaging
 
-/// Which samples make which batch, as a pure function of (seed, epoch).
+/// The samples of each batch, as a pure function of (seed, epoch).
 public struct EpochOrder: Sendable, Equatable {
     /// Samples in the set.
     public var count: Int
@@ -8,10 +8,10 @@ public struct EpochOrder: Sendable, Equatable {
     public var batchSize: Int
     /// The run's seed.
     public var seed: UInt64
-    /// Draw a new permutation each epoch; otherwise 0, 1, 2, ….
+    /// Whether to draw a new permutation each epoch; otherwise 0, 1, 2, ….
     public var shuffle: Bool
 
-    /// `count` may be 0, `batchSize` is at least 1.
+    /// `count` may be 0, `batchSize` must be at least 1.
     public init(count: Int, batchSize: Int, seed: UInt64, shuffle: Bool) {
         precondition(count >= 0 && batchSize > 0, "a batch has at least one sample")
         self.count = count
@@ -20,17 +20,17 @@ public struct EpochOrder: Sendable, Equatable {
         self.shuffle = shuffle
     }
 
-    /// Batches in an epoch. The last holds what is left over; none is dropped.
+    /// Batches per epoch. The last holds the remainder; nothing is dropped.
     public var stepsPerEpoch: Int { (count + batchSize - 1) / batchSize }
 
-    /// The samples of an epoch in the order in which they are drawn.
+    /// An epoch's samples in the order in which they are drawn.
     public func permutation(epoch: Int) -> [Int] {
         guard shuffle else { return Array(0..<count) }
         var random = DataRandom.order(seed: seed, epoch: epoch)
         return random.permutation(count)
     }
 
-    /// The batches of an epoch from a step on (counted from 0): empty at its end.
+    /// An epoch's batches from a step on (counted from 0); empty at its end.
     public func batches(epoch: Int, from step: Int = 0) -> [[Int]] {
         let order = permutation(epoch: epoch)
         return (min(max(0, step), stepsPerEpoch)..<stepsPerEpoch).map { step in
@@ -39,7 +39,8 @@ public struct EpochOrder: Sendable, Equatable {
     }
 }
 
-/// The sequences of random numbers that data use, apart from each other and from those of other parts with the same seed.
+/// The random sequences for data, separate from each other and from those of other parts with the
+/// same seed.
 enum DataRandom {
     // Streams are 2³² · purpose + epoch.
     private static func stream(_ purpose: UInt64, _ epoch: Int) -> UInt64 {

@@ -6,9 +6,10 @@ import Imaging
     import Foundation
 #endif
 
-/// What a folder holds, in the same order on every machine.
+/// A folder's contents, in the same order on every machine.
 enum FolderListing {
-    /// Names in a folder in byte order, without hidden ones. Throws ``DataError`` where it cannot be listed.
+    /// The names in a folder in byte order, without hidden ones. Throws ``DataError`` if it cannot
+    /// be listed.
     static func list(_ folder: URL) throws(DataError) -> [String] {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { !$0.hasPrefix(".") }.sorted(by: byteOrder)
@@ -17,7 +18,7 @@ enum FolderListing {
         }
     }
 
-    /// As ``list(_:)``, without folders.
+    /// Like ``list(_:)``, without folders.
     static func files(in folder: URL) throws(DataError) -> [String] {
         try list(folder).filter { isPicture($0) || !isFolder(folder.appending(path: $0)) }
     }
@@ -33,10 +34,10 @@ enum FolderListing {
         #endif
     }
 
-    /// Whether a file's name ends as those of pictures that can be read do.
+    /// Whether a file's name has the ending of a readable picture.
     static func isPicture(_ file: String) -> Bool { PictureFile.extensions.contains(ending(file).lowercased()) }
 
-    /// What stands behind the last dot; nothing where there is none, or none but the first character.
+    /// The text after the last dot; empty if there is none, or only as the first character.
     static func ending(_ file: String) -> String {
         guard let dot = file.lastIndex(of: "."), dot != file.startIndex else { return "" }
         return String(file[file.index(after: dot)...])
@@ -48,7 +49,7 @@ enum FolderListing {
         return String(file[..<dot])
     }
 
-    /// The same order on every machine, whatever its language.
+    /// The same order on every machine, regardless of language.
     static func byteOrder(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
 
     /// For messages: "12 png, 3 bmp", or "nothing".
@@ -59,12 +60,12 @@ enum FolderListing {
     }
 }
 
-/// How many files there are of each ending.
+/// The number of files with each ending.
 public struct FileCensus: Sendable, Equatable, CustomStringConvertible {
-    /// Files by their ending in small letters, "" for none.
+    /// Files by their lower-case ending, "" for none.
     public private(set) var counts: [String: Int] = [:]
 
-    /// None yet.
+    /// An empty census.
     public init() {}
 
     /// Counts a file by its name.
@@ -74,22 +75,22 @@ public struct FileCensus: Sendable, Equatable, CustomStringConvertible {
         counts[ending, default: 0] += 1
     }
 
-    /// Adds what another folder holds.
+    /// Adds another folder's counts.
     public mutating func merge(_ other: FileCensus) { counts.merge(other.counts, uniquingKeysWith: +) }
 
-    /// Those whose ending passes.
+    /// Only the endings that pass.
     public func filtered(_ isIncluded: (String) -> Bool) -> FileCensus {
         var census = self
         census.counts = counts.filter { isIncluded($0.key) }
         return census
     }
 
-    /// Files in all.
+    /// The number of all files.
     public var count: Int { counts.values.reduce(0, +) }
     /// Whether there is none.
     public var isEmpty: Bool { counts.isEmpty }
 
-    /// "12 png, 3 bmp": the five commonest, then how many others.
+    /// "12 png, 3 bmp": the five most frequent, then the number of others.
     public var description: String {
         let sorted = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
         let shown = sorted.prefix(5).map { "\($0.value) \($0.key.isEmpty ? "without extension" : $0.key)" }

@@ -6,13 +6,13 @@ import Imaging
     import Foundation
 #endif
 
-/// Reads masks, and refuses those that would teach the network nonsense.
+/// Reads masks, and refuses those that would mislead the network.
 public struct MaskReader: Sendable, Equatable {
     /// 1: binary masks. More: label images, values below this.
     public var classes: Int
-    /// The label of pixels that nobody labelled: they count in no loss and no score.
+    /// The label of unlabelled pixels, which the loss and the scores ignore.
     public var ignoredLabel: UInt8?
-    /// Where grey values of a binary mask are cut, as a share of 255: foreground is at least this.
+    /// The least foreground value of a binary mask, as a fraction of 255.
     public var threshold: Double
 
     /// `classes` from 1 to 256, `threshold` above 0 and below 1.
@@ -23,7 +23,8 @@ public struct MaskReader: Sendable, Equatable {
         self.threshold = threshold
     }
 
-    /// A mask at its own size. Throws ``DataError`` that names the file, what is wrong with its values, and the way out.
+    /// A mask at its own size. Throws ``DataError``, which names the file, the fault and the
+    /// remedy.
     public func read(_ url: URL) throws(DataError) -> Mask {
         let mask = classes == 1 ? try BinaryMask(url, ignoring: ignoredLabel, threshold: threshold).mask : try readLabels(url)
         if mask.traits.labels.count < 2, let alpha = try? PictureFile.readAlpha(url), Set(alpha.pixels).count > 1 {
@@ -63,7 +64,7 @@ public struct MaskReader: Sendable, Equatable {
             remedy: remedy)
     }
 
-    /// How often each of 256 values occurs.
+    /// The frequency of each of 256 values.
     static func histogram(_ pixels: [UInt8]) -> [Int] {
         var counts = [Int](repeating: 0, count: 256)
         pixels.withUnsafeBufferPointer { pixels in
@@ -78,7 +79,7 @@ public struct MaskReader: Sendable, Equatable {
 }
 
 extension MaskTraits {
-    /// The traits of labels that occur so often.
+    /// The traits for these label frequencies.
     init(_ counts: [Int], ignoring ignored: UInt8?) {
         for (label, count) in counts.enumerated() where count > 0 {
             if let ignored, label == Int(ignored) {
@@ -93,9 +94,9 @@ extension MaskTraits {
 }
 
 extension DataError {
-    /// A picture that could not be read, with the picture reader's own words.
+    /// A picture that could not be read, in the picture reader's words.
     init(_ error: PictureError, _ url: URL) {
-        // The reader's description begins with the path and ends with the way out.
+        // The reader's description starts with the path and ends with the remedy.
         let words = error.description
         let prefix = url.path + ": "
         self.init(.unreadable, path: url.path, words.hasPrefix(prefix) ? String(words.dropFirst(prefix.count)) : words, remedy: "")

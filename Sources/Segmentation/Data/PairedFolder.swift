@@ -6,14 +6,14 @@ import Imaging
     import Foundation
 #endif
 
-/// Pictures and masks in folders: `DIR/train/images`, `DIR/train/masks`, and the same for `val`. ISIC17 and ISIC18 come this
-/// way, and any set can be put so.
+/// Pictures and masks in folders: `DIR/train/images`, `DIR/train/masks`, and likewise for `val`.
+/// ISIC17 and ISIC18 come this way, and any set can be arranged so.
 ///
-/// A mask belongs to the picture whose name it has, alone or followed by an ending such as `_segmentation` or `_mask`
-/// (``Pairing``). Hidden files are passed over, files of kinds that are not read counted. Samples are in byte order of their
-/// names.
+/// A mask has its picture's name, alone or followed by an ending such as `_segmentation` or
+/// `_mask`. Hidden files are ignored, unsupported files are counted. Samples are in byte order of
+/// their names.
 public struct PairedFolder: SegmentationDataset {
-    /// How pictures and masks are read and what the network is given.
+    /// How to read pictures and masks, and the size of the network's input.
     public struct Options: Sendable, Equatable {
         /// Rows that pictures are resized to.
         public var height: Int
@@ -24,7 +24,7 @@ public struct PairedFolder: SegmentationDataset {
         /// How samples vary in training.
         public var augmentation: Augmentation
 
-        /// Square pictures; the published augmentation unless said otherwise.
+        /// Square pictures, with the published augmentation by default.
         public init(size: Int = 256, classes: Int = 1, augmentation: Augmentation = Augmentation()) {
             (height, width) = (size, size)
             masks = MaskReader(classes: classes)
@@ -34,21 +34,22 @@ public struct PairedFolder: SegmentationDataset {
 
     /// The pairs, in byte order of their names.
     public let pairs: [PicturePair]
-    /// How they are read.
+    /// How to read them.
     public let options: Options
-    /// How names were taken and what was passed over, where a user should know: a line each.
+    /// Notes for the user on pairing and on ignored files, a line each.
     public let notes: [String]
 
-    /// A set of pairs that are known already.
+    /// A set of known pairs.
     public init(pairs: [PicturePair], options: Options, notes: [String] = []) {
         self.pairs = pairs
         self.options = options
         self.notes = notes
     }
 
-    /// The pairs of `DIR/SPLIT/{images,masks}`; of `DIR/{images,masks}` where `split` is nil.
+    /// The pairs of `DIR/SPLIT/{images,masks}`, or of `DIR/{images,masks}` if `split` is nil.
     ///
-    /// Throws ``DataError``: a folder that is not there, no pair, or all pictures and masks that are without their other half.
+    /// Throws ``DataError`` for a missing folder or no pairs, and lists all pictures and masks
+    /// without a partner.
     public init(_ directory: URL, split: String?, options: Options) throws(DataError) {
         let folder = split.map { directory.appending(path: $0) } ?? directory
         let (images, masks) = (folder.appending(path: "images"), folder.appending(path: "masks"))
@@ -61,16 +62,19 @@ public struct PairedFolder: SegmentationDataset {
             notes: pairing.notes + (passedOver.isEmpty ? [] : ["\(folder.lastPathComponent): passed over \(passedOver)"]))
     }
 
-    /// A split to evaluate: `DIR/SPLIT/{images,masks}` or, where there is no folder `SPLIT`, `DIR/{images,masks}`.
+    /// A split to evaluate: `DIR/SPLIT/{images,masks}` or, without a folder `SPLIT`,
+    /// `DIR/{images,masks}`.
     public static func evaluation(_ directory: URL, split: String, options: Options) throws(DataError) -> PairedFolder {
         let isFlat =
             !FolderListing.isFolder(directory.appending(path: split)) && FolderListing.isFolder(directory.appending(path: "images"))
         return try PairedFolder(directory, split: isFlat ? nil : split, options: options)
     }
 
-    /// Two sets, drawn once by the seed: for a folder that comes without a validation split. Each keeps at least one pair.
+    /// Two sets chosen once by the seed, for a folder without a validation split. Each has at least
+    /// one pair.
     ///
-    /// Which half a pair falls into depends on the seed and the names in the folder alone. Throws ``DataError`` when there are fewer than two pairs.
+    /// A pair's half depends only on the seed and the names in the folder. Throws ``DataError`` if
+    /// there are fewer than two pairs.
     public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (
         training: PairedFolder, validation: PairedFolder
     ) {
@@ -99,7 +103,8 @@ public struct PairedFolder: SegmentationDataset {
     /// The picture's name without extension.
     public func name(at index: Int) -> String { pairs[index].name }
 
-    /// The pair read, checked, stretched and resized: 3 × height × width, 0…255. Throws ``DataError`` that names the file.
+    /// The pair, read, checked, stretched and resized: 3 × height × width, 0…255. Throws
+    /// ``DataError``, which names the file.
     public func load(at index: Int) throws -> Sample { try load(pairs[index]) }
 
     func load(_ pair: PicturePair) throws(DataError) -> Sample {
@@ -117,14 +122,14 @@ public struct PairedFolder: SegmentationDataset {
             name: pair.name)
     }
 
-    /// The picture as its file has it, in RGB. Throws ``DataError`` that names the file.
+    /// The file's own picture in RGB. Throws ``DataError``, which names the file.
     public func picture(at index: Int) throws -> Picture? { try picture(of: pairs[index]) }
 
     private func picture(of pair: PicturePair) throws(DataError) -> Picture {
         do { return try PictureFile.read(pair.picture, channels: 3) } catch { throw DataError(error, pair.picture) }
     }
 
-    /// The sample varied by ``Options/augmentation``; as it is without random numbers.
+    /// The sample varied by ``Options/augmentation``; unchanged without random numbers.
     public func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
         guard let random else { return sample }
         return options.augmentation.applied(to: sample, random)
@@ -141,22 +146,24 @@ public struct PairedFolder: SegmentationDataset {
 
     // MARK: Checks
 
-    /// Reads the headers of all files, on all processors, and throws one ``DataError`` that lists every file that is no picture
-    /// and every pair whose sizes differ.
+    /// Reads the headers of all files on all processors. Throws one ``DataError`` that lists every
+    /// file that is not a picture and every pair with differing sizes.
     func verifySizes() throws(DataError) {
         try throwAll(Concurrent.map(pairs) { pair in Self.fault { () throws(DataError) in try checkSizes(pair) } })
     }
 
     /// Reads the headers of all pictures and decodes every mask, on all processors.
     ///
-    /// Throws one ``DataError`` that lists every pair that cannot be learnt from; otherwise says what the masks hold.
+    /// Throws one ``DataError`` that lists every unusable pair; otherwise returns the masks'
+    /// findings.
     public func examine() throws(DataError) -> SetFindings {
         let (findings, faults) = examination()
         try throwAll(faults)
         return findings
     }
 
-    /// As ``examine()``, in words. To learn from, there must be something to tell apart.
+    /// Like ``examine()``, as text. For training, the masks must have both foreground and
+    /// background.
     public func verify(forTraining: Bool) throws -> [String] {
         let findings = try examine()
         if forTraining, findings.isUniform {
@@ -168,7 +175,7 @@ public struct PairedFolder: SegmentationDataset {
         return notes + findings.notes(classes: classes, threshold: options.masks.threshold)
     }
 
-    /// As ``examine()``, with the faults beside what was found in the sound pairs.
+    /// Like ``examine()``, with the faults beside the findings of the valid pairs.
     func examination(decodesPictures: Bool = false) -> (findings: SetFindings, faults: [DataError]) {
         let results = Concurrent.map(pairs) { pair -> Result<MaskTraits, DataError> in
             Result { () throws(DataError) in
@@ -197,7 +204,8 @@ public struct PairedFolder: SegmentationDataset {
         return nil
     }
 
-    /// One error for all faults found: the fault itself where there is only one, otherwise a list with each sort's way out.
+    /// One error for all faults: the fault itself if there is only one, otherwise a list with a
+    /// remedy for each kind.
     private func throwAll(_ found: [DataError?]) throws(DataError) {
         let faults = found.compactMap(\.self)
         guard let first = faults.first else { return }

@@ -6,7 +6,7 @@ import Imaging
     import Foundation
 #endif
 
-/// A picture and the mask of the same name.
+/// A picture and its mask.
 public struct PicturePair: Sendable, Equatable {
     /// The picture's name without folder and extension.
     public var name: String
@@ -16,31 +16,32 @@ public struct PicturePair: Sendable, Equatable {
     public var mask: URL
 }
 
-/// Finds which mask belongs to which picture: by name, never by position.
+/// Finds each picture's mask, by name and never by position.
 ///
-/// A mask has its picture's name, alone or followed by one of ``maskEndings``; or every mask of the folder has one and the
-/// same text before or behind its picture's name. Capitals and the way accents are stored make no difference where nothing
-/// else could be meant.
+/// A mask has its picture's name, alone or followed by one of ``maskEndings``; or all masks of the
+/// folder have the same text before or after their pictures' names. Case and the encoding of
+/// accents do not matter unless they are needed to distinguish names.
 struct Pairing {
     /// The pairs, in byte order of their names.
     private(set) var pairs: [PicturePair] = []
-    /// How names were taken, where a user should know: a line each.
+    /// Notes for the user on how names were matched, a line each.
     private(set) var notes: [String] = []
-    /// Files of the two folders that are no pictures of a kind that is read, by their endings.
+    /// Files of unsupported kinds in the two folders, by their endings.
     private(set) var passedOver = FileCensus()
 
-    /// What may stand between a picture's name and its mask's, behind `_` or `-`, in any case.
+    /// Endings of masks after the picture's name and `_` or `-`, in any case.
     static let maskEndings = [
         "segmentation", "mask", "label", "labels", "lesion", "seg", "gt", "groundtruth", "ground_truth", "truth", "annotation", "anno",
         "annot", "manual", "manual1", "bin", "binary",
     ]
-    /// ISIC's archives hold these beside the pictures.
+    /// ISIC's archives have these beside the pictures.
     static let notPictures = ["_superpixels"]
 
     private let images: URL
     private let masks: URL
 
-    /// Throws ``DataError``: a folder that is not there, no pair at all, or every picture and mask without its other half.
+    /// Throws ``DataError`` for a missing folder, no pairs at all, or any picture or mask without a
+    /// partner.
     init(images: URL, masks: URL) throws(DataError) {
         (self.images, self.masks) = (images, masks)
         var pictureFiles: [String] = []
@@ -108,7 +109,7 @@ struct Pairing {
         }
     }
 
-    /// A file of the same name that is there but of a kind that is not read: " (p1.webp is not read)".
+    /// Mentions a file of the same name of an unsupported kind: " (p1.webp is not read)".
     private func kin(of file: String, in folder: URL) -> String {
         let stem = FolderListing.stem(file)
         let other = (try? FolderListing.files(in: folder))?.first { !FolderListing.isPicture($0) && FolderListing.stem($0) == stem }
@@ -120,10 +121,10 @@ struct Pairing {
         + "Files that end in \(PictureFile.extensions.sorted().joined(separator: ", ")) are read; convert others to PNG."
 }
 
-/// The names of a folder's pictures, to look masks up by.
+/// The names of a folder's pictures, for looking up masks.
 private struct PictureNames {
     private let exact: Set<String>
-    /// By the name in small letters; nil where two names differ in capitals alone.
+    /// By lower-case name; nil if two names differ only in case.
     private var folded: [String: String?] = [:]
 
     init(_ names: [String]) {
@@ -131,9 +132,10 @@ private struct PictureNames {
         for name in names { folded.updateValue(folded[name.lowercased()] == nil ? name : nil, forKey: name.lowercased()) }
     }
 
-    /// The picture that a mask's name means: the same name first, then less an ending, then whatever the capitals.
+    /// The picture that a mask's name means: the same name first, then without an ending, then
+    /// ignoring case.
     func picture(ofMask stem: String) -> (name: String, isFolded: Bool)? {
-        // `p1.png.png` and `p1.jpg.png`: an ending too many.
+        // `p1.png.png` and `p1.jpg.png` have one ending too many.
         let plain = FolderListing.isPicture(stem) ? FolderListing.stem(stem) : nil
         let candidates = [stem] + Self.shortened(stem) + (plain.map { [$0] + Self.shortened($0) } ?? [])
         for name in candidates where exact.contains(name) { return (name, false) }
@@ -152,7 +154,7 @@ private struct PictureNames {
     }
 }
 
-/// One text that stands before, or behind, the picture's name in every mask's: `x_y` for `x`, or `mask_x`.
+/// One text before, or after, the picture's name in every mask's: `x_y` for `x`, or `mask_x`.
 private struct CommonAffix {
     let pairs: [(name: String, mask: String)]
     let description: String

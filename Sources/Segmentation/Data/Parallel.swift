@@ -1,11 +1,12 @@
 import Dispatch
 import Foundation
 
-/// Work on every core for the length of one call.
+/// Runs work on every core for the duration of one call.
 enum Parallel {
     static var workers: Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
 
-    /// `work(0…count−1)` in order of the index, run on at most `limit` threads at once; tasks start in order of their index.
+    /// The results of `work(0…count−1)` in order, run on at most `limit` threads at once. Tasks
+    /// start in order of their index.
     static func map<Result: Sendable>(_ count: Int, limit: Int = .max, _ work: @Sendable (Int) -> Result) -> [Result] {
         let results = Collected<Result>()
         DispatchQueue.concurrentPerform(iterations: max(1, min(count, limit, workers))) { _ in

@@ -1,20 +1,21 @@
 import Foundation
 
-/// Mirroring left and right, then top and bottom, then a rotation about the centre.
+/// Mirrors left and right, then top and bottom, then rotates about the centre.
 ///
-/// The rotation is the published one (torchvision's `rotate`): counter-clockwise, nearest pixel for picture and mask alike, 0 where there was no picture, same
-/// size. All is done in one visit to each pixel. Where there is a zoom as well, pictures and soft masks are interpolated bilinearly instead.
+/// The rotation is the published one (torchvision's `rotate`): anticlockwise, nearest pixel for
+/// picture and mask, 0 outside the picture, same size. Each pixel is visited once. With a zoom,
+/// pictures and soft masks are interpolated bilinearly instead.
 public struct Placement: Sendable, Equatable {
     /// Mirror left and right.
     public var flipsHorizontally = false
     /// Mirror top and bottom.
     public var flipsVertically = false
-    /// Counter-clockwise; 0 for none.
+    /// Anticlockwise; 0 for none.
     public var degrees = 0.0
-    /// Magnification about the centre; 1 for none.
+    /// The magnification about the centre; 1 for none.
     public var zoom = 1.0
 
-    /// Nothing is moved unless said.
+    /// By default nothing moves.
     public init(flipsHorizontally: Bool = false, flipsVertically: Bool = false, degrees: Double = 0, zoom: Double = 1) {
         self.flipsHorizontally = flipsHorizontally
         self.flipsVertically = flipsVertically
@@ -22,7 +23,7 @@ public struct Placement: Sendable, Equatable {
         self.zoom = zoom
     }
 
-    /// The sample's picture and target, placed alike.
+    /// The sample with picture and target placed alike.
     public func applied(to sample: Sample) -> Sample {
         guard self != Placement() else { return sample }
         var placed = sample
@@ -30,7 +31,7 @@ public struct Placement: Sendable, Equatable {
             let sampler = BilinearSampler(self, height: sample.height, width: sample.width)
             placed.image = sampler.gather(sample.image)
             switch sample.target {
-            // Between a pixel that nobody labelled and its neighbour there is nothing to interpolate.
+            // An unlabelled pixel cannot be interpolated with its neighbours.
             case .binary(let plane) where plane.contains(Preprocessing.ignoredTarget):
                 placed.target = .binary(Self.gather(plane, sources(height: sample.height, width: sample.width)))
             case .binary(let plane): placed.target = .binary(sampler.gather(plane))
@@ -48,7 +49,7 @@ public struct Placement: Sendable, Equatable {
         return placed
     }
 
-    /// For each pixel the position that it is taken from, −1 for none.
+    /// The source position of each pixel, −1 for none.
     func sources(height: Int, width: Int) -> [Int32] {
         let radians = degrees * .pi / 180
         let (cosine, sine) = (Float(cos(radians) / zoom), Float(sin(radians) / zoom))
@@ -74,7 +75,8 @@ public struct Placement: Sendable, Equatable {
         }
     }
 
-    /// To the nearest whole number, halves to even, of |value| < 2²²: adding 1.5 · 2²³ leaves no bits for a fraction. Unlike `rounded()` it is done eight at a time.
+    /// The nearest whole number, ties to even, for |value| < 2²²: adding 1.5 · 2²³ leaves no bits
+    /// for a fraction. Unlike `rounded()`, this is vectorised.
     @inline(__always)
     private static func rounded(_ value: Float) -> Int32 {
         Int32(bitPattern: (value + 12_582_912).bitPattern) &- Int32(bitPattern: Float(12_582_912).bitPattern)
@@ -98,11 +100,11 @@ public struct Placement: Sendable, Equatable {
     }
 }
 
-/// Bilinear interpolation at a placement's sources, with 0 outside of the picture.
+/// Bilinear interpolation at a placement's sources, with 0 outside the picture.
 private struct BilinearSampler {
     private let height: Int
     private let width: Int
-    /// For each pixel the place that it is taken from, in pixels from the centre of the first one.
+    /// Each pixel's source, in pixels from the centre of the first one.
     private let places: [SIMD2<Float>]
 
     init(_ placement: Placement, height: Int, width: Int) {
@@ -122,7 +124,7 @@ private struct BilinearSampler {
         }
     }
 
-    /// Each plane's values at the places.
+    /// Each plane's values at the sources.
     func gather(_ values: [Float]) -> [Float] {
         [Float](unsafeUninitializedCapacity: values.count) { out, count in
             values.withUnsafeBufferPointer { values in

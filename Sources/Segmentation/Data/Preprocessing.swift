@@ -1,11 +1,13 @@
 import Imaging
 
-/// From a picture's bytes to what the network is given.
+/// Turns a picture's bytes into the network's input.
 public enum Preprocessing {
-    /// A picture as planes, 3 × height × width: stretched to 0…255 by its own least and greatest value, then resized bilinearly without antialiasing.
+    /// A picture as planes, 3 × height × width: stretched to 0…255 between its own least and
+    /// greatest value, then resized bilinearly without antialiasing.
     ///
-    /// The published preprocessing first takes (x − mean)/std with constants of the data set and its split. Stretching cancels them, so they are left out, and any
-    /// data set is preprocessed like ISIC. A grey picture is repeated; a picture of one value becomes zeros.
+    /// The published preprocessing first computes (x − mean)/std with the split's constants.
+    /// Stretching cancels them, so they are left out, and any data set is preprocessed like ISIC. A
+    /// grey picture is repeated; a constant picture becomes zeros.
     public static func stretched(_ picture: Picture, height: Int, width: Int) -> [Float] {
         let (least, greatest) = range(picture.pixels)
         guard least < greatest else { return [Float](repeating: 0, count: 3 * height * width) }
@@ -15,9 +17,10 @@ public enum Preprocessing {
         return picture.channels == 1 ? planes + planes + planes : planes
     }
 
-    /// A mask of zeros and ones as probabilities, height × width: resized bilinearly, so soft along outlines.
+    /// A mask of zeros and ones as probabilities, height × width, resized bilinearly and thus soft
+    /// along outlines.
     ///
-    /// Pixels that are `ignored` become ``ignoredTarget``, by the nearest pixel.
+    /// `ignored` pixels become ``ignoredTarget``, by the nearest pixel.
     public static func softMask(_ mask: Picture, ignoring ignored: UInt8? = nil, height: Int, width: Int) -> [Float] {
         guard let ignored, mask.pixels.contains(ignored) else { return Resize.bilinear(mask, to: (height, width)) }
         var foreground = mask
@@ -26,10 +29,10 @@ public enum Preprocessing {
         return zip(Resize.bilinear(foreground, to: (height, width)), nearest).map { $1 == ignored ? ignoredTarget : $0 }
     }
 
-    /// What stands in a binary target for a pixel that nobody labelled.
+    /// The value of unlabelled pixels in a binary target.
     public static let ignoredTarget: Float = -1
 
-    /// A label image, height × width: each pixel's label is that of the nearest.
+    /// A label image, height × width, resized by the nearest pixel.
     public static func labels(_ mask: Picture, height: Int, width: Int) -> [UInt8] {
         Resize.nearest(mask, to: (height, width)).pixels
     }

@@ -1,9 +1,10 @@
 import Synchronization
 
-/// Keeps loaded samples in memory up to a bound.
+/// Keeps loaded samples in memory up to a limit.
 ///
-/// What came first stays: a set is visited in a new order each epoch, where throwing the oldest away would never give a hit. Samples are kept as they are, so
-/// a cached one has the same bits as one read afresh.
+/// The first ones stay: a set is visited in a new order each epoch, so evicting the oldest would
+/// never give a hit. Samples are kept unchanged, so a cached one has the same bits as one read
+/// again.
 final class SampleCache: Sendable {
     private struct State {
         var samples: [Int: Sample] = [:]

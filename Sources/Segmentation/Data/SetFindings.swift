@@ -1,23 +1,24 @@
-/// What the masks of a set hold: counted when they are verified, told to the user before anything is trained or scored.
+/// The contents of a set's masks, counted when they are verified and reported before anything is
+/// trained or scored.
 public struct SetFindings: Sendable, Equatable {
     /// Masks that were read.
     public private(set) var masks = 0
-    /// Names of the pictures whose masks have no foreground: healthy ones.
+    /// Names of the pictures whose masks have no foreground, such as healthy ones.
     public private(set) var empty: [String] = []
-    /// Names of the pictures whose masks are foreground everywhere.
+    /// Names of the pictures whose masks are all foreground.
     public private(set) var full: [String] = []
-    /// Binary masks with values between their two, and how many pixels of theirs have such a value, of how many.
+    /// Binary masks with values between their two; their number of such pixels, and of all pixels.
     public private(set) var grey = (masks: 0, pixels: 0, of: 0)
-    /// Binary masks painted in two colours, by the foreground's colour.
+    /// The number of binary masks painted in two colours, by the foreground's colour.
     public private(set) var colors: [String: Int] = [:]
-    /// Pixels that nobody labelled, and masks that have some.
+    /// Unlabelled pixels, and the masks that have some.
     public private(set) var ignored = (masks: 0, pixels: 0)
-    /// Labels that occur.
+    /// The labels that occur.
     public private(set) var labels: Set<Int> = []
     /// Pixels of the foreground, and all that count.
     public private(set) var foreground = (pixels: 0, of: 0)
 
-    /// Nothing yet.
+    /// No findings yet.
     public init() {}
 
     /// Adds a mask.
@@ -32,10 +33,11 @@ public struct SetFindings: Sendable, Equatable {
         foreground = (foreground.pixels + traits.foreground, foreground.of + traits.pixels)
     }
 
-    /// Whether there is nothing to learn to tell apart: no foreground in any mask, or nothing but foreground of one class.
+    /// Whether there is nothing to learn: no foreground in any mask, or nothing but foreground of
+    /// one class.
     public var isUniform: Bool { masks > 0 && (foreground.pixels == 0 || (full.count == masks && labels.count < 2)) }
 
-    /// What a user should know of the set, a line each.
+    /// Notes about the set for the user, a line each.
     public func notes(classes: Int, threshold: Double) -> [String] {
         var lines: [String] = []
         func these(_ count: Int) -> String { count == 1 ? "1 mask is" : "\(count) masks are" }
@@ -59,7 +61,7 @@ public struct SetFindings: Sendable, Equatable {
         return lines
     }
 
-    /// A line that names the labels that nothing holds, where there are such.
+    /// A line that names the labels that never occur, if there are any.
     static func unseen(_ labels: Set<Int>, classes: Int, where place: String) -> [String] {
         let missing = (1..<max(classes, 1)).filter { !labels.contains($0) }
         guard !missing.isEmpty else { return [] }
@@ -70,7 +72,7 @@ public struct SetFindings: Sendable, Equatable {
         ]
     }
 
-    /// Equal where all counts are.
+    /// Equal if all counts are.
     public static func == (a: SetFindings, b: SetFindings) -> Bool {
         a.masks == b.masks && a.empty == b.empty && a.full == b.full && a.grey == b.grey && a.colors == b.colors
             && a.ignored == b.ignored && a.labels == b.labels && a.foreground == b.foreground
@@ -78,15 +80,15 @@ public struct SetFindings: Sendable, Equatable {
 }
 
 extension FileCensus {
-    /// Without the notes that systems and archives leave beside pictures.
+    /// Without the files that systems and archives leave beside pictures.
     var withoutNotes: FileCensus {
         filtered { !["db", "ini", "txt", "csv", "tsv", "json", "md", "xml", "yaml", "yml", "html", "pdf", "log"].contains($0) }
     }
 }
 
-/// Numbers as text with so many digits behind the point, without Foundation.
+/// Numbers with a fixed number of decimals, without Foundation.
 enum Decimals {
-    /// "3.2" for 3.21 and one digit; at least one digit before the point.
+    /// "3.2" for 3.21 and one decimal; at least one digit before the point.
     static func text(_ value: Double, _ digits: Int) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
         var scale = 1.0

@@ -1,21 +1,22 @@
-/// The two sets that a run needs.
+/// A run's two sets.
 public struct TrainingData: Sendable {
-    /// What is trained on.
+    /// The training set.
     public let training: any SegmentationDataset
-    /// What the best epoch is chosen by; nil where all is trained on and the last epoch's weights are kept.
+    /// The set that chooses the best epoch; nil to train on all data and keep the last epoch's
+    /// weights.
     public let validation: (any SegmentationDataset)?
-    /// How the sets came about, where a user should know: a line each.
+    /// Notes for the user on the sets' origin, a line each.
     public let notes: [String]
 
-    /// Sets that are there already.
+    /// Wraps existing sets.
     public init(training: any SegmentationDataset, validation: (any SegmentationDataset)?, notes: [String] = []) {
         self.training = training
         self.validation = validation
         self.notes = notes
     }
 
-    /// Looks at every file before a run begins. Throws ``DataError`` that lists all that is wrong with a set; otherwise says what
-    /// a user should know of them, a line each.
+    /// Checks every file before a run starts. Throws ``DataError``, which lists everything wrong
+    /// with a set; otherwise returns notes for the user, a line each.
     @discardableResult
     public func verify() throws -> [String] {
         try training.verify(forTraining: true).map { "training: " + $0 }

@@ -1,11 +1,11 @@
-/// Volumes with their truth, in a fixed order; one is in memory at a time.
+/// Volumes with their truth, in a fixed order. Only one is in memory at a time.
 public protocol VolumeDataset: Sendable {
-    /// How many volumes there are.
+    /// The number of volumes.
     var count: Int { get }
     /// The classes' names, background first.
     var classNames: [String] { get }
-    /// A label beyond the classes that is allowed, for voxels that count in no score.
+    /// An allowed label beyond the classes, for ignored voxels.
     var ignoredLabel: UInt8? { get }
-    /// A volume read and checked. Throws ``DataError`` that names the file.
+    /// A volume, read and checked. Throws ``DataError``, which names the file.
     func load(at index: Int) throws(DataError) -> SynapseVolume
 }

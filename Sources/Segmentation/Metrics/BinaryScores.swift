@@ -1,15 +1,16 @@
 /// A score of a binary segmentation: a name, and a function of the four counts.
 ///
-/// To add one, write it below and name it in ``all``: files, tables, curves and TensorBoard then have it.
+/// To add one, write it below and add it to ``all``: files, tables, curves and TensorBoard then
+/// have it.
 public struct BinaryMetric: Sendable, Hashable {
     /// The key in files: "miou".
     public let name: String
-    /// How tables call it: "mIoU".
+    /// The name in tables: "mIoU".
     public let title: String
-    /// The score in 0…1; nil where its denominator is zero and it says nothing.
+    /// The score in 0…1; nil if its denominator is zero.
     let score: @Sendable (ConfusionCounts) -> Double?
 
-    /// TP / (TP + FP + FN): the IoU of the foreground, which the paper calls mIoU.
+    /// TP / (TP + FP + FN): the foreground's IoU, which the paper calls mIoU.
     public static let iou = BinaryMetric("miou", "mIoU") {
         ratio($0.truePositives, $0.truePositives + $0.falsePositives + $0.falseNegatives)
     }
@@ -39,7 +40,7 @@ public struct BinaryMetric: Sendable, Hashable {
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 
-/// Every score of ``BinaryMetric/all``, each in 0…1; nil where it says nothing.
+/// All scores of ``BinaryMetric/all`` in 0…1; nil if undefined.
 public struct BinaryScores: Sendable, Hashable, Codable {
     private var values: [BinaryMetric: Double] = [:]
 
@@ -48,7 +49,7 @@ public struct BinaryScores: Sendable, Hashable, Codable {
         for metric in BinaryMetric.all { self[metric] = metric.score(counts) }
     }
 
-    /// The mean of each score over those that have one.
+    /// The mean of each score over those that are defined.
     public init(meanOf scores: [BinaryScores]) {
         for metric in BinaryMetric.all {
             let known = scores.compactMap { $0[metric] }
@@ -62,7 +63,7 @@ public struct BinaryScores: Sendable, Hashable, Codable {
         set { values[metric] = newValue }
     }
 
-    /// The IoU of the foreground, which the paper calls mIoU.
+    /// The foreground's IoU, which the paper calls mIoU.
     public var miou: Double? {
         get { self[.iou] }
         set { self[.iou] = newValue }
@@ -75,13 +76,13 @@ public struct BinaryScores: Sendable, Hashable, Codable {
 }
 
 extension BinaryScores {
-    /// Reads the scores that are there.
+    /// Reads the scores that are present.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: MetricKey.self)
         for metric in BinaryMetric.all { self[metric] = try container.decodeIfPresent(Double.self, forKey: MetricKey(metric.name)) }
     }
 
-    /// Absent scores are written as null, so that readers find every key.
+    /// Undefined scores are written as null, so that readers find every key.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: MetricKey.self)
         for metric in BinaryMetric.all { try container.encode(self[metric], forKey: MetricKey(metric.name)) }

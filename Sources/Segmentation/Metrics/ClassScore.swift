@@ -1,4 +1,4 @@
-/// The scores of one class in one volume: voxel counts, and the metrics that were asked for.
+/// One class's scores in one volume: voxel counts, and the requested metrics.
 public struct ClassScore: Sendable, Equatable {
     /// The class's number in the labels.
     public let value: Int
@@ -10,12 +10,12 @@ public struct ClassScore: Sendable, Equatable {
     public let labelled: Int
     /// Voxels of the class in both at once.
     public let both: Int
-    /// What was scored.
+    /// The scored metrics.
     public let metrics: [VolumeMetric]
-    /// Values where the class is in both volumes.
+    /// The values if the class is in both volumes.
     private let measured: MetricValues
 
-    /// Measures `metrics` where the class is in both volumes.
+    /// Measures `metrics` if the class is in both volumes.
     init(value: Int, name: String, measurement: ClassMeasurement, metrics: [VolumeMetric]) {
         (self.value, self.name, self.metrics) = (value, name, metrics)
         (predicted, labelled, both) = (measurement.predicted, measurement.labelled, measurement.both)
@@ -29,7 +29,8 @@ public struct ClassScore: Sendable, Equatable {
         (self.predicted, self.labelled, self.both) = (predicted, labelled, both)
     }
 
-    /// Scores of the paper's Table II whose distance is known: nil unless the class is in both volumes.
+    /// The scores of the paper's Table II from a known distance, which is nil unless the class is
+    /// in both volumes.
     package init(value: Int, name: String, predicted: Int, labelled: Int, both: Int, hd95: Double?) {
         var measured = MetricValues()
         if predicted > 0, labelled > 0 {
@@ -41,12 +42,12 @@ public struct ClassScore: Sendable, Equatable {
             measured: measured)
     }
 
-    /// Where a class is.
+    /// Where a class occurs.
     public enum Presence: String, Sendable, Codable {
         case both, predictedOnly = "predicted_only", missed, absent
     }
 
-    /// Where the class is.
+    /// Where the class occurs.
     public var presence: Presence {
         switch (predicted > 0, labelled > 0) {
         case (true, true): .both
@@ -56,7 +57,8 @@ public struct ClassScore: Sendable, Equatable {
         }
     }
 
-    /// The score as it is: nil where the class is in neither volume, the metric's worst where it is in one alone.
+    /// The honest score: nil if the class is in neither volume, the metric's worst if it is in only
+    /// one.
     public subscript(metric: VolumeMetric) -> Double? {
         switch presence {
         case .both: measured[metric]
@@ -65,7 +67,7 @@ public struct ClassScore: Sendable, Equatable {
         }
     }
 
-    /// The score as the paper's code counts it: predicted where there is none is Dice 1 and HD95 0, missed or absent 0.
+    /// The paper's score: predicted but absent gives Dice 1 and HD95 0; missed or absent gives 0.
     public func published(_ metric: VolumeMetric) -> Double {
         switch presence {
         case .both: measured[metric] ?? 0
@@ -74,7 +76,7 @@ public struct ClassScore: Sendable, Equatable {
         }
     }
 
-    /// The Dice coefficient, 0 where the class is in one volume alone; nil where it is in neither.
+    /// The Dice coefficient; 0 if the class is in only one volume, nil if it is in neither.
     public var dice: Double? { self[.dice] }
     /// The 95th percentile surface distance; nil unless the class is in both volumes.
     public var hd95: Double? { measured[.hd95] }
@@ -86,7 +88,8 @@ extension ClassScore: Codable {
         var key: MetricKey { MetricKey(rawValue) }
     }
 
-    /// Presence is written for readers; absent and infinite numbers are null, so that every key is there.
+    /// Writes the presence too. Undefined and infinite numbers are null, so that every key is
+    /// present.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: MetricKey.self)
         try container.encode(value, forKey: Fixed.value.key)

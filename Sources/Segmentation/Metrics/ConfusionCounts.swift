@@ -1,4 +1,5 @@
-/// Pixels of a binary segmentation by truth and prediction; every score is a function of these four.
+/// The pixels of a binary segmentation by truth and prediction. Every score is a function of these
+/// four counts.
 public struct ConfusionCounts: Sendable, Hashable, Codable {
     public var truePositives = 0
     public var falsePositives = 0
@@ -12,13 +13,14 @@ public struct ConfusionCounts: Sendable, Hashable, Codable {
         self.trueNegatives = trueNegatives
     }
 
-    /// Counts probabilities against truth in 0…1: foreground is at least `threshold` in the one, at least 0.5 in the other.
-    /// Pixels whose truth is negative, which nobody labelled, are left out.
+    /// Counts probabilities against a truth in 0…1: foreground is at least `threshold` and at least
+    /// 0.5, respectively. Leaves out pixels with a negative truth, which are unlabelled.
     public init(probabilities: some Collection<Float>, truth: some Collection<Float>, threshold: Float = 0.5) {
         for (p, t) in zip(probabilities, truth) where t >= 0 { add(predicted: p >= threshold, truth: t >= 0.5) }
     }
 
-    /// Counts one class of label maps: it against all others. Pixels whose truth is `ignored` are left out.
+    /// Counts one class of label maps against all others. Leaves out pixels whose truth is
+    /// `ignored`.
     public init(labels: some Collection<UInt8>, truth: some Collection<UInt8>, of label: UInt8, ignoring ignored: Int? = nil) {
         for (p, t) in zip(labels, truth) where ignored != Int(t) { add(predicted: p == label, truth: t == label) }
     }

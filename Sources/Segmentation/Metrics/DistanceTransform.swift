@@ -1,14 +1,16 @@
-/// The lower envelope of parabolas f + (spacing · (x − p))² over integer positions: one axis of an exact Euclidean distance transform
-/// (Felzenszwalb and Huttenlocher, "Distance Transforms of Sampled Functions").
+/// The lower envelope of parabolas f + (spacing · (x − p))² over integer positions: one axis of an
+/// exact Euclidean distance transform (Felzenszwalb and Huttenlocher, "Distance Transforms of
+/// Sampled Functions").
 ///
-/// A class, because it owns scratch memory that every line of a volume reuses. One thread uses it at a time.
+/// A class, because it owns scratch memory that every line of a volume reuses. Only one thread may
+/// use it at a time.
 final class LowerEnvelope {
     private let squaredSpacing: Double
-    /// 1 / (2 · spacing² · distance): a multiplication in place of a division for each intersection.
+    /// 1 / (2 · spacing² · distance), to replace a division per intersection by a multiplication.
     private let reciprocals: UnsafeMutablePointer<Double>
     private let centres: UnsafeMutablePointer<Int>
     private let values: UnsafeMutablePointer<Double>
-    /// The position from which on a parabola is the lowest.
+    /// The position from which a parabola is the lowest.
     private let starts: UnsafeMutablePointer<Double>
     private var count = 0
     private var cursor = 0
@@ -34,7 +36,7 @@ final class LowerEnvelope {
 
     @inline(__always) func reset() { (count, cursor) = (0, 0) }
 
-    /// Adds the parabola of height `value` at `position`; positions come in increasing order, each once.
+    /// Adds the parabola of height `value` at `position`. Positions must increase.
     @inline(__always) func add(_ position: Int, _ value: Double) {
         var start = -Double.infinity
         while count > 0 {
@@ -51,7 +53,7 @@ final class LowerEnvelope {
         count &+= 1
     }
 
-    /// The envelope at `position`, infinite where no parabola was added; positions are asked for in increasing order.
+    /// The envelope at `position`, infinite without parabolas. Positions must increase.
     @inline(__always) func height(at position: Int) -> Double {
         guard count > 0 else { return .infinity }
         let x = Double(position)
@@ -61,7 +63,7 @@ final class LowerEnvelope {
     }
 }
 
-/// A range of voxels, both ends included.
+/// A range of voxels, including both ends.
 struct VoxelBox: Sendable, Equatable {
     var z: ClosedRange<Int>
     var y: ClosedRange<Int>
@@ -80,15 +82,16 @@ struct VoxelBox: Sendable, Equatable {
     }
 }
 
-/// One class in a label volume that outlives it, seen as a set of voxels.
+/// One class in a label volume, as a set of voxels. The volume must outlive it.
 struct VoxelSet {
     let labels: UnsafePointer<UInt8>
     let shape: VolumeShape
     let value: UInt8
 
-    /// Marks with 1 the border voxels of slice `z` inside the box (row-major, box height × box width) and returns whether there are any.
+    /// Marks with 1 the border voxels of slice `z` within the box (row-major, box height × box
+    /// width); returns whether there are any.
     ///
-    /// A border voxel has one of its six neighbours outside the set; beyond the array counts as outside.
+    /// A border voxel has one of its six neighbours outside the set, or outside the array.
     func markSurface(z: Int, box: VoxelBox, into marks: UnsafeMutablePointer<UInt8>) -> Bool {
         let (w, planeSize) = (shape.width, shape.plane.count)
         var any: UInt8 = 0

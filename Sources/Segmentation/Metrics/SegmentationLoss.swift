@@ -1,19 +1,19 @@
 import Foundation
 
-/// What training makes small (section III-D): cross-entropy plus Dice loss.
+/// The training loss (section III-D): cross-entropy plus Dice loss.
 ///
-/// Here it is computed on the host, to be reported; `Training` computes it on tensors.
+/// This computes it on the host for reports; `Training` computes it on tensors.
 public struct SegmentationLoss: Sendable, Hashable {
     /// λ of the cross-entropy term (λ1 of equation 5, λ3 of equation 6).
     public var crossEntropyWeight: Double
     /// λ of the Dice term (λ2, λ4).
     public var diceWeight: Double
-    /// One weight a class for the cross-entropy of several classes; none means 1 each.
+    /// A cross-entropy weight for each of several classes; nil means 1 each.
     public var classWeights: [Double]?
-    /// A label whose pixels count in neither term.
+    /// A label that both terms ignore.
     public var ignoredLabel: Int?
 
-    /// Both terms weigh 1 unless said otherwise.
+    /// Both terms weigh 1 by default.
     public init(crossEntropyWeight: Double = 1, diceWeight: Double = 1, classWeights: [Double]? = nil, ignoredLabel: Int? = nil) {
         self.crossEntropyWeight = crossEntropyWeight
         self.diceWeight = diceWeight
@@ -29,8 +29,8 @@ public struct SegmentationLoss: Sendable, Hashable {
         }
     }
 
-    /// BceDice (equation 5). The Dice term is 1 − mean over pictures of (2Σpt + 1) / (Σp + Σt + 1). Negative targets
-    /// count in neither term.
+    /// BceDice (equation 5). The Dice term is 1 − mean over pictures of (2Σpt + 1) / (Σp + Σt + 1).
+    /// Both terms ignore negative targets.
     private func binary(_ logits: Logits, _ truth: [Float]) -> Double {
         precondition(logits.classes == 1 && truth.count == logits.values.count, "one logit and one target a pixel")
         var (crossEntropy, counted, dice) = (0.0, 0, 0.0)
@@ -50,8 +50,8 @@ public struct SegmentationLoss: Sendable, Hashable {
         return crossEntropyWeight * crossEntropy / Double(max(counted, 1)) + diceWeight * (1 - dice / Double(max(logits.batch, 1)))
     }
 
-    /// CeDice (equation 6). The Dice term is the mean over classes of 1 − (2Σpt + 1e-5) / (Σp² + Σt² + 1e-5), sums over
-    /// the whole batch. The cross-entropy is 0 where no pixel counts.
+    /// CeDice (equation 6). The Dice term is the mean over classes of 1 − (2Σpt + 1e-5) / (Σp² +
+    /// Σt² + 1e-5), with sums over the whole batch. The cross-entropy is 0 if no pixel counts.
     private func manyClasses(_ logits: Logits, _ truth: [UInt8]) -> Double {
         let (classes, area) = (logits.classes, logits.area)
         precondition(truth.count == logits.batch * area, "one label a pixel")

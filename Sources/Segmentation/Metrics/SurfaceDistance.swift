@@ -1,9 +1,11 @@
 /// Distances between the surfaces of two voxel sets, by exact Euclidean distance transform.
 public enum SurfaceDistance {
-    /// The 95th percentile of the distances from each set's border voxels to the other's nearest, both directions taken together (HD95).
+    /// The 95th percentile of the distances from each set's border voxels to the other's nearest,
+    /// both directions together (HD95).
     ///
-    /// Border voxels are those with one of six neighbours outside the set or the volume. The unit is the spacing's. Nil where either volume
-    /// lacks the class; throws `VolumeError` where the shapes differ or the spacing is not positive.
+    /// Border voxels have one of six neighbours outside the set or the volume. The unit is the
+    /// spacing's. Nil if either volume lacks the class. Throws `VolumeError` if the shapes differ
+    /// or the spacing is not positive.
     public static func hausdorff95(
         _ prediction: LabelVolume, _ label: LabelVolume, of value: UInt8, spacing: VoxelSpacing = .voxels
     ) throws(VolumeError) -> Double? {
@@ -11,12 +13,15 @@ public enum SurfaceDistance {
         return percentile95(measured[0].distances.all)
     }
 
-    /// Distances of every border voxel of `queries` in the box to the nearest border voxel of `sources`.
+    /// The distance of every border voxel of `queries` in the box to the nearest border voxel of
+    /// `sources`.
     ///
-    /// The box holds both surfaces. Memory: two bytes a voxel of the box, a few planes, and the result.
+    /// The box must contain both surfaces. Memory: two bytes per voxel of the box, a few planes,
+    /// and the result.
     static func directed(from queries: VoxelSet, to sources: VoxelSet, box: VoxelBox, spacing: VoxelSpacing) -> [Double] {
         let plane = box.height * box.width
-        // Distance in slices to the nearest source voxel of the same column; `none` where the column holds no source.
+        // Distance in slices to the nearest source voxel of the same column; `none` if the column
+        // has no source.
         let columns = UnsafeMutablePointer<UInt16>.allocate(capacity: box.count)
         let marks = UnsafeMutablePointer<UInt8>.allocate(capacity: plane)
         defer {
@@ -57,7 +62,8 @@ public enum SurfaceDistance {
         }
     }
 
-    /// The 95th percentile with linear interpolation between order statistics, as `numpy.percentile`; nil for no values.
+    /// The 95th percentile, interpolated linearly between order statistics like `numpy.percentile`;
+    /// nil for no values.
     static func percentile95(_ values: consuming [Double]) -> Double? {
         guard !values.isEmpty else { return nil }
         let position = 0.95 * Double(values.count - 1)
@@ -68,7 +74,8 @@ public enum SurfaceDistance {
         return values[lower] + (next - values[lower]) * (position - Double(lower))
     }
 
-    /// Puts the `rank`-th smallest value in its place, no larger ones before it and no smaller ones behind it (quickselect).
+    /// Moves the `rank`-th smallest value to its place, with no larger ones before it and no
+    /// smaller ones after it (quickselect).
     private static func partition(_ values: inout [Double], at rank: Int) {
         var (low, high) = (0, values.count - 1)
         while low < high {
@@ -88,7 +95,8 @@ public enum SurfaceDistance {
     }
 }
 
-/// The two in-plane axes of the transform: down the columns of a slice, then along those rows that hold a query.
+/// The transform's two in-plane axes: down the columns of a slice, then along the rows with a
+/// query.
 private struct PlanePass {
     private let height: Int
     private let width: Int

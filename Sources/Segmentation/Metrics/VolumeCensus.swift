@@ -1,4 +1,4 @@
-/// How often each class occurs in a prediction and a label, how often in both at once, and where.
+/// The number and place of each class's voxels in a prediction, a label, and both at once.
 struct VolumeCensus: Sendable {
     struct Entry: Sendable {
         var predicted = 0
@@ -9,10 +9,10 @@ struct VolumeCensus: Sendable {
         mutating func include(_ other: VoxelBox) { box = box?.union(other) ?? other }
     }
 
-    /// One entry for each label 0…255; a box holds the voxels of both volumes.
+    /// An entry for each label 0…255; a box encloses the voxels of both volumes.
     private(set) var entries = [Entry](repeating: Entry(), count: 256)
 
-    /// Counts both volumes, which have the same shape, on every core.
+    /// Counts both volumes, which must have the same shape, on every core.
     init(prediction: LabelVolume, label: LabelVolume) {
         let shape = prediction.shape
         let parts = min(shape.depth, Parallel.workers)

@@ -1,9 +1,9 @@
-/// A score of one class in a volume: a name, a unit, what it counts where the class is missing, and a function of what was
-/// measured once.
+/// A score of one class in a volume: a name, a unit, a value for a missing class, and a function of
+/// the measurement.
 ///
-/// To add one, write it below and give it to whoever scores; JSON and tables then have it.
+/// To add one, write it below and pass it to the scoring code; JSON and tables then have it.
 public struct VolumeMetric: Sendable, Hashable {
-    /// What the numbers mean.
+    /// The meaning of the numbers.
     public enum Unit: Sendable {
         /// A share, 0…1.
         case share
@@ -13,17 +13,18 @@ public struct VolumeMetric: Sendable, Hashable {
 
     /// The key in files: "hd95".
     public let name: String
-    /// How tables call it: "HD95".
+    /// The name in tables: "HD95".
     public let title: String
-    /// What its numbers mean.
+    /// The meaning of its numbers.
     public let unit: Unit
-    /// Its value where the class is in the prediction or the label alone. Where it is in neither it has none.
+    /// Its value if the class is in only the prediction or only the label. In neither, it has none.
     public let worst: Double
-    /// What the paper's code counts where a class is predicted that is not there; nil for metrics that it does not have.
+    /// The paper's value for a class that is predicted but absent; nil for metrics that the paper
+    /// lacks.
     public let publishedSpurious: Double?
     /// Whether it needs surface distances.
     let needsDistances: Bool
-    /// Its value where the class is in both.
+    /// Its value if the class is in both volumes.
     let value: @Sendable (ClassMeasurement) -> Double
 
     /// 2·both / (predicted + labelled).
@@ -31,13 +32,14 @@ public struct VolumeMetric: Sendable, Hashable {
         2 * Double($0.both) / Double($0.predicted + $0.labelled)
     }
 
-    /// The 95th percentile of the distances from each surface to the other, both directions taken together.
+    /// The 95th percentile of the distances from each surface to the other, both directions
+    /// together.
     public static let hd95 = VolumeMetric("hd95", "HD95", .distance, publishedSpurious: 0) {
         SurfaceDistance.percentile95($0.distances.all) ?? 0
     }
 
-    /// The share of both surfaces that lies within `tolerance` of the other, in the spacing's unit: the normalised surface
-    /// Dice, border voxels counting alike.
+    /// The share of both surfaces that is within `tolerance` of the other, in the spacing's unit:
+    /// the normalised surface Dice, with all border voxels weighted equally.
     public static func normalizedSurfaceDice(tolerance: Double) -> VolumeMetric {
         let digits = tolerance == tolerance.rounded() ? "\(Int(tolerance))" : "\(tolerance)"
         return VolumeMetric("nsd_\(digits)", "NSD\(digits)", .share) { measurement in
@@ -58,7 +60,7 @@ public struct VolumeMetric: Sendable, Hashable {
         worst = unit == .share ? 0 : .infinity
     }
 
-    /// The metric that a file names.
+    /// The metric of a name in a file.
     static func named(_ name: String) -> VolumeMetric? {
         if let known = published.first(where: { $0.name == name }) { return known }
         return name.hasPrefix("nsd_") ? Double(name.dropFirst(4)).map(normalizedSurfaceDice) : nil
@@ -68,7 +70,8 @@ public struct VolumeMetric: Sendable, Hashable {
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 
-/// What is measured once of a class that is in prediction and label: every ``VolumeMetric`` is a function of it.
+/// A class's measurement when it is in prediction and label. Every ``VolumeMetric`` is a function
+/// of it.
 struct ClassMeasurement: Sendable {
     /// Voxels of the class in the prediction.
     let predicted: Int
@@ -76,11 +79,12 @@ struct ClassMeasurement: Sendable {
     let labelled: Int
     /// Voxels of the class in both at once.
     let both: Int
-    /// Distances between the surfaces; empty where no metric needs them.
+    /// Distances between the surfaces; empty if no metric needs them.
     let distances: SurfaceDistances
 }
 
-/// Distances of each border voxel to the nearest border voxel of the other set, in the spacing's unit.
+/// Distances of each border voxel to the nearest border voxel of the other set, in the spacing's
+/// unit.
 public struct SurfaceDistances: Sendable, Equatable {
     /// From the prediction's border to the label's.
     public let fromPrediction: [Double]
@@ -91,14 +95,14 @@ public struct SurfaceDistances: Sendable, Equatable {
     public var all: [Double] { fromPrediction + fromLabel }
 }
 
-/// Values of metrics, by name in files.
+/// Values of metrics by their names in files.
 public struct MetricValues: Sendable, Equatable {
     private var values: [VolumeMetric: Double] = [:]
 
     /// None.
     public init() {}
 
-    /// The value of a metric; nil where there is none.
+    /// A metric's value; nil if there is none.
     public subscript(metric: VolumeMetric) -> Double? {
         get { values[metric] }
         set { values[metric] = newValue }
@@ -112,7 +116,7 @@ public struct MetricValues: Sendable, Equatable {
         }
     }
 
-    /// Reads the metrics that are there, in the order of their names.
+    /// Reads the metrics that are present, in the order of their names.
     static func decode(_ container: KeyedDecodingContainer<MetricKey>) throws -> (metrics: [VolumeMetric], values: MetricValues) {
         var values = MetricValues()
         let metrics = container.allKeys.compactMap { VolumeMetric.named($0.stringValue) }.sorted { $0.name < $1.name }

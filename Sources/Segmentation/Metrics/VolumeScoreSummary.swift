@@ -1,15 +1,17 @@
-/// The scores of a set of volumes: means over volumes for each class, and over the classes, under both scorings.
+/// The scores of a set of volumes: means over volumes for each class, and over classes, under both
+/// scorings.
 public struct VolumeScoreSummary: Sendable, Codable, Equatable {
     /// Published scoring: every class of every volume counts (see ``ClassScore/published(_:)``).
     public let published: Published
-    /// Honest scoring: what is absent from both volumes is left out, infinite distances are counted apart.
+    /// Honest scoring: classes absent from both volumes are left out, and infinite distances are
+    /// counted separately.
     public let honest: Honest
-    /// The volumes themselves, in order.
+    /// The volumes' own scores, in order.
     public let volumes: [VolumeScores]
 
-    /// Scores as the paper's code counts them.
+    /// The paper's scoring.
     public struct Published: Sendable, Equatable {
-        /// What the paper's code scores.
+        /// The scored metrics.
         public let metrics: [VolumeMetric]
         /// The mean of the classes' means.
         public let means: MetricValues
@@ -26,7 +28,7 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
             public let value: Int
             /// The class's name.
             public let name: String
-            /// What is scored.
+            /// The scored metrics.
             public let metrics: [VolumeMetric]
             /// Means over volumes.
             public let means: MetricValues
@@ -37,21 +39,22 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
         }
     }
 
-    /// Scores as they are.
+    /// Honest scoring.
     public struct Honest: Sendable, Equatable {
-        /// What is scored.
+        /// The scored metrics.
         public let metrics: [VolumeMetric]
-        /// The mean of the classes' means over finite values; nil where there was none.
+        /// The mean of the classes' means over finite values; nil if there was none.
         public let means: MetricValues
-        /// Pairs of class and volume whose distance is infinite: predicted where there is none, or missed.
+        /// The number of (class, volume) pairs with infinite distance: predicted but absent, or
+        /// missed.
         public let infinite: Int
-        /// Pairs of class and volume left out: absent from both.
+        /// The number of (class, volume) pairs left out: absent from both.
         public let absent: Int
         /// A mean over volumes for each class.
         public let classes: [Class]
-        /// The mean Dice; nil where no class was in any volume.
+        /// The mean Dice; nil if no class was in any volume.
         public var dice: Double? { means[.dice] }
-        /// The mean HD95; nil where no class was in both volumes.
+        /// The mean HD95; nil if no class was in both volumes.
         public var hd95: Double? { means[.hd95] }
 
         /// One class.
@@ -60,15 +63,15 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
             public let value: Int
             /// The class's name.
             public let name: String
-            /// What is scored.
+            /// The scored metrics.
             public let metrics: [VolumeMetric]
-            /// Means over the volumes whose value is finite.
+            /// Means over the volumes with a finite value.
             public let means: MetricValues
-            /// Volumes in which it was predicted and is not there.
+            /// The number of volumes in which it was predicted but is absent.
             public let predictedOnly: Int
-            /// Volumes in which it is there and was not found.
+            /// The number of volumes in which it was missed.
             public let missed: Int
-            /// Volumes in which it is in neither.
+            /// The number of volumes in which it is in neither.
             public let absent: Int
             /// The mean Dice.
             public var dice: Double? { means[.dice] }
@@ -77,7 +80,8 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
         }
     }
 
-    /// Averages the scores of volumes that were scored with the same classes; throws `VolumeError` for none, or for differing classes.
+    /// Averages the scores of volumes that were scored with equal classes. Throws `VolumeError` for
+    /// no volumes or differing classes.
     public init(_ volumes: [VolumeScores]) throws(VolumeError) {
         guard let first = volumes.first else {
             throw VolumeError(operation: "volume score summary", expected: "at least one volume", got: "none")
@@ -114,7 +118,7 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
             absent: honestClasses.reduce(0) { $0 + $1.absent }, classes: honestClasses)
     }
 
-    /// The arithmetic mean of each metric's values; none for no values.
+    /// The mean of each metric's values; none without values.
     private static func means(_ metrics: [VolumeMetric], _ values: (VolumeMetric) -> [Double]) -> MetricValues {
         var means = MetricValues()
         for metric in metrics {

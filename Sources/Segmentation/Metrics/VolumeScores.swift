@@ -1,4 +1,4 @@
-/// The scores of one volume, a class each.
+/// One volume's scores, by class.
 public struct VolumeScores: Sendable, Codable, Equatable {
     /// The case's name.
     public let name: String
@@ -16,13 +16,13 @@ public struct VolumeScores: Sendable, Codable, Equatable {
         self.classes = classes
     }
 
-    /// Scores `prediction` against `label` for every class but background (SPEC §3).
+    /// Scores `prediction` against `label` for every class except the background.
     ///
-    /// - Parameters:
-    ///   - classNames: the name of every class, background first.
-    ///   - millimetres: the voxel spacing where it is known; nil counts distances in voxels, as published scores do.
-    ///   - metrics: what to score.
-    /// Throws `VolumeError` where the shapes differ, a label has no name, or the spacing is not positive.
+    /// `classNames` has the name of every class, background first. `millimetres` is the voxel
+    /// spacing; if nil, distances are counted in voxels, as in published scores.
+    ///
+    /// Throws `VolumeError` if the shapes differ, a label has no name, or the spacing is not
+    /// positive.
     public init(
         name: String, prediction: LabelVolume, label: LabelVolume, classNames: [String], millimetres: VoxelSpacing? = nil,
         metrics: [VolumeMetric] = VolumeMetric.published
@@ -41,10 +41,12 @@ public struct VolumeScores: Sendable, Codable, Equatable {
             })
     }
 
-    /// Memory that the distance transforms of all threads may take together, in bytes; one transform runs even where it needs more.
+    /// The memory for the distance transforms of all threads, in bytes. One transform runs even if
+    /// it needs more.
     private static let transformMemory = 1 << 29
 
-    /// Counts each class, and measures the distances between its surfaces where it is in both volumes and they are wanted.
+    /// Counts each class, and measures the distances between its surfaces if it is in both volumes
+    /// and a metric needs them.
     static func measure(
         _ prediction: LabelVolume, _ label: LabelVolume, classes: [UInt8], spacing: VoxelSpacing, distances: Bool, largest: Int = 255
     ) throws(VolumeError) -> [ClassMeasurement] {
@@ -61,7 +63,8 @@ public struct VolumeScores: Sendable, Codable, Equatable {
             throw VolumeError(operation: "volume scores", expected: "labels of 0…\(largest)", got: "\(value)")
         }
 
-        // Two tasks a class, one for each direction, the largest first, so that no core waits long at the end.
+        // Two tasks per class, one for each direction, largest first, so that no core waits long at
+        // the end.
         struct Direction: Sendable {
             let value: UInt8
             let forward: Bool

@@ -1,8 +1,8 @@
-/// Where and how a network computes.
+/// The device, precision and threads of a network.
 public struct Compute: Sendable, Hashable {
     /// The device to compute on.
     public enum Device: String, Sendable, Codable, CaseIterable {
-        /// A GPU where there is one that works, otherwise the CPU.
+        /// A GPU if there is one that works, otherwise the CPU.
         case auto
         case cpu
         case cuda
@@ -14,18 +14,19 @@ public struct Compute: Sendable, Hashable {
         case bf16
     }
 
-    /// The device to compute on.
+    /// The device.
     public var device: Device
     /// The arithmetic of the matrix products.
     public var precision: Precision
-    /// Whether a GPU is given the network's work as one launch, recorded in the first few batches.
+    /// Whether to record the network's work on a GPU in the first few batches, and then launch it
+    /// as one.
     public var compileGraph: Bool
-    /// Whether a GPU may round the inputs of float32 products to TF32, ten bits of mantissa.
+    /// Whether a GPU may round the inputs of float32 products to TF32 (ten bits of mantissa).
     public var allowsTF32: Bool
-    /// Threads on the CPU; nil takes as many as suit the machine.
+    /// Threads on the CPU; nil chooses for the machine.
     public var threads: Int?
 
-    /// Float32 on a GPU where there is one, unless said otherwise.
+    /// By default float32, on a GPU if there is one.
     public init(
         device: Device = .auto, precision: Precision = .fp32, compileGraph: Bool = false, allowsTF32: Bool = false, threads: Int? = nil
     ) {

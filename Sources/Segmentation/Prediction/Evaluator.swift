@@ -1,25 +1,26 @@
 import Files
 
-/// Scores of a network on a set, at the size that the network sees.
+/// A network's scores on a set, at the network's input size.
 public struct EvaluationResult: Sendable, Codable, Equatable {
-    /// From TP, FP, FN and TN pooled over every pixel of the set (the paper's way); of several classes the mean over those of the foreground.
+    /// From TP, FP, FN and TN pooled over every pixel of the set, as in the paper; for several
+    /// classes, the mean over all except the background.
     public var pooled: BinaryScores
-    /// The mean of each picture's own scores. Pictures that are empty and found empty are left out of it.
+    /// The mean of the pictures' own scores, without pictures that are empty and predicted empty.
     public var perImageMean: BinaryScores
     public var loss: Double
     public var images: [Image]
-    /// Pictures without any foreground in their truth.
+    /// Results for pictures whose truth has no foreground.
     public var emptyPictures = EmptyPictures()
     /// Pooled scores of each class; nil for binary sets.
     public var classes: [Class]?
 
-    /// How pictures without any foreground fared.
+    /// Results for pictures whose truth has no foreground.
     public struct EmptyPictures: Sendable, Codable, Equatable {
-        /// Pictures whose truth is empty.
+        /// The number of pictures with an empty truth.
         public var count = 0
-        /// Those in which nothing was found: right, and in no mean over pictures.
+        /// Those in which nothing was predicted: correct, and left out of the mean over pictures.
         public var foundEmpty = 0
-        /// Those in which something was found: their IoU and DSC are 0.
+        /// Those in which something was predicted: their IoU and DSC are 0.
         public var withFindings = 0
 
         /// None.
@@ -47,15 +48,16 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
     }
 }
 
-/// Gives a batch's logits and its loss: by a network alone, or as training computes them.
+/// Computes a batch's logits and loss, from a network alone or as in training.
 public protocol BatchScorer {
     /// The logits of a batch, and its loss.
     func score(_ batch: Batch) throws -> (logits: Logits, loss: Double)
-    /// The first layer whose output for this batch is not finite, for the message about a loss that is not.
+    /// The first layer whose output for this batch is not finite, for the message about such a
+    /// loss.
     func firstNonFiniteLayer(_ batch: Batch) -> String?
 }
 
-/// Scores by a network, the loss computed on the host.
+/// Scores with a network; computes the loss on the host.
 private struct NetworkScorer: BatchScorer {
     let network: any InferenceNetwork
     let loss: SegmentationLoss
@@ -72,20 +74,20 @@ private struct NetworkScorer: BatchScorer {
 
 /// Runs a network over a set and scores it.
 public struct Evaluator {
-    /// How a set is scored.
+    /// How to score a set.
     public struct Options: Sendable {
-        /// Pictures at a time.
+        /// Pictures per batch.
         public var batchSize = 8
-        /// The probability from which on a pixel is foreground.
+        /// The least probability of a foreground pixel.
         public var threshold: Float = 0.5
-        /// A label that counts in no score.
+        /// A label that the scores ignore.
         public var ignoredLabel: Int?
         /// One name for each class.
         public var classNames: [String]?
         /// The loss to report.
         public var loss = SegmentationLoss()
 
-        /// Eight pictures at a time, at a threshold of one half.
+        /// Batches of eight pictures, a threshold of one half.
         public init() {}
     }
 
@@ -100,18 +102,22 @@ public struct Evaluator {
         loader = DataLoader(dataset, DataLoader.Options(batchSize: options.batchSize))
     }
 
-    /// Scores a network on every picture once, in the set's order. What `progress` throws ends it.
+    /// Scores a network on every picture once, in the set's order. An error thrown by `progress`
+    /// ends it.
     ///
-    /// Throws ``NonFiniteScore`` for a network whose output is not a number, and what the data set throws.
+    /// Throws ``NonFiniteScore`` if the network's output is not finite, and what the data set
+    /// throws.
     public func evaluate(
         _ network: any InferenceNetwork, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
     ) throws -> EvaluationResult {
         try evaluate(NetworkScorer(network: network, loss: options.loss), progress: progress)
     }
 
-    /// Scores every picture once, in the set's order, by logits and losses that `scorer` gives. What `progress` throws ends it.
+    /// Scores every picture once, in the set's order, with the logits and losses of `scorer`. An
+    /// error thrown by `progress` ends it.
     ///
-    /// Throws ``NonFiniteScore`` for a loss that is not a number, and what the data set and the scorer throw.
+    /// Throws ``NonFiniteScore`` for a loss that is not finite, and what the data set and the
+    /// scorer throw.
     public func evaluate(
         _ scorer: some BatchScorer, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
     ) throws -> EvaluationResult {
@@ -129,7 +135,7 @@ public struct Evaluator {
     }
 }
 
-/// A network whose loss on pictures to score is NaN or infinite: its weights are no use.
+/// A network whose loss on pictures is NaN or infinite; its weights are useless.
 public struct NonFiniteScore: UserError {
     public let pictures: [String]
     public let loss: Double
@@ -142,17 +148,17 @@ public struct NonFiniteScore: UserError {
         return "on the pictures \(names); first output that is not finite: \(layer ?? "none, only the loss")"
     }
 
-    /// None: the weights are the caller's.
+    /// Empty: the weights are the caller's.
     public var subject: String { "" }
     /// The loss, the pictures and the layer.
     public var problem: String { "the loss is \(loss.isNaN ? "not a number" : "infinite") \(Self.place(pictures, layer))" }
-    /// Other weights.
+    /// Suggests other weights.
     public var remedy: String { "give other weights" }
 }
 
-/// Counts and losses, gathered batch by batch.
+/// Counts and losses, collected batch by batch.
 private struct Tally {
-    /// For each picture, the counts of each class that is scored: the foreground, or every label.
+    /// For each picture, the counts of each scored class: the foreground, or every label.
     var images: [(name: String, counts: [ConfusionCounts])] = []
     private var lossSum = 0.0
     private let classes: Int

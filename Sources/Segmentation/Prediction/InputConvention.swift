@@ -1,34 +1,34 @@
-/// How a network wants its input, with the reasons: from the weights' metadata, from options that override it, or assumed.
+/// The form of a network's input: from the weights' metadata, from overriding options, or assumed.
 public struct InputConvention: Sendable, Equatable {
-    /// Pictures or volumes; nil where the weights do not say.
+    /// Pictures or volumes; nil if the weights do not record it.
     public let input: WeightsMetadata.Input?
-    /// The greatest value of the input made from a picture, and from a volume: 255 or 1.
+    /// The largest input value for pictures and for volumes: 255 or 1.
     public let pictureScale: Float, volumeScale: Float
-    /// The window that volumes are mapped by; ``IntensityWindow/percentiles`` where nobody says.
+    /// The window for volumes; ``IntensityWindow/percentiles`` if none is given.
     public let window: IntensityWindow
-    /// The order that volumes are turned to; nil leaves them as they are stored.
+    /// The voxel order to turn volumes to; nil keeps the stored order.
     public let voxelOrder: VoxelOrder?
-    /// What was assumed for pictures, each with the option that changes it.
+    /// Assumptions about pictures, each with the option that changes it.
     public let pictureAssumptions: [String]
-    /// What was assumed for volumes, each with the option that changes it.
+    /// Assumptions about volumes, each with the option that changes it.
     public let volumeAssumptions: [String]
 
-    /// What the command line says, which goes before what the weights say.
+    /// Options that override the weights' metadata.
     public struct Options: Sendable, Equatable {
-        /// The window that volumes are mapped by.
+        /// The window for volumes.
         public var window: IntensityWindow?
-        /// The order that volumes are turned to.
+        /// The voxel order to turn volumes to.
         public var voxelOrder: VoxelOrder?
-        /// Leaves volumes as they are stored, whatever the weights say.
+        /// Keeps volumes in their stored order, whatever the weights record.
         public var keepsStoredOrder = false
-        /// The greatest value of the input: 255 or 1.
+        /// The largest input value: 255 or 1.
         public var scale: Float?
 
-        /// All as the weights say.
+        /// Everything as the weights record it.
         public init() {}
     }
 
-    /// Takes options first, then metadata, then what suits most weights.
+    /// Uses options first, then metadata, then what suits most weights.
     public init(_ metadata: WeightsMetadata, options: Options = Options()) {
         input = metadata.input
         var (pictures, volumes): ([String], [String]) = ([], [])

@@ -6,35 +6,37 @@ import Imaging
     import Foundation
 #endif
 
-/// The pictures and volumes that a list of files and folders names.
+/// The pictures and volumes in a list of files and folders.
 public struct InputList: Sendable {
     /// One file to segment.
     public struct Item: Sendable, Equatable {
-        /// The path as it was given, with the folder's where that was given.
+        /// The path as given; within a given folder, it starts with that folder's.
         public let path: String
         /// The file.
         public let url: URL
-        /// Whether its name is a volume's.
+        /// Whether it has a volume's name.
         public let isVolume: Bool
 
         /// The file's name without folder and ending.
         public var name: String { isVolume ? VolumeFile.name(of: url) : FolderListing.stem(url.lastPathComponent) }
-        /// What ``name`` leaves of the file's name, without the dot: `jpg`, `nii.gz`.
+        /// The rest of the file's name after ``name``, without the dot: `jpg`, `nii.gz`.
         public var ending: String { String(url.lastPathComponent.dropFirst(name.count + 1)) }
     }
 
-    /// What is to be segmented, in the order of the arguments, folders in byte order. No file comes twice.
+    /// The files to segment, in the order of the arguments, folders in byte order. No file comes
+    /// twice.
     public private(set) var items: [Item] = []
-    /// What was named and cannot be worked on: a line each, with the way out.
+    /// Arguments that cannot be used, a line each with a remedy.
     public private(set) var failures: [(path: String, reason: String)] = []
-    /// Files in folders that are no pictures or volumes of a kind that is read.
+    /// Files of unsupported kinds in the folders.
     public private(set) var passedOver = FileCensus()
-    /// Sub-folders that were not entered.
+    /// The number of sub-folders that were not entered.
     public private(set) var foldersLeft = 0
 
     private var known: Set<String> = []
 
-    /// Looks at files and into folders; with `recursive` into their sub-folders, too, though not through links.
+    /// Looks at files and into folders. With `recursive` also into sub-folders, but not through
+    /// links.
     public init(_ arguments: [String], recursive: Bool = false) {
         for argument in arguments {
             let url = URL(filePath: argument)
@@ -89,7 +91,7 @@ public struct InputList: Sendable {
 
     private static func isLink(_ url: URL) -> Bool { (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil }
 
-    /// Where a file really is, by whichever path it was named.
+    /// A file's real path, whichever path named it.
     public static func place(_ url: URL) -> String {
         url.deletingLastPathComponent().resolvingSymlinksInPath().standardizedFileURL.appending(path: url.lastPathComponent).path
     }
@@ -102,7 +104,8 @@ public struct InputList: Sendable {
 
     // MARK: What was passed over
 
-    /// What was not segmented and why, a line each: "passed over 3 webp: WebP pictures are not read; …". Nothing where all was taken.
+    /// Notes on what was skipped and why, a line each: "passed over 3 webp: WebP pictures are not
+    /// read; …". Empty if nothing was.
     public var notes: [String] {
         var lines: [String] = []
         let counted = passedOver.filtered { !["db", "ini", "txt", "md", "json", "csv"].contains($0) }
@@ -123,7 +126,7 @@ public struct InputList: Sendable {
         return lines
     }
 
-    /// Two files that are named as channels of one case.
+    /// Two files whose names say that they are channels of one case.
     private var channels: (String, String)? {
         let places = Set(items.map { Self.place($0.url) })
         for item in items where item.isVolume && item.name.hasSuffix("_0000") {
@@ -141,7 +144,7 @@ public struct InputList: Sendable {
         let isVolume: Bool
     }
 
-    /// Kinds that are not read, by their endings.
+    /// Unsupported kinds by their endings.
     private static let advice: [String: Advice] = {
         let toPNG = "convert them to PNG", toNIfTI = "save the volume as NIfTI, .nii.gz",
             series = "convert the series to NIfTI, as dcm2niix does"

@@ -4,9 +4,10 @@ import Synchronization
 import TensorFiles
 import VMUNet
 
-/// A VM-UNet that computes with the package's own kernels: on any CPU, without libtorch.
+/// A VM-UNet that computes with the package's own kernels, on any CPU and without libtorch.
 ///
-/// Any number of threads may predict at the same time: each call works in memory of its own, which is kept for the next.
+/// Any number of threads may predict at the same time: each call works in its own memory, which is
+/// kept for the next call.
 public final class KernelsInference: InferenceNetwork {
     public let configuration: VMUNetConfiguration
     private let network: KernelsNetwork
@@ -25,13 +26,14 @@ public final class KernelsInference: InferenceNetwork {
         let width: Int
     }
 
-    /// Plans kept: folders of pictures have few shapes of batches, and a plan is made in less time than it runs.
+    /// The most plans to keep: folders of pictures have few batch shapes, and making a plan takes
+    /// less time than running it.
     private static let planLimit = 16
 
-    /// The network whose architecture the weights' keys and shapes say.
+    /// The network whose architecture the weights' keys and shapes define.
     ///
-    /// Throws ``VMUNet/ConfigurationError`` when none can be read off them, and ``VMUNet/WeightsMismatch`` listing every key
-    /// that is missing, unexpected or of another shape.
+    /// Throws ``/VMUNet/ConfigurationError`` if they define none, and ``/VMUNet/WeightsMismatch``
+    /// with every key that is missing, unexpected or of another shape.
     public init(_ weights: StateDictionary, precision: Precision = .float32) throws {
         configuration = try VMUNetConfiguration(readFrom: weights)
         let stored = KernelWeights(keys: weights.keys) { key in weights[key].map(StoredWeight.init) }
@@ -42,8 +44,8 @@ public final class KernelsInference: InferenceNetwork {
     public var inputChannels: Int { configuration.inputChannels }
     public var sizeMultiple: Int { KernelsNetwork.sizeMultiple }
 
-    /// Logits [batch, classes, height, width] of images [batch, channels, height, width], row-major; of the network's
-    /// channels, or of one where that has three.
+    /// Images [batch, channels, height, width] → logits [batch, classes, height, width], both
+    /// row-major. There are as many channels as the network has, or one if it has three.
     public func logits(_ images: [Float], batch: Int, height: Int, width: Int) throws -> [Float] {
         let pixels = batch * height * width
         let channels = pixels > 0 ? images.count / pixels : 0
@@ -75,7 +77,7 @@ public final class KernelsInference: InferenceNetwork {
         return plan
     }
 
-    /// Memory of at least so many bytes. One that is too small makes place for a larger one.
+    /// Memory of at least this many bytes. Memory that is too small is replaced by larger.
     private func take(bytes: Int) -> Workspace {
         let last = kept.withLock { $0.memories.popLast() }
         if let last, last.bytes >= bytes { return last }
@@ -83,7 +85,7 @@ public final class KernelsInference: InferenceNetwork {
     }
 }
 
-// What is wrong with weights is in their descriptions; who reads a file adds its name.
+// The descriptions say what is wrong with the weights; whoever reads a file adds its name.
 extension WeightsMismatch: WeightsProblem {
     public var subject: String { "" }
     public var problem: String { description }
@@ -96,7 +98,7 @@ extension ConfigurationError: WeightsProblem {
 }
 
 extension Compute.Precision {
-    /// As the network knows it.
+    /// In the network's terms.
     public var ofProducts: Precision { self == .bf16 ? .bfloat16 : .float32 }
 }
 
@@ -114,7 +116,7 @@ private final class Workspace: @unchecked Sendable {
 }
 
 extension StoredWeight {
-    /// A file's tensor; of other types than the kernels read, its values in float32.
+    /// A file's tensor, converted to float32 if the kernels do not read its type.
     public init(_ tensor: HostTensor) {
         switch tensor.elementType {
         case .float32: self.init(shape: tensor.shape, type: .float32) { body in tensor.bytes.withUnsafeBytes { body($0) } }
@@ -127,7 +129,8 @@ extension StoredWeight {
 extension NetworkLoader {
     /// Networks on the package's own kernels: any CPU, no libtorch.
     ///
-    /// Throws ``NoGPU`` where `compute` asks for a GPU. `compute.threads` counts for the whole process.
+    /// Throws ``NoGPU`` if `compute` requests a GPU. `compute.threads` applies to the whole
+    /// process.
     public static let kernels = NetworkLoader { weights, compute in
         guard compute.device != .cuda else { throw NoGPU() }
         if let threads = compute.threads { KernelsNetwork.setThreads(threads) }
@@ -135,7 +138,7 @@ extension NetworkLoader {
     }
 }
 
-/// A GPU was asked for where the network computes with the package's own kernels, which know CPUs alone.
+/// A GPU was requested, but the package's own kernels run on CPUs only.
 public struct NoGPU: UserError {
     public var subject: String { "--device cuda" }
     public var problem: String { "this program computes on the CPU alone" }

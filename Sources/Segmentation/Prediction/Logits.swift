@@ -6,7 +6,8 @@
     import Foundation
 #endif
 
-/// What a network gave for a batch, and the one place where logits become probabilities and labels.
+/// A network's output for a batch. This is the only place where logits become probabilities and
+/// labels.
 public struct Logits: Sendable {
     /// [batch, classes, height, width], row-major.
     public let values: [Float]
@@ -34,13 +35,14 @@ public struct Logits: Sendable {
     /// Whether no value is NaN or infinite.
     public var isFinite: Bool { values.allSatisfy { $0.isFinite } }
 
-    /// What a network of one class says of a picture, [height, width]: the probability of the foreground.
+    /// A one-class network's result for a picture, [height, width]: the foreground's probability.
     public func foreground(_ picture: Int) -> [Float] {
         precondition(classes == 1, "Logits: \(classes) classes have no one foreground")
         return values[picture * area..<(picture + 1) * area].map(Self.sigmoid)
     }
 
-    /// What a network of several classes says of a picture, [classes, height, width]: the probability of each class.
+    /// A several-class network's result for a picture, [classes, height, width]: each class's
+    /// probability.
     public func probabilities(_ picture: Int) -> [Float] {
         var p = Array(values[picture * classes * area..<(picture + 1) * classes * area])
         p.withUnsafeMutableBufferPointer { p in
@@ -59,7 +61,8 @@ public struct Logits: Sendable {
         return p
     }
 
-    /// The answer for a picture: the foreground's probability of one class, otherwise the class of the greatest logit.
+    /// A picture's answer: the foreground's probability for one class, otherwise the class with the
+    /// greatest logit.
     public func answer(_ picture: Int) -> Answer {
         guard classes > 1 else { return .foreground(foreground(picture)) }
         let first = picture * classes * area
@@ -80,14 +83,15 @@ public struct Logits: Sendable {
     static func sigmoid(_ x: Float) -> Float { 1 / (1 + exp(-x)) }
 }
 
-/// What a network says of one picture, at the size that it sees: [height, width].
+/// A network's result for one picture, at the network's input size: [height, width].
 public enum Answer: Sendable, Equatable {
     /// The foreground's probability, 0…1.
     case foreground([Float])
     /// Each pixel's class.
     case labels([UInt8])
 
-    /// Each pixel's class; of one class 1 where the foreground is at least as probable as `threshold`.
+    /// Each pixel's class; for one class, 1 if the foreground's probability is at least
+    /// `threshold`.
     public func labels(threshold: Float) -> [UInt8] {
         switch self {
         case .foreground(let p): p.map { $0 >= threshold ? 1 : 0 }

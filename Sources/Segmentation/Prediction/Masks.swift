@@ -1,13 +1,13 @@
 import Imaging
 
-/// From what a network says of a picture, at the size that it sees, to labels of the picture's own size.
+/// Turns a network's result at its input size into labels of the picture's own size.
 public enum Masks {
     /// Rows and columns.
     public typealias Size = (height: Int, width: Int)
 
-    /// 1 where the foreground is at least as probable as `threshold`, otherwise 0: probabilities [height, width], interpolated bilinearly.
-    ///
-    /// - Parameter row: is given each row of interpolated probabilities, from top to bottom.
+    /// 1 where the foreground's probability is at least `threshold`, otherwise 0. The
+    /// probabilities, [height, width], are interpolated bilinearly; `row` receives each
+    /// interpolated row, from top to bottom.
     public static func foreground(
         _ probabilities: [Float], from: Size, to: Size, threshold: Float,
         row body: (_ y: Int, _ row: UnsafeBufferPointer<Float>) -> Void = { _, _ in }
@@ -20,10 +20,9 @@ public enum Masks {
         return labels
     }
 
-    /// The class of the greatest interpolated probability, of probabilities [classes, height, width]: outlines are smoother than
-    /// those of labels resized by nearest.
-    ///
-    /// - Parameter row: is given each row of the background's interpolated probabilities.
+    /// The class with the greatest interpolated probability, from probabilities [classes, height,
+    /// width]. Outlines are smoother than with labels resized by nearest. `row` receives each row
+    /// of the background's interpolated probabilities.
     public static func labels(
         _ probabilities: [Float], classes: Int, from: Size, to: Size,
         row body: (_ y: Int, _ row: UnsafeBufferPointer<Float>) -> Void = { _, _ in }

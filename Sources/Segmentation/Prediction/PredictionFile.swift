@@ -6,17 +6,18 @@ import Files
     import Foundation
 #endif
 
-/// `predictions.json` of a folder: one entry an input, kept from run to run.
+/// A folder's `predictions.json`: an entry for each input, kept from run to run.
 public struct PredictionFile: Sendable {
-    /// The name of the file in a folder of results.
+    /// The file's name in a folder of results.
     public static let name = "predictions.json"
 
-    /// The entries, in the order in which they came.
+    /// The entries, in the order of their addition.
     public private(set) var records: [PredictionRecord]
     private let url: URL
     private var places: [String: Int] = [:]
 
-    /// The file of a folder; empty where there is none. Throws ``DataError`` for a file of that name that is none of ours.
+    /// A folder's file; empty if there is none. Throws ``DataError`` if a file of that name is not
+    /// ours.
     public init(in folder: URL) throws(DataError) {
         url = folder.appending(path: Self.name)
         records = []
@@ -29,7 +30,7 @@ public struct PredictionFile: Sendable {
         for record in found { add(record) }
     }
 
-    /// Adds an entry, in the place of an earlier one about the same input or the same files.
+    /// Adds an entry, replacing an earlier one for the same input or the same files.
     public mutating func add(_ record: PredictionRecord) {
         if let place = places[record.input] {
             records[place] = record
@@ -45,7 +46,8 @@ public struct PredictionFile: Sendable {
         places = Dictionary(records.enumerated().map { ($1.input, $0) }) { $1 }
     }
 
-    /// The files that were made from an input by these weights with these settings and are all there; nil where it is to be done.
+    /// The entry for an input with these weights and settings whose files all exist; nil if the
+    /// work remains to be done.
     public func finished(_ input: String, weights: String, settings: PredictionRecord.Settings) -> PredictionRecord? {
         guard let record = places[input].map({ records[$0] }), record.error == nil, !record.files.isEmpty, record.weights == weights,
             record.settings == settings
@@ -54,7 +56,7 @@ public struct PredictionFile: Sendable {
         return record.files.allSatisfy { FileManager.default.fileExists(atPath: folder.appending(path: $0).path) } ? record : nil
     }
 
-    /// Writes the file whole or not at all.
+    /// Writes the file, whole or not at all.
     public func write() throws {
         let text = try JSONText.encode(records) + "\n"
         try AtomicFile.write(to: url) { try $0.write(Array(text.utf8)) }
@@ -63,7 +65,7 @@ public struct PredictionFile: Sendable {
 
 /// JSON that is safe to print.
 public enum JSONText {
-    /// Indented, keys in order; characters that a terminal would act on are escaped.
+    /// Indented, with sorted keys; characters that a terminal would act on are escaped.
     public static func encode(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -83,7 +85,7 @@ public enum JSONText {
         return safe
     }
 
-    /// C1 controls, marks that turn the direction of writing, and tags; JSON itself escapes the C0 ones.
+    /// C1 controls, direction marks and tags; JSON itself escapes the C0 controls.
     private static func needsEscape(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x7F...0x9F, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xE0000...0xE007F: true

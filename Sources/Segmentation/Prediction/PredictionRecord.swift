@@ -4,32 +4,32 @@
     import Foundation
 #endif
 
-/// What was made of one input: an entry of `predictions.json`.
+/// The results for one input: an entry of `predictions.json`.
 public struct PredictionRecord: Sendable, Equatable, Codable {
-    /// The input's path as it was given.
+    /// The input's path as given.
     public var input: String
     /// The names of the files made from it, in the folder of `predictions.json`.
     public var files: [String]
-    /// What was found, a class each, without the background.
+    /// The amount found of each class, without the background.
     public var classes: [ClassAmount]
-    /// Why nothing was made of it; nil where something was.
+    /// Why there is no result; nil if there is one.
     public var error: String?
     /// The version of vmunet.
     public var version: String
     /// The SHA-256 of the weights' file, in hexadecimal.
     public var weights: String
-    /// Every setting that the result depends on.
+    /// Every setting that affects the result.
     public var settings: Settings
 
     /// How much of a class was found.
     public struct ClassAmount: Sendable, Equatable, Codable {
         /// The class's number in the mask.
         public var label: Int
-        /// Its name, where the weights carry one.
+        /// Its name, if the weights record one.
         public var name: String?
         /// Pictures: its pixels, and their share of the picture in percent.
         public var pixels: Int?, percent: Double?
-        /// Volumes: its voxels, and their volume in millilitres where the spacing is known.
+        /// Volumes: its voxels, and their volume in millilitres if the spacing is known.
         public var voxels: Int?, milliliters: Double?
 
         /// A class of a picture.
@@ -38,7 +38,7 @@ public struct PredictionRecord: Sendable, Equatable, Codable {
             percent = (Double(pixels) / Double(max(area, 1)) * 1e6).rounded() / 1e4
         }
 
-        /// A class of a volume; `spacing` in millimetres, nil where it is not known.
+        /// A class of a volume; `spacing` is in millimetres, nil if unknown.
         public init(label: Int, name: String?, voxels: Int, spacing: VoxelSpacing?) {
             (self.label, self.name, self.voxels) = (label, name, voxels)
             milliliters = spacing.map { (Double(voxels) * $0.depth * $0.height * $0.width).rounded() / 1000 }
@@ -53,17 +53,17 @@ public struct PredictionRecord: Sendable, Equatable, Codable {
     public struct Settings: Sendable, Equatable, Codable {
         /// The name of the weights' file.
         public var weights: String
-        /// Rows and columns that the network saw.
+        /// Rows and columns of the network's input.
         public var imageSize: Int
-        /// The probability from which on a pixel is foreground; nil for several classes.
+        /// The least probability of a foreground pixel; nil for several classes.
         public var threshold: Double?
         /// `fp32` or `bf16`.
         public var precision: String
-        /// The greatest value of the network's input.
+        /// The largest value of the network's input.
         public var valueRange: Double
         /// Volumes: the window of intensities.
         public var window: String?
-        /// Volumes: the order that they were turned to; nil where they were left as they are stored.
+        /// Volumes: the voxel order that they were turned to; nil if they kept the stored order.
         public var voxelOrder: String?
 
         /// The settings of a prediction.
@@ -80,7 +80,8 @@ public struct PredictionRecord: Sendable, Equatable, Codable {
         }
     }
 
-    /// What was found, in words: "lesion 3.2 % of the picture", "spleen 152.3 ml, liver 1203 ml", "nothing found".
+    /// The result in words: "lesion 3.2 % of the picture", "spleen 152.3 ml, liver 1203 ml",
+    /// "nothing found".
     public var sentence: String {
         let found = classes.filter { ($0.pixels ?? $0.voxels ?? 0) > 0 }
         guard !found.isEmpty else { return classes.isEmpty ? "done before" : "nothing found" }
@@ -94,7 +95,7 @@ public struct PredictionRecord: Sendable, Equatable, Codable {
             + (found.contains { $0.percent != nil } ? " of the picture" : "")
     }
 
-    /// What was made of an input.
+    /// The results for an input.
     public init(
         input: String, files: [String], classes: [ClassAmount] = [], error: String? = nil, weights: String, settings: Settings
     ) {

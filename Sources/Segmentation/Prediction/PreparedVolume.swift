@@ -1,6 +1,7 @@
-/// A volume as a network was trained to see volumes: turned to its voxel order, intensities mapped by its window.
+/// A volume in the form that a network was trained on: turned to its voxel order, intensities
+/// mapped by its window.
 public struct PreparedVolume: Sendable {
-    /// Intensities as the network wants them, (slices, rows, columns).
+    /// Intensities for the network, (slices, rows, columns).
     public let intensities: [Float]
     /// The shape of the turned volume.
     public let shape: VolumeShape
@@ -8,20 +9,20 @@ public struct PreparedVolume: Sendable {
     public let turnBack: VolumeTurn
     /// The window that was applied.
     public let window: IntensityWindow
-    /// The order that the volume was turned to; nil where it was left as it is stored.
+    /// The order that the volume was turned to; nil if it kept the stored order.
     public let voxelOrder: VoxelOrder?
-    /// What a user should know of this volume, a line each.
+    /// Notes on this volume for the user, a line each.
     public let notes: [String]
 
-    /// Rows and columns below which a slice shows nothing.
+    /// The least number of rows and columns of a useful slice.
     public static let smallestSide = 8
 
     /// Turns and maps a volume.
     ///
-    /// - Parameters:
-    ///   - sliceAxis: the axis along which the slices of an array lie, 1 to 3; NIfTI's slices are its third axis.
-    ///   - window: what the user asks for; nil takes the convention's, or none for arrays, which hold 0…1 already.
-    /// Throws ``DataError`` for slices too small to mean anything.
+    /// `sliceAxis` is an array's axis across slices, 1 to 3; NIfTI's is the third. `window` is the
+    /// user's; nil takes the convention's, or none for arrays, which already hold 0…1.
+    ///
+    /// Throws ``DataError`` for slices that are too small to be meaningful.
     public init(
         _ volume: VolumeFile, path: String, convention: InputConvention, sliceAxis: Int? = nil, window asked: IntensityWindow? = nil
     ) throws(DataError) {
@@ -81,6 +82,6 @@ public struct PreparedVolume: Sendable {
 }
 
 extension VolumeFile {
-    /// The axis of the file, 1 to 3, along which slices lie unless said otherwise: the first of an array, the third of NIfTI.
+    /// The default of the file's axis across slices: 1 for an array, 3 for NIfTI.
     var firstSliceAxis: Int { isNormalized ? 1 : 3 }
 }

@@ -4,18 +4,19 @@
     import Foundation
 #endif
 
-/// Gives each input's results a name of their own, from which one sees whose they are.
+/// Gives each input's results a unique name that shows where they belong.
 ///
-/// An input's results are called as it is. Where two inputs would get results of one name, every one of them is told apart:
-/// within one folder by its ending (`x.jpg`, `x.png`), otherwise by its folder (`s1_ct`, `s2_ct`), and by more of its path
-/// where that is not enough. Names never get a number: nobody could tell which patient `ct_2` is.
+/// By default, results are named like their input. If two inputs would get results of the same
+/// name, each of them is renamed: within one folder by its ending (`x.jpg`, `x.png`), otherwise by
+/// its folder (`s1_ct`, `s2_ct`), or by more of its path if necessary. Names never get a number:
+/// nobody could tell which patient `ct_2` is.
 public struct ResultNames: Sendable {
-    /// A name for each input, in their order; nil where no part of its path tells it apart.
+    /// A name for each input, in order; nil if its path does not distinguish it.
     public let names: [String?]
-    /// Positions of the inputs whose results are not called as they are.
+    /// Positions of the inputs whose results are not named like them.
     public let renamed: [Int]
 
-    /// - Parameter results: the files that are made from the input at a position under a name.
+    /// `results` returns the files made from the input at a position, under a name.
     public init(_ items: [InputList.Item], results: (_ position: Int, _ name: String) -> [String]) {
         let candidates = items.map(Self.candidates)
         var level = [Int](repeating: 0, count: items.count)
@@ -31,7 +32,7 @@ public struct ResultNames: Sendable {
             for group in clashing {
                 let folders = Set(group.map { items[$0].url.deletingLastPathComponent().path })
                 for i in group {
-                    // The first step says the ending in one folder, the folder elsewhere.
+                    // In one folder the first step adds the ending, otherwise the folder.
                     level[i] = level[i] == 0 ? (folders.count == 1 ? 1 : 2) : max(level[i], 1) + 1
                     if level[i] >= candidates[i].count { lost.insert(i) }
                 }
@@ -41,7 +42,7 @@ public struct ResultNames: Sendable {
         renamed = items.indices.filter { !lost.contains($0) && level[$0] > 0 }
     }
 
-    /// What two names have in common that are one to the file system.
+    /// Equal for two names that the file system takes for one.
     private static func key(_ name: String) -> String {
         #if os(macOS) || os(Windows)
             name.lowercased()
@@ -62,7 +63,7 @@ public struct ResultNames: Sendable {
         return names
     }
 
-    /// Sets of positions that have one in common, put together.
+    /// Joins sets of positions that overlap.
     private static func groups(_ sets: [[Int]]) -> [[Int]] {
         var parent: [Int: Int] = [:]
         func root(_ i: Int) -> Int {

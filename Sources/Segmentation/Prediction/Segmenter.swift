@@ -6,39 +6,39 @@ import TensorFiles
 public struct Segmenter: Sendable {
     /// The network.
     public let network: any InferenceNetwork
-    /// Height and width at which the network sees pictures, in pixels.
+    /// Height and width of the network's input, in pixels.
     public let imageSize: Int
-    /// The probability from which on a pixel is foreground.
+    /// The least probability of a foreground pixel.
     public let threshold: Float
-    /// The classes' names, background first, where the weights carry them.
+    /// The classes' names, background first, if the weights record them.
     public let classNames: [String]?
-    /// The label that training ignored; scores leave it out too. Nil where there was none.
+    /// The label that training ignored; scores leave it out too. Nil if there was none.
     public let ignoredLabel: UInt8?
-    /// The kind of set that the weights were trained on, where they say.
+    /// The layout of the training set, if the weights record it.
     public let dataset: Dataset?
-    /// All that the weights say of what they were trained on.
+    /// Everything that the weights record about their training.
     public let metadata: WeightsMetadata
-    /// How the network wants its input.
+    /// The form of the network's input.
     public let convention: InputConvention
     /// The weights' file, for messages.
     private let file: String
 
-    /// Heights and widths that a network may be given, in pixels.
+    /// The allowed heights and widths of a network's input, in pixels.
     public static let imageSizes = 32...4096
 
-    /// What was found in one picture.
+    /// The result for one picture.
     public struct Result: Sendable {
-        /// Of the picture's own size, one channel: 0 and 255 of a binary network, otherwise the label's number.
+        /// One channel of the picture's own size: 0 and 255 for a binary network, otherwise labels.
         public let mask: Picture
-        /// Probability of the foreground, 0…255 for 0…1, of the picture's own size.
+        /// The foreground's probability, 0…255 for 0…1, at the picture's own size.
         public let probability: Picture
     }
 
-    /// Loads weights of any supported form. Their keys say the architecture, their metadata the picture size they were
-    /// trained at (256 where it says nothing).
+    /// Loads weights in any supported form. The keys define the architecture; the metadata gives
+    /// the picture size of the training (default 256).
     ///
-    /// Throws ``TensorFiles/TensorFileError`` for a file that cannot be read, ``BadWeights`` for one that is no
-    /// network's, and what `networks` throws for a device that cannot be used.
+    /// Throws ``/TensorFiles/TensorFileError`` for a file that cannot be read, ``BadWeights`` for
+    /// one that is not a network's, and what `networks` throws for a device that cannot be used.
     public init(
         weights url: URL, imageSize: Int? = nil, threshold: Double? = nil, input: InputConvention.Options = InputConvention.Options(),
         compute: Compute = Compute(), networks: NetworkLoader = .kernels
@@ -76,7 +76,7 @@ public struct Segmenter: Sendable {
         }
     }
 
-    /// What a label is called: the weights' name for it, "foreground" of a network of one class, else "class N".
+    /// A label's name: the weights' own, or "foreground" for one class, else "class N".
     public func name(of label: Int) -> String {
         if let names = metadata.classNames, names.count == max(network.classes, 2), names.indices.contains(label) { return names[label] }
         return network.classes == 1 ? "foreground" : "class \(label)"

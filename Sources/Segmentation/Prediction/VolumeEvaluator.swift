@@ -1,23 +1,25 @@
 import Foundation
 
-/// Runs a network over the volumes of a set and scores it (Table II): one volume in memory at a time.
+/// Runs a network over a set's volumes and scores it (Table II), with one volume in memory at a
+/// time.
 public struct VolumeEvaluator: Sendable {
     private let volumes: any VolumeDataset
     private let segmenter: VolumeSegmenter
     private let spacing: VoxelSpacing?
     private let metrics: [VolumeMetric]
 
-    /// How far an evaluation is.
+    /// An evaluation's progress.
     public struct Progress: Sendable {
         public let volume: Int
         public let volumes: Int
         public let slice: Int
         public let slices: Int
-        /// 0…1 of the whole set.
+        /// The share of the whole set, 0…1.
         public var share: Double { (Double(volume) + Double(slice) / Double(max(slices, 1))) / Double(max(volumes, 1)) }
     }
 
-    /// - Parameter spacing: of all volumes, in millimetres, where it is known: the layout does not carry it; nil counts distances in voxels.
+    /// `spacing` applies to all volumes, in millimetres; the layout does not record it. Nil counts
+    /// distances in voxels.
     public init(
         _ volumes: any VolumeDataset, segmenter: VolumeSegmenter, spacing: VoxelSpacing? = nil,
         metrics: [VolumeMetric] = VolumeMetric.published
@@ -28,9 +30,9 @@ public struct VolumeEvaluator: Sendable {
         self.spacing = spacing
     }
 
-    /// Scores every volume; `keep` is given each with its prediction, for instance to save it.
+    /// Scores every volume. `keep` receives each with its prediction, for instance to save it.
     ///
-    /// Throws ``DataError`` that names a file that is unsound, and what `keep` throws.
+    /// Throws ``DataError``, which names an invalid file, and what `keep` throws.
     public func evaluate(
         progress: (Progress) -> Void = { _ in }, keep: (SynapseVolume, LabelVolume) throws -> Void = { _, _ in }
     ) throws -> VolumeScoreSummary {

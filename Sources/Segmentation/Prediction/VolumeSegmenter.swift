@@ -1,13 +1,14 @@
-/// Segments volumes with a trained network, slice by slice: resized by a cubic spline to the network's size, the labels resized back by nearest pixel (SPEC §3).
+/// Segments volumes with a trained network, slice by slice: slices are resized to the network's
+/// input by a cubic spline, labels are resized back by the nearest pixel.
 public struct VolumeSegmenter: Sendable {
     public let network: any InferenceNetwork
-    /// What the network sees.
+    /// The network's input size.
     public let networkSize: PlaneSize
-    /// Slices in one forward pass.
+    /// Slices per forward pass.
     public let batchSize: Int
     private let threshold: Float
 
-    /// Takes network, size, threshold and precision from `segmenter`.
+    /// Uses the network, size, threshold and precision of `segmenter`.
     public init(_ segmenter: Segmenter, batchSize: Int = 8) {
         precondition(batchSize > 0, "VolumeSegmenter: a batch has at least one slice")
         network = segmenter.network
@@ -16,11 +17,12 @@ public struct VolumeSegmenter: Sendable {
         threshold = segmenter.threshold
     }
 
-    /// Labels of a volume of intensities as the network was trained on, (slices, rows, columns); of a binary network 0 and 1.
+    /// The labels of a volume, 0 and 1 for a binary network. The intensities, (slices, rows,
+    /// columns), must be in the form that the network was trained on. `progress` receives the
+    /// number of finished slices.
     ///
-    /// - Parameters:
-    ///   - progress: is told how many slices are done.
-    /// Throws `VolumeError` where there are not as many intensities as the shape has voxels, or an extent is out of range.
+    /// Throws `VolumeError` if the number of intensities does not match the shape, or an extent is
+    /// out of range.
     public func segment(_ intensities: [Float], shape: VolumeShape, progress: (_ slices: Int) -> Void = { _ in }) throws -> LabelVolume {
         guard intensities.count == shape.count, shape.count > 0 else {
             throw VolumeError(
@@ -40,7 +42,7 @@ public struct VolumeSegmenter: Sendable {
         return try LabelVolume(shape: shape, labels: labels)
     }
 
-    /// Labels at the network's size of `count` slices at that size.
+    /// Labels of `count` slices at the network's input size.
     private func networkLabels(_ planes: [Float], count B: Int) throws -> [UInt8] {
         let logits = try network.answer(planes, batch: B, height: networkSize.height, width: networkSize.width)
         return (0..<B).flatMap { logits.answer($0).labels(threshold: threshold) }

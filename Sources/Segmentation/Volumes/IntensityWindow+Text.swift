@@ -1,7 +1,8 @@
 import Foundation
 
 extension IntensityWindow: Codable, CustomStringConvertible {
-    /// "LOW,HIGH", "minmax", "percentiles" or "none"; nil for anything else, or where LOW is not below HIGH.
+    /// "LOW,HIGH", "minmax", "percentiles" or "none"; nil for anything else, or if LOW is not below
+    /// HIGH.
     public init?(_ text: String) {
         switch text {
         case "none": self = .none
@@ -18,7 +19,7 @@ extension IntensityWindow: Codable, CustomStringConvertible {
         }
     }
 
-    /// As ``init(_:)`` reads it: "-125,275", "minmax", "percentiles" or "none".
+    /// In the form of ``init(_:)``: "-125,275", "minmax", "percentiles" or "none".
     public var description: String {
         func text(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? String(value) }
         return switch self {

@@ -1,18 +1,20 @@
-/// How a volume's intensities become the 0…1 that networks for volumes are trained on.
+/// How a volume's intensities are mapped to the 0…1 that networks for volumes are trained on.
 public enum IntensityWindow: Sendable, Hashable {
-    /// As they are: files in Synapse's layout hold 0…1 already.
+    /// Unchanged: files in Synapse's layout already hold 0…1.
     case none
-    /// Clipped to low…high and stretched from it: for CT in Hounsfield units.
+    /// Clips to low…high and stretches, for CT in Hounsfield units.
     case fixed(low: Double, high: Double)
-    /// Stretched from the volume's least and greatest value.
+    /// Stretches between the volume's least and greatest value.
     case range
-    /// Clipped to the volume's 0.5th and 99.5th percentiles and stretched from them: for MR and whatever else has no unit.
+    /// Clips to the volume's 0.5th and 99.5th percentiles and stretches, for MR and other
+    /// intensities without a unit.
     case percentiles
 
     /// Synapse's window of Hounsfield units.
     public static let abdomen = IntensityWindow.fixed(low: -125, high: 275)
 
-    /// The intensities so mapped, each times `scale`. A volume of one value becomes 0 where the window is its own.
+    /// The mapped intensities, each times `scale`. A constant volume becomes 0 if the window
+    /// depends on the volume.
     public func applied(to intensities: [Float], scale: Float = 1) -> [Float] {
         guard self != .none else { return scale == 1 ? intensities : intensities.map { $0 * scale } }
         let (low, high) = limits(of: intensities)
@@ -22,7 +24,7 @@ public enum IntensityWindow: Sendable, Hashable {
         return intensities.map { (min(max($0, low), high) / 2 - low / 2) / width * scale }
     }
 
-    /// The intensities of a volume that become 0 and 1.
+    /// The volume's intensities that are mapped to 0 and 1.
     public func limits(of intensities: [Float]) -> (low: Float, high: Float) {
         switch self {
         case .none: (0, 1)
@@ -32,12 +34,12 @@ public enum IntensityWindow: Sendable, Hashable {
         }
     }
 
-    /// Values that percentiles are taken of at most; larger volumes are sampled evenly.
+    /// The most values to take percentiles of; larger volumes are sampled evenly.
     private static let sampleLimit = 1 << 20
 
     private static func percentiles(of values: [Float]) -> (Float, Float) {
         guard !values.isEmpty else { return (0, 0) }
-        // An odd stride, so that it does not fall into step with rows whose length is a power of two.
+        // An odd stride does not fall into step with rows whose length is a power of two.
         let stride = max(1, (values.count + sampleLimit - 1) / sampleLimit) | 1
         let sorted = Swift.stride(from: 0, to: values.count, by: values.count <= sampleLimit ? 1 : stride).map { values[$0] }.sorted()
         func percentile(_ share: Double) -> Float {

@@ -1,6 +1,6 @@
 import Files
 
-/// The extent of a volume in voxels: slices, rows, columns (the last is contiguous).
+/// A volume's extents in voxels: slices, rows, columns (contiguous along columns).
 public struct VolumeShape: Sendable, Codable, Hashable, CustomStringConvertible {
     public let depth: Int
     public let height: Int
@@ -17,7 +17,8 @@ public struct VolumeShape: Sendable, Codable, Hashable, CustomStringConvertible 
     public var description: String { "\(depth)×\(height)×\(width)" }
 }
 
-/// The distance between neighbouring voxels along each axis, in millimetres, or 1 where distances are counted in voxels.
+/// The distance between neighbouring voxels along each axis, in millimetres, or 1 to count in
+/// voxels.
 public struct VoxelSpacing: Sendable, Codable, Hashable {
     public let depth: Double
     public let height: Double
@@ -29,13 +30,13 @@ public struct VoxelSpacing: Sendable, Codable, Hashable {
         self.width = width
     }
 
-    /// Distances counted in voxels, as the published scores are.
+    /// Distances counted in voxels, as in published scores.
     public static let voxels = VoxelSpacing(depth: 1, height: 1, width: 1)
 
     var isUsable: Bool { [depth, height, width].allSatisfy { $0.isFinite && $0 > 0 } }
 }
 
-/// A volume that does not fit the operation it was given to.
+/// A volume that does not fit an operation.
 public struct VolumeError: UserError, Equatable {
     public let operation: String
     public let expected: String
@@ -47,11 +48,11 @@ public struct VolumeError: UserError, Equatable {
         self.got = got
     }
 
-    /// As ``operation``.
+    /// The ``operation``.
     public var subject: String { operation }
-    /// What was expected, and what was got.
+    /// The expected and the actual value.
     public var problem: String { "expected \(expected), got \(got)" }
-    /// None but what was expected.
+    /// Empty: the problem says what was expected.
     public var remedy: String { "" }
 }
 
@@ -60,10 +61,11 @@ public struct LabelVolume: Sendable, Equatable {
     public let shape: VolumeShape
     public let labels: [UInt8]
 
-    /// The longest axis that distances are computed for; NIfTI-1 cannot hold a longer one either.
+    /// The longest axis for distances; NIfTI-1 has the same limit.
     public static let largestExtent = 32_767
 
-    /// Checks that every extent is 1…32767 and that the labels fill the shape; throws `VolumeError` otherwise.
+    /// Checks that every extent is 1…32767 and that the labels fill the shape; throws `VolumeError`
+    /// otherwise.
     public init(shape: VolumeShape, labels: [UInt8]) throws(VolumeError) {
         let extents = [shape.depth, shape.height, shape.width]
         guard extents.allSatisfy({ (1...Self.largestExtent).contains($0) }) else {
@@ -81,7 +83,8 @@ public struct LabelVolume: Sendable, Equatable {
         Array(labels[index * shape.plane.count..<(index + 1) * shape.plane.count])
     }
 
-    /// The same with background wherever `truth`, of the same shape, has the label `ignored`: there no class is found or missed.
+    /// This volume with background wherever `truth`, of equal shape, has the label `ignored`, so
+    /// that no class is found or missed there.
     func leavingOut(_ ignored: UInt8?, of truth: LabelVolume) throws(VolumeError) -> LabelVolume {
         guard let ignored, truth.shape == shape, truth.labels.contains(ignored) else { return self }
         return try LabelVolume(shape: shape, labels: zip(labels, truth.labels).map { $1 == ignored ? 0 : $0 })

@@ -1,8 +1,9 @@
 import Foundation
 
-/// Turns and flips of planes, row-major (height, width), as NumPy and SciPy define them.
+/// Turns and flips of planes, row-major (height, width), as defined by NumPy and SciPy.
 public enum Rotate {
-    /// A quarter turn `turns` times, counter-clockwise as displayed: `numpy.rot90`; an odd number swaps height and width.
+    /// Quarter turns, anticlockwise as displayed (`numpy.rot90`); an odd number swaps height and
+    /// width.
     public static func quarterTurns<Value>(_ plane: [Value], size: PlaneSize, turns: Int) -> (plane: [Value], size: PlaneSize) {
         precondition(plane.count == size.count, "Rotate: expected \(size.count) values, got \(plane.count)")
         let (h, w) = (size.height, size.width)
@@ -33,8 +34,8 @@ public enum Rotate {
         }
     }
 
-    /// A rotation about the centre with the nearest pixel, the size kept and `outside` in the corners:
-    /// `scipy.ndimage.rotate(plane, degrees, order=0, reshape=False)`.
+    /// Rotation about the centre with the nearest pixel, keeping the size, with `outside` in the
+    /// corners: `scipy.ndimage.rotate(plane, degrees, order=0, reshape=False)`.
     public static func nearest<Value>(_ plane: [Value], size: PlaneSize, degrees: Int, outside: Value) -> [Value] {
         precondition(plane.count == size.count, "Rotate: expected \(size.count) values, got \(plane.count)")
         let (cosine, sine) = cosineAndSine(degrees: degrees)
@@ -45,14 +46,14 @@ public enum Rotate {
         return gather(size) { y, x in
             let sourceY = offsetY + Double(y) * cosine + Double(x) * sine
             let sourceX = offsetX + Double(y) * -sine + Double(x) * cosine
-            // SciPy's rule of the border: a point beyond the outermost pixel centres is outside.
+            // SciPy's rule: a point beyond the outermost pixel centres is outside.
             guard sourceY >= 0, sourceY <= lastY, sourceX >= 0, sourceX <= lastX else { return outside }
             return plane[Int(sourceY + 0.5) * size.width + Int(sourceX + 0.5)]
         }
     }
 
-    /// Reduced to within 45° of a quarter turn in degrees, where nothing is lost: SciPy does so too, and at 45° or 60° the last bit decides
-    /// between two equally near pixels.
+    /// Reduced to within 45° of a quarter turn in degrees, which is exact. SciPy does the same, and
+    /// at 45° or 60° the last bit decides between two equally near pixels.
     private static func cosineAndSine(degrees: Int) -> (cosine: Double, sine: Double) {
         let quadrant = (abs(degrees) + 45) / 90
         let rest = Double(abs(degrees) - 90 * quadrant) * .pi / 180

@@ -1,12 +1,12 @@
-/// Brings slices to the network's size and labels back to theirs.
+/// Resizes slices to the network's input and labels back.
 public struct SliceResizer: Sendable {
-    /// The size of the slices, and the network's.
+    /// The size of the slices.
     public let slice: PlaneSize
     public let network: PlaneSize
     private let forward: SplineZoom
     private let back: NearestZoom
 
-    /// Prepares both ways once for a volume.
+    /// Prepares both directions once for a volume.
     public init(slice: PlaneSize, network: PlaneSize) {
         self.slice = slice
         self.network = network
@@ -14,9 +14,11 @@ public struct SliceResizer: Sendable {
         back = NearestZoom(from: network, to: slice)
     }
 
-    /// A slice of intensities, (slice height, width), as the network is given it: cubic spline, (network height, width).
+    /// Resizes a slice of intensities, (slice height, width), to the network's input by cubic
+    /// spline, (network height, width).
     public func prepare(_ intensities: [Float]) -> [Float] { forward(intensities) }
 
-    /// The network's labels, (network height, width), at the slice's size: nearest pixel, (slice height, width).
+    /// Resizes the network's labels, (network height, width), to the slice's size by nearest pixel,
+    /// (slice height, width).
     public func restore(_ labels: [UInt8]) -> [UInt8] { back(labels) }
 }

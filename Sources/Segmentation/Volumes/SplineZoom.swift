@@ -1,7 +1,9 @@
-/// Resizes planes by cubic B-spline interpolation, equal to `scipy.ndimage.zoom(plane, out / in, order=3)` within 1e-5.
+/// Resizes planes by cubic B-spline interpolation, equal to `scipy.ndimage.zoom(plane, out / in,
+/// order=3)` within 1e-5.
 ///
-/// The corners of both grids coincide: output row `k` lies at input row `k · (in − 1)/(out − 1)`. The spline is mirrored at the border.
-/// As in SciPy, a last row or column whose position rounds to a hair beyond the input (512 → 224 does) is outside and becomes 0.
+/// The corners of both grids coincide: output row `k` lies at input row `k · (in − 1)/(out − 1)`.
+/// The spline is mirrored at the border. As in SciPy, a last row or column whose position rounds
+/// slightly beyond the input (as in 512 → 224) is outside and becomes 0.
 public struct SplineZoom: Sendable {
     public let input: PlaneSize
     public let output: PlaneSize
@@ -26,17 +28,17 @@ public struct SplineZoom: Sendable {
     }
 }
 
-/// One axis of a cubic-spline resize: the prefilter's factors, and four taps for each output position.
+/// One axis of a cubic-spline resize: the prefilter's factors, and four taps per output position.
 private struct CubicAxis: Sendable {
     let inputCount: Int
     let outputCount: Int
-    /// Factors of the elimination of the tridiagonal system c[i−1] + 4 c[i] + c[i+1] = 6 s[i].
+    /// Elimination factors of the tridiagonal system c[i−1] + 4 c[i] + c[i+1] = 6 s[i].
     private let pivots: [Double]
     private let uppers: [Double]
     private let taps: [Int]
     private let weights: [Double]
 
-    /// Columns that are treated together, so that the working set stays in the second-level cache.
+    /// Columns to process together, so that the working set stays in L2.
     private static let panel = 32
 
     init(from inputCount: Int, to outputCount: Int) {
@@ -46,7 +48,8 @@ private struct CubicAxis: Sendable {
         var pivots = [Double](repeating: 1, count: inputCount)
         var uppers = [Double](repeating: 0, count: inputCount)
         if inputCount > 1 {
-            // A mirrored spline has c[−1] = c[1], so that the first and last rows have one neighbour of weight 2.
+            // A mirrored spline has c[−1] = c[1], so that the first and last rows have one
+            // neighbour of weight 2.
             (pivots[0], uppers[0]) = (0.25, 0.5)
             for i in 1..<inputCount {
                 let lower = i == inputCount - 1 ? 2.0 : 1.0
@@ -74,7 +77,8 @@ private struct CubicAxis: Sendable {
         self.weights = weights
     }
 
-    /// Resizes axis 0 of `source` (input count, width) and gives the transposed result (width, output count).
+    /// Resizes axis 0 of `source` (input count, width) and gives the transposed result (width,
+    /// output count).
     func resizeAndTranspose(_ source: [Double], across width: Int) -> [Double] {
         let panel = Self.panel
         return [Double](unsafeUninitializedCapacity: width * outputCount) { result, initialized in
@@ -125,7 +129,8 @@ private struct CubicAxis: Sendable {
     }
 }
 
-/// Resizes planes by the nearest input pixel, equal to `scipy.ndimage.zoom(plane, out / in, order=0)`.
+/// Resizes planes by the nearest input pixel, equal to `scipy.ndimage.zoom(plane, out / in,
+/// order=0)`.
 public struct NearestZoom: Sendable {
     public let input: PlaneSize
     public let output: PlaneSize
@@ -145,10 +150,12 @@ public struct NearestZoom: Sendable {
         columns = indices(input.width, output.width)
     }
 
-    /// Resizes `plane`, row-major (input height, input width); outside pixels are 0 (see `SplineZoom`).
+    /// Resizes `plane`, row-major (input height, input width); outside pixels are 0 (see
+    /// `SplineZoom`).
     public func callAsFunction<Value: BinaryInteger>(_ plane: [Value]) -> [Value] { resized(plane, outside: 0) }
 
-    /// Resizes `plane`, row-major (input height, input width); outside pixels are 0 (see `SplineZoom`).
+    /// Resizes `plane`, row-major (input height, input width); outside pixels are 0 (see
+    /// `SplineZoom`).
     public func callAsFunction(_ plane: [Float]) -> [Float] { resized(plane, outside: 0) }
 
     private func resized<Value>(_ plane: [Value], outside: Value) -> [Value] {
@@ -170,9 +177,11 @@ public struct NearestZoom: Sendable {
     }
 }
 
-/// Input positions of every output position, corners on corners; nil where rounding puts one beyond the last input.
+/// Input positions of every output position, corners on corners; nil where rounding puts one beyond
+/// the last input.
 private func samplePositions(from inputCount: Int, to outputCount: Int) -> [Double?] {
-    // One output position takes the first input; the same step as SciPy's (1) keeps the two in agreement.
+    // One output position takes the first input; the same step as SciPy's (1) keeps the two in
+    // agreement.
     let step = outputCount > 1 ? Double(inputCount - 1) / Double(outputCount - 1) : 1
     return (0..<outputCount).map { k in
         let position = Double(k) * step

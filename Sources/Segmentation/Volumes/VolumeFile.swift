@@ -6,17 +6,17 @@ public struct VolumeFile: Sendable {
     /// Intensities in the file's unit, (slices, rows, columns), row-major.
     public let intensities: [Float]
     public let shape: VolumeShape
-    /// Where the voxels lie; only NIfTI says. For others, voxels of 1 mm.
+    /// The voxels' placement, which only NIfTI records; otherwise voxels of 1 mm.
     public let geometry: NIfTIGeometry
-    /// Whether the intensities are in 0…1 already, as Synapse's layout has them.
+    /// Whether the intensities are already in 0…1, as in Synapse's layout.
     public let isNormalized: Bool
 
-    /// Endings of the files that can be read, longest first.
+    /// Endings of readable files, longest first.
     static let extensions = [".npy.h5", ".nii.gz", ".nii", ".h5", ".npz"]
-    /// Bytes that a file's array may take: 512 × 512 × 2000 numbers of 4 bytes.
+    /// The most bytes of a file's array: 512 × 512 × 2000 numbers of 4 bytes.
     static let largestArray = 1 << 31
 
-    /// Whether the file's name is a volume's.
+    /// Whether the file has a volume's name.
     public static func isVolume(_ url: URL) -> Bool { suffix(of: url) != nil }
 
     /// The file's name without its ending.
@@ -29,7 +29,8 @@ public struct VolumeFile: Sendable {
         return extensions.first { name.hasSuffix($0) && name.count > $0.count }
     }
 
-    /// Reads a volume. Throws ``DataError`` that names the file: damaged, without `image`, of a wrong rank, too large, or with values that are not finite.
+    /// Reads a volume. Throws ``DataError``, which names the file, if it is damaged, lacks `image`,
+    /// has a wrong rank, is too large, or has values that are not finite.
     public init(_ url: URL) throws(DataError) {
         switch Self.suffix(of: url) {
         case ".npz"?:
@@ -87,10 +88,11 @@ public struct VolumeFile: Sendable {
 }
 
 extension VolumeFile {
-    /// The directions in which columns, rows and slices grow; nil where the file does not say, or says nothing that makes sense.
+    /// The directions in which columns, rows and slices increase; nil if the file records none that
+    /// make sense.
     public var voxelOrder: VoxelOrder? { isNormalized ? nil : VoxelOrder(geometry.orientation) }
 
-    /// Millimetres between slices, rows and columns; nil where the file does not say.
+    /// Millimetres between slices, rows and columns; nil if the file does not record them.
     public var spacing: VoxelSpacing? {
         guard !isNormalized, let size = geometry.voxelSize else { return nil }
         return VoxelSpacing(depth: size.depth, height: size.height, width: size.width)
@@ -98,7 +100,7 @@ extension VolumeFile {
 }
 
 extension LabelVolume {
-    /// Writes the labels as NIfTI, packed where the name ends in `.gz`.
+    /// Writes the labels as NIfTI, compressed if the name ends in `.gz`.
     public func write(to url: URL, geometry: NIfTIGeometry, description: String = "") throws(TensorFileError) {
         try NIfTIFile.write(
             labels: labels, shape: [shape.depth, shape.height, shape.width], geometry: geometry, description: description, to: url)
@@ -106,6 +108,6 @@ extension LabelVolume {
 }
 
 extension VoxelSpacing {
-    /// A geometry of which only this is known.
+    /// A geometry with only this spacing.
     public var geometry: NIfTIGeometry { NIfTIGeometry(spacing: [width, height, depth]) }
 }

@@ -1,14 +1,14 @@
 import Imaging
 import TensorFiles
 
-/// A few slices of a volume with its labels drawn on them, side by side.
+/// Shows a few slices of a volume side by side, with labels drawn in.
 public enum VolumeSheet {
-    /// Slices spread evenly over those that have labels; over the whole volume where none has.
+    /// Draws up to `count` slices spread evenly over those with labels, or over the whole volume if
+    /// there are none.
     ///
-    /// Slices of which the geometry says so are shown as radiologists look at them: front above, the patient's right on the left.
-    /// - Parameters:
-    ///   - intensities: (slices, rows, columns); 0 is black, `white` and above is white.
-    ///   - count: slices at most.
+    /// Slices whose geometry is known are shown as radiologists view them: front at the top, the
+    /// patient's right on the left. The intensities are (slices, rows, columns); 0 is black,
+    /// `white` and above is white.
     public static func draw(
         _ labels: LabelVolume, on intensities: [Float], white: Float = 1, orientation: String = "???", count: Int = 9, cellSize: Int = 256
     ) throws(PictureError) -> Picture {

@@ -1,16 +1,17 @@
-/// In which directions a volume's axes grow, by NIfTI's letters for columns, rows and slices: `RAS` is right, anterior, superior.
+/// The directions in which a volume's axes increase, in NIfTI's letters for columns, rows and
+/// slices: `RAS` is right, anterior, superior.
 public struct VoxelOrder: Sendable, Hashable, Codable, CustomStringConvertible {
     /// Three of R, L, A, P, S, I; one of each pair.
     public let description: String
 
-    /// Nil for anything but one letter of each of the pairs RL, AP, SI; small letters are taken.
+    /// Nil unless the text has one letter of each of the pairs RL, AP, SI; lower case is accepted.
     public init?(_ letters: String) {
         let letters = letters.uppercased()
         guard letters.count == 3, Set(letters.map(Self.axis)) == [0, 1, 2] else { return nil }
         description = letters
     }
 
-    /// The axis of the world that a letter is of: 0 right and left, 1 front and back, 2 up and down; nil for other letters.
+    /// The world axis of a letter: 0 left-right, 1 front-back, 2 up-down; nil for other letters.
     private static func axis(_ letter: Character) -> Int? { ["RL", "AP", "SI"].firstIndex { $0.contains(letter) } }
 
     /// Written and read as three letters.
@@ -28,7 +29,7 @@ public struct VoxelOrder: Sendable, Hashable, Codable, CustomStringConvertible {
         try container.encode(description)
     }
 
-    /// How a volume in this order is turned to another.
+    /// The turn from this order to another.
     public func turn(to other: VoxelOrder) -> VolumeTurn {
         let (mine, theirs) = (Array(description), Array(other.description))
         var (sources, flips) = ([Int](), [Bool]())
@@ -41,52 +42,53 @@ public struct VoxelOrder: Sendable, Hashable, Codable, CustomStringConvertible {
     }
 }
 
-/// Axes exchanged and reversed: a volume of the same voxels in another order.
+/// Swapped and reversed axes: the same voxels in another order.
 public struct VolumeTurn: Sendable, Equatable {
     /// Nothing moves.
     public static let none = VolumeTurn(sources: [0, 1, 2], flips: [false, false, false])
 
-    /// Brings the axis of an array, 1 to 3, along which its slices lie to the first place; the others keep their order.
+    /// Moves an array's axis across slices, 1 to 3, to the front; the others keep their order.
     public static func slicesFirst(axis: Int) -> VolumeTurn {
         precondition((1...3).contains(axis), "an array's axes are 1 to 3, got \(axis)")
         let rest = [0, 1, 2].filter { $0 != 3 - axis }
         return VolumeTurn(sources: [rest[0], rest[1], 3 - axis], flips: [false, false, false])
     }
 
-    /// For columns, rows and slices of the turned volume (0, 1, 2) the axis of the volume that it is turned from.
+    /// The source axis of the turned volume's columns, rows and slices (0, 1, 2).
     let sources: [Int]
-    /// Whether that axis runs backwards.
+    /// Whether that axis is reversed.
     let flips: [Bool]
 
     /// Whether nothing moves.
     public var isIdentity: Bool { sources == [0, 1, 2] && !flips.contains(true) }
 
-    /// What undoes it.
+    /// The turn that undoes this one.
     public var inverse: VolumeTurn {
         var (back, reversed) = ([0, 0, 0], [false, false, false])
         for (axis, source) in sources.enumerated() { (back[source], reversed[source]) = (axis, flips[axis]) }
         return VolumeTurn(sources: back, flips: reversed)
     }
 
-    /// The extents of a turned volume.
+    /// The extents of the turned volume.
     public func applied(to shape: VolumeShape) -> VolumeShape {
         let extents = [shape.width, shape.height, shape.depth]
         return VolumeShape(depth: extents[sources[2]], height: extents[sources[1]], width: extents[sources[0]])
     }
 
-    /// Distances between the slices, rows and columns of a turned volume.
+    /// The spacing of the turned volume.
     public func applied(to spacing: VoxelSpacing) -> VoxelSpacing {
         let extents = [spacing.width, spacing.height, spacing.depth]
         return VoxelSpacing(depth: extents[sources[2]], height: extents[sources[1]], width: extents[sources[0]])
     }
 
-    /// The voxels, (slices, rows, columns), turned. There must be as many as the shape has.
+    /// The turned voxels, (slices, rows, columns). Their number must match the shape.
     public func applied<Value>(to voxels: [Value], _ shape: VolumeShape) -> [Value] {
         precondition(voxels.count == shape.count, "a turn: expected \(shape.count) voxels, got \(voxels.count)")
         guard !isIdentity, !voxels.isEmpty else { return voxels }
         let extents = [shape.width, shape.height, shape.depth], steps = [1, shape.width, shape.width * shape.height]
         let turned = applied(to: shape)
-        // From voxel to voxel of the turned volume, in voxels of the other; where an axis is reversed, from its end backwards.
+        // Steps from voxel to voxel of the turned volume, in voxels of the source; a reversed axis
+        // is read from its end.
         let step = (0..<3).map { flips[$0] ? -steps[sources[$0]] : steps[sources[$0]] }
         let start = (0..<3).reduce(0) { $0 + (flips[$1] ? (extents[sources[$1]] - 1) * steps[sources[$1]] : 0) }
         return [Value](unsafeUninitializedCapacity: voxels.count) { out, count in

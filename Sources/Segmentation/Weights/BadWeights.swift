@@ -2,16 +2,16 @@ import Files
 import Foundation
 import TensorFiles
 
-/// Errors of weights that could be read, but are not the network's that is wanted.
+/// Errors about weights that could be read but are not the required network's.
 public protocol WeightsProblem: UserError {}
 
-/// A file of weights that fits no network, or not the one wanted.
+/// A file of weights that fits no network, or not the required one.
 public struct BadWeights: UserError, LocalizedError {
     /// The weights' file.
     public let file: String
-    /// What is wrong with it.
+    /// The fault.
     public let reason: String
-    /// What to do about it.
+    /// What the user can do.
     public let remedy: String
 
     package init(file: String, problem: any WeightsProblem) { self.init(file: file, reason: problem.description) }
@@ -20,27 +20,27 @@ public struct BadWeights: UserError, LocalizedError {
         (self.file, self.reason, self.remedy) = (file, reason, remedy)
     }
 
-    /// As ``file``.
+    /// The ``file``.
     public var subject: String { file }
-    /// As ``reason``.
+    /// The ``reason``.
     public var problem: String { reason }
-    /// File and reason, then the way out.
+    /// The file and the reason, then the remedy.
     public var description: String { "\(file): \(reason)\n\(remedy)" }
     public var errorDescription: String? { description }
 }
 
 extension StateDictionary {
-    /// Prefixes of keys that a run's checkpoint keeps beside the network's own.
+    /// Prefixes of keys that a run's checkpoint has in addition to the network's.
     private static let sideKeys = ["optimizer.", "ema."]
 
-    /// The network's own tensors, without what a run's checkpoint keeps beside them.
+    /// The network's own tensors, without a checkpoint's additional ones.
     public var networkWeights: StateDictionary {
         var result = self
         for key in keys where Self.sideKeys.contains(where: key.hasPrefix) { result[key] = nil }
         return result
     }
 
-    /// Throws ``BadWeights`` for a tensor with values that are NaN or infinite: nothing of use can come out of such a network.
+    /// Throws ``BadWeights`` for a tensor with NaN or infinite values: such a network is useless.
     package func requireFinite(file: String) throws {
         for (key, tensor) in self where !tensor.isFinite {
             throw BadWeights(file: file, reason: "\(key) has values that are not finite: the training that wrote it went wrong")
@@ -53,7 +53,8 @@ extension HostTensor {
     package var isFinite: Bool {
         guard elementType == .float32 else { return floats.allSatisfy(\.isFinite) }
         return bytes.withUnsafeBytes { raw in
-            // An exponent of all ones is NaN or infinite; the loop has no branch, so that it runs at the memory's speed.
+            // An exponent of all ones is NaN or infinite. The loop has no branch, so that it runs
+            // at memory speed.
             let words = raw.bindMemory(to: UInt32.self)
             var bad: UInt32 = 0
             for word in words { bad |= (word & 0x7F80_0000) == 0x7F80_0000 ? 1 : 0 }

@@ -2,9 +2,10 @@ import TensorFiles
 import VMUNet
 
 extension VMUNetConfiguration {
-    /// The architecture that a checkpoint's keys and shapes say; drop path is the default.
+    /// The architecture defined by a checkpoint's keys and shapes; drop path has its default.
     ///
-    /// Throws ``VMUNet/ConfigurationError`` when a key that decides it is missing or has an impossible shape.
+    /// Throws ``/VMUNet/ConfigurationError`` if a key that decides it is missing or has an
+    /// impossible shape.
     public init(readFrom weights: StateDictionary) throws(ConfigurationError) {
         do {
             try self.init(readFrom: { weights[$0]?.shape })

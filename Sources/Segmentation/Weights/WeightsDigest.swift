@@ -8,12 +8,13 @@ import TensorFiles
     import Foundation
 #endif
 
-/// The SHA-256 of a file of weights, computed beside other work: results name their weights by it.
+/// The SHA-256 of a file of weights, computed in the background. Results identify their weights by
+/// it.
 public final class WeightsDigest: Sendable {
     private let done = DispatchSemaphore(value: 0)
     private let result = Mutex<String?>(nil)
 
-    /// Begins to read the file.
+    /// Starts reading the file.
     public init(of url: URL) {
         DispatchQueue.global(qos: .utility).async { [self] in
             let digest = try? SHA256.hexadecimal(ofFile: url)
@@ -22,7 +23,7 @@ public final class WeightsDigest: Sendable {
         }
     }
 
-    /// The digest in hexadecimal, waiting for it where need be; empty where the file cannot be read.
+    /// The digest in hexadecimal, waiting for it if necessary; empty if the file cannot be read.
     public var value: String {
         done.wait()
         done.signal()

@@ -1,56 +1,57 @@
 import Imaging
 import TensorFiles
 
-/// What weights carry beside their tensors: what they were trained on, and what their input has to look like.
+/// Metadata beside weights' tensors: what they were trained on, and the form of their input.
 ///
-/// Each value stands under a key of its own, as text in `.safetensors` and beside the state dictionary in `.pth`. Everything may
-/// be missing, for the weights of others say nothing: what is then assumed is told to the user, never guessed from sizes.
+/// Each value has its own key, as text in `.safetensors` and beside the state dictionary in `.pth`.
+/// Foreign weights may lack all of it. Assumptions are then reported to the user and never guessed
+/// from sizes.
 public struct WeightsMetadata: Sendable, Equatable {
-    /// The newest form of these keys that this version knows.
+    /// The newest format of these keys that this version supports.
     public static let newestFormat = 1
 
-    /// What a network was trained to see.
+    /// The kind of a network's input.
     public enum Input: String, Sendable, Codable {
-        /// Colour pictures, stretched to the value range by their own extremes.
+        /// Colour pictures, stretched between their own extremes to the value range.
         case pictures
-        /// Volumes, slice by slice, intensities mapped by a window to the value range.
+        /// Volumes, slice by slice, with intensities mapped to the value range by a window.
         case volumes
     }
 
-    /// The form that the keys are written in; nil where the file says none: weights of others, or of a version before this.
+    /// The keys' format; nil in foreign weights and in those of earlier versions.
     public var format: Int?
     /// Pictures or volumes.
     public var input: Input?
-    /// How the pictures came to be, such as `dermoscopy`, `CT` or `MR`.
+    /// The kind of pictures, such as `dermoscopy`, `CT` or `MR`.
     public var modality: String?
     /// Volumes: the intensities that were mapped to the value range.
     public var window: IntensityWindow?
     /// Volumes: the directions of the axes.
     public var voxelOrder: VoxelOrder?
-    /// Volumes: millimetres between slices, rows and columns of the training set.
+    /// Volumes: millimetres between slices, rows and columns in the training set.
     public var spacing: VoxelSpacing?
-    /// The values that intensities had in training: 0…255 or 0…1.
+    /// The range of the input's values in training: 0…255 or 0…1.
     public var valueRange: ClosedRange<Double>?
-    /// Channels of the input: 3, or 1 for grey that is repeated.
+    /// The input's channels: 3, or 1 for grey that is repeated.
     public var inputChannels: Int?
-    /// One name a class, background first.
+    /// A name for each class, background first.
     public var classNames: [String]?
-    /// One colour a class as `#RRGGBB`, background first.
+    /// A colour for each class as `#RRGGBB`, background first.
     public var classColors: [String]?
-    /// The kind of the training set.
+    /// The training set's layout.
     public var dataset: Dataset?
-    /// The probability from which on a pixel is foreground.
+    /// The least probability of a foreground pixel.
     public var threshold: Double?
-    /// Rows and columns that the network was trained at.
+    /// Rows and columns of the network's input in training.
     public var imageSize: Int?
-    /// The label of pixels that counted in nothing.
+    /// The label that training ignored.
     public var ignoredLabel: Int?
 
-    /// Nothing is known.
+    /// Without any metadata.
     public init() {}
 
-    /// Reads what stands beside a file's tensors. Throws ``MetadataError`` for a newer format, and for values that make no sense in
-    /// a file of ours; in others they are passed over.
+    /// Reads the values beside a file's tensors. Throws ``MetadataError`` for a newer format, and
+    /// for values that make no sense in our own files; in others, such values are skipped.
     public init(_ values: [String: MetadataValue]) throws(MetadataError) {
         var reader = MetadataReader(values: values)
         format = try reader.value("format_version") { $0.integerValue }
@@ -69,14 +70,14 @@ public struct WeightsMetadata: Sendable, Equatable {
         inputChannels = try reader.value("input_channels") { value in value.integerValue.flatMap { [1, 3].contains($0) ? $0 : nil } }
         classNames = try reader.value("class_names") { ClassNames.names($0.text) }
         classColors = try reader.value("class_colors") { Self.colors($0.text) }
-        dataset = values["dataset"].flatMap { Dataset(rawValue: $0.text) }  // of an unknown name: a later version's
+        dataset = values["dataset"].flatMap { Dataset(rawValue: $0.text) }  // an unknown name is a later version's
         threshold = try reader.value("threshold") { value in value.numberValue.flatMap { $0 > 0 && $0 < 1 ? $0 : nil } }
         imageSize = try reader.value("image_size") { $0.integerValue }
         ignoredLabel = try reader.value("ignored_label") { value in value.integerValue.flatMap { (0...255).contains($0) ? $0 : nil } }
         if format == nil { completeFromDataset() }
     }
 
-    /// Before the format said so, the kind of set fixed the input: what its name means.
+    /// Before the format was recorded, the layout's name determined the input.
     private mutating func completeFromDataset() {
         guard let dataset else { return }
         var settings = DataSettings(dataset)
@@ -86,7 +87,7 @@ public struct WeightsMetadata: Sendable, Equatable {
         (inputChannels, classNames) = (origin.inputChannels, classNames ?? origin.classNames)
     }
 
-    /// The values as they are written beside tensors, in the newest form.
+    /// The values to write beside tensors, in the newest format.
     public var values: [String: MetadataValue] {
         var values: [String: MetadataValue] = ["format_version": .integer(Self.newestFormat), "version": .string(Provenance.version)]
         func put(_ key: String, _ value: MetadataValue?) { if let value { values[key] = value } }
@@ -106,7 +107,7 @@ public struct WeightsMetadata: Sendable, Equatable {
         return values
     }
 
-    /// What is known, in one line: "dermoscopy pictures (isic17), 256×256, values 0…255, threshold 0.5".
+    /// A summary in one line: "dermoscopy pictures (isic17), 256×256, values 0…255, threshold 0.5".
     public var summary: String? {
         var parts: [String] = []
         if let input {
@@ -124,7 +125,7 @@ public struct WeightsMetadata: Sendable, Equatable {
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 
-    /// The colour that overlays and pages draw a label in, as `#rrggbb`; black for the background.
+    /// The colour of a label in overlays and pages, as `#rrggbb`; black for the background.
     public static func usualColor(of label: Int) -> String {
         let color = LabelColors.color(of: label) ?? (0, 0, 0)
         return "#" + [color.red, color.green, color.blue].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
@@ -161,18 +162,18 @@ private struct MetadataReader {
 
 /// Metadata of weights that cannot be used.
 public struct MetadataError: Error, Sendable, CustomStringConvertible {
-    /// The key at fault.
+    /// The faulty key.
     public let key: String
-    /// What is wrong.
+    /// The fault.
     public let problem: String
-    /// What to do.
+    /// What the user can do.
     public let remedy: String
-    /// Problem and way out, without the file's name.
+    /// The problem and the remedy, without the file's name.
     public var description: String { "\(problem); \(remedy)" }
 }
 
 extension VoxelSpacing {
-    /// "3,0.8,0.8": slices, rows, columns, in millimetres; nil for anything else.
+    /// "3,0.8,0.8": slices, rows, columns in millimetres; nil for anything else.
     public init?(text: String) {
         let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { part in
             Double(String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()))
@@ -182,11 +183,11 @@ extension VoxelSpacing {
         guard isUsable else { return nil }
     }
 
-    /// As ``init(text:)`` reads it.
+    /// In the form of ``init(text:)``.
     public var text: String { [depth, height, width].map(WeightsMetadata.text).joined(separator: ",") }
 }
 
-/// What made a result.
+/// Identifies the program that made a result.
 public enum Provenance {
     /// The version of this package.
     public static let version = "0.1.0"

@@ -1,79 +1,77 @@
 import Foundation
 
-/// A way in which data sets lie in a folder: everything that depends on it is here, and nothing else asks which set it is.
+/// A layout of data sets in folders. Everything that depends on the layout is here; no other code
+/// distinguishes layouts.
 ///
-/// To add one, write a type that conforms and name it in ``DatasetLayouts/all``.
+/// To add one, write a conforming type and add it to ``DatasetLayouts/all``.
 public protocol DatasetLayout: Sendable {
     /// The name in configuration files, on the command line and in weights.
     var name: String { get }
     /// The published settings.
     var defaults: DatasetDefaults { get }
-    /// The greatest intensity of a picture that the network is given; the least is 0.
+    /// The largest intensity of the network's input; the least is 0.
     var largestIntensity: Float { get }
-    /// What weights say of their input when they were trained on a set read by these settings.
+    /// The metadata of weights trained on a set with these settings.
     func origin(_ settings: DataSettings) -> WeightsMetadata
-    /// Looks at every file of every part of a set.
-    /// - Parameter givenClasses: whether the number of classes is the user's and not a preset's.
+    /// Checks every file of every part of a set. `givenClasses` tells whether the user, not a
+    /// preset, gave the number of classes.
     func check(_ settings: DataSettings, givenClasses: Bool) -> DatasetCheck
-    /// Classes that a set must have at least.
+    /// The least number of classes.
     var fewestClasses: Int { get }
-    /// Whether a set may say itself how many classes it has.
+    /// Whether a set may define its own number of classes.
     var namesItsClasses: Bool { get }
     /// Whether zoom and colour jitter apply.
     var allowsJitter: Bool { get }
-    /// The part that scores are reported on, unless another one is asked for.
+    /// The part to score by default.
     var evaluationSplit: String { get }
 
-    /// Whether samples of these names belong to a published set, so that a page may show the names. Others may be
-    /// patients'.
+    /// Whether these samples' names belong to a published set, so that a page may show them. Others
+    /// may be patients' names.
     func areNamesPublic(_ names: [String]) -> Bool
 
-    /// The settings with the number and names of the classes that the set in `settings.path` has.
+    /// The settings with the number and names of the classes of the set in `settings.path`.
     ///
-    /// Throws ``DataError`` where the set names other classes than were given.
-    /// - Parameters:
-    ///   - givenCount: whether the number of classes is the user's and not a preset's.
-    ///   - givenNames: the same for their names.
+    /// Throws ``DataError`` if the set's classes differ from those given. `givenCount` tells
+    /// whether the user, not a preset, gave the number of classes; `givenNames`, whether the user
+    /// gave the names.
     func resolvingClasses(_ settings: DataSettings, givenCount: Bool, givenNames: Bool) throws(DataError) -> DataSettings
 
-    /// The sets to train on and to validate with; `seed` draws what is held back. Throws ``DataError`` that lists what is
-    /// wrong with them.
+    /// The sets for training and validation; `seed` chooses what is held back. Throws
+    /// ``DataError``, which lists everything wrong with them.
     func trainingData(_ settings: DataSettings, seed: UInt64) throws -> TrainingData
 
     /// One part of the set, to score.
     func evaluationSet(_ settings: DataSettings, split: String) throws -> any SegmentationDataset
 
-    /// What a page about a run shows: the set that the run was validated with, as near as can be.
+    /// The set for a page about a run: the run's validation set, as closely as possible.
     func reportSet(_ settings: DataSettings, seed: UInt64) throws -> any SegmentationDataset
 
-    /// The part as volumes; nil where it has none.
-    ///
-    /// - Parameter classNames: the weights' own, where they have any.
+    /// The part as volumes; nil if it has none. `classNames` are the weights' own, if any.
     func volumes(_ settings: DataSettings, split: String, classNames: [String]?) throws -> (any VolumeDataset)?
 
-    /// The volumes that a page about a run shows scores of; nil where there are none.
+    /// The volumes whose scores a page about a run shows; nil if there are none.
     func reportVolumes(_ settings: DataSettings) throws -> (any VolumeDataset)?
 }
 
-/// What a kind of set was published with.
+/// The published settings of a layout.
 public struct DatasetDefaults: Sendable, Equatable {
-    /// Height and width of what the network is given, in pixels.
+    /// Height and width of the network's input, in pixels.
     public var imageSize = 256
     /// 1 is foreground against background; otherwise the number of labels, background included.
     public var classes = 1
     /// One name for each class.
     public var classNames: [String]?
-    /// Epochs in which the learning rate falls along half a cosine.
+    /// Epochs over which the learning rate falls along half a cosine.
     public var annealingEpochs = 50
 
-    /// Those of ISIC.
+    /// ISIC's settings.
     public init() {}
 }
 
 extension DatasetLayout {
-    /// Those of ISIC.
+    /// ISIC's.
     public var defaults: DatasetDefaults { DatasetDefaults() }
-    /// 255, a picture's.
+    /// 255, as in pictures.
     public var largestIntensity: Float { 255 }
     /// Colour pictures, stretched to 0…``largestIntensity``.
     public func origin(_ settings: DataSettings) -> WeightsMetadata {
@@ -92,7 +90,7 @@ extension DatasetLayout {
     public var evaluationSplit: String { "val" }
     /// False.
     public func areNamesPublic(_ names: [String]) -> Bool { false }
-    /// Names that are not one for each class are dropped.
+    /// Drops names if their number is not the number of classes.
     public func resolvingClasses(_ settings: DataSettings, givenCount: Bool, givenNames: Bool) throws(DataError) -> DataSettings {
         var settings = settings
         if settings.classNames?.count != settings.classes { settings.classNames = nil }
@@ -108,27 +106,27 @@ extension DatasetLayout {
     public func reportVolumes(_ settings: DataSettings) throws -> (any VolumeDataset)? { nil }
 }
 
-/// The layouts that are known by name.
+/// The layouts known by name.
 public enum DatasetLayouts {
-    /// Every layout, in the order in which help and messages list them.
+    /// All layouts, in the order of help and messages.
     public static let all: [any DatasetLayout] = [ISIC17(), ISIC18(), Synapse(), PictureFolder()]
 
-    /// Their names, for messages: "isic17, isic18, synapse or folder".
+    /// Their names for messages: "isic17, isic18, synapse or folder".
     public static var names: String {
         let names = all.map(\.name)
         return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
     }
 }
 
-/// A kind of data set: a layout, by its name.
+/// A layout, identified by its name.
 public struct Dataset: RawRepresentable, Hashable, Sendable, Codable, CaseIterable {
-    /// What the name stands for.
+    /// The layout.
     public let layout: any DatasetLayout
 
     /// The layout's name.
     public var rawValue: String { layout.name }
 
-    /// The layout of that name; nil where there is none.
+    /// The layout of that name; nil if there is none.
     public init?(rawValue: String) {
         guard let layout = DatasetLayouts.all.first(where: { $0.name == rawValue }) else { return nil }
         self.layout = layout
@@ -136,7 +134,7 @@ public struct Dataset: RawRepresentable, Hashable, Sendable, Codable, CaseIterab
 
     init(_ layout: any DatasetLayout) { self.layout = layout }
 
-    /// All that are known.
+    /// All known layouts.
     public static var allCases: [Dataset] { DatasetLayouts.all.map { Dataset($0) } }
 
     public static func == (a: Dataset, b: Dataset) -> Bool { a.rawValue == b.rawValue }

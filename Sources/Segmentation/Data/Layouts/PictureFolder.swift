@@ -1,12 +1,12 @@
 import Foundation
 
-/// Anyone's pictures and masks, in `DIR/{train,val}/{images,masks}`.
+/// Any pictures and masks, in `DIR/{train,val}/{images,masks}`.
 struct PictureFolder: PicturesWithMasks {
     let name = "folder"
 }
 
 extension Dataset {
-    /// Anyone's pictures and masks.
+    /// Any pictures and masks.
     public static let folder = Dataset(PictureFolder())
 }
 
@@ -14,7 +14,7 @@ extension Dataset {
 protocol PicturesWithMasks: DatasetLayout {}
 
 extension PicturesWithMasks {
-    /// As ISIC's sets: pictures through a dermatoscope, unless the settings say otherwise.
+    /// Like ISIC's sets: pictures from a dermatoscope, unless the settings say otherwise.
     func dermoscopy(_ settings: DataSettings) -> WeightsMetadata {
         var metadata = WeightsMetadata()
         (metadata.input, metadata.modality, metadata.inputChannels) = (.pictures, settings.modality ?? "dermoscopy", 3)
@@ -23,8 +23,8 @@ extension PicturesWithMasks {
         return metadata
     }
 
-    /// Validation is the folder `val` where there is one, else pairs of `train` (or of `DIR/{images,masks}`) held back by the
-    /// seed; none where the fraction is 0.
+    /// Validates on the folder `val` if it exists, otherwise on pairs of `train` (or of
+    /// `DIR/{images,masks}`) held back by the seed; on none if the fraction is 0.
     func trainingData(_ settings: DataSettings, seed: UInt64) throws -> TrainingData {
         let (directory, options) = (URL(filePath: settings.path), PairedFolder.Options(settings))
         func has(_ folder: String) -> Bool { FolderListing.isFolder(directory.appending(path: folder)) }
@@ -45,13 +45,13 @@ extension PicturesWithMasks {
         return TrainingData(training: training, validation: validation, notes: [note])
     }
 
-    /// The folder `val`, or the pairs that were held back in its place.
+    /// The folder `val`, or the pairs held back instead.
     func reportSet(_ settings: DataSettings, seed: UInt64) throws -> any SegmentationDataset {
         let sets = try trainingData(settings, seed: seed)
         return sets.validation ?? sets.training
     }
 
-    /// Every part that is there: `train`, `val`, `test`, or the flat folder.
+    /// Every existing part: `train`, `val`, `test`, or the flat folder.
     func check(_ settings: DataSettings, givenClasses: Bool) -> DatasetCheck {
         var check = DatasetCheck()
         let (directory, options) = (URL(filePath: settings.path), PairedFolder.Options(settings))
@@ -75,7 +75,7 @@ extension PicturesWithMasks {
 }
 
 extension PairedFolder.Options {
-    /// What the settings of a run say.
+    /// The reading options in a run's settings.
     init(_ settings: DataSettings) {
         self.init(size: settings.imageSize, classes: settings.classes)
         masks.ignoredLabel = settings.ignoredLabel.flatMap(UInt8.init(exactly:))

@@ -1,7 +1,7 @@
 import Foundation
 
-/// Synapse's layout: slices to train on in `train_npz`, volumes to score in `test_vol_h5`, named by lists. Private sets
-/// come in it too.
+/// Synapse's layout: training slices in `train_npz`, test volumes in `test_vol_h5`, named by lists.
+/// Private sets may use it too.
 struct Synapse: DatasetLayout {
     let name = "synapse"
     let largestIntensity: Float = 1
@@ -17,7 +17,7 @@ struct Synapse: DatasetLayout {
         return defaults
     }
 
-    /// Slices of volumes, 0…1. The published classes were cut from CT by the published window.
+    /// Slices of volumes, 0…1. The published classes were cut from CT with the published window.
     func origin(_ settings: DataSettings) -> WeightsMetadata {
         var metadata = WeightsMetadata()
         let isPublished = settings.classNames == SynapseLayout.synapseClassNames
@@ -29,7 +29,8 @@ struct Synapse: DatasetLayout {
         return metadata
     }
 
-    /// What neither the set nor the user says of the volumes' origin, and prediction on other files needs: a line, or none.
+    /// A line about the parts of the volumes' origin that neither the set nor the user gives, and
+    /// that predicting on other files needs.
     private func unknownOrigin(_ settings: DataSettings) -> [String] {
         let origin = origin(settings)
         var unknown: [String] = []
@@ -39,7 +40,7 @@ struct Synapse: DatasetLayout {
         return ["the set does not say \(unknown.joined(separator: " and ")): the weights will not carry it to predict on other files"]
     }
 
-    /// The lists `train`, `val` and `test_vol`, as far as they are there.
+    /// The lists `train`, `val` and `test_vol`, if they exist.
     func check(_ settings: DataSettings, givenClasses: Bool) -> DatasetCheck {
         var check = DatasetCheck()
         let layout = SynapseLayout(directory: URL(filePath: settings.path))
@@ -67,8 +68,9 @@ struct Synapse: DatasetLayout {
 
     func areNamesPublic(_ names: [String]) -> Bool { names.allSatisfy { $0.wholeMatch(of: /case[0-9]+(_slice[0-9]+)?/) != nil } }
 
-    /// The number and the names of the classes come from the set, as ``SynapseClasses/names(in:configured:ignoredLabel:)``
-    /// finds them. What the user gave stays: the names, or the number, whose names are those of the set's files or numbers.
+    /// The number and names of the classes come from the set, see
+    /// ``SynapseClasses/names(in:configured:ignoredLabel:)``. What the user gave is kept: the
+    /// names, or the number, with names from the set's files or numbers.
     func resolvingClasses(_ settings: DataSettings, givenCount: Bool, givenNames: Bool) throws(DataError) -> DataSettings {
         var settings = settings
         let directory = URL(filePath: settings.path)
@@ -90,7 +92,8 @@ struct Synapse: DatasetLayout {
         return settings
     }
 
-    /// Validation is the list `val` where there is one, else patients held back by the seed; none where the fraction is 0.
+    /// Validates on the list `val` if it exists, otherwise on patients held back by the seed; on
+    /// none if the fraction is 0.
     func trainingData(_ settings: DataSettings, seed: UInt64) throws -> TrainingData {
         let all = try slices(settings, list: "train")
         if SynapseLayout(directory: URL(filePath: settings.path)).hasList("val") {
@@ -120,7 +123,7 @@ struct Synapse: DatasetLayout {
 
     func evaluationSet(_ settings: DataSettings, split: String) throws -> any SegmentationDataset { try slices(settings, list: split) }
 
-    /// The published way keeps none of its slices back: then the training slices are what there is to look at.
+    /// The published protocol holds no slices back; then the training slices are shown.
     func reportSet(_ settings: DataSettings, seed: UInt64) throws -> any SegmentationDataset {
         let sets = try trainingData(settings, seed: seed)
         return sets.validation ?? sets.training

@@ -1,21 +1,21 @@
-/// How arrays of volumes are taken, which their files do not say.
+/// How to read arrays of volumes, which their files do not tell.
 public struct ArrayReading: Sendable, Equatable {
-    /// The axis along which slices lie, 1 to 3: the first in Synapse's layout.
+    /// The axis across slices, 1 to 3; the first in Synapse's layout.
     public var sliceAxis = 1
-    /// Maps the files' intensities to 0…1; nil where they are so already.
+    /// Maps the files' intensities to 0…1; nil if they already are.
     public var window: IntensityWindow?
 
-    /// As Synapse's layout has them.
+    /// As in Synapse's layout.
     public init(sliceAxis: Int = 1, window: IntensityWindow? = nil) {
         (self.sliceAxis, self.window) = (sliceAxis, window)
     }
 }
 
-/// What slices of a set hold: told to the user before anything is trained or scored.
+/// The contents of a set's slices, reported before anything is trained or scored.
 public struct SliceFindings: Sendable, Equatable {
     /// Slices that were read.
     public private(set) var slices = 0
-    /// The least and greatest intensity as stored; nil of nothing.
+    /// The least and greatest stored intensity; nil without slices.
     public private(set) var stored: ClosedRange<Float>?
     /// Labels that occur.
     public private(set) var labels: Set<Int> = []
@@ -23,15 +23,15 @@ public struct SliceFindings: Sendable, Equatable {
     public private(set) var empty = 0
     /// Pixels of the foreground, and all that count.
     private var foreground = (pixels: 0, of: 0)
-    /// Share of the pixels that belong to the foreground, in percent.
+    /// The foreground's share of the pixels, in percent.
     public var foregroundPercent: Double? { foreground.of > 0 ? Double(foreground.pixels) / Double(foreground.of) * 100 : nil }
-    /// Rows and columns, the least and the most.
+    /// The least and greatest number of rows and columns.
     public private(set) var rows: ClosedRange<Int>?, columns: ClosedRange<Int>?
 
-    /// Nothing yet.
+    /// No findings yet.
     public init() {}
 
-    /// One slice or volume; `stored` are its intensities before any window.
+    /// The findings of a slice or volume; `stored` are its intensities before any window.
     init(stored intensities: [Float], labels plane: [UInt8], ignoring ignored: UInt8?, rows: Int, columns: Int) {
         slices = 1
         if let least = intensities.min(), let greatest = intensities.max() { stored = least...greatest }
@@ -42,7 +42,7 @@ public struct SliceFindings: Sendable, Equatable {
         (self.rows, self.columns) = (rows...rows, columns...columns)
     }
 
-    /// Equal where all counts are.
+    /// Equal if all counts are.
     public static func == (a: SliceFindings, b: SliceFindings) -> Bool {
         (a.slices, a.stored, a.labels, a.empty) == (b.slices, b.stored, b.labels, b.empty) && a.foreground == b.foreground
             && (a.rows, a.columns) == (b.rows, b.columns)
@@ -61,7 +61,8 @@ public struct SliceFindings: Sendable, Equatable {
         return min(a.lowerBound, b.lowerBound)...max(a.upperBound, b.upperBound)
     }
 
-    /// A line about intensities that are not what the layout holds; nil where they are in 0…1, or a window maps them.
+    /// A line about intensities outside the layout's 0…1; nil if there are none or a window maps
+    /// them.
     public func intensityProblem(isMapped: Bool) -> String? { stored.flatMap { Self.intensityProblem($0, isMapped: isMapped) } }
 
     package static func intensityProblem(_ stored: ClosedRange<Float>, isMapped: Bool) -> String? {
@@ -72,7 +73,7 @@ public struct SliceFindings: Sendable, Equatable {
             + "scale the files, or map them by data.intensities raw and data.window (--intensities raw --window \(isByte ? "0,255" : "-125,275"))"
     }
 
-    /// What a user should know of the slices, a line each.
+    /// Notes about the slices for the user, a line each.
     public func notes(classes: Int, isMapped: Bool) -> [String] {
         [intensityProblem(isMapped: isMapped)].compactMap(\.self) + SetFindings.unseen(labels, classes: classes, where: "slice")
     }

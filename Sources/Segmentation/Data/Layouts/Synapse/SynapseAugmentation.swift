@@ -1,17 +1,19 @@
 import Imaging
 
-/// How training slices of Synapse are varied (SPEC §3): a quarter turn and flip, or else perhaps a small rotation.
+/// How Synapse's training slices are varied: a quarter turn and a flip, or else perhaps a small
+/// rotation.
 public struct SynapseAugmentation: Sendable, Equatable, Codable {
-    /// Probability of a random quarter turn followed by a random flip.
+    /// The probability of a random quarter turn followed by a random flip.
     public var turnAndFlip = 0.5
-    /// Probability of a rotation where there was no turn.
+    /// The probability of a rotation if there was no turn.
     public var rotation = 0.5
     /// Rotations are by whole degrees from −this to below this.
     public var largestAngle = 20
 
     public init() {}
 
-    /// What these numbers give; five are drawn whatever comes out, so that one does not change another.
+    /// The placement for these numbers. Always draws five, so that one outcome does not change
+    /// another.
     public func draw(_ random: CounterRandom) -> SynapsePlacement {
         var random = random
         let turns = random.chance(turnAndFlip)
@@ -24,15 +26,15 @@ public struct SynapseAugmentation: Sendable, Equatable, Codable {
     }
 }
 
-/// How one slice is placed.
+/// The placement of one slice.
 public enum SynapsePlacement: Sendable, Equatable {
     case unchanged
-    /// Counter-clockwise quarter turns, then a flip.
+    /// Quarter turns anticlockwise, then a flip.
     case turned(quarterTurns: Int, flip: Rotate.Axis)
-    /// About the centre, nearest pixel, 0 in the corners.
+    /// Rotated about the centre, nearest pixel, 0 in the corners.
     case rotated(degrees: Int)
 
-    /// A plane of the slice placed so, and its size.
+    /// A plane of the slice with this placement, and its size.
     func applied<Value: ExpressibleByIntegerLiteral>(to plane: [Value], size: PlaneSize) -> (plane: [Value], size: PlaneSize) {
         switch self {
         case .unchanged: return (plane, size)

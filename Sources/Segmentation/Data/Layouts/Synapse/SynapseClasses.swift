@@ -1,12 +1,14 @@
 import Foundation
 import TensorFiles
 
-/// How many classes a set in Synapse's layout has, and what they are called.
+/// The number and names of the classes of a set in Synapse's layout.
 public enum SynapseClasses {
-    /// The names of the classes, background first.
+    /// The classes' names, background first.
     ///
-    /// They come from `configured`; else from `DIR/dataset.json` (nnU-Net's `labels`) or `DIR/classes.txt` (one name a line); else every label of the set is read:
-    /// nine labels are Synapse's, others are called by their numbers. Throws ``DataError`` where a file is unsound or the labels hold one class alone.
+    /// They come from `configured`, else from `DIR/dataset.json` (nnU-Net's `labels`) or
+    /// `DIR/classes.txt` (one name a line). Otherwise every label of the set is read: nine labels
+    /// are Synapse's, others are named by their numbers. Throws ``DataError`` if a file is invalid
+    /// or the labels have only one class.
     public static func names(in directory: URL, configured: [String]? = nil, ignoredLabel: Int? = nil) throws(DataError) -> [String] {
         if let configured { return try checked(configured, path: directory.path) }
         let (json, text) = (directory.appending(path: "dataset.json"), directory.appending(path: "classes.txt"))
@@ -22,13 +24,13 @@ public enum SynapseClasses {
         return named(try countByReading(directory, ignoredLabel: ignoredLabel))
     }
 
-    /// Names for classes of which only the number is known: nine are Synapse's, others are called by their numbers.
+    /// Names for a number of classes: nine are Synapse's, others are named by their numbers.
     static func named(_ count: Int) -> [String] {
         count == SynapseLayout.synapseClassNames.count
             ? SynapseLayout.synapseClassNames : ["background"] + (1..<max(count, 1)).map { "class \($0)" }
     }
 
-    /// Whether a file in the set's folder names the classes, so that no label need be read for them.
+    /// Whether a file in the set's folder names the classes, so that no labels need be read.
     static func areNamed(in directory: URL) -> Bool {
         ["dataset.json", "classes.txt"].contains { FileManager.default.fileExists(atPath: directory.appending(path: $0).path) }
     }
@@ -42,7 +44,8 @@ public enum SynapseClasses {
         return names
     }
 
-    /// nnU-Net's `labels`: `{"background": 0, "aorta": 1}` or, in its first version, `{"0": "background", "1": "aorta"}`.
+    /// nnU-Net's `labels`: `{"background": 0, "aorta": 1}` or, in its first version, `{"0":
+    /// "background", "1": "aorta"}`.
     private static func fromJSON(_ file: URL) throws(DataError) -> [String] {
         struct Description: Decodable {
             let labels: [String: Label]
@@ -72,7 +75,7 @@ public enum SynapseClasses {
             case .name(let name): if let number = Int(key) { names[number] = name }
             }
         }
-        // nnU-Net's reserved name for pixels that do not count is no class.
+        // nnU-Net's reserved name for ignored pixels is not a class.
         names = names.filter { $0.value != "ignore" }
         let ordered = (0..<names.count).compactMap { names[$0] }
         guard ordered.count == names.count, !ordered.isEmpty else {
@@ -81,7 +84,8 @@ public enum SynapseClasses {
         return ordered
     }
 
-    /// One more than the largest label of the training slices, or of the test volumes where there are none.
+    /// One more than the largest label of the training slices, or of the test volumes if there are
+    /// none.
     private static func countByReading(_ directory: URL, ignoredLabel: Int?) throws(DataError) -> Int {
         let layout = SynapseLayout(directory: directory)
         let files: [URL]
@@ -98,7 +102,8 @@ public enum SynapseClasses {
             used.formUnion(labels)
             if let most = labels.max(), most > largest { (largest, place) = (most, file) }
         }
-        // A class may be missing from a small set; a few labels and a far one, such as 255 for what nobody labelled, are not so many classes.
+        // A small set may lack a class. But a few labels and a distant one, such as 255 for
+        // unlabelled pixels, are not that many classes.
         guard 2 * used.count > largest else {
             throw DataError(
                 .labelOutOfRange, path: place.path,
@@ -115,7 +120,7 @@ public enum SynapseClasses {
         return largest + 1
     }
 
-    /// The labels that a file holds, less the ignored one.
+    /// The labels in a file, without the ignored one.
     private static func labels(_ file: URL, except ignoredLabel: Int?) throws(DataError) -> Set<Int> {
         let tensor: HostTensor
         do throws(TensorFileError) {

@@ -2,19 +2,20 @@ import Foundation
 import Imaging
 import TensorFiles
 
-/// Training slices in Synapse's layout: `DIR/train_npz/NAME.npz` with `image` and `label`, named by `DIR/lists/lists_Synapse/train.txt`.
+/// Training slices in Synapse's layout: `DIR/train_npz/NAME.npz` with `image` and `label`, listed
+/// in `DIR/lists/lists_Synapse/train.txt`.
 public struct SynapseDataset: SegmentationDataset {
-    /// What the network is given.
+    /// The network's input.
     public struct Options: Sendable, Equatable {
         /// Rows and columns that slices are resized to.
         public var size: PlaneSize
         public var augmentation: SynapseAugmentation
-        /// A label beyond the classes that is allowed, for pixels that do not count.
+        /// An allowed label beyond the classes, for ignored pixels.
         public var ignoredLabel: UInt8?
-        /// Maps the files' intensities to 0…1; nil where they are so already.
+        /// Maps the files' intensities to 0…1; nil if they already are.
         public var window: IntensityWindow?
 
-        /// Published sizes and augmentation; files that hold 0…1.
+        /// The published sizes and augmentation; files that hold 0…1.
         public init(
             size: PlaneSize = PlaneSize(height: 224, width: 224), augmentation: SynapseAugmentation = SynapseAugmentation(),
             ignoredLabel: UInt8? = nil, window: IntensityWindow? = nil
@@ -33,9 +34,10 @@ public struct SynapseDataset: SegmentationDataset {
     public let options: Options
     private let files: [URL]
 
-    /// The slices of a list; `classNames` as ``SynapseClasses/names(in:configured:)`` gives them.
+    /// The slices of a list; `classNames` come from
+    /// ``SynapseClasses/names(in:configured:ignoredLabel:)``.
     ///
-    /// Throws ``DataError``: no folder or list, or every case that is listed and not there.
+    /// Throws ``DataError`` without a folder or list, and lists every missing case.
     public init(_ directory: URL, list: String = "train", classNames: [String], options: Options = Options()) throws(DataError) {
         let layout = SynapseLayout(directory: directory)
         let cases = try layout.cases(in: list)
@@ -51,9 +53,10 @@ public struct SynapseDataset: SegmentationDataset {
         self.options = options
     }
 
-    /// Two sets, drawn once by the seed, no patient in both: slices belong to the patient whose name stands before `_slice`.
+    /// Two sets without a common patient, chosen once by the seed. A slice's patient is the part of
+    /// its name before `_slice`.
     ///
-    /// Throws ``DataError`` when the slices are of one patient.
+    /// Throws ``DataError`` if there is only one patient.
     public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (
         training: SynapseDataset, validation: SynapseDataset
     ) {
@@ -71,18 +74,19 @@ public struct SynapseDataset: SegmentationDataset {
         return (part { !held.contains($0) }, part(held.contains))
     }
 
-    /// Patients, in the order of their first slice.
+    /// The patients, in the order of their first slice.
     public var patients: [String] {
         var seen: Set<String> = []
         return cases.map(Self.patient).filter { seen.insert($0).inserted }
     }
 
-    /// As ``examine()``, in words.
+    /// Like ``examine()``, as text.
     public func verify(forTraining: Bool) throws -> [String] {
         try examine().notes(classes: classes, isMapped: options.window != nil)
     }
 
-    /// Reads every slice. Throws one ``DataError`` that names all that are unsound; otherwise says what the slices hold.
+    /// Reads every slice. Throws one ``DataError`` that names all invalid slices; otherwise returns
+    /// the findings.
     public func examine() throws(DataError) -> SliceFindings {
         let (findings, faults) = examination()
         guard let first = faults.first else { return findings }
@@ -91,7 +95,7 @@ public struct SynapseDataset: SegmentationDataset {
         throw DataError(first.kind, path: files[0].deletingLastPathComponent().path, problems: problems, remedy: first.remedy)
     }
 
-    /// As ``examine()``, with the faults beside what was found in the sound slices.
+    /// Like ``examine()``, with the faults beside the findings of the valid slices.
     func examination() -> (findings: SliceFindings, faults: [DataError]) {
         let results = Concurrent.map(Array(cases.indices)) { index in
             Result { () throws(DataError) in
@@ -125,8 +129,8 @@ public struct SynapseDataset: SegmentationDataset {
     public var classes: Int { classNames.count }
     public func name(at index: Int) -> String { cases[index] }
 
-    /// The slice read and checked, at its own size: 1 × height × width, intensities by the window. Throws ``DataError`` that names
-    /// the file.
+    /// The slice, read and checked, at its own size: 1 × height × width, intensities mapped by the
+    /// window. Throws ``DataError``, which names the file.
     public func load(at index: Int) throws -> Sample { try load(index) }
 
     private func load(_ index: Int) throws(DataError) -> Sample {
@@ -135,7 +139,7 @@ public struct SynapseDataset: SegmentationDataset {
         return sample
     }
 
-    /// The slice with its intensities as they are stored.
+    /// The slice with its stored intensities.
     private func stored(_ index: Int) throws(DataError) -> Sample {
         let file = files[index]
         let arrays: [HostTensor]
@@ -147,10 +151,11 @@ public struct SynapseDataset: SegmentationDataset {
         return Sample(image: image, channels: 1, height: shape[0], width: shape[1], target: .labels(label), name: cases[index])
     }
 
-    /// Bytes that one array of a slice may take: 4096 × 4096 of 8 bytes.
+    /// The most bytes of a slice's array: 4096 × 4096 of 8 bytes.
     static let largestArray = 1 << 27
 
-    /// The slice placed by the augmentation, where there are numbers for it, then resized: cubic spline for the image, nearest for the label.
+    /// The slice, augmented if there are random numbers, then resized: cubic spline for the image,
+    /// nearest for the label.
     public func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
         guard case .labels(let labels) = sample.target, sample.channels == 1 else { return sample }
         let placement = random.map(options.augmentation.draw) ?? .unchanged

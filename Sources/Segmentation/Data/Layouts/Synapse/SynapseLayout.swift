@@ -1,18 +1,21 @@
 import Foundation
 import TensorFiles
 
-/// A folder laid out as the published Synapse set: `train_npz/*.npz`, `test_vol_h5/*.npy.h5`, and lists of their names.
+/// A folder in the published Synapse set's layout: `train_npz/*.npz`, `test_vol_h5/*.npy.h5`, and
+/// lists of their names.
 struct SynapseLayout: Sendable {
     let directory: URL
 
-    /// The paper's classes (SPEC §3).
+    /// The paper's classes.
     static let synapseClassNames = [
         "background", "aorta", "gallbladder", "left kidney", "right kidney", "liver", "pancreas", "spleen", "stomach",
     ]
 
-    /// The names in `lists/lists_Synapse/NAME.txt`, or in the only other `lists/…/NAME.txt` there is; in the list's order.
+    /// The names in `lists/lists_Synapse/NAME.txt`, or in the only other `lists/…/NAME.txt`, in the
+    /// list's order.
     ///
-    /// Throws ``DataError``: no such list, an empty one, a name twice, or one that leads out of the folder.
+    /// Throws ``DataError`` if there is no such list, if it is empty, has a name twice, or leads
+    /// out of the folder.
     func cases(in list: String) throws(DataError) -> [String] {
         let file = try listFile(list)
         guard let text = Self.text(of: file) else {
@@ -34,10 +37,10 @@ struct SynapseLayout: Sendable {
         return names
     }
 
-    /// Bytes that a file of names is read of at most: a larger one is none.
+    /// The most bytes of a file of names; larger files are not read.
     private static let largestText = 1 << 24
 
-    /// The text of a file of names; nil where it is no regular file of UTF-8, or too large.
+    /// The text of a file of names; nil if it is not a regular UTF-8 file, or too large.
     static func text(of file: URL) -> String? {
         let attributes = try? FileManager.default.attributesOfItem(atPath: file.resolvingSymlinksInPath().path)
         guard attributes?[.type] as? FileAttributeType == .typeRegular, let handle = try? FileHandle(forReadingFrom: file),
@@ -62,13 +65,14 @@ struct SynapseLayout: Sendable {
         guard others.count == 1 else {
             throw DataError(
                 .missingFolder, path: published.path,
-                others.isEmpty ? "there is no such list" : "there are \(others.count) such lists, none of it Synapse's",
+                others.isEmpty ? "there is no such list" : "there are \(others.count) such lists, none of them named lists_Synapse",
                 remedy: "Write the cases' names, one a line, into it.")
         }
         return others[0]
     }
 
-    /// Files of listed cases, the first of `extensions` that is there; throws one ``DataError`` that names every case without a file.
+    /// The files of the listed cases, with the first of `extensions` that exists. Throws one
+    /// ``DataError`` that names every case without a file.
     func files(_ cases: [String], folder: String, extensions: [String]) throws(DataError) -> [URL] {
         let folder = directory.appending(path: folder)
         let found = cases.map { name in
@@ -84,11 +88,12 @@ struct SynapseLayout: Sendable {
     }
 }
 
-/// The planes `image` and `label` of a file, checked.
+/// Checks the arrays `image` and `label` of a file.
 enum SynapseArrays {
-    /// Checks an image of `rank` axes and its label, and gives their values.
+    /// Checks an image of `rank` axes and its label, and returns their values.
     ///
-    /// Throws ``DataError``: a wrong rank or size, an image that is not finite, a label that is no whole number below `classes`.
+    /// Throws ``DataError`` for a wrong rank or size, values that are not finite, or labels that
+    /// are not whole numbers below `classes`.
     static func checked(
         _ arrays: [HostTensor], path: String, rank: ClosedRange<Int>, classes: Int?, ignoredLabel: UInt8?
     ) throws(DataError) -> (image: [Float], label: [UInt8], shape: [Int]) {
@@ -102,7 +107,8 @@ enum SynapseArrays {
         return (values, try labels(label, path: path, classes: classes, ignoredLabel: ignoredLabel), image.shape)
     }
 
-    /// The values of an image of `rank` axes; throws ``DataError`` for a wrong rank or size, and for values that are not finite.
+    /// The values of an image of `rank` axes. Throws ``DataError`` for a wrong rank or size, and
+    /// for values that are not finite.
     static func intensities(_ image: HostTensor, path: String, rank: ClosedRange<Int>) throws(DataError) -> [Float] {
         guard rank.contains(image.shape.count), image.shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {
             throw DataError(

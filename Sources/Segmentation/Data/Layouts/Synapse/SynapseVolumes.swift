@@ -20,21 +20,23 @@ public struct SynapseVolume: Sendable {
     public func slice(_ index: Int) -> [Float] { Array(image[index * shape.plane.count..<(index + 1) * shape.plane.count]) }
 }
 
-/// Test volumes in Synapse's layout: `DIR/test_vol_h5/NAME.npy.h5` with `image` and `label`, named by `DIR/lists/lists_Synapse/test_vol.txt`.
+/// Test volumes in Synapse's layout: `DIR/test_vol_h5/NAME.npy.h5` with `image` and `label`, listed
+/// in `DIR/lists/lists_Synapse/test_vol.txt`.
 public struct SynapseVolumes: VolumeDataset {
     /// The volumes' names, in the list's order.
     public let cases: [String]
     /// The classes' names, background first.
     public let classNames: [String]
-    /// A label beyond the classes that is allowed, for voxels that count in no score.
+    /// An allowed label beyond the classes, for ignored voxels.
     public let ignoredLabel: UInt8?
-    /// How the files' arrays are taken.
+    /// How to read the files' arrays.
     public var reading = ArrayReading()
     private let files: [URL]
 
-    /// The volumes of a list; `classNames` as ``SynapseClasses/names(in:configured:)`` gives them.
+    /// The volumes of a list; `classNames` come from
+    /// ``SynapseClasses/names(in:configured:ignoredLabel:)``.
     ///
-    /// Throws ``DataError``: no folder or list, or every case that is listed and not there.
+    /// Throws ``DataError`` without a folder or list, and lists every missing case.
     public init(_ directory: URL, list: String = "test_vol", classNames: [String], ignoredLabel: UInt8? = nil) throws(DataError) {
         let layout = SynapseLayout(directory: directory)
         cases = try layout.cases(in: list)
@@ -43,7 +45,8 @@ public struct SynapseVolumes: VolumeDataset {
         self.ignoredLabel = ignoredLabel
     }
 
-    /// Whether a list names volumes rather than training slices: by where the file of its first case is. Throws ``DataError`` as ``init(_:list:classNames:)``.
+    /// Whether a list names volumes rather than training slices, judged by its first case's file.
+    /// Throws ``DataError`` like the initialiser.
     public static func areListed(in directory: URL, list: String) throws(DataError) -> Bool {
         let layout = SynapseLayout(directory: directory)
         guard let first = try layout.cases(in: list).first else { return false }
@@ -52,7 +55,8 @@ public struct SynapseVolumes: VolumeDataset {
 
     public var count: Int { cases.count }
 
-    /// A volume read and checked; a two-dimensional array is one slice. Throws ``DataError`` that names the file.
+    /// A volume, read and checked; a two-dimensional array is one slice. Throws ``DataError``,
+    /// which names the file.
     public func load(at index: Int) throws(DataError) -> SynapseVolume {
         let file = files[index]
         let arrays: [HostTensor]
@@ -76,9 +80,11 @@ public struct SynapseVolumes: VolumeDataset {
 }
 
 extension SynapseVolumes {
-    /// The volumes of a list with names for as many classes as a network has: the weights' own, else those that the set's files give, else their numbers.
+    /// The volumes of a list, with names for as many classes as a network has: the weights' own,
+    /// else the set's, else numbers.
     ///
-    /// Throws ``DataError`` as ``init(_:list:classNames:)``, and where the set's files name another number of classes.
+    /// Throws ``DataError`` like the initialiser, and if the set's files name another number of
+    /// classes.
     init(_ directory: URL, list: String = "test_vol", classes: Int, weightsClassNames: [String]?, ignoredLabel: UInt8? = nil)
         throws(DataError)
     {

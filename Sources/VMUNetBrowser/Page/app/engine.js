@@ -18,9 +18,15 @@ export class Engine {
 
     /** Loads weights, {address} in the page's folder or a File; answers their description. */
     async load(source, report = () => {}) {
-        const description = await this.#load(source, report);
-        this.#reload = () => this.#load(source, () => {});
-        return description;
+        try {
+            const description = await this.#load(source, report);
+            this.#reload = () => this.#load(source, () => {});
+            return description;
+        } catch (error) {
+            // The module holds one network: that of the weights before comes back.
+            await this.#reload?.().catch(() => {});
+            throw error;
+        }
     }
 
     #load(source, report) {

@@ -5,6 +5,9 @@ import { Problem } from "./problem.js";
 import * as Safetensors from "./safetensors.js";
 import { describeWeights, intensityWindow, readTensors } from "./tensors.js";
 
+/** Milliseconds between two reports of progress. */
+const reportInterval = 100;
+
 export class Network {
     #module;
     #weights = null;
@@ -17,7 +20,14 @@ export class Network {
     /** Loads the WebAssembly module, with threads where the page may have them. */
     static async start() {
         const network = new Network();
-        network.#module = await openModule((calls) => network.#report?.(Math.min(1, calls / network.#calls)));
+        let reported = 0;
+        network.#module = await openModule((calls) => {
+            // A message for each of the kernels' calls would keep the page's own thread busy.
+            const now = network.#report ? performance.now() : 0;
+            if (now - reported < reportInterval) return;
+            reported = now;
+            network.#report(Math.min(1, calls / network.#calls));
+        });
         return network;
     }
 

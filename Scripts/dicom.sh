@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# Builds vmunet-dicom, which decodes JPEG, JPEG-LS and JPEG 2000 in DICOM files by GDCM. Sourced after setup.sh, with `root` set.
-# Only such files need it: uncompressed and run-length coded series are read without.
+# Builds vmunet-dicom, which decodes JPEG, JPEG-LS and JPEG 2000 in DICOM files with GDCM. Sourced
+# after setup.sh, with `root` set.
+# Only such files need it: uncompressed and run-length coded series are read without it.
 
 # shellcheck disable=SC2154 # the caller's
 dicom_source=$root/Scripts/dicom/vmunet-dicom.cpp
 dicom_program=$root/.build/dicom/vmunet-dicom
 
-# Whether an argument is a DICOM file of the JPEG family, or a folder whose first files hold one.
+# Whether an argument is a DICOM file of the JPEG family, or a folder whose first files contain one.
 wants_dicom() {
     local argument file tried
     for argument; do
@@ -25,7 +26,8 @@ wants_dicom() {
     return 1
 }
 
-# Builds the program unless it is there and newer than its source. Returns 1, with the reason told, if it cannot.
+# Builds the program unless it is newer than its source. If it cannot, prints the reason and returns
+# 1.
 build_dicom() {
     [ ! "$dicom_program" -nt "$dicom_source" ] || return 0
     local include log

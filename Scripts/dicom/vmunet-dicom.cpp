@@ -30,7 +30,7 @@ void limit(int resource, rlim_t value) {
     setrlimit(resource, &limits);
 }
 
-/// The reason why a file has no pixels to give; empty where it gave them.
+/// The reason why a file yields no pixels; empty if it did.
 std::string decode(const char *path) {
     gdcm::ImageReader reader;
     reader.SetFileName(path);

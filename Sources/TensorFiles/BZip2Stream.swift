@@ -1,11 +1,11 @@
 import Files
 
-/// A bzip2 file, unpacked from front to back, block by block: at most 900,000 symbols are in
+/// A bzip2 file, decompressed from front to back, block by block, with at most 900,000 symbols in
 /// memory.
 final class BZip2Stream: PackedStream {
     private var bits: Bits
     private let file: FileReader
-    /// The block that is being read, before its runs are spread.
+    /// The current block, before its runs are expanded.
     private var links: [UInt32] = []
     private var level = 0
     private var place: UInt32 = 0
@@ -15,15 +15,15 @@ final class BZip2Stream: PackedStream {
     private var expected: UInt32 = 0
     private var isAtEnd = false
 
-    /// Equal bytes in a row, of which the fifth says how many follow.
+    /// Equal bytes in a row; the fifth tells how many more follow.
     private struct Run {
         var byte: UInt8 = 0
         var length = 0
         var pending = 0
     }
 
-    /// More never comes out of a byte: a run of 259 takes five symbols, a block of 900,000 some
-    /// forty bytes.
+    /// The most bytes per input byte: a run of 259 takes five symbols, and a block of 900,000
+    /// symbols takes some forty bytes.
     private static let largestRatio = 1_200_000
 
     init(_ file: FileReader, from position: Int) throws {
@@ -32,7 +32,7 @@ final class BZip2Stream: PackedStream {
         try begin(isFirst: true)
     }
 
-    /// Most bytes that can come out.
+    /// The most bytes that the file can yield.
     var largestSize: Int {
         let (size, overflow) = file.size.multipliedReportingOverflow(by: Self.largestRatio)
         return overflow ? .max : size
@@ -89,8 +89,7 @@ final class BZip2Stream: PackedStream {
         checksum = checksum << 8 ^ Self.table[Int(UInt8(checksum >> 24) ^ byte)]
     }
 
-    /// The header of a stream: "BZh" and the size of its blocks. False where no further stream
-    /// follows.
+    /// A stream's header: "BZh" and the size of its blocks. False if no further stream follows.
     @discardableResult
     private func begin(isFirst: Bool) throws -> Bool {
         let head = try bits.bytesOrNothing(4)
@@ -137,7 +136,7 @@ final class BZip2Stream: PackedStream {
         let tables = try codeTables(symbols: used.count + 2)
         let data = try symbolsOfBlock(used, tables)
         guard origin < data.count else { throw Self.damage("a block's place is outside of it") }
-        // The transform undone: each symbol leads to the one that follows it in the text.
+        // Undoes the transform: each symbol leads to the one that follows it in the text.
         var starts = [Int](repeating: 0, count: 257)
         for byte in data { starts[Int(byte) + 1] += 1 }
         for i in 1...256 { starts[i] += starts[i - 1] }
@@ -164,7 +163,7 @@ final class BZip2Stream: PackedStream {
     }
 
     private struct CodeTables {
-        /// Which table the next fifty symbols are coded by.
+        /// The table that codes each run of fifty symbols.
         var selectors: [Int]
         var tables: [BZip2Code]
     }
@@ -196,7 +195,8 @@ final class BZip2Stream: PackedStream {
         return CodeTables(selectors: selectors, tables: tables)
     }
 
-    /// The symbols of a block: codes, runs of the front symbol, and moves to the front, undone.
+    /// The symbols of a block, after undoing codes, runs of the front symbol and moves to the
+    /// front.
     private func symbolsOfBlock(_ used: [UInt8], _ coding: CodeTables) throws -> [UInt8] {
         let limit = 100_000 * level, end = used.count + 1
         var (front, data, group, left) = (used, [UInt8](), 0, 0)
@@ -227,16 +227,16 @@ final class BZip2Stream: PackedStream {
         }
     }
 
-    /// CRC-32 with the highest bit first, as bzip2 counts it.
+    /// CRC-32 with the highest bit first, as in bzip2.
     private static let table: [UInt32] = (0..<256).map { byte in
         (0..<8).reduce(UInt32(byte) << 24) { value, _ in value & 0x8000_0000 == 0 ? value << 1 : value << 1 ^ 0x04C1_1DB7 }
     }
 }
 
-/// A Huffman code of at most 20 bits: canonical, by the lengths of its symbols.
+/// A canonical Huffman code of at most 20 bits, defined by its symbols' lengths.
 private struct BZip2Code {
     private var symbols: [Int] = []
-    /// By length: the first code of it, and where its symbols begin.
+    /// By length: the first code, and the offset of its symbols.
     private var first = [Int](repeating: 0, count: 22), offset = [Int](repeating: 0, count: 22), counts = [Int](repeating: 0, count: 22)
 
     init(_ lengths: [Int]) {

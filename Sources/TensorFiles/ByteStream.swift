@@ -6,9 +6,9 @@ protocol ByteStream: AnyObject {
     func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws
 }
 
-/// Bytes that are unpacked on their way, so that only reading tells how many there are.
+/// Bytes that are decompressed while reading, so only reading tells how many there are.
 protocol PackedStream: ByteStream {
-    /// Passes over at most so many bytes; how many there were.
+    /// Skips up to `most` bytes; returns how many there were.
     func drain(_ most: Int, _ what: String) throws -> Int
 }
 

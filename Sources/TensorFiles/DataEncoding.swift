@@ -6,29 +6,29 @@ import Files
     import Foundation
 #endif
 
-/// How the data behind a header of text are written.
+/// The encoding of the data after a text header.
 enum DataEncoding {
     case raw, text, hex, gzip, zlib, bzip2
 }
 
-/// The data of a volume, opened in whatever way they are written.
+/// A volume's data, opened in any encoding.
 struct EncodedData {
     let stream: any ByteStream
-    /// Most bytes that can come out.
+    /// The most bytes that the data can yield.
     let largestSize: Int
-    /// Called once all voxels have been read: throws where checksums differ, or where more follows
-    /// than a line's end.
+    /// Called after all voxels have been read. Throws if checksums differ, or if more follows than
+    /// a line's end.
     let finish: () throws -> Void
 
-    /// Where the voxels begin behind what is skipped.
+    /// The start of the voxels among the data.
     enum Start: Equatable {
-        /// So many bytes, unpacked, before the voxels.
+        /// This many decoded bytes precede the voxels.
         case skip(Int)
-        /// The voxels are the file's last bytes, unpacked.
+        /// The voxels are the file's last decoded bytes.
         case end
     }
 
-    /// Data from a byte of a file on; `count` bytes of them are voxels.
+    /// Data from an offset of the file; `count` bytes of them are voxels.
     init(_ file: FileReader, from position: Int, _ encoding: DataEncoding, of elementType: ElementType, start: Start, count: Int) throws {
         switch encoding {
         case .raw:
@@ -70,8 +70,8 @@ struct EncodedData {
         return (stream, stream.largestSize)
     }
 
-    /// Bytes before the voxels. Where the voxels are the last, the data are unpacked once to know
-    /// how many there are.
+    /// The bytes before the voxels. If the voxels come last, the data is decompressed once to count
+    /// its bytes.
     private static func skipped(_ start: Start, _ count: Int, _ file: FileReader, _ position: Int, _ encoding: DataEncoding) throws -> Int {
         if case .skip(let skipped) = start { return skipped }
         let length = try open(file, position, encoding).stream.drain(count + largestSurplus, "the data")
@@ -80,7 +80,7 @@ struct EncodedData {
         return length - count
     }
 
-    /// Bytes before voxels that are a file's last, at most: a header.
+    /// The most bytes, such as a header, before voxels that come last.
     private static let largestSurplus = 1 << 24
 
     private static var surplus: Fault {
@@ -93,7 +93,7 @@ struct EncodedData {
     private static func requireEnd(_ rest: Int) throws { guard rest <= 2 else { throw surplus } }
 }
 
-/// Data in one file or several, one after the other; each holds as much as the others.
+/// Data in one or several files, one after the other, of equal lengths.
 final class ChainedStream: ByteStream {
     private let open: (Int) throws -> EncodedData
     private let bytesEach: Int
@@ -101,10 +101,10 @@ final class ChainedStream: ByteStream {
     private var next = 0
     private var left = 0
     private var current: EncodedData?
-    /// Most bytes that can come out.
+    /// The most bytes that the data can yield.
     let largestSize: Int
 
-    /// `bytes` bytes of voxels in these files; `data` opens so many of them in one.
+    /// `bytes` bytes of voxels in these files; `data` opens a given number of them in one file.
     init(
         _ urls: [URL], bytes: Int, of elementType: ElementType, _ data: @escaping (_ file: FileReader, _ count: Int) throws -> EncodedData
     ) throws {

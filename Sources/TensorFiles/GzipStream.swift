@@ -60,7 +60,8 @@ final class GzipStream: PackedStream {
         }
     }
 
-    /// Reads on to a compressed file's end, if that is near, so that its checksum is compared; returns the bytes that followed.
+    /// Reads on to a compressed file's end, if that is near, so that its checksum is compared;
+    /// returns the bytes that followed.
     @discardableResult
     func finish(_ what: String) throws -> Int { try drain(Self.block, what) }
 

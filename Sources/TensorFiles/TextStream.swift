@@ -1,8 +1,8 @@
 import Files
 
-/// Numbers written as text, turned into the bytes that stand for them, little-endian.
+/// Numbers written as text, converted to little-endian bytes.
 ///
-/// Asked for whole elements only.
+/// Only whole elements may be requested.
 final class TextStream: ByteStream {
     private let file: FileReader
     private let elementType: ElementType
@@ -10,14 +10,14 @@ final class TextStream: ByteStream {
     private var block: [UInt8] = []
     private var used = 0
 
-    /// Characters that a number may take.
+    /// The most characters of a number.
     private static let longestNumber = 400
 
     init(_ file: FileReader, from position: Int, of elementType: ElementType) {
         (self.file, self.position, self.elementType) = (file, position, elementType)
     }
 
-    /// Most bytes that the rest of the file can stand for: a digit and a space are one number.
+    /// The most bytes that the rest of the file can yield: a digit and a space make a number.
     var largestSize: Int { (max(0, file.size - position) / 2 + 1) * elementType.byteCount }
 
     func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws {
@@ -33,7 +33,7 @@ final class TextStream: ByteStream {
         }
     }
 
-    /// Whether nothing but white space follows.
+    /// Whether only white space follows.
     func isAtEnd() throws -> Bool { try nextWord() == nil }
 
     private func nextByte() throws -> UInt8? {
@@ -94,7 +94,7 @@ final class HexStream: ByteStream {
         stream = FileStream(file, from: position)
     }
 
-    /// Most bytes that the rest of the file can stand for.
+    /// The most bytes that the rest of the file can yield.
     var largestSize: Int { max(0, file.size - stream.position) / 2 }
 
     func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws {

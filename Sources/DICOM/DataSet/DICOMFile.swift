@@ -7,21 +7,21 @@ import Files
     import Foundation
 #endif
 
-/// A DICOM file: its attributes in memory, its pixels where they lie.
+/// A DICOM file: its attributes in memory, its pixels still in the file.
 public struct DICOMFile: Sendable {
     public let url: URL
     public let syntax: TransferSyntax
-    /// The attributes of the head.
+    /// The attributes of the file's head.
     let meta: DataSet
     /// The attributes.
     public let dataSet: DataSet
-    /// What places in the data set refer to.
+    /// The bytes that offsets in the data set refer to.
     let content: FileReader
 
-    /// Bytes that a deflated file may unpack to.
+    /// The most bytes that a deflated file may unpack to.
     private static let largestContent = 1 << 30
 
-    /// Reads all attributes but the pixels. Throws ``Files/FileError`` that names the file.
+    /// Reads all attributes but the pixels. Throws ``/Files/FileError`` that names the file.
     public init(_ url: URL) throws(FileError) {
         self = try naming(url) { try DICOMFile(url, file: FileReader(url)) }
     }
@@ -48,7 +48,7 @@ public struct DICOMFile: Sendable {
         dataSet = try body.whole()
     }
 
-    /// Whether a file begins as DICOM: "DICM" behind 128 bytes, or the first attributes at once.
+    /// Whether a file starts as DICOM: "DICM" after 128 bytes, or the first attributes at once.
     public static func isDICOM(_ url: URL) -> Bool { (try? FileReader(url)).flatMap { try? start($0) } != nil }
 
     private static func start(_ file: FileReader) throws -> Int? {
@@ -60,8 +60,7 @@ public struct DICOMFile: Sendable {
         return isExplicit || head.littleEndian(at: 4, as: UInt32.self) <= 64 ? 0 : nil
     }
 
-    /// Some files are written otherwise than their head says: two capital letters after the first
-    /// tag decide.
+    /// Some files do not match their head. Two capital letters after the first tag decide.
     private static func isExplicit(_ content: FileReader, _ position: Int, _ syntax: TransferSyntax) throws -> Bool {
         let head = try content.bytes(at: position, count: 6)
         guard head.count == 6 else { return syntax.isExplicit }
@@ -95,7 +94,7 @@ public struct DICOMFile: Sendable {
         return result
     }
 
-    /// The bytes of an attribute, wherever they are.
+    /// An attribute's bytes, wherever they are.
     func bytes(_ tag: Tag, of set: DataSet) throws -> [UInt8]? {
         switch set[tag]?.value {
         case .bytes(let bytes)?: bytes

@@ -1,21 +1,21 @@
 import Files
 
-/// Attributes of a DICOM file or of an item of a sequence.
+/// The attributes of a DICOM file, or of an item of a sequence.
 public struct DataSet: Sendable {
-    /// What an attribute holds.
+    /// An attribute's value.
     indirect enum Value: Sendable {
-        /// Its bytes, where they are few.
+        /// Its bytes, if they are few.
         case bytes([UInt8])
-        /// Where its bytes lie in the file.
+        /// The place of its bytes in the file.
         case place(offset: Int, count: Int)
         /// The items of a sequence.
         case items([DataSet])
-        /// Packed pixels: where each fragment lies; the first is a table of offsets.
+        /// The places of the fragments of compressed pixels; the first is a table of offsets.
         case fragments([(offset: Int, count: Int)])
     }
 
     struct Element: Sendable {
-        /// Two letters; "UN" where the file does not say.
+        /// Two letters; "UN" if the file does not tell.
         var representation: String
         var value: Value
     }
@@ -34,7 +34,7 @@ public struct DataSet: Sendable {
         return bytes
     }
 
-    /// A text, without padding; nil where it is missing or empty.
+    /// A text without padding; nil if it is missing or empty.
     public func text(_ tag: Tag) -> String? {
         guard let bytes = bytes(tag) else { return nil }
         return Self.text(bytes)
@@ -45,11 +45,11 @@ public struct DataSet: Sendable {
         while let last = bytes.last, last == 0 || last == 0x20 { bytes.removeLast() }
         while bytes.first == 0x20 { bytes.removeFirst() }
         guard !bytes.isEmpty else { return nil }
-        // Of other character sets than UTF-8, which is the exception here, one byte is one letter.
+        // For character sets other than UTF-8, take each byte as a letter.
         return String(validating: bytes, as: UTF8.self) ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
     }
 
-    /// Numbers written as text, between backslashes; nil where one is none.
+    /// Numbers written as text and separated by backslashes; nil if one is invalid.
     func decimals(_ tag: Tag) -> [Double]? {
         guard let element = elements[tag], let bytes = bytes(tag) else { return nil }
         switch element.representation {
@@ -64,7 +64,7 @@ public struct DataSet: Sendable {
 
     func decimal(_ tag: Tag) -> Double? { decimals(tag)?.first }
 
-    /// A whole number: of 16 or 32 bits, or written as text.
+    /// A whole number of 16 or 32 bits, or written as text.
     func integer(_ tag: Tag) -> Int? {
         guard let element = elements[tag], let bytes = bytes(tag), !bytes.isEmpty else { return nil }
         switch element.representation {
@@ -74,7 +74,7 @@ public struct DataSet: Sendable {
         case "UL", "AT": return integers(bytes, 4).first.map { Int($0) }
         case "US", "OW": return integers(bytes, 2).first.map { Int($0) }
         default:
-            // Implicit files do not say: two bytes are a number, anything else is text.
+            // Implicit files do not tell: two bytes are a number, anything else is text.
             return bytes.count == 2 ? integers(bytes, 2).first.map { Int($0) } : Self.text(bytes).flatMap { Int($0) }
         }
     }
@@ -89,7 +89,7 @@ public struct DataSet: Sendable {
         }
     }
 
-    /// The items of a sequence; none where it is missing.
+    /// The items of a sequence; empty if it is missing.
     func items(_ tag: Tag) -> [DataSet] {
         guard case .items(let items)? = elements[tag]?.value else { return [] }
         return items

@@ -1,7 +1,7 @@
 import Files
 
-/// Reads attributes: explicit or implicit, little- or big-endian, sequences of any form. Nothing in
-/// a file decides how deep or how long it reads: both are bounded.
+/// Reads attributes: explicit or implicit, little- or big-endian, with sequences of any form. Depth
+/// and length are bounded, whatever the file says.
 struct DataSetParser {
     private var cursor: Cursor
     private let isExplicit: Bool
@@ -12,7 +12,7 @@ struct DataSetParser {
 
     private static let deepest = 16
     private static let mostElements = 1 << 20
-    /// Values of more bytes stay in the file.
+    /// Longer values stay in the file.
     private static let largestValue = 1 << 14
 
     init(_ file: FileReader, at position: Int, isExplicit: Bool, isBigEndian: Bool, before end: Tag? = nil) {
@@ -37,7 +37,7 @@ struct DataSetParser {
 
     private static let undefined = 0xFFFF_FFFF
 
-    /// Attributes up to a place, or to the end of an item of undefined length.
+    /// Attributes up to an offset, or to the end of an item of undefined length.
     private mutating func dataSet(until end: Int?, depth: Int, explicit: Bool) throws -> DataSet {
         guard depth <= Self.deepest else { throw Fault(.limit, "has sequences inside of each other, more than \(Self.deepest) deep") }
         var set = DataSet()
@@ -83,7 +83,7 @@ struct DataSetParser {
         let isPixels = tag == .pixels || tag == .floatPixels || tag == .doublePixels
         if length == Self.undefined {
             if isPixels { return .fragments(try fragments()) }
-            // A sequence whose kind is not known is written without representations.
+            // A sequence of an unknown kind is written without representations.
             return .items(try items(until: nil, depth: depth, explicit: explicit && representation != "UN"))
         }
         guard length <= cursor.left else {
@@ -91,7 +91,7 @@ struct DataSetParser {
         }
         if representation == "SQ" { return .items(try items(until: cursor.position + length, depth: depth, explicit: explicit)) }
         if representation == "UN", length >= 8, !isPixels {
-            // Implicit files do not say which attributes are sequences; an item's head does.
+            // Implicit files do not tell which attributes are sequences; the head of an item does.
             let start = cursor.position
             let isItem = try tag_(at: start) == .item
             if isItem { return .items(try items(until: start + length, depth: depth, explicit: explicit && representation != "UN")) }

@@ -1,17 +1,17 @@
-/// How a file writes its attributes and its pixels, by the UID in its head.
+/// The encoding of a file's attributes and pixels, by the UID in its head.
 public struct TransferSyntax: Sendable, Equatable {
     public let uid: String
 
-    /// How attributes are written.
+    /// Whether attributes carry their value representation.
     var isExplicit: Bool { uid != "1.2.840.10008.1.2" }
     var isBigEndian: Bool { uid == "1.2.840.10008.1.2.2" }
-    /// Whether all behind the head is one deflate stream.
+    /// Whether everything after the head is one deflate stream.
     var isDeflated: Bool { uid == "1.2.840.10008.1.2.1.99" }
 
     enum Pixels {
         case native
         case runLength
-        /// JPEG, JPEG-LS, JPEG 2000: their decoders run in a process of their own.
+        /// JPEG, JPEG-LS, JPEG 2000, decoded in a separate process.
         case packed
         case film
     }
@@ -24,7 +24,7 @@ public struct TransferSyntax: Sendable, Equatable {
         }
     }
 
-    /// What people call it.
+    /// Its usual name.
     var name: String {
         switch uid {
         case "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51": "JPEG"
@@ -37,6 +37,6 @@ public struct TransferSyntax: Sendable, Equatable {
         }
     }
 
-    /// Whether pixels may differ from those of the scanner.
+    /// Whether pixels may differ from the scanner's.
     var isLossy: Bool { ["50", "51", "81", "91", "93", "203"].contains { uid == "1.2.840.10008.1.2.4.\($0)" } }
 }

@@ -13,29 +13,29 @@ import Files
     import Darwin
 #endif
 
-/// Runs `vmunet-dicom`, which decodes JPEG, JPEG-LS and JPEG 2000 by GDCM: such libraries crash on
-/// damaged files, so that they get a process of their own, with limits on its memory and its time.
-/// What comes back is numbers.
+/// Runs `vmunet-dicom`, which decodes JPEG, JPEG-LS and JPEG 2000 with GDCM. Such libraries crash
+/// on damaged files, so they run in a separate process with limits on memory and time, which
+/// returns only numbers.
 struct PixelDecoder {
     private let program: URL
 
-    /// The name of the program.
+    /// The program's name.
     static let name = "vmunet-dicom"
-    /// Names another program.
+    /// The environment variable that names another program.
     static let variable = "VMUNET_DICOM"
-    /// Files that one process is given.
+    /// The most files per process.
     private static let batch = 32
     /// Seconds without an answer after which a process is ended.
     private static let patience: Int32 = 60
 
-    /// What the program says of a file's pixels.
+    /// The program's answer about a file's pixels.
     struct Answer {
         var rows = 0, columns = 0, frames = 0, samples = 0
         var allocated = 0, stored = 0, highBit = 0
         var isSigned = false
     }
 
-    /// Throws where the program is not there.
+    /// Throws if the program does not exist.
     init(_ program: URL?, for syntax: TransferSyntax) throws {
         guard let program = program ?? Self.find() else {
             throw Fault(
@@ -70,7 +70,7 @@ struct PixelDecoder {
         #endif
     }
 
-    /// Decodes files and hands each one's pixels over, in their order.
+    /// Decodes files and passes on each one's pixels, in order.
     func decode(_ files: [URL], _ body: (_ file: Int, Answer, UnsafeRawBufferPointer) throws -> Void) throws {
         for start in stride(from: 0, to: files.count, by: Self.batch) {
             let part = Array(files[start..<min(start + Self.batch, files.count)])
@@ -90,8 +90,8 @@ struct PixelDecoder {
         }
     }
 
-    /// One line, "ok ROWS COLUMNS FRAMES SAMPLES ALLOCATED STORED HIGHBIT SIGN BYTES" or "no
-    /// REASON", then the bytes.
+    /// A line, "ok ROWS COLUMNS FRAMES SAMPLES ALLOCATED STORED HIGHBIT SIGN BYTES" or "no REASON",
+    /// then the bytes.
     private static func answer(_ process: Child) throws -> (Answer, [UInt8]) {
         guard let line = try process.line(patience) else {
             throw Fault(.corrupt, "its pixels are damaged: decoding them failed", remedy: "export it again, uncompressed")
@@ -113,7 +113,7 @@ struct PixelDecoder {
     }
 }
 
-/// A process whose output is read with a limit on waiting.
+/// A process whose output is read with a time limit.
 private final class Child {
     private var pid: pid_t = 0
     private var output: Int32 = -1
@@ -131,7 +131,7 @@ private final class Child {
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
-        // What GDCM says of a file may quote it: nobody sees it.
+        // GDCM's messages may quote the file, so they are discarded.
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
         posix_spawn_file_actions_addclose(&actions, ends[1])
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -149,7 +149,7 @@ private final class Child {
         }
     }
 
-    /// Ends the process, if it has not ended, and waits for it.
+    /// Ends the process if it is still running, and waits for it.
     func end() {
         guard output >= 0 else { return }
         close(output)
@@ -203,5 +203,5 @@ private final class Child {
     }
 }
 
-/// The system's `read`, whose name the method hides.
+/// The system's `read`; the method's name hides it.
 private func systemRead(_ descriptor: Int32, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) -> Int { read(descriptor, bytes, count) }

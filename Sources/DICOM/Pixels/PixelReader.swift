@@ -12,7 +12,7 @@ struct RawFrame {
     let bits: PixelBits
     let isBigEndian: Bool
 
-    /// Puts values where they belong: masked to the bits that are stored, signed, scaled.
+    /// Stores the values: masked to the stored bits, with sign, scaled.
     func put(into values: inout [Float], at start: Int, count: Int, _ frame: DICOMImage.Frame, padding: inout PaddingCensus) {
         let (slope, intercept) = (frame.slope, frame.intercept)
         for i in 0..<count {
@@ -40,15 +40,15 @@ struct RawFrame {
     }
 }
 
-/// Reads the pixels of a series, file by file: plain and run-length ones here, packed ones through
-/// a program of their own.
+/// Reads the pixels of a series, file by file: plain and run-length coded ones here, others through
+/// a separate program.
 struct PixelReader {
     private let series: DICOMSeries
     private let decoder: URL?
 
     init(_ series: DICOMSeries, decoder: URL?) { (self.series, self.decoder) = (series, decoder) }
 
-    /// Hands over each frame once, in the order of the files.
+    /// Passes on each frame once, in the files' order.
     func read(_ body: (_ image: Int, _ frame: Int, _ raw: RawFrame) throws -> Void) throws {
         var packed: [Int] = []
         for (index, image) in series.images.enumerated() {
@@ -112,7 +112,8 @@ struct PixelReader {
         }
         let pixels = image.rows * image.columns
         for frame in image.frames.indices {
-            // The first piece is the table of offsets; of one frame all others are parts.
+            // The first piece is the table of offsets; for a single frame, all others are its
+            // parts.
             let pieces = image.frames.count == 1 ? all.dropFirst() : all[(frame + 1)...(frame + 1)]
             var packed: [UInt8] = []
             for piece in pieces {

@@ -1,9 +1,9 @@
 import Files
 
-/// DICOM's run-length coding (PS3.5, annex G): PackBits of each byte of the pixels apart, the most
-/// significant first.
+/// DICOM's run-length coding (PS3.5, annex G): PackBits for each byte of the pixels separately, the
+/// most significant first.
 enum RunLength {
-    /// One frame of `pixels` numbers of `size` bytes, little-endian.
+    /// A frame of `pixels` numbers of `size` bytes, little-endian.
     static func decode(_ packed: [UInt8], pixels: Int, size: Int) throws -> [UInt8] {
         guard packed.count >= 64 else { throw damage }
         let count = Int(packed.littleEndian(at: 0, as: UInt32.self))

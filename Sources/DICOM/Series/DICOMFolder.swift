@@ -8,16 +8,16 @@ import Files
 
 /// The series in a folder, or in a list of files.
 public struct DICOMFolder: Sendable {
-    /// The series of images, in the order in which they are listed and counted from 1.
+    /// The series of images, in their listed order, counted from 1.
     public let series: [DICOMSeries]
-    /// Files that are DICOM and cannot be read, with the reason.
+    /// DICOM files that cannot be read, with the reason.
     public let failures: [(file: String, reason: String)]
-    /// Those of ``failures`` that are cut or damaged: slices of a series may be missing.
+    /// The truncated or damaged ones of ``failures``: a series may lack slices.
     public let damaged: [(file: String, reason: String)]
-    /// Files that hold no images: reports, plans, directories.
+    /// Files without images: reports, plans, directories.
     public let others: Int
 
-    /// Looks at files; those that are not DICOM are passed over.
+    /// Looks at files; those that are not DICOM are skipped.
     public init(_ urls: [URL]) {
         var images: [DICOMImage] = [], failures: [(String, String)] = [], damaged: [(String, String)] = [], others = 0
         for url in urls where DICOMFile.isDICOM(url) {
@@ -38,8 +38,8 @@ public struct DICOMFolder: Sendable {
         series = Self.sorted(images)
     }
 
-    /// One series has one UID, one size and one orientation: localisers that share a UID with the
-    /// scan stand apart.
+    /// A series has one UID, one size and one orientation; localisers that share the scan's UID are
+    /// separated.
     private static func sorted(_ images: [DICOMImage]) -> [DICOMSeries] {
         struct Key: Hashable {
             let uid: String
@@ -57,14 +57,14 @@ public struct DICOMFolder: Sendable {
         }
     }
 
-    /// A line a series: its number in this list, what its header calls it, its size and its UID.
-    /// Nothing of the patient.
+    /// A line per series: its number in this list, its description, its size and its UID. Contains
+    /// nothing about the patient.
     public var list: String {
         series.enumerated().map { "  \($0 + 1): \($1.summary)" }.joined(separator: "\n")
     }
 
-    /// The series that a text picks: its number in ``list``, or its UID; nil where none or several
-    /// fit.
+    /// The series selected by a text: its number in ``list``, or its UID; nil if none or several
+    /// match.
     public func pick(_ text: String) -> DICOMSeries? {
         if let number = Int(text), series.indices.contains(number - 1) { return series[number - 1] }
         let fitting = series.filter { $0.uid == text }
@@ -78,16 +78,16 @@ public struct DICOMSeries: Sendable, Equatable {
 
     init(_ images: [DICOMImage]) { self.images = images.sorted { $0.file.url.path < $1.file.url.path } }
 
-    /// Its UID; empty where there is none.
+    /// Its UID; empty if there is none.
     public var uid: String { images[0].seriesUID }
     /// Its number in the study.
     public var number: Int? { images[0].seriesNumber }
     /// The files.
     public var files: [URL] { images.map(\.file.url) }
     fileprivate var firstFile: String { images[0].file.url.path }
-    /// Planes in all.
+    /// The number of planes.
     public var frames: Int { images.reduce(0) { $0 + $1.frames.count } }
-    /// Whether both are the same files.
+    /// Whether both consist of the same files.
     public static func == (a: DICOMSeries, b: DICOMSeries) -> Bool { a.files == b.files }
     /// CT, MR, PT …
     public var modality: String? { images[0].modality }

@@ -1,6 +1,6 @@
 import Files
 
-/// One file of a series: the attributes that say what its pixels mean and where its frames lie.
+/// A file of a series: the attributes that define its pixels' meaning and its frames' places.
 struct DICOMImage: Sendable {
     let file: DICOMFile
     let rows: Int
@@ -17,8 +17,8 @@ struct DICOMImage: Sendable {
 
     /// One plane of pixels.
     struct Frame: Sendable, Equatable {
-        /// The centre of the first pixel, and the directions of rows and of columns: left,
-        /// posterior, superior.
+        /// The centre of the first pixel, and the directions of rows and columns: left, posterior,
+        /// superior.
         var position: [Double]?
         var rowDirection: [Double]?
         var columnDirection: [Double]?
@@ -54,8 +54,8 @@ struct DICOMImage: Sendable {
     private static func frames(_ set: DataSet, _ count: Int) -> [Frame] {
         let shared = set.first(.sharedGroups), each = set.items(.frameGroups)
         return (0..<count).map { index in
-            // A frame's own groups go before shared ones, these before the attributes of plain
-            // images.
+            // A frame's own groups take precedence over shared ones, and these over a plain image's
+            // attributes.
             let places = [index < each.count ? each[index] : nil, shared].compactMap(\.self)
             func find(_ group: Tag, _ tag: Tag) -> [Double]? {
                 for place in places { if let found = place.first(group)?.decimals(tag) { return found } }
@@ -73,17 +73,16 @@ struct DICOMImage: Sendable {
     }
 }
 
-/// Which bits of a stored pixel are its value.
+/// The bits of a stored pixel that hold its value.
 struct PixelBits: Sendable, Equatable {
     var allocated: Int
     var stored: Int
     var highBit: Int
     var isSigned: Bool
-    /// The stored value that stands for no measurement, and the other end of the range of such
-    /// values.
+    /// The stored value that means "no measurement", and the other end of the range of such values.
     var padding: ClosedRange<Int>?
 
-    /// Throws for colours and for kinds of pixels that no scanner of volumes writes.
+    /// Throws for colours and for kinds of pixels that volume scanners do not write.
     init(_ set: DataSet) throws {
         guard set[.pixels] != nil else {
             throw Fault(.unsupported, "holds real numbers as pixels", remedy: "save it as whole numbers, or as NIfTI")

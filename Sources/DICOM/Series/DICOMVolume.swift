@@ -7,34 +7,34 @@ import TensorFiles
     import Foundation
 #endif
 
-/// A series as a volume: intensities in the scanner's unit, and where they lie.
+/// A series as a volume: intensities in the scanner's unit, and their placement.
 public struct DICOMVolume: Sendable {
     /// (slices, rows, columns); slices along rows × columns.
     public let shape: [Int]
     /// Values after each slice's own slope and intercept, row-major.
     public let values: [Float]
     public let geometry: VolumeGeometry
-    /// What is odd or was mended, a clause each without a full stop.
+    /// Notes on oddities and repairs, clauses without a full stop.
     public let notes: [String]
-    /// The slices' origin, for results that go back to an archive; nil where slices were
-    /// interpolated.
+    /// The slices' origin, for results that go back to an archive; nil if slices were interpolated.
     public let source: DICOMSource?
 
-    /// How a series is read.
+    /// How to read a series.
     public struct Options: Sendable {
-        /// Mends what can be mended: interpolates where slices are missing or unevenly spaced,
-        /// takes the first of two at one place.
+        /// Repairs what it can: interpolates if slices are missing or unevenly spaced, and takes
+        /// the first of two slices at one place.
         public var resamples = false
-        /// Bytes that the values may take.
+        /// The most bytes of the values.
         public var limit = 1 << 31
-        /// The program that decodes JPEG, JPEG-LS and JPEG 2000; nil looks for it beside this one.
+        /// The program that decodes JPEG, JPEG-LS and JPEG 2000; nil looks for it beside this
+        /// program.
         public var decoder: URL?
 
         public init() {}
     }
 
-    /// Reads a series. Throws ``Files/FileError`` that names the file or the folder, and nothing of
-    /// a patient.
+    /// Reads a series. Throws ``/Files/FileError`` that names the file or the folder, and nothing
+    /// of a patient.
     public init(_ series: DICOMSeries, name: String, options: Options = Options()) throws(FileError) {
         self = try naming(name) { try DICOMVolume(series, options) }
     }
@@ -78,7 +78,7 @@ public struct DICOMVolume: Sendable {
         source = isWhole ? DICOMSource(series, stack) : nil
     }
 
-    /// Linear interpolation between the slices around each place.
+    /// Interpolates linearly between the slices around each place.
     private static func interpolated(_ values: [Float], area: Int, at places: [Double], count: Int, step: Double) throws -> [Float] {
         try Memory.ask(for: 4 * count * area)
         var result = [Float](repeating: 0, count: count * area)
@@ -95,7 +95,7 @@ public struct DICOMVolume: Sendable {
     }
 }
 
-/// Voxels that stand for no measurement: outside of what a scanner sees.
+/// Voxels without a measurement, outside the scanner's field of view.
 struct PaddingCensus {
     private var isPadding: [Bool] = []
     private let count: Int
@@ -110,14 +110,14 @@ struct PaddingCensus {
 
     mutating func see(_ value: Float) { if value < least { least = value } }
 
-    /// They get the least value that was measured.
+    /// They get the least measured value.
     func fill(_ values: inout [Float]) {
         guard !isPadding.isEmpty else { return }
         for i in values.indices where isPadding[i] { values[i] = least.isFinite ? least : 0 }
     }
 }
 
-/// What results for an archive must repeat of the images that they come from.
+/// The attributes that results for an archive must repeat from their images.
 public struct DICOMSource: Sendable {
     let images: [DICOMImage]
     let slices: [(image: Int, frame: Int)]

@@ -11,20 +11,20 @@ struct SliceStack {
     }
 
     private(set) var slices: [Slice]
-    /// Where the voxels lie: columns, rows, slices in left, posterior, superior.
+    /// The voxels' placement: columns, rows, slices in left, posterior, superior.
     private(set) var axes: PlacedAxes
-    /// Millimetres along the normal from the first slice to each.
+    /// Each slice's distance from the first along the normal, in millimetres.
     private(set) var places: [Double]
-    /// Whether every slice lies a step from the one before.
+    /// Whether all slices are equally spaced.
     private(set) var isEven = true
-    /// What was done, or what is odd, a clause each.
+    /// Notes on repairs and oddities.
     private(set) var notes: [String] = []
 
-    /// Distances in millimetres below which two positions are one.
+    /// Positions closer than this, in millimetres, are the same.
     private static let samePlace = 1e-3
 
-    /// Throws for slices that are not one regular stack; with `repairs` what can be mended is, and
-    /// said.
+    /// Throws for slices that are not one regular stack. With `repairs`, fixes what it can and
+    /// notes it.
     init(_ series: DICOMSeries, repairs: Bool) throws {
         var slices: [Slice] = []
         let images = series.images
@@ -106,7 +106,7 @@ struct SliceStack {
         try checkLine(kept, normal: normal, name: name)
     }
 
-    /// Positions lie on one line; where it is not the slices' normal, the gantry was tilted.
+    /// Positions lie on one line; if it is not the slices' normal, the gantry was tilted.
     private mutating func checkLine(_ kept: [Slice], normal: [Double], name: (Slice) -> String) throws {
         guard kept.count > 1, let span = places.last, span > 0 else { return }
         let line = (0..<3).map { (kept[kept.count - 1].position[$0] - kept[0].position[$0]) / span }
@@ -125,7 +125,7 @@ struct SliceStack {
         }
     }
 
-    /// Equal steps between the first and the last slice: as many as the usual step fits.
+    /// Equal steps between the first and the last slice, as close as possible to the usual step.
     mutating func even() -> (count: Int, step: Double) {
         guard let span = places.last, places.count > 1 else { return (places.count, 1) }
         let usual = zip(places.dropFirst(), places).map { $0 - $1 }.sorted()[(places.count - 1) / 2]
@@ -145,8 +145,7 @@ struct SliceStack {
             && near(a.spacing, b.spacing, 1e-4)
     }
 
-    /// The angle of a cosine, by the series of the half angle's sine: FoundationEssentials has no
-    /// acos.
+    /// The angle of a cosine, computed without acos, which FoundationEssentials lacks.
     private static func degrees(ofCosine c: Double) -> Double {
         // atan2(sqrt(1 − c²), c) by halving the argument until a short series is exact enough.
         var t = max(0, 1 - c * c).squareRoot() / max(c, 1e-9)

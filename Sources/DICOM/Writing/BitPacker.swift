@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// Single bits, the first in the lowest place, frames one after the other without a gap.
+/// Single bits, lowest first; frames follow each other without a gap.
 struct BitPacker {
     private(set) var bytes: [UInt8] = []
     private var used = 8
@@ -23,8 +23,8 @@ struct BitPacker {
     }
 }
 
-/// Colours as DICOM recommends them for display: CIELab of a screen's red, green and blue, as
-/// numbers of 16 bits.
+/// Colours as DICOM recommends them for display: a screen's red, green and blue in CIELab, as
+/// 16-bit numbers.
 enum CIELab {
     static func scaled(_ color: [UInt8]) -> [Int] {
         let linear = color.map { part -> Double in

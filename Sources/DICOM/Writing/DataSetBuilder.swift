@@ -1,4 +1,4 @@
-/// Attributes on their way into a file: explicit, little-endian, each value padded to an even
+/// Attributes to be written to a file: explicit, little-endian, each value padded to an even
 /// length.
 struct DataSetBuilder {
     private var elements: [Tag: (representation: String, bytes: [UInt8])] = [:]
@@ -9,7 +9,7 @@ struct DataSetBuilder {
 
     private static let longForms: Set<String> = ["OB", "OW", "SQ", "UN", "UT", "UC", "OF", "OD", "OL"]
 
-    /// A text; several between backslashes.
+    /// A text; several values are separated by backslashes.
     mutating func text(_ tag: Tag, _ representation: String, _ value: String) {
         bytes(tag, representation, Array(value.utf8))
     }
@@ -46,7 +46,7 @@ struct DataSetBuilder {
         elements[tag] = ("SQ", content)
     }
 
-    /// An attribute as its source has it, or an empty one.
+    /// An attribute copied from its source, or an empty one.
     mutating func copy(_ tag: Tag, _ representation: String, from source: DataSet) {
         bytes(tag, representation, source.bytes(tag) ?? [])
     }
@@ -86,9 +86,9 @@ struct DataSetBuilder {
     }
 }
 
-/// A file of its own: head, then attributes.
+/// A complete file: the head, then the attributes.
 enum DICOMWriter {
-    /// A UID made of a random number (PS3.5, annex B.2).
+    /// A UID from a random number (PS3.5, annex B.2).
     static func uid() -> String { "2.25.\(UInt128.random(in: (1 << 100)...(UInt128.max >> 1)))" }
 
     private static let implementation = "2.25.302874921847362910583746291057463829105"

@@ -9,8 +9,8 @@ import Files
 #endif
 
 extension DataSetBuilder {
-    /// Repeats what every object must repeat of the images that it was made from: patient, study
-    /// and character set. Archives file it by these; they go nowhere else.
+    /// Repeats what every derived object must repeat from its images: patient, study and character
+    /// set. Archives file it by these; they go nowhere else.
     mutating func describe(
         _ source: DICOMSource, sopClass: String, sopInstance: String, modality: String, version: String
     ) throws {
@@ -42,7 +42,7 @@ extension DataSetBuilder {
         for tag in [Tag.contentTime, .seriesTime] { text(tag, "TM", time) }
     }
 
-    /// A text of ours in the source's character set: what it may not have becomes a question mark.
+    /// Our own text in the source's character set; other characters become question marks.
     func ours(_ text: String, limit: Int = 64) -> String {
         let isUnicode = self[.characterSet].flatMap(DataSet.text) == "ISO_IR 192"
         return String(

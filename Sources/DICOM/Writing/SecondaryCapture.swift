@@ -6,19 +6,19 @@ import Files
     import Foundation
 #endif
 
-/// A series of colour pictures of another series' slices, for viewers that show no segmentations.
+/// A series of colour pictures of another series' slices, for viewers that do not show
+/// segmentations.
 public struct SecondaryCapture: Sendable {
     private let source: DICOMSource
     private let version: String
 
     private static let sopClass = "1.2.840.10008.5.1.4.1.1.7"
 
-    /// A series beside the one that a volume was read from.
+    /// A series beside the one from which a volume was read.
     public init(source: DICOMSource, version: String = "0.1") { (self.source, self.version) = (source, version) }
 
-    /// Writes a file a slice into a folder, `IM0001.dcm` and on.
-    ///
-    /// - Parameter picture: red, green and blue of a slice's pixels, (rows, columns, 3).
+    /// Writes a file per slice into a folder, `IM0001.dcm` and on. `picture` returns the red, green
+    /// and blue of a slice's pixels, (rows, columns, 3).
     public func write(to folder: URL, picture: (_ slice: Int) throws -> (pixels: [UInt8], rows: Int, columns: Int)) throws {
         try Folder.make(folder)
         let series = DICOMWriter.uid()

@@ -6,7 +6,8 @@ import Files
     import Foundation
 #endif
 
-/// What class names mean in SNOMED CT, so that archives and viewers know a spleen from a liver.
+/// The meaning of class names in SNOMED CT, so that archives and viewers can tell a spleen from a
+/// liver.
 public struct SegmentCodes: Sendable {
     /// A concept of a coding scheme.
     struct Code: Sendable, Equatable {
@@ -15,7 +16,7 @@ public struct SegmentCodes: Sendable {
         var meaning: String
     }
 
-    /// What a segment is.
+    /// The codes of a segment.
     struct Entry: Sendable, Equatable {
         var category: Code
         var type: Code
@@ -24,12 +25,12 @@ public struct SegmentCodes: Sendable {
 
     private var entries: [String: Entry]
 
-    /// The table that comes with vmunet.
+    /// vmunet's own table.
     public init() { entries = Self.usual }
 
-    /// The usual table, with the lines of a file before it. A line has a class name, the category's
-    /// code and meaning, the type's, and where there is one a modifier's, with a tab between them.
-    /// A code may have its scheme before it: `FMA:7101`.
+    /// vmunet's table, preceded by the lines of a file. A line has a class name, the category's
+    /// code and meaning, the type's and optionally a modifier's, separated by tabs. A code may be
+    /// preceded by its scheme: `FMA:7101`.
     public init(_ url: URL) throws(FileError) {
         entries = Self.usual
         let lines = try naming(url) {
@@ -56,7 +57,7 @@ public struct SegmentCodes: Sendable {
         }
     }
 
-    /// What a class is by its name; "Tissue" for names that are not known.
+    /// The codes for a class name; "Tissue" for unknown names.
     func entry(_ name: String) -> Entry {
         let words = Self.words(name)
         if let entry = entries[words.joined(separator: " ")] { return entry }

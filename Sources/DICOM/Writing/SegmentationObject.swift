@@ -9,8 +9,8 @@ import TensorFiles
 
 /// A DICOM segmentation (BINARY) of a series' slices, which archives keep beside the images.
 ///
-/// Written attribute by attribute as PS3.3, A.51, asks. LABELMAP segmentations would be smaller,
-/// but today's archives and validators do not know them.
+/// Written attribute by attribute as in PS3.3, A.51. LABELMAP segmentations would be smaller, but
+/// today's archives and validators do not know them.
 public struct SegmentationObject: Sendable {
     private let labels: [UInt8]
     private let names: [VolumeLabel]
@@ -20,11 +20,8 @@ public struct SegmentationObject: Sendable {
 
     private static let sopClass = "1.2.840.10008.5.1.4.1.1.66.4"
 
-    /// A segmentation.
-    ///
-    /// - Parameters:
-    ///   - labels: (slices, rows, columns), in the order of the volume that ``DICOMVolume`` read.
-    ///   - names: the segments, including those of which nothing was found.
+    /// A segmentation of labels, (slices, rows, columns), in the order of the volume that
+    /// ``DICOMVolume`` read. `names` lists all segments, even those that were not found.
     public init(
         labels: [UInt8], names: [VolumeLabel], source: DICOMSource, codes: SegmentCodes = SegmentCodes(), version: String = "0.1"
     ) {
@@ -66,7 +63,7 @@ public struct SegmentationObject: Sendable {
         return DICOMWriter.file(set, sopClass: Self.sopClass, sopInstance: instance)
     }
 
-    /// What was compressed with loss once stays so.
+    /// What was once compressed with loss stays marked so.
     private var lossiness: String {
         source.images.contains { $0.file.dataSet.text(.lossy) == "01" || $0.file.syntax.isLossy } ? "01" : "00"
     }
@@ -128,7 +125,7 @@ public struct SegmentationObject: Sendable {
         for (place, label) in names.enumerated() {
             let value = UInt8(truncatingIfNeeded: label.value)
             let used = source.slices.indices.filter { labels[$0 * area..<($0 + 1) * area].contains(value) }
-            // Viewers stumble over gaps: every slice from the first to the last is there.
+            // Viewers have trouble with gaps, so write every slice from the first to the last.
             guard let from = used.first, let to = used.last else { continue }
             try Memory.ask(for: (to - from + 1) * area / 8)
             for slice in from...to {
@@ -137,7 +134,7 @@ public struct SegmentationObject: Sendable {
             }
         }
         if frames.isEmpty {
-            // An object without a frame is none.
+            // An object needs at least one frame.
             bits.add([UInt8](repeating: 0, count: area)[...], 1)
             frames.append(frame(segment: 1, slice: 0))
         }
@@ -154,7 +151,7 @@ public struct SegmentationObject: Sendable {
         identification.shorts(.referencedSegment, [segment])
         derivation.sequence(.derivationCode, [.code(.init(value: "113076", scheme: "DCM", meaning: "Segmentation"))])
         var reference = DataSetBuilder.reference(image, frame: image.frames.count > 1 ? frame : nil)
-        reference.text(Tag(0x28, 0x135A), "CS", "YES")  // the frame lies where the image's slice does
+        reference.text(Tag(0x28, 0x135A), "CS", "YES")  // the frame is where the image's slice is
         reference.sequence(
             .purposeCode, [.code(.init(value: "121322", scheme: "DCM", meaning: "Source image for image processing operation"))])
         derivation.sequence(.sourceImage, [reference])

@@ -6,14 +6,14 @@ import Files
     import Foundation
 #endif
 
-/// MetaImage files, `.mha` and `.mhd` with data beside it: raw, packed by zlib, or text.
+/// MetaImage files, `.mha` and `.mhd` with separate data: raw, compressed with zlib, or text.
 ///
-/// Data files are looked for in the header's own folder and below, as for ``NRRDFile``.
+/// Data files must be in the header's folder or below, as for ``NRRDFile``.
 public enum MetaImageFile {
-    /// Reads one volume; `allChannels` also takes a file of several, as (channels, slices, rows,
-    /// columns).
+    /// Reads one volume. `allChannels` also accepts a file of several channels, as (channels,
+    /// slices, rows, columns).
     ///
-    /// Memory is bounded by `limit` and by what the file's real size can hold.
+    /// Memory is bounded by `limit` and by the file's real size.
     public static func read(
         _ url: URL, limit: Int = NIfTIFile.defaultLimit, allChannels: Bool = false
     ) throws(TensorFileError) -> VolumeImage {
@@ -23,7 +23,7 @@ public enum MetaImageFile {
         }
     }
 
-    /// Values as floats, converted while they are read: at most `limit` of them.
+    /// The values as floats, converted while reading; at most `limit` of them.
     public static func floats(_ url: URL, limit: Int, allChannels: Bool = false) throws(TensorFileError) -> [Float] {
         try naming(url) {
             let (source, order) = try open(url)
@@ -31,16 +31,16 @@ public enum MetaImageFile {
         }
     }
 
-    /// Reads the header alone.
+    /// Reads only the header.
     public static func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
         try naming(url) { try open(url).source.header }
     }
 
-    /// Writes a volume of voxels (slices, rows, columns), or (channels, slices, rows, columns),
-    /// packed, whole or not at all: as `.mha`, or as `.mhd` with a `.zraw` beside it.
+    /// Writes a volume of voxels (slices, rows, columns) or (channels, slices, rows, columns),
+    /// compressed, whole or not at all: as `.mha`, or as `.mhd` with a `.zraw` beside it.
     ///
-    /// MetaImage has no slope and intercept that others apply: where there are any, float32 of the
-    /// values is written.
+    /// Other programs ignore MetaImage's slope and intercept, so if there are any, the values are
+    /// written as float32.
     public static func write(_ volume: VolumeImage, to url: URL) throws(TensorFileError) {
         try naming(url) {
             let voxels = try volume.plainVoxels()
@@ -55,7 +55,8 @@ public enum MetaImageFile {
             }
             let data = url.deletingPathExtension().appendingPathExtension("zraw")
             let header = try encode(voxels, volume.geometry, packed: packed.count, file: data.lastPathComponent)
-            // The data first: a header without its data would be worse than data without a header.
+            // Write the data first: a header without data would be worse than data without a
+            // header.
             try AtomicFile.write(packed, to: data)
             try AtomicFile.write(Array(header.utf8), to: url)
         }
@@ -90,7 +91,7 @@ public enum MetaImageFile {
         return (source(chain, chain.largestSize, { try chain.finish() }), layout.order)
     }
 
-    /// The files of the data; nil where they lie in this one.
+    /// The data files; nil if the data is in this file.
     private static func files(
         _ name: String, _ header: MetaImageHeader, _ layout: MetaImageLayout, beside url: URL
     ) throws -> [URL]? {
@@ -116,7 +117,7 @@ public enum MetaImageFile {
         return try names.map { try DataFile.url($0, beside: url) }
     }
 
-    /// Files that a header may name.
+    /// The most files that a header may name.
     private static let mostFiles = 4096
 
     // MARK: Writing

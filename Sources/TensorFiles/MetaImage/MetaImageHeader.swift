@@ -1,16 +1,16 @@
 import Files
 
-/// The text before a MetaImage's data: "Name = value", a line each, up to the line that says where
-/// the data are.
+/// The text before a MetaImage's data: lines of "Name = value", up to the line that tells where the
+/// data is.
 struct MetaImageHeader {
-    /// Values by names in small letters.
+    /// Values by lower-case names.
     private var fields: [String: String] = [:]
-    /// The names of data files that follow `ElementDataFile = LIST`.
+    /// The data files listed after `ElementDataFile = LIST`.
     private(set) var listedFiles: [String] = []
-    /// Where the data of this file begin, right behind the header.
+    /// The offset of the data in this file, right after the header.
     private(set) var dataOffset = 0
 
-    /// Bytes that a header may take.
+    /// The most bytes of a header.
     private static let largestSize = 1 << 20
 
     init(_ file: FileReader) throws {

@@ -1,14 +1,14 @@
 import Files
 
-/// What a MetaImage's header says of the array: its axes, its elements and its place.
+/// The array described by a MetaImage's header: axes, elements, placement.
 struct MetaImageLayout {
     let volume: VolumeHeader
     let isBigEndian: Bool
     let encoding: DataEncoding
     let order: ChannelOrder
-    /// Axes of the array, the fastest first; several values a voxel are the first of all.
+    /// The array's axes, fastest first; if a voxel has several values, they come first.
     let sizes: [Int]
-    /// The number of axes that the header counts.
+    /// The number of axes according to the header.
     let dimensions: Int
 
     private static let types: [String: ElementType] = [
@@ -54,8 +54,7 @@ struct MetaImageLayout {
             intercept: 0, geometry: geometry, notes: notes)
     }
 
-    /// MetaImage places voxels in left, posterior, superior, whatever `AnatomicalOrientation` says
-    /// of it.
+    /// MetaImage places voxels in left, posterior, superior, regardless of `AnatomicalOrientation`.
     private static func geometry(_ header: MetaImageHeader, dimensions count: Int) throws -> (VolumeGeometry, [String]) {
         let spacing = try header.numbers("elementspacing", "elementsize") ?? [Double](repeating: 1, count: count)
         let offset = try header.numbers("offset", "position", "origin") ?? [Double](repeating: 0, count: count)
@@ -70,7 +69,7 @@ struct MetaImageLayout {
                 return value == 0 ? 0 : value * abs(spacing[axis])
             }
         }
-        // A flat picture of no height still has two directions.
+        // A flat picture without height still has two directions.
         if columns.contains(where: { PlacedAxes.length($0) == 0 }) { columns = [] }
         var notes: [String] = []
         var geometry: VolumeGeometry

@@ -7,13 +7,12 @@ import Files
 #endif
 
 extension NRRDFile {
-    /// Writes a volume of voxels (slices, rows, columns), or (channels, slices, rows, columns),
-    /// compressed by gzip, whole or not at all.
+    /// Writes a volume of voxels (slices, rows, columns) or (channels, slices, rows, columns),
+    /// compressed with gzip, whole or not at all.
     ///
-    /// - Parameter labels: names and colours of the voxels' values, which 3D Slicer then shows as
-    ///   segments.
+    /// `labels` are names and colours of the voxels' values, which 3D Slicer shows as segments.
     ///
-    /// NRRD has no slope and intercept: where there are any, float32 of the values is written.
+    /// NRRD has no slope and intercept, so if there are any, the values are written as float32.
     public static func write(_ volume: VolumeImage, labels: [VolumeLabel] = [], to url: URL) throws(TensorFileError) {
         try naming(url) {
             let voxels = try volume.plainVoxels()
@@ -41,7 +40,7 @@ extension NRRDFile {
         guard let type = typeNames[voxels.elementType] else {
             throw Fault(.unwritable, "cannot hold \(voxels.elementType) voxels", remedy: "convert them to float32")
         }
-        // Slicer wants three axes, even of one slice.
+        // Slicer requires three axes, even for one slice.
         let channels = voxels.shape.count == 4 ? voxels.shape[0] : nil
         let sizes = voxels.shape.suffix(3).reversed() + (channels.map { [$0] } ?? [])
         var lines = ["NRRD0005"]
@@ -68,7 +67,7 @@ extension NRRDFile {
 
     private static func vector(_ numbers: [Double]) -> String { "(" + numbers.map { "\($0)" }.joined(separator: ",") + ")" }
 
-    /// Names come from weights and may hold anything; a line is one line.
+    /// Names come from weights and may contain anything; keep them on one line.
     private static func escaped(_ value: String) -> String {
         var result = ""
         for character in value.unicodeScalars {
@@ -84,7 +83,7 @@ extension NRRDFile {
 }
 
 extension VolumeImage {
-    /// Voxels that stand for themselves, without slope and intercept.
+    /// Voxels whose values need no slope and intercept.
     func plainVoxels() throws -> HostTensor {
         guard slope != 1 || intercept != 0 else { return voxels }
         try Memory.ask(for: voxels.count * 4)
@@ -93,7 +92,7 @@ extension VolumeImage {
 }
 
 extension VolumeGeometry {
-    /// ``affine`` in millimetres; nil where the header does not say which side is left.
+    /// The ``affine`` in millimetres; nil if the header does not tell left from right.
     public var millimetreAffine: [[Double]]? {
         guard (matrixCode > 0 && hasUsableMatrix) || (quaternionCode > 0 && hasUsableQuaternion) else { return nil }
         let unit = units & 7 == 1 ? 1000.0 : units & 7 == 3 ? 0.001 : 1

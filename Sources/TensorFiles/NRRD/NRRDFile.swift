@@ -6,15 +6,15 @@ import Files
     import Foundation
 #endif
 
-/// NRRD files, `.nrrd` and `.nhdr` with data beside it: raw, text, hexadecimal, gzip and bzip2.
+/// NRRD files, `.nrrd` and `.nhdr` with separate data: raw, text, hexadecimal, gzip and bzip2.
 ///
-/// Data files are looked for in the header's own folder and below: a header that somebody sent
-/// names no other file of this machine.
+/// Data files must be in the header's folder or below, so that a foreign header cannot name other
+/// files of this machine.
 public enum NRRDFile {
-    /// Reads one volume; `allChannels` also takes a file of several, as (channels, slices, rows,
-    /// columns).
+    /// Reads one volume. `allChannels` also accepts a file of several channels, as (channels,
+    /// slices, rows, columns).
     ///
-    /// Memory is bounded by `limit` and by what the file's real size can hold.
+    /// Memory is bounded by `limit` and by the file's real size.
     public static func read(
         _ url: URL, limit: Int = NIfTIFile.defaultLimit, allChannels: Bool = false
     ) throws(TensorFileError) -> VolumeImage {
@@ -24,7 +24,7 @@ public enum NRRDFile {
         }
     }
 
-    /// Values as floats, converted while they are read: at most `limit` of them.
+    /// The values as floats, converted while reading; at most `limit` of them.
     public static func floats(_ url: URL, limit: Int, allChannels: Bool = false) throws(TensorFileError) -> [Float] {
         try naming(url) {
             let (source, order) = try open(url)
@@ -32,13 +32,12 @@ public enum NRRDFile {
         }
     }
 
-    /// Reads the header alone.
+    /// Reads only the header.
     public static func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
         try naming(url) { try open(url).source.header }
     }
 
-    /// The segments that a `.seg.nrrd` of 3D Slicer names; none where the file says nothing of
-    /// them.
+    /// The segments named in a `.seg.nrrd` of 3D Slicer; empty if the file has none.
     public static func segments(_ url: URL) throws(TensorFileError) -> [VolumeLabel] {
         try naming(url) { SegmentKeys.labels(try NRRDHeader(FileReader(url)).keys) }
     }
@@ -57,13 +56,13 @@ public enum NRRDFile {
     }
 }
 
-/// Where an NRRD header's data lie.
+/// The place of an NRRD header's data.
 private struct NRRDData {
     let stream: any ByteStream
     let largestSize: Int
     let finish: () throws -> Void
 
-    /// Files that a header may name.
+    /// The most files that a header may name.
     private static let mostFiles = 4096
 
     init(_ header: NRRDHeader, _ layout: NRRDLayout, file: FileReader, url: URL) throws {
@@ -132,9 +131,9 @@ private struct NRRDData {
     }
 }
 
-/// A data file that a header names.
+/// A data file named by a header.
 enum DataFile {
-    /// The file beside the header, or below it. Throws for any other place.
+    /// A file beside the header or below it. Throws for any other place.
     static func url(_ name: String, beside header: URL) throws -> URL {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard !name.isEmpty, !name.hasPrefix("/"), !parts.contains(".."), !name.utf8.contains(0) else {
@@ -146,7 +145,7 @@ enum DataFile {
     }
 }
 
-/// A name with a number in it, as printf writes it: `%d`, `%03d`.
+/// A name with a printf number in it: `%d`, `%03d`.
 struct NumberedName {
     private let before: String, after: String
     private let width: Int
@@ -174,8 +173,7 @@ struct NumberedName {
 }
 
 extension VoxelSource {
-    /// As ``image(limit:allChannels:)``, with channels that lie inside the volume put one after the
-    /// other.
+    /// Like ``image(limit:allChannels:)``, with interleaved channels separated.
     func image(limit: Int, allChannels: Bool, order: ChannelOrder) throws -> VolumeImage {
         var image = try image(limit: limit, allChannels: allChannels)
         guard order != .volumes, header.channels > 1 else { return image }

@@ -1,23 +1,22 @@
 import Files
 
-/// The text before an NRRD file's data: fields ("sizes: 4 5 6"), keys of the user's
-/// ("name:=value"), and where the data lie.
+/// The text before an NRRD file's data: fields ("sizes: 4 5 6"), the user's keys ("name:=value"),
+/// and the place of the data.
 struct NRRDHeader {
-    /// Values by the fields' names, in small letters without spaces.
+    /// Values by the fields' lower-case names without spaces.
     private(set) var fields: [String: String] = [:]
-    /// The user's keys and values, as `.seg.nrrd` files use them.
+    /// The user's keys and values, as used in `.seg.nrrd` files.
     private(set) var keys: [String: String] = [:]
-    /// The names of data files that follow `data file: LIST`.
+    /// The data files listed after `data file: LIST`.
     private(set) var listedFiles: [String] = []
-    /// Where the data begin in this file; nil where it ends with its header.
+    /// The offset of the data in this file; nil if the file ends with its header.
     private(set) var dataOffset: Int?
 
-    /// Bytes that a header may take.
+    /// The most bytes of a header.
     private static let largestSize = 1 << 20
     private static let magic = Array("NRRD000".utf8)
 
-    /// Reads on to the empty line that ends a header, or to the end of a file whose data lie
-    /// elsewhere.
+    /// Reads up to the empty line that ends a header, or to the end of a file with separate data.
     init(_ file: FileReader) throws {
         let text = try file.head(Self.largestSize)
         guard text.starts(with: Self.magic), text.count > 8 else {
@@ -97,7 +96,7 @@ struct NRRDHeader {
         return value
     }
 
-    /// Values between spaces, such as sizes.
+    /// Values separated by spaces, such as sizes.
     func list(_ field: String) -> [String]? { fields[field].map { $0.split(separator: " ").map(String.init) } }
 
     /// Vectors in parentheses, or `none`: "(1,0,0) (0,1,0) none".
@@ -125,7 +124,7 @@ extension String {
         return String(text)
     }
 
-    /// `none` in parentheses, so that it is a vector like the others.
+    /// `none` in parentheses, so that it parses like the other vectors.
     fileprivate func replacingNone() -> String {
         var (result, rest) = ("", self[...])
         while let first = rest.first {

@@ -1,12 +1,12 @@
 import Files
 
-/// What an NRRD header says of the array: its axes, its elements and its place.
+/// The array described by an NRRD header: axes, elements, placement.
 struct NRRDLayout {
     let volume: VolumeHeader
     let isBigEndian: Bool
     let encoding: DataEncoding
     let order: ChannelOrder
-    /// Axes of the array, for data in several files.
+    /// The array's axes, for data in several files.
     let sizes: [Int]
 
     private static let types: [String: ElementType] = {
@@ -69,7 +69,7 @@ struct NRRDLayout {
     }
 }
 
-/// Which axes of an NRRD array span space, and how.
+/// The spatial axes of an NRRD array and their directions.
 private struct NRRDAxes {
     var shape: [Int] = []
     var channels = 1
@@ -77,7 +77,7 @@ private struct NRRDAxes {
     var geometry = VolumeGeometry(spacing: [1, 1, 1])
     var notes: [String] = []
 
-    /// Kinds of axes that are no direction of space.
+    /// Kinds of axes that are not spatial.
     private static let listKinds: Set<String> = [
         "list", "vector", "point", "stub", "scalar", "complex", "2-vector", "3-color", "rgb-color", "hsv-color", "xyz-color", "4-color",
         "rgba-color", "3-vector", "3-gradient", "3-normal", "4-vector", "quaternion", "time", "covariant-vector", "normal",
@@ -106,7 +106,7 @@ private struct NRRDAxes {
         geometry.axes = spatial.count < 3 ? 2 : 3
     }
 
-    /// The axes that are directions of space, the fastest first; three at most.
+    /// The spatial axes, fastest first; at most three.
     private static func spatial(_ header: NRRDHeader, sizes: [Int], directions: [[Double]?]?) throws -> [Int] {
         let all = Array(sizes.indices)
         var spatial = all
@@ -115,7 +115,7 @@ private struct NRRDAxes {
         } else if let kinds = header.list("kinds"), kinds.count == sizes.count {
             spatial = all.filter { !listKinds.contains(kinds[$0].lowercased()) }
         }
-        // A fourth axis that nothing describes is the last.
+        // A fourth axis without description is the last.
         if spatial.count > 3 { spatial = Array(spatial.prefix(3)) }
         guard !spatial.isEmpty else { throw Fault(.unsupported, "has no axis that is a direction of space", remedy: "save it as a volume") }
         return spatial
@@ -152,15 +152,15 @@ private struct NRRDAxes {
         geometry = VolumeGeometry(affine: matrix.affine(signs: signs ?? [1, 1, 1]))
         if !geometry.hasUsableMatrix { notes.append("its header's space directions do not span space") }
         if signs == nil {
-            // Distances are known all the same.
+            // Distances are known nevertheless.
             geometry = VolumeGeometry(spacing: geometry.spacing)
             (geometry.quaternionCode, geometry.matrixCode) = (0, 0)
             notes.append("its header does not say which side is left")
         }
     }
 
-    /// What turns the header's space to right, anterior, superior; nil for a space that says
-    /// nothing of a patient.
+    /// The signs that turn the header's space to right, anterior, superior; nil for a space
+    /// unrelated to a patient.
     private static func signs(_ space: String?) -> [Double]? {
         switch space?.lowercased() {
         case "left-posterior-superior"?, "lps"?, "left-posterior-superior-time"?, "lpst"?: [-1, -1, 1]
@@ -170,7 +170,7 @@ private struct NRRDAxes {
         }
     }
 
-    /// Millimetres of the header's unit; they must be one for all axes.
+    /// Millimetres per unit of the header, which must be the same for all axes.
     private static func millimetres(_ header: NRRDHeader) throws -> Double {
         let units = Set(header.list("spaceunits")?.map { $0.filter { $0 != "\"" }.lowercased() } ?? [])
         switch units.count == 1 ? units.first : nil {

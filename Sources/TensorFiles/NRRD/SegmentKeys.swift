@@ -1,8 +1,8 @@
 /// A label's number, name and colour.
 public struct VolumeLabel: Sendable, Equatable {
-    /// The number that its voxels have.
+    /// The value of its voxels.
     public var value: Int
-    /// What it stands for, such as "spleen".
+    /// Its meaning, such as "spleen".
     public var name: String
     /// Red, green, blue, 0…255.
     public var color: [UInt8]
@@ -14,7 +14,7 @@ public struct VolumeLabel: Sendable, Equatable {
     }
 }
 
-/// The keys by which 3D Slicer knows the segments of a `.seg.nrrd`.
+/// The keys with which 3D Slicer describes the segments of a `.seg.nrrd`.
 enum SegmentKeys {
     /// The keys and values for labels of a volume of columns, rows and slices.
     static func pairs(_ labels: [VolumeLabel], shape: [Int]) -> [(key: String, value: String)] {
@@ -35,8 +35,7 @@ enum SegmentKeys {
         return pairs
     }
 
-    /// The labels that keys name, in their order; those of other layers than the first are left
-    /// out.
+    /// The labels named by keys, in order; layers other than the first are left out.
     static func labels(_ keys: [String: String]) -> [VolumeLabel] {
         var labels: [VolumeLabel] = []
         for i in 0..<65_536 {

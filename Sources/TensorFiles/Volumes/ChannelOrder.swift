@@ -1,9 +1,9 @@
-/// Where a file puts the channels of a voxel.
+/// The place of a voxel's channels in a file.
 enum ChannelOrder: Equatable {
     /// One whole volume after the other.
     case volumes
-    /// Inside the volume: so many elements lie between one channel and the next of a voxel. 1 for
-    /// colours, which lie side by side.
+    /// Within the volume: the number of elements between a voxel's channels, which is 1 for
+    /// colours.
     case inside(Int)
 
     /// Elements in the order (channels, slices, rows, columns).
@@ -23,7 +23,7 @@ enum ChannelOrder: Equatable {
         }
     }
 
-    /// The same on the bytes of elements of `size` bytes.
+    /// Like ``sorted(_:channels:)``, on the bytes of elements of `size` bytes.
     func sorted(_ bytes: [UInt8], channels: Int, elementSize size: Int) -> [UInt8] {
         func words<Word: FixedWidthInteger & BitwiseCopyable>(_: Word.Type) -> [UInt8] {
             let words = [Word](unsafeUninitializedCapacity: bytes.count / size) { buffer, filled in

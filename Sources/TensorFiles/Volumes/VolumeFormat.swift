@@ -6,7 +6,7 @@ import Files
     import Foundation
 #endif
 
-/// The formats of volumes: what a file is by its name, and one way to read and write them all.
+/// The formats of volumes: recognises files by name, and reads and writes all formats the same way.
 public enum VolumeFormat: String, Sendable, CaseIterable {
     /// NIfTI and Analyze: `.nii`, `.nii.gz`, `.hdr` with `.img`.
     case nifti = "nii.gz"
@@ -15,7 +15,7 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
     /// MetaImage: `.mha`, `.mhd`.
     case metaImage = "mha"
 
-    /// Endings of names, with the dot, longest first.
+    /// Endings of names with the dot, longest first.
     public var endings: [String] {
         switch self {
         case .nifti: [".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img"]
@@ -24,7 +24,7 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
         }
     }
 
-    /// The format that a file's name says; nil for other names.
+    /// The format of a file's name; nil for other names.
     public init?(_ url: URL) {
         let name = url.lastPathComponent.lowercased()
         guard let format = Self.allCases.first(where: { $0.endings.contains { name.hasSuffix($0) && name.count > $0.count } }) else {
@@ -33,7 +33,7 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
         self = format
     }
 
-    /// Voxels as they are stored, of one volume or of all channels; at most `limit` bytes.
+    /// Voxels as stored, of one volume or of all channels; at most `limit` bytes.
     public func read(_ url: URL, limit: Int = NIfTIFile.defaultLimit, allChannels: Bool = false) throws(TensorFileError) -> VolumeImage {
         switch self {
         case .nifti: try naming(url) { try NIfTIFile.source(url).image(limit: limit, allChannels: allChannels) }
@@ -42,7 +42,7 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
         }
     }
 
-    /// Values as floats, converted while they are read; at most `limit` of them.
+    /// The values as floats, converted while reading; at most `limit` of them.
     public func floats(_ url: URL, limit: Int, allChannels: Bool = false) throws(TensorFileError) -> [Float] {
         switch self {
         case .nifti: try naming(url) { try NIfTIFile.source(url).floats(limit: limit, allChannels: allChannels) }
@@ -51,7 +51,7 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
         }
     }
 
-    /// What a file's header says.
+    /// A file's header.
     public func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
         switch self {
         case .nifti: try NIfTIFile.header(url)
@@ -60,8 +60,7 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
         }
     }
 
-    /// Writes a volume, whole or not at all; `labels` name its values where the format has a place
-    /// for names.
+    /// Writes a volume, whole or not at all. `labels` name its values if the format can hold names.
     public func write(_ volume: VolumeImage, labels: [VolumeLabel] = [], to url: URL) throws(TensorFileError) {
         switch self {
         case .nifti: try NIfTIFile.write(volume, to: url)

@@ -50,15 +50,15 @@ public enum Resize {
     /// result need not be held.
     public static func bilinearRows(
         _ plane: [Float], from: (height: Int, width: Int), to: (height: Int, width: Int),
-        body: (_ y: Int, _ row: UnsafeBufferPointer<Float>) throws -> Void
-    ) rethrows {
+        body: (_ y: Int, _ row: UnsafeBufferPointer<Float>) -> Void
+    ) {
         check(plane.count, 1, from, to)
         var rows = BilinearRows(from: from, to: to)
-        try withUnsafeTemporaryAllocation(of: Float.self, capacity: to.width) { row in
-            try plane.withUnsafeBufferPointer { source in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: to.width) { row in
+            plane.withUnsafeBufferPointer { source in
                 for y in 0..<to.height {
                     rows.row(y, of: source, into: row)
-                    try body(y, UnsafeBufferPointer(row))
+                    body(y, UnsafeBufferPointer(row))
                 }
             }
         }

@@ -28,9 +28,11 @@ swiftc=$(command -v swiftc) || fail "swiftc is missing: install Swift"
 tools=$(dirname -- "$(readlink -f "$swiftc")")
 for tool in clang++ wasm-ld; do [ -x "$tools/$tool" ] || fail "$tools/$tool is missing: install Swift from swift.org"; done
 libraries=/usr/lib/wasm32-wasi
-headers=$(ls -d /usr/lib/llvm-*/include/wasm32-wasi/c++/v1 2>/dev/null | tail -1) || fail "libc++ for WebAssembly is missing: apt install libc++-14-dev-wasm32"
-builtins=$(ls /usr/lib/llvm-*/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a 2>/dev/null | tail -1) ||
-    fail "compiler-rt for WebAssembly is missing: apt install libclang-rt-14-dev-wasm32"
+# Of several versions the last.
+for headers in /usr/lib/llvm-*/include/wasm32-wasi/c++/v1; do :; done
+for builtins in /usr/lib/llvm-*/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a; do :; done
+[ -d "$headers" ] || fail "libc++ for WebAssembly is missing: apt install libc++-14-dev-wasm32"
+[ -e "$builtins" ] || fail "compiler-rt for WebAssembly is missing: apt install libclang-rt-14-dev-wasm32"
 [ -e "$libraries/libc.a" ] || fail "the C library for WebAssembly is missing: apt install wasi-libc"
 
 # Who compiled: the files are the same, bit for bit, where these are.

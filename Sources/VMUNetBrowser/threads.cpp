@@ -1,7 +1,9 @@
-// The kernels' threads in a browser: workers that share this module's memory (CKernels/parallel.cpp is for everywhere else).
+// The kernels' threads in a browser: workers that share this module's memory (CKernels/parallel.cpp
+// is for everywhere else).
 //
-// The page starts the workers, each with a stack and thread-local memory that `vmunet_helper_memory` gave, and calls `vmunet_help`
-// in them, which never returns. Where memory cannot be shared there are none, and all work is done where it is asked for.
+// The page starts the workers, each with a stack and thread-local memory that
+// `vmunet_helper_memory` gave, and calls `vmunet_help` in them, which never returns. Where memory
+// cannot be shared there are none, and all work is done where it is asked for.
 #include <atomic>
 #include <cstdlib>
 
@@ -10,7 +12,8 @@
 
 #define VMUNET_EXPORT(name) extern "C" __attribute__((export_name(#name)))
 
-/// Told how many calls of vmk_parallel are done, for a progress bar. Only the thread that asks for work calls it.
+/// Told how many calls of vmk_parallel are done, for a progress bar. Only the thread that asks for
+/// work calls it.
 extern "C" __attribute__((import_module("page"), import_name("progress"))) void page_progress(int calls);
 
 namespace {
@@ -26,18 +29,21 @@ struct Work {
     }
 };
 
-/// One piece of work at a time, handed over through these two words. `turn` is odd while there is work to be had, and `inside` counts
-/// the helpers that took it: the work's memory may be used again when `turn` is even and `inside` zero.
+/// One piece of work at a time, handed over through these two words. `turn` is odd while there is
+/// work to be had, and `inside` counts the helpers that took it: the work's memory may be used
+/// again when `turn` is even and `inside` zero.
 Work work;
 std::atomic<int> turn{0}, inside{0};
-/// Whether a helper found no memory. It cannot throw to whoever asked for the work, who would wait for it.
+/// Whether a helper found no memory. It cannot throw to whoever asked for the work, who would wait
+/// for it.
 std::atomic<bool> has_failed{false};
 int threads = 1, calls = 0;
 thread_local bool is_inside = false, is_helper = false;
 
 int *word(std::atomic<int> &atomic) { return reinterpret_cast<int *>(&atomic); }
 
-/// Waits until a word differs from `value`: a little while awake, since the next piece of work is mostly microseconds away.
+/// Waits until a word differs from `value`: a little while awake, since the next piece of work is
+/// mostly microseconds away.
 void wait_while(std::atomic<int> &atomic, int value) {
     for (int i = 0; i < 4000; i++)
         if (atomic.load(std::memory_order_acquire) != value) return;
@@ -76,7 +82,8 @@ extern "C" int32_t vmunet_progress() { return calls; }
 
 VMUNET_EXPORT(vmunet_set_threads) void vmunet_set_threads(int count) { vmk_set_threads(count); }
 
-/// Memory for a helper's stack and thread-local variables, `bytes` of them; NULL where there is none.
+/// Memory for a helper's stack and thread-local variables, `bytes` of them; NULL where there is
+/// none.
 VMUNET_EXPORT(vmunet_helper_memory) void *vmunet_helper_memory(int bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); }
 
 /// A helper's life.
@@ -102,7 +109,8 @@ struct Memory {
 
 thread_local Memory memories[static_cast<int>(Slot::count)];
 
-/// malloc of WebAssembly's C library is for one thread at a time. The thread that asks for work allocates nothing else meanwhile.
+/// malloc of WebAssembly's C library is for one thread at a time. The thread that asks for work
+/// allocates nothing else meanwhile.
 std::atomic<int> is_allocating{0};
 
 }  // namespace

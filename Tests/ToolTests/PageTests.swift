@@ -4,7 +4,8 @@ import TensorFiles
 import Testing
 
 extension ToolTests {
-    /// `vmunet page`, and the page itself in a headless Chromium (page.py): its masks beside the tool's.
+    /// `vmunet page`, and the page itself in a headless Chromium (page.py): its masks beside the
+    /// tool's.
     @Suite(.serialized) struct PageTests {
         private static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
@@ -98,7 +99,8 @@ extension ToolTests {
 
         // MARK: The built module
 
-        /// With the compilers that made it, the sources give the WebAssembly in the repository bit for bit.
+        /// With the compilers that made it, the sources give the WebAssembly in the repository bit
+        /// for bit.
         @Test func theModuleIsWhatTheSourcesGive() throws {
             let browser = Self.package.appending(path: "Sources/VMUNetBrowser"), folder = try Scratch.folder()
             let outcome = try Running(
@@ -166,8 +168,8 @@ extension ToolTests {
             for mode in ["--isolated", "--offline"] { try expectTheTools(try browse([mode], Array(files.prefix(2))).items, output) }
         }
 
-        /// Dermoscopic pictures as PNG, one of them of six million pixels. As JPEG, which the browser decodes, pixels along the
-        /// outline may differ.
+        /// Dermoscopic pictures as PNG, one of them of six million pixels. As JPEG, which the
+        /// browser decodes, pixels along the outline may differ.
         @Test(
             .enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"),
             .enabled(if: data != nil, "needs real pictures (VMUNET_TEST_DATA)"))
@@ -195,7 +197,8 @@ extension ToolTests {
             try expectTheTools(items.filter(isJPEG), output, oneIn: 1000)
         }
 
-        /// A CT with weights of nine classes: labels, and where they lie, are those of `vmunet predict`.
+        /// A CT with weights of nine classes: labels, and where they lie, are those of `vmunet
+        /// predict`.
         @Test(
             .enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"),
             .enabled(if: data != nil && Tool.fixtures != nil, "needs a real volume (VMUNET_TEST_DATA) and VMUNET_FIXTURES"))

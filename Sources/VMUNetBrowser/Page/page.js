@@ -1,4 +1,5 @@
-// The page: opens files, shows what is found, and lets the reader look at it and save it. A worker does the work.
+// The page: opens files, shows what is found, and lets the reader look at it and save it. A worker
+// does the work.
 
 import { $, announce } from "./app/dom.js";
 import { Engine, EngineProblem } from "./app/engine.js";

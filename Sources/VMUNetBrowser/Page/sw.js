@@ -1,5 +1,6 @@
-// Keeps the page's files, so that it works without a connection. `page.json` lists them; its version is this script's address, so that a
-// changed page brings a changed worker, which fetches everything anew and then takes over.
+// Keeps the page's files, so that it works without a connection. `page.json` lists them; its
+// version is this script's address, so that a changed page brings a changed worker, which fetches
+// everything anew and then takes over.
 
 const name = `vmunet-${self.location.search.slice(1)}`;
 const root = new URL("./", self.location.href).href;

@@ -1,4 +1,5 @@
-// The worker as the page sees it: requests that answer with promises. A worker that broke is replaced, with the same weights.
+// The worker as the page sees it: requests that answer with promises. A worker that broke is
+// replaced, with the same weights.
 
 /** What is wrong and the way out, as the worker said it. */
 export class EngineProblem extends Error {

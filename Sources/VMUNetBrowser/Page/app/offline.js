@@ -1,4 +1,5 @@
-// Keeps the page for use without a connection, where the browser lets it: on https and on the reader's own machine.
+// Keeps the page for use without a connection, where the browser lets it: on https and on the
+// reader's own machine.
 
 /** Registers the service worker of this version of the page; answers whether all of it is kept. */
 export async function keepForOffline(version) {

@@ -1,4 +1,5 @@
-// Masks as the screen shows them: worked out for the pixels of the screen alone, so that threshold, opacity and zoom follow the hand.
+// Masks as the screen shows them: worked out for the pixels of the screen alone, so that threshold,
+// opacity and zoom follow the hand.
 
 /** A fixed colour for every label but 0, as the command-line tool has them (Okabe and Ito, 2008). */
 const palette = [
@@ -14,8 +15,9 @@ export function colorOf(label) {
 export const cssColor = (label) => `rgb(${colorOf(label).join(" ")})`;
 
 /**
- * What a rectangle of the screen shows of a picture: for each of its columns and rows the picture's, −1 beside the picture.
- * `view` is {scale, x, y}: pixels of the screen a pixel of the picture, and where the picture's corner is.
+ * What a rectangle of the screen shows of a picture: for each of its columns and rows the
+ * picture's, −1 beside the picture. `view` is {scale, x, y}: pixels of the screen a pixel of the
+ * picture, and where the picture's corner is.
  */
 function places(count, origin, scale, size) {
     return Int32Array.from({ length: count }, (_, i) => {
@@ -67,8 +69,9 @@ function sampledLabels(found, columns, rows) {
 }
 
 /**
- * Which pixels have another label within `reach` rows and columns; what is beside the picture counts as alike. Along each row the
- * places near a change are marked; down each column, then up it, every pixel asks how far the last mark or change is.
+ * Which pixels have another label within `reach` rows and columns; what is beside the picture
+ * counts as alike. Along each row the places near a change are marked; down each column, then up
+ * it, every pixel asks how far the last mark or change is.
  */
 function outline(labels, width, height, reach) {
     const out = new Uint8Array(width * height), near = new Uint8Array(width * height), last = new Int32Array(width);

@@ -1,4 +1,5 @@
-// A picture with its outline, in one pane or in two side by side that move together. Wheel, fingers, keys and buttons zoom and move.
+// A picture with its outline, in one pane or in two side by side that move together. Wheel,
+// fingers, keys and buttons zoom and move.
 
 import { beforeNextFrame } from "./dom.js";
 import { drawOverlay } from "./overlay.js";

@@ -1,6 +1,7 @@
 /**
- * Follows mouse, pen and fingers on an element: dragging moves, the wheel and two fingers zoom about where they are, a double click
- * resets. Places and distances are in CSS pixels of the element.
+ * Follows mouse, pen and fingers on an element: dragging moves, the wheel and two fingers zoom
+ * about where they are, a double click resets. Places and distances are in CSS pixels of the
+ * element.
  */
 export function followPointers(element, { move, zoom, reset }) {
     const pointers = new Map();

@@ -1,4 +1,5 @@
-// A volume in three planes, as radiologists look at it: the patient's right on the left, the front and the head at the top.
+// A volume in three planes, as radiologists look at it: the patient's right on the left, the front
+// and the head at the top.
 
 import { beforeNextFrame, make } from "./dom.js";
 import { drawOverlay } from "./overlay.js";

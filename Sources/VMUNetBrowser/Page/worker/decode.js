@@ -11,8 +11,9 @@ const largestShown = 24_000_000;
 const stripRows = 256;
 
 /**
- * The pixels of a picture as viewers show them, a phone's orientation applied: {width, height, channels: 1 or 3, pixels, bitmap}.
- * PNG is read value for value; everything else as the browser decodes it, without colour conversion.
+ * The pixels of a picture as viewers show them, a phone's orientation applied: {width, height,
+ * channels: 1 or 3, pixels, bitmap}. PNG is read value for value; everything else as the browser
+ * decodes it, without colour conversion.
  */
 export async function decode(file) {
     const bytes = new Uint8Array(await file.arrayBuffer());
@@ -48,8 +49,8 @@ function limit({ width, height }) {
 }
 
 /**
- * Refuses a JPEG that claims more pixels than are taken, since the browser would take memory for them, and one without its end
- * marker: browsers show what there is of a file that was cut off.
+ * Refuses a JPEG that claims more pixels than are taken, since the browser would take memory for
+ * them, and one without its end marker: browsers show what there is of a file that was cut off.
  */
 function checkJPEG(bytes) {
     for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; ) {

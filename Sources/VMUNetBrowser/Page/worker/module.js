@@ -1,4 +1,5 @@
-// The WebAssembly module: which of its builds this browser can run, its memory, and the workers that are its threads.
+// The WebAssembly module: which of its builds this browser can run, its memory, and the workers
+// that are its threads.
 
 import { Problem } from "./problem.js";
 
@@ -12,8 +13,8 @@ const pageBytes = 65536;
 const initialPages = 1024;
 
 /**
- * Starts the module: {exports, threads, bytes() and view() of its memory as it is now}. `progress` is called while kernels run, with
- * the number of calls done.
+ * Starts the module: {exports, threads, bytes() and view() of its memory as it is now}. `progress`
+ * is called while kernels run, with the number of calls done.
  */
 export async function openModule(progress) {
     const name = WebAssembly.validate(relaxedModule) ? "vmunet-relaxed.wasm" : "vmunet.wasm";
@@ -58,8 +59,8 @@ function makeMemory(shared) {
 }
 
 /**
- * Makes a module that wants shared memory one that wants memory of its own, where the browser shares none: the flag of its memory's
- * import. Its atomic instructions are valid in both.
+ * Makes a module that wants shared memory one that wants memory of its own, where the browser
+ * shares none: the flag of its memory's import. Its atomic instructions are valid in both.
  */
 function makeUnshared(code) {
     let at = 8;

@@ -42,8 +42,9 @@ export class Network {
     }
 
     /**
-     * Makes the network of a safetensors file, whose keys say the architecture, and tells what it is:
-     * {classes, classNames, parameters, preset, imageSize, threshold, input ("pictures", "volumes" or null), threads}.
+     * Makes the network of a safetensors file, whose keys say the architecture, and tells what it
+     * is: {classes, classNames, parameters, preset, imageSize, threshold, input ("pictures",
+     * "volumes" or null), threads}.
      */
     load(bytes) {
         const { tensors, metadata } = Safetensors.parse(bytes), { exports } = this.#module;

@@ -1,4 +1,5 @@
-// NIfTI files (.nii, .nii.gz), one volume each. The header that was read is kept whole, so that labels are written where the image lay.
+// NIfTI files (.nii, .nii.gz), one volume each. The header that was read is kept whole, so that
+// labels are written where the image lay.
 
 import { Problem } from "./problem.js";
 import { allocate, deflated, inflated, inflatedHead } from "./streams.js";
@@ -25,8 +26,9 @@ export function isNIfTI(name) {
 }
 
 /**
- * Reads a volume: {width, height, depth, values (Float32Array, in the file's unit, columns running fastest), spacing (mm, columns,
- * rows, slices), axes and isPlaced (see `placement`), place (what `encodeLabels` wants)}. Throws a Problem for whatever it cannot read.
+ * Reads a volume: {width, height, depth, values (Float32Array, in the file's unit, columns running
+ * fastest), spacing (mm, columns, rows, slices), axes and isPlaced (see `placement`), place (what
+ * `encodeLabels` wants)}. Throws a Problem for whatever it cannot read.
  */
 export async function read(file) {
     const isPacked = (await head(file, 2)).join() === "31,139";
@@ -118,9 +120,9 @@ function spansSpace([[a, b, c], [d, e, f], [g, h, i]]) {
 }
 
 /**
- * Millimetres between voxels along columns, rows and slices, 1 where the header gives none; and for each direction of the patient
- * (right, anterior, superior) the voxel axis that follows it best, and whether it runs that way or the other; `isPlaced` is
- * whether the header says so.
+ * Millimetres between voxels along columns, rows and slices, 1 where the header gives none; and for
+ * each direction of the patient (right, anterior, superior) the voxel axis that follows it best,
+ * and whether it runs that way or the other; `isPlaced` is whether the header says so.
  */
 function placement(matrix, view, isSecond, little) {
     const units = isSecond ? view.getInt32(500, little) & 7 : view.getUint8(123) & 7;

@@ -1,5 +1,6 @@
-// PNG files, read and written as the command-line tool does: values as stored. No gamma, no colour profile; alpha is dropped,
-// 16-bit values keep their high byte; a chunk of EXIF turns the picture. A browser's own decoder would multiply colours by alpha and apply profiles.
+// PNG files, read and written as the command-line tool does: values as stored. No gamma, no colour
+// profile; alpha is dropped, 16-bit values keep their high byte; a chunk of EXIF turns the picture.
+// A browser's own decoder would multiply colours by alpha and apply profiles.
 
 import { orientationOf, upright } from "./orientation.js";
 import { Problem } from "./problem.js";
@@ -46,7 +47,8 @@ export async function decode(bytes) {
     const header = readHeader(bytes);
     const { palette, parts, orientation } = chunks(bytes, header);
     const expected = sizes(header).reduce((sum, pass) => sum + pass.height * (1 + pass.rowBytes), 0);
-    // Deflate shrinks at most 1032-fold: a small file that claims a huge picture is refused before memory is taken for it.
+    // Deflate shrinks at most 1032-fold: a small file that claims a huge picture is refused before
+    // memory is taken for it.
     const packed = parts.reduce((sum, part) => sum + part.length, 0);
     if (expected / 1032 > packed) throw damaged(`${packed} bytes cannot hold the ${header.width}×${header.height} pixels of its header`);
     let data;

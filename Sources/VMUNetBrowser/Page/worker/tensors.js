@@ -7,9 +7,10 @@ const presets = { "96,192,384,768": "base", "48,96,192,384": "small", "24,48,96,
 const codes = { F32: 0, BF16: 1 };
 
 /**
- * A table of the tensors, sorted by key, and their bytes in the same order, float16 made float32. For each tensor the table has, in
- * words of 32 bits: bytes of the key, the key (filled up to whole words), type (0 float32, 1 bfloat16), axes, extents, place of the
- * values in memory. Sets each tensor's `address`: where in the table its place is to be written.
+ * A table of the tensors, sorted by key, and their bytes in the same order, float16 made float32.
+ * For each tensor the table has, in words of 32 bits: bytes of the key, the key (filled up to whole
+ * words), type (0 float32, 1 bfloat16), axes, extents, place of the values in memory. Sets each
+ * tensor's `address`: where in the table its place is to be written.
  */
 export function readTensors(bytes, tensors) {
     const sorted = [...tensors].sort(([a], [b]) => compare(a, b)), parts = [], data = [];
@@ -64,8 +65,9 @@ function fromHalf(values) {
 const product = (shape) => shape.reduce((all, extent) => all * extent, 1);
 
 /**
- * What the network is, by its configuration (which the module keeps at `at`) and its file's metadata: see `Network.load`. What the
- * metadata do not say is taken as ./vmunet takes it, and values that make no sense are refused in files of vmunet's own form.
+ * What the network is, by its configuration (which the module keeps at `at`) and its file's
+ * metadata: see `Network.load`. What the metadata do not say is taken as ./vmunet takes it, and
+ * values that make no sense are refused in files of vmunet's own form.
  */
 export function describeWeights(at, view, tensors, metadata) {
     const word = (i) => view.getInt32(at + 4 * i, true), classes = word(0), channels = word(1), dims = [2, 3, 4, 5].map(word);

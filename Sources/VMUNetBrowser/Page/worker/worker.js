@@ -1,6 +1,8 @@
-// The thread that reads files and runs the network, so that the page never freezes. One request at a time, in order.
+// The thread that reads files and runs the network, so that the page never freezes. One request at
+// a time, in order.
 //
-// In: {id, name, value}. Out: {id, progress} any number of times, then {id, value} or {id, problem: {text, remedy, isFatal}}.
+// In: {id, name, value}. Out: {id, progress} any number of times, then {id, value} or {id, problem:
+// {text, remedy, isFatal}}.
 
 import { decode, thumbnail } from "./decode.js";
 import { Network } from "./network.js";
@@ -90,7 +92,8 @@ function describe(error) {
     if (error instanceof RangeError) {
         return { text: "This browser ran out of memory.", remedy: "Close other tabs, or use a computer with more memory.", isFatal: true };
     }
-    // A trap of the WebAssembly code leaves its memory in an unknown state: the page starts another worker.
+    // A trap of the WebAssembly code leaves its memory in an unknown state: the page starts another
+    // worker.
     return { text: "Something went wrong inside the page.", remedy: `Try again; if it stays, report it with this: ${String(error).slice(0, 200)}`, isFatal: true };
 }
 

@@ -116,6 +116,9 @@ let package = Package(
             dependencies: ["TestSupport", "Files", "Segmentation", "Networks", "VMUNet", "Torch", "Imaging", "TensorFiles"],
             exclude: ["Fixtures"]),
         .testTarget(
+            name: "NetworksTests",
+            dependencies: ["TestSupport", "Training", "Runs", "Networks", "Segmentation", "VMUNet", "Torch", "TensorFiles"]),
+        .testTarget(
             name: "RunsTests", dependencies: ["TestSupport", "Files", "Runs", "Segmentation", "VMUNet", "Imaging"]),
         .testTarget(
             name: "ReportTests",

@@ -70,7 +70,7 @@ product_for() {
     esac
     for argument; do
         case $command:$before:$argument in
-            *:--device:cuda* | *:--device=cuda*) product=vmunet-train ;;
+            *:--device:cuda* | *:--device=cuda* | *:--libtorch) product=vmunet-train ;;
         esac
         before=$argument
     done

@@ -96,7 +96,6 @@ bool ct_set_grad_enabled(bool value) {
     c10::GradMode::set_enabled(value);
     return before;
 }
-bool ct_grad_enabled(void) { return c10::GradMode::is_enabled(); }
 
 void ct_set_use_kernels(bool value) { ctorch::use_kernels = value; }
 bool ct_use_kernels(void) { return ctorch::use_kernels; }

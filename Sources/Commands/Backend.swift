@@ -7,8 +7,12 @@ package struct Backend: Sendable {
     /// Whether there is a GPU that it could use.
     package let isGPUPresent: @Sendable () -> Bool
 
-    package init(networks: NetworkLoader, isGPUPresent: @escaping @Sendable () -> Bool) {
+    /// Whether the networks are libtorch's.
+    package let hasLibtorch: Bool
+
+    package init(networks: NetworkLoader, hasLibtorch: Bool = false, isGPUPresent: @escaping @Sendable () -> Bool) {
         self.networks = networks
+        self.hasLibtorch = hasLibtorch
         self.isGPUPresent = isGPUPresent
     }
 

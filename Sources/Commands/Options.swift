@@ -24,9 +24,16 @@ package struct ComputeOptions: ParsableArguments {
     @Option(help: "Threads on the CPU. Default: chosen for the machine.")
     package var threads: Int?
 
+    @Flag(
+        help: "Compute by libtorch on the CPU as well: what networks other than VM-UNet need. ./vmunet then takes the program that has it.")
+    package var libtorch = false
+
     package init() {}
 
     package func validate() throws {
+        if libtorch, !Backend.current.hasLibtorch {
+            throw ValidationError("--libtorch: this program computes without it; give the command to vmunet-train, as ./vmunet does")
+        }
         if let threads { try Require.count(threads, "--threads", upTo: 1024) }
         for (isAsked, name) in [(tf32, "--tf32"), (compileGraph, "--compile-graph")] where isAsked {
             if device == .cpu { throw ValidationError("\(name): needs a GPU; leave it out with --device cpu") }
@@ -172,6 +179,15 @@ package struct NetworkOptions: ParsableArguments {
     package var classes: Int?
 
     package init() {}
+
+    /// The first option that says a size, if one was given.
+    package var givenSize: String? {
+        let given = [
+            ("--preset", preset != nil), ("--depths", depths != nil), ("--decoder-depths", decoderDepths != nil), ("--dims", dims != nil),
+            ("--state-size", stateSize != nil),
+        ]
+        return given.first { $0.1 }?.0
+    }
 
     package func apply(to network: inout VMUNetConfiguration) throws {
         if let preset {

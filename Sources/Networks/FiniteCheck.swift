@@ -1,12 +1,12 @@
 import Torch
 import VMUNet
 
-extension VMUNet where E == TorchEngine {
+extension SegmentationNetwork {
     /// The first module, by its checkpoint key, whose output for these images has a NaN or infinite
     /// value; nil if all are finite.
     ///
-    /// Runs the network once more without stochastic depth. Meant for the message after a loss went
-    /// wrong, not for every step.
+    /// Runs the network once more as in inference. Meant for the message after a loss went wrong,
+    /// not for every step.
     public func firstNonFiniteLayer(_ images: Tensor, _ mode: ForwardMode) -> String? {
         var mode = mode
         mode.isTraining = false

@@ -5,7 +5,7 @@ import VMUNet
 /// The network's forward pass without gradients, run directly or recorded and replayed. A recording
 /// serves batches up to the largest seen for each picture size.
 package final class Inference: @unchecked Sendable {
-    private let network: TorchVMUNet
+    private let network: any SegmentationNetwork
     private let mode: ForwardMode
     private let device: Device
     private let isRecorded: Bool
@@ -20,7 +20,7 @@ package final class Inference: @unchecked Sendable {
     }
 
     /// With `compileGraph` the weights must not change, unless they require gradients.
-    package init(_ network: TorchVMUNet, _ mode: ForwardMode, compileGraph: Bool) {
+    package init(_ network: any SegmentationNetwork, _ mode: ForwardMode, compileGraph: Bool) {
         (self.network, self.mode, isRecorded) = (network, mode, compileGraph)
         device = network.parameters[0].tensor.device
     }
@@ -47,7 +47,7 @@ package final class Inference: @unchecked Sendable {
         }
     }
 
-    private static func forward(_ network: TorchVMUNet, _ mode: ForwardMode, _ images: Tensor) -> Tensor {
+    private static func forward(_ network: any SegmentationNetwork, _ mode: ForwardMode, _ images: Tensor) -> Tensor {
         withoutGradients { network(images, mode) }
     }
 }

@@ -17,22 +17,33 @@ public final class ParameterStore: ParameterSource {
     private var known: Set<String> = []
     private let weights: StateDictionary?
     private let tensors: [String: Tensor]
+    private let isOutline: Bool
+    /// The number of values of all parameters.
+    private(set) var parameterCount = 0
     private var misfits = WeightsMismatch()
 
     /// A store that fills new parameters with initial values from libtorch's generator
     /// (``/Torch/Torch/manualSeed(_:)``).
-    public init() { (weights, tensors) = (nil, [:]) }
+    public init() { (weights, tensors, isOutline) = (nil, [:], false) }
 
     /// A store that takes parameters and buffers from a checkpoint.
-    public init(weights: StateDictionary) { (self.weights, tensors) = (weights, [:]) }
+    public init(weights: StateDictionary) { (self.weights, tensors, isOutline) = (weights, [:], false) }
 
     /// A store that returns these tensors themselves, for the same network on another device or in
     /// another element type.
-    public init(tensors: [String: Tensor]) { (weights, self.tensors) = (nil, tensors) }
+    public init(tensors: [String: Tensor]) { (weights, self.tensors, isOutline) = (nil, tensors, false) }
+
+    private init(outline: Void) { (weights, tensors, isOutline) = (nil, [:], true) }
+
+    /// A store whose tensors have no values. It answers questions about a network before there is one.
+    static func outline() -> ParameterStore { ParameterStore(outline: ()) }
 
     /// The root of the keys.
     public var root: ParameterPath<ParameterStore> { ParameterPath(self) }
 
+    /// The parameters, once all were asked for.
+    ///
+    /// - Throws: ``WeightsMismatch`` listing every key that is missing, unexpected or of another shape.
     @discardableResult
     public func finish() throws(WeightsMismatch) -> [(key: String, tensor: Tensor)] {
         if let weights {
@@ -45,21 +56,28 @@ public final class ParameterStore: ParameterSource {
     public func parameter(_ key: String, _ shape: [Int], _ use: ParameterUse, _ initial: InitialValues) -> Tensor {
         let tensor = found(key, shape: shape) ?? initial.tensor(shape: shape)
         parameters.append((key, tensor))
+        parameterCount += shape.reduce(1, *)
         return tensor
     }
 
-    /// A tensor that belongs to the weights but that no optimiser updates.
-    public func buffer(_ key: String, _ shape: [Int], _ initial: InitialValues) -> Tensor {
-        let tensor = found(key, shape: shape) ?? initial.tensor(shape: shape)
+    /// A tensor that belongs to the weights but that no optimiser updates; int64 for counters.
+    func buffer(_ key: String, _ shape: [Int], _ initial: Double, _ type: ElementType = .float32) -> Tensor {
+        if let tensor = found(key, shape: shape, type) {
+            buffers.append((key, tensor))
+            return tensor
+        }
+        let tensor = Tensor(emptyOfShape: shape, elementType: type)
+        tensor.fill(initial)
         buffers.append((key, tensor))
         return tensor
     }
 
     /// Nil if an initial value is needed. Missing weights are never allocated: a damaged or hostile
     /// file may declare a network of any size.
-    private func found(_ key: String, shape: [Int]) -> Tensor? {
+    private func found(_ key: String, shape: [Int], _ type: ElementType = .float32) -> Tensor? {
         let isNew = known.insert(key).inserted
         precondition(isNew, "two tensors with the key \(key)")
+        if isOutline { return .undefined }
         if let tensor = tensors[key] { return tensor }
         guard let weights else { return nil }
         guard let host = weights[key] else {
@@ -70,14 +88,14 @@ public final class ParameterStore: ParameterSource {
             misfits.wrongShape.append(.init(key: key, expected: shape, got: host.shape))
             return .undefined
         }
-        return Tensor(host).to(.float32)
+        return Tensor(host).to(type)
     }
 }
 
 extension ParameterPath where Source == ParameterStore {
     /// A tensor that belongs to the weights but that no optimiser updates.
-    public func buffer(_ name: String, _ shape: [Int], _ initial: InitialValues) -> Tensor {
-        source.buffer((self / name).key, shape, initial)
+    func buffer(_ name: String, _ shape: [Int], _ initial: Double, _ type: ElementType = .float32) -> Tensor {
+        source.buffer((self / name).key, shape, initial, type)
     }
 }
 

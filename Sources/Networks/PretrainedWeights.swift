@@ -2,8 +2,8 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// Initial weights for training: VMamba's, which fill the encoder and, mirrored, the decoder; or
-/// another VM-UNet's.
+/// Initial weights for training: another network's of the same kind. For VM-UNet also VMamba's, which
+/// fill the encoder and, mirrored, the decoder.
 public struct PretrainedWeights: Sendable {
     /// What ``apply(_:to:)`` filled, left and did not use.
     public struct Report: Sendable, Equatable {
@@ -36,20 +36,24 @@ public struct PretrainedWeights: Sendable {
         return [key, bare]
     }
 
-    /// Copies every tensor of `weights` whose key and shape the network has. Throws ``NothingFits``
-    /// unless a tensor of a block fits: a class bias or the first convolution fits any network and
-    /// proves nothing.
+    /// Copies every tensor of `weights` whose key and shape the network has, parameters and buffers.
+    ///
+    /// - Throws: ``NothingFits`` unless a tensor of a block fits: a class bias or the first
+    ///   convolution fits any network and proves nothing.
     @discardableResult
-    public static func apply(_ weights: StateDictionary, to network: TorchVMUNet) throws -> Report {
+    public static func apply(_ weights: StateDictionary, to network: any SegmentationNetwork) throws -> Report {
         var report = Report()
         var used: Set<String> = []
         guard
-            network.parameters.contains(where: { key, parameter in
-                key.contains(".blocks.") && sources(of: key).contains { weights[$0]?.shape == parameter.shape }
+            network.body.contains(where: { key, parameter in
+                sources(of: key).contains { weights[$0]?.shape == parameter.shape }
             })
-        else { throw NothingFits(keys: weights.keys) }
+        else {
+            throw NothingFits(
+                keys: weights.keys, expected: network is TorchVMUNet ? "VMamba's or VM-UNet's keys" : "this kind of network's keys")
+        }
         try withTorchErrors {
-            for (key, parameter) in network.parameters {
+            for (key, parameter) in network.tensors {
                 let fitting = sources(of: key).first { weights[$0]?.shape == parameter.shape }
                 guard let source = fitting, let host = weights[source] else {
                     report.left.append(key)
@@ -67,10 +71,20 @@ public struct PretrainedWeights: Sendable {
     /// Initial weights without a tensor that fits one of the network's blocks.
     public struct NothingFits: Error, Sendable, CustomStringConvertible {
         public let keys: [String]
+        let expected: String
         public var description: String {
             let example = keys.first.map { ", for example \($0.prefix(80))" } ?? ""
             return
-                "initial weights: expected VMamba's or VM-UNet's keys in this network's shapes, got \(keys.count) tensors, none of which fits a block\(example)"
+                "initial weights: expected \(expected) in this network's shapes, got \(keys.count) tensors, none of which fits a block\(example)"
         }
+    }
+}
+
+extension SegmentationNetwork {
+    /// The parameters that tell a network from others: VM-UNet's blocks, otherwise weights that see neither pictures nor classes.
+    fileprivate var body: [(key: String, tensor: Tensor)] {
+        let blocks = parameters.filter { $0.key.contains(".blocks.") }
+        if !blocks.isEmpty { return blocks }
+        return parameters.filter { _, tensor in tensor.rank > 1 && tensor.size(0) != classes && tensor.size(1) != inputChannels }
     }
 }

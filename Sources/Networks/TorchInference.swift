@@ -7,31 +7,32 @@ import VMUNet
 /// A network on libtorch, ready to predict on the CPU or a GPU.
 public struct TorchInference: InferenceNetwork {
     /// The network on its device.
-    public let network: TorchVMUNet
+    public let network: any SegmentationNetwork
     private let inference: Inference
     private let mode: ForwardMode
     private let device: Device
 
-    /// Loads these weights onto the device that `compute` names.
+    /// Loads these weights onto the device that `compute` names. Their metadata names the kind of
+    /// network and its settings. Without metadata it is a VM-UNet; keys and shapes tell its sizes.
     ///
-    /// Throws ``/VMUNet/WeightsMismatch`` and ``/VMUNet/ConfigurationError`` for weights that are
-    /// not a VM-UNet's, and ``DeviceError``.
+    /// - Throws: ``/VMUNet/WeightsMismatch``, ``/VMUNet/ConfigurationError`` or
+    ///   ``NetworkSettingsError`` for weights that do not fit the network, and ``DeviceError``.
     public init(_ weights: StateDictionary, _ compute: Compute = Compute()) throws {
         let device = try Torch.prepare(compute)
-        self.init(try TorchVMUNet(weights: weights).on(device), compute)
+        self.init(try weights.network().on(device), compute)
     }
 
     /// Uses a network that is already on its device.
-    public init(_ network: TorchVMUNet, _ compute: Compute = Compute()) {
+    public init(_ network: any SegmentationNetwork, _ compute: Compute = Compute()) {
         self.network = network
         mode = ForwardMode(precision: compute.precision.ofProducts)
         device = network.parameters[0].tensor.device
         inference = Inference(network, mode, compileGraph: compute.compileGraph)
     }
 
-    public var classes: Int { network.configuration.classes }
-    public var inputChannels: Int { network.configuration.inputChannels }
-    public var sizeMultiple: Int { 32 }
+    public var classes: Int { network.classes }
+    public var inputChannels: Int { network.inputChannels }
+    public var sizeMultiple: Int { network.sizeMultiple }
 
     public func logits(_ images: [Float], batch: Int, height: Int, width: Int) throws -> [Float] {
         let inputs = try tensor(images, batch, height, width)
@@ -47,6 +48,21 @@ public struct TorchInference: InferenceNetwork {
     private func tensor(_ images: [Float], _ batch: Int, _ height: Int, _ width: Int) throws -> Tensor {
         let channels = images.count / max(batch * height * width, 1)
         return try withTorchErrors { Tensor(images, shape: [batch, channels, height, width], on: device) }
+    }
+}
+
+extension StateDictionary {
+    /// The network that these weights are of.
+    fileprivate func network() throws -> any SegmentationNetwork {
+        guard var settings = try NetworkSettings(metadata), settings.name != NetworkSettings.vmunet else {
+            return try TorchVMUNet(weights: self)
+        }
+        guard let (classes, inputChannels) = settings.takeShape() else {
+            throw ConfigurationError(what: "network_options", expected: "classes and input_channels", got: "none that make sense")
+        }
+        let shape = NetworkShape(
+            classes: classes, inputChannels: inputChannels, imageSize: try WeightsMetadata(metadata).imageSize ?? 256)
+        return try settings.network(shape, from: ParameterStore(weights: self))
     }
 }
 

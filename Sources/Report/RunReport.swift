@@ -100,13 +100,12 @@ public struct RunReport: Sendable {
 
     private static func summary(of configuration: RunConfiguration, _ folder: RunFolder, name: String) throws -> ReportContent.Run {
         let size = configuration.data.imageSize
-        let network = configuration.network
         let classes = configuration.data.classes == 1 ? "" : ", \(configuration.data.classes) classes"
         return ReportContent.Run(
             name: name,
-            summary: "\(network.presetName ?? "custom") VM-UNet on \(configuration.data.dataset.rawValue), \(size)×\(size)\(classes)",
+            summary: "\(configuration.network.title) on \(configuration.data.dataset.rawValue), \(size)×\(size)\(classes)",
             events: try folder.events(), plannedEpochs: configuration.epochs, settings: SettingsGroup.read(yaml: try configuration.yaml),
-            parameters: VMUNetSummary(network, height: size, width: size).parameters, environments: RunEnvironment.read(folder))
+            parameters: folder.parameterCount(configuration), environments: RunEnvironment.read(folder))
     }
 
     /// Scores a run's best weights and picks its pictures. If that fails, the run gets a note and
@@ -132,9 +131,16 @@ public struct RunReport: Sendable {
             return nil
         }
         let name = run.name
-        let scored = try ScoredRun(
-            name: name, weights: folder.best, configuration: configuration, dataset: dataset, options: options, networks: networks,
-            progress: { progress(.scoring(run: name, done: $0, of: $1)) })
+        let scored: ScoredRun
+        do {
+            scored = try ScoredRun(
+                name: name, weights: folder.best, configuration: configuration, dataset: dataset, options: options, networks: networks,
+                progress: { progress(.scoring(run: name, done: $0, of: $1)) })
+        } catch let error as BadWeights where configuration.vmunet == nil {
+            // This program may not compute the network; what was recorded is still worth a page.
+            skip("the network cannot be run here", ": \(error)")
+            return nil
+        }
         run.evaluation = scored.evaluation
         run.weights = (scored.segmenter.metadata.summary, WeightsDigest(of: folder.best).value)
         run.examples = try scored.examples(each: options.examples)

@@ -19,13 +19,16 @@ public struct RunEnvironment: Sendable, Codable, Equatable {
     public var device: String
     /// The commit of the program's sources; nil if it does not run from a checkout.
     public var commit: String?
+    /// The number of trained values; nil where it was not recorded.
+    public var parameters: Int?
 
     private enum CodingKeys: String, CodingKey {
-        case date, cpu, cores, memoryBytes = "memory_bytes", system, instructionSet = "instruction_set", libtorch, device, commit
+        case date, cpu, cores, memoryBytes = "memory_bytes", system, instructionSet = "instruction_set", libtorch, device, commit,
+            parameters
     }
 
     /// This machine, now. The caller gives what only libtorch knows.
-    package init(instructionSet: String, libtorch: String, device: String) {
+    package init(instructionSet: String, libtorch: String, device: String, parameters: Int?) {
         date = Date.now.formatted(.iso8601)
         let process = ProcessInfo.processInfo
         cpu = Self.processor
@@ -36,6 +39,7 @@ public struct RunEnvironment: Sendable, Codable, Equatable {
         self.libtorch = libtorch
         self.device = device
         commit = SourceCommit.ofExecutable
+        self.parameters = parameters
     }
 
     /// The entries of a run, oldest first; empty if there is no valid list.
@@ -67,6 +71,11 @@ public struct RunEnvironment: Sendable, Codable, Equatable {
 }
 
 extension RunFolder {
+    /// The number of trained values: computed for VM-UNet, otherwise as recorded. Nil if unknown.
+    package func parameterCount(_ configuration: RunConfiguration) -> Int? {
+        configuration.summary?.parameters ?? RunEnvironment.read(self).last?.parameters
+    }
+
     /// The run's list of ``RunEnvironment`` entries.
     public var environment: URL { url.appending(path: "environment.json") }
 }

@@ -45,6 +45,3 @@ public func withoutGradients<Result>(_ body: () throws -> Result) rethrows -> Re
     defer { _ = ct_set_grad_enabled(before) }
     return try body()
 }
-
-/// Whether operations are being recorded on this thread.
-public var isRecordingGradients: Bool { ct_grad_enabled() }

@@ -28,7 +28,6 @@ private enum Aten {
     static let clone = Operator("aten::clone")
     static let detach = Operator("aten::detach")
     static let copy = Operator("aten::copy_")
-    static let upsampleBilinear = Operator("aten::upsample_bilinear2d", "vec")
     static let bce = Operator("aten::binary_cross_entropy_with_logits")
     static let full = Operator("aten::full")
     static let crossEntropy = Operator("aten::cross_entropy_loss")
@@ -106,12 +105,6 @@ extension Tensor {
         _ = Aten.normal(.tensor(self), .double(mean), .double(standardDeviation))
     }
     package func fill(_ value: Double) { _ = Aten.fill(.tensor(self), .double(value)) }
-
-    /// NCHW maps to `height`×`width`, bilinear, as `F.interpolate(mode="bilinear",
-    /// align_corners=False)`.
-    public func upsampledBilinear(height: Int, width: Int) -> Tensor {
-        Aten.upsampleBilinear(.tensor(self), .ints([height, width]), .bool(false), .none)
-    }
 
     /// Mean binary cross-entropy of logits against targets in 0…1, each value times its weight, in
     /// a form that cannot overflow.

@@ -39,7 +39,7 @@ public struct AblationRunner: Sendable {
         let run = RunFolder(existing: folder.appending(path: cell.name))
         guard FileManager.default.fileExists(atPath: run.configuration.path) else { return .pending }
         let found = try RunConfiguration(yamlFile: run.configuration)
-        guard found == cell.configuration else {
+        guard try found == cell.configuration.completed() else {
             throw FolderError(
                 folder: run.url.relativePath,
                 reason: "it holds a run with other settings\(try found.difference(from: cell.configuration).map { " (\($0))" } ?? "")",
@@ -102,8 +102,10 @@ public struct AblationRunner: Sendable {
         var verified: Set<RunConfiguration> = []
         for (cell, state) in zip(grid.cells, states) where state == .pending && cell.configuration.initialWeights != nil {
             var beginning = RunConfiguration()
+            beginning.data.imageSize = cell.configuration.data.imageSize
             (beginning.network, beginning.initialWeights) = (cell.configuration.network, cell.configuration.initialWeights)
-            beginning.network.dropPath = 0
+            beginning.data.classes = cell.configuration.data.classes
+            beginning.vmunet?.dropPath = 0
             if verified.insert(beginning).inserted { try Trainer.verifyInitialWeights(beginning) }
         }
     }

@@ -27,14 +27,14 @@ struct BatchTensors {
 
 /// Scores batches in training, with the training loss computed by libtorch.
 package struct TorchScorer: BatchScorer {
-    private let network: TorchVMUNet
+    private let network: any SegmentationNetwork
     private let loss: SegmentationLoss
     private let mode: ForwardMode
     private let device: Device
     private let inference: Inference
 
     /// With `compileGraph`, each scorer records the network's work on a GPU and launches it as one.
-    package init(_ network: TorchVMUNet, _ loss: SegmentationLoss, precision: Compute.Precision, compileGraph: Bool = false) {
+    package init(_ network: any SegmentationNetwork, _ loss: SegmentationLoss, precision: Compute.Precision, compileGraph: Bool = false) {
         (self.network, self.loss) = (network, loss)
         mode = ForwardMode(precision: precision.ofProducts)
         device = network.parameters[0].tensor.device

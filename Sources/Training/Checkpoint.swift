@@ -25,7 +25,8 @@ struct Checkpoint {
         self.position = position
     }
 
-    init(network: TorchVMUNet, optimizer: any Optimizer, average: ExponentialMovingAverage?, position: TrainingPosition) throws {
+    init(network: any SegmentationNetwork, optimizer: any Optimizer, average: ExponentialMovingAverage?, position: TrainingPosition) throws
+    {
         self.position = position
         var all = try network.stateDictionary()
         try withTorchErrors {

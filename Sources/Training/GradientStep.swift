@@ -10,7 +10,7 @@ import VMUNet
 /// clipping, the optimiser and the average. They are few launches, and this way the learning rate
 /// and step number can stay on the host.
 final class GradientStep {
-    private let network: TorchVMUNet
+    private let network: any SegmentationNetwork
     private let loss: SegmentationLoss
     private let mode: ForwardMode
     private let optimizer: any Optimizer
@@ -21,7 +21,7 @@ final class GradientStep {
     private var recorded: (inputs: BatchTensors, work: RecordedWork)?
 
     init(
-        _ network: TorchVMUNet, _ loss: SegmentationLoss, _ mode: ForwardMode, _ optimizer: any Optimizer, accumulate: Int,
+        _ network: any SegmentationNetwork, _ loss: SegmentationLoss, _ mode: ForwardMode, _ optimizer: any Optimizer, accumulate: Int,
         recordingBatchesOf recordedSize: Int?
     ) {
         (self.network, self.loss, self.mode, self.optimizer) = (network, loss, mode, optimizer)

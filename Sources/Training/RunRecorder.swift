@@ -27,7 +27,10 @@ final class RunRecorder {
         if (try? RunConfiguration(yamlFile: folder.configuration)) != configuration { try configuration.write(to: folder.configuration) }
         log = try MetricsLog(folder.metrics, after: position)
         board = try TensorBoardLog(folder, stepsPerEpoch: stepsPerEpoch, after: position.epoch * stepsPerEpoch + position.step)
-        try RunEnvironment(instructionSet: Torch.instructionSet, libtorch: Torch.version, device: device.name).append(to: folder)
+        let parameters = try configuration.parameterCount()
+        try RunEnvironment(
+            instructionSet: Torch.instructionSet, libtorch: Torch.version, device: device.name, parameters: parameters
+        ).append(to: folder)
     }
 
     /// Records a step or an epoch in metrics and curves.

@@ -7,10 +7,11 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// Trains a VM-UNet. ``run(shouldStop:report:)`` has the loop.
+/// Trains a network. ``run(shouldStop:report:)`` has the loop.
 public final class Trainer {
     public let configuration: RunConfiguration
-    public let network: TorchVMUNet
+    /// On its device.
+    public let network: any SegmentationNetwork
     public private(set) var position = TrainingPosition()
 
     private let folder: RunFolder
@@ -41,6 +42,7 @@ public final class Trainer {
         _ configuration: RunConfiguration, in url: URL, data: TrainingData, compileGraph: Bool = false
     ) throws -> (trainer: Trainer, initialWeights: PretrainedWeights.Report?) {
         try configuration.validate()
+        let configuration = try configuration.completed()
         let (network, report) = try initialNetwork(configuration)
         let folder = try RunFolder.create(url)
         let trainer = try Trainer(configuration, network, in: folder, data: data, compileGraph: compileGraph)
@@ -53,9 +55,9 @@ public final class Trainer {
 
     private static func initialNetwork(
         _ configuration: RunConfiguration
-    ) throws -> (network: TorchVMUNet, report: PretrainedWeights.Report?) {
+    ) throws -> (network: any SegmentationNetwork, report: PretrainedWeights.Report?) {
         Torch.manualSeed(configuration.seed)
-        let network = try TorchVMUNet(configuration.network)
+        let network = try configuration.makeNetwork()
         guard let path = configuration.initialWeights else { return (network, nil) }
         let file = URL(filePath: path)
         let weights = try WeightsFile.read(file).networkWeights
@@ -72,15 +74,16 @@ public final class Trainer {
     public static func resume(
         _ configuration: RunConfiguration, in url: URL, data: TrainingData, compileGraph: Bool = false
     ) throws -> Trainer {
+        let configuration = try configuration.completed()
         let folder = RunFolder(existing: url)
         guard FileManager.default.fileExists(atPath: folder.last.path) else {
             try Folder.make(url.appending(path: "checkpoints"), option: "--run")
             return try Trainer(configuration, initialNetwork(configuration).network, in: folder, data: data, compileGraph: compileGraph)
         }
         let checkpoint = try Checkpoint(folder.last)
-        let network: TorchVMUNet
+        let network: any SegmentationNetwork
         do {
-            network = try TorchVMUNet(configuration.network, weights: checkpoint.tensors.networkWeights)
+            network = try configuration.makeNetwork(from: ParameterStore(weights: checkpoint.tensors.networkWeights))
         } catch let error as any WeightsProblem {
             throw BadWeights(file: folder.last.relativePath, problem: error)
         }
@@ -97,7 +100,7 @@ public final class Trainer {
     }
 
     private init(
-        _ configuration: RunConfiguration, _ network: TorchVMUNet, in folder: RunFolder, data: TrainingData,
+        _ configuration: RunConfiguration, _ network: any SegmentationNetwork, in folder: RunFolder, data: TrainingData,
         at position: TrainingPosition = TrainingPosition(), compileGraph: Bool
     ) throws {
         self.configuration = configuration

@@ -29,39 +29,13 @@ struct Ablate: ParsableCommand {
     @Option(help: "The folder for the runs and the table.")
     var runs: String
 
-    @Option(help: "The data set's folder.")
-    var data: String?
-
-    @Option(help: "The folder's layout, which also selects the published settings.")
-    var dataset: Dataset?
-
-    @OptionGroup var network: NetworkOptions
-
-    @Option(name: .customLong("init"), help: "Initial weights of every run.")
-    var initialWeights: String?
+    @OptionGroup var options: TrainingOptions
 
     @Option(name: .customLong("vmamba-t"), help: "Table III: the file of VMamba-T's weights.")
     var vmambaT: String?
 
     @Option(name: .customLong("vmamba-s"), help: "Table III: the file of VMamba-S's weights.")
     var vmambaS: String?
-
-    @Option(help: "Epochs of each run.")
-    var epochs: Int?
-
-    @Option(help: "Pictures per step.")
-    var batchSize: Int?
-
-    @Option(help: "Height and width to resize pictures to, a multiple of 32.")
-    var imageSize: Int?
-
-    @Option(name: .customLong("lr"), help: "The optimiser's learning rate.")
-    var learningRate: Double?
-
-    @Option(help: "The seed of all random numbers.")
-    var seed: UInt64?
-
-    @OptionGroup var compute: ComputeOptions
 
     @Flag(help: "Only list the runs and their progress.")
     var dryRun = false
@@ -76,18 +50,20 @@ struct Ablate: ParsableCommand {
         guard table == .initialWeights || (vmambaT == nil && vmambaS == nil) else {
             throw ValidationError("--vmamba-t and --vmamba-s belong to --table III; give --init for the others")
         }
-        guard table != .initialWeights || initialWeights == nil else {
+        guard table != .initialWeights || options.initialWeights == nil else {
             throw ValidationError("--table III varies the initial weights: give --vmamba-t and --vmamba-s")
         }
-        guard table != .inputSize || imageSize == nil else { throw ValidationError("--table VI varies the size: leave out --image-size") }
-        guard table != .architecture || (network.depths == nil && network.decoderDepths == nil) else {
+        guard table != .inputSize || options.imageSize == nil else {
+            throw ValidationError("--table VI varies the size: leave out --image-size")
+        }
+        guard table != .architecture || (options.network.depths == nil && options.network.decoderDepths == nil) else {
             throw ValidationError("--table V varies the blocks: leave out --depths and --decoder-depths")
         }
     }
 
     func run() throws {
-        try Torch.allowTF32(compute.tf32)
-        let runner = AblationRunner(try grid(), in: URL(filePath: runs), compileGraph: compute.compileGraph)
+        try Torch.allowTF32(options.compute.tf32)
+        let runner = AblationRunner(try grid(), in: URL(filePath: runs), compileGraph: options.compute.compileGraph)
         let cells = runner.grid.cells
         let states = try cells.map { try runner.state(of: $0) }
         Console.note(
@@ -118,11 +94,12 @@ struct Ablate: ParsableCommand {
 
     private func grid() throws -> AblationGrid {
         guard let table else { return try AblationGrid(yamlFile: URL(filePath: config ?? "")) { try apply(to: &$0, given: $1) } }
-        guard config != nil || dataset != nil else {
+        guard config != nil || options.dataset != nil else {
             throw ValidationError("--dataset is needed: \(DatasetLayouts.names) (or --config)")
         }
         var base =
-            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
+            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: options.dataset) }
+            ?? RunConfiguration(options.dataset ?? .folder)
         let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
         do { try apply(to: &base, given: Set(given.keys)) } catch let error as RunConfigurationError {
             throw error.fault(of: config ?? "", lines: given) ?? error
@@ -135,24 +112,14 @@ struct Ablate: ParsableCommand {
 
     /// Applies the command line to the base; `given` has the keys that the configuration file gave.
     private func apply(to settings: inout RunConfiguration, given: Set<String>) throws {
-        if let dataset { settings.data.dataset = dataset }
-        if let data { settings.data.path = data }
+        try options.apply(to: &settings)
         guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
-        var shape = settings.network
-        try network.apply(to: &shape)
-        settings.network = shape
-        try settings.takeClassesFromSet(
-            givenCount: network.classes != nil || given.contains("data.classes"),
-            givenNames: given.contains("data.class_names") && network.classes == nil)
-        if let initialWeights { settings.initialWeights = initialWeights }
-        if let epochs { settings.epochs = epochs }
-        if let batchSize { settings.batchSize = batchSize }
-        if let imageSize { settings.data.imageSize = imageSize }
-        if let learningRate { settings.optimizer.learningRate = learningRate }
-        if let seed { settings.seed = seed }
-        if let device = compute.device { settings.device = device }
-        if let precision = compute.precision { settings.precision = precision }
-        do { try settings.validate() } catch {
+        let classes = options.givenClasses(given)
+        try settings.takeClassesFromSet(givenCount: classes.count, givenNames: classes.names)
+        do {
+            try settings.validate()
+            _ = try settings.completed()
+        } catch let error as RunConfigurationError {
             // Settings from the file are the file's fault, others the command line's.
             if error.problems.contains(where: { given.contains($0.key) }) { throw error }
             throw ValidationError("\(error)")

@@ -60,8 +60,8 @@ struct Demo: ParsableCommand {
         }
 
         var settings = RunConfiguration(.folder, path: data.path)
-        settings.network = .tiny
-        settings.network.dropPath = 0
+        settings.vmunet = .tiny
+        settings.vmunet?.dropPath = 0
         settings.data.imageSize = imageSize
         settings.epochs = epochs
         settings.batchSize = 8
@@ -70,7 +70,7 @@ struct Demo: ParsableCommand {
         settings.device = .cpu
         let sets = try TrainingData(settings)
         Console.note(
-            "2. training a tiny VM-UNet (\(VMUNetSummary(settings.network, height: imageSize, width: imageSize).parameters) parameters) for \(epochs) epochs"
+            "2. training a tiny VM-UNet (\(try settings.parameterCount()) parameters) for \(epochs) epochs"
         )
         let (trainer, _) = try Trainer.begin(settings, in: runFolder, data: sets)
         let stop = StopSignal()

@@ -17,31 +17,10 @@ struct Train: ParsableCommand {
             config.yaml, metrics.jsonl, TensorBoard events and checkpoints. --resume continues a stopped run, bit for bit as if it had never stopped.
             """)
 
-    @Option(help: "The data set's folder: {train,val}/{images,masks}, or Synapse's layout with train_npz and lists.")
-    var data: String?
-
-    @Option(help: "The folder's layout, which also selects the published settings.")
-    var dataset: Dataset?
-
     @Option(help: "Settings in YAML.")
     var config: String?
 
-    @OptionGroup var network: NetworkOptions
-
-    @Option(name: .customLong("init"), help: "Initial weights: VMamba's, or a VM-UNet's.")
-    var initialWeights: String?
-
-    @Option(help: "Epochs.")
-    var epochs: Int?
-
-    @Option(help: "Pictures per step.")
-    var batchSize: Int?
-
-    @Option(help: "Height and width to resize pictures to, a multiple of 32.")
-    var imageSize: Int?
-
-    @Option(name: .customLong("lr"), help: "The optimiser's learning rate.")
-    var learningRate: Double?
+    @OptionGroup var options: TrainingOptions
 
     @Option(help: "The highest rate of stochastic depth.")
     var dropPath: Double?
@@ -75,13 +54,8 @@ struct Train: ParsableCommand {
     @Option(help: "The kind of pictures, such as CT or dermoscopy. Stored with the weights.")
     var modality: String?
 
-    @Option(help: "The seed of all random numbers.")
-    var seed: UInt64?
-
     @Option(help: "Threads that prepare pictures during training.")
     var workers: Int?
-
-    @OptionGroup var compute: ComputeOptions
 
     @OptionGroup var telling: OutputOptions
 
@@ -92,8 +66,8 @@ struct Train: ParsableCommand {
     var resume = false
 
     func run() throws {
-        try Torch.allowTF32(compute.tf32)
-        if let threads = compute.threads { Torch.threads = threads }
+        try Torch.allowTF32(options.compute.tf32)
+        if let threads = options.compute.threads { Torch.threads = threads }
         let folder = try chosenFolder()
         let stop = StopSignal()
         let configuration = resume ? try resumed(RunFolder(existing: folder)) : try settings()
@@ -102,15 +76,15 @@ struct Train: ParsableCommand {
         for note in sets.notes + findings { Console.note("note: " + note) }
         let trainer: Trainer
         if resume {
-            trainer = try Trainer.resume(configuration, in: folder, data: sets, compileGraph: compute.compileGraph)
+            trainer = try Trainer.resume(configuration, in: folder, data: sets, compileGraph: options.compute.compileGraph)
             Console.note("resuming \(folder.relativePath) after epoch \(trainer.position.epoch), step \(trainer.position.step)")
         } else {
-            let begun = try Trainer.begin(configuration, in: folder, data: sets, compileGraph: compute.compileGraph)
+            let begun = try Trainer.begin(configuration, in: folder, data: sets, compileGraph: options.compute.compileGraph)
             trainer = begun.trainer
             if let report = begun.initialWeights { Self.tell(report) }
         }
         Console.note(
-            "\(configuration.network.presetName ?? "custom") network of \(Self.classes(configuration)), \(sets.training.count) pictures to train on, "
+            "\(Self.network(configuration)) of \(Self.classes(configuration)), \(sets.training.count) pictures to train on, "
                 + "\(sets.validation?.count ?? 0) to validate, "
                 + "\(configuration.data.imageSize)×\(configuration.data.imageSize), run in \(folder.relativePath)")
         let display = TrainingDisplay()
@@ -137,24 +111,26 @@ struct Train: ParsableCommand {
         guard !resume else { throw ValidationError("--resume needs --run, the folder of the run to continue") }
         let stamp = Date.now.formatted(
             .iso8601.year().month().day().dateSeparator(.omitted).time(includingFractionalSeconds: false).timeSeparator(.omitted))
-        return URL(filePath: "runs/\(dataset?.rawValue ?? "run")-\(stamp)")
+        return URL(filePath: "runs/\(options.dataset?.rawValue ?? "run")-\(stamp)")
     }
 
     private func settings() throws -> RunConfiguration {
+        let file = config.map { URL(filePath: $0) }
+        if file == nil, options.dataset == nil { throw ValidationError("--dataset is needed: \(DatasetLayouts.names) (or --config)") }
         var settings =
-            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
-        if config == nil, dataset == nil { throw ValidationError("--dataset is needed: \(DatasetLayouts.names) (or --config)") }
+            try file.map { try RunConfiguration(yamlFile: $0, dataset: options.dataset) } ?? RunConfiguration(options.dataset ?? .folder)
         try apply(to: &settings)
         guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
-        let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
-        try settings.takeClassesFromSet(
-            givenCount: network.classes != nil || given["data.classes"] != nil,
-            givenNames: given["data.class_names"] != nil && network.classes == nil)
-        do { try settings.validate() } catch {
+        let given = try file.map { try RunConfiguration.lines(inYAMLFile: $0) } ?? [:]
+        let classes = options.givenClasses(given.keys)
+        try settings.takeClassesFromSet(givenCount: classes.count, givenNames: classes.names)
+        do {
+            try settings.validate()
+            return try settings.completed()
+        } catch let error as RunConfigurationError {
             if let fault = error.fault(of: config ?? "", lines: given) { throw fault }
             throw ValidationError("\(error)")
         }
-        return settings
     }
 
     /// The run's own settings, with those that may change: the data's folder, the number of epochs,
@@ -183,17 +159,11 @@ struct Train: ParsableCommand {
 
     /// Applies the given options to the settings.
     private func apply(to settings: inout RunConfiguration) throws {
-        if let data { settings.data.path = data }
-        if let dataset { settings.data.dataset = dataset }
-        var shape = settings.network
-        try network.apply(to: &shape)
-        if let dropPath { shape.dropPath = dropPath }
-        settings.network = shape
-        if let initialWeights { settings.initialWeights = initialWeights }
-        if let epochs { settings.epochs = epochs }
-        if let batchSize { settings.batchSize = batchSize }
-        if let imageSize { settings.data.imageSize = imageSize }
-        if let learningRate { settings.optimizer.learningRate = learningRate }
+        try options.apply(to: &settings)
+        if let dropPath {
+            guard settings.vmunet != nil else { throw ValidationError("--drop-path belongs to VM-UNet") }
+            settings.vmunet?.dropPath = dropPath
+        }
         if let validationFraction { settings.data.validationFraction = validationFraction }
         if let ignoredLabel { settings.data.ignoredLabel = ignoredLabel }
         if let maskThreshold { settings.data.maskThreshold = maskThreshold }
@@ -203,10 +173,11 @@ struct Train: ParsableCommand {
         if let spacing { settings.data.spacing = spacing }
         if let modality { settings.data.modality = modality }
         if noAugment { settings.data.augment = false }
-        if let seed { settings.seed = seed }
         if let workers { settings.workers = workers }
-        if let device = compute.device { settings.device = device }
-        if let precision = compute.precision { settings.precision = precision }
+    }
+
+    private static func network(_ configuration: RunConfiguration) -> String {
+        (configuration.vmunet.map { $0.presetName ?? "custom" } ?? configuration.network.name) + " network"
     }
 
     private static func classes(_ configuration: RunConfiguration) -> String {

@@ -22,6 +22,6 @@ struct VMUNetCommand: ParsableCommand {
     static func main() {
         Torch.useCachingAllocator()
         Torch.onKernelCompilation(Console.compiling)
-        run(with: Backend(networks: .torch) { Torch.isGPUPresent })
+        run(with: Backend(networks: .torch, hasLibtorch: true) { Torch.isGPUPresent })
     }
 }

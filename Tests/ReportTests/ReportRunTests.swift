@@ -20,7 +20,7 @@ struct ReportRunTests {
         let data = folder.appending(path: "data")
         if !FileManager.default.fileExists(atPath: data.path) { try LesionGenerator.write(train: 4, validation: 5, size: 32, to: data) }
         var settings = RunConfiguration(.folder, path: data.path)
-        settings.network = VMUNetConfiguration(dims: [4, 8, 16, 32], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 2)
+        settings.vmunet = VMUNetConfiguration(dims: [4, 8, 16, 32], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 2)
         settings.data.imageSize = 32
         (settings.epochs, settings.batchSize, settings.seed, settings.device) = (epochs, 2, seed, .cpu)
         let url = folder.appending(path: name)

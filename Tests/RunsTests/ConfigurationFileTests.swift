@@ -48,9 +48,9 @@ struct ConfigurationFileTests {
         expected.data.classes = 4
         expected.data.classNames = nil
         expected.data.ignoredLabel = 255
-        expected.network = .tiny
-        expected.network.depths = [2, 2, 9, 2]
-        expected.network.dropPath = 0.5
+        expected.vmunet = .tiny
+        expected.vmunet?.depths = [2, 2, 9, 2]
+        expected.vmunet?.dropPath = 0.5
         expected.data.classes = 4
         expected.loss.dice = 2
         expected.loss.classWeights = [1, 2.5, 3, 4]
@@ -62,7 +62,7 @@ struct ConfigurationFileTests {
         expected.seed = .max
         expected.precision = .bf16
         #expect(read == expected)
-        #expect(read.network.classes == 4)
+        #expect(read.vmunet?.classes == 4)
     }
 
     // MARK: - Refusals and their lines
@@ -153,7 +153,7 @@ struct ConfigurationFileTests {
         let yaml = try RunConfiguration.isic17.yaml
         #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yaml: yaml.replacing("preset: base", with: "preset: tiny")) }
         let stated = try RunConfiguration(yaml: "network: {preset: tiny, dims: [24, 48, 96, 192]}")
-        #expect(stated.network == .tiny)
+        #expect(stated.vmunet == .tiny)
     }
 
     @Test func messagesSayFileLineExpectedAndGot() {
@@ -265,7 +265,7 @@ struct ConfigurationFileTests {
             one.data.augment = i.isMultiple(of: 2)
             one.data.zoomJitter = Double(i) / 16
             one.loss.classWeights = i.isMultiple(of: 2) ? (0..<i + 2).map { Double($0) / 7 } : nil
-            one.network = i.isMultiple(of: 2) ? .tiny : VMUNetConfiguration(dims: [16, 32, 64, 128], depths: [2, 1, 2, 1])
+            one.vmunet = i.isMultiple(of: 2) ? .tiny : VMUNetConfiguration(dims: [16, 32, 64, 128], depths: [2, 1, 2, 1])
             one.data.classes = i + 2
             one.clipNorm = i.isMultiple(of: 2) ? 0.1 : nil
             one.emaDecay = i.isMultiple(of: 3) ? 0.9999 : nil

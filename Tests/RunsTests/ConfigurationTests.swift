@@ -16,7 +16,7 @@ struct ConfigurationTests {
         #expect(configuration.optimizer == OptimizerConfiguration(.adamw, learningRate: 1e-3))
         #expect(configuration.optimizer.betas == [0.9, 0.999] && configuration.optimizer.epsilon == 1e-8)
         #expect(configuration.optimizer.weightDecay == 1e-2)
-        #expect(configuration.network == VMUNetConfiguration(classes: 1, dropPath: 0.2))
+        #expect(configuration.vmunet == VMUNetConfiguration(classes: 1, dropPath: 0.2))
         #expect(configuration.loss.crossEntropy == 1 && configuration.loss.dice == 1 && configuration.loss.classWeights == nil)
         #expect(configuration.accumulate == 1 && configuration.clipNorm == nil && configuration.emaDecay == nil)
         #expect(configuration.earlyStopping == nil && configuration.precision == .fp32 && configuration.evaluateEvery == 1)
@@ -24,7 +24,7 @@ struct ConfigurationTests {
 
     @Test func synapseIsAsPublished() {
         let synapse = RunConfiguration.synapse
-        #expect(synapse.data.imageSize == 224 && synapse.data.classes == 9 && synapse.network.classes == 9)
+        #expect(synapse.data.imageSize == 224 && synapse.data.classes == 9 && synapse.vmunet?.classes == 9)
         #expect(synapse.schedule == .cosineAnnealing(tMax: 100, etaMin: 1e-5))
         #expect(synapse.data.classNames?.count == 9 && synapse.data.classNames?.last == "stomach")
         // The rest equals ISIC's.
@@ -36,12 +36,12 @@ struct ConfigurationTests {
 
     @Test func networkAndDataHaveOneClassCount() {
         var configuration = RunConfiguration()
-        configuration.network = VMUNetConfiguration(classes: 5)
+        configuration.vmunet = VMUNetConfiguration(classes: 5)
         #expect(configuration.data.classes == 5)
         configuration.data.classes = 3
-        #expect(configuration.network.classes == 3)
-        configuration.network.dropPath = 0
-        #expect(configuration.network == VMUNetConfiguration(classes: 3, dropPath: 0))
+        #expect(configuration.vmunet?.classes == 3)
+        configuration.vmunet?.dropPath = 0
+        #expect(configuration.vmunet == VMUNetConfiguration(classes: 3, dropPath: 0))
     }
 
     @Test func publishedSettingsAreValidAndOthersAreNamed() throws {
@@ -53,7 +53,7 @@ struct ConfigurationTests {
         wrong.data.ignoredLabel = 300
         wrong.data.zoomJitter = 0.1
         wrong.data.colorJitter = .nan
-        wrong.network.dims = [5, 10, 20, 40]
+        wrong.vmunet?.dims = [5, 10, 20, 40]
         wrong.initialWeights = ""
         wrong.loss.dice = -.infinity
         wrong.optimizer.betas = []
@@ -85,7 +85,7 @@ struct ConfigurationTests {
         wrong.data.ignoredLabel = -1
         wrong.data.zoomJitter = 1.5
         wrong.data.colorJitter = -0.1
-        wrong.network.dropPath = -1
+        wrong.vmunet?.dropPath = -1
         wrong.loss.classWeights = [-1]
         wrong.epochs = 0
         wrong.threshold = 0

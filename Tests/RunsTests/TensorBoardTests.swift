@@ -105,7 +105,7 @@ struct RunEnvironmentTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         let run = RunFolder(existing: folder)
         #expect(RunEnvironment.read(run).isEmpty)
-        let entry = RunEnvironment(instructionSet: "avx2", libtorch: "2.0", device: "cpu")
+        let entry = RunEnvironment(instructionSet: "avx2", libtorch: "2.0", device: "cpu", parameters: nil)
         try entry.append(to: run)
         try entry.append(to: run)
         #expect(RunEnvironment.read(run) == [entry, entry])

@@ -21,7 +21,7 @@ package enum SynapseSet {
     /// A network of one block per stage, for slices of 32×32.
     package static func configuration(_ folder: URL = url) throws -> RunConfiguration {
         var settings = RunConfiguration(.synapse, path: folder.path)
-        settings.network = VMUNetConfiguration(
+        settings.vmunet = VMUNetConfiguration(
             dims: [12, 24, 48, 96], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 4, dropPath: 0)
         try settings.takeClassesFromSet()
         settings.data.imageSize = 32

@@ -20,11 +20,11 @@ extension TrainingSuites {
         @Test func paperTablesBuildTheirGrids() throws {
             let base = RunConfiguration(.isic17, path: "data")
             let drop = try PaperTable.dropPath.grid(base)
-            #expect(drop.cells.map(\.configuration.network.dropPath) == [0, 0.1, 0.2, 0.3])
+            #expect(drop.cells.map(\.configuration.vmunet?.dropPath) == [0, 0.1, 0.2, 0.3])
             #expect(drop.cells.map(\.name) == ["drop_path-0.0", "drop_path-0.1", "drop_path-0.2", "drop_path-0.3"])
             #expect(drop.cells[2].configuration == base)  // the published setting itself
 
-            let sizes = try PaperTable.architecture.grid(base).cells.map(\.configuration.network)
+            let sizes = try PaperTable.architecture.grid(base).cells.compactMap(\.configuration.vmunet)
             #expect(sizes.map(\.depths) == [[2, 2, 2, 2], [2, 2, 2, 2], [2, 2, 3, 2], [2, 2, 4, 2], [2, 2, 9, 2]])
             #expect(sizes.map(\.decoderDepths) == [[2, 2, 2, 1], [2, 2, 2, 2], [2, 3, 2, 2], [2, 4, 2, 2], [2, 9, 2, 2]])
             // Table V's parameters.
@@ -75,8 +75,8 @@ extension TrainingSuites {
             #expect(last.name == "drop_path-0.25_optimizer-momentum_preset-tiny_initial_weights-where.pth")
             var expected = RunConfiguration(.isic18, path: "d")
             expected.epochs = 7
-            expected.network = .tiny
-            expected.network.dropPath = 0.25
+            expected.vmunet = .tiny
+            expected.vmunet?.dropPath = 0.25
             expected.optimizer = OptimizerConfiguration(.sgd, learningRate: 1e-3)
             expected.optimizer.momentum = 0.9
             expected.initialWeights = "some/where.pth"
@@ -297,7 +297,7 @@ extension TrainingSuites {
         /// listed.
         @Test func thePapersFiguresStandBesideOurs() throws {
             var base = RunConfiguration(.isic17, path: "data")
-            base.network = .tiny
+            base.vmunet = .tiny
             base.epochs = 30
             let grid = try PaperTable.initialWeights.grid(base)
             let result = try AblationResult(grid, in: URL(filePath: "/nowhere"), states: [.pending])
@@ -310,7 +310,7 @@ extension TrainingSuites {
             #expect(result.markdown.contains("not 300 epochs"))
 
             // Table V varies the blocks, not the channels, so other channels are reported.
-            base.network.depths = [2, 2, 9, 2]
+            base.vmunet?.depths = [2, 2, 9, 2]
             let blocks = try AblationResult(
                 try PaperTable.architecture.grid(base), in: URL(filePath: "/nowhere"), states: Array(repeating: .pending, count: 5))
             #expect(

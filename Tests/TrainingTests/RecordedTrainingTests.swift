@@ -49,7 +49,7 @@ extension TrainingSuites {
         /// compare stochastic depth, in their own processes.
         private static func settings(classes: Int = 1, _ device: Compute.Device = .cpu) throws -> RunConfiguration {
             var settings = RunConfiguration(.folder, path: "none")
-            settings.network = VMUNetConfiguration(
+            settings.vmunet = VMUNetConfiguration(
                 dims: [8, 16, 32, 64], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 4, dropPath: 0)
             settings.data.classes = classes
             settings.data.imageSize = NumberSet.side
@@ -58,7 +58,7 @@ extension TrainingSuites {
             let weights = folder.appending(path: "\(classes).safetensors")
             if !FileManager.default.fileExists(atPath: weights.path) {
                 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-                try WeightsFile.write(try TorchVMUNet(settings.network).stateDictionary(), to: weights)
+                try WeightsFile.write(try TorchVMUNet(#require(settings.vmunet)).stateDictionary(), to: weights)
             }
             settings.initialWeights = weights.path
             return settings
@@ -164,7 +164,7 @@ extension TrainingSuites {
         // MARK: Inference
 
         @Test func inferenceIsTheSame() throws {
-            let network = try TorchVMUNet(try Self.settings().network)
+            let network = try TorchVMUNet(#require(try Self.settings().vmunet))
             for precision in Compute.Precision.allCases {
                 let mode = ForwardMode(precision: precision.ofProducts)
                 let plain = Inference(network, mode, compileGraph: false), recorded = Inference(network, mode, compileGraph: true)

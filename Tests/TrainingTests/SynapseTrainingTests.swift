@@ -21,9 +21,11 @@ extension TrainingSuites {
 
         @Test func networkHasTheSetsClasses() throws {
             let settings = try SynapseSet.configuration()
-            #expect(settings.data.classes == 4 && settings.network.classes == 4 && settings.data.classNames == SynapseSet.names)
+            #expect(settings.data.classes == 4 && settings.vmunet?.classes == 4 && settings.data.classNames == SynapseSet.names)
             #expect(
-                try TorchVMUNet(settings.network).parameters.first { $0.key == "vmunet.final_conv.weight" }?.tensor.shape == [4, 3, 1, 1])
+                try TorchVMUNet(#require(settings.vmunet)).parameters.first { $0.key == "vmunet.final_conv.weight" }?.tensor.shape == [
+                    4, 3, 1, 1,
+                ])
         }
 
         @Test func classesThatTheUserGaveStay() throws {

@@ -76,7 +76,6 @@ int ct_set_gradient(ct_tensor tensor, ct_tensor gradient);
 int ct_backward(ct_tensor result, ct_tensor derivative);
 /// Sets gradient recording for this thread and returns what it was.
 bool ct_set_grad_enabled(bool value);
-bool ct_grad_enabled(void);
 
 // Process.
 /// The threads of libtorch's operators and of CKernels.

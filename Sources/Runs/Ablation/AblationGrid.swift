@@ -126,9 +126,9 @@ public struct AblationGrid: Sendable, Equatable {
 extension RunConfiguration {
     /// This configuration with some settings changed; errors name `path`.
     ///
-    /// Changing `network.preset`, `optimizer.name` or `schedule.name` also takes the new one's own
-    /// settings, except the drop path rate and the learning rate. Throws ``ConfigurationFileError``
-    /// for an unknown key or a value that does not fit.
+    /// Changing `network.name`, `network.preset`, `optimizer.name` or `schedule.name` also takes the
+    /// new one's own settings, except the drop path rate and the learning rate. Throws
+    /// ``ConfigurationFileError`` for an unknown key or a value that does not fit.
     func setting(_ settings: [AblationGrid.Setting], path: String) throws(ConfigurationFileError) -> RunConfiguration {
         let text: String
         do { text = try yaml } catch {
@@ -138,11 +138,10 @@ extension RunConfiguration {
         for setting in settings {
             let keys = setting.key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
             guard let value = try Self.compose(setting.value, path: path) ?? Node?.some(Node("null")) else { continue }
-            if ["network.preset", "optimizer.name", "schedule.name"].contains(setting.key) {
-                for other in ["dims", "depths", "decoder_depths", "state_size"] where keys[0] == "network" {
-                    root.set(["network", other], nil)
-                }
-                if keys[0] != "network" {
+            if ["network.name", "network.preset", "optimizer.name", "schedule.name"].contains(setting.key) {
+                if setting.key == "network.preset" {
+                    for other in ["dims", "depths", "decoder_depths", "state_size"] { root.set(["network", other], nil) }
+                } else {
                     let rate = keys[0] == "optimizer" ? root["optimizer"]?["learning_rate"] : nil
                     root.set([keys[0]], .mapping(Node.Mapping([])))
                     rate.map { root.set(["optimizer", "learning_rate"], $0) }

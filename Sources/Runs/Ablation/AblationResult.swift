@@ -24,9 +24,10 @@ public struct AblationResult: Sendable, Codable, Equatable {
         /// Finished epochs, and how many there are in all.
         public let epochs: Int
         public let ofEpochs: Int
-        public let parameters: Int
-        /// Multiply-adds at this cell's input size, counted as in the paper.
-        public let paperFLOPs: Int
+        /// Trained values; nil for networks other than VM-UNet before training.
+        public let parameters: Int?
+        /// Multiply-adds at this cell's input size, counted as in the paper; nil for other networks.
+        public let paperFLOPs: Int?
         /// The paper's mIoU and DSC, in percent.
         public let paper: PaperTable.Scores?
 
@@ -68,12 +69,10 @@ public struct AblationResult: Sendable, Codable, Equatable {
             let run = RunFolder(existing: folder.appending(path: cell.name))
             let epochs = state == .pending ? [] : try run.epochs()
             let best = epochs.last(where: \.isBest)
-            let size = cell.configuration.data.imageSize
-            let summary = VMUNetSummary(cell.configuration.network, height: size, width: size)
             return Row(
                 run: cell.name, labels: cell.labels, state: state, scores: best?.scores, validationLoss: best?.validationLoss,
                 bestEpoch: best?.epoch, epochs: epochs.last?.epoch ?? 0, ofEpochs: cell.configuration.epochs,
-                parameters: summary.parameters, paperFLOPs: summary.paperFLOPs,
+                parameters: run.parameterCount(cell.configuration), paperFLOPs: cell.configuration.paperFLOPs,
                 paper: grid.table.flatMap { $0.figures(cell.labels[0], on: base.data.dataset) })
         }
     }
@@ -126,15 +125,15 @@ public struct AblationResult: Sendable, Codable, Equatable {
         "| " + cells.map { $0.replacing("|", with: "\\|").replacing("\n", with: " ") }.joined(separator: " | ") + " |"
     }
     private static func number(_ value: Double?) -> String { value.map { String(format: "%.2f", $0) } ?? "–" }
-    private static func scaled(_ value: Int, _ unit: Double, _ letter: String) -> String {
-        String(format: "%.2f%@", Double(value) / unit, letter)
+    private static func scaled(_ value: Int?, _ unit: Double, _ letter: String) -> String {
+        value.map { String(format: "%.2f%@", Double($0) / unit, letter) } ?? "–"
     }
 }
 
 extension RunConfiguration {
     /// The settings that a table's reader needs, without the varied ones.
     fileprivate func described(without varied: Set<String>) -> [String] {
-        facts.filter { varied.isDisjoint(with: $0.keys) }.map(\.text)
+        facts.filter { varied.isDisjoint(with: $0.keys) && !$0.text.hasPrefix("its own") }.map(\.text)
     }
 
     /// How this differs from the paper's own settings for the data set.
@@ -161,14 +160,17 @@ extension RunConfiguration {
     private static func list(_ values: [Int]) -> String { values.map(String.init).joined(separator: ",") }
 
     private var facts: [Fact] {
-        let sizes = network
+        // Facts of two configurations are compared one by one: each has all of them.
+        let sizes = vmunet
         return [
             Fact(
-                keys: ["network.preset", "network.dims", "network.state_size"],
-                text: Self.channelPreset(sizes).map { "\($0) network" } ?? "a network of \(sizes.dims[0]) channels"),
+                keys: ["network.name", "network.preset", "network.dims", "network.state_size"],
+                text: sizes.map { sizes in
+                    Self.channelPreset(sizes).map { "\($0) network" } ?? "a network of \(sizes.dims[0]) channels"
+                } ?? "the network \(network.name)"),
             Fact(
-                keys: ["network.preset", "network.depths", "network.decoder_depths"],
-                text: "\(Self.list(sizes.depths))-\(Self.list(sizes.decoderDepths)) blocks"),
+                keys: ["network.name", "network.preset", "network.depths", "network.decoder_depths"],
+                text: sizes.map { "\(Self.list($0.depths))-\(Self.list($0.decoderDepths)) blocks" } ?? "its own blocks"),
             Fact(
                 keys: ["initial_weights"],
                 text: initialWeights.map { "from \(($0 as NSString).lastPathComponent)" } ?? "from random initial weights",
@@ -179,7 +181,7 @@ extension RunConfiguration {
             Fact(keys: ["batch_size", "accumulate"], text: "batch \(batchSize * accumulate)"),
             Fact(keys: ["optimizer.name", "optimizer.learning_rate"], text: "\(optimizer.name.rawValue) at \(optimizer.learningRate)"),
             Fact(keys: ["schedule.name"], text: schedule.name + " schedule"),
-            Fact(keys: ["network.drop_path"], text: "drop path \(sizes.dropPath)"),
+            Fact(keys: ["network.name", "network.drop_path"], text: sizes.map { "drop path \($0.dropPath)" } ?? "its own drop path"),
             Fact(keys: ["data.augment"], text: data.augment ? "augmented" : "not augmented"),
             Fact(keys: ["precision"], text: precision.rawValue, compares: precision != .fp32),
             Fact(keys: ["seed"], text: "seed \(seed)", compares: false),

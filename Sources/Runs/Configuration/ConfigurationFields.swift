@@ -1,3 +1,4 @@
+import Segmentation
 import Yams
 
 /// A section of a configuration. It lists its fields and their keys once, for reading and writing.
@@ -9,6 +10,8 @@ protocol ConfigurationSection {
 protocol ConfigurationFields {
     mutating func value<Value: ConfigurationValue>(_ key: String, _ value: inout Value) throws(ConfigurationFileError)
     mutating func section(_ key: String, _ section: inout some ConfigurationSection) throws(ConfigurationFileError)
+    /// All keys that no field asked for, with values of any kind.
+    mutating func options(_ options: inout [String: OptionValue]) throws(ConfigurationFileError)
     /// Rejects the value of a key that was visited before.
     func refuse(_ key: String, expected: String, got: String) throws(ConfigurationFileError)
 }
@@ -100,6 +103,34 @@ extension String: ConfigurationValue {
         self = scalar.string
     }
     var node: Node { Node(self, .implicit, .doubleQuoted) }
+}
+
+extension OptionValue: ConfigurationValue {
+    static let expectation = "a number, a text, true or false, or a list of whole numbers"
+    init?(_ node: Node) {
+        if let integer = Int(node) {
+            self = .integer(integer)
+        } else if let number = Double(node) {
+            self = .number(number)
+        } else if let flag = Bool(node) {
+            self = .flag(flag)
+        } else if let integers = [Int](node) {
+            self = .integers(integers)
+        } else if let text = String(node) {
+            self = .text(text)
+        } else {
+            return nil
+        }
+    }
+    var node: Node {
+        switch self {
+        case .flag(let flag): flag.node
+        case .integer(let integer): integer.node
+        case .number(let number): number.node
+        case .text(let text): text.node
+        case .integers(let integers): integers.node
+        }
+    }
 }
 
 extension Optional: ConfigurationValue where Wrapped: ConfigurationValue {

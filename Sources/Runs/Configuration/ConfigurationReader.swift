@@ -1,3 +1,4 @@
+import Segmentation
 import Yams
 
 /// Reads a section's fields from a YAML mapping. Fields that the file does not give keep their
@@ -55,6 +56,14 @@ struct ConfigurationReader: ConfigurationFields {
         try section.visit(&reader)
         try reader.finish()
         lines.merge(reader.lines) { $1 }
+    }
+
+    mutating func options(_ options: inout [String: OptionValue]) throws(ConfigurationFileError) {
+        for key in entries.keys.sorted() where !known.contains(key) {
+            var option = OptionValue.flag(false)
+            try value(key, &option)
+            options[key] = option
+        }
     }
 
     func refuse(_ key: String, expected: String, got: String) throws(ConfigurationFileError) {

@@ -1,3 +1,4 @@
+import Segmentation
 import Yams
 
 /// Collects a section's fields, in order, as a YAML mapping.
@@ -19,6 +20,10 @@ struct ConfigurationWriter: ConfigurationFields {
         try section.visit(&writer)
         pairs.append((Node(key), Node(writer.pairs)))
         keys += writer.keys
+    }
+
+    mutating func options(_ options: inout [String: OptionValue]) {
+        for (key, var option) in options.sorted(by: { $0.key < $1.key }) { value(key, &option) }
     }
 
     func refuse(_ key: String, expected: String, got: String) {}

@@ -63,6 +63,12 @@ extension RunConfiguration {
         (metadata.imageSize, metadata.dataset, metadata.threshold) = (data.imageSize, data.dataset, threshold)
         (metadata.ignoredLabel, metadata.classNames) = (data.ignoredLabel, data.classNames ?? metadata.classNames)
         if data.classes > 1 { metadata.classColors = (0..<data.classes).map(WeightsMetadata.usualColor) }
-        return metadata.values
+        let network: NetworkSettings
+        switch self.network {
+        // Its weights' shapes say the rest.
+        case .vmunet: network = NetworkSettings(NetworkSettings.vmunet)
+        case .other(let settings): network = settings.carrying(classes: data.classes, inputChannels: RunConfiguration.inputChannels)
+        }
+        return metadata.values.merging(network.metadata) { $1 }
     }
 }

@@ -39,9 +39,9 @@ extension Schedule.Plateau.ThresholdMode: ConfigurationChoice {}
 extension RunConfiguration: ConfigurationSection {
     mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
         try fields.section("data", &data)
-        var network = NetworkSection(sizes: sizes)
-        try fields.section("network", &network)
-        sizes = network.sizes
+        var section = NetworkSection(choice: network)
+        try fields.section("network", &section)
+        network = section.choice
         try fields.value("initial_weights", &initialWeights)
         try fields.section("loss", &loss)
         try fields.section("optimizer", &optimizer)
@@ -108,15 +108,31 @@ extension RunConfiguration.LossSettings: ConfigurationSection {
     }
 }
 
-/// A network's sizes, by preset name or one by one.
+/// The kind of network, then VM-UNet's sizes by preset name or one by one, or another kind's options.
 private struct NetworkSection: ConfigurationSection {
     enum Preset: String, ConfigurationChoice {
         case base, small, tiny
     }
 
-    var sizes: VMUNetConfiguration
+    var choice: NetworkChoice
 
     mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
+        var name = choice.name
+        try fields.value("name", &name)
+        if name != choice.name { choice = NetworkChoice(named: name) }
+        switch choice {
+        case .vmunet(var sizes):
+            try Self.visit(&sizes, &fields)
+            choice = .vmunet(sizes)
+        case .other(var settings):
+            try fields.options(&settings.options)
+            choice = .other(settings)
+        }
+    }
+
+    private static func visit(
+        _ sizes: inout VMUNetConfiguration, _ fields: inout some ConfigurationFields
+    ) throws(ConfigurationFileError) {
         var preset = sizes.presetName.flatMap(Preset.init(rawValue:))
         let before = preset
         try fields.value("preset", &preset)

@@ -9,6 +9,8 @@ extension RunConfiguration {
         public let expected: String
         public let got: String
 
+        package init(key: String, expected: String, got: String) { (self.key, self.expected, self.got) = (key, expected, got) }
+
         public var description: String { "\(key): expected \(expected), got \(got)" }
     }
 
@@ -58,9 +60,11 @@ extension RunConfiguration {
         let share = data.validationFraction
         require(share >= 0 && share < 1, "data.validation_fraction", "at least 0 and below 1", share)
 
-        do { try self.sizes.validate() } catch {
-            let key = "network." + error.what.replacing(" ", with: "_")
-            problems.append(Problem(key: key, expected: error.expected, got: error.got))
+        if case .vmunet(let sizes) = network {
+            do { try sizes.validate() } catch {
+                let key = "network." + error.what.replacing(" ", with: "_")
+                problems.append(Problem(key: key, expected: error.expected, got: error.got))
+            }
         }
         if let initialWeights { require(!initialWeights.isEmpty, "initial_weights", "a file's path, or null", "an empty text") }
 
@@ -111,6 +115,9 @@ extension RunConfigurationError {
 /// A configuration with settings that make no sense; lists all of them.
 public struct RunConfigurationError: UserError, Equatable {
     public let problems: [RunConfiguration.Problem]
+
+    package init(problems: [RunConfiguration.Problem]) { self.problems = problems }
+
     /// The faulty keys.
     public var subject: String { problems.map(\.key).joined(separator: ", ") }
     /// A line for each problem.

@@ -9,24 +9,11 @@ import VMUNet
 /// and Synapse).
 public struct RunConfiguration: Sendable, Hashable, Codable {
     public var data = DataSettings()
-    /// The network's sizes and stochastic depth. Its class count is the data's: setting either
-    /// changes both.
-    public var network: VMUNetConfiguration {
-        get {
-            var network = sizes
-            network.classes = data.classes
-            return network
-        }
-        set {
-            sizes = newValue
-            sizes.classes = 1
-            data.classes = newValue.classes
-        }
-    }
-    /// The network without its class count, which `data` holds. Its own count is always 1, so that
-    /// equal configurations compare equal.
-    var sizes = VMUNetConfiguration.base
-    /// A file of initial weights: VM-UNet's, or VMamba's for the encoder.
+    /// Channels of every network's input; grey pictures and slices are repeated.
+    package static let inputChannels = 3
+    /// The kind of network and its own settings.
+    public var network = NetworkChoice.vmunet(.base)
+    /// A file of initial weights: the same kind of network's, or VMamba's for VM-UNet's encoder.
     public var initialWeights: String?
     public var loss = LossSettings()
     public var optimizer = OptimizerConfiguration.published

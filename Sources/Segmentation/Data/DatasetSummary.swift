@@ -22,7 +22,7 @@ extension SegmentationDataset {
     /// Counts a set. Throws ``DataError`` if one of the counted samples cannot be read.
     public func summary(sampling limit: Int = 64) throws -> DatasetSummary {
         let sampled = min(count, max(0, limit))
-        let shares = Concurrent.map(Array(0..<sampled)) { i in Result { try shareOfClasses(at: i * count / sampled) } }
+        let shares = Parallel.map(Array(0..<sampled)) { i in Result { try shareOfClasses(at: i * count / sampled) } }
         var frequencies = [Double](repeating: 0, count: max(2, classes))
         for share in shares {
             for (label, value) in try share.get().enumerated() { frequencies[label] += value / Double(sampled) }

@@ -137,7 +137,7 @@ public struct PairedFolder: SegmentationDataset {
 
     /// The pictures' sizes, from their headers.
     public func sourceSizes() throws -> [(width: Int, height: Int)] {
-        try Concurrent.map(pairs) { pair in Result { try Self.size(of: pair.picture) } }.map { try $0.get() }
+        try Parallel.map(pairs) { pair in Result { try Self.size(of: pair.picture) } }.map { try $0.get() }
     }
 
     private static func size(of url: URL) throws(DataError) -> (width: Int, height: Int) {
@@ -149,7 +149,7 @@ public struct PairedFolder: SegmentationDataset {
     /// Reads the headers of all files on all processors. Throws one ``DataError`` that lists every
     /// file that is not a picture and every pair with differing sizes.
     func verifySizes() throws(DataError) {
-        try throwAll(Concurrent.map(pairs) { pair in Self.fault { () throws(DataError) in try checkSizes(pair) } })
+        try throwAll(Parallel.map(pairs) { pair in Self.fault { () throws(DataError) in try checkSizes(pair) } })
     }
 
     /// Reads the headers of all pictures and decodes every mask, on all processors.
@@ -177,7 +177,7 @@ public struct PairedFolder: SegmentationDataset {
 
     /// Like ``examine()``, with the faults beside the findings of the valid pairs.
     func examination(decodesPictures: Bool = false) -> (findings: SetFindings, faults: [DataError]) {
-        let results = Concurrent.map(pairs) { pair -> Result<MaskTraits, DataError> in
+        let results = Parallel.map(pairs) { pair -> Result<MaskTraits, DataError> in
             Result { () throws(DataError) in
                 try checkSizes(pair)
                 if decodesPictures { _ = try picture(of: pair) }

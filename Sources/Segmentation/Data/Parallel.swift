@@ -1,5 +1,11 @@
 import Dispatch
-import Foundation
+import Synchronization
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Runs work on every core for the duration of one call.
 enum Parallel {
@@ -8,28 +14,24 @@ enum Parallel {
     /// The results of `work(0…count−1)` in order, run on at most `limit` threads at once. Tasks
     /// start in order of their index.
     static func map<Result: Sendable>(_ count: Int, limit: Int = .max, _ work: @Sendable (Int) -> Result) -> [Result] {
-        let results = Collected<Result>()
+        let started = Mutex(0)
+        let results = Mutex([Result?](repeating: nil, count: count))
         DispatchQueue.concurrentPerform(iterations: max(1, min(count, limit, workers))) { _ in
-            while let index = results.next(below: count) { results.store(work(index), at: index) }
-        }
-        return results.inOrder
-    }
-
-    private final class Collected<Result: Sendable>: @unchecked Sendable {  // every access holds the lock
-        private let lock = NSLock()
-        private var started = 0
-        private var finished: [(index: Int, result: Result)] = []
-
-        func next(below count: Int) -> Int? {
-            lock.withLock {
-                guard started < count else { return nil }
-                started += 1
-                return started - 1
+            while true {
+                let index = started.withLock { next in
+                    defer { next += 1 }
+                    return next
+                }
+                guard index < count else { return }
+                let result = work(index)
+                results.withLock { $0[index] = result }
             }
         }
+        return results.withLock { $0.compactMap(\.self) }
+    }
 
-        func store(_ result: Result, at index: Int) { lock.withLock { finished.append((index, result)) } }
-
-        var inOrder: [Result] { lock.withLock { finished.sorted { $0.index < $1.index }.map(\.result) } }
+    /// What `work` makes of each element, in their order.
+    static func map<Element: Sendable, Result: Sendable>(_ elements: [Element], _ work: @Sendable (Element) -> Result) -> [Result] {
+        map(elements.count) { work(elements[$0]) }
     }
 }

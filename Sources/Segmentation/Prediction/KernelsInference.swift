@@ -133,6 +133,7 @@ extension NetworkLoader {
     /// process.
     public static let kernels = NetworkLoader { weights, compute in
         guard compute.device != .cuda else { throw NoGPU() }
+        if let name = try NetworkSettings(weights.metadata)?.name, name != NetworkSettings.vmunet { throw OtherNetwork(name: name) }
         if let threads = compute.threads { KernelsNetwork.setThreads(threads) }
         return try KernelsInference(weights, precision: compute.precision.ofProducts)
     }

@@ -14,7 +14,13 @@ public struct BadWeights: UserError, LocalizedError {
     /// What the user can do.
     public let remedy: String
 
-    package init(file: String, problem: any WeightsProblem) { self.init(file: file, reason: problem.description) }
+    package init(file: String, problem: any WeightsProblem) {
+        if problem.remedy.isEmpty {
+            self.init(file: file, reason: problem.description)
+        } else {
+            self.init(file: file, reason: problem.problem, remedy: problem.remedy)
+        }
+    }
 
     package init(file: String, reason: String, remedy: String = "give weights of a VM-UNet, of the sizes and the class count asked for") {
         (self.file, self.reason, self.remedy) = (file, reason, remedy)

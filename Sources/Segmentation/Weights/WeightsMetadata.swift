@@ -161,13 +161,15 @@ private struct MetadataReader {
 }
 
 /// Metadata of weights that cannot be used.
-public struct MetadataError: Error, Sendable, CustomStringConvertible {
+public struct MetadataError: WeightsProblem {
     /// The faulty key.
     public let key: String
     /// The fault.
     public let problem: String
     /// What the user can do.
     public let remedy: String
+    /// Empty: the caller knows the file.
+    public var subject: String { "" }
     /// The problem and the remedy, without the file's name.
     public var description: String { "\(problem); \(remedy)" }
 }

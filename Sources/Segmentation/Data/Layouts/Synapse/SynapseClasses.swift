@@ -96,7 +96,7 @@ public enum SynapseClasses {
         }
         var used: Set<Int> = [0]
         var (largest, place) = (0, directory)
-        let found = Concurrent.map(files) { file in Result { () throws(DataError) in try labels(file, except: ignoredLabel) } }
+        let found = Parallel.map(files) { file in Result { () throws(DataError) in try labels(file, except: ignoredLabel) } }
         for (file, result) in zip(files, found) {
             let labels = try result.get()
             used.formUnion(labels)

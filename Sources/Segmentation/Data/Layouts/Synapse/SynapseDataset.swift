@@ -97,7 +97,7 @@ public struct SynapseDataset: SegmentationDataset {
 
     /// Like ``examine()``, with the faults beside the findings of the valid slices.
     func examination() -> (findings: SliceFindings, faults: [DataError]) {
-        let results = Concurrent.map(Array(cases.indices)) { index in
+        let results = Parallel.map(Array(cases.indices)) { index in
             Result { () throws(DataError) in
                 let sample = try load(index)
                 guard case .labels(let labels) = sample.target else { return SliceFindings() }

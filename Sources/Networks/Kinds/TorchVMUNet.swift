@@ -1,0 +1,56 @@
+import Segmentation
+import TensorFiles
+import Torch
+import VMUNet
+
+/// The network on libtorch, for training and GPUs.
+public typealias TorchVMUNet = VMUNet<TorchEngine>
+
+extension NetworkKind {
+    /// The paper's network. Its sizes are a ``VMUNet/VMUNetConfiguration``, which configurations hold as such.
+    static let vmunet = NetworkKind(NetworkSettings.vmunet, title: "VM-UNet") { options, shape, store in
+        var configuration = VMUNetConfiguration(classes: shape.classes, inputChannels: shape.inputChannels)
+        configuration.dims = options.integers("dims", configuration.dims, in: 4...131_072)
+        configuration.depths = options.integers("depths", configuration.depths, in: 1...1000)
+        configuration.decoderDepths = options.integers("decoder_depths", configuration.decoderDepths, in: 1...1000)
+        configuration.stateSize = options.integer("state_size", configuration.stateSize, in: 1...256)
+        configuration.dropPath = options.number("drop_path", configuration.dropPath, in: 0..<1)
+        return try TorchVMUNet(configuration, store)
+    }
+}
+
+extension VMUNet: SegmentationNetwork where E == TorchEngine {
+    public var classes: Int { configuration.classes }
+    public var inputChannels: Int { configuration.inputChannels }
+    public var sizeMultiple: Int { 32 }
+
+    public func rebuilt(from store: ParameterStore) throws -> Self { try Self(configuration, store) }
+}
+
+extension VMUNet where E == TorchEngine {
+    /// A network with initial values from libtorch's generator; seed it with
+    /// ``Torch/manualSeed(_:)``.
+    public init(_ configuration: VMUNetConfiguration) throws {
+        try self.init(configuration, ParameterStore())
+    }
+
+    /// A network with a checkpoint's weights, whose keys and shapes define the architecture.
+    ///
+    /// - Throws: ``WeightsMismatch`` with every key that is missing, unexpected or of another
+    ///   shape, and ``ConfigurationError`` if they define no architecture.
+    public init(weights: StateDictionary) throws {
+        try self.init(try VMUNetConfiguration(readFrom: weights), ParameterStore(weights: weights))
+    }
+
+    /// A network of this configuration with a checkpoint's weights.
+    ///
+    /// - Throws: ``WeightsMismatch`` if they do not fit.
+    public init(_ configuration: VMUNetConfiguration, weights: StateDictionary) throws {
+        try self.init(configuration, ParameterStore(weights: weights))
+    }
+
+    package init(_ configuration: VMUNetConfiguration, _ store: ParameterStore) throws {
+        try configuration.validate()
+        self = try withTorchErrors { try VMUNet(configuration, from: store) }
+    }
+}

@@ -1,0 +1,117 @@
+import Files
+import Segmentation
+import TensorFiles
+import VMUNet
+
+/// What a network must fit: the data's classes and channels, and the size that pictures are resized to.
+public struct NetworkShape: Sendable, Hashable {
+    /// Classes of the answer; 1 is foreground against background.
+    public var classes: Int
+    /// Channels of the pictures; one of one channel is repeated where there are more.
+    public var inputChannels: Int
+    /// Height and width of pictures in pixels, for networks that are made for one size.
+    public var imageSize: Int
+
+    /// Three channels unless said otherwise.
+    public init(classes: Int, inputChannels: Int = 3, imageSize: Int) {
+        (self.classes, self.inputChannels, self.imageSize) = (classes, inputChannels, imageSize)
+    }
+}
+
+/// A kind of network that can be trained, by the name that `network.name` and weights give it.
+public struct NetworkKind: Sendable {
+    /// In lower case: `unet`.
+    public let name: String
+    /// As the literature calls it: `U-Net`.
+    public let title: String
+    /// Builds one, new or of a checkpoint's weights; reads every setting of the kind from `options`.
+    let build: @Sendable (_ options: inout NetworkOptions, _ shape: NetworkShape, _ store: ParameterStore) throws -> any SegmentationNetwork
+
+    /// Every kind there is: to add one, name it here.
+    public static let all: [NetworkKind] = [.vmunet, .unet]
+
+    /// A kind by its name.
+    ///
+    /// - Throws: ``NetworkSettingsError`` where there is none.
+    public init(named name: String) throws(NetworkSettingsError) {
+        guard let known = Self.all.first(where: { $0.name == name }) else {
+            let names = Self.all.map(\.name).joined(separator: ", ")
+            throw NetworkSettingsError(problems: [.init(option: "name", expected: "one of \(names)", got: name)])
+        }
+        self = known
+    }
+
+    init(
+        _ name: String, title: String,
+        build:
+            @escaping @Sendable (_ options: inout NetworkOptions, _ shape: NetworkShape, _ store: ParameterStore) throws ->
+            any SegmentationNetwork
+    ) {
+        (self.name, self.title, self.build) = (name, title, build)
+    }
+}
+
+extension NetworkSettings {
+    /// A network of this kind: new, or of the weights or tensors in the store.
+    ///
+    /// - Throws: ``NetworkSettingsError`` listing every setting that makes no sense, ``WeightsMismatch`` for weights that do not
+    ///   fit, ``TorchError`` where memory does not suffice.
+    public func network(_ shape: NetworkShape, from store: ParameterStore = ParameterStore()) throws -> any SegmentationNetwork {
+        try built(shape, from: store).network
+    }
+
+    /// These settings with the default of each that is missing.
+    ///
+    /// - Throws: ``NetworkSettingsError`` listing every setting that makes no sense.
+    public func completed(for shape: NetworkShape) throws -> NetworkSettings {
+        try built(shape, from: .outline()).settings
+    }
+
+    /// The number of trained values of such a network, counted without making one.
+    public func parameterCount(_ shape: NetworkShape) throws -> Int {
+        let store = ParameterStore.outline()
+        _ = try built(shape, from: store)
+        return store.parameterCount
+    }
+
+    private func built(
+        _ shape: NetworkShape, from store: ParameterStore
+    ) throws -> (network: any SegmentationNetwork, settings: NetworkSettings) {
+        let kind = try NetworkKind(named: name)
+        var options = NetworkOptions(self.options)
+        let network = try kind.build(&options, shape, store)
+        var settings = self
+        settings.options = try options.finish()
+        if !shape.imageSize.isMultiple(of: network.sizeMultiple) {
+            throw NetworkSettingsError(problems: [
+                .init(
+                    option: "name", expected: "pictures of a multiple of \(network.sizeMultiple) for \(name)",
+                    got: "an image size of \(shape.imageSize)")
+            ])
+        }
+        return (network, settings)
+    }
+}
+
+/// Settings of a network that make no sense: all of them.
+public struct NetworkSettingsError: WeightsProblem, Equatable {
+    /// One of them.
+    public struct Problem: Sendable, Equatable {
+        /// The key in a configuration's section `network`.
+        public let option: String
+        public let expected: String
+        public let got: String
+    }
+
+    /// At least one.
+    public let problems: [Problem]
+    /// The keys at fault.
+    public var subject: String { problems.map { "network." + $0.option }.joined(separator: ", ") }
+    /// What was expected and got, each.
+    public var problem: String {
+        problems.map { "network.\($0.option): expected \($0.expected), got \($0.got)" }.joined(separator: "\n")
+    }
+    /// None but what was expected.
+    public var remedy: String { "" }
+    public var description: String { problem }
+}

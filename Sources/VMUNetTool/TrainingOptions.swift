@@ -1,0 +1,81 @@
+import ArgumentParser
+import Commands
+import Networks
+import Runs
+import Segmentation
+
+/// The settings that commands which train take from the command line, over those of a file or the published ones.
+struct TrainingOptions: ParsableArguments {
+    @Option(help: "The data set's folder: {train,val}/{images,masks}, or Synapse's layout with train_npz and lists.")
+    var data: String?
+
+    @Option(help: "The folder's layout, which also selects the published settings.")
+    var dataset: Dataset?
+
+    @Option(
+        name: .customLong("network"),
+        help:
+            "The kind of network: \(NetworkKind.all.map(\.name).joined(separator: ", ")); settings of others than VM-UNet come from --config."
+    )
+    var kind: String?
+
+    @OptionGroup var network: NetworkOptions
+
+    @Option(name: .customLong("init"), help: "Initial weights: the same kind of network's, or VMamba's for VM-UNet.")
+    var initialWeights: String?
+
+    @Option(help: "Epochs of each run.")
+    var epochs: Int?
+
+    @Option(help: "Pictures per step.")
+    var batchSize: Int?
+
+    @Option(help: "Height and width to resize pictures to, a multiple of 32.")
+    var imageSize: Int?
+
+    @Option(name: .customLong("lr"), help: "The optimiser's learning rate.")
+    var learningRate: Double?
+
+    @Option(help: "The seed of all random numbers.")
+    var seed: UInt64?
+
+    @OptionGroup var compute: ComputeOptions
+
+    /// Lays the options that were given over the settings.
+    func apply(to settings: inout RunConfiguration) throws {
+        if let data { settings.data.path = data }
+        if let dataset { settings.data.dataset = dataset }
+        try applyNetwork(to: &settings)
+        if let initialWeights { settings.initialWeights = initialWeights }
+        if let epochs { settings.epochs = epochs }
+        if let batchSize { settings.batchSize = batchSize }
+        if let imageSize { settings.data.imageSize = imageSize }
+        if let learningRate { settings.optimizer.learningRate = learningRate }
+        if let seed { settings.seed = seed }
+        if let device = compute.device { settings.device = device }
+        if let precision = compute.precision { settings.precision = precision }
+    }
+
+    private func applyNetwork(to settings: inout RunConfiguration) throws {
+        if let kind, kind != settings.network.name {
+            guard NetworkKind.all.contains(where: { $0.name == kind }) else {
+                throw ValidationError("--network: expected one of \(NetworkKind.all.map(\.name).joined(separator: ", ")), got \(kind)")
+            }
+            settings.network = NetworkChoice(named: kind)
+        }
+        if var sizes = settings.vmunet {
+            try network.apply(to: &sizes)
+            settings.vmunet = sizes
+            return
+        }
+        if let option = network.givenSize {
+            throw ValidationError("\(option) belongs to VM-UNet; settings of the network \(settings.network.name) come from --config")
+        }
+        if let classes = network.classes { settings.data.classes = classes }
+    }
+
+    /// Whether the number of classes, and whether their names, are the user's: by option, or among the keys that a file gave.
+    func givenClasses(_ given: some Collection<String>) -> (count: Bool, names: Bool) {
+        (network.classes != nil || given.contains("data.classes"), given.contains("data.class_names") && network.classes == nil)
+    }
+}

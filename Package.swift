@@ -11,7 +11,6 @@ let package = Package(
         .library(name: "Files", targets: ["Files"]),
         .library(name: "TensorFiles", targets: ["TensorFiles"]),
         .library(name: "Imaging", targets: ["Imaging"]),
-        .library(name: "Torch", targets: ["Torch"]),
         .library(name: "VMUNet", targets: ["VMUNet"]),
         .library(name: "Kernels", targets: ["Kernels"]),
         .library(name: "DICOM", targets: ["DICOM"]),

@@ -3,13 +3,17 @@ import VMUNet
 
 /// A tensor in a file of weights.
 public struct StoredWeight {
+    /// The element types that the kernels read.
     public enum ElementType: Sendable { case float32, bfloat16 }
 
+    /// The shape, outermost axis first.
     public let shape: [Int]
+    /// The type of the stored values.
     public let type: ElementType
     /// Provides the values, row-major. Called while the network is created.
     let withBytes: (_ body: (UnsafeRawBufferPointer) -> Void) -> Void
 
+    /// A tensor whose bytes `withBytes` lends, row-major.
     public init(shape: [Int], type: ElementType, withBytes: @escaping (_ body: (UnsafeRawBufferPointer) -> Void) -> Void) {
         self.shape = shape
         self.type = type
@@ -74,6 +78,7 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
 
     deinit { memory?.deallocate() }
 
+    /// The stored weight of that key, prepared for its use; see ``VMUNet/ParameterSource``.
     public func parameter(_ key: String, _ shape: [Int], _ use: ParameterUse, _ initial: InitialValues) -> KernelParameter {
         var leading = 1
         if case .matrix(let groups) = use, groups > 1 { leading = 2 }
@@ -93,6 +98,9 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
     /// ``finish()`` throws.
     private static func product(_ sizes: ArraySlice<Int>) -> Int { sizes.reduce(1) { $0 &* $1 } }
 
+    /// These weights, once the network has asked for all.
+    ///
+    /// - Throws: ``VMUNet/WeightsMismatch`` if a key is missing, unexpected or of another shape.
     public func finish() throws(WeightsMismatch) -> KernelWeights {
         if keys.count > entries.count - misfits.missing.count {
             #if !hasFeature(Embedded)

@@ -7,6 +7,7 @@ import VMUNet
 /// Its operators do not compute. They record the work on a ``Tape``; a ``Plan`` assigns every map
 /// its place in one piece of memory, and then does the work any number of times without allocating.
 public enum KernelsEngine: Engine {
+    /// Weights by checkpoint key.
     public typealias Source = KernelWeights
 
     /// A map in a plan: B images, H rows, W columns, C channels.
@@ -25,6 +26,7 @@ public enum KernelsEngine: Engine {
         var rows: Int { batch * height * width }
     }
 
+    /// Adds the step that cuts images into patches.
     public static func patchify(_ images: Tensor, channels: Int) -> Tensor {
         let tape = images.tape
         let patches = tape.map(like: images, height: images.height / 4, width: images.width / 4, channels: 16 * channels)
@@ -32,6 +34,7 @@ public enum KernelsEngine: Engine {
         return patches
     }
 
+    /// Adds a product.
     public static func linear(
         _ x: Tensor, _ weight: KernelParameter, bias: KernelParameter?, residual: Tensor?, to precision: Precision?
     ) -> Tensor {
@@ -39,6 +42,7 @@ public enum KernelsEngine: Engine {
         return product(x, weight, bias: bias, residual: residual, type)
     }
 
+    /// Adds a product whose halves are kept apart.
     public static func linearHalves(_ x: Tensor, _ weight: KernelParameter) -> (Tensor, Tensor) {
         let whole = product(x, weight, bias: nil, residual: nil, x.type)
         return (whole.half(0), whole.half(1))
@@ -61,6 +65,7 @@ public enum KernelsEngine: Engine {
         return y
     }
 
+    /// Adds a LayerNorm.
     public static func layerNorm(
         _ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, to precision: Precision
     ) -> Tensor {
@@ -69,6 +74,7 @@ public enum KernelsEngine: Engine {
         return y
     }
 
+    /// Adds a depthwise convolution with SiLU.
     public static func depthwiseConvolutionSiLU(_ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter) -> Tensor {
         let y = x.tape.map(like: x)
         let filter = Affine(weight: x.tape.weights.values(weight), bias: x.tape.weights.values(bias))
@@ -76,6 +82,7 @@ public enum KernelsEngine: Engine {
         return y
     }
 
+    /// Adds the selective scan in four directions.
     public static func ss2d(_ x: Tensor, _ parameters: SS2DParameters<KernelParameter>) -> Tensor {
         let (tape, weights) = (x.tape, x.tape.weights)
         let projection = product(x, parameters.xProjWeight, bias: nil, residual: nil, VMK_FLOAT32)
@@ -88,6 +95,7 @@ public enum KernelsEngine: Engine {
         return y
     }
 
+    /// Adds a gated LayerNorm.
     public static func normGate(_ y: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, _ z: Tensor) -> Tensor {
         let out = y.tape.map(like: y, type: z.type)
         let step = Step.normGate(y: y.place, z: z.place, out: out.place, Rows(y, z), y.tape.norm(weight, bias))
@@ -95,6 +103,7 @@ public enum KernelsEngine: Engine {
         return out
     }
 
+    /// Adds the merging of patches.
     public static func mergeNorm(
         _ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, to precision: Precision
     ) -> Tensor {
@@ -103,6 +112,7 @@ public enum KernelsEngine: Engine {
         return y
     }
 
+    /// Adds the expanding of patches.
     public static func expandNorm(_ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, scale: Int) -> Tensor {
         let y = x.tape.map(
             like: x, height: x.height * scale, width: x.width * scale, channels: x.channels / (scale * scale), type: VMK_FLOAT32)
@@ -110,6 +120,7 @@ public enum KernelsEngine: Engine {
         return y
     }
 
+    /// Adds the final projection.
     public static func head(
         _ x: Tensor, normWeight: KernelParameter, normBias: KernelParameter, weight: KernelParameter, bias: KernelParameter
     ) -> Tensor {
@@ -129,6 +140,7 @@ public enum KernelsEngine: Engine {
         return y
     }
 
+    /// Adds a change of element type.
     public static func cast(_ x: Tensor, to precision: Precision) -> Tensor {
         if x.type == precision.type { return x }
         let y = x.tape.map(like: x, type: precision.type)
@@ -136,6 +148,7 @@ public enum KernelsEngine: Engine {
         return y
     }
 
+    /// Names the steps that `body` adds.
     public static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor {
         let x = body()
         if x.tape.keepsModules { x.tape.endModule(name()) }

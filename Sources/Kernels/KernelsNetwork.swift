@@ -6,6 +6,7 @@ import VMUNet
 ///
 /// It never changes after it is made, and any number of threads may make plans and run them.
 public final class KernelsNetwork: Sendable {
+    /// The sizes.
     public let configuration: VMUNetConfiguration
     /// The element type of the matrix products.
     public let precision: Precision

@@ -5,11 +5,15 @@ import CKernels
 ///
 /// A plan never changes; several threads may run one at the same time, each with its own memory.
 public final class Plan: @unchecked Sendable {
+    /// Images.
     public let batch: Int
     /// The images' channels: the network's number, or 1.
     public let channels: Int
+    /// Rows of an image.
     public let height: Int
+    /// Columns of an image.
     public let width: Int
+    /// Classes of the logits.
     public let classes: Int
     /// The bytes of memory that a run needs.
     public let memoryBytes: Int
@@ -33,6 +37,7 @@ public final class Plan: @unchecked Sendable {
 
     /// The number of values of the images, and of the logits.
     public var imageCount: Int { batch * channels * height * width }
+    /// Values of the logits [batch, classes, height, width].
     public var logitCount: Int { batch * classes * height * width }
 
     /// Images [batch, channels, height, width] → logits [batch, classes, height, width]. `memory`

@@ -7,7 +7,7 @@ extension Torch {
     /// Applies the compute settings to the whole process: threads and TF32. Returns the device.
     ///
     /// Throws ``DeviceError`` if a GPU is requested but cannot be used.
-    public static func prepare(_ compute: Compute) throws -> Device {
+    package static func prepare(_ compute: Compute) throws -> Device {
         if let count = compute.threads { threads = count }
         try allowTF32(compute.allowsTF32)
         return try compute.device.resolved()
@@ -20,7 +20,7 @@ extension Compute.Device {
     ///
     /// `note` receives the reason if `auto` leaves a GPU unused; by default it is written to
     /// standard error.
-    public func resolved(note: (String) -> Void = Self.writeNote) throws -> Device {
+    package func resolved(note: (String) -> Void = Self.writeNote) throws -> Device {
         switch self {
         case .cpu: return .cpu
         case .auto:
@@ -40,7 +40,7 @@ extension Compute.Device {
         }
     }
 
-    public static func writeNote(_ text: String) { FileHandle.standardError.write(Data("note: \(text)\n".utf8)) }
+    package static func writeNote(_ text: String) { FileHandle.standardError.write(Data("note: \(text)\n".utf8)) }
 }
 
 /// A device cannot be used.
@@ -53,5 +53,6 @@ public struct DeviceError: UserError {
     public var problem: String { reason }
     /// Suggests the CPU.
     public var remedy: String { "or use --device cpu" }
+    /// The option, the reason and the way out.
     public var description: String { "--device cuda: \(reason). Or use --device cpu" }
 }

@@ -7,7 +7,7 @@ extension SegmentationNetwork {
     ///
     /// Runs the network once more as in inference. Meant for the message after a loss went wrong,
     /// not for every step.
-    public func firstNonFiniteLayer(_ images: Tensor, _ mode: ForwardMode) -> String? {
+    package func firstNonFiniteLayer(_ images: Tensor, _ mode: ForwardMode) -> String? {
         var mode = mode
         mode.isTraining = false
         let watch = FiniteWatch()

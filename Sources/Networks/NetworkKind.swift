@@ -4,36 +4,36 @@ import TensorFiles
 import VMUNet
 
 /// What a network must fit: the data's classes and channels, and the size that pictures are resized to.
-public struct NetworkShape: Sendable, Hashable {
+package struct NetworkShape: Sendable, Hashable {
     /// Classes of the answer; 1 is foreground against background.
-    public var classes: Int
+    package var classes: Int
     /// Channels of the pictures; one of one channel is repeated where there are more.
-    public var inputChannels: Int
+    package var inputChannels: Int
     /// Height and width of pictures in pixels, for networks that are made for one size.
-    public var imageSize: Int
+    package var imageSize: Int
 
     /// Three channels unless said otherwise.
-    public init(classes: Int, inputChannels: Int = 3, imageSize: Int) {
+    package init(classes: Int, inputChannels: Int = 3, imageSize: Int) {
         (self.classes, self.inputChannels, self.imageSize) = (classes, inputChannels, imageSize)
     }
 }
 
 /// A kind of network that can be trained, by the name that `network.name` and weights give it.
-public struct NetworkKind: Sendable {
+package struct NetworkKind: Sendable {
     /// In lower case: `unet`.
-    public let name: String
+    package let name: String
     /// As the literature calls it: `U-Net`.
-    public let title: String
+    package let title: String
     /// Builds one, new or of a checkpoint's weights; reads every setting of the kind from `options`.
     let build: @Sendable (_ options: inout NetworkOptions, _ shape: NetworkShape, _ store: ParameterStore) throws -> any SegmentationNetwork
 
     /// Every kind there is: to add one, name it here.
-    public static let all: [NetworkKind] = [.vmunet, .unet]
+    package static let all: [NetworkKind] = [.vmunet, .unet]
 
     /// A kind by its name.
     ///
     /// - Throws: ``NetworkSettingsError`` where there is none.
-    public init(named name: String) throws(NetworkSettingsError) {
+    package init(named name: String) throws(NetworkSettingsError) {
         guard let known = Self.all.first(where: { $0.name == name }) else {
             let names = Self.all.map(\.name).joined(separator: ", ")
             throw NetworkSettingsError(problems: [.init(option: "name", expected: "one of \(names)", got: name)])
@@ -56,19 +56,19 @@ extension NetworkSettings {
     ///
     /// - Throws: ``NetworkSettingsError`` listing every setting that makes no sense, ``WeightsMismatch`` for weights that do not
     ///   fit, ``TorchError`` where memory does not suffice.
-    public func network(_ shape: NetworkShape, from store: ParameterStore = ParameterStore()) throws -> any SegmentationNetwork {
+    package func network(_ shape: NetworkShape, from store: ParameterStore = ParameterStore()) throws -> any SegmentationNetwork {
         try built(shape, from: store).network
     }
 
     /// These settings with the default of each that is missing.
     ///
     /// - Throws: ``NetworkSettingsError`` listing every setting that makes no sense.
-    public func completed(for shape: NetworkShape) throws -> NetworkSettings {
+    package func completed(for shape: NetworkShape) throws -> NetworkSettings {
         try built(shape, from: .outline()).settings
     }
 
     /// The number of trained values of such a network, counted without making one.
-    public func parameterCount(_ shape: NetworkShape) throws -> Int {
+    package func parameterCount(_ shape: NetworkShape) throws -> Int {
         let store = ParameterStore.outline()
         _ = try built(shape, from: store)
         return store.parameterCount
@@ -99,7 +99,9 @@ public struct NetworkSettingsError: WeightsProblem, Equatable {
     public struct Problem: Sendable, Equatable {
         /// The key in a configuration's section `network`.
         public let option: String
+        /// The values that make sense.
         public let expected: String
+        /// The value given.
         public let got: String
     }
 
@@ -113,5 +115,6 @@ public struct NetworkSettingsError: WeightsProblem, Equatable {
     }
     /// None but what was expected.
     public var remedy: String { "" }
+    /// As ``problem``.
     public var description: String { problem }
 }

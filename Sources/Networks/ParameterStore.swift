@@ -9,11 +9,11 @@ import VMUNet
 /// Each layer requests its tensors by key. A store made from weights returns those and notes what
 /// is missing or has another shape; ``finish()`` then throws one error that lists everything that
 /// does not fit.
-public final class ParameterStore: ParameterSource {
+package final class ParameterStore: ParameterSource {
     /// Every parameter with its key, in the order of the network's requests.
-    public private(set) var parameters: [(key: String, tensor: Tensor)] = []
+    package private(set) var parameters: [(key: String, tensor: Tensor)] = []
     /// Every buffer with its key, in the order of the network's requests.
-    public private(set) var buffers: [(key: String, tensor: Tensor)] = []
+    package private(set) var buffers: [(key: String, tensor: Tensor)] = []
     private var known: Set<String> = []
     private let weights: StateDictionary?
     private let tensors: [String: Tensor]
@@ -24,14 +24,14 @@ public final class ParameterStore: ParameterSource {
 
     /// A store that fills new parameters with initial values from libtorch's generator
     /// (``/Torch/Torch/manualSeed(_:)``).
-    public init() { (weights, tensors, isOutline) = (nil, [:], false) }
+    package init() { (weights, tensors, isOutline) = (nil, [:], false) }
 
     /// A store that takes parameters and buffers from a checkpoint.
-    public init(weights: StateDictionary) { (self.weights, tensors, isOutline) = (weights, [:], false) }
+    package init(weights: StateDictionary) { (self.weights, tensors, isOutline) = (weights, [:], false) }
 
     /// A store that returns these tensors themselves, for the same network on another device or in
     /// another element type.
-    public init(tensors: [String: Tensor]) { (weights, self.tensors, isOutline) = (nil, tensors, false) }
+    package init(tensors: [String: Tensor]) { (weights, self.tensors, isOutline) = (nil, tensors, false) }
 
     private init(outline: Void) { (weights, tensors, isOutline) = (nil, [:], true) }
 
@@ -39,13 +39,13 @@ public final class ParameterStore: ParameterSource {
     static func outline() -> ParameterStore { ParameterStore(outline: ()) }
 
     /// The root of the keys.
-    public var root: ParameterPath<ParameterStore> { ParameterPath(self) }
+    package var root: ParameterPath<ParameterStore> { ParameterPath(self) }
 
     /// The parameters, once all were asked for.
     ///
     /// - Throws: ``WeightsMismatch`` listing every key that is missing, unexpected or of another shape.
     @discardableResult
-    public func finish() throws(WeightsMismatch) -> [(key: String, tensor: Tensor)] {
+    package func finish() throws(WeightsMismatch) -> [(key: String, tensor: Tensor)] {
         if let weights {
             misfits.unexpected = weights.keys.filter { !known.contains($0) }
             if !misfits.isEmpty { throw misfits }
@@ -53,7 +53,7 @@ public final class ParameterStore: ParameterSource {
         return parameters
     }
 
-    public func parameter(_ key: String, _ shape: [Int], _ use: ParameterUse, _ initial: InitialValues) -> Tensor {
+    package func parameter(_ key: String, _ shape: [Int], _ use: ParameterUse, _ initial: InitialValues) -> Tensor {
         let tensor = found(key, shape: shape) ?? initial.tensor(shape: shape)
         parameters.append((key, tensor))
         parameterCount += shape.reduce(1, *)

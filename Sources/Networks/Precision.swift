@@ -3,8 +3,8 @@ import VMUNet
 
 extension Precision {
     /// The element type of tensors in this precision.
-    public var elementType: ElementType { self == .bfloat16 ? .bfloat16 : .float32 }
+    package var elementType: ElementType { self == .bfloat16 ? .bfloat16 : .float32 }
 
     /// The precision of matrix products with operands of this type; float32 unless it is bfloat16.
-    public init(_ type: ElementType) { self = type == .bfloat16 ? .bfloat16 : .float32 }
+    package init(_ type: ElementType) { self = type == .bfloat16 ? .bfloat16 : .float32 }
 }

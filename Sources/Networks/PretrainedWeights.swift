@@ -4,7 +4,7 @@ import VMUNet
 
 /// Initial weights for training: another network's of the same kind. For VM-UNet also VMamba's, which
 /// fill the encoder and, mirrored, the decoder.
-public struct PretrainedWeights: Sendable {
+public enum PretrainedWeights {
     /// What ``apply(_:to:)`` filled, left and did not use.
     public struct Report: Sendable, Equatable {
         /// The network's keys that were filled, each with the checkpoint's key.
@@ -15,10 +15,12 @@ public struct PretrainedWeights: Sendable {
         /// differs.
         public var unused: [String] = []
 
+        /// The three counts, in one line.
         public var summary: String {
             "\(filled.count) tensors filled, \(left.count) left at their initial values, \(unused.count) of the checkpoint not used"
         }
 
+        /// Whether the two list the same keys.
         public static func == (a: Report, b: Report) -> Bool {
             a.filled.elementsEqual(b.filled) { $0 == $1 } && a.left == b.left && a.unused == b.unused
         }
@@ -41,7 +43,7 @@ public struct PretrainedWeights: Sendable {
     /// - Throws: ``NothingFits`` unless a tensor of a block fits: a class bias or the first
     ///   convolution fits any network and proves nothing.
     @discardableResult
-    public static func apply(_ weights: StateDictionary, to network: any SegmentationNetwork) throws -> Report {
+    package static func apply(_ weights: StateDictionary, to network: any SegmentationNetwork) throws -> Report {
         var report = Report()
         var used: Set<String> = []
         guard
@@ -69,10 +71,10 @@ public struct PretrainedWeights: Sendable {
     }
 
     /// Initial weights without a tensor that fits one of the network's blocks.
-    public struct NothingFits: Error, Sendable, CustomStringConvertible {
-        public let keys: [String]
+    package struct NothingFits: Error, Sendable, CustomStringConvertible {
+        package let keys: [String]
         let expected: String
-        public var description: String {
+        package var description: String {
             let example = keys.first.map { ", for example \($0.prefix(80))" } ?? ""
             return
                 "initial weights: expected \(expected) in this network's shapes, got \(keys.count) tensors, none of which fits a block\(example)"

@@ -6,7 +6,7 @@ import VMUNet
 ///
 /// To add one, write a type that conforms, whose tensors come from a ``ParameterStore`` so that keys and shapes are checked,
 /// and a line in ``NetworkKind/all``. Copies share the tensors.
-public protocol SegmentationNetwork: Sendable {
+package protocol SegmentationNetwork: Sendable {
     /// Classes of its answer; 1 is foreground against background.
     var classes: Int { get }
     /// Channels of its pictures.
@@ -32,7 +32,7 @@ public protocol SegmentationNetwork: Sendable {
 
 extension SegmentationNetwork {
     /// None.
-    public var buffers: [(key: String, tensor: Tensor)] { [] }
+    package var buffers: [(key: String, tensor: Tensor)] { [] }
 
     /// Parameters, then buffers.
     var tensors: [(key: String, tensor: Tensor)] { parameters + buffers }
@@ -40,14 +40,14 @@ extension SegmentationNetwork {
     /// The weights as a checkpoint holds them: float32, and counters as they are.
     ///
     /// - Throws: ``TorchError`` where memory does not suffice.
-    public func stateDictionary() throws -> StateDictionary {
+    package func stateDictionary() throws -> StateDictionary {
         try withTorchErrors { StateDictionary(tensors.map { ($0.key, $0.tensor.hostTensor()) }) }
     }
 
     /// The network with its tensors on `device`; itself on the CPU, where networks are made.
     ///
     /// - Throws: ``TorchError`` where memory does not suffice.
-    public func on(_ device: Device) throws -> Self {
+    package func on(_ device: Device) throws -> Self {
         if device.isCPU { return self }
         let moved = try withTorchErrors { Dictionary(uniqueKeysWithValues: tensors.map { ($0.key, $0.tensor.to(device)) }) }
         return try rebuilt(from: ParameterStore(tensors: moved))

@@ -3,9 +3,9 @@ import VMUNet
 
 /// Runs the network on libtorch's tensors with autograd, for training and GPUs. The operators are
 /// registered in CTorch/Operators/register.cpp.
-public enum TorchEngine: Engine {
-    public typealias Tensor = ParameterStore.Parameter
-    public typealias Source = ParameterStore
+package enum TorchEngine: Engine {
+    package typealias Tensor = ParameterStore.Parameter
+    package typealias Source = ParameterStore
 
     private static let patchifyOp = Operator("vmunet::patchify")
     private static let linearOp = Operator("vmunet::linear")
@@ -19,9 +19,9 @@ public enum TorchEngine: Engine {
     private static let headOp = Operator("vmunet::head")
     private static let addBranchOp = Operator("vmunet::add_branch")
 
-    public static func patchify(_ images: Tensor, channels: Int) -> Tensor { patchifyOp(.tensor(images), .int(channels)) }
+    package static func patchify(_ images: Tensor, channels: Int) -> Tensor { patchifyOp(.tensor(images), .int(channels)) }
 
-    public static func linear(
+    package static func linear(
         _ x: Tensor, _ weight: Tensor, bias: Tensor?, residual: Tensor?, to precision: Precision?
     ) -> Tensor {
         // A convolution's weight [C, channels, 4, 4] as a matrix with C rows.
@@ -30,51 +30,51 @@ public enum TorchEngine: Engine {
         return linearOp(.tensor(x), .tensor(matrix), .optional(bias), .optional(residual), type)
     }
 
-    public static func linearHalves(_ x: Tensor, _ weight: Tensor) -> (Tensor, Tensor) {
+    package static func linearHalves(_ x: Tensor, _ weight: Tensor) -> (Tensor, Tensor) {
         let halves = linearHalvesOp([.tensor(x), .tensor(weight)], results: 2)
         return (halves[0], halves[1])
     }
 
-    public static func layerNorm(_ x: Tensor, _ weight: Tensor, _ bias: Tensor, to precision: Precision) -> Tensor {
+    package static func layerNorm(_ x: Tensor, _ weight: Tensor, _ bias: Tensor, to precision: Precision) -> Tensor {
         layerNormOp(.tensor(x), .tensor(weight), .tensor(bias), .elementType(precision.elementType))
     }
 
-    public static func depthwiseConvolutionSiLU(_ x: Tensor, _ weight: Tensor, _ bias: Tensor) -> Tensor {
+    package static func depthwiseConvolutionSiLU(_ x: Tensor, _ weight: Tensor, _ bias: Tensor) -> Tensor {
         depthwiseOp(.tensor(x), .tensor(weight), .tensor(bias))
     }
 
-    public static func ss2d(_ x: Tensor, _ p: SS2DParameters<Tensor>) -> Tensor {
+    package static func ss2d(_ x: Tensor, _ p: SS2DParameters<Tensor>) -> Tensor {
         ss2dOp(.tensor(x), .tensor(p.xProjWeight), .tensor(p.dtProjsWeight), .tensor(p.dtProjsBias), .tensor(p.aLogs), .tensor(p.ds))
     }
 
-    public static func normGate(_ y: Tensor, _ weight: Tensor, _ bias: Tensor, _ z: Tensor) -> Tensor {
+    package static func normGate(_ y: Tensor, _ weight: Tensor, _ bias: Tensor, _ z: Tensor) -> Tensor {
         normGateOp(.tensor(y), .tensor(weight), .tensor(bias), .tensor(z))
     }
 
-    public static func mergeNorm(_ x: Tensor, _ weight: Tensor, _ bias: Tensor, to precision: Precision) -> Tensor {
+    package static func mergeNorm(_ x: Tensor, _ weight: Tensor, _ bias: Tensor, to precision: Precision) -> Tensor {
         mergeNormOp(.tensor(x), .tensor(weight), .tensor(bias), .elementType(precision.elementType))
     }
 
-    public static func expandNorm(_ x: Tensor, _ weight: Tensor, _ bias: Tensor, scale: Int) -> Tensor {
+    package static func expandNorm(_ x: Tensor, _ weight: Tensor, _ bias: Tensor, scale: Int) -> Tensor {
         expandNormOp(.tensor(x), .tensor(weight), .tensor(bias), .int(scale))
     }
 
-    public static func head(_ x: Tensor, normWeight: Tensor, normBias: Tensor, weight: Tensor, bias: Tensor) -> Tensor {
+    package static func head(_ x: Tensor, normWeight: Tensor, normBias: Tensor, weight: Tensor, bias: Tensor) -> Tensor {
         headOp(.tensor(x), .tensor(normWeight), .tensor(normBias), .tensor(weight), .tensor(bias))
     }
 
-    public static func addBranch(_ x: Tensor, _ branch: Tensor, scale: Tensor?) -> Tensor {
+    package static func addBranch(_ x: Tensor, _ branch: Tensor, scale: Tensor?) -> Tensor {
         addBranchOp(.tensor(x), .tensor(branch), .optional(scale))
     }
 
-    public static func cast(_ x: Tensor, to precision: Precision) -> Tensor { x.to(precision.elementType) }
+    package static func cast(_ x: Tensor, to precision: Precision) -> Tensor { x.to(precision.elementType) }
 
-    public static func branchScale(rate: Double, imagesOf x: Tensor) -> Tensor {
+    package static func branchScale(rate: Double, imagesOf x: Tensor) -> Tensor {
         let keep = 1 - rate
         return withoutGradients { (Tensor.random(count: x.size(0), device: x.device) + keep).floored() * (1 / keep) }
     }
 
-    public static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor {
+    package static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor {
         let x = Profile.module(name(), body)
         if let watch = FiniteWatch.current { watch.look(at: x, name()) }
         return x

@@ -5,9 +5,9 @@ import Torch
 import VMUNet
 
 /// A network on libtorch, ready to predict on the CPU or a GPU.
-public struct TorchInference: InferenceNetwork {
+package struct TorchInference: InferenceNetwork {
     /// The network on its device.
-    public let network: any SegmentationNetwork
+    package let network: any SegmentationNetwork
     private let inference: Inference
     private let mode: ForwardMode
     private let device: Device
@@ -17,30 +17,30 @@ public struct TorchInference: InferenceNetwork {
     ///
     /// - Throws: ``/VMUNet/WeightsMismatch``, ``/VMUNet/ConfigurationError`` or
     ///   ``NetworkSettingsError`` for weights that do not fit the network, and ``DeviceError``.
-    public init(_ weights: StateDictionary, _ compute: Compute = Compute()) throws {
+    package init(_ weights: StateDictionary, _ compute: Compute = Compute()) throws {
         let device = try Torch.prepare(compute)
         self.init(try weights.network().on(device), compute)
     }
 
     /// Uses a network that is already on its device.
-    public init(_ network: any SegmentationNetwork, _ compute: Compute = Compute()) {
+    package init(_ network: any SegmentationNetwork, _ compute: Compute = Compute()) {
         self.network = network
         mode = ForwardMode(precision: compute.precision.ofProducts)
         device = network.parameters[0].tensor.device
         inference = Inference(network, mode, compileGraph: compute.compileGraph)
     }
 
-    public var classes: Int { network.classes }
-    public var inputChannels: Int { network.inputChannels }
-    public var sizeMultiple: Int { network.sizeMultiple }
+    package var classes: Int { network.classes }
+    package var inputChannels: Int { network.inputChannels }
+    package var sizeMultiple: Int { network.sizeMultiple }
 
-    public func logits(_ images: [Float], batch: Int, height: Int, width: Int) throws -> [Float] {
+    package func logits(_ images: [Float], batch: Int, height: Int, width: Int) throws -> [Float] {
         let inputs = try tensor(images, batch, height, width)
         let logits = try inference(inputs)
         return try withTorchErrors { logits.floats() }
     }
 
-    public func firstNonFiniteLayer(_ images: [Float], batch: Int, height: Int, width: Int) -> String? {
+    package func firstNonFiniteLayer(_ images: [Float], batch: Int, height: Int, width: Int) -> String? {
         guard let inputs = try? tensor(images, batch, height, width) else { return nil }
         return network.firstNonFiniteLayer(inputs, mode)
     }
@@ -72,12 +72,12 @@ extension NetworkLoader {
 }
 
 extension PretrainedWeights.NothingFits: WeightsProblem {
-    public var subject: String { "initial weights" }
-    public var problem: String { description }
-    public var remedy: String { "" }
+    package var subject: String { "initial weights" }
+    package var problem: String { description }
+    package var remedy: String { "" }
 }
 
 extension Compute.Precision {
     /// The element type of the matrix products.
-    public var elementType: ElementType { self == .bf16 ? .bfloat16 : .float32 }
+    package var elementType: ElementType { self == .bf16 ? .bfloat16 : .float32 }
 }

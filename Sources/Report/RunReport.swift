@@ -9,6 +9,7 @@ import VMUNet
 /// Writes a page about one training run, or a comparison of several: curves, scores, pictures,
 /// settings, machine.
 public struct RunReport: Sendable {
+    /// What the page shows.
     public var options: Options
 
     /// Options of the page.
@@ -26,6 +27,7 @@ public struct RunReport: Sendable {
         /// The device and precision of the network.
         public var compute = Compute()
 
+        /// Everything, with usual settings.
         public init() {}
     }
 

@@ -9,11 +9,15 @@ public struct RunEnvironment: Sendable, Codable, Equatable {
     public var date: String
     /// The processor's name.
     public var cpu: String
+    /// Logical cores in use.
     public var cores: Int
+    /// Main memory, in bytes.
     public var memoryBytes: UInt64
+    /// The operating system and its version.
     public var system: String
     /// The kernels' instruction set: portable, avx2, avx512, …
     public var instructionSet: String
+    /// libtorch's version.
     public var libtorch: String
     /// The network's device: cpu, cuda:0.
     public var device: String

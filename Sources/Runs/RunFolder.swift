@@ -6,9 +6,12 @@ import TensorFiles
 /// The folder of one training run: `config.yaml`, `metrics.jsonl`, `checkpoints/last.safetensors`,
 /// `checkpoints/best.safetensors`.
 public struct RunFolder: Sendable {
+    /// The folder.
     public let url: URL
 
+    /// The run's settings: `config.yaml`.
     public var configuration: URL { url.appending(path: "config.yaml") }
+    /// A line per step and epoch: `metrics.jsonl`.
     public var metrics: URL { url.appending(path: "metrics.jsonl") }
     /// Everything that a run needs to continue: weights, optimiser state, position.
     public var last: URL { url.appending(path: "checkpoints/last.safetensors") }

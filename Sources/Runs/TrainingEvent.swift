@@ -8,13 +8,19 @@ public enum TrainingEvent: Sendable, Equatable {
 
     /// The results of an epoch. Epochs count from 1.
     public struct EpochRecord: Sendable, Equatable, Codable {
+        /// The epoch, from 1.
         public var epoch: Int
+        /// The mean training loss.
         public var trainLoss: Double
         /// Nil if the epoch was not evaluated.
         public var validationLoss: Double?
+        /// Pooled scores of the validation set.
         public var scores: BinaryScores?
+        /// The learning rate of the epoch.
         public var learningRate: Double
+        /// Seconds that the epoch took.
         public var seconds: Double
+        /// Whether its weights are the best so far.
         public var isBest: Bool
 
         /// An epoch's record.
@@ -34,6 +40,7 @@ extension TrainingEvent: Codable {
         case miou, dsc, accuracy, specificity, sensitivity
     }
 
+    /// Reads a line of `metrics.jsonl`.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Keys.self)
         let epoch = try fields.decode(Int.self, forKey: .epoch)
@@ -55,6 +62,7 @@ extension TrainingEvent: Codable {
         }
     }
 
+    /// Writes a line of `metrics.jsonl`.
     public func encode(to encoder: any Encoder) throws {
         var fields = encoder.container(keyedBy: Keys.self)
         switch self {

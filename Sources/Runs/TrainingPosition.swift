@@ -14,11 +14,13 @@ public struct TrainingPosition: Sendable, Codable, Equatable {
     /// Sum of the current epoch's losses, each weighted by its number of pictures, and the number
     /// of pictures.
     public var lossSum = 0.0
+    /// Pictures of the epoch that were trained on.
     public var images = 0
     /// Validation losses so far, oldest first, for the schedule and early stopping.
     public var validationLosses: [Double] = []
     /// The least validation loss, and its epoch (counted from 1).
     public var bestLoss: Double?
+    /// The epoch of the kept weights, from 1.
     public var bestEpoch: Int?
 
     /// The start of a run.

@@ -30,18 +30,54 @@ public protocol HostScalar: Sendable, BitwiseCopyable {
     static var elementType: ElementType { get }
 }
 
-extension Double: HostScalar { public static var elementType: ElementType { .float64 } }
-extension Float: HostScalar { public static var elementType: ElementType { .float32 } }
-extension Int64: HostScalar { public static var elementType: ElementType { .int64 } }
-extension Int: HostScalar { public static var elementType: ElementType { .int64 } }
-extension Int32: HostScalar { public static var elementType: ElementType { .int32 } }
-extension Int16: HostScalar { public static var elementType: ElementType { .int16 } }
-extension Int8: HostScalar { public static var elementType: ElementType { .int8 } }
-extension UInt64: HostScalar { public static var elementType: ElementType { .uint64 } }
-extension UInt32: HostScalar { public static var elementType: ElementType { .uint32 } }
-extension UInt16: HostScalar { public static var elementType: ElementType { .uint16 } }
-extension UInt8: HostScalar { public static var elementType: ElementType { .uint8 } }
-extension Bool: HostScalar { public static var elementType: ElementType { .bool } }
+extension Double: HostScalar {
+    /// `.float64`.
+    public static var elementType: ElementType { .float64 }
+}
+extension Float: HostScalar {
+    /// `.float32`.
+    public static var elementType: ElementType { .float32 }
+}
+extension Int64: HostScalar {
+    /// `.int64`.
+    public static var elementType: ElementType { .int64 }
+}
+extension Int: HostScalar {
+    /// `.int64`.
+    public static var elementType: ElementType { .int64 }
+}
+extension Int32: HostScalar {
+    /// `.int32`.
+    public static var elementType: ElementType { .int32 }
+}
+extension Int16: HostScalar {
+    /// `.int16`.
+    public static var elementType: ElementType { .int16 }
+}
+extension Int8: HostScalar {
+    /// `.int8`.
+    public static var elementType: ElementType { .int8 }
+}
+extension UInt64: HostScalar {
+    /// `.uint64`.
+    public static var elementType: ElementType { .uint64 }
+}
+extension UInt32: HostScalar {
+    /// `.uint32`.
+    public static var elementType: ElementType { .uint32 }
+}
+extension UInt16: HostScalar {
+    /// `.uint16`.
+    public static var elementType: ElementType { .uint16 }
+}
+extension UInt8: HostScalar {
+    /// `.uint8`.
+    public static var elementType: ElementType { .uint8 }
+}
+extension Bool: HostScalar {
+    /// `.bool`.
+    public static var elementType: ElementType { .bool }
+}
 
 /// Conversions of the 16-bit formats by their bits: `Float16` does not exist on every platform.
 enum HalfPrecision {

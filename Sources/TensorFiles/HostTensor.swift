@@ -2,6 +2,7 @@
 public struct HostTensor: Sendable, Equatable {
     /// The axes' lengths, outermost first; empty for a single number.
     public let shape: [Int]
+    /// The type of the elements.
     public let elementType: ElementType
     /// The elements in row-major order, `count * elementType.byteCount` bytes.
     public let bytes: [UInt8]
@@ -61,11 +62,14 @@ public struct HostTensor: Sendable, Equatable {
 
 /// The number of bytes does not match the shape.
 public struct HostTensorError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The shape given.
     public let shape: [Int]
+    /// The element type given.
     public let elementType: ElementType
     /// The number of bytes given.
     public let byteCount: Int
 
+    /// Type, shape and both numbers of bytes.
     public var description: String {
         let expected = HostTensor.byteCount(shape: shape, elementType: elementType).map(String.init) ?? "no possible number of"
         return "HostTensor: \(elementType) of shape \(shape) takes \(expected) bytes, got \(byteCount)"

@@ -2,17 +2,17 @@ import CTorch
 
 extension Tensor {
     /// Whether operations on this tensor are recorded for ``backward()``.
-    public var requiresGrad: Bool { ct_requires_grad(handle) }
+    package var requiresGrad: Bool { ct_requires_grad(handle) }
 
     /// Starts (or stops) recording operations on this leaf; returns itself.
     @discardableResult
-    public func requiringGrad(_ value: Bool = true) -> Tensor {
+    package func requiringGrad(_ value: Bool = true) -> Tensor {
         if !hasPendingError { check(ct_set_requires_grad(handle, value), "requires_grad") }
         return self
     }
 
     /// The sum of what ``backward()`` has computed for this leaf; nil before the first call.
-    public var gradient: Tensor? {
+    package var gradient: Tensor? {
         var result: ct_tensor?
         guard check(ct_gradient(handle, &result), "gradient"), let result else { return nil }
         let tensor = Tensor(owning: result)
@@ -20,7 +20,7 @@ extension Tensor {
     }
 
     /// Drops the gradient, so that the next ``backward()`` starts from zero.
-    public func clearGradient() { check(ct_clear_gradient(handle), "clear gradient") }
+    package func clearGradient() { check(ct_clear_gradient(handle), "clear gradient") }
 
     /// Replaces the gradient.
     package func setGradient(_ gradient: Tensor) {
@@ -28,7 +28,7 @@ extension Tensor {
     }
 
     /// Adds this one-element tensor's derivative to the gradients of all leaves that it depends on.
-    public func backward() {
+    package func backward() {
         if !hasPendingError { check(ct_backward(handle, nil), "backward") }
     }
 
@@ -40,7 +40,7 @@ extension Tensor {
 }
 
 /// Runs `body` without recording operations, for inference and for updates of parameters.
-public func withoutGradients<Result>(_ body: () throws -> Result) rethrows -> Result {
+package func withoutGradients<Result>(_ body: () throws -> Result) rethrows -> Result {
     let before = ct_set_grad_enabled(false)
     defer { _ = ct_set_grad_enabled(before) }
     return try body()

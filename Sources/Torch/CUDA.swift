@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 
 /// Whether an NVIDIA GPU can be used.
-public enum CUDAStatus: Sendable, Equatable {
+package enum CUDAStatus: Sendable, Equatable {
     /// The driver, the compiler and libtorch's CUDA half are present and passed a trial.
     case ready
     /// There is no GPU; `reason` tells a user who wants one what is missing.
@@ -14,11 +14,11 @@ public enum CUDAStatus: Sendable, Equatable {
 
 extension Torch {
     /// Whether a GPU or its driver is present, usable or not. Cheap.
-    public static var isGPUPresent: Bool { ct_nvidia_gpu_present() }
+    package static var isGPUPresent: Bool { ct_nvidia_gpu_present() }
 
     /// Opens the GPU's libraries and tries them, which takes a second or more the first time.
     /// Tensors can be on ``Device/cuda`` once this is ``CUDAStatus/ready``.
-    public static var cudaStatus: CUDAStatus {
+    package static var cudaStatus: CUDAStatus {
         switch ct_load_cuda() {
         case CT_CUDA_READY: .ready
         case CT_CUDA_NO_GPU: .noGPU(reason: String(cString: ct_cuda_reason()))
@@ -28,14 +28,14 @@ extension Torch {
 
     /// Lets float32 matrix products and convolutions on the GPU round their inputs to TF32 (ten
     /// bits of mantissa): faster, but the results differ from the CPU's. Off by default.
-    public static func allowTF32(_ allowed: Bool) throws {
+    package static func allowTF32(_ allowed: Bool) throws {
         if ct_set_allow_tf32(allowed) != 0 { throw TorchError.last("TF32") }
     }
 
     /// Calls `notice` before kernels are compiled for the GPU, with their names and the
     /// architecture. A machine compiles each kernel at its first use, which takes seconds. The call
     /// comes from the thread that needs the kernel.
-    public static func onKernelCompilation(_ notice: (@Sendable (_ kernels: String, _ architecture: String) -> Void)?) {
+    package static func onKernelCompilation(_ notice: (@Sendable (_ kernels: String, _ architecture: String) -> Void)?) {
         compilationNotice.withLock { $0 = notice }
         ct_on_compilation(
             notice == nil
@@ -47,7 +47,7 @@ extension Torch {
     }
 
     /// The most memory that libtorch has held on the GPU, in bytes; nil if no GPU is in use.
-    public static var peakGPUMemory: Int? {
+    package static var peakGPUMemory: Int? {
         var bytes: Int64 = 0
         return ct_cuda_peak_memory(&bytes) == 0 ? Int(bytes) : nil
     }

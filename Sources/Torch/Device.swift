@@ -1,32 +1,32 @@
 import CTorch
 
 /// Where a tensor's values are.
-public struct Device: Sendable, Hashable, CustomStringConvertible {
+package struct Device: Sendable, Hashable, CustomStringConvertible {
     /// libtorch's name: "cpu", "cuda:0".
-    public let name: String
-    public init(name: String) { self.name = name == "cuda" ? "cuda:0" : name }
+    package let name: String
+    package init(name: String) { self.name = name == "cuda" ? "cuda:0" : name }
 
-    public static let cpu = Device(name: "cpu")
-    public static let cuda = Device(name: "cuda:0")
+    package static let cpu = Device(name: "cpu")
+    package static let cuda = Device(name: "cuda:0")
 
-    public var isCPU: Bool { name == "cpu" }
-    public var description: String { name }
+    package var isCPU: Bool { name == "cpu" }
+    package var description: String { name }
 }
 
 /// Settings of the whole process.
-public enum Torch {
+package enum Torch {
     /// libtorch's version, for example "2.13.0".
-    public static var version: String { String(cString: ct_version()) }
+    package static var version: String { String(cString: ct_version()) }
 
     /// The number of CPU threads of one operation.
-    public static var threads: Int {
+    package static var threads: Int {
         get { Int(ct_threads()) }
         set { ct_set_threads(Int32(newValue)) }
     }
 
     /// The CPU kernels' instruction set: avx512, avx2 or portable. The environment variable
     /// VMUNET_CPU forces one.
-    public static var instructionSet: String { String(cString: ct_instruction_set()) }
+    package static var instructionSet: String { String(cString: ct_instruction_set()) }
 
     /// Whether the network's operators use this package's kernels, on every device. Otherwise they
     /// are composed of libtorch's own: slow, and the reference for the kernels.
@@ -37,17 +37,17 @@ public enum Torch {
 
     /// Seeds the generators of all devices. The same seed gives the same numbers on the same kind
     /// of device.
-    public static func manualSeed(_ seed: UInt64) {
+    package static func manualSeed(_ seed: UInt64) {
         if Recording.permits("seed") { ct_manual_seed(seed) }
     }
 
     /// Keeps freed CPU memory for the next operation, which speeds training up considerably. Call
     /// it once, before the first tensor.
-    public static func useCachingAllocator() { ct_use_caching_allocator() }
+    package static func useCachingAllocator() { ct_use_caching_allocator() }
 
     /// Returns kept CPU memory to the system.
-    public static func emptyCache() { ct_empty_cache() }
+    package static func emptyCache() { ct_empty_cache() }
 
     /// Whether a GPU was requested and is ready; see ``cudaStatus``.
-    public static var isCUDAAvailable: Bool { ct_cuda_available() }
+    package static var isCUDAAvailable: Bool { ct_cuda_available() }
 }

@@ -2,7 +2,7 @@ extension TorchError {
     /// The options that a user can lower when memory runs out; nil for any other error.
     ///
     /// Nothing is lowered automatically: that would be another run than the one requested.
-    public var memoryAdvice: String? {
+    package var memoryAdvice: String? {
         guard isOutOfMemory else { return nil }
         let common = "lower --batch-size or --image-size"
         // How libtorch and this package word errors of a GPU's allocator, the driver and cuBLAS.
@@ -14,7 +14,7 @@ extension TorchError {
 
     /// The reason's first sentence. libtorch's own text for a GPU continues with a page about its
     /// allocator.
-    public var briefReason: String {
+    package var briefReason: String {
         guard isOutOfMemory, let end = reason.range(of: ". ") else { return reason }
         return String(reason[..<end.lowerBound])
     }

@@ -51,55 +51,55 @@ private enum Aten {
 }
 
 extension Tensor {
-    public static func + (a: Tensor, b: Tensor) -> Tensor { Aten.add(.tensor(a), .tensor(b)) }
-    public static func - (a: Tensor, b: Tensor) -> Tensor { Aten.sub(.tensor(a), .tensor(b)) }
-    public static func * (a: Tensor, b: Tensor) -> Tensor { Aten.mul(.tensor(a), .tensor(b)) }
-    public static func / (a: Tensor, b: Tensor) -> Tensor { Aten.div(.tensor(a), .tensor(b)) }
-    public static func + (a: Tensor, b: Double) -> Tensor { Aten.addScalar(.tensor(a), .double(b)) }
-    public static func * (a: Tensor, b: Double) -> Tensor { Aten.mulScalar(.tensor(a), .double(b)) }
-    public static func * (a: Double, b: Tensor) -> Tensor { b * a }
-    public static func - (a: Double, b: Tensor) -> Tensor { -b + a }
-    public static prefix func - (a: Tensor) -> Tensor { Aten.neg(.tensor(a)) }
+    package static func + (a: Tensor, b: Tensor) -> Tensor { Aten.add(.tensor(a), .tensor(b)) }
+    package static func - (a: Tensor, b: Tensor) -> Tensor { Aten.sub(.tensor(a), .tensor(b)) }
+    package static func * (a: Tensor, b: Tensor) -> Tensor { Aten.mul(.tensor(a), .tensor(b)) }
+    package static func / (a: Tensor, b: Tensor) -> Tensor { Aten.div(.tensor(a), .tensor(b)) }
+    package static func + (a: Tensor, b: Double) -> Tensor { Aten.addScalar(.tensor(a), .double(b)) }
+    package static func * (a: Tensor, b: Double) -> Tensor { Aten.mulScalar(.tensor(a), .double(b)) }
+    package static func * (a: Double, b: Tensor) -> Tensor { b * a }
+    package static func - (a: Double, b: Tensor) -> Tensor { -b + a }
+    package static prefix func - (a: Tensor) -> Tensor { Aten.neg(.tensor(a)) }
 
-    public func sum() -> Tensor { Aten.sum(.tensor(self)) }
-    public func sum(axes: [Int]) -> Tensor { Aten.sumAxes(.tensor(self), .ints(axes)) }
-    public func mean() -> Tensor { Aten.mean(.tensor(self)) }
+    package func sum() -> Tensor { Aten.sum(.tensor(self)) }
+    package func sum(axes: [Int]) -> Tensor { Aten.sumAxes(.tensor(self), .ints(axes)) }
+    package func mean() -> Tensor { Aten.mean(.tensor(self)) }
 
-    public func reshaped(_ shape: [Int]) -> Tensor { Aten.reshape(.tensor(self), .ints(shape)) }
-    public func permuted(_ axes: [Int]) -> Tensor { Aten.permute(.tensor(self), .ints(axes)) }
-    public func contiguous() -> Tensor { Aten.contiguous(.tensor(self)) }
+    package func reshaped(_ shape: [Int]) -> Tensor { Aten.reshape(.tensor(self), .ints(shape)) }
+    package func permuted(_ axes: [Int]) -> Tensor { Aten.permute(.tensor(self), .ints(axes)) }
+    package func contiguous() -> Tensor { Aten.contiguous(.tensor(self)) }
 
     /// A view of `length` entries of an axis, from `start` on.
-    public func narrowed(axis: Int, start: Int, length: Int) -> Tensor {
+    package func narrowed(axis: Int, start: Int, length: Int) -> Tensor {
         Aten.narrow(.tensor(self), .int(axis), .int(start), .int(length))
     }
-    public static func concatenated(_ tensors: [Tensor], axis: Int) -> Tensor { Aten.cat(.tensors(tensors), .int(axis)) }
+    package static func concatenated(_ tensors: [Tensor], axis: Int) -> Tensor { Aten.cat(.tensors(tensors), .int(axis)) }
 
     /// The values in another element type; the tensor itself if it already has that type.
-    public func to(_ type: ElementType) -> Tensor {
+    package func to(_ type: ElementType) -> Tensor {
         type == elementType ? self : Aten.to(.tensor(self), .elementType(type))
     }
 
-    public func sigmoid() -> Tensor { Aten.sigmoid(.tensor(self)) }
-    public func softmax(axis: Int) -> Tensor { Aten.softmax(.tensor(self), .int(axis)) }
-    public func logSoftmax(axis: Int) -> Tensor { Aten.logSoftmax(.tensor(self), .int(axis)) }
+    package func sigmoid() -> Tensor { Aten.sigmoid(.tensor(self)) }
+    package func softmax(axis: Int) -> Tensor { Aten.softmax(.tensor(self), .int(axis)) }
+    package func logSoftmax(axis: Int) -> Tensor { Aten.logSoftmax(.tensor(self), .int(axis)) }
     /// The index of the greatest value along an axis, int64.
-    public func argmax(axis: Int) -> Tensor { Aten.argmax(.tensor(self), .int(axis)) }
+    package func argmax(axis: Int) -> Tensor { Aten.argmax(.tensor(self), .int(axis)) }
 
     /// Whether no value is NaN or infinite.
-    public var isFinite: Bool { Aten.all(.tensor(Aten.isFinite(.tensor(self)))).item != 0 }
+    package var isFinite: Bool { Aten.all(.tensor(Aten.isFinite(.tensor(self)))).item != 0 }
 
     /// √Σx² over all values, as a one-element tensor.
-    public func norm() -> Tensor { Aten.linalgNorm(.tensor(self)) }
+    package func norm() -> Tensor { Aten.linalgNorm(.tensor(self)) }
 
     /// A copy that shares no memory; autograd records it like any operation.
-    public func copied() -> Tensor { Aten.clone(.tensor(self)) }
+    package func copied() -> Tensor { Aten.clone(.tensor(self)) }
     /// The same values, detached from the recorded graph.
-    public func detached() -> Tensor { Aten.detach(.tensor(self)) }
-    public func zerosLike() -> Tensor { Aten.zerosLike(.tensor(self)) }
+    package func detached() -> Tensor { Aten.detach(.tensor(self)) }
+    package func zerosLike() -> Tensor { Aten.zerosLike(.tensor(self)) }
 
     /// Overwrites the values with those of `other`, of the same shape.
-    public func assign(_ other: Tensor) { _ = withoutGradients { Aten.copy(.tensor(self), .tensor(other)) } }
+    package func assign(_ other: Tensor) { _ = withoutGradients { Aten.copy(.tensor(self), .tensor(other)) } }
     package func fillUniform(from low: Double, to high: Double) { _ = Aten.uniform(.tensor(self), .double(low), .double(high)) }
     package func fillNormal(mean: Double, standardDeviation: Double) {
         _ = Aten.normal(.tensor(self), .double(mean), .double(standardDeviation))
@@ -108,17 +108,17 @@ extension Tensor {
 
     /// Mean binary cross-entropy of logits against targets in 0…1, each value times its weight, in
     /// a form that cannot overflow.
-    public func binaryCrossEntropy(target: Tensor, weight: Tensor? = nil) -> Tensor {
+    package func binaryCrossEntropy(target: Tensor, weight: Tensor? = nil) -> Tensor {
         guard let weight else { return Aten.bce(.tensor(self), .tensor(target)) }
         return Aten.bce(.tensor(self), .tensor(target), .tensor(weight))
     }
 
     /// How a loss combines its values; the raw values are libtorch's.
-    public enum Reduction: Int, Sendable { case mean = 1, sum = 2 }
+    package enum Reduction: Int, Sendable { case mean = 1, sum = 2 }
 
     /// Cross-entropy of logits [B, classes, …] against labels [B, …] (int64): weighted mean or sum
     /// over labels that are not ignored.
-    public func crossEntropy(
+    package func crossEntropy(
         labels: Tensor, classWeights: Tensor? = nil, ignoring ignored: Int = -100, reduction: Reduction = .mean
     ) -> Tensor {
         Aten.crossEntropy(.tensor(self), .tensor(labels), .optional(classWeights), .int(reduction.rawValue), .int(ignored))
@@ -126,25 +126,25 @@ extension Tensor {
 
     /// Lowers values of at least `limit` to `limit` − 1. Used on labels outside the classes before
     /// one-hot coding.
-    public func clamped(below limit: Int) -> Tensor { Aten.clampMax(.tensor(self), .int(limit - 1)) }
+    package func clamped(below limit: Int) -> Tensor { Aten.clampMax(.tensor(self), .int(limit - 1)) }
     /// Raises values below `least` to `least`.
-    public func clamped(min least: Double) -> Tensor { Aten.clampMin(.tensor(self), .double(least)) }
+    package func clamped(min least: Double) -> Tensor { Aten.clampMin(.tensor(self), .double(least)) }
     /// 1 where a value is not `value`, 0 where it is, float32.
-    public func differs(from value: Int) -> Tensor { Aten.notEqual(.tensor(self), .int(value)).to(.float32) }
+    package func differs(from value: Int) -> Tensor { Aten.notEqual(.tensor(self), .int(value)).to(.float32) }
 
     /// Labels [..] (int64) → [.., classes], zeros and ones, int64.
-    public func oneHot(classes: Int) -> Tensor { Aten.oneHot(.tensor(self), .int(classes)) }
+    package func oneHot(classes: Int) -> Tensor { Aten.oneHot(.tensor(self), .int(classes)) }
 
     /// `count` uniform numbers in [0, 1) from the device's own generator. A copy from the host
     /// would make the host wait for all queued work.
-    public static func random(count: Int, device: Device = .cpu) -> Tensor {
+    package static func random(count: Int, device: Device = .cpu) -> Tensor {
         Aten.rand(.ints([count]), named: [("device", .device(device))])
     }
-    public func floored() -> Tensor { Aten.floor(.tensor(self)) }
+    package func floored() -> Tensor { Aten.floor(.tensor(self)) }
 
     /// A row of numbers made on the device: nothing is copied there, and recorded work may make
     /// one.
-    public static func row(_ values: [Double], on device: Device) -> Tensor {
+    package static func row(_ values: [Double], on device: Device) -> Tensor {
         .concatenated(values.map { Aten.full(.ints([1]), .double($0), named: [("device", .device(device))]) }, axis: 0)
     }
 }

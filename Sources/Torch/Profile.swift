@@ -4,26 +4,26 @@ import Synchronization
 
 /// Time per operator as libtorch records it: its own operators, this package's (`vmunet::…`) and
 /// the functions of the backward pass.
-public enum Profile {
+package enum Profile {
     /// One operator's time.
-    public struct Entry: Sendable {
-        public let name: String
-        public let calls: Int
+    package struct Entry: Sendable {
+        package let name: String
+        package let calls: Int
         /// Time in the operator itself, without the operators that it calls.
-        public let seconds: Double
+        package let seconds: Double
     }
 
     private static let modules = Mutex<[(name: String, seconds: Double, calls: Int)]?>(nil)
 
     /// Starts recording, from zero.
-    public static func begin() {
+    package static func begin() {
         modules.withLock { $0 = [] }
         ct_profile_begin()
     }
 
     /// Runs a module of a network and, while recording, counts its time under its name.
     @inline(__always)
-    public static func module<Result>(_ name: @autoclosure () -> String, _ body: () -> Result) -> Result {
+    package static func module<Result>(_ name: @autoclosure () -> String, _ body: () -> Result) -> Result {
         guard modules.withLock({ $0 != nil }) else { return body() }
         let start = ContinuousClock.now
         let result = body()
@@ -40,7 +40,7 @@ public enum Profile {
     }
 
     /// Stops recording and returns the entries, most expensive first.
-    public static func end() -> [Entry] {
+    package static func end() -> [Entry] {
         ct_profile_end()
         guard let text = ct_profile_lines() else { return [] }
         defer { free(text) }
@@ -59,7 +59,7 @@ public enum Profile {
     }
 
     /// Stops recording and returns a table of milliseconds per run.
-    public static func table(runs: Int) -> String {
+    package static func table(runs: Int) -> String {
         let modules = modules.withLock { entries in
             defer { entries = nil }
             return entries ?? []

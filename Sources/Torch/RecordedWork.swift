@@ -20,10 +20,10 @@ import CTorch
 /// generator's seed and offset, and advances the offset by what the work uses.
 ///
 /// Calls must not overlap, neither with each other nor with readers of the last call's results.
-public final class RecordedWork {
+package final class RecordedWork {
     /// Calls that run normally before one records: they compile kernels, allocate workspaces and
     /// prepare weights, and a few libraries tune themselves at their first uses.
-    public static let warmUps = 3
+    package static let warmUps = 3
 
     private let work: () throws -> [Tensor]
     /// Held until the next call, so that their memory is not reused while they are read. Declared
@@ -35,7 +35,7 @@ public final class RecordedWork {
     private var isRecorded = false
 
     /// Throws ``TorchError`` if the device is a GPU that this libtorch cannot record on.
-    public init(on device: Device, _ work: @escaping () throws -> [Tensor]) throws {
+    package init(on device: Device, _ work: @escaping () throws -> [Tensor]) throws {
         self.work = work
         graph = device.isCPU ? nil : try Graph(on: device)
     }
@@ -44,7 +44,7 @@ public final class RecordedWork {
     /// their values.
     ///
     /// Throws what the work throws, and ``TorchError``.
-    public func callAsFunction() throws -> [Tensor] {
+    package func callAsFunction() throws -> [Tensor] {
         guard !hasPendingError else {
             throw TorchError(operation: "recorded work", reason: "skipped after an earlier error", isOutOfMemory: false)
         }

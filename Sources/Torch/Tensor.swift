@@ -6,7 +6,7 @@ import TensorFiles
 /// Copies of a `Tensor` share its values. Tensors may be passed between threads. As in PyTorch, the
 /// caller must not write in place (`…_` operators, optimisers) while another thread reads the same
 /// values.
-public struct Tensor: @unchecked Sendable {
+package struct Tensor: @unchecked Sendable {
     let storage: TensorStorage
 
     init(owning handle: ct_tensor) {
@@ -28,27 +28,27 @@ final class TensorStorage: @unchecked Sendable {
 extension Tensor {
     /// A tensor with a copy of `values`, row-major. Uploads to a GPU go through pinned memory
     /// without waiting.
-    public init(_ values: [Float], shape: [Int], on device: Device = .cpu) {
+    package init(_ values: [Float], shape: [Int], on device: Device = .cpu) {
         self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .float32, on: device) }
     }
 
     /// A tensor with a copy of `values`, row-major. Uploaded to a GPU like floats.
-    public init(_ values: [Int64], shape: [Int], on device: Device = .cpu) {
+    package init(_ values: [Int64], shape: [Int], on device: Device = .cpu) {
         self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .int64, on: device) }
     }
 
     /// A tensor with a copy of `values`, row-major. Uploaded to a GPU like floats.
-    public init(_ values: [UInt8], shape: [Int], on device: Device = .cpu) {
+    package init(_ values: [UInt8], shape: [Int], on device: Device = .cpu) {
         self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, elementType: .uint8, on: device) }
     }
 
     /// A CPU tensor with a copy of a file's tensor.
-    public init(_ host: HostTensor) {
+    package init(_ host: HostTensor) {
         self = host.bytes.withUnsafeBytes { Tensor(bytes: $0, shape: host.shape, elementType: host.elementType) }
     }
 
     /// A CPU tensor with uninitialised values.
-    public init(emptyOfShape shape: [Int], elementType: ElementType = .float32) {
+    package init(emptyOfShape shape: [Int], elementType: ElementType = .float32) {
         var handle: ct_tensor?
         let sizes = shape.map(Int64.init)
         check(ct_empty(sizes, Int64(shape.count), elementType.scalarType, &handle), "empty\(shape)")
@@ -69,28 +69,28 @@ extension Tensor {
     }
 
     /// A tensor without values, the result of a failed operation inside ``withTorchErrors(_:)``.
-    public static var undefined: Tensor { Operator.undefinedTensor() }
+    package static var undefined: Tensor { Operator.undefinedTensor() }
 
     /// The values as float32, row-major, copied to the host from any element type and device.
-    public func floats() -> [Float] {
+    package func floats() -> [Float] {
         let source = elementType == .float32 ? self : to(.float32)
         return source.copied(count: source.count, of: Float.self, zero: 0)
     }
 
     /// The values as 64-bit integers, row-major, copied to the host.
-    public func integers() -> [Int64] {
+    package func integers() -> [Int64] {
         let source = elementType == .int64 ? self : to(.int64)
         return source.copied(count: source.count, of: Int64.self, zero: 0)
     }
 
     /// The values as bytes (element type uint8), row-major, copied to the host.
-    public func bytes() -> [UInt8] {
+    package func bytes() -> [UInt8] {
         let source = elementType == .uint8 ? self : to(.uint8)
         return source.copied(count: source.count, of: UInt8.self, zero: 0)
     }
 
     /// The only value of a tensor of one element.
-    public var item: Double {
+    package var item: Double {
         guard count == 1 else {
             report(TorchError(operation: "item", reason: "expected one element, got shape \(shape)", isOutOfMemory: false))
             return .nan
@@ -99,7 +99,7 @@ extension Tensor {
     }
 
     /// A copy of the values on the host, in the tensor's element type.
-    public func hostTensor() -> HostTensor {
+    package func hostTensor() -> HostTensor {
         let type = elementType
         let data = copied(count: count * type.byteCount, of: UInt8.self, zero: 0)
         // The copy has exactly as many bytes as the shape needs; otherwise an error is pending and
@@ -119,25 +119,25 @@ extension Tensor {
 // MARK: - Properties
 
 extension Tensor {
-    public var isDefined: Bool { ct_is_defined(handle) }
-    public var rank: Int { Int(ct_rank(handle)) }
-    public var shape: [Int] { (0..<rank).map { Int(ct_size(handle, Int64($0))) } }
+    package var isDefined: Bool { ct_is_defined(handle) }
+    package var rank: Int { Int(ct_rank(handle)) }
+    package var shape: [Int] { (0..<rank).map { Int(ct_size(handle, Int64($0))) } }
     /// The number of elements; 0 for an undefined tensor.
-    public var count: Int { isDefined ? shape.reduce(1, *) : 0 }
+    package var count: Int { isDefined ? shape.reduce(1, *) : 0 }
 
     /// The size of one axis; negative numbers count from the end.
-    public func size(_ axis: Int) -> Int { Int(ct_size(handle, Int64(axis < 0 ? axis + rank : axis))) }
+    package func size(_ axis: Int) -> Int { Int(ct_size(handle, Int64(axis < 0 ? axis + rank : axis))) }
 
-    public var elementType: ElementType { isDefined ? ElementType(scalarType: ct_scalar_type(handle)) ?? .float32 : .float32 }
+    package var elementType: ElementType { isDefined ? ElementType(scalarType: ct_scalar_type(handle)) ?? .float32 : .float32 }
 
-    public var device: Device {
+    package var device: Device {
         var name = [CChar](repeating: 0, count: 32)
         ct_device(handle, &name, name.count)
         return Device(name: String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
     }
 
     /// The same values on `device`; the tensor itself if it is already there.
-    public func to(_ device: Device) -> Tensor {
+    package func to(_ device: Device) -> Tensor {
         if device == self.device || hasPendingError || !Recording.permits("copy to \(device)") { return self }
         var result: ct_tensor?
         check(ct_to_device(handle, device.name, &result), "copy to \(device)")
@@ -146,7 +146,7 @@ extension Tensor {
 }
 
 extension Tensor: CustomStringConvertible {
-    public var description: String { isDefined ? "Tensor\(shape) \(elementType) on \(device)" : "Tensor(undefined)" }
+    package var description: String { isDefined ? "Tensor\(shape) \(elementType) on \(device)" : "Tensor(undefined)" }
 }
 
 // MARK: - Element types

@@ -2,24 +2,24 @@ import CTorch
 import Files
 
 /// A failed libtorch operation: its name and libtorch's reason, which says what was expected.
-public struct TorchError: UserError {
-    public let operation: String
-    public let reason: String
+package struct TorchError: UserError {
+    package let operation: String
+    package let reason: String
     /// Whether an allocation did not fit the device's memory.
-    public let isOutOfMemory: Bool
+    package let isOutOfMemory: Bool
 
-    public var description: String {
+    package var description: String {
         memoryAdvice.map { "not enough memory (\(operation): \(briefReason)); \($0)" } ?? "\(operation): \(reason)"
     }
 
     /// The ``operation``.
-    public var subject: String { operation }
+    package var subject: String { operation }
     /// The ``reason``.
-    public var problem: String { reason }
+    package var problem: String { reason }
     /// The options to lower if memory ran out; otherwise empty.
-    public var remedy: String { memoryAdvice ?? "" }
+    package var remedy: String { memoryAdvice ?? "" }
     /// `.memory` if memory ran out, otherwise `.internal`.
-    public var category: UserErrorCategory { isOutOfMemory ? .memory : .internal }
+    package var category: UserErrorCategory { isOutOfMemory ? .memory : .internal }
 
     package init(operation: String, reason: String, isOutOfMemory: Bool) {
         (self.operation, self.reason, self.isOutOfMemory) = (operation, reason, isOutOfMemory)
@@ -42,7 +42,7 @@ private final class ErrorScope: @unchecked Sendable {
 ///
 /// After an error the scope's remaining operations are skipped and yield undefined tensors. Outside
 /// such a scope an error stops the process, like an index out of range.
-public func withTorchErrors<Result>(_ body: () throws -> Result) throws -> Result {
+package func withTorchErrors<Result>(_ body: () throws -> Result) throws -> Result {
     let scope = ErrorScope()
     do {
         let result = try ErrorScope.$current.withValue(scope, operation: body)

@@ -18,6 +18,7 @@ public enum AblationProgress {
 /// Trains the cells of a grid one after the other, each in its own folder. Continues a grid that
 /// was interrupted.
 public struct AblationRunner: Sendable {
+    /// The grid.
     public let grid: AblationGrid
     /// Holds a run's folder for each cell, `ablation.md` and `ablation.json`.
     public let folder: URL

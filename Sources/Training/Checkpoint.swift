@@ -69,6 +69,7 @@ struct Checkpoint {
 /// Weights or optimiser state with NaN or infinite values. They are not saved, so the previous
 /// checkpoint stays.
 public struct NonFiniteWeights: UserError {
+    /// The checkpoint key of the tensor.
     public let key: String
     /// The ``key``.
     public var subject: String { key }
@@ -79,5 +80,6 @@ public struct NonFiniteWeights: UserError {
     /// Training failed, not its input.
     public var category: UserErrorCategory { .internal }
 
+    /// Key, problem and remedy.
     public var description: String { "\(key) \(problem); \(remedy)" }
 }

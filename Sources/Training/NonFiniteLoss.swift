@@ -3,9 +3,13 @@ import Segmentation
 
 /// A loss that is not finite. It has changed nothing.
 public struct NonFiniteLoss: UserError {
+    /// The epoch, from 1.
     public let epoch: Int
+    /// The step within the epoch, from 1.
     public let step: Int
+    /// The names of the batch's pictures.
     public let pictures: [String]
+    /// The loss: NaN or infinite.
     public let loss: Double
     /// The first layer whose output is not finite; nil if all are finite and the loss itself
     /// overflowed.
@@ -24,6 +28,7 @@ public struct NonFiniteLoss: UserError {
     /// Training failed, not its input.
     public var category: UserErrorCategory { .internal }
 
+    /// Loss, place, layer and remedy, on two lines.
     public var description: String {
         """
         the loss is \(loss.isNaN ? "not a number" : "infinite") in epoch \(epoch), \(isValidation ? "validating after step" : "step") \(step), \

@@ -12,7 +12,7 @@ extension SegmentationLoss {
     ///
     /// The Dice term is 1 − mean over images of (2Σpt + 1) / (Σp + Σt + 1). With an ignored label,
     /// both terms leave out pixels with a negative target.
-    public func binary(_ logits: Tensor, target: Tensor) -> Tensor {
+    package func binary(_ logits: Tensor, target: Tensor) -> Tensor {
         let (B, pixels) = (logits.size(0), logits.count / max(logits.size(0), 1))
         var p = logits.sigmoid().reshaped([B, pixels])
         var t = target.reshaped([B, pixels])
@@ -37,7 +37,7 @@ extension SegmentationLoss {
     ///
     /// The Dice term is the mean over classes of 1 − (2Σpt + 1e-5) / (Σp² + Σt² + 1e-5), with sums
     /// over the whole batch.
-    public func manyClasses(_ logits: Tensor, labels: Tensor) -> Tensor {
+    package func manyClasses(_ logits: Tensor, labels: Tensor) -> Tensor {
         let classes = logits.size(1)
         let weights = classWeights.map { Tensor.row($0, on: logits.device) }
         var p = logits.softmax(axis: 1)  // [B, classes, H, W]

@@ -9,9 +9,11 @@ import VMUNet
 
 /// Trains a network. ``run(shouldStop:report:)`` has the loop.
 public final class Trainer {
+    /// The run's settings, with every default of its network.
     public let configuration: RunConfiguration
     /// On its device.
-    public let network: any SegmentationNetwork
+    package let network: any SegmentationNetwork
+    /// How far the run is.
     public private(set) var position = TrainingPosition()
 
     private let folder: RunFolder

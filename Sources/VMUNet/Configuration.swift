@@ -104,16 +104,21 @@ public struct VMUNetConfiguration: Sendable, Hashable {
 
 /// Sizes that no network can have.
 public struct ConfigurationError: Error, Sendable {
+    /// The faulty size.
     public let what: String
+    /// The values that make sense.
     public let expected: String
+    /// The value given.
     public let got: String
 
+    /// An error about one size.
     public init(what: String, expected: String, got: String) {
         self.what = what
         self.expected = expected
         self.got = got
     }
 
+    /// The size, what was expected and what was given.
     public var description: String { "\(what): expected \(expected), got \(got)" }
 }
 
@@ -123,6 +128,7 @@ public struct ConfigurationError: Error, Sendable {
             case classes, dims, depths, decoderDepths, stateSize, dropPath, inputChannels
         }
 
+        /// Reads a configuration; files without `inputChannels` have three.
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             self.init(

@@ -51,6 +51,7 @@ public protocol Engine {
 }
 
 extension Engine {
+    /// Runs `body`, without measuring or looking.
     public static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor { body() }
 }
 
@@ -84,11 +85,14 @@ public struct ForwardMode: Sendable {
     /// Whether blocks are dropped at random.
     public var isTraining: Bool
 
+    /// Inference in float32 unless given.
     public init(precision: Precision = .float32, isTraining: Bool = false) {
         self.precision = precision
         self.isTraining = isTraining
     }
 
+    /// Inference in float32.
     public static let inference = ForwardMode()
+    /// Training in float32.
     public static let training = ForwardMode(isTraining: true)
 }

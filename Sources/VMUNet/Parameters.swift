@@ -36,18 +36,22 @@ public enum InitialValues: Sendable {
 
 /// A place in the tree of keys: `path / "layers" / 0` names `layers.0`.
 public struct ParameterPath<Source: ParameterSource> {
+    /// The source of the parameters.
     public let source: Source
     /// The key so far, empty at the root.
     public let key: String
 
+    /// The root, or the place of that key.
     public init(_ source: Source, key: String = "") {
         self.source = source
         self.key = key
     }
 
+    /// The child of that name.
     public static func / (path: ParameterPath, name: String) -> ParameterPath {
         ParameterPath(path.source, key: path.key.isEmpty ? name : path.key + "." + name)
     }
+    /// The child of that number.
     public static func / (path: ParameterPath, index: Int) -> ParameterPath { path / String(index) }
 
     /// The float32 parameter of this name and shape, from the source's weights or filled with
@@ -65,29 +69,40 @@ public struct ParameterPath<Source: ParameterSource> {
 /// Weights that do not fit a network; lists every key that is missing, unexpected or of another
 /// shape.
 public struct WeightsMismatch: Error, Sendable, Equatable {
+    /// A tensor of another shape than the network's.
     public struct Shape: Sendable, Equatable {
+        /// Its checkpoint key.
         public let key: String
+        /// The network's shape.
         public let expected: [Int]
+        /// The weights' shape.
         public let got: [Int]
 
+        /// A tensor and its two shapes.
         public init(key: String, expected: [Int], got: [Int]) {
             self.key = key
             self.expected = expected
             self.got = got
         }
     }
+    /// Keys that the weights lack.
     public var missing: [String] = []
+    /// Keys that the network lacks.
     public var unexpected: [String] = []
+    /// Tensors of another shape.
     public var wrongShape: [Shape] = []
 
+    /// Nothing misfits.
     public init() {}
 
+    /// Whether the weights fit.
     public var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && wrongShape.isEmpty }
 
     /// How many keys of each kind a message lists. A damaged or hostile file may misfit in a
     /// hundred thousand places.
     private static let listed = 20
 
+    /// The three counts, then up to twenty lines of each kind.
     public var description: String {
         var text =
             "the weights do not fit the network: \(missing.count) missing, \(unexpected.count) unexpected, \(wrongShape.count) of another shape"

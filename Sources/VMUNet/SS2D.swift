@@ -28,6 +28,7 @@ public struct BlockSizes: Sendable, Hashable {
     /// N, the states of each channel of the scan.
     public let stateSize: Int
 
+    /// The sizes of a block of that many channels.
     public init(channels: Int, stateSize: Int) {
         self.channels = channels
         self.stateSize = stateSize

@@ -6,6 +6,7 @@ public struct VMUNetSummary: Sendable {
         public let name: String
         /// Its output's shape: height, width, channels.
         public let output: [Int]
+        /// Trained values.
         public let parameters: Int
         /// Table V's count: multiply-adds of Linear and convolution layers, and four operations for
         /// each value that a LayerNorm normalises.
@@ -14,7 +15,9 @@ public struct VMUNetSummary: Sendable {
         public let flops: Int
     }
 
+    /// The modules, in the order of execution.
     public let modules: [Module]
+    /// Trained values of all modules.
     public var parameters: Int { modules.reduce(0) { $0 + $1.parameters } }
     /// Table V's count: Linear, convolution and LayerNorm layers, without SS2D's projections and
     /// scan.

@@ -7,6 +7,7 @@ public struct VMUNet<E: Engine>: Sendable {
     typealias Operators = E
     typealias Path = ParameterPath<E.Source>
 
+    /// The sizes.
     public let configuration: VMUNetConfiguration
     /// The parameters in the engine's form.
     public let parameters: E.Source.Parameters

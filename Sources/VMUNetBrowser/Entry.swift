@@ -46,16 +46,19 @@ private func make(_ configuration: VMUNetConfiguration, _ tensors: TensorTable) 
     return 1
 }
 
+/// Frees the network.
 @_expose(wasm, "vmunet_close")
 @_cdecl("vmunet_close")
 public func vmunet_close() {
     (network, pass, volume) = (nil, nil, nil)
 }
 
+/// The last error as UTF-8.
 @_expose(wasm, "vmunet_message")
 @_cdecl("vmunet_message")
 public func vmunet_message() -> UnsafeRawPointer? { result.keep(message) }
 
+/// The bytes of the last error.
 @_expose(wasm, "vmunet_message_count")
 @_cdecl("vmunet_message_count")
 public func vmunet_message_count() -> Int32 { Int32(message.count) }
@@ -189,6 +192,7 @@ public func vmunet_segment_slice(_ z: Int32, _ threshold: Float) -> UnsafeRawPoi
     return result.keep(volume.resizer.restore(logits.answer(0).labels(threshold: threshold)))
 }
 
+/// Frees the volume.
 @_expose(wasm, "vmunet_close_volume")
 @_cdecl("vmunet_close_volume")
 public func vmunet_close_volume() { volume = nil }
@@ -216,6 +220,7 @@ private struct Answered {
     }
 }
 
+/// Frees the last result.
 @_expose(wasm, "vmunet_drop_result")
 @_cdecl("vmunet_drop_result")
 public func vmunet_drop_result() { result.drop() }

@@ -4,7 +4,7 @@ import Torch
 import VMUNet
 
 /// The network on libtorch, for training and GPUs.
-public typealias TorchVMUNet = VMUNet<TorchEngine>
+package typealias TorchVMUNet = VMUNet<TorchEngine>
 
 extension NetworkKind {
     /// The paper's network. Its sizes are a ``VMUNet/VMUNetConfiguration``, which configurations hold as such.
@@ -20,17 +20,17 @@ extension NetworkKind {
 }
 
 extension VMUNet: SegmentationNetwork where E == TorchEngine {
-    public var classes: Int { configuration.classes }
-    public var inputChannels: Int { configuration.inputChannels }
-    public var sizeMultiple: Int { 32 }
+    package var classes: Int { configuration.classes }
+    package var inputChannels: Int { configuration.inputChannels }
+    package var sizeMultiple: Int { 32 }
 
-    public func rebuilt(from store: ParameterStore) throws -> Self { try Self(configuration, store) }
+    package func rebuilt(from store: ParameterStore) throws -> Self { try Self(configuration, store) }
 }
 
 extension VMUNet where E == TorchEngine {
     /// A network with initial values from libtorch's generator; seed it with
     /// ``Torch/manualSeed(_:)``.
-    public init(_ configuration: VMUNetConfiguration) throws {
+    package init(_ configuration: VMUNetConfiguration) throws {
         try self.init(configuration, ParameterStore())
     }
 
@@ -38,14 +38,14 @@ extension VMUNet where E == TorchEngine {
     ///
     /// - Throws: ``WeightsMismatch`` with every key that is missing, unexpected or of another
     ///   shape, and ``ConfigurationError`` if they define no architecture.
-    public init(weights: StateDictionary) throws {
+    package init(weights: StateDictionary) throws {
         try self.init(try VMUNetConfiguration(readFrom: weights), ParameterStore(weights: weights))
     }
 
     /// A network of this configuration with a checkpoint's weights.
     ///
     /// - Throws: ``WeightsMismatch`` if they do not fit.
-    public init(_ configuration: VMUNetConfiguration, weights: StateDictionary) throws {
+    package init(_ configuration: VMUNetConfiguration, weights: StateDictionary) throws {
         try self.init(configuration, ParameterStore(weights: weights))
     }
 

@@ -8,9 +8,12 @@ public struct AblationGrid: Sendable, Equatable {
     /// One setting of a configuration: its dotted key from the root, as in `config.yaml`, and its
     /// value as YAML.
     public struct Setting: Sendable, Equatable {
+        /// The key from the root: `network.drop_path`.
         public let key: String
+        /// The value, as YAML.
         public let value: String
 
+        /// A key and its value.
         public init(_ key: String, _ value: String) {
             self.key = key
             self.value = value
@@ -19,9 +22,12 @@ public struct AblationGrid: Sendable, Equatable {
 
     /// One value of an axis: its label in tables, and its settings.
     public struct Variant: Sendable, Equatable {
+        /// The name in tables.
         public let label: String
+        /// The settings that make the variant.
         public let settings: [Setting]
 
+        /// A label and its settings.
         public init(_ label: String, _ settings: [Setting]) {
             self.label = label
             self.settings = settings
@@ -30,11 +36,14 @@ public struct AblationGrid: Sendable, Equatable {
 
     /// A varied setting.
     public struct Axis: Sendable, Equatable {
+        /// The name in tables.
         public let name: String
+        /// The values, in the tables' order.
         public let variants: [Variant]
         /// Its first line in the grid's file.
         var line: Int?
 
+        /// A name and its variants.
         public init(_ name: String, _ variants: [Variant]) {
             self.name = name
             self.variants = variants
@@ -47,11 +56,15 @@ public struct AblationGrid: Sendable, Equatable {
         public let name: String
         /// The variant of each axis.
         public let labels: [String]
+        /// The cell's settings.
         public let configuration: RunConfiguration
     }
 
+    /// The title of the tables.
     public let title: String
+    /// The varied settings.
     public let axes: [Axis]
+    /// The settings that all cells share.
     public let base: RunConfiguration
     /// Every combination, the last axis varying fastest.
     public let cells: [Cell]

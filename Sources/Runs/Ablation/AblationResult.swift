@@ -11,18 +11,23 @@ public struct AblationResult: Sendable, Codable, Equatable {
         case pending, interrupted, finished, failed
     }
 
+    /// One cell of the grid.
     public struct Row: Sendable, Codable, Equatable {
         /// The run's folder within the grid's.
         public let run: String
         /// The variant of each axis.
         public let labels: [String]
+        /// How far the cell is.
         public let state: State
         /// Scores of the kept epoch, the one with the least validation loss.
         public let scores: BinaryScores?
+        /// The kept epoch's validation loss.
         public let validationLoss: Double?
+        /// The kept epoch, from 1.
         public let bestEpoch: Int?
         /// Finished epochs, and how many there are in all.
         public let epochs: Int
+        /// Epochs of the whole run.
         public let ofEpochs: Int
         /// Trained values; nil for networks other than VM-UNet before training.
         public let parameters: Int?
@@ -38,9 +43,11 @@ public struct AblationResult: Sendable, Codable, Equatable {
         }
     }
 
+    /// The grid's title.
     public let title: String
     /// The paper's table that the grid repeats.
     public let table: PaperTable?
+    /// The data set of all cells.
     public let dataset: Dataset
     /// The axes' names, the table's first columns.
     public let axes: [String]
@@ -48,6 +55,7 @@ public struct AblationResult: Sendable, Codable, Equatable {
     public let settings: [String]
     /// How the shared settings differ from the paper's. The paper's scores mean little without it.
     public let differences: [String]
+    /// The cells, in the grid's order.
     public let rows: [Row]
     /// The paper's rows that were not run.
     public let missing: [String]

@@ -17,7 +17,9 @@ public enum PaperTable: String, Sendable, Codable, CaseIterable {
 
     /// The paper's results of a row, in percent.
     public struct Scores: Sendable, Codable, Equatable {
+        /// mIoU, in percent.
         public let miou: Double
+        /// DSC, in percent.
         public let dsc: Double
 
         package init(miou: Double, dsc: Double) { (self.miou, self.dsc) = (miou, dsc) }

@@ -3,12 +3,15 @@ import Foundation
 
 /// A fault in a configuration file: file, line, key, and the values expected and found.
 public struct ConfigurationFileError: UserError, Equatable, LocalizedError {
+    /// The file.
     public let path: String
     /// Counted from 1; nil if the fault has no single line.
     public let line: Int?
     /// Dotted from the root ("optimizer.learning_rate"); empty if the fault has no single key.
     public let key: String
+    /// What belongs there.
     public let expected: String
+    /// What was found.
     public let got: String
     /// How the user can fix it.
     public let remedy: String
@@ -27,10 +30,12 @@ public struct ConfigurationFileError: UserError, Equatable, LocalizedError {
     /// The key, and the values expected and found.
     public var problem: String { (key.isEmpty ? "" : key + ": ") + "expected \(expected), got \(got)" }
 
+    /// File, line, key, problem and remedy.
     public var description: String {
         let place = path + (line.map { ":\($0)" } ?? "") + ": " + (key.isEmpty ? "" : key + ": ")
         return place + "expected \(expected), got \(got)" + (remedy.isEmpty ? "" : "; \(remedy)")
     }
 
+    /// As ``description``.
     public var errorDescription: String? { description }
 }

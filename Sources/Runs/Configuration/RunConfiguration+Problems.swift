@@ -5,12 +5,16 @@ import VMUNet
 extension RunConfiguration {
     /// A setting that makes no sense; `key` is its key in a configuration file.
     public struct Problem: Sendable, Equatable, CustomStringConvertible {
+        /// The key, from the root.
         public let key: String
+        /// The values that make sense.
         public let expected: String
+        /// The value given.
         public let got: String
 
         package init(key: String, expected: String, got: String) { (self.key, self.expected, self.got) = (key, expected, got) }
 
+        /// Key, expected and given value.
         public var description: String { "\(key): expected \(expected), got \(got)" }
     }
 
@@ -114,6 +118,7 @@ extension RunConfigurationError {
 
 /// A configuration with settings that make no sense; lists all of them.
 public struct RunConfigurationError: UserError, Equatable {
+    /// At least one, in the order of the file.
     public let problems: [RunConfiguration.Problem]
 
     package init(problems: [RunConfiguration.Problem]) { self.problems = problems }
@@ -125,5 +130,6 @@ public struct RunConfigurationError: UserError, Equatable {
     /// Empty: each problem says what was expected.
     public var remedy: String { "" }
 
+    /// A line for each problem.
     public var description: String { problems.map(\.description).joined(separator: "\n") }
 }

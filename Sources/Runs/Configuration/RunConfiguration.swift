@@ -8,6 +8,7 @@ import VMUNet
 /// Settings that are not given are the data set's published ones (the paper's protocols for ISIC
 /// and Synapse).
 public struct RunConfiguration: Sendable, Hashable, Codable {
+    /// The data set and how it is read.
     public var data = DataSettings()
     /// Channels of every network's input; grey pictures and slices are repeated.
     package static let inputChannels = 3
@@ -15,9 +16,13 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
     public var network = NetworkChoice.vmunet(.base)
     /// A file of initial weights: the same kind of network's, or VMamba's for VM-UNet's encoder.
     public var initialWeights: String?
+    /// The weights of the loss.
     public var loss = LossSettings()
+    /// The optimiser and its options.
     public var optimizer = OptimizerConfiguration.published
+    /// The learning rate's schedule.
     public var schedule = Schedule.cosineAnnealing()
+    /// Passes over the training set.
     public var epochs = 300
     /// Samples per forward pass.
     public var batchSize = 32
@@ -31,8 +36,11 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
     /// Ends the run after this many evaluations without a lower validation loss; nil runs all
     /// epochs.
     public var earlyStopping: Int?
+    /// The seed of all random numbers.
     public var seed: UInt64 = 42
+    /// The element type of matrix products.
     public var precision = Compute.Precision.fp32
+    /// Where the run computes.
     public var device = Compute.Device.auto
     /// Threads that prepare batches; nil chooses for the machine.
     public var workers: Int?
@@ -75,6 +83,7 @@ extension RunConfiguration {
         /// Each class's weight in the cross-entropy; nil weighs all equally.
         public var classWeights: [Double]?
 
+        /// Both terms with weight 1, all classes alike.
         public init() {}
     }
 }

@@ -22,15 +22,21 @@ public struct OptimizerConfiguration: Sendable, Hashable, Codable {
 
     /// The optimizer that the options are for.
     public let name: Name
+    /// The learning rate.
     public var learningRate: Double
     /// Decoupled from the gradient in AdamW, added to it in the others.
     public var weightDecay = 0.0
     /// Decay of the averages of the gradient and of its square.
     public var betas = [0.9, 0.999]
+    /// Added to denominators (Adam and its kin, Adadelta, Adagrad, RMSprop).
     public var epsilon = 1e-8
+    /// Whether Adam and AdamW keep the greatest second moment.
     public var amsgrad = false
+    /// Momentum of SGD and RMSprop.
     public var momentum = 0.0
+    /// Dampening of SGD's momentum.
     public var dampening = 0.0
+    /// Whether SGD's momentum is Nesterov's.
     public var nesterov = false
     /// Adadelta's decay of both averages.
     public var rho = 0.9

@@ -2,7 +2,9 @@
 public struct OptionProblem: Sendable, Equatable, CustomStringConvertible {
     /// The option's name in a configuration file.
     public let option: String
+    /// The values that make sense.
     public let expected: String
+    /// The value given.
     public let got: String
 
     init(_ option: String, expected: String, got: Any) {
@@ -11,6 +13,7 @@ public struct OptionProblem: Sendable, Equatable, CustomStringConvertible {
         self.got = "\(got)"
     }
 
+    /// Option, expected and given value.
     public var description: String { "\(option): expected \(expected), got \(got)" }
 }
 

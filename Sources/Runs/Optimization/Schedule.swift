@@ -40,6 +40,7 @@ public enum Schedule: Sendable, Hashable, Codable {
         public var patience = 10
         /// How much a loss must be below the least to count as better.
         public var threshold = 1e-4
+        /// Whether ``threshold`` is relative to the best loss.
         public var thresholdMode = ThresholdMode.relative
         /// Losses after a fall that do not count.
         public var cooldown = 0

@@ -4,12 +4,15 @@ public struct VolumeGeometry: Sendable, Equatable {
     /// Distances between voxels along i, j, k (columns, rows, slices), in the file's unit, which is
     /// nearly always millimetres.
     public var spacing: [Double]
-    /// NIfTI's codes for the coordinate systems of the quaternion and the matrix; 0 if absent.
+    /// NIfTI's code for the quaternion's coordinate system; 0 if there is no quaternion.
     public var quaternionCode: Int
+    /// NIfTI's code for the matrix's coordinate system; 0 if there is no matrix.
     public var matrixCode: Int
-    /// b, c, d of the unit quaternion, the offset, and the handedness (−1 or 1).
+    /// b, c, d of the unit quaternion.
     public var quaternion: [Double]
+    /// The offset that belongs to the quaternion.
     public var offset: [Double]
+    /// The handedness that belongs to the quaternion: −1 or 1.
     public var handedness: Double
     /// Three rows of four: (i, j, k, 1) to x (right), y (front), z (up).
     public var matrix: [[Double]]

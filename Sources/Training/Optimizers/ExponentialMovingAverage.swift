@@ -5,15 +5,15 @@ import Torch
 ///
 /// Equals PyTorch's `AveragedModel` with `get_ema_multi_avg_fn`: the first update copies the
 /// weights.
-public final class ExponentialMovingAverage {
-    public let decay: Double
+package final class ExponentialMovingAverage {
+    package let decay: Double
     private let parameters: [Tensor]
     private let averages: [Tensor]
     /// The number of updates, one element, on the host.
     private let updates = Tensor([0 as Float], shape: [1])
 
     /// Starts from the parameters' current values. `decay` is at least 0 and below 1.
-    public init(_ parameters: [Tensor], decay: Double) {
+    package init(_ parameters: [Tensor], decay: Double) {
         precondition(decay >= 0 && decay < 1, "decay: expected at least 0 and below 1, got \(decay)")
         self.decay = decay
         self.parameters = parameters
@@ -22,7 +22,7 @@ public final class ExponentialMovingAverage {
 
     /// Adds the parameters' current values to the average. Call it once after each step of the
     /// optimizer.
-    public func update() {
+    package func update() {
         withoutGradients {
             if updates.item == 0 {
                 for (average, parameter) in zip(averages, parameters) { average.assign(parameter) }
@@ -35,11 +35,11 @@ public final class ExponentialMovingAverage {
 
     /// The state's tensors under stable names ("average.3" belongs to parameter 3). Overwriting
     /// their values restores the state.
-    public var state: [(name: String, tensor: Tensor)] { [("updates", updates)] + averages.enumerated().map { ("average.\($0)", $1) } }
+    package var state: [(name: String, tensor: Tensor)] { [("updates", updates)] + averages.enumerated().map { ("average.\($0)", $1) } }
 
     /// Runs `body` with the averages in place of the parameters, and always restores the
     /// parameters.
-    public func withAveragedWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
+    package func withAveragedWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
         swap()
         defer { swap() }
         return try body()

@@ -89,22 +89,22 @@ final class FusedSGD: Optimizer {
 }
 
 /// AdamW (arXiv:1711.05101), the paper's optimizer.
-public final class AdamW: Optimizer {
+package final class AdamW: Optimizer {
     private let fused: FusedAdam
 
-    public var parameters: [Tensor] { fused.parameters }
-    public var learningRate: Double {
+    package var parameters: [Tensor] { fused.parameters }
+    package var learningRate: Double {
         get { fused.learningRate }
         set { fused.learningRate = newValue }
     }
-    public var steps: Int {
+    package var steps: Int {
         get { fused.steps }
         set { fused.steps = newValue }
     }
-    public var state: [(name: String, tensor: Tensor)] { fused.state }
+    package var state: [(name: String, tensor: Tensor)] { fused.state }
 
     /// Defaults are the published settings.
-    public init(
+    package init(
         _ parameters: [Tensor], learningRate: Double = 1e-3, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
         weightDecay: Double = 1e-2
     ) {
@@ -113,5 +113,5 @@ public final class AdamW: Optimizer {
         fused = FusedAdam(parameters, options)
     }
 
-    public func step() { fused.step() }
+    package func step() { fused.step() }
 }

@@ -6,7 +6,7 @@ import Torch
 /// Does not wait for the device. Skips parameters without a gradient.
 /// - Returns: the norm before scaling, a one-element tensor; 0 if there is no gradient.
 @discardableResult
-public func clipGradients(_ parameters: [Tensor], maximumNorm: Double) -> Tensor {
+package func clipGradients(_ parameters: [Tensor], maximumNorm: Double) -> Tensor {
     withoutGradients {
         let gradients = parameters.compactMap(\.gradient)
         guard !gradients.isEmpty else { return Tensor([0 as Float], shape: []) }

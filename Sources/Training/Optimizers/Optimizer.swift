@@ -3,7 +3,7 @@ import Torch
 /// Updates parameters by their gradients, step for step like PyTorch's optimizer of the same name.
 ///
 /// An optimizer holds its own state, which checkpoints save and restore.
-public protocol Optimizer: AnyObject {
+package protocol Optimizer: AnyObject {
     /// The parameters, in a fixed order.
     var parameters: [Tensor] { get }
     /// The learning rate of the next step.
@@ -19,13 +19,13 @@ public protocol Optimizer: AnyObject {
 
 extension Optimizer {
     /// Drops all gradients.
-    public func clearGradients() {
+    package func clearGradients() {
         for parameter in parameters { parameter.clearGradient() }
     }
 
     /// Sets all gradients to 0 in place and creates missing ones: recorded work adds to the memory
     /// it was recorded with. Parameters that then get no gradient are updated with a gradient of 0.
-    public func zeroGradients() {
+    package func zeroGradients() {
         withoutGradients {
             for parameter in parameters where parameter.gradient == nil { parameter.setGradient(parameter.zerosLike()) }
             Each.zero(parameters.compactMap(\.gradient))

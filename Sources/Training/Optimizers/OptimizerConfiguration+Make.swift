@@ -4,7 +4,7 @@ import Torch
 extension OptimizerConfiguration {
     /// Creates the optimizer for parameters that record gradients. The caller must have checked
     /// ``problems``.
-    public func make(_ parameters: [Tensor]) -> any Optimizer {
+    package func make(_ parameters: [Tensor]) -> any Optimizer {
         precondition(problems.isEmpty, "\(problems)")
         return switch name {
         case .adam, .adamw: FusedAdam(parameters, self)

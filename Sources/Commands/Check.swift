@@ -18,8 +18,8 @@ package struct Check: ParsableCommand {
     @Argument(help: "The data set's folder.")
     var data: String
 
-    @Option(help: "How the folder is laid out.")
-    var dataset: Dataset
+    @Option(help: "The folder's layout. Default: recognised from its contents.")
+    var dataset: Dataset?
 
     @Option(help: "Classes; 1 is foreground against background. Default: the layout's, or what the set's own files declare.")
     var classes: Int?
@@ -54,6 +54,7 @@ package struct Check: ParsableCommand {
     }
 
     package func run() throws {
+        let dataset = try Dataset.chosen(dataset, for: data)
         var settings = DataSettings(dataset, path: data)
         if let classes { settings.classes = classes }
         if settings.classNames?.count != settings.classes || dataset.layout.namesItsClasses { settings.classNames = nil }

@@ -53,8 +53,12 @@ package enum Console {
     /// Prints a message of the argument parser, which already says "Error".
     package static func plain(_ text: String) { write(clear + safe(text) + "\n") }
 
-    /// Prints text on standard output, made safe.
-    package static func out(_ text: String) { print(safe(text)) }
+    /// Prints text on standard output, made safe. It is flushed at once, so that it stands between
+    /// the notes before and after it if both go to one file.
+    package static func out(_ text: String) {
+        print(safe(text))
+        fflush(nil)
+    }
 
     /// Prints one JSON object on standard output.
     package static func json(_ value: some Encodable) throws {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Segmentation
 import TensorFiles
@@ -16,6 +17,8 @@ package struct Convert: ParsableCommand {
     @Argument(help: "The file to write; its extension decides the format.")
     var output: String
 
+    @OptionGroup var choice: WeightsOptions
+
     @Flag(name: .customLong("bf16"), help: "Store floating-point tensors in bfloat16: half the size, three significant digits.")
     var toBFloat16 = false
 
@@ -29,8 +32,17 @@ package struct Convert: ParsableCommand {
         guard WeightsFile.Format(url: url) != nil else {
             throw ValidationError("OUT: expected a name that ends in .pth, .pt or .safetensors, got \(output)")
         }
-        let weights = try WeightsFile.read(URL(filePath: input))
-        var kept = keepOptimizer ? weights : weights.networkWeights
+        guard choice.set == nil || !keepOptimizer else {
+            throw ValidationError("--weights-set takes one set of weights, --keep-optimizer keeps all: give one of them")
+        }
+        let source = URL(filePath: input)
+        var kept = try keepOptimizer ? WeightsFile.read(source) : NetworkWeights.read(source, choosing: choice.set ?? .model)
+        for text in kept.notes { Console.note("note: \(source.lastPathComponent): \(text)") }
+        // Each tensor is converted by way of float32, in turn; the results stay.
+        let values = kept.map(\.tensor.count)
+        do { try Memory.ask(for: (toBFloat16 ? 2 : 0) * values.reduce(0, +) + 8 * (values.max() ?? 0)) } catch {
+            throw InputError("\(input): \(error.reason); convert it on a machine with more")
+        }
         if toBFloat16 { for key in kept.keys { kept[key] = kept[key]?.converted(toFloatingPoint: .bfloat16) } }
         try WeightsFile.write(kept, to: url)
         Console.note("\(kept.count) tensors written to \(output)")

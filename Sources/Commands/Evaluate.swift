@@ -10,11 +10,13 @@ package struct Evaluate: ParsableCommand {
     @Option(help: "Weights: .pth or .safetensors.")
     var weights: String
 
+    @OptionGroup var choice: WeightsOptions
+
     @Option(help: "The data set's folder.")
     var data: String
 
-    @Option(help: "How the folder is laid out.")
-    var dataset: Dataset
+    @Option(help: "The folder's layout. Default: recognised from its contents.")
+    var dataset: Dataset?
 
     @Option(help: "The part of the set to score, by default val. In Synapse's layout, a list's name, by default test_vol.")
     var split: String?
@@ -71,11 +73,11 @@ package struct Evaluate: ParsableCommand {
 
     package func run() throws {
         let segmenter = try Segmenter(
-            weights: URL(filePath: weights), imageSize: imageSize, threshold: threshold, compute: compute.compute,
+            weights: URL(filePath: weights), choosing: choice.set ?? .model, imageSize: imageSize, threshold: threshold,
+            compute: compute.compute,
             networks: Backend.current.networks)
-        Console.note(
-            "weights: \(URL(filePath: weights).lastPathComponent), "
-                + (segmenter.metadata.summary ?? "without a record of what they were trained on"))
+        Console.tell(segmenter, URL(filePath: weights))
+        let dataset = try Dataset.chosen(dataset, for: data)
         let layout = dataset.layout
         let split = self.split ?? layout.evaluationSplit
         var settings = DataSettings(dataset, path: data)

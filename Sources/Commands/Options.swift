@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Segmentation
+import TensorFiles
 import VMUNet
 
 extension Dataset: ExpressibleByArgument {}
@@ -56,6 +57,44 @@ package struct OutputOptions: ParsableArguments {
     package init() {}
 
     package func validate() throws { if quiet { Console.isQuiet.store(true, ordering: .relaxed) } }
+}
+
+extension WeightsChoice: ExpressibleByArgument {
+    public init?(argument: String) { self.init(name: argument) }
+}
+
+/// The weights to take from a checkpoint that holds several sets.
+package struct WeightsOptions: ParsableArguments {
+    @Option(
+        name: .customLong("weights-set"),
+        help: "The weights to take from a checkpoint with several sets: model, average (EMA, SWA) or a set's name. Default: model.")
+    package var set: WeightsChoice?
+
+    package init() {}
+}
+
+extension Console {
+    /// Prints which weights are used, and the notes from reading them.
+    static func tell(_ segmenter: Segmenter, _ weights: URL) {
+        note("weights: \(weights.lastPathComponent), " + (segmenter.metadata.summary ?? "without a record of what they were trained on"))
+        for text in segmenter.notes { note("note: \(weights.lastPathComponent): \(text)") }
+    }
+}
+
+extension Dataset {
+    /// The layout that the user names, or else the one that the folder shows, with a note.
+    package static func chosen(_ given: Dataset?, for data: String) throws -> Dataset {
+        if let given { return given }
+        let folder = URL(filePath: data)
+        guard FileManager.default.fileExists(atPath: folder.path) else {
+            throw InputError("\(data): there is no such folder; check the path")
+        }
+        guard let found = Dataset(recognising: folder) else {
+            throw ValidationError("--dataset is needed, since the folder does not tell: \(DatasetLayouts.names)")
+        }
+        Console.note("data set: \(found.rawValue), as \(data) is laid out; --dataset says otherwise")
+        return found
+    }
 }
 
 extension DataSettings.Intensities: ExpressibleByArgument {}

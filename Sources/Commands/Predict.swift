@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Imaging
 import Segmentation
 import TensorFiles
@@ -30,6 +31,8 @@ package struct Predict: ParsableCommand {
 
     @Option(help: "Weights, .pth or .safetensors. Default: those named by VMUNET_WEIGHTS, or the package's own.")
     var weights: String?
+
+    @OptionGroup var choice: WeightsOptions
 
     @Argument(help: "Pictures, volumes (.nii, .nii.gz; .npy.h5 and .npz with an array named image), and folders of them.")
     var inputs: [String] = []
@@ -103,7 +106,8 @@ package struct Predict: ParsableCommand {
 
     private func segmenter(_ weights: URL) throws -> Segmenter {
         try Segmenter(
-            weights: weights, imageSize: imageSize, threshold: threshold, input: input.convention, compute: compute.compute,
+            weights: weights, choosing: choice.set ?? .model, imageSize: imageSize, threshold: threshold, input: input.convention,
+            compute: compute.compute,
             networks: Backend.current.networks)
     }
 
@@ -118,6 +122,9 @@ package struct Predict: ParsableCommand {
             )
         }
         let (B, H, W) = (shape[0], shape[2], shape[3])
+        do { try Memory.ask(for: 8 * B * H * W * (shape[1] + segmenter.network.classes)) } catch {
+            throw InputError("\(url.relativePath): \(error.reason); give fewer or smaller pictures")
+        }
         let logits = try segmenter.network.logits(host.floats, batch: B, height: H, width: W)
         try NumPyFile.write(HostTensor(logits, shape: [B, segmenter.network.classes, H, W]), to: output)
     }

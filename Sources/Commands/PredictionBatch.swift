@@ -40,8 +40,7 @@ struct PredictionBatch {
     }
 
     mutating func run() throws {
-        Console.note(
-            "weights: \(weights.lastPathComponent), " + (segmenter.metadata.summary ?? "without a record of what they were trained on"))
+        Console.tell(segmenter, weights)
         tellMapping()
         var lastSaved = ContinuousClock.now
         var isStopped = false
@@ -177,7 +176,7 @@ struct PredictionBatch {
         Console.note(
             "\(item.path): \(slices) slices of \(prepared.shape.height)×\(prepared.shape.width), window \(prepared.window), "
                 + "\(prepared.voxelOrder.map { "voxel order \($0)" } ?? "voxels as stored"), \(passes) passes through the network")
-        let labels = try networked.segment(prepared.intensities, shape: prepared.shape) { done in
+        let labels = try networked.segment(shape: prepared.shape, slice: prepared.slice(at:)) { done in
             Console.status(
                 "segmenting \(Console.bar(Double(done) / Double(slices))) slice \(done)/\(slices)  \(item.url.lastPathComponent)")
         }
@@ -194,9 +193,8 @@ struct PredictionBatch {
         if let spacing = volume.spacing, max(spacing.height, spacing.width) > 1.2 * min(spacing.height, spacing.width) {
             tellOnce("overlays show voxels as squares, but these measure \(spacing.height)×\(spacing.width) mm")
         }
-        let shown = prepared.window == .none && !volume.isNormalized ? IntensityWindow.range : prepared.window
         let sheet = try VolumeSheet.draw(
-            labels, on: shown.applied(to: volume.intensities), orientation: volume.isNormalized ? "???" : volume.geometry.orientation)
+            labels, orientation: volume.voxelOrder?.description ?? "???", slice: prepared.shown(at:))
         try PictureFile.write(sheet, to: url)
     }
 
@@ -263,7 +261,12 @@ struct PredictionBatch {
             let files = target.recordFolder == nil ? "" : " in \(target.recordFolder?.relativePath ?? "")"
             Console.note("\(record.files.joined(separator: ", "))\(files): \(record.sentence)")
         } else {
-            let place = target.recordFolder.map { ", in \($0.relativePath)" } ?? ", beside the inputs"
+            let place =
+                switch target {
+                case .folder(let url): ", in \(url.relativePath)"
+                case .file: ""
+                case .beside: ", beside the inputs"
+                }
             Console.note(
                 "\(records.count) of \(list.items.count) segmented" + (skipped > 0 ? ", \(skipped) of them before" : "") + place)
         }

@@ -22,24 +22,25 @@ public struct ContactSheet: Sendable {
     public var cellSize: Int
     /// Pixels per dot of the caption's letters.
     public var textScale: Int
+    /// Pixels between cells and around them.
+    public var gap: Int
 
-    /// A sheet of cells; columns and cell size are at least 1.
-    public init(cells: [Cell], columns: Int, cellSize: Int = 256, textScale: Int = 1) {
-        precondition(columns > 0 && cellSize > 0 && textScale > 0, "columns, cell size and text scale are at least 1")
+    /// A sheet of cells; columns, cell size and text scale are at least 1.
+    public init(cells: [Cell], columns: Int, cellSize: Int = 256, textScale: Int = 1, gap: Int = 4) {
+        precondition(columns > 0 && cellSize > 0 && textScale > 0 && gap >= 0, "columns, cell size and text scale are at least 1")
         self.cells = cells
         self.columns = columns
         self.cellSize = cellSize
         self.textScale = textScale
+        self.gap = gap
     }
 
-    private static let gap = 4
     private static let paper: UInt8 = 255
     private static let ink: UInt8 = 30
 
     /// Draws the sheet, RGB on white. Pictures keep their proportions and are centred; without
     /// captions there is no caption line.
     public func render() -> Picture {
-        let gap = Self.gap
         let captionHeight = cells.contains { !$0.caption.isEmpty } ? (Font.height + 3) * textScale : 0
         let used = max(1, min(columns, cells.count))
         let rows = max(1, (cells.count + columns - 1) / columns)

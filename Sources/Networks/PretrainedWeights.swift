@@ -14,6 +14,8 @@ public enum PretrainedWeights {
         /// The checkpoint's keys that were not used: the network lacks the key, or its shape
         /// differs.
         public var unused: [String] = []
+        /// What reading the file chose, renamed or left out.
+        public var notes: [String] = []
 
         /// The three counts, in one line.
         public var summary: String {
@@ -22,7 +24,7 @@ public enum PretrainedWeights {
 
         /// Whether the two list the same keys.
         public static func == (a: Report, b: Report) -> Bool {
-            a.filled.elementsEqual(b.filled) { $0 == $1 } && a.left == b.left && a.unused == b.unused
+            a.filled.elementsEqual(b.filled) { $0 == $1 } && a.left == b.left && a.unused == b.unused && a.notes == b.notes
         }
     }
 

@@ -40,7 +40,8 @@ enum ReportStyle {
         .scroll{overflow-x:auto}
         table{border-collapse:collapse;font-size:.92rem}
         th{text-align:left;font-weight:500}
-        .numbers{width:100%;background:var(--card);border:1px solid var(--line)}
+        .numbers{width:100%;border-collapse:separate;border-spacing:0;background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
+        .numbers>:last-child>tr:last-child>*{border-bottom:0}
         .numbers th,.numbers td{padding:7px 12px;border-bottom:1px solid var(--grid)}
         .numbers td,.numbers thead th{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
         .numbers thead th{color:var(--soft)}

@@ -33,7 +33,11 @@ public struct RunReport: Sendable {
 
     /// Progress and omissions, reported while the page is made.
     public enum Progress: Sendable {
+        /// So many pictures are scored.
         case scoring(run: String, done: Int, of: Int)
+        /// What a run's weights were trained on (nil: they do not say), and the notes from reading
+        /// them.
+        case weights(run: String, origin: String?, notes: [String])
         /// Something was left out of the page; `reason` says why.
         case skipped(run: String, reason: String)
     }
@@ -145,6 +149,7 @@ public struct RunReport: Sendable {
         }
         run.evaluation = scored.evaluation
         run.weights = (scored.segmenter.metadata.summary, WeightsDigest(of: folder.best).value)
+        progress(.weights(run: name, origin: scored.segmenter.metadata.summary, notes: scored.segmenter.notes))
         run.examples = try scored.examples(each: options.examples)
         do {
             run.volumes = try volumeScores(scored, configuration) { progress(.scoring(run: name + ", volumes", done: $0, of: $1)) }

@@ -51,10 +51,13 @@ package struct ReportCommand: ParsableCommand {
             switch progress {
             case .scoring(let run, let done, let count):
                 Console.status("scoring \(run) \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
+            case .weights(let run, let origin, let notes):
+                Console.note("\(run): weights of \(origin ?? "a set that they do not name")")
+                for text in notes { Console.note("note: \(run): \(text)") }
             case .skipped(let run, let reason):
                 Console.note("\(run): \(reason)")
             }
         }
-        Console.note("report in \(page.relativePath)")
+        Console.note("report in \(page.relativePath)\n\(page.absoluteURL.absoluteString)")
     }
 }

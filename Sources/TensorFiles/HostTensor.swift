@@ -38,6 +38,22 @@ public struct HostTensor: Sendable, Equatable {
         try HostTensor(shape: shape, elementType: elementType, bytes: bytes)
     }
 
+    /// Elements that lie at strides, as a tensor of their own; strides count elements and may be negative.
+    ///
+    /// Every one of them must lie inside.
+    package func gathered(from start: Int, shape: [Int], strides: [Int]) -> HostTensor {
+        var (least, greatest) = (start, start)
+        for (length, stride) in zip(shape, strides) where length > 0 {
+            if stride < 0 { least += (length - 1) * stride } else { greatest += (length - 1) * stride }
+        }
+        precondition(shape.count == strides.count && least >= 0 && greatest < count, "elements outside of a tensor of \(count)")
+        return HostTensor(
+            unchecked: shape, elementType,
+            bytes.withUnsafeBytes {
+                Strided.gather($0, offset: start, shape: shape, strides: strides, elementSize: elementType.byteCount)
+            })
+    }
+
     /// The product of the lengths; nil if one is negative or the product overflows.
     public static func elementCount(shape: [Int]) -> Int? {
         guard shape.allSatisfy({ $0 >= 0 }) else { return nil }

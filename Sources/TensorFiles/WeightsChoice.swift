@@ -7,6 +7,24 @@ public enum WeightsChoice: Sendable, Equatable {
     /// The set of this name, such as `params` or `model.state_dict`.
     case named(String)
 
+    /// The choice that a user names: `model`, `average`, or a set's name.
+    public init(name: String) {
+        switch name {
+        case "model": self = .model
+        case "average": self = .average
+        default: self = .named(name)
+        }
+    }
+
+    /// The name that ``init(name:)`` takes.
+    public var name: String {
+        switch self {
+        case .model: "model"
+        case .average: "average"
+        case .named(let name): name
+        }
+    }
+
     /// Whether trainers use this name for averaged weights: `model_ema`, `ema_state_dict`,
     /// `swaModel`, `teacher`.
     public static func isAverage(_ name: String) -> Bool {
@@ -15,7 +33,7 @@ public enum WeightsChoice: Sendable, Equatable {
 
     /// Whether a name stands for training state beside the weights: optimisers, schedules, scalers,
     /// losses.
-    static func isTrainingState(_ name: String) -> Bool {
+    package static func isTrainingState(_ name: String) -> Bool {
         words(name).contains {
             ["optimizer", "optimizers", "optim", "scheduler", "schedulers", "scaler", "loss", "criterion"].contains($0)
         }

@@ -24,7 +24,8 @@ public enum WeightsFile {
     /// Removes names of PyTorch's wrappers (`module.`, `_orig_mod.`) and profilers' counters. The
     /// result's ``StateDictionary/notes`` list that, and the set that was chosen among several.
     /// Errors say what the file really is.
-    /// If a PyTorch checkpoint has several sets, `choice` selects one; other formats hold one.
+    /// If a PyTorch checkpoint has several sets, `choice` selects one. Other formats hold one set:
+    /// any choice but `model` is an error of kind `missing` there.
     public static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(TensorFileError) -> StateDictionary {
         try naming(url) { try read(FileReader(url), choosing: choice) }
     }
@@ -42,7 +43,11 @@ public enum WeightsFile {
         guard SafetensorsFile.isLikely(head) else {
             throw FileSignature.refusal(head, size: file.size, expected: "a PyTorch checkpoint or a safetensors file")
         }
-        return try SafetensorsFile.read(file).underPlainNames()
+        let weights = try SafetensorsFile.read(file).underPlainNames()
+        guard choice == .model else {
+            throw Fault(.missing, "holds one set of weights, not several to choose from", remedy: "take what it holds")
+        }
+        return weights
     }
 
     /// Writes weights in the format of the file's extension. If writing fails, an existing file

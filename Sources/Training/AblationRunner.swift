@@ -105,6 +105,7 @@ public struct AblationRunner: Sendable {
             var beginning = RunConfiguration()
             beginning.data.imageSize = cell.configuration.data.imageSize
             (beginning.network, beginning.initialWeights) = (cell.configuration.network, cell.configuration.initialWeights)
+            beginning.initialWeightsSet = cell.configuration.initialWeightsSet
             beginning.data.classes = cell.configuration.data.classes
             beginning.vmunet?.dropPath = 0
             if verified.insert(beginning).inserted { try Trainer.verifyInitialWeights(beginning) }
@@ -122,7 +123,10 @@ public struct AblationRunner: Sendable {
         } else {
             let begun = try Trainer.begin(cell.configuration, in: url, data: data, compileGraph: compileGraph)
             trainer = begun.trainer
-            if let weights = begun.initialWeights { report(.note("initial weights: " + weights.summary)) }
+            if let weights = begun.initialWeights {
+                report(.note("initial weights: " + weights.summary))
+                for text in weights.notes { report(.note("note: the initial weights: " + text)) }
+            }
         }
         return try trainer.run(shouldStop: shouldStop) { report(.training($0)) }
     }

@@ -62,12 +62,14 @@ public final class Trainer {
         let network = try configuration.makeNetwork()
         guard let path = configuration.initialWeights else { return (network, nil) }
         let file = URL(filePath: path)
-        let weights = try WeightsFile.read(file).networkWeights
+        let weights = try NetworkWeights.read(file, choosing: configuration.initialWeightsSet.map(WeightsChoice.init(name:)) ?? .model)
         try weights.requireFinite(file: file.relativePath)
         do {
-            return (network, try PretrainedWeights.apply(weights, to: network))
+            var report = try PretrainedWeights.apply(weights, to: network)
+            report.notes = weights.notes
+            return (network, report)
         } catch let error as any WeightsProblem {
-            throw BadWeights(file: file.relativePath, problem: error)
+            throw BadWeights(file: file.relativePath, weights: weights, problem: error)
         }
     }
 
@@ -261,6 +263,9 @@ public final class Trainer {
     }
 
     private var hasStoppedImproving: Bool { configuration.hasStoppedImproving(position.validationLosses) }
+
+    /// Whether nothing is left to train: all epochs are done, or more of them do not pay.
+    public var isFinished: Bool { position.epoch >= configuration.epochs || hasStoppedImproving }
 
     private var remainingImages: Int {
         (configuration.epochs - position.epoch) * loader.dataset.count - position.step * configuration.batchSize

@@ -15,7 +15,7 @@ struct Demo: ParsableCommand {
         abstract:
             "Try everything on generated pictures: train a small network, score it on unseen pictures, segment some, and draw them.",
         discussion:
-            "The pictures are lesion-like, with hair, vignettes, low contrast and known masks, made by a deterministic generator. Takes a few minutes."
+            "The pictures are lesion-like, with hair, vignettes, low contrast and known masks, made by a deterministic generator. Takes half a minute on a quiet machine, minutes on a busy one."
     )
 
     @Option(help: "The folder for the demo's files: a new one, or an earlier demo's, which is replaced.")
@@ -131,17 +131,38 @@ struct Demo: ParsableCommand {
             try PictureFile.write(found.mask, to: folder.appending(path: item.name + ".png"))
             let overlay = try Overlay.draw(found.mask, on: picture)
             try PictureFile.write(overlay, to: folder.appending(path: item.name + "_overlay.png"))
-            cells.append(.init(picture, caption: item.name))
-            cells.append(.init(try Overlay.draw(truth, on: picture), caption: "truth"))
-            cells.append(.init(overlay, caption: "prediction, IoU \(Console.percent(item.scores.miou))"))
+            // The sheet shows everything enlarged, so that outlines are lines and not steps.
+            let shown = Self.enlarged(picture)
+            cells.append(.init(shown, caption: item.name))
+            cells.append(.init(try Overlay.draw(Self.enlarged(truth, cutAt: 128), on: shown), caption: "truth"))
+            let ours = try segmenter.segment(shown).mask
+            cells.append(.init(try Overlay.draw(ours, on: shown), caption: "found, IoU \(Console.percent(item.scores.miou))"))
             if let shipped {
-                let theirs = try Overlay.draw(try shipped.segmenter.segment(picture).mask, on: picture)
-                cells.append(.init(theirs, caption: "shipped weights, IoU \(Console.percent(shipped.iou(of: item.name)))"))
+                let theirs = try shipped.segmenter.segment(shown).mask
+                cells.append(
+                    .init(try Overlay.draw(theirs, on: shown), caption: "shipped, IoU \(Console.percent(shipped.iou(of: item.name)))"))
             }
         }
         let sheet = folder.appending(path: "sheet.png")
-        try PictureFile.write(ContactSheet(cells: cells, columns: shipped == nil ? 3 : 4, cellSize: 192).render(), to: sheet)
+        try PictureFile.write(
+            ContactSheet(cells: cells, columns: shipped == nil ? 3 : 4, cellSize: Self.cellSize, textScale: 2, gap: 14).render(), to: sheet)
         return sheet
+    }
+
+    private static let cellSize = 288
+
+    /// The picture at the sheet's size, smoothly; a mask is cut in two again.
+    private static func enlarged(_ picture: Picture, cutAt limit: Float? = nil) -> Picture {
+        let (C, side) = (picture.channels, cellSize)
+        let planes = Resize.bilinear(picture, to: (side, side))
+        var large = Picture(width: side, height: side, channels: C)
+        for i in 0..<(side * side) {
+            for c in 0..<C {
+                let value = planes[c * side * side + i]
+                large.pixels[i * C + c] = limit.map { value < $0 ? 0 : 255 } ?? UInt8(min(max(value + 0.5, 0), 255))
+            }
+        }
+        return large
     }
 }
 

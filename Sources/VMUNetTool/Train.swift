@@ -14,27 +14,39 @@ struct Train: ParsableCommand {
         abstract: "Train on a set of pictures and masks.",
         discussion: """
             Settings come from --config, or else are the data set's published ones; command-line options override both. The run's folder holds \
-            config.yaml, metrics.jsonl, TensorBoard events and checkpoints. --resume continues a stopped run, bit for bit as if it had never stopped.
+            config.yaml, metrics.jsonl, TensorBoard events and checkpoints. --resume continues a stopped run, bit for bit as if it had never stopped. \
+            tensorboard --logdir RUN and vmunet report RUN show the curves. The defaults below are those for a folder of pictures.
+
+            Examples:
+              vmunet train --data pictures --preset small --run runs/first
+              vmunet train --data pictures --init vmamba_small_e238_ema.pth --epochs 100 --batch-size 8
+              vmunet train --resume --run runs/first --epochs 200
             """)
+
+    /// The settings for a folder of pictures if nothing else is given.
+    static let usual = RunConfiguration(.folder)
 
     @Option(help: "Settings in YAML.")
     var config: String?
 
     @OptionGroup var options: TrainingOptions
 
-    @Option(help: "The highest rate of stochastic depth.")
+    @Option(help: "The highest rate of stochastic depth. Default: \(Self.usual.vmunet?.dropPath ?? 0).")
     var dropPath: Double?
 
     @Flag(help: "Train without augmentation.")
     var noAugment = false
 
-    @Option(help: "For a set without val: the share of pictures, or patients, to hold back for validation; 0 trains on all.")
+    @Option(
+        help:
+            "For a set without val: the share of pictures, or patients, to hold back for validation; 0 trains on all. Default: \(Self.usual.data.validationFraction)."
+    )
     var validationFraction: Double?
 
     @Option(help: "The label of unlabelled pixels, which the loss and the scores ignore.")
     var ignoredLabel: Int?
 
-    @Option(help: "The least grey of a binary mask's foreground, as a fraction of white.")
+    @Option(help: "The least grey of a binary mask's foreground, as a fraction of white. Default: 0.5.")
     var maskThreshold: Double?
 
     @Option(
@@ -54,7 +66,7 @@ struct Train: ParsableCommand {
     @Option(help: "The kind of pictures, such as CT or dermoscopy. Stored with the weights.")
     var modality: String?
 
-    @Option(help: "Threads that prepare pictures during training.")
+    @Option(help: "Threads that prepare pictures during training. Default: as many as suit the machine.")
     var workers: Int?
 
     @OptionGroup var telling: OutputOptions
@@ -68,15 +80,22 @@ struct Train: ParsableCommand {
     func run() throws {
         try Torch.allowTF32(options.compute.tf32)
         if let threads = options.compute.threads { Torch.threads = threads }
-        let folder = try chosenFolder()
+        let dataset =
+            try config == nil && !resume ? options.data.map { try Dataset.chosen(options.dataset, for: $0) } ?? options.dataset : options.dataset
+        let folder = try chosenFolder(dataset)
         let stop = StopSignal()
-        let configuration = resume ? try resumed(RunFolder(existing: folder)) : try settings()
+        let configuration = resume ? try resumed(RunFolder(existing: folder)) : try settings(dataset)
         let sets = try TrainingData(configuration)
         let findings = try sets.verify()
         for note in sets.notes + findings { Console.note("note: " + note) }
         let trainer: Trainer
         if resume {
             trainer = try Trainer.resume(configuration, in: folder, data: sets, compileGraph: options.compute.compileGraph)
+            if trainer.isFinished {
+                return Console.note(
+                    "\(folder.relativePath) is finished after \(trainer.position.epoch) epochs; a larger --epochs continues it"
+                )
+            }
             Console.note("resuming \(folder.relativePath) after epoch \(trainer.position.epoch), step \(trainer.position.step)")
         } else {
             let begun = try Trainer.begin(configuration, in: folder, data: sets, compileGraph: options.compute.compileGraph)
@@ -106,20 +125,19 @@ struct Train: ParsableCommand {
 
     private static func resumption(_ folder: URL) -> String { "\(Invocation.name) train --resume --run \(folder.relativePath)" }
 
-    private func chosenFolder() throws -> URL {
+    private func chosenFolder(_ dataset: Dataset?) throws -> URL {
         if let runFolder { return URL(filePath: runFolder) }
         guard !resume else { throw ValidationError("--resume needs --run, the folder of the run to continue") }
         let stamp = Date.now.formatted(
             .iso8601.year().month().day().dateSeparator(.omitted).time(includingFractionalSeconds: false).timeSeparator(.omitted))
-        return URL(filePath: "runs/\(options.dataset?.rawValue ?? "run")-\(stamp)")
+        return URL(filePath: "runs/\(dataset?.rawValue ?? "run")-\(stamp)")
     }
 
-    private func settings() throws -> RunConfiguration {
+    private func settings(_ dataset: Dataset?) throws -> RunConfiguration {
         let file = config.map { URL(filePath: $0) }
-        if file == nil, options.dataset == nil { throw ValidationError("--dataset is needed: \(DatasetLayouts.names) (or --config)") }
-        var settings =
-            try file.map { try RunConfiguration(yamlFile: $0, dataset: options.dataset) } ?? RunConfiguration(options.dataset ?? .folder)
-        try apply(to: &settings)
+        var settings = try file.map { try RunConfiguration(yamlFile: $0, dataset: dataset) } ?? RunConfiguration(dataset ?? .folder)
+        if file == nil, dataset == nil { throw ValidationError("--data is needed: the data set's folder (or --config)") }
+        try apply(to: &settings, dataset)
         guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
         let given = try file.map { try RunConfiguration.lines(inYAMLFile: $0) } ?? [:]
         let classes = options.givenClasses(given.keys)
@@ -142,7 +160,7 @@ struct Train: ParsableCommand {
         }
         let saved = try RunConfiguration(yamlFile: run.configuration)
         var wanted = saved
-        if config != nil { wanted = try settings() } else { try apply(to: &wanted) }
+        if config != nil { wanted = try settings(options.dataset) } else { try apply(to: &wanted, options.dataset) }
         var configuration = saved
         configuration.data.path = wanted.data.path
         configuration.epochs = wanted.epochs
@@ -158,8 +176,9 @@ struct Train: ParsableCommand {
     }
 
     /// Applies the given options to the settings.
-    private func apply(to settings: inout RunConfiguration) throws {
+    private func apply(to settings: inout RunConfiguration, _ dataset: Dataset?) throws {
         try options.apply(to: &settings)
+        if let dataset { settings.data.dataset = dataset }
         if let dropPath {
             guard settings.vmunet != nil else { throw ValidationError("--drop-path belongs to VM-UNet") }
             settings.vmunet?.dropPath = dropPath
@@ -187,6 +206,7 @@ struct Train: ParsableCommand {
 
     static func tell(_ report: PretrainedWeights.Report) {
         Console.note("initial weights: " + report.summary)
+        for text in report.notes { Console.note("note: initial weights: \(text)") }
         for key in report.left.prefix(5) { Console.note("  left at its initial values: \(key)") }
         for key in report.unused.prefix(5) { Console.note("  in the checkpoint, not used: \(key)") }
     }

@@ -9,7 +9,7 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: "The data set's folder: {train,val}/{images,masks}, or Synapse's layout with train_npz and lists.")
     var data: String?
 
-    @Option(help: "The folder's layout, which also selects the published settings.")
+    @Option(help: "The folder's layout, which also selects the published settings. Default: recognised from its contents.")
     var dataset: Dataset?
 
     @Option(
@@ -24,19 +24,21 @@ struct TrainingOptions: ParsableArguments {
     @Option(name: .customLong("init"), help: "Initial weights: the same kind of network's, or VMamba's for VM-UNet.")
     var initialWeights: String?
 
-    @Option(help: "Epochs of each run.")
+    @OptionGroup var initialChoice: WeightsOptions
+
+    @Option(help: "Epochs of each run. Default: \(Train.usual.epochs).")
     var epochs: Int?
 
-    @Option(help: "Pictures per step.")
+    @Option(help: "Pictures per step. Default: \(Train.usual.batchSize).")
     var batchSize: Int?
 
-    @Option(help: "Height and width to resize pictures to, a multiple of 32.")
+    @Option(help: "Height and width to resize pictures to, a multiple of 32. Default: \(Train.usual.data.imageSize).")
     var imageSize: Int?
 
-    @Option(name: .customLong("lr"), help: "The optimiser's learning rate.")
+    @Option(name: .customLong("lr"), help: "The optimiser's learning rate. Default: \(Train.usual.optimizer.learningRate).")
     var learningRate: Double?
 
-    @Option(help: "The seed of all random numbers.")
+    @Option(help: "The seed of all random numbers. Default: \(Train.usual.seed).")
     var seed: UInt64?
 
     @OptionGroup var compute: ComputeOptions
@@ -47,6 +49,7 @@ struct TrainingOptions: ParsableArguments {
         if let dataset { settings.data.dataset = dataset }
         try applyNetwork(to: &settings)
         if let initialWeights { settings.initialWeights = initialWeights }
+        if let set = initialChoice.set { settings.initialWeightsSet = set.name }
         if let epochs { settings.epochs = epochs }
         if let batchSize { settings.batchSize = batchSize }
         if let imageSize { settings.data.imageSize = imageSize }

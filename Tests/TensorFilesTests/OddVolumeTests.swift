@@ -128,6 +128,20 @@ struct OddVolumeTests {
         let name = file("scaled_\(kind).nii")
         #expect(try NIfTIFile.read(name).values == expected)
         #expect(try NIfTIFile.source(name).floats(limit: 60, allChannels: false) == expected)
+        // No voxel takes more than four bytes, whatever its type.
+        let narrow = try NIfTIFile.readNarrow(name, voxels: 60)
+        #expect(narrow.values == expected && narrow.voxels.elementType.byteCount <= 4)
+        #expect(try #require(throws: FileError.self) { try NIfTIFile.readNarrow(name, voxels: 59) }.kind == .limit)
+    }
+
+    @Test func tellsThePairsThatAreWhole() throws {
+        #expect(NIfTIFile.pairHeader(file("pair.img")) == file("pair.hdr") && NIfTIFile.pairHeader(file("pair.hdr")) == file("pair.hdr"))
+        #expect(NIfTIFile.isOfPair(URL(fileURLWithPath: "/x/A.IMG.gz")) && !NIfTIFile.isOfPair(URL(fileURLWithPath: "/x/hdr")))
+        try TestFiles.withFolder { folder in
+            let header = folder.appendingPathComponent("a.hdr")
+            try FileManager.default.copyItem(at: file("pair.hdr"), to: header)
+            #expect(NIfTIFile.pairHeader(header) == nil)
+        }
     }
 
     @Test func comparesTheChecksumOfPackedFiles() throws {

@@ -124,7 +124,8 @@ extension ToolTests {
 
         @Test func whatIsMissing() throws {
             expectRefusal(try Tool.run("train", "--dataset", "folder"), 64, naming: "--data is needed", "train --help")
-            expectRefusal(try Tool.run("train", "--data", Shared.discs.path), 64, naming: "--dataset is needed")
+            expectRefusal(try Tool.run("train", "--data", Scratch.folder().path), 64, naming: "--dataset is needed")
+            expectRefusal(try Tool.run("train", "--data", "nowhere"), naming: "nowhere", "check the path")
             expectRefusal(try Tool.run("train", "--resume"), 64, naming: "--run")
             expectRefusal(
                 try Tool.run("train", "--resume", "--run", Scratch.root.appending(path: "nowhere").path), naming: "it holds no run")

@@ -43,6 +43,7 @@ extension RunConfiguration: ConfigurationSection {
         try fields.section("network", &section)
         network = section.choice
         try fields.value("initial_weights", &initialWeights)
+        try fields.value("initial_weights_set", &initialWeightsSet)
         try fields.section("loss", &loss)
         try fields.section("optimizer", &optimizer)
         try fields.section("schedule", &schedule)

@@ -71,6 +71,9 @@ extension RunConfiguration {
             }
         }
         if let initialWeights { require(!initialWeights.isEmpty, "initial_weights", "a file's path, or null", "an empty text") }
+        if let initialWeightsSet {
+            require(!initialWeightsSet.isEmpty, "initial_weights_set", "model, average, a set's name, or null", "an empty text")
+        }
 
         for (key, weight) in [("loss.cross_entropy", loss.crossEntropy), ("loss.dice", loss.dice)] {
             require(weight >= 0 && weight.isFinite, key, "a number of 0 or more", weight)

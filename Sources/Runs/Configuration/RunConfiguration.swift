@@ -16,6 +16,9 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
     public var network = NetworkChoice.vmunet(.base)
     /// A file of initial weights: the same kind of network's, or VMamba's for VM-UNet's encoder.
     public var initialWeights: String?
+    /// The weights to take from a file that holds several sets: `model`, `average` or a set's name.
+    /// Nil takes the model's own.
+    public var initialWeightsSet: String?
     /// The weights of the loss.
     public var loss = LossSettings()
     /// The optimiser and its options.

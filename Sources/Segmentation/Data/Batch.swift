@@ -26,6 +26,7 @@ public struct Batch: Sendable {
         (self.indices, names) = (indices, samples.map(\.name))
 
         let area = height * width
+        try Self.requireMemory(for: samples.count, like: first)
         images = []
         images.reserveCapacity(samples.count * channels * area)
         for sample in samples {
@@ -44,6 +45,14 @@ public struct Batch: Sendable {
         case .binary: target = .binary(try Self.joined(samples, area: area) { if case .binary(let plane) = $0 { plane } else { nil } })
         case .labels: target = .labels(try Self.joined(samples, area: area) { if case .labels(let plane) = $0 { plane } else { nil } })
         }
+    }
+
+    /// Throws ``DataError`` unless there is memory for a batch of samples like this one.
+    /// - Parameter copies: how many times the samples will be there.
+    static func requireMemory(for count: Int, like sample: Sample, copies: Int = 1) throws(DataError) {
+        try DataError.requireMemory(
+            copies * count * sample.byteCount, for: "a batch of \(count) pictures of \(sample.height)×\(sample.width)",
+            remedy: "Lower --batch-size or --image-size.")
     }
 
     private static func joined<Value>(

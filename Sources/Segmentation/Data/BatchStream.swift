@@ -117,7 +117,12 @@ final class BatchPipeline: @unchecked Sendable {
 
     private func work() {
         while let (batch, position) = nextClaim() {
-            let result = Result { try makeSample(batches[batch][position]) }
+            let result = Result {
+                let sample = try makeSample(batches[batch][position])
+                // The batch's other samples, and all of them side by side.
+                if position == 0 { try Batch.requireMemory(for: batches[batch].count, like: sample, copies: 2) }
+                return sample
+            }
             guard let full = store(result, batch, position) else { continue }
             let assembled: Result<Batch, any Error> =
                 if let failure = full.failure {

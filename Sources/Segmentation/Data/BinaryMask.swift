@@ -18,6 +18,7 @@ struct BinaryMask {
 
     init(_ url: URL, ignoring ignored: UInt8?, threshold: Double) throws(DataError) {
         (self.url, self.threshold) = (url, threshold)
+        isJPEG = (try? PictureFile.info(of: url).format) == .jpeg
         var picture: Picture
         do throws(PictureError) { picture = try PictureFile.read(url) } catch { throw DataError(error, url) }
         mask = Mask(picture: Picture(width: picture.width, height: picture.height, channels: 1), traits: MaskTraits())
@@ -76,7 +77,7 @@ struct BinaryMask {
     /// Two close values at either end, which JPEG makes of one, are not two classes.
     private func isLossyPair(_ low: Int, _ high: Int) -> Bool { isJPEG ? high - low < 64 : low >= 128 && high - low < 16 }
 
-    private var isJPEG: Bool { ["jpg", "jpeg", "jfif", "jpe"].contains(url.pathExtension.lowercased()) }
+    private let isJPEG: Bool
 
     /// Throws for a label map: few values, one of which fills areas although it is at neither end
     /// of the scale.

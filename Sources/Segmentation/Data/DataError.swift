@@ -23,6 +23,8 @@ public struct DataError: UserError, Equatable, LocalizedError {
         case labelOutOfRange
         /// Samples of one set do not fit together.
         case shape
+        /// The machine has too little memory for what was asked for.
+        case memory
     }
 
     /// The kind of the fault, or of the first one.
@@ -49,6 +51,14 @@ public struct DataError: UserError, Equatable, LocalizedError {
         self.init(kind, path: path, problems: [problem], remedy: remedy)
     }
 
+    /// Throws unless that many bytes are available now: Swift's arrays end the process if they are
+    /// not.
+    static func requireMemory(_ bytes: Int, for what: String, remedy: String) throws(DataError) {
+        do { try Memory.ask(for: bytes) } catch { throw DataError(.memory, path: what, error.reason, remedy: remedy) }
+    }
+
+    /// Memory if there is too little of it, otherwise input.
+    public var category: UserErrorCategory { kind == .memory ? .memory : .input }
     /// The ``path``.
     public var subject: String { path }
     /// The problems, separated by semicolons.

@@ -96,9 +96,8 @@ extension MaskTraits {
 extension DataError {
     /// A picture that could not be read, in the picture reader's words.
     init(_ error: PictureError, _ url: URL) {
-        // The reader's description starts with the path and ends with the remedy.
-        let words = error.description
-        let prefix = url.path + ": "
-        self.init(.unreadable, path: url.path, words.hasPrefix(prefix) ? String(words.dropFirst(prefix.count)) : words, remedy: "")
+        self.init(
+            .unreadable, path: url.path, error.problem,
+            remedy: error.remedy.isEmpty ? "" : error.remedy.prefix(1).uppercased() + error.remedy.dropFirst() + ".")
     }
 }

@@ -114,6 +114,8 @@ public struct PairedFolder: SegmentationDataset {
             throw Self.mismatch(pair, (picture.width, picture.height), (mask.width, mask.height))
         }
         let (height, width) = (options.height, options.width)
+        try DataError.requireMemory(
+            16 * height * width, for: "a picture at \(height)×\(width)", remedy: "Lower --image-size.")
         return Sample(
             image: Preprocessing.stretched(picture, height: height, width: width), channels: 3, height: height, width: width,
             target: classes == 1
@@ -122,11 +124,21 @@ public struct PairedFolder: SegmentationDataset {
             name: pair.name)
     }
 
-    /// The file's own picture in RGB. Throws ``DataError``, which names the file.
+    /// The picture in RGB as viewers show it, or as stored if its mask fits only that. Throws
+    /// ``DataError``, which names the file.
     public func picture(at index: Int) throws -> Picture? { try picture(of: pairs[index]) }
 
     private func picture(of pair: PicturePair) throws(DataError) -> Picture {
-        do { return try PictureFile.read(pair.picture, channels: 3) } catch { throw DataError(error, pair.picture) }
+        let asStored = try fitsAsStored(pair)
+        do { return try PictureFile.read(pair.picture, channels: 3, asStored: asStored) } catch { throw DataError(error, pair.picture) }
+    }
+
+    /// Whether a mask fits its picture only as that is stored, before its EXIF turns it; by the headers alone.
+    private func fitsAsStored(_ pair: PicturePair) throws(DataError) -> Bool {
+        let info: PictureInfo
+        do { info = try PictureFile.info(of: pair.picture) } catch { throw DataError(error, pair.picture) }
+        guard info.orientation.swapsSides, info.stored.width != info.stored.height else { return false }
+        return try Self.size(of: pair.mask) == info.stored
     }
 
     /// The sample varied by ``Options/augmentation``; unchanged without random numbers.
@@ -181,7 +193,9 @@ public struct PairedFolder: SegmentationDataset {
             Result { () throws(DataError) in
                 try checkSizes(pair)
                 if decodesPictures { _ = try picture(of: pair) }
-                return try options.masks.read(pair.mask).traits
+                var traits = try options.masks.read(pair.mask).traits
+                traits.fitsAsStored = try fitsAsStored(pair)
+                return traits
             }
         }
         var (findings, faults) = (SetFindings(), [DataError]())
@@ -196,7 +210,7 @@ public struct PairedFolder: SegmentationDataset {
 
     private func checkSizes(_ pair: PicturePair) throws(DataError) {
         let (picture, mask) = (try Self.size(of: pair.picture), try Self.size(of: pair.mask))
-        if picture != mask { throw Self.mismatch(pair, picture, mask) }
+        if picture != mask, try !fitsAsStored(pair) { throw Self.mismatch(pair, picture, mask) }
     }
 
     private static func fault(_ body: () throws(DataError) -> Void) -> DataError? {

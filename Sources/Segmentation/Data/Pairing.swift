@@ -81,6 +81,10 @@ struct Pairing {
             for (name, mask) in common.pairs { masksOf[name] = [mask] }
             notes.append("masks are named \(common.description)")
             strangers = []
+        } else if let framed = FramedNames(masks: strangers, pictures: unmasked) {
+            for (name, mask) in framed.pairs { masksOf[name] = [mask] }
+            notes.append(framed.description)
+            strangers = []
         }
         if folded > 0 { notes.append("\(folded) masks have their pictures' names in other capitals") }
         for file in strangers { problems.append("mask without a picture: \(file)" + kin(of: file, in: images)) }
@@ -93,16 +97,17 @@ struct Pairing {
             }
         }
         pairs.sort { FolderListing.byteOrder($0.name, $1.name) }
-        try check(problems)
+        try check(problems, isUnpaired: masksOf.isEmpty, examples: (pictureFiles.first, maskFiles.first))
     }
 
-    private func check(_ problems: [String]) throws(DataError) {
+    private func check(_ problems: [String], isUnpaired: Bool, examples: (picture: String?, mask: String?)) throws(DataError) {
         let folder = images.deletingLastPathComponent().path
-        if pairs.isEmpty {
+        if isUnpaired {
+            let example = examples.picture.flatMap { picture in examples.mask.map { "; the first are \(picture) and \($0)" } }
             throw DataError(
                 .noPairs, path: folder,
                 "no picture has a mask: \(try FolderListing.contents(of: images)) in \(images.lastPathComponent), "
-                    + "\(try FolderListing.contents(of: masks)) in \(masks.lastPathComponent)", remedy: Self.rule)
+                    + "\(try FolderListing.contents(of: masks)) in \(masks.lastPathComponent)\(example ?? "")", remedy: Self.rule)
         }
         guard problems.isEmpty else {
             throw DataError(.unpaired, path: folder, problems: problems.sorted(by: FolderListing.byteOrder), remedy: Self.rule)
@@ -175,5 +180,48 @@ private struct CommonAffix {
             }
         }
         return nil
+    }
+}
+
+/// Pictures and masks that each have a text of their own around a name that they share: `img_07` and `mask_07`.
+private struct FramedNames {
+    let pairs: [(name: String, mask: String)]
+    let description: String
+
+    /// Nil unless what is left of the names pairs every mask with one picture, and the masks' text says that they are masks.
+    init?(masks: [String], pictures: [String]) {
+        guard masks.count > 1, masks.count == pictures.count else { return nil }
+        let (ofMasks, ofPictures) = (Frame(masks.map(FolderListing.stem)), Frame(pictures))
+        let words = (ofMasks.prefix + " " + ofMasks.suffix).lowercased().split { !$0.isLetter && !$0.isNumber }
+        guard words.contains(where: { Pairing.maskEndings.contains(String($0)) }) else { return nil }
+        let byCore = Dictionary(pictures.map { (ofPictures.core($0), $0) }) { a, _ in a }
+        let found = masks.compactMap { mask in byCore[ofMasks.core(FolderListing.stem(mask))].map { (name: $0, mask: mask) } }
+        guard found.count == masks.count, Set(found.map(\.name)).count == pictures.count else { return nil }
+        pairs = found
+        description = "pictures are named \(ofPictures), masks \(ofMasks)"
+    }
+
+    /// The text before and behind what differs in a list of names; digits belong to what differs.
+    private struct Frame: CustomStringConvertible {
+        let prefix: String
+        let suffix: String
+
+        init(_ names: [String]) {
+            func common(_ names: [[Character]]) -> [Character] {
+                guard let first = names.first else { return [] }
+                var length = names.map(\.count).min() ?? 0
+                for name in names { length = min(length, zip(first, name).prefix { $0 == $1 }.count) }
+                while length > 0, first[length - 1].isNumber { length -= 1 }
+                return Array(first[..<length])
+            }
+            let characters = names.map(Array.init)
+            let before = common(characters)
+            prefix = String(before)
+            suffix = String(common(characters.map { $0.dropFirst(before.count).reversed() }).reversed())
+        }
+
+        func core(_ name: String) -> String { String(name.dropFirst(prefix.count).dropLast(suffix.count)) }
+
+        var description: String { prefix + "NAME" + suffix }
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import Synchronization
 
 /// Keeps loaded samples in memory up to a limit.
@@ -11,6 +12,9 @@ final class SampleCache: Sendable {
         var bytes = 0
     }
 
+    /// Memory that is left to others, in bytes.
+    private static let reserve = 256 << 20
+
     let limit: Int
     private let state = Mutex(State())
 
@@ -22,6 +26,8 @@ final class SampleCache: Sendable {
     func sample(at index: Int, load: () throws -> Sample) rethrows -> Sample {
         if let kept = state.withLock({ $0.samples[index] }) { return kept }
         let sample = try load()
+        // What is kept must not be missing elsewhere.
+        guard (try? Memory.ask(for: sample.byteCount + Self.reserve)) != nil else { return sample }
         state.withLock { state in
             guard state.samples[index] == nil, state.bytes + sample.byteCount <= limit else { return }
             state.samples[index] = sample

@@ -13,6 +13,8 @@ public struct SetFindings: Sendable, Equatable {
     public private(set) var colors: [String: Int] = [:]
     /// Unlabelled pixels, and the masks that have some.
     public private(set) var ignored = (masks: 0, pixels: 0)
+    /// Pictures taken as stored, because their masks fit only so.
+    public private(set) var takenAsStored = 0
     /// The labels that occur.
     public private(set) var labels: Set<Int> = []
     /// Pixels of the foreground, and all that count.
@@ -27,6 +29,7 @@ public struct SetFindings: Sendable, Equatable {
         if traits.isEmpty { empty.append(name) }
         if traits.isFull { full.append(name) }
         if traits.grey > 0 { grey = (grey.masks + 1, grey.pixels + traits.grey, grey.of + traits.pixels) }
+        if traits.fitsAsStored { takenAsStored += 1 }
         if let color = traits.color { colors[color, default: 0] += 1 }
         if traits.ignored > 0 { ignored = (ignored.masks + 1, ignored.pixels + traits.ignored) }
         labels.formUnion(traits.labels)
@@ -53,6 +56,10 @@ public struct SetFindings: Sendable, Equatable {
                 "\(grey.masks) of \(masks) masks hold grey values (\(Decimals.text(share, 1)) % of their pixels), cut at "
                     + "\(Decimals.text(threshold, 2)) of white: data.mask_threshold changes that")
         }
+        if takenAsStored > 0 {
+            lines.append(
+                "\(takenAsStored) pictures are taken as they are stored, not as their EXIF orientation turns them: their masks fit only so")
+        }
         for (color, count) in colors.sorted(by: { $0.key < $1.key }) {
             lines.append("\(these(count)) painted in two colours: \(color) is taken as the foreground")
         }
@@ -63,8 +70,9 @@ public struct SetFindings: Sendable, Equatable {
 
     /// A line that names the labels that never occur, if there are any.
     static func unseen(_ labels: Set<Int>, classes: Int, where place: String) -> [String] {
-        let missing = (1..<max(classes, 1)).filter { !labels.contains($0) }
-        guard !missing.isEmpty else { return [] }
+        let missing = (0..<max(classes, 1)).filter { !labels.contains($0) }
+        // Where nothing could be read, nothing is known to be missing.
+        guard !missing.isEmpty, !labels.isEmpty else { return [] }
         let names = missing.prefix(12).map(String.init).joined(separator: ", ") + (missing.count > 12 ? ", …" : "")
         return [
             "label\(missing.count == 1 ? "" : "s") \(names) of \(classes) classes \(missing.count == 1 ? "is" : "are") in no \(place): "
@@ -75,7 +83,7 @@ public struct SetFindings: Sendable, Equatable {
     /// Equal if all counts are.
     public static func == (a: SetFindings, b: SetFindings) -> Bool {
         a.masks == b.masks && a.empty == b.empty && a.full == b.full && a.grey == b.grey && a.colors == b.colors
-            && a.ignored == b.ignored && a.labels == b.labels && a.foreground == b.foreground
+            && a.takenAsStored == b.takenAsStored && a.ignored == b.ignored && a.labels == b.labels && a.foreground == b.foreground
     }
 }
 

@@ -1,4 +1,5 @@
 import Imaging
+import TensorFiles
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -67,7 +68,7 @@ public struct InputList: Sendable {
         var folders: [String] = []
         for name in names {
             let url = folder.appending(path: name)
-            if FolderListing.isPicture(name) || VolumeFile.isVolume(url) {
+            if FolderListing.isPicture(name) || VolumeFile.isVolume(url) && (!NIfTIFile.isOfPair(url) || NIfTIFile.pairHeader(url) != nil) {
                 add(url, path: prefix + name)
             } else if FolderListing.isFolder(url) {
                 folders.append(name)
@@ -85,7 +86,8 @@ public struct InputList: Sendable {
     }
 
     private mutating func add(_ url: URL, path: String) {
-        guard known.insert(Self.place(url)).inserted else { return }
+        // Of a pair of files the header stands for both.
+        guard known.insert(Self.place(NIfTIFile.pairHeader(url) ?? url)).inserted else { return }
         items.append(Item(path: path, url: url, isVolume: VolumeFile.isVolume(url)))
     }
 
@@ -97,7 +99,7 @@ public struct InputList: Sendable {
     }
 
     private static func nothing(foreign: Int, folders: Int) -> String {
-        let kinds = PictureFile.extensions.union(["nii", "nii.gz", "npz", "h5"]).sorted().joined(separator: ", ")
+        let kinds = PictureFile.extensions.union(["nii", "nii.gz", "hdr", "npz", "h5"]).sorted().joined(separator: ", ")
         return "no picture or volume in this folder (\(kinds))"
             + (folders > 0 ? "; --recursive looks into its sub-folders" : "; check the path")
     }
@@ -154,7 +156,8 @@ public struct InputList: Sendable {
             (["avif"], "AVIF", toPNG, false), (["jp2", "j2k"], "JPEG 2000", toPNG, false), (["jxl"], "JPEG XL", toPNG, false),
             (["bmp"], "BMP", toPNG, false), (["tif", "tiff"], "TIFF", toPNG, false), (["dcm", "dicom", "ima"], "DICOM", series, true),
             (["nrrd", "nhdr"], "NRRD", toNIfTI, true), (["mha", "mhd"], "MetaImage", toNIfTI, true),
-            (["hdr", "img"], "NIfTI pairs and Analyze", toNIfTI, true), (["mgz", "mgh"], "MGH", toNIfTI, true),
+            (["npy"], "NumPy's .npy", "save the array as 'image' in an .npz, by np.savez(path, image=array)", true),
+            (["mgz", "mgh"], "MGH", toNIfTI, true),
         ] as [([String], String, String, Bool)] {
             for ending in endings where !PictureFile.extensions.contains(ending) {
                 all[ending] = Advice(kind: kind, wayOut: wayOut, isVolume: isVolume)

@@ -36,6 +36,10 @@ public final class KernelsInference: InferenceNetwork {
     /// with every key that is missing, unexpected or of another shape.
     public init(_ weights: StateDictionary, precision: Precision = .float32) throws {
         configuration = try VMUNetConfiguration(readFrom: weights)
+        // Prepared forms beside the file's: each matrix in panels, in float32 at most.
+        let values = weights.reduce(0) { $0 + $1.tensor.count }
+        try DataError.requireMemory(
+            5 * values, for: "a network of \(values) weights", remedy: "Give the machine more memory, or take smaller weights.")
         let stored = KernelWeights(keys: weights.keys) { key in weights[key].map(StoredWeight.init) }
         network = try KernelsNetwork(configuration, stored, precision: precision)
     }
@@ -56,7 +60,7 @@ public final class KernelsInference: InferenceNetwork {
                 expected: "\(batch)×\(inputChannels)×\(height)×\(width) values, height and width multiples of \(sizeMultiple)",
                 got: "\(images.count) values")
         }
-        let workspace = take(bytes: plan.memoryBytes)
+        let workspace = try take(bytes: plan.memoryBytes, logits: plan.logitCount)
         defer { kept.withLock { $0.memories.append(workspace) } }
         return [Float](unsafeUninitializedCapacity: plan.logitCount) { logits, count in
             images.withUnsafeBufferPointer {
@@ -78,9 +82,12 @@ public final class KernelsInference: InferenceNetwork {
     }
 
     /// Memory of at least this many bytes. Memory that is too small is replaced by larger.
-    private func take(bytes: Int) -> Workspace {
+    private func take(bytes: Int, logits: Int) throws(DataError) -> Workspace {
         let last = kept.withLock { $0.memories.popLast() }
         if let last, last.bytes >= bytes { return last }
+        try DataError.requireMemory(
+            bytes + 4 * logits, for: "the network's maps",
+            remedy: "Lower --image-size or --batch-size: both are what a pass takes its memory for.")
         return Workspace(bytes: bytes)
     }
 }

@@ -1,8 +1,11 @@
 /// A volume in the form that a network was trained on: turned to its voxel order, intensities
 /// mapped by its window.
 public struct PreparedVolume: Sendable {
-    /// Intensities for the network, (slices, rows, columns).
-    public let intensities: [Float]
+    private let volume: VolumeFile
+    private let turn: VolumeTurn
+    /// The window in numbers, and the greatest value of the network's input.
+    private let limits: IntensityWindow
+    private let scale: Float
     /// The shape of the turned volume.
     public let shape: VolumeShape
     /// Turns labels back to the file's order.
@@ -26,7 +29,7 @@ public struct PreparedVolume: Sendable {
     public init(
         _ volume: VolumeFile, path: String, convention: InputConvention, sliceAxis: Int? = nil, window asked: IntensityWindow? = nil
     ) throws(DataError) {
-        var notes: [String] = []
+        var notes = volume.notes
         var turn = VolumeTurn.none
         var order: VoxelOrder?
         if let sliceAxis, sliceAxis != volume.firstSliceAxis {
@@ -38,14 +41,14 @@ public struct PreparedVolume: Sendable {
                 notes.append("the header does not say how the voxels lie: the volume is taken as stored, the weights want \(wanted)")
             }
         }
-        if !volume.isNormalized, volume.voxelOrder == nil, notes.isEmpty {
+        if !volume.isNormalized, volume.voxelOrder == nil, notes == volume.notes {
             notes.append("the header does not say how the voxels lie: the volume is taken as stored")
         }
         let shape = turn.applied(to: volume.shape)
         try Self.check(shape, stored: volume, path: path, &notes)
         let window = asked ?? (volume.isNormalized ? IntensityWindow.none : convention.window)
-        if window == .none, let problem = Self.problem(volume.intensities) { notes.append(problem) }
-        intensities = turn.applied(to: window.applied(to: volume.intensities, scale: convention.volumeScale), volume.shape)
+        if window == .none, let problem = Self.problem(volume.extremes) { notes.append(problem) }
+        (self.volume, self.turn, limits, scale) = (volume, turn, window.resolved(for: volume), convention.volumeScale)
         (self.shape, turnBack, self.window, voxelOrder, self.notes) = (shape, turn.inverse, window, order, notes)
     }
 
@@ -73,11 +76,22 @@ public struct PreparedVolume: Sendable {
         }
     }
 
-    private static func problem(_ intensities: [Float]) -> String? {
-        guard let least = intensities.min(), let greatest = intensities.max() else { return nil }
-        return SliceFindings.intensityProblem(least...greatest, isMapped: false).map { _ in
-            "intensities run from \(least) to \(greatest), where 0 to 1 is expected: --window LOW,HIGH maps them"
+    private static func problem(_ stored: ClosedRange<Float>) -> String? {
+        SliceFindings.intensityProblem(stored, isMapped: false).map { _ in
+            "intensities run from \(stored.lowerBound) to \(stored.upperBound), where 0 to 1 is expected: --window LOW,HIGH maps them"
         }
+    }
+
+    /// A slice as the network wants it, (rows, columns).
+    public func slice(at index: Int) -> [Float] { limits.applied(to: volume.slice(at: index, turned: turn), scale: scale) }
+
+    /// All slices, (slices, rows, columns).
+    public var intensities: [Float] { (0..<shape.depth).flatMap(slice(at:)) }
+
+    /// A slice as it is stored, its intensities 0…1 for people to look at.
+    public func shown(at index: Int) -> [Float] {
+        let window = window == .none && !volume.isNormalized ? IntensityWindow.range.resolved(for: volume) : limits
+        return window.applied(to: volume.slice(at: index))
     }
 }
 

@@ -20,6 +20,8 @@ public struct Segmenter: Sendable {
     public let metadata: WeightsMetadata
     /// The form of the network's input.
     public let convention: InputConvention
+    /// What reading the weights left out, renamed or chose, a clause each: to be shown to the user once.
+    public let notes: [String]
     /// The weights' file, for messages.
     private let file: String
 
@@ -37,18 +39,21 @@ public struct Segmenter: Sendable {
     /// Loads weights in any supported form. The keys define the architecture; the metadata gives
     /// the picture size of the training (default 256).
     ///
+    /// `choice` selects the weights if a checkpoint has several sets.
+    ///
     /// Throws ``/TensorFiles/TensorFileError`` for a file that cannot be read, ``BadWeights`` for
     /// one that is not a network's, and what `networks` throws for a device that cannot be used.
     public init(
-        weights url: URL, imageSize: Int? = nil, threshold: Double? = nil, input: InputConvention.Options = InputConvention.Options(),
+        weights url: URL, choosing choice: WeightsChoice = .model, imageSize: Int? = nil, threshold: Double? = nil,
+        input: InputConvention.Options = InputConvention.Options(),
         compute: Compute = Compute(), networks: NetworkLoader = .kernels
     ) throws {
-        let weights = try WeightsFile.read(url)
-        file = url.relativePath
+        let weights = try NetworkWeights.read(url, choosing: choice)
+        (file, notes) = (url.relativePath, weights.notes)
         do {
-            network = try networks.load(weights.networkWeights, compute)
+            network = try networks.load(weights, compute)
         } catch let error as any WeightsProblem {
-            throw BadWeights(file: file, problem: error)
+            throw BadWeights(file: file, weights: weights, problem: error)
         }
         try weights.requireFinite(file: file)
         guard network.classes <= 256 else {
@@ -84,6 +89,10 @@ public struct Segmenter: Sendable {
 
     /// Segments one picture of any size.
     public func segment(_ picture: Picture) throws -> Result {
+        // Planes and logits at the network's size, then of each pixel a label, a probability and, of several classes, the best.
+        try DataError.requireMemory(
+            (12 + 8 * network.classes) * imageSize * imageSize + (network.classes == 1 ? 2 : 8) * picture.width * picture.height,
+            for: "a picture of \(picture.width)×\(picture.height) pixels", remedy: "Make the picture smaller, or lower --image-size.")
         var planes = Preprocessing.stretched(picture, height: imageSize, width: imageSize)
         if convention.pictureScale != 255 { for i in planes.indices { planes[i] *= convention.pictureScale / 255 } }
         let logits = try network.answer(planes, batch: 1, height: imageSize, width: imageSize)

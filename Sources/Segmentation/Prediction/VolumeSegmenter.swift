@@ -28,13 +28,26 @@ public struct VolumeSegmenter: Sendable {
             throw VolumeError(
                 operation: "volume segmentation", expected: "\(shape.count) intensities for \(shape)", got: "\(intensities.count)")
         }
+        let area = shape.plane.count
+        return try segment(shape: shape, slice: { Array(intensities[$0 * area..<($0 + 1) * area]) }, progress: progress)
+    }
+
+    /// As ``segment(_:shape:progress:)``, with slices that are made when they are needed.
+    public func segment(
+        shape: VolumeShape, slice: @Sendable (Int) -> [Float], progress: (_ slices: Int) -> Void = { _ in }
+    ) throws -> LabelVolume {
+        let perSlice = 4 * shape.plane.count + (8 + 8 * network.classes) * networkSize.count
+        try DataError.requireMemory(
+            // The labels, once more turned back, and while they are gathered.
+            3 * shape.count + batchSize * perSlice, for: "a volume of \(shape)",
+            remedy: "Crop the volume, or save it at a larger spacing.")
         let resizer = SliceResizer(slice: shape.plane, network: networkSize)
-        let (area, networkArea) = (shape.plane.count, networkSize.count)
+        let networkArea = networkSize.count
         var labels: [UInt8] = []
         labels.reserveCapacity(shape.count)
         for start in stride(from: 0, to: shape.depth, by: batchSize) {
             let count = min(batchSize, shape.depth - start)
-            let planes = Parallel.map(count) { resizer.prepare(Array(intensities[(start + $0) * area..<(start + $0 + 1) * area])) }
+            let planes = Parallel.map(count) { resizer.prepare(slice(start + $0)) }
             let found = try networkLabels(planes.flatMap(\.self), count: count)
             labels += Parallel.map(count) { resizer.restore(Array(found[$0 * networkArea..<($0 + 1) * networkArea])) }.flatMap(\.self)
             progress(start + count)

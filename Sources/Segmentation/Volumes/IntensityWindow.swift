@@ -35,13 +35,20 @@ public enum IntensityWindow: Sendable, Hashable {
     }
 
     /// The most values to take percentiles of; larger volumes are sampled evenly.
-    private static let sampleLimit = 1 << 20
+    static let sampleLimit = 1 << 20
+
+    /// The distance of a sample's values, so that there are at most `limit`. It is odd, so that it
+    /// does not fall into step with rows whose length is a power of two.
+    static func stride(_ count: Int, limit: Int) -> Int { count <= limit ? 1 : (count + limit - 1) / limit | 1 }
 
     private static func percentiles(of values: [Float]) -> (Float, Float) {
+        let step = stride(values.count, limit: sampleLimit)
+        return percentiles(ofSample: step == 1 ? values : Swift.stride(from: 0, to: values.count, by: step).map { values[$0] })
+    }
+
+    static func percentiles(ofSample values: [Float]) -> (low: Float, high: Float) {
         guard !values.isEmpty else { return (0, 0) }
-        // An odd stride does not fall into step with rows whose length is a power of two.
-        let stride = max(1, (values.count + sampleLimit - 1) / sampleLimit) | 1
-        let sorted = Swift.stride(from: 0, to: values.count, by: values.count <= sampleLimit ? 1 : stride).map { values[$0] }.sorted()
+        let sorted = values.sorted()
         func percentile(_ share: Double) -> Float {
             let place = share * Double(sorted.count - 1)
             let (below, rest) = (Int(place), place - place.rounded(.down))

@@ -3,18 +3,24 @@ import TensorFiles
 
 /// A volume to segment: NIfTI, or an array `image` in Synapse's layout.
 public struct VolumeFile: Sendable {
-    /// Intensities in the file's unit, (slices, rows, columns), row-major.
-    public let intensities: [Float]
+    /// The voxels as they are stored, (slices, rows, columns), row-major; intensities are slope · voxel + intercept.
+    private let voxels: HostTensor
+    private let slope: Double, intercept: Double
+    /// Slices, rows and columns as they are stored.
     public let shape: VolumeShape
     /// The voxels' placement, which only NIfTI records; otherwise voxels of 1 mm.
     public let geometry: NIfTIGeometry
     /// Whether the intensities are already in 0…1, as in Synapse's layout.
     public let isNormalized: Bool
+    /// What is odd about the file, a clause each: to be shown to the user once.
+    public let notes: [String]
 
     /// Endings of readable files, longest first.
-    static let extensions = [".npy.h5", ".nii.gz", ".nii", ".h5", ".npz"]
-    /// The most bytes of a file's array: 512 × 512 × 2000 numbers of 4 bytes.
-    static let largestArray = 1 << 31
+    static let extensions = [".npy.h5", ".nii.gz", ".nii", ".h5", ".npz", ".hdr.gz", ".img.gz", ".hdr", ".img"]
+    /// The most bytes of an array in .npz or HDF5: 512 × 512 × 2000 numbers of 8 bytes.
+    static let largestArray = 1 << 32
+    /// The most voxels of a volume, which take four bytes each or less.
+    static let largestVolume = 1 << 31
 
     /// Whether the file has a volume's name.
     public static func isVolume(_ url: URL) -> Bool { suffix(of: url) != nil }
@@ -29,8 +35,9 @@ public struct VolumeFile: Sendable {
         return extensions.first { name.hasSuffix($0) && name.count > $0.count }
     }
 
-    /// Reads a volume. Throws ``DataError``, which names the file, if it is damaged, lacks `image`,
-    /// has a wrong rank, is too large, or has values that are not finite.
+    /// Reads a volume, which takes at most four bytes a voxel. Throws ``DataError``, which names the
+    /// file, if it is damaged, lacks `image`, has a wrong rank, is too large, or has values that are
+    /// not finite.
     public init(_ url: URL) throws(DataError) {
         switch Self.suffix(of: url) {
         case ".npz"?:
@@ -47,23 +54,21 @@ public struct VolumeFile: Sendable {
             try self.init(array: tensor, path: url.relativePath)
         default:
             let volume: NIfTIVolume
-            do throws(TensorFileError) { volume = try NIfTIFile.read(url, limit: Self.largestArray) } catch { throw DataError(error) }
+            do throws(TensorFileError) { volume = try NIfTIFile.readNarrow(url, voxels: Self.largestVolume) } catch {
+                throw DataError(error)
+            }
             let shape = volume.voxels.shape
-            guard volume.voxels.count <= Self.largestArray / 4, shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {
+            guard shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {
                 throw DataError(
                     .shape, path: url.relativePath, "its image has shape \(shape)",
                     remedy: "Crop the volume, or save it at a larger spacing.")
             }
-            let values = volume.values
-            guard values.allSatisfy(\.isFinite) else {
-                throw DataError(
-                    .unreadable, path: url.relativePath, "its image holds values that are not finite numbers (NaN or infinity)",
-                    remedy: "Replace them by the value of the background and save the volume again.")
-            }
             self.init(
-                intensities: values, shape: VolumeShape(depth: shape[0], height: shape[1], width: shape[2]), geometry: volume.geometry,
-                isNormalized: false)
+                voxels: volume.voxels, slope: volume.slope, intercept: volume.intercept,
+                shape: VolumeShape(depth: shape[0], height: shape[1], width: shape[2]), geometry: volume.geometry, isNormalized: false,
+                notes: volume.notes)
         }
+        try requireFinite(url.relativePath)
     }
 
     private init(array: HostTensor, path: String) throws(DataError) {
@@ -72,25 +77,93 @@ public struct VolumeFile: Sendable {
                 .shape, path: path, "its image has shape \(array.shape): a picture of \(last) channels rather than a volume",
                 remedy: "Save pictures as PNG; a volume has slices, rows and columns.")
         }
-        let values = try SynapseArrays.intensities(array, path: path, rank: 2...3)
+        try SynapseArrays.checkImage(array, path: path, rank: 2...3)
         let shape = Array(([1] + array.shape).suffix(3))
+        var geometry = NIfTIGeometry(spacing: [1, 1, 1])
+        geometry.axes = array.shape.count
+        let mayBeColor = array.shape.count == 3 && (3...4).contains(shape[0]) && min(shape[1], shape[2]) > 4
         self.init(
-            intensities: values, shape: VolumeShape(depth: shape[0], height: shape[1], width: shape[2]),
-            geometry: NIfTIGeometry(spacing: [1, 1, 1]), isNormalized: true)
+            voxels: array, slope: 1, intercept: 0, shape: VolumeShape(depth: shape[0], height: shape[1], width: shape[2]),
+            geometry: geometry, isNormalized: true,
+            notes: mayBeColor ? ["its \(shape[0]) planes are taken as slices; channels of a picture belong into a PNG"] : [])
     }
 
-    private init(intensities: [Float], shape: VolumeShape, geometry: NIfTIGeometry, isNormalized: Bool) {
-        self.intensities = intensities
-        self.shape = shape
-        self.geometry = geometry
-        self.isNormalized = isNormalized
+    private init(
+        voxels: HostTensor, slope: Double, intercept: Double, shape: VolumeShape, geometry: NIfTIGeometry, isNormalized: Bool,
+        notes: [String] = []
+    ) {
+        self.notes = notes
+        (self.voxels, self.slope, self.intercept) = (voxels, slope, intercept)
+        (self.shape, self.geometry, self.isNormalized) = (shape, geometry, isNormalized)
+    }
+
+    private func requireFinite(_ path: String) throws(DataError) {
+        guard voxels.elementType.isFloatingPoint || slope != 1 || intercept != 0 else { return }
+        let isSound = (0..<shape.depth).allSatisfy { slice(at: $0).allSatisfy(\.isFinite) }
+        guard isSound else {
+            throw DataError(
+                .unreadable, path: path, "its image holds values that are not finite numbers (NaN or infinity)",
+                remedy: isNormalized
+                    ? "Clip the intensities and scale them to 0…1 before saving."
+                    : "Replace them by the value of the background and save the volume again.")
+        }
+    }
+}
+
+extension VolumeFile {
+    /// All intensities in the file's unit, (slices, rows, columns), row-major: four bytes a voxel.
+    public var intensities: [Float] { floats(voxels) }
+
+    /// The intensities of a slice as it is stored, (rows, columns).
+    public func slice(at index: Int) -> [Float] { slice(at: index, turned: .none) }
+
+    /// The intensities of a slice of the turned volume, (rows, columns).
+    public func slice(at index: Int, turned turn: VolumeTurn) -> [Float] {
+        let (to, places) = (turn.applied(to: shape), turn.places(in: shape))
+        return floats(
+            voxels.gathered(
+                from: places.start + index * places.slice, shape: [to.height, to.width], strides: [places.row, places.column]))
+    }
+
+    /// The least and the greatest intensity.
+    public var extremes: ClosedRange<Float> {
+        var (least, greatest) = (Float.infinity, -Float.infinity)
+        for k in 0..<shape.depth {
+            for value in slice(at: k) { (least, greatest) = (min(least, value), max(greatest, value)) }
+        }
+        return least...greatest
+    }
+
+    /// Every so many intensities, at most `limit`.
+    func sample(_ limit: Int) -> [Float] {
+        let step = IntensityWindow.stride(shape.count, limit: limit)
+        return floats(voxels.gathered(from: 0, shape: [(shape.count + step - 1) / step], strides: [step]))
+    }
+
+    private func floats(_ part: HostTensor) -> [Float] {
+        slope == 1 && intercept == 0 ? part.floats : part.doubles.map { Float(slope * $0 + intercept) }
+    }
+}
+
+extension IntensityWindow {
+    /// The window that this one comes to for a volume: its own extremes or percentiles, found without all of it at once.
+    func resolved(for volume: VolumeFile) -> IntensityWindow {
+        switch self {
+        case .none, .fixed: return self
+        case .range:
+            let extremes = volume.extremes
+            return .fixed(low: Double(extremes.lowerBound), high: Double(extremes.upperBound))
+        case .percentiles:
+            let (low, high) = Self.percentiles(ofSample: volume.sample(Self.sampleLimit))
+            return .fixed(low: Double(low), high: Double(high))
+        }
     }
 }
 
 extension VolumeFile {
     /// The directions in which columns, rows and slices increase; nil if the file records none that
     /// make sense.
-    public var voxelOrder: VoxelOrder? { isNormalized ? nil : VoxelOrder(geometry.orientation) }
+    public var voxelOrder: VoxelOrder? { isNormalized || !geometry.placesVoxels ? nil : VoxelOrder(geometry.orientation) }
 
     /// Millimetres between slices, rows and columns; nil if the file does not record them.
     public var spacing: VoxelSpacing? {
@@ -103,7 +176,8 @@ extension LabelVolume {
     /// Writes the labels as NIfTI, compressed if the name ends in `.gz`.
     public func write(to url: URL, geometry: NIfTIGeometry, description: String = "") throws(TensorFileError) {
         try NIfTIFile.write(
-            labels: labels, shape: [shape.depth, shape.height, shape.width], geometry: geometry, description: description, to: url)
+            labels: labels, shape: [shape.depth, shape.height, shape.width], geometry: geometry.withoutUnusablePlacement,
+            description: description, to: url)
     }
 }
 

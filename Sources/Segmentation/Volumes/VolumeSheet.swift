@@ -12,8 +12,20 @@ public enum VolumeSheet {
     public static func draw(
         _ labels: LabelVolume, on intensities: [Float], white: Float = 1, orientation: String = "???", count: Int = 9, cellSize: Int = 256
     ) throws(PictureError) -> Picture {
+        let area = labels.shape.plane.count
+        precondition(intensities.count == labels.shape.count, "VolumeSheet: \(intensities.count) intensities for \(labels.shape)")
+        return try draw(labels, white: white, orientation: orientation, count: count, cellSize: cellSize) {
+            Array(intensities[$0 * area..<($0 + 1) * area])
+        }
+    }
+
+    /// As ``draw(_:on:white:orientation:count:cellSize:)``, with the intensities of the slices that are shown alone.
+    public static func draw(
+        _ labels: LabelVolume, white: Float = 1, orientation: String = "???", count: Int = 9, cellSize: Int = 256,
+        slice intensities: (Int) -> [Float]
+    ) throws(PictureError) -> Picture {
+        precondition(count > 0, "VolumeSheet: at least one slice")
         let (shape, area) = (labels.shape, labels.shape.plane.count)
-        precondition(intensities.count == shape.count && count > 0, "VolumeSheet: \(intensities.count) intensities for \(shape)")
         let labelled = (0..<shape.depth).filter { slice in labels.labels[slice * area..<(slice + 1) * area].contains { $0 != 0 } }
         let from = labelled.isEmpty ? Array(0..<shape.depth) : labelled
         let used = min(count, from.count)
@@ -36,7 +48,7 @@ public enum VolumeSheet {
         var cells: [ContactSheet.Cell] = []
         for slice in chosen {
             let range = slice * area..<(slice + 1) * area
-            let image = picture(intensities[range]) { UInt8((min(max($0 / white, 0), 1) * 255).rounded()) }
+            let image = picture(intensities(slice)[...]) { UInt8((min(max($0 / white, 0), 1) * 255).rounded()) }
             let mask = picture(labels.labels[range]) { $0 }
             cells.append(.init(try Overlay.draw(mask, on: image), caption: "slice \(slice + 1) of \(shape.depth)"))
         }

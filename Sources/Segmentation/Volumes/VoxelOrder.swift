@@ -81,26 +81,31 @@ public struct VolumeTurn: Sendable, Equatable {
         return VoxelSpacing(depth: extents[sources[2]], height: extents[sources[1]], width: extents[sources[0]])
     }
 
+    /// Where a turned volume's voxels are in the volume of this shape: the first one's index, and the
+    /// steps from column to column, row to row and slice to slice.
+    func places(in shape: VolumeShape) -> (start: Int, column: Int, row: Int, slice: Int) {
+        let extents = [shape.width, shape.height, shape.depth], steps = [1, shape.width, shape.width * shape.height]
+        // A reversed axis is read from its end.
+        let step = (0..<3).map { flips[$0] ? -steps[sources[$0]] : steps[sources[$0]] }
+        let start = (0..<3).reduce(0) { $0 + (flips[$1] ? (extents[sources[$1]] - 1) * steps[sources[$1]] : 0) }
+        return (start, step[0], step[1], step[2])
+    }
+
     /// The turned voxels, (slices, rows, columns). Their number must match the shape.
     public func applied<Value>(to voxels: [Value], _ shape: VolumeShape) -> [Value] {
         precondition(voxels.count == shape.count, "a turn: expected \(shape.count) voxels, got \(voxels.count)")
         guard !isIdentity, !voxels.isEmpty else { return voxels }
-        let extents = [shape.width, shape.height, shape.depth], steps = [1, shape.width, shape.width * shape.height]
-        let turned = applied(to: shape)
-        // Steps from voxel to voxel of the turned volume, in voxels of the source; a reversed axis
-        // is read from its end.
-        let step = (0..<3).map { flips[$0] ? -steps[sources[$0]] : steps[sources[$0]] }
-        let start = (0..<3).reduce(0) { $0 + (flips[$1] ? (extents[sources[$1]] - 1) * steps[sources[$1]] : 0) }
+        let (turned, places) = (applied(to: shape), places(in: shape))
         return [Value](unsafeUninitializedCapacity: voxels.count) { out, count in
             voxels.withUnsafeBufferPointer { voxels in
                 var place = 0
                 for z in 0..<turned.depth {
                     for y in 0..<turned.height {
-                        var source = start + z * step[2] + y * step[1]
+                        var source = places.start + z * places.slice + y * places.row
                         for _ in 0..<turned.width {
                             (out.baseAddress! + place).initialize(to: voxels[source])
                             place += 1
-                            source += step[0]
+                            source += places.column
                         }
                     }
                 }

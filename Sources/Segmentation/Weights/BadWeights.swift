@@ -36,16 +36,6 @@ public struct BadWeights: UserError, LocalizedError {
 }
 
 extension StateDictionary {
-    /// Prefixes of keys that a run's checkpoint has in addition to the network's.
-    private static let sideKeys = ["optimizer.", "ema."]
-
-    /// The network's own tensors, without a checkpoint's additional ones.
-    public var networkWeights: StateDictionary {
-        var result = self
-        for key in keys where Self.sideKeys.contains(where: key.hasPrefix) { result[key] = nil }
-        return result
-    }
-
     /// Throws ``BadWeights`` for a tensor with NaN or infinite values: such a network is useless.
     package func requireFinite(file: String) throws {
         for (key, tensor) in self where !tensor.isFinite {

@@ -23,6 +23,21 @@ public enum NIfTIFile {
         try naming(url) { try source(url).image(limit: limit, allChannels: false) }
     }
 
+    /// Reads one volume of at most `voxels` voxels, four bytes a voxel or less in memory: wider types
+    /// become float32 while they are read, and are in the image's unit then.
+    package static func readNarrow(_ url: URL, voxels: Int) throws(TensorFileError) -> VolumeImage {
+        try naming(url) { try source(url).narrowImage(limit: voxels) }
+    }
+
+    /// Whether the name is one of a pair of files, `.hdr` and `.img`, packed or not.
+    package static func isOfPair(_ url: URL) -> Bool { Pair(url) != nil }
+
+    /// The pair's header, whichever of the two is named, where both are there.
+    package static func pairHeader(_ url: URL) -> URL? {
+        guard let pair = Pair(url), systemHas(pair.header.path), systemHas(pair.image.path) else { return nil }
+        return pair.header
+    }
+
     /// Like ``read(_:limit:)``, from a file's bytes in memory; errors use `name` as the path.
     public static func decode(_ bytes: [UInt8], name: String, limit: Int = defaultLimit) throws(TensorFileError) -> VolumeImage {
         try naming(name) {

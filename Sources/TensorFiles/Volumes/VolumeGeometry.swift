@@ -105,6 +105,19 @@ public struct VolumeGeometry: Sendable, Equatable {
         return square.isFinite && square <= 1 + 1e-5 && offset.allSatisfy(\.isFinite)
     }
 
+    /// Whether the header places the voxels by a usable matrix or quaternion. Otherwise the
+    /// directions of the axes are unknown.
+    public var placesVoxels: Bool { (matrixCode > 0 && hasUsableMatrix) || (quaternionCode > 0 && hasUsableQuaternion) }
+
+    /// The geometry without a matrix or quaternion that is unusable: other readers refuse files that
+    /// repeat one.
+    public var withoutUnusablePlacement: VolumeGeometry {
+        var geometry = self
+        if !hasUsableMatrix { (geometry.matrixCode, geometry.matrix) = (0, [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]) }
+        if !hasUsableQuaternion { (geometry.quaternionCode, geometry.quaternion, geometry.offset) = (0, [0, 0, 0], [0, 0, 0]) }
+        return geometry
+    }
+
     /// Voxel (i, j, k, 1) to the file's unit, three rows of four: the matrix if usable, else the
     /// quaternion, else only the spacing.
     public var affine: [[Double]] {

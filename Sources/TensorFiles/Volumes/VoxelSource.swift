@@ -25,6 +25,20 @@ struct VoxelSource {
         return image
     }
 
+    /// Voxels in the stored type if that takes four bytes or less, otherwise their values as float32,
+    /// converted while reading. At most `limit` voxels.
+    func narrowImage(limit: Int) throws -> VolumeImage {
+        guard header.elementType.byteCount > 4 else {
+            return try image(limit: limit.multipliedReportingOverflow(by: header.elementType.byteCount).partialValue, allChannels: false)
+        }
+        let values = try floats(limit: limit, allChannels: false)
+        let bytes = header.shape.reduce(4, *)
+        try Memory.ask(for: bytes)
+        var image = VolumeImage(voxels: HostTensor(values, shape: header.shape), geometry: header.geometry)
+        image.notes = header.notes
+        return image
+    }
+
     /// Values in the image's unit, converted while reading, so that the stored type takes no
     /// memory.
     func floats(limit: Int, allChannels: Bool) throws -> [Float] {

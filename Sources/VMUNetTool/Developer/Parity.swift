@@ -44,7 +44,7 @@ struct Parity: ParsableCommand {
     func run() throws {
         var configuration = VMUNetConfiguration.base
         try network.apply(to: &configuration)
-        let trained = try weights.map { try WeightsFile.read(URL(filePath: $0)).networkWeights }
+        let trained = try weights.map { try NetworkWeights.read(URL(filePath: $0)) }
         if let trained { configuration = try VMUNetConfiguration(readFrom: trained) }
         let comparison = ParityComparison(
             configuration, weights: trained, device: try device.resolved(), imageSize: imageSize, batchSize: batchSize)

@@ -180,6 +180,31 @@ import Testing
         #expect(set.notes == (["_strange", "x"].contains(ending) ? ["masks are named NAME\(ending)"] : []))
     }
 
+    /// `img_07.png` with `mask_07.png`: both have a text of their own around the name that they share.
+    @Test(arguments: ["img_N mask_N", "N_image N-gt", "scan-N-raw N_groundtruth"]) func namesInsideOtherTexts(names: String) throws {
+        let (picture, mask) = (names.split(separator: " ")[0], names.split(separator: " ")[1])
+        for (i, core) in ["07", "08", "17"].enumerated() {
+            try folder.write(.noise(width: 8, height: 9 + i), "train/images/\(picture.replacing("N", with: core)).png")
+            try folder.write(.disc(width: 8, height: 9 + i), "train/masks/\(mask.replacing("N", with: core)).png")
+        }
+        // Sizes differ from pair to pair: none can be another's.
+        let set = try open()
+        try set.verify()
+        #expect(set.count == 3)
+        let shown = (picture.replacing("N", with: "NAME"), mask.replacing("N", with: "NAME"))
+        #expect(set.notes == ["pictures are named \(shown.0), masks \(shown.1)"])
+    }
+
+    /// Names that share numbers alone are no pairs.
+    @Test func numbersAloneDoNotPair() throws {
+        for i in 1...3 {
+            try folder.write(.noise(width: 8, height: 8), "train/images/cat\(i).png")
+            try folder.write(.disc(width: 8, height: 8), "train/masks/dog\(i).png")
+        }
+        let error = try #require(fault { _ = try open() })
+        #expect(error.kind == .noPairs && error.description.contains("the first are cat1.png and dog1.png"))
+    }
+
     @Test func prefixesAndCapitals() throws {
         for (i, names) in [("IMD1", "mask_IMD1"), ("b", "mask_b")].enumerated() {
             try folder.write(.noise(width: 8, height: 9 + i), "a/images/\(names.0).png")
@@ -198,6 +223,37 @@ import Testing
         try folder.write(.disc(width: 8, height: 8), "c/masks/x.png")
         try folder.write(.disc(width: 8, height: 8), "c/masks/X_mask.png")
         #expect(try open("c").pairs.map(\.name) == ["X", "x"])
+    }
+
+    /// A JPEG whose EXIF says how its camera lay.
+    private func photograph(_ picture: Picture, orientation: UInt8) throws -> [UInt8] {
+        let jpeg = try PictureFile.jpeg(picture, quality: 95)
+        let tiff: [UInt8] =
+            [0x49, 0x49, 0x2A, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0]
+        let segment = Array("Exif\0\0".utf8) + tiff
+        return Array(jpeg[..<2]) + [0xFF, 0xE1, 0, UInt8(segment.count + 2)] + segment + jpeg[2...]
+    }
+
+    /// Photographs on their side: masks as viewers show them, and masks as the pixels are stored.
+    @Test(arguments: [6, 8] as [UInt8]) func photographsOnTheirSide(orientation: UInt8) throws {
+        // Bright above, dark below, as stored: 20 columns, 12 rows.
+        let stored = Picture(width: 20, height: 12, channels: 3, pixels: (0..<720).map { $0 < 360 ? 240 : 10 })
+        try folder.write(photograph(stored, orientation: orientation), "seen/images/a.jpg")
+        try folder.write(.disc(width: 12, height: 20), "seen/masks/a.png")
+        let seen = try open("seen")
+        #expect(try seen.examine().takenAsStored == 0)
+        let shown = try #require(try seen.picture(at: 0))
+        #expect((shown.width, shown.height) == (12, 20))
+        // EXIF 6 turns to the right: what was above lies right; 8 turns to the left.
+        #expect((shown[10, 11] > 128) == (orientation == 6) && (shown[10, 0] > 128) == (orientation == 8))
+        try folder.write(photograph(stored, orientation: orientation), "stored/images/a.jpg")
+        try folder.write(.disc(width: 20, height: 12), "stored/masks/a.png")
+        let unturned = try open("stored")
+        let found = try unturned.examine()
+        #expect(found.takenAsStored == 1 && found.notes(classes: 1, threshold: 0.5).contains { $0.contains("EXIF") })
+        let picture = try #require(try unturned.picture(at: 0))
+        #expect((picture.width, picture.height) == (20, 12) && picture[0, 5] > 128 && picture[11, 5] < 128)
+        #expect(try unturned.load(at: 0).name == "a")
     }
 
     @Test func superpixelsAreNoMasks() throws {

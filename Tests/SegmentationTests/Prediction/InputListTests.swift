@@ -46,6 +46,15 @@ import Testing
         #expect(InputList([path("a"), path("a/x.png"), path("link/x.png")]).items.count == 1)
     }
 
+    @Test func aPairOfFilesIsOneVolume() throws {
+        for name in ["p.hdr", "p.img", "lone.hdr", "disk.img", "q.HDR", "q.IMG.gz"] { try folder.write([1], name) }
+        let list = InputList([path("")])
+        #expect(list.items.map(\.url.lastPathComponent) == ["p.hdr", "q.HDR"] && list.items.allSatisfy(\.isVolume))
+        #expect(list.items.map(\.name) == ["p", "q"] && list.passedOver.description == "1 hdr, 1 img")
+        // Whichever of the two is named stands for both.
+        #expect(InputList([path("p.img"), path("p.hdr")]).items.map(\.url.lastPathComponent) == ["p.img"])
+    }
+
     @Test func whatIsMissingOrOfAnotherKind() throws {
         try folder.write([1], "ct.dcm")
         try folder.write([1], "ct.nrrd")

@@ -13,6 +13,9 @@ public protocol DatasetLayout: Sendable {
     var largestIntensity: Float { get }
     /// The metadata of weights trained on a set with these settings.
     func origin(_ settings: DataSettings) -> WeightsMetadata
+    /// Whether a folder clearly has this layout. Of layouts that look alike, such as ISIC's, only one
+    /// returns true.
+    func recognises(_ folder: URL) -> Bool
     /// Checks every file of every part of a set. `givenClasses` tells whether the user, not a
     /// preset, gave the number of classes.
     func check(_ settings: DataSettings, givenClasses: Bool) -> DatasetCheck
@@ -80,6 +83,8 @@ extension DatasetLayout {
         metadata.valueRange = 0...Double(largestIntensity)
         return metadata
     }
+    /// False.
+    public func recognises(_ folder: URL) -> Bool { false }
     /// 1.
     public var fewestClasses: Int { 1 }
     /// False.
@@ -129,6 +134,12 @@ public struct Dataset: RawRepresentable, Hashable, Sendable, Codable, CaseIterab
     /// The layout of that name; nil if there is none.
     public init?(rawValue: String) {
         guard let layout = DatasetLayouts.all.first(where: { $0.name == rawValue }) else { return nil }
+        self.layout = layout
+    }
+
+    /// The layout that recognises a folder; nil if none does.
+    public init?(recognising folder: URL) {
+        guard let layout = DatasetLayouts.all.first(where: { $0.recognises(folder) }) else { return nil }
         self.layout = layout
     }
 

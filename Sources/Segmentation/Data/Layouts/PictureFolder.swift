@@ -3,6 +3,10 @@ import Foundation
 /// Any pictures and masks, in `DIR/{train,val}/{images,masks}`.
 struct PictureFolder: PicturesWithMasks {
     let name = "folder"
+
+    func recognises(_ folder: URL) -> Bool {
+        ["train/images", "images"].contains { FolderListing.isFolder(folder.appending(path: $0)) }
+    }
 }
 
 extension Dataset {
@@ -62,7 +66,8 @@ extension PicturesWithMasks {
                 try PairedFolder(directory, split: split, options: options).check(split ?? "pictures", in: &check)
             } catch { check.add(error) }
         }
-        if !splits.isEmpty, !splits.contains("val") {
+        let trains = isFlat || FolderListing.isFolder(directory.appending(path: "train/images"))
+        if trains, !splits.contains("val") {
             check.notes.append(
                 "there is no folder 'val': training holds \(Decimals.text(settings.validationFraction * 100, 0)) % of the pictures back")
         }

@@ -10,6 +10,10 @@ struct Synapse: DatasetLayout {
     let allowsJitter = false
     let evaluationSplit = "test_vol"
 
+    func recognises(_ folder: URL) -> Bool {
+        ["train_npz", "test_vol_h5"].contains { FolderListing.isFolder(folder.appending(path: $0)) }
+    }
+
     var defaults: DatasetDefaults {
         var defaults = DatasetDefaults()
         (defaults.imageSize, defaults.classes, defaults.classNames) = (224, 9, SynapseLayout.synapseClassNames)

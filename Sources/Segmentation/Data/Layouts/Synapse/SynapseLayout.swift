@@ -110,14 +110,8 @@ enum SynapseArrays {
     /// The values of an image of `rank` axes. Throws ``DataError`` for a wrong rank or size, and
     /// for values that are not finite.
     static func intensities(_ image: HostTensor, path: String, rank: ClosedRange<Int>) throws(DataError) -> [Float] {
-        guard rank.contains(image.shape.count), image.shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {
-            throw DataError(
-                .shape, path: path, "its image has shape \(image.shape)",
-                remedy: "An image has \(rank.upperBound == 2 ? "rows and columns" : "slices, rows and columns"), none of them empty.")
-        }
-        guard image.elementType != .bool else {
-            throw DataError(.unreadable, path: path, "its image holds truth values", remedy: "Save the image as float32 in 0…1.")
-        }
+        try checkImage(image, path: path, rank: rank)
+        try requireRoom(image, path: path)
         let values = image.floats
         guard values.allSatisfy(\.isFinite) else {
             throw DataError(
@@ -127,7 +121,26 @@ enum SynapseArrays {
         return values
     }
 
+    /// Throws ``DataError`` for an image of a wrong rank, size or type.
+    static func checkImage(_ image: HostTensor, path: String, rank: ClosedRange<Int>) throws(DataError) {
+        guard rank.contains(image.shape.count), image.shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {
+            throw DataError(
+                .shape, path: path, "its image has shape \(image.shape)",
+                remedy: "An image has \(rank.upperBound == 2 ? "rows and columns" : "slices, rows and columns"), none of them empty.")
+        }
+        guard image.elementType != .bool else {
+            throw DataError(.unreadable, path: path, "its image holds truth values", remedy: "Save the image as float32 in 0…1.")
+        }
+    }
+
+    /// Asks for the memory that conversion takes: a copy in the stored type, one of four bytes a value, and a last one.
+    private static func requireRoom(_ tensor: HostTensor, path: String) throws(DataError) {
+        try DataError.requireMemory(
+            tensor.bytes.count + 6 * tensor.count, for: path, remedy: "Crop the volume, or save it at a larger spacing.")
+    }
+
     static func labels(_ tensor: HostTensor, path: String, classes: Int?, ignoredLabel: UInt8?) throws(DataError) -> [UInt8] {
+        if tensor.elementType != .uint8 { try requireRoom(tensor, path: path) }
         let values = tensor.elementType == .uint8 ? tensor.bytes : tensor.floats.map { UInt8(exactly: $0) }.compactMap(\.self)
         guard values.count == tensor.count else {
             throw DataError(
@@ -146,6 +159,8 @@ enum SynapseArrays {
 extension DataError {
     /// The fault of a file of arrays.
     init(_ error: TensorFileError) {
-        self.init(.unreadable, path: error.file, error.reason, remedy: error.remedy.prefix(1).uppercased() + error.remedy.dropFirst() + ".")
+        self.init(
+            error.kind == .memory ? .memory : .unreadable, path: error.file, error.reason,
+            remedy: error.remedy.prefix(1).uppercased() + error.remedy.dropFirst() + ".")
     }
 }

@@ -44,20 +44,18 @@ struct PredictionBatch {
         tellMapping()
         var lastSaved = ContinuousClock.now
         var isStopped = false
-        for (index, item) in list.items.enumerated() {
-            if stop.isSet {
+        var (next, most) = (0, 1)
+        while next < list.items.count {
+            let began = ContinuousClock.now
+            let group = group(from: next, most: most)
+            guard try work(on: group) else {
                 isStopped = true
                 break
             }
-            let count = list.items.count
-            if count > 1 {
-                Console.status("segmenting \(Console.bar(Double(index) / Double(count))) \(index)/\(count)  \(item.url.lastPathComponent)")
-            }
-            do {
-                try work(on: item, index)
-            } catch {
-                try fail(item, error)
-            }
+            next = group.upperBound
+            // Between groups, records are saved: about once a second.
+            let time = ContinuousClock.now - began
+            if time < .milliseconds(700) { most = min(2 * most, 256) } else if time > .seconds(3) { most = max(1, most / 2) }
             if ContinuousClock.now - lastSaved > .seconds(2) {
                 save()
                 lastSaved = .now
@@ -78,9 +76,88 @@ struct PredictionBatch {
         }
     }
 
+    // MARK: Some inputs
+
+    /// One volume, or up to `most` pictures that are segmented at the same time.
+    private func group(from first: Int, most: Int) -> Range<Int> {
+        var end = first + 1
+        guard most > 1, isOneOfMany(first) else { return first..<end }
+        while end < list.items.count, end - first < most, isOneOfMany(end) { end += 1 }
+        return first..<end
+    }
+
+    private func isOneOfMany(_ index: Int) -> Bool {
+        let item = list.items[index]
+        return !item.isVolume && PictureWork.isOneOfMany(item.url)
+    }
+
+    /// Returns whether all were begun; a signal keeps the rest from it.
+    private mutating func work(on group: Range<Int>) throws -> Bool {
+        var plans: [Result<Plan?, any Error>] = []
+        var works: [PictureWork] = []
+        for index in group {
+            let item = list.items[index]
+            do {
+                let plan = try plan(index)
+                plans.append(.success(plan))
+                guard let plan, !item.isVolume else { continue }
+                tellOnce(segmenter.convention.pictureAssumptions)
+                works.append(
+                    PictureWork(
+                        picture: item.url, results: plan.results, overlay: command.overlay, probability: command.probabilities))
+            } catch {
+                plans.append(.failure(error))
+            }
+        }
+        let (count, first, pictures) = (list.items.count, group.lowerBound, works)
+        var segmented = PictureWork.run(pictures, segmenter, stop: stop) { index in
+            Self.tell(first + index, of: count, pictures[index].picture)
+        }[...]
+        var isComplete = true
+        for (index, plan) in zip(group, plans) {
+            let item = list.items[index]
+            do {
+                guard let plan = try plan.get() else { continue }
+                let classes: [PredictionRecord.ClassAmount]
+                if item.isVolume {
+                    if stop.isSet { return false }
+                    Self.tell(index, of: count, item.url)
+                    classes = try volume(item, plan.results)
+                } else {
+                    guard let counts = try segmented.popFirst()??.get() else {
+                        isComplete = false
+                        continue
+                    }
+                    let pixels = counts.reduce(0, +)
+                    classes = amounts(counts) { .init(label: $0, name: segmenter.name(of: $0), pixels: $1, of: pixels) }
+                }
+                add(
+                    PredictionRecord(
+                        input: item.path, files: plan.results.map(\.lastPathComponent), classes: classes, weights: digest.value,
+                        settings: plan.settings))
+            } catch {
+                try fail(item, error)
+            }
+        }
+        return isComplete
+    }
+
+    private static func tell(_ index: Int, of count: Int, _ input: URL) {
+        guard count > 1 else { return }
+        Console.status("segmenting \(Console.bar(Double(index) / Double(count))) \(index)/\(count)  \(input.lastPathComponent)")
+    }
+
     // MARK: One input
 
-    private mutating func work(on item: InputList.Item, _ index: Int) throws {
+    /// What is to be made of an input.
+    private struct Plan {
+        let results: [URL]
+        let settings: PredictionRecord.Settings
+    }
+
+    /// What is to be made of an input; nil if it was done before.
+    private mutating func plan(_ index: Int) throws -> Plan? {
+        let item = list.items[index]
         guard let name = names.names[index] else {
             throw InputError("its path gives its results no unique name; segment it separately")
         }
@@ -90,13 +167,10 @@ struct PredictionBatch {
         if command.skipDone, let done = done(item, results, settings) {
             records.append(done)
             skipped += 1
-            return
+            return nil
         }
         try requireFittingKind(item)
-        let classes = item.isVolume ? try volume(item, results) : try picture(item, results)
-        add(
-            PredictionRecord(
-                input: item.path, files: results.map(\.lastPathComponent), classes: classes, weights: digest.value, settings: settings))
+        return Plan(results: results, settings: settings)
     }
 
     private mutating func add(_ record: PredictionRecord) {
@@ -152,18 +226,6 @@ struct PredictionBatch {
         return PredictionRecord(input: item.path, files: results.map(\.lastPathComponent), weights: digest.value, settings: settings)
     }
 
-    private mutating func picture(_ item: InputList.Item, _ results: [URL]) throws -> [PredictionRecord.ClassAmount] {
-        tellOnce(segmenter.convention.pictureAssumptions)
-        let picture = try PictureFile.read(item.url)
-        let found = try segmenter.segment(picture)
-        try PictureFile.write(found.mask, to: results[0])
-        if command.overlay { try PictureFile.write(try Overlay.draw(found.mask, on: picture), to: results[1]) }
-        if command.probabilities, let last = results.last { try PictureFile.write(found.probability, to: last) }
-        return amounts(found.mask.pixels) { label, count in
-            .init(label: label, name: segmenter.name(of: label), pixels: count, of: found.mask.pixels.count)
-        }
-    }
-
     private mutating func volume(_ item: InputList.Item, _ results: [URL]) throws -> [PredictionRecord.ClassAmount] {
         tellOnce(segmenter.convention.volumeAssumptions)
         if command.probabilities { tellOnce("--probabilities is for pictures; volumes get none") }
@@ -184,7 +246,7 @@ struct PredictionBatch {
         let provenance = "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))"
         try turned.write(to: results[0], geometry: volume.geometry, description: provenance)
         if command.overlay { try drawSheet(turned, volume, prepared, to: results[1]) }
-        return amounts(turned.labels) { label, count in
+        return amounts(PictureWork.count(turned.labels)) { label, count in
             .init(label: label, name: segmenter.name(of: label), voxels: count, spacing: volume.spacing)
         }
     }
@@ -199,12 +261,10 @@ struct PredictionBatch {
     }
 
     private func amounts(
-        _ values: [UInt8], _ amount: (_ label: Int, _ count: Int) -> PredictionRecord.ClassAmount
+        _ counts: [Int], _ amount: (_ label: Int, _ count: Int) -> PredictionRecord.ClassAmount
     ) -> [PredictionRecord.ClassAmount] {
-        var counts = [Int](repeating: 0, count: 256)
-        for value in values { counts[Int(value)] += 1 }
         let classes = segmenter.network.classes
-        // The foreground of a binary mask is 255 in a picture and 1 in a volume.
+        // In a binary network's result, the foreground is 255 in a picture, 1 in a volume.
         return classes == 1 ? [amount(1, counts[1] + counts[255])] : (1..<classes).map { amount($0, counts[$0]) }
     }
 

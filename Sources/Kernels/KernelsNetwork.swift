@@ -35,7 +35,22 @@ public final class KernelsNetwork: Sendable {
     /// The threads that share a run's work; less than one means the number of processors.
     public static func setThreads(_ count: Int) { vmk_set_threads(Int32(clamping: count)) }
 
-    /// The bytes of the prepared weights.
+    #if !hasFeature(Embedded)
+        /// Calls `body` once for every index in 0..<count, divided over the threads; returns when all
+        /// are done. What `body` runs has no more than its own thread.
+        public static func sideBySide(_ count: Int, _ body: (_ index: Int) -> Void) {
+            withoutActuallyEscaping(body) { body in
+                var body = body
+                withUnsafeMutablePointer(to: &body) { context in
+                    vmk_parallel(Int64(count), context) { context, index in
+                        context!.assumingMemoryBound(to: ((Int) -> Void).self).pointee(Int(index))
+                    }
+                }
+            }
+        }
+    #endif
+
+    /// Bytes of the prepared weights.
     public var weightBytes: Int { network.parameters.bytes }
 
     /// A plan for `batch` images of `channels` channels, which is the network's number or, if that

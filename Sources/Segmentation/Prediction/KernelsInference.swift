@@ -70,6 +70,11 @@ public final class KernelsInference: InferenceNetwork {
         }
     }
 
+    /// On all of the kernels' threads; in each, a forward pass has that thread alone.
+    public func sideBySide(_ count: Int, _ body: @Sendable (_ index: Int) -> Void) {
+        KernelsNetwork.sideBySide(count, body)
+    }
+
     private func plan(_ shape: Shape) -> Plan? {
         if let known = kept.withLock({ $0.plans[shape] }) { return known }
         guard let plan = network.plan(batch: shape.batch, channels: shape.channels, height: shape.height, width: shape.width)

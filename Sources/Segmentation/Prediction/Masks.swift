@@ -5,28 +5,21 @@ public enum Masks {
     /// Rows and columns.
     public typealias Size = (height: Int, width: Int)
 
-    /// 1 where the foreground's probability is at least `threshold`, otherwise 0. The
-    /// probabilities, [height, width], are interpolated bilinearly; `row` receives each
-    /// interpolated row, from top to bottom.
-    public static func foreground(
-        _ probabilities: [Float], from: Size, to: Size, threshold: Float,
-        row body: (_ y: Int, _ row: UnsafeBufferPointer<Float>) -> Void = { _, _ in }
-    ) -> [UInt8] {
-        var labels = [UInt8](repeating: 0, count: to.height * to.width)
-        Resize.bilinearRows(probabilities, from: from, to: to) { y, row in
-            for x in row.indices where row[x] >= threshold { labels[y * to.width + x] = 1 }
-            body(y, row)
+    /// `label` where the foreground is at least as probable as `threshold`, otherwise 0:
+    /// probabilities [height, width], interpolated bilinearly.
+    public static func foreground(_ probabilities: [Float], from: Size, to: Size, threshold: Float, label: UInt8 = 1) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: to.height * to.width) { labels, count in
+            Resize.bilinearRows(probabilities, from: from, to: to) { y, row in
+                let line = labels.baseAddress! + y * to.width
+                for x in 0..<row.count { line[x] = row[x] >= threshold ? label : 0 }
+            }
+            count = to.height * to.width
         }
-        return labels
     }
 
-    /// The class with the greatest interpolated probability, from probabilities [classes, height,
-    /// width]. Outlines are smoother than with labels resized by nearest. `row` receives each row
-    /// of the background's interpolated probabilities.
-    public static func labels(
-        _ probabilities: [Float], classes: Int, from: Size, to: Size,
-        row body: (_ y: Int, _ row: UnsafeBufferPointer<Float>) -> Void = { _, _ in }
-    ) -> [UInt8] {
+    /// The class of the greatest interpolated probability, of probabilities [classes, height, width]: outlines are smoother than
+    /// those of labels resized by nearest.
+    public static func labels(_ probabilities: [Float], classes: Int, from: Size, to: Size) -> [UInt8] {
         let area = from.height * from.width
         var best = [Float](repeating: -1, count: to.height * to.width)
         var labels = [UInt8](repeating: 0, count: best.count)
@@ -35,7 +28,6 @@ public enum Masks {
                 for x in row.indices where row[x] > best[y * to.width + x] {
                     (best[y * to.width + x], labels[y * to.width + x]) = (row[x], UInt8(truncatingIfNeeded: c))
                 }
-                if c == 0 { body(y, row) }
             }
         }
         return labels

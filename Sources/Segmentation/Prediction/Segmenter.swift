@@ -32,8 +32,25 @@ public struct Segmenter: Sendable {
     public struct Result: Sendable {
         /// One channel of the picture's own size: 0 and 255 for a binary network, otherwise labels.
         public let mask: Picture
-        /// The foreground's probability, 0…255 for 0…1, at the picture's own size.
-        public let probability: Picture
+        /// The foreground's or, of several classes, the background's probability, [side, side].
+        fileprivate let plane: [Float]
+        fileprivate let side: Int
+        fileprivate let isBackground: Bool
+
+        /// Probability of the foreground, 0…255 for 0…1, of the picture's own size. Computed anew
+        /// each time.
+        public var probability: Picture {
+            var grey = [UInt8](repeating: 0, count: mask.width * mask.height)
+            grey.withUnsafeMutableBufferPointer { grey in
+                Resize.bilinearRows(plane, from: (side, side), to: (mask.height, mask.width)) { y, row in
+                    for x in row.indices {
+                        let value = UInt8(row[x] * 255 + 0.5)
+                        grey[y * mask.width + x] = isBackground ? 255 - value : value
+                    }
+                }
+            }
+            return Picture(width: mask.width, height: mask.height, channels: 1, pixels: grey)
+        }
     }
 
     /// Loads weights in any supported form. The keys define the architecture; the metadata gives
@@ -99,30 +116,15 @@ public struct Segmenter: Sendable {
         guard logits.isFinite else {
             throw BadWeights(file: file, reason: "the network's output is not finite: its values are too large")
         }
-        return network.classes == 1 ? binary(logits, like: picture) : labels(logits, like: picture)
-    }
-
-    private func binary(_ logits: Logits, like picture: Picture) -> Result {
-        var grey = [UInt8](repeating: 0, count: picture.width * picture.height)
-        let labels = Masks.foreground(
-            logits.foreground(0), from: (imageSize, imageSize), to: (picture.height, picture.width), threshold: threshold
-        ) { y, row in
-            for x in row.indices { grey[y * picture.width + x] = UInt8(row[x] * 255 + 0.5) }
-        }
-        return Result(
-            mask: Picture(width: picture.width, height: picture.height, channels: 1, pixels: labels.map { $0 * 255 }),
-            probability: Picture(width: picture.width, height: picture.height, channels: 1, pixels: grey))
-    }
-
-    private func labels(_ logits: Logits, like picture: Picture) -> Result {
-        var grey = [UInt8](repeating: 0, count: picture.width * picture.height)
-        let labels = Masks.labels(
-            logits.probabilities(0), classes: logits.classes, from: (imageSize, imageSize), to: (picture.height, picture.width)
-        ) { y, row in
-            for x in row.indices { grey[y * picture.width + x] = 255 - UInt8(row[x] * 255 + 0.5) }
-        }
+        let (from, to) = ((imageSize, imageSize), (picture.height, picture.width))
+        let isBinary = network.classes == 1
+        let probabilities = isBinary ? logits.foreground(0) : logits.probabilities(0)
+        let labels =
+            isBinary
+            ? Masks.foreground(probabilities, from: from, to: to, threshold: threshold, label: 255)
+            : Masks.labels(probabilities, classes: logits.classes, from: from, to: to)
         return Result(
             mask: Picture(width: picture.width, height: picture.height, channels: 1, pixels: labels),
-            probability: Picture(width: picture.width, height: picture.height, channels: 1, pixels: grey))
+            plane: Array(probabilities.prefix(logits.area)), side: imageSize, isBackground: !isBinary)
     }
 }

@@ -45,7 +45,9 @@ let package = Package(
 
         // Errors a user can act on, reading within bounds, writing whole or not at all: what everything on files stands on.
         .target(name: "Files", dependencies: ["CZlib"]),
-        .target(name: "TensorFiles", dependencies: ["Files", "CZip", "CZlib"]),
+        // SHA-256 by the processor's instructions.
+        .target(name: "CDigest"),
+        .target(name: "TensorFiles", dependencies: ["Files", "CDigest", "CZip", "CZlib"]),
         // libpng reports errors by longjmp, which Swift cannot catch: a few lines of C between them.
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
         .target(name: "Imaging", dependencies: ["Files", "CTurboJPEG", "CPNGCodec", "CZlib"]),

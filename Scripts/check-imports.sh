@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # module: the modules that it may import
 rules='
 Files: CZlib
-TensorFiles: Files CZip CZlib
+TensorFiles: Files CDigest CZip CZlib
 Imaging: Files CTurboJPEG CPNGCodec CZlib
 Torch: Files CTorch TensorFiles
 VMUNet:

@@ -97,7 +97,8 @@ package struct Predict: ParsableCommand {
         let list = InputList(inputs, recursive: recursive)
         let destination = try PredictionTarget(output, list: list)
         if list.items.isEmpty { throw InputError(list.failures.map { "\($0.path): \($0.reason)" }.joined(separator: "\n")) }
-        let digest = WeightsDigest(of: weights)
+        let isRecorded = json || destination.recordFolder != nil || list.items.contains(where: \.isVolume)
+        let digest = WeightsDigest(of: weights, now: isRecorded)
         let segmenter = try segmenter(weights)
         try destination.prepare()
         var batch = try PredictionBatch(self, list, segmenter, destination, weights: weights, digest: digest)

@@ -133,7 +133,7 @@ struct PredictionBatch {
                 }
                 add(
                     PredictionRecord(
-                        input: item.path, files: plan.results.map(\.lastPathComponent), classes: classes, weights: digest.value,
+                        input: item.path, files: plan.results.map(\.lastPathComponent), classes: classes, weights: recordedDigest,
                         settings: plan.settings))
             } catch {
                 try fail(item, error)
@@ -172,6 +172,9 @@ struct PredictionBatch {
         try requireFittingKind(item)
         return Plan(results: results, settings: settings)
     }
+
+    /// Empty where nobody will read it: it takes time.
+    private var recordedDigest: String { file != nil || command.json ? digest.value : "" }
 
     private mutating func add(_ record: PredictionRecord) {
         records.append(record)
@@ -219,11 +222,11 @@ struct PredictionBatch {
 
     private func done(_ item: InputList.Item, _ results: [URL], _ settings: PredictionRecord.Settings) -> PredictionRecord? {
         if let file {
-            let record = file.finished(item.path, weights: digest.value, settings: settings)
+            let record = file.finished(item.path, weights: recordedDigest, settings: settings)
             return record?.files == results.map(\.lastPathComponent) ? record : nil
         }
         guard results.allSatisfy({ FileManager.default.fileExists(atPath: $0.path) }) else { return nil }
-        return PredictionRecord(input: item.path, files: results.map(\.lastPathComponent), weights: digest.value, settings: settings)
+        return PredictionRecord(input: item.path, files: results.map(\.lastPathComponent), weights: recordedDigest, settings: settings)
     }
 
     private mutating func volume(_ item: InputList.Item, _ results: [URL]) throws -> [PredictionRecord.ClassAmount] {
@@ -282,7 +285,7 @@ struct PredictionBatch {
         let text = Failure.message(of: error)
         let line = text.contains(item.url.lastPathComponent) ? text : "\(item.path): \(text)"
         failures.append(line)
-        var record = PredictionRecord(input: item.path, files: [], weights: digest.value, settings: settings(item))
+        var record = PredictionRecord(input: item.path, files: [], weights: recordedDigest, settings: settings(item))
         record.error = line
         file?.add(record)
         // A disk that can no longer be written to fails all other inputs, too.

@@ -1,3 +1,4 @@
+import CDigest
 import Files
 
 #if canImport(FoundationEssentials)
@@ -13,9 +14,13 @@ public struct SHA256: Sendable {
     ]
     private var pending: [UInt8] = []
     private var length: UInt64 = 0
+    private let isPortable: Bool
 
     /// Starts without data.
-    public init() {}
+    public init() { isPortable = false }
+
+    /// Starts without data, and leaves out the processor's own instructions if asked for.
+    package init(isPortable: Bool) { self.isPortable = isPortable }
 
     /// The digest of bytes in hexadecimal, 64 characters.
     public static func hexadecimal(of bytes: [UInt8]) -> String {
@@ -46,11 +51,11 @@ public struct SHA256: Sendable {
             pending += taken
             bytes = bytes.dropFirst(taken.count)
             guard pending.count == 64 else { return }
-            pending.withUnsafeBytes { Self.compress(&state, $0, blocks: 1) }
+            pending.withUnsafeBytes { Self.compress(&state, $0, blocks: 1, isPortable) }
             pending = []
         }
         let blocks = bytes.count / 64
-        Self.compress(&state, UnsafeRawBufferPointer(rebasing: bytes.prefix(blocks * 64)), blocks: blocks)
+        Self.compress(&state, UnsafeRawBufferPointer(rebasing: bytes.prefix(blocks * 64)), blocks: blocks, isPortable)
         pending = Array(bytes.dropFirst(blocks * 64))
     }
 
@@ -60,7 +65,7 @@ public struct SHA256: Sendable {
         var tail = pending + [0x80]
         tail += [UInt8](repeating: 0, count: (120 - tail.count % 64) % 64)
         for shift in stride(from: 56, through: 0, by: -8) { tail.append(UInt8(truncatingIfNeeded: (length &* 8) >> UInt64(shift))) }
-        tail.withUnsafeBytes { Self.compress(&state, $0, blocks: tail.count / 64) }
+        tail.withUnsafeBytes { Self.compress(&state, $0, blocks: tail.count / 64, isPortable) }
         return state.map { word in
             let digits = String(word, radix: 16)
             return String(repeating: "0", count: 8 - digits.count) + digits
@@ -77,7 +82,9 @@ public struct SHA256: Sendable {
         0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
     ]
 
-    private static func compress(_ state: inout [UInt32], _ bytes: UnsafeRawBufferPointer, blocks: Int) {
+    private static func compress(_ state: inout [UInt32], _ bytes: UnsafeRawBufferPointer, blocks: Int, _ isPortable: Bool) {
+        guard let start = bytes.baseAddress, blocks > 0 else { return }
+        if !isPortable, cdigest_sha256(&state, start.assumingMemoryBound(to: UInt8.self), blocks) { return }
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { w in
             state.withUnsafeMutableBufferPointer { state in
                 constants.withUnsafeBufferPointer { k in
@@ -87,7 +94,8 @@ public struct SHA256: Sendable {
                         }
                         for t in 16..<64 {
                             let (x, y) = (w[t - 15], w[t - 2])
-                            let s0 = rotated(x, 7) ^ rotated(x, 18) ^ x >> 3, s1 = rotated(y, 17) ^ rotated(y, 19) ^ y >> 10
+                            let s0 = rotated(x, 7) ^ rotated(x, 18) ^ x >> 3
+                            let s1 = rotated(y, 17) ^ rotated(y, 19) ^ y >> 10
                             w[t] = w[t - 16] &+ s0 &+ w[t - 7] &+ s1
                         }
                         round(state, w, k)

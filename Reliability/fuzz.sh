@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Coverage-guided fuzzing of every reader of foreign bytes, with libFuzzer and AddressSanitizer:
-#   Reliability/fuzz.sh [--runs N | --seconds N] [--system-libraries] [READER…]
+#   Reliability/fuzz.sh [--runs N | --seconds N | --total N] [--system-libraries] [READER…]
 #
-# Each reader gets N inputs (default 500,000) or N seconds, and continues where its last run ended.
-# First builds instrumented C libraries (Reliability/libraries.sh), unless --system-libraries uses
-# the installed ones. Exits with 1 if a reader broke; the inputs are in .build-reliability/findings.
-#   Reliability/fuzz.sh --totals      prints the totals of all runs, a line per reader
+# Each reader gets N inputs (500,000 unless said) or N seconds, from where the last run ended. With
+# --total the readers take turns of a minute until all runs together, those before this one too,
+# have come to N inputs. The C libraries are built with instrumentation first
+# (Reliability/libraries.sh), unless --system-libraries takes the installed ones as they are. Can be
+# stopped at any time: what was reached is kept and counted. Ends with 1 where a reader broke; the
+# inputs that broke it are in .build-reliability/findings. VMUNET_FUZZ and VMUNET_MUTATE name programs
+# that are built already.
+#   Reliability/fuzz.sh --totals      what all runs came to, a line a reader
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=Reliability/common.sh
 . "$root/Reliability/common.sh"
@@ -13,11 +17,13 @@ cd "$root"
 
 limit=-runs=500000
 libraries=instrumented
+total=0
 totals=$work/totals.tsv
 while [ $# -gt 0 ]; do
     case $1 in
         --runs) limit=-runs=$2 && shift 2 ;;
         --seconds) limit=-max_total_time=$2 && shift 2 ;;
+        --total) total=$2 limit=-max_total_time=60 && shift 2 ;;
         --system-libraries) libraries=system && shift ;;
         --totals)
             [ -f "$totals" ] || fail "nothing has run yet"
@@ -33,7 +39,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 
-if [ $libraries = instrumented ]; then
+if [ $libraries = instrumented ] && [ -z "${VMUNET_FUZZ:-}" ]; then
     bash Reliability/libraries.sh
     export PKG_CONFIG_PATH=$work/libraries/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 fi
@@ -47,35 +53,69 @@ build() {
     printf '%s/release/%s' "$scratch" "$product"
 }
 note "building"
-mutate=$(build mutate plain)
-fuzz=$(build fuzz "fuzz-$libraries" --sanitize address --sanitize fuzzer -Xswiftc -parse-as-library \
+mutate=${VMUNET_MUTATE:-$(build mutate plain)}
+fuzz=${VMUNET_FUZZ:-}
+[ -n "$fuzz" ] || fuzz=$(build fuzz "fuzz-$libraries" --sanitize address --sanitize fuzzer -Xswiftc -parse-as-library \
     -Xswiftc -sanitize-coverage=edge,trace-cmp,inline-8bit-counters,pc-table)
 
 export VMUNET_SEEDS=${VMUNET_SEEDS:-$root/Tests:$root/Reliability/Seeds:$root/docs}
-export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=0}
+# Without the callers of every allocation, and with a small quarantine, an input takes a third of the
+# time. A use after free inside one input is still seen.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=0:malloc_context_size=1:quarantine_size_mb=8:detect_leaks=0}
 [ $# -gt 0 ] || {
     # shellcheck disable=SC2046 # one word a reader
     set -- $("$mutate" list)
 }
-status=0
-for reader; do
-    corpus=$work/corpus/$reader
+# How large an input may grow: as large as the format needs to say everything that its reader knows.
+largest() {
+    case $1 in
+        pth | npz | hdf5 | keys) printf 16384 ;;
+        *) printf 4096 ;;
+    esac
+}
+reached() { awk -F'\t' '{ n += $2 } END { printf "%d", n }' "$totals"; }
+
+status=0 child=
+# A stop ends libFuzzer, which says how far it was.
+trap 'stopped=1; [ -z "$child" ] || kill -INT "$child" 2>/dev/null' INT TERM
+stopped=0
+stretch() {
+    local reader=$1 corpus=$work/corpus/$1 log=$work/logs/fuzz-$1.log start=$SECONDS inputs edges code=0 broke=0 begun
     mkdir -p "$corpus" "$work/findings/$reader"
-    "$mutate" seeds "$reader" "$work/corpus/$reader.seeds"
-    log=$work/logs/fuzz-$reader.log
-    start=$SECONDS
-    VMUNET_READER=$reader "$fuzz" "$corpus" "$work/corpus/$reader.seeds" "$limit" -max_len=16384 -timeout=10 -rss_limit_mb=2048 \
-        -malloc_limit_mb=512 -artifact_prefix="$work/findings/$reader/" -print_final_stats=1 -reload=0 >"$log" 2>&1 && broke=0 || broke=1
+    [ -d "$corpus.seeds" ] || "$mutate" seeds "$reader" "$corpus.seeds"
+    # -timeout is the clock's; an input's ten seconds of processor time are watched by the program.
+    VMUNET_READER=$reader "$fuzz" "$corpus" "$corpus.seeds" "$limit" -max_len="$(largest "$reader")" -timeout=3600 -rss_limit_mb=2048 \
+        -malloc_limit_mb=512 -artifact_prefix="$work/findings/$reader/" -print_final_stats=1 -reload=0 -detect_leaks=0 >"$log" 2>&1 &
+    child=$!
+    while kill -0 "$child" 2>/dev/null; do wait "$child" && code=0 || code=$?; done
+    child=
     inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     [ -n "$inputs" ] || inputs=$(sed -n 's/^#\([0-9]*\).*/\1/p' "$log" | tail -1)
+    # What was only read again to begin with does not count.
+    begun=$(sed -n 's/^#\([0-9]*\)[[:space:]]*INITED.*/\1/p' "$log" | head -1)
+    inputs=$((${inputs:-0} - ${begun:-0}))
     edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -1)
-    printf '%s\t%s\t%s\t%s\t%s\n' "$reader" "${inputs:-0}" $((SECONDS - start)) "${edges:-0}" "$broke" >>"$totals"
+    case $code in
+        0) ;;
+        72) stopped=1 ;; # libFuzzer's for a run that was stopped
+        *) broke=1 ;;
+    esac
+    printf '%s\t%s\t%s\t%s\t%s\n' "$reader" "$inputs" $((SECONDS - start)) "${edges:-0}" "$broke" >>"$totals"
     if [ "$broke" = 1 ]; then
         status=1
-        note "$reader: BROKEN after ${inputs:-0} inputs: $(grep -m1 -E 'promise was broken|ERROR:|Fatal error' "$log" | cut -c1-300)"
-        note "    $(sed -n 's/.*Test unit written to //p' "$log" | tail -1); the full output is in $log"
+        cp "$log" "$work/findings/$reader/$(date +%s).log"
+        note "$reader: BROKEN after $inputs inputs: $(grep -m1 -E 'promise was broken|ERROR:|Fatal error' "$log" | cut -c1-300)"
+        note "    $(sed -n 's/.*Test unit written to //p' "$log" | tail -1); the whole story is in $work/findings/$reader"
     else
-        note "$reader: ${inputs:-0} inputs in $((SECONDS - start)) s, ${edges:-0} edges"
+        note "$reader: $inputs inputs in $((SECONDS - start)) s, ${edges:-0} edges"
     fi
+}
+touch "$totals"
+while :; do
+    for reader; do
+        [ $stopped = 1 ] || stretch "$reader"
+        [ "$total" = 0 ] || [ "$(reached)" -lt "$total" ] || break 2
+    done
+    [ "$total" != 0 ] && [ $stopped = 0 ] || break
 done
 exit $status

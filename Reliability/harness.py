@@ -3,7 +3,9 @@
 Needs only Python's standard library.
 
 VMUNET_BINARY        the built tool; vmunet-train and vmunet-report are looked for beside it
+VMUNET_LIGHT_BINARY  the tool without libtorch, for the commands that it has: it starts faster
 VMUNET_LIBRARY_PATH  the folder of libtorch
+VMUNET_CAMPAIGN      where counts and findings go instead of .build-reliability
 """
 
 import os
@@ -19,7 +21,8 @@ import unicodedata
 import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# The smallest network, on pictures of 32×32.
+WORK = pathlib.Path(os.environ.get("VMUNET_CAMPAIGN", ROOT / ".build-reliability"))
+# A network as small as can be, on pictures of 32×32.
 SMALLEST = [
     "--dims", "8,16,32,64", "--depths", "1,1,1,1", "--decoder-depths", "1,1,1,1",
     "--image-size", "32", "--batch-size", "4", "--device", "cpu",
@@ -27,8 +30,8 @@ SMALLEST = [
 
 
 def binary(command):
-    """The executable with this command."""
-    tool = pathlib.Path(os.environ.get("VMUNET_BINARY", ROOT / ".build/release/vmunet"))
+    """The executable that offers a command."""
+    tool = pathlib.Path(os.environ.get("VMUNET_LIGHT_BINARY") or os.environ.get("VMUNET_BINARY", ROOT / ".build/release/vmunet"))
     special = {"train": "vmunet-train", "ablate": "vmunet-train", "report": "vmunet-report"}.get(command)
     if special and (tool.parent / special).exists():
         return str(tool.parent / special)

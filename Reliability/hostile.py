@@ -89,17 +89,17 @@ def hdf5_chunked(shape, chunk, packed, size=1):
 
 # ---- NIfTI and NumPy
 
-def nifti_gz(shape, code=2, size=1, slope=1.0):
+def nifti_gz(shape, code=2, size=1, slope=1.0, offset=352, padding=0):
     columns, rows, slices = shape
     header = bytearray(352)
     struct.pack_into("<i", header, 0, 348)
     struct.pack_into("<8h", header, 40, 3, columns, rows, slices, 1, 1, 1, 1)
     struct.pack_into("<hh", header, 70, code, 8 * size)
     struct.pack_into("<8f", header, 76, *[1] * 8)
-    struct.pack_into("<fff", header, 108, 352, slope, 0)
+    struct.pack_into("<fff", header, 108, offset, slope, 0)
     header[344:348] = b"n+1\0"
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    return packer.compress(bytes(header)) + zeros(columns * rows * slices * size, packer)
+    return packer.compress(bytes(header)) + zeros(columns * rows * slices * size + padding, packer)
 
 
 def npz(shape, count):
@@ -160,6 +160,22 @@ def with_position(checkpoint, lies):
     return struct.pack("<Q", len(text)) + text + checkpoint[8 + length :]
 
 
+def many_tensors(count):
+    """Nothing but names: as many tensors of no element as a header can list."""
+    body = ",".join(f'"t{i}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}' for i in range(count))
+    text = ("{" + body + "}").encode()
+    return struct.pack("<Q", len(text)) + text
+
+
+def many_members(count):
+    """A zip archive of `count` empty members."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for i in range(count):
+            archive.writestr(f"{i}.npy", b"")
+    return file.getvalue()
+
+
 # ---- pictures
 
 def segment(marker, data):
@@ -188,6 +204,40 @@ def png(width, height, packed_rows):
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed_rows) + chunk(b"IEND", b"")
+
+
+def png_text(size):
+    """One pixel, and a text that unpacks to `size` bytes."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    text = chunk(b"zTXt", b"a\0\0" + zeros(size, zlib.compressobj(9)))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + text + chunk(b"IDAT", zlib.compress(bytes(2))) + chunk(b"IEND", b"")
+
+
+def tiff(width, height, rows, packing, strip, count=None, bits=8):
+    """Grey, in strips of `rows` rows that are all the same bytes."""
+    count = -(-height // rows) if count is None else count
+    start = 8 + 2 + 12 * 9 + 4
+    offsets, lengths = start, start + 4 * count
+    data = lengths + 4 * count
+    entries = [
+        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, bits), (259, 3, 1, packing), (262, 3, 1, 1),
+        (273, 4, count, offsets if count > 1 else data), (277, 3, 1, 1), (278, 4, 1, rows),
+        (279, 4, count, lengths if count > 1 else len(strip)),
+    ]
+    file = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    for tag, kind, number, value in entries:
+        file += struct.pack("<HHI", tag, kind, number) + (struct.pack("<HH", value, 0) if kind == 3 else struct.pack("<I", value))
+    return file + bytes(4) + struct.pack("<I", data) * count + struct.pack("<I", len(strip)) * count + strip
+
+
+def bmp_runs(width, height, runs):
+    """Eight bits a pixel in runs of 255, as many as said."""
+    data = b"\xff\x01" * runs + b"\x00\x01"
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(data), 1, 1, 256, 0)
+    return b"BM" + struct.pack("<IHHI", 54 + 1024 + len(data), 0, 0, 54 + 1024) + head + bytes(1024) + data
 
 
 def gz(data):

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Kills commands that write, runs them again, and compares with an undisturbed run bit for bit.
 
-    Reliability/kill.py [--kills 1000] [--seed 1] [--commands train,ablate,predict,convert,report]
+    Reliability/kill.py [--kills 1000] [--seed S] [--commands train,ablate,predict,convert,report]
 
-A trial kills one command one to three times, then lets it finish. A kill's moment is one of three
-kinds: a random time; when a temporary file appears beside its target; when a random number of files
-exists. Afterwards every result must equal the undisturbed run's, with no file missing or left over.
+A trial is one to three kills of one command and the run that finishes the work. Moments are drawn
+from three kinds: a random time; a temporary file lies beside its target; a random number of files is
+there. After the last run every result equals the undisturbed one, and no file is left that the
+undisturbed run does not have. The commands take turns; what all runs came to, a line a turn, is in
+.build-reliability/kills.tsv: command, seed, kills, trials, faults, seconds.
 """
 
 import argparse
@@ -20,7 +22,11 @@ import time
 import harness
 from harness import Running, expect_done, run
 
-# Durations may differ from run to run; nothing else may.
+TOTALS = harness.WORK / "kills.tsv"
+# Kills of a command before the next one's turn.
+TURN = 20
+
+# Durations differ from run to run, and nothing else may.
 DURATIONS = {"seconds", "train_seconds", "images_per_second", "duration", "started", "finished", "date", "time"}
 
 
@@ -130,9 +136,8 @@ COMMANDS = {c.name: c for c in (Train, Ablate, Predict, Convert, Report)}
 
 class Campaign:
     def __init__(self, base, seed):
-        self.base, self.random = base, random.Random(seed)
+        self.base, self.seed, self.random = base, seed, random.Random(seed)
         self.faults = 0
-        self.counts = {}
 
     def fault(self, command, trial, what):
         self.faults += 1
@@ -207,30 +212,46 @@ class Campaign:
         return kills
 
     def run(self, names, kills):
-        share, start = -(-kills // len(names)), time.monotonic()
-        for name in names:
-            command = COMMANDS[name](self.base)
-            expected, seconds = self.undisturbed(command)
-            done = trials = 0
-            while done < share and trials < 20 * share:
-                done += self.trial(command, expected, seconds, share - done)
-                trials += 1
-            self.counts[name] = done
-            print(f"{name}: {done} kills in {trials} trials, {len(expected)} files each, {seconds:.2f} s undisturbed", flush=True)
-        print(f"{sum(self.counts.values())} kills, {self.faults} faults, {time.monotonic() - start:.0f} s")
+        left = {name: -(-kills // len(names)) for name in names}
+        commands = {name: COMMANDS[name](self.base) for name in names}
+        undisturbed = {}
+        while any(left.values()):
+            for name in [n for n in names if left[n]]:
+                if name not in undisturbed:
+                    undisturbed[name] = self.undisturbed(commands[name])
+                expected, seconds = undisturbed[name]
+                start, faults, done, trials = time.monotonic(), self.faults, 0, 0
+                while done < min(TURN, left[name]) and trials < 20 * TURN:
+                    done += self.trial(commands[name], expected, seconds, min(TURN, left[name]) - done)
+                    trials += 1
+                # A command that ends before it can be killed has had its turns.
+                left[name] = left[name] - done if done else 0
+                line = (name, self.seed, done, trials, self.faults - faults, round(time.monotonic() - start))
+                with TOTALS.open("a") as totals:
+                    totals.write("\t".join(map(str, line)) + "\n")
+                print(f"{name}: {done} kills in {trials} trials, {len(expected)} files each, {seconds:.2f} s undisturbed", flush=True)
         return self.faults == 0
+
+
+def all_runs():
+    return [line.split("\t") for line in TOTALS.read_text().splitlines()] if TOTALS.exists() else []
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=max((int(line[1]) for line in all_runs()), default=0) + 1)
     parser.add_argument("--commands", default=",".join(COMMANDS))
     options = parser.parse_args()
+    TOTALS.parent.mkdir(exist_ok=True)
     base = pathlib.Path(tempfile.mkdtemp(prefix="vmunet-kill-"))
     good = Campaign(base, options.seed).run(options.commands.split(","), options.kills)
     if good:
         shutil.rmtree(base)
+    for name in COMMANDS:
+        lines = [line for line in all_runs() if line[0] == name]
+        kills, trials, faults = (sum(int(line[i]) for line in lines) for i in (2, 3, 4))
+        print(f"all runs, {name}: {kills} kills in {trials} trials, {faults} faults")
     sys.exit(0 if good else 1)
 
 

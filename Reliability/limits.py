@@ -79,6 +79,13 @@ def cases(base, run_folder):
     yield volume("flat.nii.gz", hostile.nifti_gz((32767, 32767, 1)), honest=GB, codes=(0, 65, 70), passes=60)
     yield volume("thin.nii.gz", hostile.nifti_gz((1, 1, 32767)))
     yield volume("line.nii.gz", hostile.nifti_gz((32767, 1, 1)))
+    yield volume("late.nii.gz", hostile.nifti_gz((8, 8, 8), offset=2e9, padding=2000 * MB), codes=(0, 65))
+    yield volume("members.nii.gz", hostile.gz(b"") * 200_000)
+    yield volume("many_members.npz", hostile.many_members(60_000))
+    yield convert("many_members.pth", hostile.many_members(60_000))
+    yield convert("many_tensors.safetensors", hostile.many_tensors(300_000), codes=(0, 65))
+    yield convert("integers.pth", hostile.pth(b"\x80\x02]q\x00(" + b"K\x01" * 5_000_000 + b"e."))
+    yield convert("memo.pth", hostile.pth(b"\x80\x02" + b"".join(b"K\x01r" + i.to_bytes(4, "little") + b"0" for i in range(1_000_000)) + b"N."))
     yield volume("cut.nii.gz", hostile.nifti_gz((512, 512, 2047))[:2000])
     yield convert("deep.safetensors", hostile.deep_weights(96, 1000), codes=(0, 65))
     for name, data in (("deep", hostile.deep_weights(96, 1000)), ("wide", hostile.deep_weights(16384, 1))):
@@ -100,6 +107,14 @@ def cases(base, run_folder):
     yield picture("claims.png", hostile.png(20000, 20000, zlib.compress(bytes(1000))))
     rows = hostile.zeros((12000 * 3 + 1) * 9000, zlib.compressobj(9))
     yield picture("zeros.png", hostile.png(12000, 9000, rows), honest=324 * MB, codes=(0, 65))
+    yield picture("text.png", hostile.png_text(1000 * MB), codes=(0, 65))
+    yield picture("strips.tif", hostile.tiff(20, 4_000_000, 1, 1, bytes(20)), honest=240 * MB, codes=(0, 65))
+    yield picture("claims.tif", hostile.tiff(20000, 20000, 20000, 8, zlib.compress(bytes(1000))))
+    yield picture("bomb.tif", hostile.tiff(1000, 1000, 1000, 8, hostile.zeros(1000 * MB, zlib.compressobj(9))), codes=(0, 65))
+    yield picture("bits.tif", hostile.tiff(20000, 20000, 20000, 5, b"\x81\0" * 100))
+    yield picture("listed.tif", hostile.tiff(20, 20, 1, 1, bytes(20), count=2_000_000))
+    yield picture("runs.bmp", hostile.bmp_runs(20000, 19999, 100))
+    yield picture("lines.bmp", hostile.bmp_runs(60000, 6000, 1_500_000), honest=1080 * MB, codes=(0, 65))
     # Texts
     for name, text in {
         "escape.yaml": b'"\\e[31mred\\x07": 1\n', "raw_escape.yaml": b"\x1b[31m: 1\n",
@@ -112,7 +127,21 @@ def cases(base, run_folder):
     # Names that must not reach a terminal
     for name, path in (("a name", put("\x1b[31mred\x07.png", b"no picture")), ("a missing name", folder / "\x1b[2Jgone\n.png")):
         yield Case(f"{name} with escapes", "predict", ["--weights", weights, path, "--output", base / "out"])
-    # False positions
+    # One name too long for its results, in a folder of others
+    names = folder / "names"
+    names.mkdir()
+    for name in ("a", "b" * 245):
+        shutil.copy(base / "discs/val/images/disc_12.png", names / f"{name}.png")
+    yield Case("a long name", "predict", ["--weights", weights, names, "--output", base / "out", "--overlay", "--device", "cpu"])
+    yield train("escapes in --init", *harness.SMALLEST, "--init", put("keys.safetensors", hostile.safetensors({"\x1b[31mred\x07": [1]})))
+    # A run's log of what is none
+    for name, line in (("deep", b"[" * 500_000 + b"\n"), ("long", b'{"kind":"epoch","epoch":' + b"9" * 50_000_000 + b"}\n"),
+                       ("many", b'{"epoch":1,"kind":"step","loss":1.5,"lr":0.001,"step":1}\n' * 200_000), ("escape", b'{"kind":"\x1b[31m"}\n')):
+        copy = base / f"log-{name}"
+        shutil.copytree(run_folder, copy)
+        (copy / "metrics.jsonl").write_bytes(line)
+        yield Case(f"log {name}", "report", [copy], codes=(0, 65))
+    # Positions that lie
     last = (run_folder / "checkpoints/last.safetensors").read_bytes()
     big = 2**63 - 1
     for i, lies in enumerate((
@@ -125,6 +154,16 @@ def cases(base, run_folder):
         yield Case(f"position {str(lies)[:60]}", "train", ["--run", copy, "--resume"], codes=(0, 65), passes=10)
     # More memory than there is
     large = [*harness.SMALLEST[:6], "--device", "cpu", "--batch-size", "64", "--image-size", "1024"]
+    pictures = base / "discs/val/images"
+    for megabytes in (300, 600, 1200):
+        yield Case(
+            f"a pass beyond {megabytes} MB", "predict",
+            ["--weights", weights, pictures, "--output", base / "out", "--image-size", 4096, "--device", "cpu"],
+            codes=(65, 70), memory_limit=megabytes * MB, passes=30)
+        yield Case(
+            f"a batch beyond {megabytes} MB", "evaluate",
+            ["--weights", weights, "--data", base / "discs", "--dataset", "folder", "--image-size", 2048, "--batch-size", 32],
+            codes=(65, 70), memory_limit=megabytes * MB, passes=30)
     yield train("a batch beyond memory", *large, codes=(65, 70), memory_limit=2 * GB)
 
 
@@ -150,7 +189,7 @@ def main():
     base = pathlib.Path(tempfile.mkdtemp(prefix="vmunet-limits-"))
     try:
         run_folder = harness.pictures_weights(base)
-        resting = {c: harness.run(c, "--help").memory for c in ("predict", "convert", "train")}
+        resting = {c: harness.run(c, "--help").memory for c in ("predict", "evaluate", "convert", "train", "report")}
         bad = count = 0
         start = time.monotonic()
         every = cases(base, run_folder)

@@ -1,23 +1,37 @@
 #!/usr/bin/env bash
 # Structured mutation of every format in one process, without coverage:
-#   Reliability/mutate.sh [COUNT [SEED]]      (default: a million inputs)
-# An input that breaks something ends the process and has its number printed; `mutate replay SEED
-# NUMBER` writes it to a file.
+#   Reliability/mutate.sh [COUNT [SEED]]      a million inputs unless said
+# Input i is a function of the seed and i. A seed that was begun before goes on where it ended; what
+# all runs came to is in .build-reliability/mutations.tsv: seed, first input, count. An input that
+# breaks something ends the process; its number is printed, and `mutate replay SEED NUMBER` writes it
+# to a file.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=Reliability/common.sh
 . "$root/Reliability/common.sh"
 cd "$root"
 count=${1:-1000000}
 seed=${2:-1}
-swift build -c release --product mutate --scratch-path "$work/swift/plain" >"$work/logs/build-mutate.log" 2>&1 ||
+mutate=${VMUNET_MUTATE:-$work/swift/plain/release/mutate}
+[ -n "${VMUNET_MUTATE:-}" ] || swift build -c release --product mutate --scratch-path "$work/swift/plain" >"$work/logs/build-mutate.log" 2>&1 ||
     fail "mutate does not build: see $work/logs/build-mutate.log"
 export VMUNET_SEEDS=${VMUNET_SEEDS:-$root/Tests:$root/Reliability/Seeds:$root/docs}
-mutate=$work/swift/plain/release/mutate
 log=$work/logs/mutate.log
-if "$mutate" run "$count" "$seed" >"$log" 2>&1; then
-    cat "$log"
-else
-    code=$?
-    tail -5 "$log" >&2
-    fail "BROKEN (exit $code). Its input: VMUNET_SEEDS=$VMUNET_SEEDS $mutate replay $seed $("$mutate" place)"
-fi
+totals=${VMUNET_CAMPAIGN:-$work}/mutations.tsv
+touch "$totals"
+while [ "$count" -gt 0 ]; do
+    from=$(awk -F'\t' -v seed="$seed" '$1 == seed && $2 + $3 > n { n = $2 + $3 } END { printf "%d", n }' "$totals")
+    stretch=$((count < 50000 ? count : 50000))
+    if "$mutate" run "$stretch" "$seed" "$from" >"$log" 2>&1; then
+        cat "$log"
+        printf '%s\t%s\t%s\n' "$seed" "$from" "$stretch" >>"$totals"
+        count=$((count - stretch))
+    else
+        code=$?
+        tail -5 "$log" >&2
+        place=$("$mutate" place)
+        # The input that broke counts, and the next run goes on behind it.
+        printf '%s\t%s\t%s\n' "$seed" "$from" $((place - from + 1)) >>"$totals"
+        fail "BROKEN (exit $code). Its input: VMUNET_SEEDS=$VMUNET_SEEDS $mutate replay $seed $place"
+    fi
+done
+awk -F'\t' '{ n += $3 } END { printf "%d inputs in all runs\n", n }' "$totals"

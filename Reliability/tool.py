@@ -1,76 +1,128 @@
 #!/usr/bin/env python3
 """Mutated files through the built tool, one process a file.
 
-    Reliability/tool.py FOLDER [--limit N]       FOLDER holds what `mutate files FOLDER COUNT` wrote
+    Reliability/tool.py [--count N] [--seed S]     goes on where the last run with this seed ended
 
-For any file the tool must end by itself with 0 or 65, within ten seconds of processor time and
-512 MB, print nothing that a terminal must not see, and show none of its internals. Files that break
-a promise are copied to .build-reliability/findings/tool.
+Whatever the file, the tool ends by itself with 0 or 65 within ten seconds of processor time and
+512 MB, says nothing that a terminal must not see, shows nothing of its inside, and leaves nothing of
+a file that it refused. Files that break a promise are copied to .build-reliability/findings/tool.
+What all runs came to, a line a stretch, is in .build-reliability/tool.tsv: seed, first input, inputs, files
+given to the tool, faults, seconds. Needs the `mutate` that mutate.sh builds, or VMUNET_MUTATE.
 """
 
 import argparse
 import collections
+import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 
 import harness
 
+TOTALS = harness.WORK / "tool.tsv"
+MUTATE = os.environ.get("VMUNET_MUTATE", harness.ROOT / ".build-reliability/swift/plain/release/mutate")
 VOLUME_WEIGHTS = harness.ROOT / "Tests/SegmentationTests/Fixtures/SynapseSet/weights.safetensors"
+STRETCH = 500
 
 
-def command(path, out, weights):
-    """The command line with which a user would open this file."""
-    kind = path.name.split("-", 1)[1].rsplit(".", 1)[0].split(".")[0]
-    if kind in ("pth", "pickle", "legacy", "safetensors"):
-        return "convert", [path, out / "weights.safetensors"]
-    if kind == "npy":
-        return "predict", ["--weights", weights, "--raw", path, "--output", out / "logits.npy"]
-    if kind in ("png", "jpeg", "bmp", "tiff", "exif"):
-        return "predict", ["--weights", weights, path, "--output", out]
-    return "predict", ["--weights", VOLUME_WEIGHTS, path, "--output", out]
+def kind_of(path):
+    return path.name.split("-", 1)[1].split(".")[0]
+
+
+def is_given(path):
+    """Lists of keys are no files that a user could give. Settings go to the tool with libtorch, which takes long to start: one in ten."""
+    kind = kind_of(path)
+    return kind != "keys" and (kind not in ("yaml", "grid") or int(path.name.split("-")[0]) // 20 % 10 == 0)
+
+
+class Tool:
+    """What every call needs beside its file."""
+
+    def __init__(self, base):
+        self.base = base
+        self.run_folder = harness.pictures_weights(base)
+        self.weights = self.run_folder / "checkpoints/best.safetensors"
+
+    def command(self, path, out):
+        """The command line that a user would give this file to."""
+        kind = kind_of(path)
+        if kind in ("pth", "pickle", "legacy", "safetensors"):
+            return "convert", [path, out / "weights.safetensors"]
+        if kind == "npy":
+            return "predict", ["--weights", self.weights, "--raw", path, "--output", out / "logits.npy"]
+        if kind in ("png", "jpeg", "bmp", "tiff", "exif"):
+            return "predict", ["--weights", self.weights, path, "--output", out]
+        if kind == "yaml":
+            # A sound configuration ends at the data that are not there.
+            return "train", ["--config", path, "--data", self.base / "missing", "--run", out / "run"]
+        if kind == "grid":
+            return "ablate", ["--config", path, "--runs", out / "runs"]
+        if kind == "run":
+            shutil.copytree(self.run_folder, out / "run")
+            shutil.copy(path, out / "run/metrics.jsonl")
+            return "report", [out / "run"]
+        return "predict", ["--weights", VOLUME_WEIGHTS, path, "--output", out]
+
+    def problems(self, path):
+        out = self.base / "out"
+        out.mkdir()
+        name, arguments = self.command(path, out)
+        given = set(out.rglob("*"))
+        outcome = harness.run(name, *arguments, processor_limit=40)
+        found = outcome.faults()
+        if outcome.code not in (0, 65):
+            found.append(f"ended with {outcome.code}: {outcome.error[-300:]!r}")
+        if outcome.processor_seconds > 10:
+            found.append(f"took {outcome.processor_seconds:.0f} s")
+        if outcome.memory > 512 << 20:
+            found.append(f"took {outcome.memory >> 20} MB")
+        left = [str(p) for p in out.rglob("*") if p.is_file() and p not in given and p.name != "predictions.json"]
+        # A run's folder is there before its data are looked at; what it was told stays.
+        if outcome.code == 65 and left and name not in ("train", "ablate"):
+            found.append(f"refused the file and left {left}")
+        shutil.rmtree(out)
+        return name, outcome, found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--limit", type=int)
+    parser.add_argument("--count", type=int, default=50_000)
+    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    findings = harness.ROOT / ".build-reliability/findings/tool"
+    findings = harness.WORK / "findings/tool"
+    seeds = dict(os.environ, VMUNET_SEEDS=os.environ.get("VMUNET_SEEDS", f"{harness.ROOT}/Tests:{harness.ROOT}/docs"))
+    lines = [line.split("\t") for line in TOTALS.read_text().splitlines()] if TOTALS.exists() else []
+    first = max((int(line[1]) + int(line[2]) for line in lines if int(line[0]) == options.seed), default=0)
+    end, faults = first + options.count, 0
     with tempfile.TemporaryDirectory(prefix="vmunet-tool-") as base:
         base = pathlib.Path(base)
-        weights = harness.pictures_weights(base) / "checkpoints/best.safetensors"
-        codes, faults, most, slowest, start = collections.Counter(), 0, 0, 0, time.monotonic()
-        paths = sorted(options.folder.iterdir())[: options.limit]
-        for i, path in enumerate(paths):
-            out = base / "out"
-            out.mkdir()
-            name, arguments = command(path, out, weights)
-            outcome = harness.run(name, *arguments, processor_limit=40)
-            problems = outcome.faults()
-            if outcome.code not in (0, 65):
-                problems.append(f"ended with {outcome.code}: {outcome.error[-300:]!r}")
-            if outcome.processor_seconds > 10:
-                problems.append(f"took {outcome.processor_seconds:.0f} s")
-            if outcome.memory > 512 << 20:
-                problems.append(f"took {outcome.memory >> 20} MB")
-            if outcome.code == 65 and any(p.is_file() for p in out.rglob("*") if p.name != "predictions.json"):
-                problems.append(f"refused the file and left {[str(p) for p in out.rglob('*')]}")
-            if problems:
-                faults += 1
-                findings.mkdir(parents=True, exist_ok=True)
-                shutil.copy(path, findings)
-                print(f"FAULT {name} {path.name}: {'; '.join(problems)}", flush=True)
-            codes[outcome.code] += 1
-            most, slowest = max(most, outcome.memory), max(slowest, outcome.processor_seconds)
-            shutil.rmtree(out)
-            if i % 5000 == 4999:
-                print(f"{i + 1} files, {faults} faults, {time.monotonic() - start:.0f} s", flush=True)
-        print(
-            f"{len(paths)} files, exit codes {dict(codes)}, {faults} faults, most {most >> 20} MB, slowest {slowest:.1f} s, "
-            f"{time.monotonic() - start:.0f} s in all")
+        tool = Tool(base)
+        codes, most, slowest = collections.Counter(), 0, 0
+        while first < end:
+            start, count, bad = time.monotonic(), min(STRETCH, end - first), 0
+            files = base / "files"
+            subprocess.run([MUTATE, "files", files, str(count), str(options.seed), str(first)], check=True, env=seeds)
+            paths = [p for p in sorted(files.iterdir()) if is_given(p)]
+            for path in paths:
+                name, outcome, found = tool.problems(path)
+                if found:
+                    bad += 1
+                    findings.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(path, findings / f"{options.seed}-{path.name}")
+                    print(f"FAULT {name} {path.name}: {'; '.join(found)}".encode("unicode_escape").decode(), flush=True)
+                codes[outcome.code] += 1
+                most, slowest = max(most, outcome.memory), max(slowest, outcome.processor_seconds)
+            shutil.rmtree(files)
+            # The number of files that were given to the tool, and the number of inputs that stood for them.
+            with TOTALS.open("a") as totals:
+                totals.write(f"{options.seed}\t{first}\t{count}\t{len(paths)}\t{bad}\t{time.monotonic() - start:.0f}\n")
+            first, faults = first + count, faults + bad
+    given = [line.split("\t") for line in TOTALS.read_text().splitlines()]
+    print(f"exit codes {dict(codes)}, {faults} faults, most {most >> 20} MB, slowest {slowest:.1f} s")
+    print(f"all runs: {sum(int(line[3]) for line in given)} files, {sum(int(line[4]) for line in given)} faults")
     sys.exit(1 if faults else 0)
 
 

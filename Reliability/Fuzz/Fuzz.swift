@@ -19,6 +19,7 @@ public func initialize(_: UnsafeMutablePointer<CInt>, _: UnsafeMutableRawPointer
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+    campaign_limit_seconds(10)
     reader.take(Array(UnsafeBufferPointer(start: data, count: size)), scratch)
     return 0
 }

@@ -14,9 +14,9 @@ struct Run {
         var slowest = (seconds: 0.0, index: UInt64(0))
     }
 
-    init(seed: UInt64, only names: Set<String> = []) {
+    init(seed: UInt64) {
         self.seed = seed
-        for reader in readers where names.isEmpty || names.contains(reader.name) {
+        for reader in readers {
             let seeds = reader.seeds(under: Mutate.seedFolders, largest: 1 << 13)
             if !seeds.isEmpty { lanes.append(Lane(reader: reader, mutation: Mutation(pool: seeds))) }
         }
@@ -31,12 +31,12 @@ struct Run {
         return (lane, mutation.apply(to: start, in: lanes[lane].reader.envelope, &random))
     }
 
-    mutating func run(count: UInt64) throws {
+    mutating func run(count: UInt64, from first: UInt64) throws {
         let scratch = Scratch()
         // The current input's number survives a crash in a page shared with a file.
         let place = try Place()
         var start = processorSeconds()
-        for index in 0..<count {
+        for index in first..<(first + count) {
             place.index = index
             let (lane, bytes) = input(index)
             lanes[lane].inputs += 1
@@ -50,7 +50,7 @@ struct Run {
                 "\(lane.reader.name): \(lane.inputs) inputs, \(lane.taken) read, the others refused; slowest \(Int(lane.slowest.seconds * 1000)) ms"
                     + " (index \(lane.slowest.index))")
         }
-        print("\(count) inputs, seed \(seed), most memory \(peakMemory() >> 20) MB")
+        print("inputs \(first) to \(first + count - 1), seed \(seed), most memory \(peakMemory() >> 20) MB")
         guard lanes.allSatisfy({ $0.slowest.seconds < 10 }) else { fatalError("an input took ten seconds or more") }
     }
 
@@ -63,9 +63,9 @@ struct Run {
         print(lanes[lane].reader.take(bytes, scratch) ? "read" : "refused")
     }
 
-    func files(count: UInt64, in folder: URL) throws {
+    func files(count: UInt64, from first: UInt64, in folder: URL) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        for index in 0..<count {
+        for index in first..<(first + count) {
             let (lane, bytes) = input(index)
             let reader = lanes[lane].reader
             try Data(reader.file(of: bytes)).write(to: folder.appending(path: "\(index)-\(reader.name).\(reader.ending)"))

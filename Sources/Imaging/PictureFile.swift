@@ -75,7 +75,7 @@ public enum PictureFile {
         let file = try open(url)
         let header = try PictureHeader(of: file)
         let isWide = PictureInfo(header).bits == 16
-        return try turned(isWide ? raw(file, header).mask() : stored(file, header, channels: 1), header, asStored)
+        return try turned(isWide ? raw(file, header).mask() : stored(file, header, channels: 1), header, asStored, file.name)
     }
 
     /// Reads a PNG's alpha channel or its palette's transparency, 0…255, 1 channel; nil if it has
@@ -84,7 +84,7 @@ public enum PictureFile {
         let file = try open(url)
         let header = try PictureHeader(of: file)
         guard case .png(let png) = header, let alpha = try PNGCodec.decodeAlpha(content(file), png, path: file.name) else { return nil }
-        return turned(alpha, header, asStored)
+        return try turned(alpha, header, asStored, file.name)
     }
 
     /// Writes a `.png` (lossless) or `.jpg`/`.jpeg` (quality 95, colour at full resolution), whole
@@ -133,16 +133,20 @@ public enum PictureFile {
     private static func read(_ file: FileReader, channels: Int?, asStored: Bool) throws(PictureError) -> Picture {
         precondition(channels == nil || channels == 1 || channels == 3, "a picture has 1 or 3 channels")
         let header = try PictureHeader(of: file)
-        return try turned(stored(file, header, channels: channels), header, asStored)
+        return try turned(stored(file, header, channels: channels), header, asStored, file.name)
     }
 
     private static func readLabels(_ file: FileReader, asStored: Bool) throws(PictureError) -> Picture {
         let header = try PictureHeader(of: file)
-        return try turned(raw(file, header).labels(path: file.name), header, asStored)
+        return try turned(raw(file, header).labels(path: file.name), header, asStored, file.name)
     }
 
-    private static func turned(_ picture: Picture, _ header: PictureHeader, _ asStored: Bool) -> Picture {
-        asStored ? picture : header.orientation.applied(to: picture)
+    private static func turned(
+        _ picture: Picture, _ header: PictureHeader, _ asStored: Bool, _ path: String
+    ) throws(PictureError) -> Picture {
+        guard !asStored, header.orientation != .upright else { return picture }
+        try reading { () throws(FileError) in try naming(path) { try Memory.ask(for: picture.pixels.count) } }
+        return header.orientation.applied(to: picture)
     }
 
     private static func stored(_ file: FileReader, _ header: PictureHeader, channels: Int?) throws(PictureError) -> Picture {

@@ -15,6 +15,13 @@ import Testing
         #expect(Memory.available() > 64 << 20 && Memory.available() <= Int(ProcessInfo.processInfo.physicalMemory) * 2)
     }
 
+    @Test func workSaysWhatItIsForAndWhatHelps() throws {
+        try Memory.require(1 << 21, for: "a pass", remedy: "do less")
+        let error = try #require(throws: MemoryError.self) { try Memory.require(.max, for: "a \u{1b}pass", remedy: "do less") }
+        #expect(
+            error.category == .memory && error.description.hasPrefix("a \\u{1b}pass: needs ") && error.description.hasSuffix("; do less"))
+    }
+
     @Test func sizesAsPeopleWriteThem() {
         #expect(Memory.size(999) == "999 bytes")
         #expect(Memory.size(1_000) == "1.0 kB")

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Files
 @testable import TensorFiles
 
 /// Files written by h5py and nibabel (`Fixtures/Volumes/make.py`).
@@ -124,6 +125,28 @@ struct HDF5FileTests {
             }
             #expect(try #require(throws: TensorFileError.self) { try HDF5File.read(["image"], from: folder) }.kind == .unreadable)
         }
+    }
+
+    /// A header that goes on in a block of more bytes than there can be: no sum of sizes may overflow.
+    @Test func sizesBeyondEveryNumberAreRefused() throws {
+        var file: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 0, 0, 8, 8, 0]
+        file.put(UInt16(4))
+        file.put(UInt16(16))
+        file.put(UInt32(0))
+        // Base, free space, end, driver; the root's name and header.
+        for field: UInt64 in [0, .max, 160, .max, 0, 96, 0, 0, 0] { file.put(field) }
+        file += [1, 0, 2, 0, 1, 0, 0, 0, 48, 0, 0, 0, 0, 0, 0, 0]
+        for size in [UInt64(Int.max), .max] {
+            file.put(UInt16(0x10))
+            file.put(UInt16(16))
+            file.put(UInt32(0))
+            for field in [UInt64(96), size] { file.put(field) }
+        }
+        #expect(file.count == 160)
+        let error = try #require(throws: TensorFileError.self) {
+            try TestFiles.read(file, as: "case.h5") { try HDF5File.read(["image"], from: $0) }
+        }
+        #expect(error.kind == .truncated, "\(error)")
     }
 
     /// A truncated file is an error, never a crash or made-up numbers.

@@ -1,4 +1,5 @@
-// libFuzzer's own mutator, for custom mutators to build on.
+// What the fuzzer's Swift needs of C: libFuzzer's own mutator, for custom mutators to build on, and a
+// limit of processor time.
 #ifndef VMUNET_CFUZZER_H
 #define VMUNET_CFUZZER_H
 
@@ -6,5 +7,9 @@
 #include <stdint.h>
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t largest);
+
+// Aborts the process when it has used that many seconds of processor time from now on; asked again,
+// it starts anew. The clock's time would not do: the machine may be busy with other work.
+void campaign_limit_seconds(int seconds);
 
 #endif

@@ -104,7 +104,7 @@ enum BMPCodec {
         } else {
             try checkRows(header, available, path)
         }
-        try reading { () throws(FileError) in try naming(path) { try Memory.ask(for: width * height) } }
+        try reading { () throws(FileError) in try naming(path) { try Memory.ask(for: width * height * 4) } }  // indices, then colours
         let indices = isPacked ? try runs(data, header, path: path) : unpacked(data, header)
         // An even ramp from black to white is plain grey, not a palette.
         let count = header.palette.count / 3

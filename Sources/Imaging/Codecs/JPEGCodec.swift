@@ -83,10 +83,10 @@ enum JPEGCodec {
     private static func samples(
         _ data: [UInt8], _ header: JPEGHeader, format: TJPF, channels: Int, path: String
     ) throws(PictureError) -> [UInt8] {
-        // Progressive pictures are collected as two-byte coefficients before they become pixels.
+        // Progressive pictures are collected as two-byte coefficients before they become pixels. CMYK needs room for RGB as well.
         let gathered = header.isProgressive ? 2 * header.width * header.height * max(3, channels) : 0
         try reading { () throws(FileError) in
-            try naming(path) { try Memory.ask(for: header.width * header.height * channels + gathered) }
+            try naming(path) { try Memory.ask(for: header.width * header.height * (channels == 4 ? 7 : channels) + gathered) }
         }
         guard let codec = tjInitDecompress() else { throw .damaged(path: path, reason: "libjpeg-turbo could not start") }
         defer { tjDestroy(codec) }

@@ -78,8 +78,10 @@ struct HDF5Container {
 
     /// Like ``read(at:count:_:)``, for blocks that point to others; counts against the budget.
     private func follow(_ address: Int, _ count: Int, _ what: String) throws -> [UInt8] {
+        // Read first: then the count is one that the file has, and no sum of such counts overflows.
+        let bytes = try read(at: address, count: count, what)
         try budget.spend(count)
-        return try read(at: address, count: count, what)
+        return bytes
     }
 
     /// Starts another array, which may share blocks with the previous one.

@@ -46,6 +46,14 @@ public enum NIfTIFile {
         }
     }
 
+    /// Reads the values in the volume's unit, row-major. They are converted while reading, so the stored voxels take no extra memory.
+    package static func values(_ url: URL, limit: Int) throws(TensorFileError) -> (header: VolumeHeader, values: [Float]) {
+        try naming(url) {
+            let source = try source(url)
+            return (source.header, try source.floats(limit: limit, allChannels: false))
+        }
+    }
+
     /// Reads only the header.
     public static func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
         try naming(url) { try source(url).header }

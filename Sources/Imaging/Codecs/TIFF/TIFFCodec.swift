@@ -29,7 +29,8 @@ enum TIFFCodec {
         let total = width * height * channels
         let pieceBytes = header.pieceRowBytes * header.piece.height
         try reading { () throws(FileError) in
-            try naming(path) { try Memory.ask(for: total * (isWide ? 2 : 1) + 2 * pieceBytes) }
+            // Words become bytes, indices colours, once all are there.
+            try naming(path) { try Memory.ask(for: total * (isWide ? 3 : header.color == .palette ? 4 : 1) + 2 * pieceBytes) }
         }
         var bytes = [UInt8](repeating: 0, count: isWide ? 0 : total)
         var words = [UInt16](repeating: 0, count: isWide ? total : 0)

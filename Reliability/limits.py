@@ -159,12 +159,12 @@ def cases(base, run_folder):
         yield Case(
             f"a pass beyond {megabytes} MB", "predict",
             ["--weights", weights, pictures, "--output", base / "out", "--image-size", 4096, "--device", "cpu"],
-            codes=(65, 70), memory_limit=megabytes * MB, passes=30)
+            codes=(65, 70), memory_limit=megabytes * MB, honest=megabytes * MB, passes=30)
         yield Case(
             f"a batch beyond {megabytes} MB", "evaluate",
             ["--weights", weights, "--data", base / "discs", "--dataset", "folder", "--image-size", 2048, "--batch-size", 32],
-            codes=(65, 70), memory_limit=megabytes * MB, passes=30)
-    yield train("a batch beyond memory", *large, codes=(65, 70), memory_limit=2 * GB)
+            codes=(65, 70), memory_limit=megabytes * MB, honest=megabytes * MB, passes=30)
+    yield train("a batch beyond memory", *large, codes=(65, 70), memory_limit=2 * GB, honest=2 * GB, passes=30)
 
 
 def foreign(folder, base, run_folder):

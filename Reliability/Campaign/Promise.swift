@@ -9,19 +9,19 @@ enum Promise {
 
     /// An error about a file must be the package's own, name the file, and be one line of text that
     /// a terminal can show.
-    static func check(_ error: any Error, about file: Scratch) { check(error, naming: file.name) }
-
-    /// As ``check(_:about:)``; an error about another file need not name this one.
-    static func check(_ error: any Error, naming name: String?) {
+    ///
+    /// - Parameter isNamed: false for an error that may be about another file.
+    static func check(_ error: any Error, about file: Scratch, isNamed: Bool = true) {
         let text = "\(error)"
         var type: String { String(reflecting: Swift.type(of: error)) }
         // The usual case first: a type's name takes longer to find than a small file to read.
         if !(error is FileError) {
             hold(!["Swift.", "Foundation", "Yams."].contains { type.hasPrefix($0) }, "\(type) came through: \(text)")
         }
-        hold(name.map { strstr(text, $0) != nil } ?? true, "\(type) does not name the file: \(text)")
+        hold(!isNamed || strstr(text, file.name) != nil, "\(type) does not name the file: \(text)")
         hold(text.utf8.count <= 4096, "\(type) is \(text.utf8.count) bytes long: \(text.prefix(200))")
-        hold(strstr(text, "Fault(") == nil, "\(type) shows internals: \(text)")
+        // Unless it is the file that says so.
+        hold(strstr(text, "Fault(") == nil || file.contains("Fault("), "\(type) shows internals: \(text)")
         for scalar in text.unicodeScalars where scalar.value < 0x20 || scalar.value > 0x7E {
             switch scalar.properties.generalCategory {
             case .control, .lineSeparator, .paragraphSeparator:

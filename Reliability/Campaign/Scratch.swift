@@ -35,6 +35,8 @@ public final class Scratch {
         return url
     }
 
+    func contains(_ word: String) -> Bool { String(decoding: bytes, as: UTF8.self).contains(word) }
+
     func put(_ bytes: [UInt8], ending: String) {
         self.bytes = bytes
         let file = files[ending] ?? open(ending)

@@ -54,7 +54,7 @@ private struct GridReader: Reader {
         do {
             _ = try AblationGrid(yamlFile: file.url)
         } catch {
-            Promise.check(error, naming: nil)
+            Promise.check(error, about: file, isNamed: false)
         }
     }
 }

@@ -33,7 +33,7 @@ public struct ConfigurationFileError: UserError, Equatable, LocalizedError {
     /// File, line, key, problem and remedy.
     public var description: String {
         let place = path + (line.map { ":\($0)" } ?? "") + ": " + (key.isEmpty ? "" : key + ": ")
-        return place + "expected \(expected), got \(got)" + (remedy.isEmpty ? "" : "; \(remedy)")
+        return (place + "expected \(expected), got \(got)" + (remedy.isEmpty ? "" : "; \(remedy)")).printable()
     }
 
     /// As ``description``.

@@ -134,5 +134,5 @@ public struct RunConfigurationError: UserError, Equatable {
     public var remedy: String { "" }
 
     /// A line for each problem.
-    public var description: String { problems.map(\.description).joined(separator: "\n") }
+    public var description: String { problems.map { $0.description.printable() }.joined(separator: "\n") }
 }

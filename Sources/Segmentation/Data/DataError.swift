@@ -67,13 +67,14 @@ public struct DataError: UserError, Equatable, LocalizedError {
     /// The path, the problems (the first ten by name, then a count) and the remedy.
     public var description: String {
         guard problems.count > 1 else {
-            return ([path + ": " + (problems.first ?? kind.rawValue)] + (remedy.isEmpty ? [] : [remedy])).joined(separator: ". ")
+            let parts = [path + ": " + (problems.first ?? kind.rawValue)] + (remedy.isEmpty ? [] : [remedy])
+            return parts.joined(separator: ". ").printable(keepsLines: true)
         }
         var lines = ["\(path): \(problems.count) problems:"]
         lines += problems.prefix(Self.namedAtMost).map { "  \($0)" }
         if problems.count > Self.namedAtMost { lines.append("  … and \(problems.count - Self.namedAtMost) more") }
         lines.append(remedy)
-        return lines.joined(separator: "\n")
+        return lines.joined(separator: "\n").printable(keepsLines: true)
     }
 
     /// The ``description``.

@@ -31,7 +31,7 @@ public struct BadWeights: UserError, LocalizedError {
     /// The ``reason``.
     public var problem: String { reason }
     /// The file and the reason, then the remedy.
-    public var description: String { "\(file): \(reason)\n\(remedy)" }
+    public var description: String { "\(file): \(reason)\n\(remedy)".printable(keepsLines: true) }
     public var errorDescription: String? { description }
 }
 

@@ -1,3 +1,4 @@
+import Files
 import Imaging
 import TensorFiles
 
@@ -171,7 +172,7 @@ public struct MetadataError: WeightsProblem {
     /// Empty: the caller knows the file.
     public var subject: String { "" }
     /// The problem and the remedy, without the file's name.
-    public var description: String { "\(problem); \(remedy)" }
+    public var description: String { "\(problem); \(remedy)".printable() }
 }
 
 extension VoxelSpacing {

@@ -182,7 +182,7 @@ def segment(marker, data):
     return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
 
 
-def jpeg(width, height, scans, is_arithmetic, is_progressive=True, padding=0):
+def jpeg(width, height, scans, is_arithmetic, is_progressive=True, padding=0, is_sound=False):
     """A JPEG that claims a large size but holds almost nothing, in any number of scans."""
     frame = {(False, True): 0xC2, (True, True): 0xCA, (True, False): 0xC9}[is_arithmetic, is_progressive]
     file = b"\xff\xd8" + segment(0xDB, bytes([0] + [1] * 64))
@@ -192,9 +192,12 @@ def jpeg(width, height, scans, is_arithmetic, is_progressive=True, padding=0):
     file += segment(frame, bytes([8]) + struct.pack(">HHB", height, width, 3) + components)
     if not is_arithmetic:
         file += segment(0xC4, bytes([0x00, 1] + [0] * 15 + [0])) + segment(0xC4, bytes([0x10, 1, 1] + [0] * 14 + [0xE0, 0x00]))
-    file += segment(0xDA, bytes([3, 1, 0, 2, 0, 3, 0, 0, 0 if is_progressive else 63, 0])) + bytes(16)
+    file += segment(0xDA, bytes([3, 1, 0, 2, 0, 3, 0, 0, 0 if is_progressive else 63, 0]))
+    # A bit a block for the flat picture; then runs of 16384 blocks in fifteen bits.
+    blocks = -(-width // 8) * -(-height // 8)
+    file += bytes(3 * blocks // 8 + 1 if is_sound else 16)
     for i in range(scans - 1):
-        file += segment(0xDA, bytes([1, i % 3 + 1, 0, 1, 63, 0])) + bytes(4)
+        file += segment(0xDA, bytes([1, i % 3 + 1, 0, 1, 63, 0])) + bytes(-(-blocks // 16384) * 15 // 8 + 1 if is_sound else 4)
     return file + b"\xff\xd9"
 
 
@@ -231,6 +234,25 @@ def tiff(width, height, rows, packing, strip, count=None, bits=8):
     for tag, kind, number, value in entries:
         file += struct.pack("<HHI", tag, kind, number) + (struct.pack("<HH", value, 0) if kind == 3 else struct.pack("<I", value))
     return file + bytes(4) + struct.pack("<I", data) * count + struct.pack("<I", len(strip)) * count + strip
+
+
+def tiled_tiff(width, height, tile_width, tile_height, samples, bits):
+    """Zeros, deflated, in tiles that are all the same bytes."""
+    tile = zeros(tile_width * tile_height * samples * bits // 8, zlib.compressobj(9))
+    count = -(-width // tile_width) * -(-height // tile_height)
+    start = 8 + 2 + 12 * 10 + 4
+    offsets, lengths = start, start + 4 * count
+    data = lengths + 4 * count if count > 1 else start
+    entries = [
+        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, bits), (259, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, samples),
+        (322, 4, 1, tile_width), (323, 4, 1, tile_height),
+        (324, 4, count, offsets if count > 1 else data), (325, 4, count, lengths if count > 1 else len(tile)),
+    ]
+    file = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    for tag, kind, number, value in entries:
+        file += struct.pack("<HHI", tag, kind, number) + (struct.pack("<HH", value, 0) if kind == 3 else struct.pack("<I", value))
+    lists = struct.pack("<I", data) * count + struct.pack("<I", len(tile)) * count if count > 1 else b""
+    return file + bytes(4) + lists + tile
 
 
 def bmp_runs(width, height, runs):

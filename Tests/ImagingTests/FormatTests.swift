@@ -220,6 +220,53 @@ private struct FormatCase: Decodable {
         #expect(error.description.contains("arithmetic coding"))
     }
 
+    /// Zeros, deflated, in tiles that all are the same bytes.
+    private func tiled(width: Int, height: Int, tile: Int, samples: Int, bits: Int, packed: [UInt8]) -> [UInt8] {
+        let across = (width + tile - 1) / tile
+        let count = across * ((height + tile - 1) / tile)
+        var bytes: [UInt8] = [0x49, 0x49, 42, 0, 8, 0, 0, 0, 10, 0]
+        let start = 8 + 2 + 12 * 10 + 4
+        let data = count > 1 ? start + 8 * count : start
+        for (tag, values, value) in [
+            (256, 1, width), (257, 1, height), (258, 1, bits), (259, 1, 8), (262, 1, 1), (277, 1, samples), (322, 1, tile), (323, 1, tile),
+            (324, count, count > 1 ? start : data), (325, count, count > 1 ? start + 4 * count : packed.count),
+        ] {
+            bytes.put(UInt16(tag))
+            bytes.put(UInt16(4))
+            for field in [values, value] { bytes.put(UInt32(field)) }
+        }
+        bytes.put(UInt32(0))
+        for value in [data, packed.count] where count > 1 { for _ in 0..<count { bytes.put(UInt32(value)) } }
+        return bytes + packed
+    }
+
+    /// A pixel in a tile of two gigabytes, and a picture of which one sample in sixty-four is seen.
+    @Test func tilesCostNoMoreThanTheirPicture() throws {
+        // 512 zeros in one stored block, and their checksum.
+        let packed: [UInt8] = [0x78, 1, 1, 0, 2, 0xFF, 0xFD] + [UInt8](repeating: 0, count: 512) + [2, 0, 0, 1]
+        let sound = tiled(width: 1, height: 1, tile: 16, samples: 2, bits: 8, packed: packed)
+        #expect(try PictureFile.decode(sound).pixels == [0])
+        let zeros = [UInt8](repeating: 0, count: 70_000)
+        for (bytes, words) in [
+            (tiled(width: 1, height: 1, tile: 4096, samples: 64, bits: 16, packed: zeros), "far larger than the picture"),
+            (tiled(width: 16384, height: 16384, tile: 1024, samples: 64, bits: 8, packed: zeros), "more than 2.1 GB"),
+        ] {
+            let error = try #require(throws: PictureError.self) { try PictureFile.decode(bytes) }
+            #expect(error.description.contains(words), "\(error)")
+        }
+    }
+
+    /// What lies in comments carries no pixels.
+    @Test func onlyCodedBytesCount() throws {
+        var bytes = try [UInt8](Data(contentsOf: url("turned1.jpg")))
+        let frame = try #require((2..<bytes.count).first { bytes[$0...].starts(with: [0xFF, 0xC0]) })
+        bytes.replaceSubrange((frame + 5)..<(frame + 9), with: [0x4E, 0x1F, 0x4E, 0x1F])
+        let comment: [UInt8] = [0xFF, 0xFE, 0xFF, 0xFF] + [UInt8](repeating: 0, count: 65533)
+        bytes.insert(contentsOf: repeatElement(comment, count: 15).joined(), at: 2)
+        let error = try #require(throws: PictureError.self) { try PictureFile.decode(bytes) }
+        #expect(error.description.contains("coded bytes cannot hold the 19999×19999 pixels"), "\(error)")
+    }
+
     @Test func endlessPaddingBeforeTheFrameEnds() throws {
         let bytes: [UInt8] = [0xFF, 0xD8] + [UInt8](repeating: 0xFF, count: 1 << 20)
         let error = try #require(throws: PictureError.self) { try PictureFile.decode(bytes) }

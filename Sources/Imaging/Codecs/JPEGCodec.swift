@@ -46,38 +46,44 @@ enum JPEGCodec {
         guard header.isHuffman else {
             throw .unsupported(path: path, reason: "JPEGs with arithmetic coding are not supported")
         }
+        let (scans, coded, isComplete) = data.withUnsafeBufferPointer { scanMarkers($0, from: header.firstScan) }
         // Every block takes at least one bit, and the 18 blocks of a unit cover at most 1024
         // pixels.
-        guard header.width * header.height / 512 <= data.count else {
+        guard header.width * header.height / 512 <= coded else {
             throw .damaged(
-                path: path, reason: "\(data.count) bytes cannot hold the \(header.width)×\(header.height) pixels that its header claims")
+                path: path, reason: "\(coded) coded bytes cannot hold the \(header.width)×\(header.height) pixels that its header claims")
         }
-        let (scans, isComplete) = data.withUnsafeBufferPointer { scanMarkers($0, from: header.firstScan) }
         guard isComplete else { throw .damaged(path: path, reason: "the JPEG is truncated: its end marker is missing") }
         guard scans <= mostScans, scans * (header.width * header.height / 1_000_000) <= mostWork else {
             throw .unsupported(path: path, reason: "a JPEG of \(header.width)×\(header.height) pixels in \(scans) scans is not supported")
         }
     }
 
-    /// The number of scans from the first one on, and whether there is an end marker.
-    private static func scanMarkers(_ data: UnsafeBufferPointer<UInt8>, from start: Int) -> (scans: Int, isComplete: Bool) {
-        var (position, scans) = (start, 0)
+    /// The number of scans from the first one on, their bytes between markers, and whether there is an
+    /// end marker.
+    private static func scanMarkers(
+        _ data: UnsafeBufferPointer<UInt8>, from start: Int
+    ) -> (scans: Int, coded: Int, isComplete: Bool) {
+        var (position, scans, coded) = (start, 0, 0)
         while position + 1 < data.count {
             guard data[position] == 0xFF else {
                 position += 1
+                coded += 1
                 continue
             }
             switch data[position + 1] {
-            case 0xD9: return (scans, true)
+            case 0xD9: return (scans, coded, true)
             case 0xFF: position += 1
-            case 0x00, 0x01, 0xD0...0xD8: position += 2
+            case 0x00, 0x01, 0xD0...0xD8:
+                position += 2
+                coded += 1
             default:
                 if data[position + 1] == 0xDA { scans += 1 }
-                guard position + 3 < data.count else { return (scans, false) }
+                guard position + 3 < data.count else { return (scans, coded, false) }
                 position += 2 + max(2, Int(data[position + 2]) << 8 | Int(data[position + 3]))
             }
         }
-        return (scans, false)
+        return (scans, coded, false)
     }
 
     private static func samples(

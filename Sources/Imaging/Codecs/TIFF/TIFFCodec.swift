@@ -24,6 +24,7 @@ enum TIFFCodec {
             lengths = [header.pieceRowBytes * header.piece.height]
         }
         try check(file, header, lengths)
+        try checkPieces(file, header, count: expected)
 
         let isWide = header.bits == 16
         let total = width * height * channels
@@ -72,6 +73,23 @@ enum TIFFCodec {
                 path: file.name, reason: "\(total) bytes cannot hold the \(header.width)×\(header.height) pixels that its tags claim")
         }
     }
+
+    /// Tiles far larger than their picture would cost more memory than it, samples beside the colours more time.
+    private static func checkPieces(_ file: FileReader, _ header: TIFFHeader, count: Int) throws(PictureError) {
+        let picture = (header.width * header.samples * header.bits + 7) / 8 * header.height
+        let piece = header.pieceRowBytes * header.piece.height
+        guard piece <= max(mostPieceBytes, 4 * picture) else {
+            throw .damaged(path: file.name, reason: "the TIFF's tiles of \(piece) bytes are far larger than the picture")
+        }
+        guard header.packing == .none || piece <= mostUnpackedBytes / count else {
+            throw .unsupported(path: file.name, reason: "a compressed TIFF of more than \(Memory.size(mostUnpackedBytes)) is not supported")
+        }
+    }
+
+    /// A tile of 4096×4096 RGB pixels.
+    private static let mostPieceBytes = 3 << 24
+    /// Limit on the bytes of all pieces of a compressed file, unpacked.
+    private static let mostUnpackedBytes = 1 << 31
 
     /// Unpacks one piece: `rows` rows of `pieceRowBytes` at the start of the buffer.
     private static func unpack(

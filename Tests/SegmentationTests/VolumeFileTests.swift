@@ -23,7 +23,7 @@ import Testing
     @Test(arguments: [("ni1", nil), ("\0\0\0", "its Analyze header does not say which side is left")])
     func readsPairs(magic: String, note: String?) throws {
         try withVolumeFolder { folder in
-            let values = (0..<4 * 9 * 8).map { Int16($0 * 3 - 200) }
+            let values: [Int16] = (0..<288).map { 3 * Int16($0) - 200 }
             try writePair(HostTensor(values, shape: [4, 9, 8]), in: folder, magic: magic)
             for name in ["pair.hdr", "pair.img"] {
                 let volume = try VolumeFile(folder.appending(path: name))

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Builds the network for the browser:  Sources/VMUNetBrowser/build.sh [--if-compilers-are-those] [FOLDER]
 #
-# Writes vmunet.wasm, vmunet-relaxed.wasm (with the relaxed multiply-add that newer browsers have) and compilers.txt into FOLDER,
-# which is Page/ unless given. Wants Swift's own toolchain and, on Debian or Ubuntu:
+# Writes vmunet.wasm, vmunet-relaxed.wasm (with the relaxed multiply-add that newer browsers have) and
+# compilers.txt into FOLDER, which is Page/ unless given. Needs Swift's own toolchain and, on Debian
+# or Ubuntu:
 #   apt install wasi-libc libc++-14-dev-wasm32 libclang-rt-14-dev-wasm32
-# Leaves with 69 when one of these is missing and, if so asked, when they are others than those that Page/compilers.txt records.
+# Leaves with 69 when one of these is missing and, if so asked, when they are others than those that
+# Page/compilers.txt records.
 set -euo pipefail
 export LC_ALL=C
 
@@ -17,6 +19,7 @@ if [ "${1-}" = --if-compilers-are-those ]; then
 fi
 output=${1:-$browser/Page}
 mkdir -p "$output"
+output=$(CDPATH='' cd -- "$output" && pwd -P)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -49,35 +52,36 @@ if [ $only_same = yes ]; then
     cmp -s "$work/compilers.txt" "$browser/Page/compilers.txt" || fail "the compilers are others than those in Page/compilers.txt"
 fi
 
-# The modules of the package that take part, as far as they do. They are compiled one after another, each for those below.
+# All paths are relative, since Swift writes a hash of its options into what it compiles.
+mkdir "$work/modules"
+ln -s "$sources" "$work/Sources"
+cd "$work"
+
+# The parts of the package's modules that take part, each compiled for those below it.
 modules=(
-    "VMUNet:$(cd "$sources" && echo VMUNet/*.swift)"
-    "Kernels:$(cd "$sources" && echo Kernels/*.swift)"
-    "Imaging:Imaging/LabelColors.swift Imaging/Overlay.swift Imaging/Picture.swift Imaging/Resize.swift"
-    "Segmentation:Segmentation/Data/Preprocessing.swift Segmentation/Prediction/Logits.swift Segmentation/Prediction/Masks.swift
-        Segmentation/Volumes/IntensityWindow.swift Segmentation/Volumes/PlaneSize.swift Segmentation/Volumes/SliceResizer.swift
-        Segmentation/Volumes/SplineZoom.swift"
-    "VMUNetBrowser:$(cd "$sources" && echo VMUNetBrowser/*.swift)"
+    "VMUNet:$(echo Sources/VMUNet/*.swift)"
+    "Kernels:$(echo Sources/Kernels/*.swift)"
+    "Imaging:$(echo Sources/Imaging/{LabelColors,Overlay,Picture,Resize}.swift)"
+    "Segmentation:$(echo Sources/Segmentation/{Data/Preprocessing,Prediction/{Logits,Masks}}.swift \
+        Sources/Segmentation/Volumes/{IntensityWindow,PlaneSize,SliceResizer,SplineZoom}.swift)"
+    "VMUNetBrowser:$(echo Sources/VMUNetBrowser/*.swift)"
 )
-kernels=(CKernels/{dispatch,elementwise,entries,kernels_portable,ss2d} VMUNetBrowser/{memory,threads})
+kernels=(Sources/CKernels/{dispatch,elementwise,entries,kernels_portable,ss2d} Sources/VMUNetBrowser/{memory,threads})
 
 features=(-msimd128 -matomics -mbulk-memory)
 cxx=("$tools/clang++" --target=wasm32-wasi --sysroot=/usr -nostdinc++ -isystem "$headers" -std=c++17 -O2 -DNDEBUG -fno-exceptions -fno-rtti
-    -Wno-pass-failed "-ffile-prefix-map=$sources=." -I "$sources/CKernels" -I "$sources/CKernels/include" -I "$browser/include")
+    -Wno-pass-failed -I Sources/CKernels -I Sources/CKernels/include -I Sources/VMUNetBrowser/include)
 swift=("$swiftc" -target wasm32-unknown-none-wasm -enable-experimental-feature Embedded -swift-version 6 -wmo -O -parse-as-library
-    -package-name vmunet -Xfrontend -disable-stack-protector "-file-prefix-map" "$sources=." -I "$work/modules" -I "$browser/include"
+    -package-name vmunet -Xfrontend -disable-stack-protector -I modules -I Sources/VMUNetBrowser/include
     -Xcc -isystem -Xcc /usr/include/wasm32-wasi)
 for feature in "${features[@]}"; do swift+=(-Xcc "$feature"); done
-
-mkdir "$work/modules"
-cd "$sources"
 
 compile_swift() {
     local module name
     for module in "${modules[@]}"; do
         name=${module%%:*}
         # shellcheck disable=SC2086 # a list of files
-        "${swift[@]}" -module-name "$name" -emit-module -emit-module-path "$work/modules/$name.swiftmodule" -c -o "$work/$name.o" ${module#*:}
+        "${swift[@]}" -module-name "$name" -emit-module -emit-module-path "modules/$name.swiftmodule" -c -o "$name.o" ${module#*:}
     done
 }
 
@@ -85,17 +89,17 @@ compile_kernels() { # name, compiler flags
     local name=$1 source
     shift
     for source in "${kernels[@]}"; do
-        "${cxx[@]}" "${features[@]}" "$@" -c "$source.cpp" -o "$work/$name-${source##*/}.o"
+        "${cxx[@]}" "${features[@]}" "$@" -c "$source.cpp" -o "$name-${source##*/}.o"
     done
 }
 
 link() { # name
     local name=$1 source objects=()
-    for source in "${kernels[@]}"; do objects+=("$work/$name-${source##*/}.o"); done
+    for source in "${kernels[@]}"; do objects+=("$name-${source##*/}.o"); done
     # The C library was compiled without atomics; nothing of it that is used here minds.
     "$tools/wasm-ld" --no-entry --gc-sections -O2 --strip-all --no-check-features --shared-memory --import-memory --max-memory=4294967296 \
         -z stack-size=1048576 --export=__wasm_call_ctors --export=__stack_pointer --export=__tls_size --export=__wasm_init_tls \
-        "$work"/{VMUNet,Kernels,Imaging,Segmentation,VMUNetBrowser}.o "${objects[@]}" -L"$libraries" -lc -lm "$builtins" -o "$work/$name.wasm"
+        {VMUNet,Kernels,Imaging,Segmentation,VMUNetBrowser}.o "${objects[@]}" -L"$libraries" -lc -lm "$builtins" -o "$name.wasm"
 }
 
 compile_kernels vmunet &
@@ -107,4 +111,4 @@ wait $plain
 wait $relaxed
 for name in vmunet vmunet-relaxed; do link $name; done
 
-mv "$work/vmunet.wasm" "$work/vmunet-relaxed.wasm" "$work/compilers.txt" "$output/"
+mv vmunet.wasm vmunet-relaxed.wasm compilers.txt "$output/"

@@ -55,7 +55,7 @@ extension NetworkSettings {
     /// A network of this kind: new, or of the weights or tensors in the store.
     ///
     /// - Throws: ``NetworkSettingsError`` listing every setting that makes no sense, ``WeightsMismatch`` for weights that do not
-    ///   fit, ``TorchError`` where memory does not suffice.
+    ///   fit, an error of libtorch where memory does not suffice.
     package func network(_ shape: NetworkShape, from store: ParameterStore = ParameterStore()) throws -> any SegmentationNetwork {
         try built(shape, from: store).network
     }

@@ -23,7 +23,7 @@ package final class ParameterStore: ParameterSource {
     private var misfits = WeightsMismatch()
 
     /// A store that fills new parameters with initial values from libtorch's generator
-    /// (``/Torch/Torch/manualSeed(_:)``).
+    /// (`Torch.manualSeed`).
     package init() { (weights, tensors, isOutline) = (nil, [:], false) }
 
     /// A store that takes parameters and buffers from a checkpoint.

@@ -5,7 +5,7 @@ import VMUNet
 /// Initial weights for training: another network's of the same kind. For VM-UNet also VMamba's, which
 /// fill the encoder and, mirrored, the decoder.
 public enum PretrainedWeights {
-    /// What ``apply(_:to:)`` filled, left and did not use.
+    /// What the network took over: what was filled, left and did not use.
     public struct Report: Sendable, Equatable {
         /// The network's keys that were filled, each with the checkpoint's key.
         public var filled: [(key: String, from: String)] = []

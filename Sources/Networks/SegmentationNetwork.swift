@@ -39,14 +39,14 @@ extension SegmentationNetwork {
 
     /// The weights as a checkpoint holds them: float32, and counters as they are.
     ///
-    /// - Throws: ``TorchError`` where memory does not suffice.
+    /// - Throws: an error of libtorch where memory does not suffice.
     package func stateDictionary() throws -> StateDictionary {
         try withTorchErrors { StateDictionary(tensors.map { ($0.key, $0.tensor.hostTensor()) }) }
     }
 
     /// The network with its tensors on `device`; itself on the CPU, where networks are made.
     ///
-    /// - Throws: ``TorchError`` where memory does not suffice.
+    /// - Throws: an error of libtorch where memory does not suffice.
     package func on(_ device: Device) throws -> Self {
         if device.isCPU { return self }
         let moved = try withTorchErrors { Dictionary(uniqueKeysWithValues: tensors.map { ($0.key, $0.tensor.to(device)) }) }

@@ -81,7 +81,8 @@ struct Train: ParsableCommand {
         try Torch.allowTF32(options.compute.tf32)
         if let threads = options.compute.threads { Torch.threads = threads }
         let dataset =
-            try config == nil && !resume ? options.data.map { try Dataset.chosen(options.dataset, for: $0) } ?? options.dataset : options.dataset
+            try config == nil && !resume
+            ? options.data.map { try Dataset.chosen(options.dataset, for: $0) } ?? options.dataset : options.dataset
         let folder = try chosenFolder(dataset)
         let stop = StopSignal()
         let configuration = resume ? try resumed(RunFolder(existing: folder)) : try settings(dataset)

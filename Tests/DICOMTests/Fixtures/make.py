@@ -1,6 +1,6 @@
 """Writes small DICOM series, one trouble each, into the folder `Series`. usage: make.py
 
-Six slices of 32×40 pixels, 5 mm apart, whose values follow a formula that the tests know. Wants pydicom 3.0.2, pyjpegls, pylibjpeg-openjpeg and highdicom 0.28.2.
+Six slices of 32×40 pixels, 5 mm apart, whose values follow a formula that the tests know. Wants pydicom 3.0.2, pyjpegls, pylibjpeg-openjpeg, highdicom 0.28.2 and matplotlib.
 """
 import os, shutil
 import numpy as np, pydicom
@@ -91,3 +91,37 @@ import glob
 plain = [pydicom.dcmread(f) for f in sorted(glob.glob(os.path.join(here, "plain", "*")))]
 mf = LegacyConvertedEnhancedCTImage(plain, series_instance_uid=U("mf", "series"), series_number=2, sop_instance_uid=U("mf"), instance_number=1)
 os.makedirs(os.path.join(here, "multiframe")); mf.save_as(os.path.join(here, "multiframe", "MF.dcm"))
+
+# Structure sets on two of the series, and the masks that matplotlib's point-in-polygon gives: a star, a ring (a hole is a contour inside), a region without contours.
+from matplotlib.path import Path
+for name in ("plain", "oblique"):
+    source = sorted((pydicom.dcmread(f) for f in glob.glob(os.path.join(here, name, "*"))), key=lambda d: d.InstanceNumber)
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.481.3"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = U(name, "rt")
+    ds.Modality, ds.PatientName, ds.StructureSetLabel = "RTSTRUCT", "SECRET^NAME", "test"
+    mask = np.zeros((6, 32, 40), np.uint8)
+    ds.StructureSetROISequence, ds.ROIContourSequence = [], []
+    angles = np.linspace(0, 2 * np.pi, 41)[:-1]
+    star = lambda r: np.column_stack([12.3 + r * (1 + 0.4 * np.sin(5 * angles)) * np.cos(angles), 15.7 + r * (1 + 0.4 * np.sin(5 * angles)) * np.sin(angles)])
+    circle = lambda r: np.column_stack([29.1 + r * np.cos(angles), 14.2 + r * np.sin(angles)])
+    y, x = np.mgrid[:32, :40]
+    centres = np.column_stack([x.ravel(), y.ravel()])
+    for number, (label, contours) in enumerate([("star", {1: [star(6)], 2: [star(7.5)], 4: [star(3)]}), ("ring", {0: [circle(8), circle(4)], 3: [circle(9)]}), ("none", {})], 5):
+        roi = Dataset(); roi.ROINumber, roi.ROIName, roi.ROIGenerationAlgorithm = number, label, "MANUAL"; ds.StructureSetROISequence.append(roi)
+        item = Dataset(); item.ReferencedROINumber, item.ROIDisplayColor, item.ContourSequence = number, [255, number, 0], []
+        for k, polygons in contours.items():
+            s = source[k]
+            row, column = np.array(s.ImageOrientationPatient, float)[:3], np.array(s.ImageOrientationPatient, float)[3:]
+            inside = np.zeros(32 * 40, bool)
+            for p in polygons:
+                inside ^= Path(p).contains_points(centres)
+                points = np.array(s.ImagePositionPatient, float) + p[:, :1] * 2 * row + p[:, 1:] * 1.5 * column
+                c = Dataset(); c.ContourGeometricType, c.NumberOfContourPoints, c.ContourData = "CLOSED_PLANAR", len(p), [f"{v:.6g}" for v in points.ravel()]
+                item.ContourSequence.append(c)
+            mask[k].ravel()[inside] = number - 4
+        ds.ROIContourSequence.append(item)
+    pydicom.dcmwrite(os.path.join(here, "..", f"structures_{name}.dcm"), ds, enforce_file_format=True)
+    mask.tofile(os.path.join(here, "..", f"structures_{name}.raw"))

@@ -1,0 +1,65 @@
+import Foundation
+import Testing
+
+@testable import DICOM
+@testable import Files
+@testable import TensorFiles
+
+/// Segmentations and structure sets as labels on an image.
+@Suite("DICOM labels")
+struct LabelsTests {
+    @Test(arguments: ["plain", "sagittal", "coronal", "oblique", "backwards", "multiframe"])
+    func readsItsOwnSegmentations(name: String) throws {
+        let volume = try Fixtures.read(name)
+        var labels = [UInt8](repeating: 0, count: 6 * 32 * 40)
+        for i in labels.indices where i % 7 == 0 && i / 1280 > 0 { labels[i] = UInt8(1 + i % 2) }
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent("labels-\(UUID().uuidString).dcm")
+        defer { try? FileManager.default.removeItem(at: url) }
+        let names = [VolumeLabel(value: 1, name: "liver", color: [1, 2, 3]), VolumeLabel(value: 2, name: "spleen", color: [4, 5, 6])]
+        try SegmentationObject(labels: labels, names: names, source: try #require(volume.source)).write(to: url)
+        let file = try SegmentationFile(url)
+        #expect(file.segments.map(\.name) == ["liver", "spleen"] && file.segments.map(\.value) == [1, 2])
+        let (found, notes) = try file.labels(shape: volume.shape, geometry: volume.geometry)
+        #expect(found == labels && notes == [])
+        // On another grid it is refused.
+        var other = volume.geometry
+        other.matrix[0][3] += 0.7
+        #expect(throws: FileError.self) { try file.labels(shape: volume.shape, geometry: other) }
+        #expect(throws: FileError.self) { try file.labels(shape: [3, 32, 40], geometry: volume.geometry) }
+    }
+
+    /// As matplotlib's point-in-polygon fills them.
+    @Test(arguments: ["plain", "oblique"]) func fillsContours(name: String) throws {
+        let folder = Fixtures.folder.deletingLastPathComponent()
+        let volume = try Fixtures.read(name)
+        let file = try StructureSet(folder.appendingPathComponent("structures_\(name).dcm"))
+        #expect(
+            file.regions == [
+                VolumeLabel(value: 1, name: "star", color: [255, 5, 0]), VolumeLabel(value: 2, name: "ring", color: [255, 6, 0]),
+            ])
+        let (labels, notes) = try file.labels(shape: volume.shape, geometry: volume.geometry)
+        let expected = [UInt8](try Data(contentsOf: folder.appendingPathComponent("structures_\(name).raw")))
+        #expect(labels == expected && notes == [] && expected.contains(1) && expected.contains(2))
+        // A contour beside the image is told.
+        let (_, cut) = try file.labels(shape: [3, 32, 40], geometry: volume.geometry)
+        #expect(cut == ["2 contours lie beside the image"])
+    }
+
+    @Test func otherFilesAreRefused() throws {
+        let image = try #require(try Fixtures.files("plain").first)
+        #expect(try #require(throws: FileError.self) { try SegmentationFile(image) }.kind == .wrongFormat)
+        #expect(try #require(throws: FileError.self) { try StructureSet(image) }.kind == .wrongFormat)
+    }
+
+    /// dcmqi's segmentation and the label map that it was made from.
+    @Test(.enabled(if: SeriesTests.real != nil)) func readsRealSegmentations() throws {
+        let folder = try #require(SeriesTests.real).appendingPathComponent("dcmqi/segmentations/23x38x3")
+        let images = try FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent("image").path)
+        let series = DICOMFolder(images.map { folder.appendingPathComponent("image/\($0)") }).series
+        let volume = try DICOMVolume(try #require(series.first), name: "image")
+        let truth = try NRRDFile.read(folder.appendingPathComponent("nrrd/label.nrrd"))
+        let (labels, _) = try SegmentationFile(folder.appendingPathComponent("seg/label.seg")).labels(
+            shape: volume.shape, geometry: volume.geometry)
+        #expect(labels.map { $0 != 0 } == truth.values.map { $0 != 0 } && labels.reduce(0) { $0 + Int($1) } == 322)
+    }
+}

@@ -78,7 +78,7 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
 
     deinit { memory?.deallocate() }
 
-    /// The stored weight of that key, prepared for its use; see ``VMUNet/ParameterSource``.
+    /// The stored weight of that key, prepared for its use; see ``/VMUNet/ParameterSource``.
     public func parameter(_ key: String, _ shape: [Int], _ use: ParameterUse, _ initial: InitialValues) -> KernelParameter {
         var leading = 1
         if case .matrix(let groups) = use, groups > 1 { leading = 2 }
@@ -100,7 +100,7 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
 
     /// These weights, once the network has asked for all.
     ///
-    /// - Throws: ``VMUNet/WeightsMismatch`` if a key is missing, unexpected or of another shape.
+    /// - Throws: ``/VMUNet/WeightsMismatch`` if a key is missing, unexpected or of another shape.
     public func finish() throws(WeightsMismatch) -> KernelWeights {
         if keys.count > entries.count - misfits.missing.count {
             #if !hasFeature(Embedded)

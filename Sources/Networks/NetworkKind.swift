@@ -54,7 +54,7 @@ package struct NetworkKind: Sendable {
 extension NetworkSettings {
     /// A network of this kind: new, or of the weights or tensors in the store.
     ///
-    /// - Throws: ``NetworkSettingsError`` listing every setting that makes no sense, ``WeightsMismatch`` for weights that do not
+    /// - Throws: ``NetworkSettingsError`` listing every setting that makes no sense, ``/VMUNet/WeightsMismatch`` for weights that do not
     ///   fit, an error of libtorch where memory does not suffice.
     package func network(_ shape: NetworkShape, from store: ParameterStore = ParameterStore()) throws -> any SegmentationNetwork {
         try built(shape, from: store).network

@@ -43,7 +43,7 @@ package final class ParameterStore: ParameterSource {
 
     /// The parameters, once all were asked for.
     ///
-    /// - Throws: ``WeightsMismatch`` listing every key that is missing, unexpected or of another shape.
+    /// - Throws: ``/VMUNet/WeightsMismatch`` listing every key that is missing, unexpected or of another shape.
     @discardableResult
     package func finish() throws(WeightsMismatch) -> [(key: String, tensor: Tensor)] {
         if let weights {

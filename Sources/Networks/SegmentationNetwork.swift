@@ -26,7 +26,7 @@ package protocol SegmentationNetwork: Sendable {
 
     /// The same network of other tensors: `Self(configuration, from: store)`.
     ///
-    /// - Throws: ``WeightsMismatch`` where the store's do not fit.
+    /// - Throws: ``/VMUNet/WeightsMismatch`` where the store's do not fit.
     func rebuilt(from store: ParameterStore) throws -> Self
 }
 

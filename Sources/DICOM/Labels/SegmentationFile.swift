@@ -28,7 +28,7 @@ public struct SegmentationFile: Sendable {
         let spacing: [Double]
     }
 
-    /// Reads everything but the pixels. Throws ``Files/FileError`` for files that are no
+    /// Reads everything but the pixels. Throws ``/Files/FileError`` for files that are no
     /// segmentation.
     public init(_ url: URL) throws(FileError) {
         let file = try DICOMFile(url)

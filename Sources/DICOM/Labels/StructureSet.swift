@@ -15,7 +15,7 @@ public struct StructureSet: Sendable {
     private let file: DICOMFile
     private let contours: [[DataSet]]
 
-    /// Reads the names. Throws ``Files/FileError`` for files that are no structure set.
+    /// Reads the names. Throws ``/Files/FileError`` for files that are no structure set.
     public init(_ url: URL) throws(FileError) {
         let file = try DICOMFile(url)
         self = try naming(url) { try StructureSet(file) }

@@ -7,7 +7,7 @@ import VMUNet
 package typealias TorchVMUNet = VMUNet<TorchEngine>
 
 extension NetworkKind {
-    /// The paper's network. Its sizes are a ``VMUNet/VMUNetConfiguration``, which configurations hold as such.
+    /// The paper's network. Its sizes are a ``/VMUNet/VMUNetConfiguration``, which configurations hold as such.
     static let vmunet = NetworkKind(NetworkSettings.vmunet, title: "VM-UNet") { options, shape, store in
         var configuration = VMUNetConfiguration(classes: shape.classes, inputChannels: shape.inputChannels)
         configuration.dims = options.integers("dims", configuration.dims, in: 4...131_072)
@@ -29,22 +29,22 @@ extension VMUNet: SegmentationNetwork where E == TorchEngine {
 
 extension VMUNet where E == TorchEngine {
     /// A network with initial values from libtorch's generator; seed it with
-    /// ``Torch/manualSeed(_:)``.
+    /// `Torch.manualSeed(_:)`.
     package init(_ configuration: VMUNetConfiguration) throws {
         try self.init(configuration, ParameterStore())
     }
 
     /// A network with a checkpoint's weights, whose keys and shapes define the architecture.
     ///
-    /// - Throws: ``WeightsMismatch`` with every key that is missing, unexpected or of another
-    ///   shape, and ``ConfigurationError`` if they define no architecture.
+    /// - Throws: ``/VMUNet/WeightsMismatch`` with every key that is missing, unexpected or of another
+    ///   shape, and ``/VMUNet/ConfigurationError`` if they define no architecture.
     package init(weights: StateDictionary) throws {
         try self.init(try VMUNetConfiguration(readFrom: weights), ParameterStore(weights: weights))
     }
 
     /// A network of this configuration with a checkpoint's weights.
     ///
-    /// - Throws: ``WeightsMismatch`` if they do not fit.
+    /// - Throws: ``/VMUNet/WeightsMismatch`` if they do not fit.
     package init(_ configuration: VMUNetConfiguration, weights: StateDictionary) throws {
         try self.init(configuration, ParameterStore(weights: weights))
     }

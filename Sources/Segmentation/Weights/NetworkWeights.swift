@@ -9,7 +9,7 @@ import TensorFiles
 
 /// The one door for a network's weights: whatever wrapped them, they come out under the keys that VM-UNet has.
 package enum NetworkWeights {
-    /// Reads one set of weights. What was taken, left out or renamed stands in the result's ``TensorFiles/StateDictionary/notes``.
+    /// Reads one set of weights. What was taken, left out or renamed stands in the result's ``/TensorFiles/StateDictionary/notes``.
     ///
     /// Sets lie in dictionaries of their own, or in one under the first parts of their keys: `ema_model.…` beside `model.…`.
     package static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(TensorFileError) -> StateDictionary {

@@ -3,7 +3,7 @@
 #   Reliability/fuzz.sh [--runs N | --seconds N | --total N] [--system-libraries] [READER…]
 #
 # Each reader gets N inputs (500,000 unless said) or N seconds, from where the last run ended. With
-# --total the readers take turns of a minute until all runs together, those before this one too,
+# --total the readers take turns of 25,000 inputs until all runs together, earlier ones too,
 # have come to N inputs. The C libraries are built with instrumentation first
 # (Reliability/libraries.sh), unless --system-libraries takes the installed ones as they are. Can be
 # stopped at any time: what was reached is kept and counted. Ends with 1 where a reader broke; the
@@ -23,7 +23,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         --runs) limit=-runs=$2 && shift 2 ;;
         --seconds) limit=-max_total_time=$2 && shift 2 ;;
-        --total) total=$2 limit=-max_total_time=60 && shift 2 ;;
+        --total) total=$2 limit=-runs=25000 && shift 2 ;;
         --system-libraries) libraries=system && shift ;;
         --totals)
             [ -f "$totals" ] || fail "nothing has run yet"
@@ -116,6 +116,6 @@ while :; do
         [ $stopped = 1 ] || stretch "$reader"
         [ "$total" = 0 ] || [ "$(reached)" -lt "$total" ] || break 2
     done
-    [ "$total" != 0 ] && [ $stopped = 0 ] || break
+    if [ "$total" = 0 ] || [ $stopped = 1 ]; then break; fi
 done
 exit $status

@@ -31,10 +31,14 @@ struct VoxelSource {
         guard header.elementType.byteCount > 4 else {
             return try image(limit: limit.multipliedReportingOverflow(by: header.elementType.byteCount).partialValue, allChannels: false)
         }
-        let values = try floats(limit: limit, allChannels: false)
-        let bytes = header.shape.reduce(4, *)
-        try Memory.ask(for: bytes)
-        var image = VolumeImage(voxels: HostTensor(values, shape: header.shape), geometry: header.geometry)
+        let count = try count(limit: limit, allChannels: false)
+        // Straight into the tensor's bytes: a second copy of a large volume need not exist.
+        let bytes = try [UInt8](unsafeUninitializedCapacity: 4 * count) { out, filled in
+            try convert(count, into: UnsafeMutableRawBufferPointer(out).bindMemory(to: Float.self))
+            filled = 4 * count
+        }
+        try finish()
+        var image = VolumeImage(voxels: HostTensor(unchecked: header.shape, .float32, bytes), geometry: header.geometry)
         image.notes = header.notes
         return image
     }
@@ -42,26 +46,37 @@ struct VoxelSource {
     /// Values in the image's unit, converted while reading, so that the stored type takes no
     /// memory.
     func floats(limit: Int, allChannels: Bool) throws -> [Float] {
-        let byteCount = try byteCount(limit: .max, allChannels: allChannels)
-        let size = header.elementType.byteCount
-        let count = byteCount / size
-        guard count <= limit else { throw Fault(.limit, "holds \(count) voxels, more than the \(limit) allowed", remedy: Self.smaller) }
-        try Memory.ask(for: count.multipliedReportingOverflow(by: 4).partialValue)
-        let block = 1 << 20
+        let count = try count(limit: limit, allChannels: allChannels)
         let values = try [Float](unsafeUninitializedCapacity: count) { out, filled in
-            try withUnsafeTemporaryAllocation(byteCount: block, alignment: 16) { buffer in
-                while filled < count {
-                    let voxels = min(count - filled, block / size)
-                    let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(voxels * size)])
-                    try stream.fill(piece, "the array of voxels")
-                    VoxelConversion.convert(
-                        UnsafeRawBufferPointer(piece), header, isBigEndian: isBigEndian, into: out.baseAddress! + filled)
-                    filled += voxels
-                }
-            }
+            try convert(count, into: out)
+            filled = count
         }
         try finish()
         return values
+    }
+
+    /// The number of voxels, for whose values there is memory.
+    private func count(limit: Int, allChannels: Bool) throws -> Int {
+        let count = try byteCount(limit: .max, allChannels: allChannels) / header.elementType.byteCount
+        guard count <= limit else { throw Fault(.limit, "holds \(count) voxels, more than the \(limit) allowed", remedy: Self.smaller) }
+        try Memory.ask(for: count.multipliedReportingOverflow(by: 4).partialValue)
+        return count
+    }
+
+    /// Reads and converts that many voxels, a block at a time.
+    private func convert(_ count: Int, into out: UnsafeMutableBufferPointer<Float>) throws {
+        let (size, block) = (header.elementType.byteCount, 1 << 20)
+        var filled = 0
+        try withUnsafeTemporaryAllocation(byteCount: block, alignment: 16) { buffer in
+            while filled < count {
+                let voxels = min(count - filled, block / size)
+                let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(voxels * size)])
+                try stream.fill(piece, "the array of voxels")
+                VoxelConversion.convert(
+                    UnsafeRawBufferPointer(piece), header, isBigEndian: isBigEndian, into: out.baseAddress! + filled)
+                filled += voxels
+            }
+        }
     }
 
     private static let smaller = "crop the volume, or save it at a larger spacing"

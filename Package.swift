@@ -6,7 +6,7 @@ import PackageDescription
 /// `Scripts/check-imports.sh` holds every import to this.
 let package = Package(
     name: "vmunet",
-    platforms: [.macOS(.v15)],
+    platforms: [.macOS(.v15), .iOS(.v18), .visionOS(.v2)],
     products: [
         .library(name: "Files", targets: ["Files"]),
         .library(name: "TensorFiles", targets: ["TensorFiles"]),
@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "Kernels", targets: ["Kernels"]),
         .library(name: "DICOM", targets: ["DICOM"]),
         .library(name: "Segmentation", targets: ["Segmentation"]),
+        .library(name: "ShippedWeights", targets: ["ShippedWeights"]),
         .library(name: "Runs", targets: ["Runs"]),
         .library(name: "Report", targets: ["Report"]),
         .library(name: "Networks", targets: ["Networks"]),
@@ -59,6 +60,9 @@ let package = Package(
         .target(name: "Kernels", dependencies: ["VMUNet", "CKernels"]),
         // Data sets, scores, pictures and volumes in and out; it sees networks through a protocol.
         .target(name: "Segmentation", dependencies: ["Kernels", "VMUNet", "Files", "TensorFiles", "Imaging", "DICOM"]),
+        // The weights that come with the package, for programs of others; this package's own tools look for the file.
+        .target(name: "CShippedWeights", cSettings: [.headerSearchPath("../../Weights")]),
+        .target(name: "ShippedWeights", dependencies: ["CShippedWeights", "Segmentation"]),
         // What a run is told and what it leaves behind; reading it needs no libtorch.
         .target(
             name: "Runs", dependencies: ["Files", "Segmentation", "VMUNet", "TensorFiles", .product(name: "Yams", package: "Yams")]),
@@ -81,7 +85,7 @@ let package = Package(
         .executableTarget(
             name: "VMUNetLight",
             dependencies: [
-                "Commands", "Segmentation", "VMUNet", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Commands", "Segmentation", "Kernels", "VMUNet", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // What reads runs: YAML, and no libtorch.
         .executableTarget(
@@ -114,8 +118,11 @@ let package = Package(
         .testTarget(name: "VMUNetTests", dependencies: ["Training", "VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(
             name: "SegmentationTests",
-            dependencies: ["TestSupport", "Files", "Segmentation", "Networks", "VMUNet", "Torch", "Imaging", "TensorFiles"],
+            dependencies: [
+                "TestSupport", "Files", "Segmentation", "ShippedWeights", "Networks", "VMUNet", "Torch", "Imaging", "TensorFiles",
+            ],
             exclude: ["Fixtures"]),
+        .testTarget(name: "CommandsTests", dependencies: ["Commands", "Files"]),
         .testTarget(
             name: "NetworksTests",
             dependencies: ["TestSupport", "Training", "Runs", "Networks", "Segmentation", "VMUNet", "Torch", "TensorFiles"]),

@@ -262,13 +262,13 @@ run "$project/vmunet" train --data x
 expect output "$out" "vmunet-train <train><--data><x> $own_torch/lib"
 called "$installs$train_builds"
 begin "a GPU, too"
-for line in 'predict x --device cuda' 'predict --device=cuda x' 'evaluate --device cuda:1' 'bench --train' 'help train' 'ablate --help' demo; do
+for line in 'predict x --device cuda' 'predict --device=cuda x' 'evaluate --device cuda:1' 'bench --train' 'bench --batch-size 8 --profile' 'help train' 'ablate --help' demo; do
     # shellcheck disable=SC2086 # words
     run "$project/vmunet" $line
     expect "output of $line" "$out" "vmunet-train <*> $own_torch/lib"
 done
-run "$project/vmunet" bench --device cpu
-expect output "$out" "vmunet-train <bench><--device><cpu> $own_torch/lib"
+run "$project/vmunet" bench --train --device cpu
+expect output "$out" "vmunet-train <bench><--train><--device><cpu> $own_torch/lib"
 called ''
 begin "installing libtorch does not rebuild the program for predicting"
 run "$project/vmunet" predict x

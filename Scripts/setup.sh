@@ -65,12 +65,13 @@ product_for() {
     product=vmunet
     [ "$command" != help ] || command=${2-}
     case $command in
-        train | ablate | demo | bench | crossvalidate | tune | compare | parity | kernels) product=vmunet-train ;;
+        train | ablate | demo | crossvalidate | tune | compare | parity | kernels) product=vmunet-train ;;
         report) product=vmunet-report ;;
     esac
     for argument; do
         case $command:$before:$argument in
             *:--device:cuda* | *:--device=cuda* | *:--libtorch) product=vmunet-train ;;
+            bench:*:--train | bench:*:--profile | bench:*:--compile-graph | bench:*:--tf32) product=vmunet-train ;;
         esac
         before=$argument
     done

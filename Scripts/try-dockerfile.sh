@@ -13,7 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/context" "$work/vmunet" "$work/out" "$work/in"
 git -C "$root" archive --format=tar HEAD | tar xf - -C "$work/context"
-cp "$root/Tests/ImagingTests/Fixtures/baseline.jpg" "$work/in/"
+cp "$root/Sources/VMUNetBrowser/Page/example.jpg" "$work/in/"
 
 # Prints the lines of one stage as a shell script; continued lines are joined first.
 stage() {
@@ -35,7 +35,7 @@ stage() {
 {
     stage 2
     entry=$(sed -n 's/^ENTRYPOINT \["\(.*\)"\]$/\1/p' "$root/docs/Dockerfile")
-    echo "$entry predict /in/baseline.jpg --output /out --overlay && test -s /out/baseline.png"
+    echo "$entry predict /in/example.jpg --output /out --overlay && test -s /out/example.png"
 } >"$work/in/run.sh"
 
 "$root/Scripts/fresh-debian.sh" "$@" --bind "$toolchain:/toolchain" --env "PATH=/toolchain/bin:/usr/sbin:/usr/bin:/sbin:/bin" \

@@ -7,7 +7,7 @@ set -euo pipefail
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 [ $# -ge 1 ] || { sed -n '2,4s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 64; }
 archive=$(CDPATH='' cd -- "$(dirname "$1")" && pwd -P)/$(basename "$1")
-picture=${2:-$root/Tests/ImagingTests/Fixtures/baseline.jpg}
+picture=${2:-$root/Sources/VMUNetBrowser/Page/example.jpg}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/out" "$work/in"

@@ -13,6 +13,10 @@ package struct Check: ParsableCommand {
         discussion: """
             Looks at pairs, sizes, labels, grey and empty masks, orientations and intensities. Exits with 0 if the set can be trained on and scored, otherwise \
             with 65 and a list of problems. Writes nothing.
+
+            Examples:
+              vmunet check pictures --dataset folder
+              vmunet check Synapse --dataset synapse --json > found.json
             """)
 
     @Argument(help: "The data set's folder.")
@@ -42,6 +46,9 @@ package struct Check: ParsableCommand {
     @Flag(help: "One JSON object on standard output.")
     var json = false
 
+    @Option(help: "Threads that read files; as many as suit the machine if not given.")
+    var threads: Int?
+
     @OptionGroup var telling: OutputOptions
 
     package init() {}
@@ -51,6 +58,7 @@ package struct Check: ParsableCommand {
         if let ignoredLabel { try Require.count(ignoredLabel, "--ignored-label", from: 0, upTo: 255) }
         try Require.share(maskThreshold, "--mask-threshold")
         if let sliceAxis { try Require.count(sliceAxis, "--slice-axis", upTo: 3) }
+        try Require.threads(threads)
     }
 
     package func run() throws {

@@ -1,7 +1,14 @@
 import Files
-import Foundation
 import Segmentation
 import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// Messages go to standard error, results to standard output.
 package enum Console {
@@ -84,7 +91,7 @@ package enum Console {
     private static func write(_ text: String) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            let count = bytes.withUnsafeBytes { writeBytes(STDERR_FILENO, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return }
             bytes = bytes.dropFirst(count)
@@ -95,7 +102,8 @@ package enum Console {
     package static func time(_ seconds: Double) -> String {
         let whole = Int(max(0, seconds.isFinite ? min(seconds.rounded(), 1e9) : 0))
         let (h, m, s) = (whole / 3600, whole / 60 % 60, whole % 60)
-        return h > 0 ? String(format: "%d:%02d:%02d", h, m, s) : String(format: "%d:%02d", m, s)
+        func two(_ n: Int) -> String { (n < 10 ? "0" : "") + String(n) }
+        return (h > 0 ? "\(h):\(two(m))" : "\(m)") + ":" + two(s)
     }
 
     /// "━━━━━─────" for a share in 0…1.
@@ -105,5 +113,8 @@ package enum Console {
     }
 
     /// A share in percent with two decimals; "–" if there is none.
-    package static func percent(_ value: Double?) -> String { value.map { String(format: "%.2f", $0 * 100) } ?? "–" }
+    package static func percent(_ value: Double?) -> String { value.map { fixedPoint($0 * 100, digits: 2) } ?? "–" }
 }
+
+/// The system's `write`, under a name that ``Console`` does not hide.
+private func writeBytes(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int { write(descriptor, bytes, count) }

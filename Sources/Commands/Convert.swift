@@ -1,15 +1,24 @@
 import ArgumentParser
 import Files
-import Foundation
 import Segmentation
 import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 package struct Convert: ParsableCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Convert weights between .pth and .safetensors.",
-        discussion:
-            "Reads every form of PyTorch checkpoint without running anything in it. torch.load(weights_only=True) reads the .pth files that it writes."
-    )
+        discussion: """
+            Reads every form of PyTorch checkpoint without running anything in it. torch.load(weights_only=True) reads the .pth files that it writes.
+
+            Examples:
+              vmunet convert best.pth best.safetensors
+              vmunet convert runs/first/checkpoints/best.safetensors small.safetensors --bf16
+            """)
 
     @Argument(help: "Weights to read.")
     var input: String
@@ -24,6 +33,18 @@ package struct Convert: ParsableCommand {
 
     @Flag(help: "Keep everything that a run's checkpoint holds beside the weights.")
     var keepOptimizer = false
+
+    @Flag(help: "Print what was written as one JSON object on standard output.")
+    var json = false
+
+    @OptionGroup var telling: OutputOptions
+
+    private struct Output: Encodable {
+        let file: String
+        let tensors: Int
+        let bytes: Int
+        let notes: [String]
+    }
 
     package init() {}
 
@@ -46,5 +67,9 @@ package struct Convert: ParsableCommand {
         if toBFloat16 { for key in kept.keys { kept[key] = kept[key]?.converted(toFloatingPoint: .bfloat16) } }
         try WeightsFile.write(kept, to: url)
         Console.note("\(kept.count) tensors written to \(output)")
+        if json {
+            let bytes = kept.reduce(0) { $0 + $1.tensor.bytes.count }
+            try Console.json(Output(file: output, tensors: kept.count, bytes: bytes, notes: kept.notes))
+        }
     }
 }

@@ -1,11 +1,22 @@
 import ArgumentParser
 import Files
-import Foundation
 import Segmentation
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 package struct Evaluate: ParsableCommand {
     package static let configuration = CommandConfiguration(
-        abstract: "Score weights on a data set, pooled over all pixels and picture by picture.")
+        abstract: "Score weights on a data set, pooled over all pixels and picture by picture.",
+        discussion: """
+            Examples:
+              vmunet evaluate --weights best.safetensors --data ISIC17 --dataset isic17
+              vmunet evaluate --weights best.safetensors --data pictures --dataset folder --split test --json scores.json
+              vmunet evaluate --weights heart.safetensors --data ACDC --dataset synapse --spacing 10,1.4,1.4 --predictions labels
+            """)
 
     @Option(help: "Weights: .pth or .safetensors.")
     var weights: String
@@ -145,7 +156,7 @@ package struct Evaluate: ParsableCommand {
     /// The paper's columns, in percent.
     package static func table(_ result: EvaluationResult) -> String {
         func row(_ name: String, _ scores: BinaryScores) -> String {
-            name.padding(toLength: 24, withPad: " ", startingAt: 0)
+            name.padded(to: 24)
                 + BinaryMetric.all.map { pad(Console.percent(scores[$0])) }.joined()
         }
         func pad(_ text: String) -> String { String(repeating: " ", count: max(0, 9 - text.count)) + text }
@@ -159,7 +170,7 @@ package struct Evaluate: ParsableCommand {
                 "\(empty.count) pictures are empty: \(empty.foundEmpty) predicted empty, left out of the mean over pictures; \(empty.withFindings) with findings, IoU 0"
             )
         }
-        lines.append(String(format: "loss %.4f over %d pictures", result.loss, result.images.count))
+        lines.append("loss \(fixedPoint(result.loss, digits: 4)) over \(result.images.count) pictures")
         return lines.joined(separator: "\n")
     }
 }

@@ -1,6 +1,12 @@
 import ArgumentParser
-import Foundation
+import Files
 import Segmentation
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 extension Evaluate {
     /// Scores volumes: Dice and HD95, published and honest.
@@ -38,11 +44,11 @@ extension Evaluate {
     static func table(_ summary: VolumeScoreSummary) -> String {
         let width = max(16, (summary.honest.classes.map(\.name.count).max() ?? 0) + 6)
         func row(_ name: String, _ columns: [String]) -> String {
-            name.padding(toLength: width, withPad: " ", startingAt: 0)
+            name.padded(to: width)
                 + columns.map { String(repeating: " ", count: max(1, 10 - $0.count)) + $0 }.joined()
         }
         func text(_ metric: VolumeMetric, _ value: Double?) -> String {
-            metric.unit == .share ? Console.percent(value) : value.map { String(format: "%.2f", $0) } ?? "–"
+            metric.unit == .share ? Console.percent(value) : value.map { fixedPoint($0, digits: 2) } ?? "–"
         }
         func titles(_ metrics: [VolumeMetric]) -> [String] { metrics.map { $0.title + ($0.unit == .share ? "%" : "") } }
         func heads(_ name: String, _ metrics: [VolumeMetric]) -> [String] { [name] + metrics.dropFirst().map { _ in "" } }

@@ -1,6 +1,19 @@
 import ArgumentParser
 import Files
-import Foundation
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// Exit codes, as in sysexits.h.
 package enum ExitStatus {
@@ -22,19 +35,17 @@ enum Failure {
             case .input: ExitStatus.badInput
             case .memory, .internal: ExitStatus.internalError
             }
-        case let error as NSError where [NSCocoaErrorDomain, NSPOSIXErrorDomain].contains(error.domain): ExitStatus.badInput
+        case is CocoaError, is POSIXError: ExitStatus.badInput
         case is CleanExit, is ValidationError: nil
         default: String(reflecting: type(of: error)).hasPrefix("ArgumentParser") ? nil : ExitStatus.internalError
         }
     }
 
     static func message(of error: any Error) -> String {
-        guard !(error is any UserError), (error as NSError).domain == NSCocoaErrorDomain else { return "\(error)" }
+        guard let error = error as? CocoaError else { return "\(error)" }
         // Foundation's own description often lacks the file and the system's reason.
-        let info = (error as NSError).userInfo
-        let file = info[NSFilePathErrorKey] as? String ?? (info[NSURLErrorKey] as? URL)?.relativePath
-        let posix = (info[NSUnderlyingErrorKey] as? NSError).flatMap { $0.domain == NSPOSIXErrorDomain ? $0.code : nil }
-        let reason = posix.map { systemMessage(Int32($0)) } ?? error.localizedDescription
+        let file = error.filePath ?? error.url?.relativePath
+        let reason = (error.underlying as? POSIXError).map { systemMessage($0.code.rawValue) } ?? "cannot be read or written"
         return (file.map { $0 + ": " } ?? "") + reason + "; check the path, its permissions and the disk's free space"
     }
 }
@@ -45,7 +56,7 @@ extension ParsableCommand {
     private static func leave(_ error: any Error) -> Never {
         let (code, text) = (exitCode(for: error), fullMessage(for: error))
         if code.isSuccess { Console.out(text) } else { Console.plain(text) }
-        Foundation.exit(code.rawValue)
+        endProcess(code.rawValue)
     }
 
     /// An executable's `main`: runs the command in the arguments and exits with its code.
@@ -59,17 +70,20 @@ extension ParsableCommand {
                 try command.run()
                 try Console.finish()
             } catch let exit as ExitCode {
-                Foundation.exit(exit.rawValue)
+                endProcess(exit.rawValue)
             } catch let error as ValidationError where chosen != nil {
                 // Thrown while a command was running, so the parser no longer knows which one.
                 let name = chosen.map { $0.configuration.commandName ?? "\($0)".lowercased() } ?? ""
                 Console.error("\(error.message)\nsee '\(configuration.commandName ?? "") \(name) --help'")
-                Foundation.exit(ExitStatus.usage)
+                endProcess(ExitStatus.usage)
             } catch {
                 guard let code = Failure.code(of: error) else { leave(error) }
                 Console.error(Failure.message(of: error))
-                Foundation.exit(code)
+                endProcess(code)
             }
         }
     }
 }
+
+/// The system's `exit`, under a name that the parser's commands do not hide.
+private func endProcess(_ code: Int32) -> Never { exit(code) }

@@ -1,8 +1,14 @@
 import ArgumentParser
-import Foundation
+import Files
 import Segmentation
 import TensorFiles
 import VMUNet
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 extension Dataset: ExpressibleByArgument {}
 extension Compute.Precision: ExpressibleByArgument {}
@@ -35,7 +41,7 @@ package struct ComputeOptions: ParsableArguments {
         if libtorch, !Backend.current.hasLibtorch {
             throw ValidationError("--libtorch: this program computes without it; give the command to vmunet-train, as ./vmunet does")
         }
-        if let threads { try Require.count(threads, "--threads", upTo: 1024) }
+        try Require.threads(threads)
         for (isAsked, name) in [(tf32, "--tf32"), (compileGraph, "--compile-graph")] where isAsked {
             if device == .cpu { throw ValidationError("\(name): needs a GPU; leave it out with --device cpu") }
             // Warn and continue: without a GPU this has no effect.
@@ -100,10 +106,12 @@ extension Dataset {
 extension DataSettings.Intensities: ExpressibleByArgument {}
 
 extension IntensityWindow: ExpressibleByArgument {
+    /// As `IntensityWindow.init(_:)` reads it.
     public init?(argument: String) { self.init(argument) }
 }
 
 extension VoxelSpacing: ExpressibleByArgument {
+    /// As `VoxelSpacing.init(text:)` reads it.
     public init?(argument: String) { self.init(text: argument) }
 }
 
@@ -176,6 +184,13 @@ package enum Require {
         throw ValidationError("--threshold: expected more than 0 and less than 1, got \(value)")
     }
 
+    /// Threads that may work from now on.
+    package static func threads(_ count: Int?) throws {
+        guard let count else { return }
+        try self.count(count, "--threads", upTo: 1024)
+        Parallel.allow(threads: count)
+    }
+
     package static func share(_ value: Double?, _ option: String) throws {
         guard let value, !(value > 0 && value < 1) else { return }
         throw ValidationError("\(option): expected more than 0 and less than 1, got \(value)")
@@ -191,7 +206,7 @@ package enum Require {
 package struct IntegerList: ExpressibleByArgument {
     package let values: [Int]
     package init?(argument: String) {
-        let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0.trimmingCharacters(in: .whitespaces)) }
+        let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0.trimmed) }
         guard !parts.isEmpty, !parts.contains(nil) else { return nil }
         values = parts.compactMap { $0 }
     }

@@ -29,7 +29,7 @@ package struct Page: ParsableCommand {
         guard let files = PageFiles.find() else {
             throw InputError("the page's files are not beside this tool; take the whole release, or build in the package's own folder")
         }
-        guard let weights = weights.map({ URL(filePath: $0) }) ?? ShippedWeights.url() else {
+        guard let weights = weights.map({ URL(filePath: $0) }) ?? InstalledWeights.url() else {
             throw ValidationError("--weights is needed: those that come with the package are not beside this tool")
         }
         try files.write(to: URL(filePath: output), weights: weights)

@@ -89,9 +89,9 @@ package struct Predict: ParsableCommand {
     }
 
     package func run() throws {
-        guard let weights = weights.map({ URL(filePath: $0) }) ?? ShippedWeights.url() else {
+        guard let weights = weights.map({ URL(filePath: $0) }) ?? InstalledWeights.url() else {
             throw ValidationError(
-                "--weights is needed: the package's own are not beside this tool, and \(ShippedWeights.variable) names none")
+                "--weights is needed: the package's own are not beside this tool, and \(InstalledWeights.variable) names none")
         }
         if let raw, let output { return try runRaw(segmenter(weights), URL(filePath: raw), to: URL(filePath: output)) }
         let list = InputList(inputs, recursive: recursive)

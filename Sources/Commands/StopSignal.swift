@@ -1,6 +1,13 @@
 @preconcurrency import Dispatch
-import Foundation
 import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// Lets a loop poll for SIGINT and SIGTERM. A second SIGINT ends the process at once.
 package final class StopSignal: Sendable {

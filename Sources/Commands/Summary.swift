@@ -1,13 +1,17 @@
 import ArgumentParser
-import Foundation
+import Files
 import VMUNet
 
 package struct Summary: ParsableCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Parameters and multiply-adds of a network, module by module.",
-        discussion:
-            "Counts FLOPs in two ways: as in the paper's Table V (Linear, convolution and LayerNorm layers), and in full (with SS2D's projections and scan)."
-    )
+        discussion: """
+            Counts FLOPs in two ways: as in the paper's Table V (Linear, convolution and LayerNorm layers), and in full (with SS2D's projections and scan).
+
+            Examples:
+              vmunet summary
+              vmunet summary --depths 2,2,9,2 --decoder-depths 2,9,2,2 --image-size 512 --json
+            """)
 
     @OptionGroup var network: NetworkOptions
 
@@ -51,11 +55,11 @@ package struct Summary: ParsableCommand {
     }
 
     private func line(_ name: String, _ columns: String...) -> String {
-        name.padding(toLength: 26, withPad: " ", startingAt: 0)
+        name.padded(to: 26)
             + columns.map { String(repeating: " ", count: max(1, 15 - $0.count)) + $0 }.joined()
     }
 
-    private func giga(_ value: Int) -> String { String(format: "%.4f G", Double(value) / 1e9) }
+    private func giga(_ value: Int) -> String { fixedPoint(Double(value) / 1e9, digits: 4) + " G" }
 
     private func grouped(_ value: Int) -> String {
         var digits = String(value)

@@ -27,3 +27,19 @@ package func systemText(_ path: String) -> String? {
 
 /// Whether a path exists.
 package func systemHas(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+/// The path of the running program; nil where the system does not tell it.
+package func executablePath() -> String? {
+    #if canImport(Darwin)
+        var length = UInt32(0)
+        _NSGetExecutablePath(nil, &length)
+        var path = [CChar](repeating: 0, count: Int(length) + 1)
+        guard _NSGetExecutablePath(&path, &length) == 0 else { return nil }
+        return String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    #else
+        let path = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, filled in
+            buffer.withMemoryRebound(to: CChar.self) { filled = max(0, readlink("/proc/self/exe", $0.baseAddress!, $0.count)) }
+        }
+        return path.isEmpty ? nil : String(decoding: path, as: UTF8.self)
+    #endif
+}

@@ -36,9 +36,10 @@ extension Picture {
     /// A picture from pixels in any layout: rows from top to bottom, `rowStride` bytes apart.
     /// Opacity is dropped.
     ///
-    /// Throws ``PictureError/mismatch(operation:expected:got:)`` if the sizes are impossible or
-    /// there are too few bytes.
     /// `rowStride` defaults to the width times the bytes per pixel; rows may end in padding.
+    ///
+    /// - Throws: ``PictureError/mismatch(operation:expected:got:)`` if the sizes are impossible or
+    ///   there are too few bytes.
     public init(_ bytes: [UInt8], width: Int, height: Int, layout: PixelLayout, rowStride: Int? = nil) throws(PictureError) {
         self = try bytes.withUnsafeBufferPointer { bytes throws(PictureError) in
             try Picture(UnsafeRawBufferPointer(bytes), width: width, height: height, layout: layout, rowStride: rowStride)
@@ -86,8 +87,8 @@ extension Picture {
     /// The pixels in another layout: rows from top to bottom, `rowStride` bytes apart. Opacity is
     /// 255, padding 0; colours become grey as in ``grey``.
     ///
-    /// Throws ``PictureError/mismatch(operation:expected:got:)`` if rows are shorter than the
-    /// picture's.
+    /// - Throws: ``PictureError/mismatch(operation:expected:got:)`` if rows are shorter than the
+    ///   picture's.
     public func bytes(as layout: PixelLayout, rowStride: Int? = nil) throws(PictureError) -> [UInt8] {
         let length = width * layout.bytesPerPixel
         let stride = rowStride ?? length

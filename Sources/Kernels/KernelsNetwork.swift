@@ -35,6 +35,12 @@ public final class KernelsNetwork: Sendable {
     /// The threads that share a run's work; less than one means the number of processors.
     public static func setThreads(_ count: Int) { vmk_set_threads(Int32(clamping: count)) }
 
+    /// Threads that share the work of a run.
+    public static var threads: Int { Int(vmk_threads()) }
+
+    /// The instructions that the kernels were chosen for, such as `avx512`.
+    public static var instructionSet: String { String(cString: vmk_instruction_set()) }
+
     #if !hasFeature(Embedded)
         /// Calls `body` once for every index in 0..<count, divided over the threads; returns when all
         /// are done. What `body` runs has no more than its own thread.

@@ -11,6 +11,10 @@ package struct ReportCommand: ParsableCommand {
             Has curves of losses, scores and learning rate, the score table (in Synapse's layout also the test volumes'), the best, median and worst validation pictures with truth and \
             prediction outlined, settings and machine. The page needs no network and no script. Pictures are numbered rather than named, unless the set is \
             a published one or --names is given; folders' paths are never shown. Look at a page before you pass it on: it contains pictures of your data.
+
+            Examples:
+              vmunet report runs/first
+              vmunet report runs/first runs/second --output both.html
             """)
 
     @Argument(help: "Folders of runs, as train writes them.")
@@ -32,6 +36,8 @@ package struct ReportCommand: ParsableCommand {
     var curvesOnly = false
 
     @OptionGroup var compute: ComputeOptions
+
+    @OptionGroup var telling: OutputOptions
 
     package init() {}
 

@@ -18,6 +18,10 @@ struct Ablate: ParsableCommand {
             RUNS/CELL is each run's folder; RUNS/ablation.md and ablation.json hold the table, beside the paper's figures where they compare. The \
             same command continues an interrupted grid: it skips finished runs and resumes an unfinished one. A grid's file has the sections \
             base (a configuration, or a path to one) and axes (network.drop_path: [0.0, 0.2]).
+
+            Examples:
+              vmunet ablate --table V --data ISIC17 --dataset isic17 --runs runs/table5 --dry-run
+              vmunet ablate --config grid.yaml --runs runs/grid
             """)
 
     @Option(help: "Which of the paper's tables: III (initial weights), IV (drop path), V (blocks), VI (input size).")

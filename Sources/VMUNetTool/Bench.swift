@@ -11,7 +11,14 @@ import VMUNet
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Time the network on random pictures: the median of several runs after a warm-up.",
-        discussion: "Weights are random. With --train a run is forward, backward and a step of AdamW; otherwise it is inference.")
+        discussion: """
+            Weights are random. With --train a run is forward, backward and a step of AdamW; otherwise it is inference. Everything goes through libtorch here; \
+            without --train and a GPU's options, ./vmunet bench takes the package's own kernels, as predict does.
+
+            Examples:
+              vmunet bench --preset small --json
+              vmunet bench --train --batch-size 8 --precision bf16
+            """)
 
     @OptionGroup var network: NetworkOptions
 
@@ -38,22 +45,7 @@ struct Bench: ParsableCommand {
     @Flag(help: "Also print the time of each operator.")
     var profile = false
 
-    struct Result: Encodable {
-        let median_seconds: Double
-        let minimum_seconds: Double
-        let images_per_second: Double
-        let peak_memory_bytes: Int
-        let runs: Int
-        let image_size: Int
-        let batch_size: Int
-        let train: Bool
-        let precision: String
-        let device: String
-        let compile_graph: Bool
-        let threads: Int
-        let instruction_set: String
-        let parameters: Int
-    }
+    @OptionGroup var telling: OutputOptions
 
     func validate() throws {
         try Require.imageSize(imageSize)
@@ -85,27 +77,13 @@ struct Bench: ParsableCommand {
             times.append((ContinuousClock.now - start).seconds)
         }
         Console.status("")
-        times.sort()
-        let median = times.count.isMultiple(of: 2) ? (times[times.count / 2 - 1] + times[times.count / 2]) / 2 : times[times.count / 2]
-        let result = Result(
-            median_seconds: median, minimum_seconds: times[0], images_per_second: Double(batchSize) / median,
-            peak_memory_bytes: device.isCPU ? Self.peakMemory : Torch.peakGPUMemory ?? 0, runs: runs,
-            image_size: imageSize, batch_size: batchSize, train: train, precision: precision.rawValue, device: device.name,
-            compile_graph: compute.compileGraph && !device.isCPU, threads: Torch.threads, instruction_set: Torch.instructionSet,
-            parameters: VMUNetSummary(configuration, height: imageSize, width: imageSize).parameters)
-        if json { try Console.json(result) } else { tell(result) }
+        let result = BenchResult(
+            times, engine: "libtorch", peakMemory: device.isCPU ? nil : Torch.peakGPUMemory ?? 0, imageSize: imageSize,
+            batchSize: batchSize, train: train, precision: precision, device: device.name,
+            compileGraph: compute.compileGraph && !device.isCPU, threads: Torch.threads, instructionSet: Torch.instructionSet, configuration
+        )
+        if json { try Console.json(result) } else { Console.out(result.description) }
         if profile { Console.note(Profile.table(runs: runs)) }
-    }
-
-    private func tell(_ result: Result) {
-        print(
-            String(
-                format: "%@ %d×%d, batch %d, %@, %@%@, %d threads, %@: median %.4f s (least %.4f), %.2f images/s, peak memory %.2f GiB",
-                train ? "training step" : "inference",
-                imageSize, imageSize, batchSize, result.precision, result.device,
-                result.compile_graph ? " as a graph" : "", result.threads, result.instruction_set,
-                result.median_seconds,
-                result.minimum_seconds, result.images_per_second, Double(result.peak_memory_bytes) / 1_073_741_824))
     }
 
     private func inference(_ network: TorchVMUNet, _ precision: Compute.Precision, _ device: Device) throws -> () throws -> Void {
@@ -148,17 +126,5 @@ struct Bench: ParsableCommand {
                 _ = value.item
             }
         }
-    }
-
-    /// The process's peak memory in bytes.
-    static var peakMemory: Int {
-        var usage = rusage()
-        #if os(Linux)
-            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-            return Int(usage.ru_maxrss) * 1024
-        #else
-            getrusage(RUSAGE_SELF, &usage)
-            return Int(usage.ru_maxrss)
-        #endif
     }
 }

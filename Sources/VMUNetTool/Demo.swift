@@ -14,9 +14,13 @@ struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
             "Try everything on generated pictures: train a small network, score it on unseen pictures, segment some, and draw them.",
-        discussion:
-            "The pictures are lesion-like, with hair, vignettes, low contrast and known masks, made by a deterministic generator. Takes half a minute on a quiet machine, minutes on a busy one."
-    )
+        discussion: """
+            The pictures are lesion-like, with hair, vignettes, low contrast and known masks, made by a deterministic generator. Takes half a minute on a quiet machine, minutes on a busy one.
+
+            Examples:
+              vmunet demo
+              vmunet demo --pictures 1000 --epochs 30 --output larger
+            """)
 
     @Option(help: "The folder for the demo's files: a new one, or an earlier demo's, which is replaced.")
     var output = "demo"
@@ -84,7 +88,7 @@ struct Demo: ParsableCommand {
         let result = try Evaluator(validation, settings.evaluation).evaluate(segmenter.network)
         Console.out(Evaluate.table(result))
 
-        let shipped = try ShippedWeights.url().map { try Shipped(weights: $0, data: data) }
+        let shipped = try InstalledWeights.url().map { try Shipped(weights: $0, data: data) }
         if let shipped {
             Console.note("   and the package's own weights, trained on real pictures only, on the same pictures")
             Console.out(Evaluate.table(shipped.scores))

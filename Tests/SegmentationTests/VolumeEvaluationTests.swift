@@ -331,34 +331,6 @@ struct VolumeEvaluationTests {
         #expect(try #require(try bright("ASR")) == (0, 0))
     }
 
-    // MARK: Shipped weights
-
-    @Test func shippedWeightsAreFound() throws {
-        try withVolumeFolder { root in
-            let root = root.resolvingSymlinksInPath()
-            let (package, deep) = (root.appending(path: "package"), root.appending(path: "package/.build/x/release"))
-            try FileManager.default.createDirectory(at: deep, withIntermediateDirectories: true)
-            let executable = deep.appending(path: "vmunet")
-            try Data().write(to: package.appending(path: "Package.swift"))
-            for folder in [root, package] {
-                try FileManager.default.createDirectory(at: folder.appending(path: "Weights"), withIntermediateDirectories: true)
-            }
-            // A folder above the package is not searched.
-            try Data().write(to: root.appending(path: "Weights/isic17.safetensors"))
-            #expect(ShippedWeights.url(environment: [:], executable: executable) == nil)
-            let own = package.appending(path: "Weights/isic17.safetensors")
-            try Data().write(to: own)
-            #expect(ShippedWeights.url(environment: [:], executable: executable)?.path == own.path)
-            let link = root.appending(path: "vmunet")
-            try Data().write(to: executable)
-            try FileManager.default.createSymbolicLink(at: link, withDestinationURL: executable)
-            #expect(ShippedWeights.url(environment: [:], executable: link)?.path == own.path)
-            #expect(ShippedWeights.url(environment: ["VMUNET_WEIGHTS": "/there/w.pth"], executable: executable)?.path == "/there/w.pth")
-            #expect(ShippedWeights.url(environment: ["VMUNET_WEIGHTS": ""], executable: executable)?.path == own.path)
-            #expect(ShippedWeights.url(environment: [:], executable: nil) == nil)
-        }
-    }
-
     // MARK: Real data
 
     private static let realData = ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"].map { URL(filePath: $0) }

@@ -35,10 +35,48 @@ extension ToolTests {
             expectRefusal(outcome, 64, naming: "--device cuda", "vmunet-train")
         }
 
-        @Test func nothingOfLibtorchIsInside() throws {
+        @Test(arguments: [[], ["--precision", "bf16", "--batch-size", "2"], ["--threads", "1"]])
+        func benchTimesTheKernels(options: [String]) throws {
+            let arguments = ["bench", "--preset", "tiny", "--image-size", "32", "--runs", "3", "--warm-up", "1", "--json", "--quiet"]
+            let outcome = try Running(try #require(Tool.light), arguments + options).outcome()
+            expectDone(outcome)
+            #expect(outcome.error.isEmpty)
+            let result = try json(outcome.out)
+            let median = try #require(result["median_seconds"] as? Double)
+            let pictures = try #require(result["batch_size"] as? Int)
+            #expect(median > 0 && pictures == (options.contains("2") ? 2 : 1))
+            #expect(abs(try #require(result["images_per_second"] as? Double) * median / Double(pictures) - 1) < 1e-9)
+            #expect((5_000_000..<1_000_000_000).contains(try #require(result["peak_memory_bytes"] as? Int)))
+            #expect(result["engine"] as? String == "kernels" && result["train"] as? Bool == false)
+            if options.contains("--threads") { #expect(result["threads"] as? Int == 1) }
+        }
+
+        @Test func convertTellsWhatItWrote() throws {
+            let file = try Scratch.folder().appending(path: "w.safetensors")
+            let outcome = try light("convert", Shared.weights.path, file.path, "--json", "--quiet")
+            expectDone(outcome)
+            #expect(outcome.error.isEmpty)
+            let result = try json(outcome.out)
+            #expect(result["file"] as? String == file.path)
+            let size = try #require(FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int)
+            let bytes = try #require(result["bytes"] as? Int)
+            // The file is the tensors and a header.
+            #expect(bytes < size && size < bytes + 200_000)
+        }
+
+        @Test(arguments: ["predict", "evaluate", "check", "summary", "convert", "bench"])
+        func helpHasExamples(command: String) throws {
+            let outcome = try light(command, "--help")
+            expectDone(outcome)
+            #expect(outcome.out.contains("Examples:\n  vmunet \(command)"))
+        }
+
+        @Test func nothingOfLibtorchOrFoundationIsInside() throws {
             let libraries = try Running(URL(filePath: "/usr/bin/env"), ["ldd", try #require(Tool.light).path]).outcome()
             #expect(libraries.code == 0 && libraries.out.contains("libc.so"), "\(libraries.error)")
-            for name in ["libtorch", "libc10", "libgomp"] { #expect(!libraries.out.contains(name), "\(libraries.out)") }
+            for name in ["libtorch", "libc10", "libgomp", "libFoundation.so", "FoundationICU"] {
+                #expect(!libraries.out.contains(name), "\(libraries.out)")
+            }
         }
     }
 }

@@ -1,5 +1,12 @@
-import Foundation
 import Imaging
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// How a training picture is varied: flipped and rotated as published (paper, section IV-B),
 /// optionally also in size and colour.

@@ -1,4 +1,3 @@
-import Foundation
 import Imaging
 
 /// The batches of one epoch, prepared in advance on separate threads and delivered in order.
@@ -46,7 +45,7 @@ final class BatchPipeline: @unchecked Sendable {
     private let workers: Int
     private let makeSample: @Sendable (Int) throws -> Sample
 
-    private let condition = NSCondition()
+    private let condition = Condition()
     private var slots: [Int: Slot] = [:]
     private var ready: [Int: Result<Batch, any Error>] = [:]
     private var claim = (batch: 0, position: 0)
@@ -66,12 +65,9 @@ final class BatchPipeline: @unchecked Sendable {
 
     func start() {
         guard end > 0 else { return }
-        running = workers
-        for number in 0..<workers {
-            let thread = Thread { [self] in work() }
-            thread.name = "vmunet-data-\(number)"
-            thread.start()
-        }
+        condition.lock()
+        defer { condition.unlock() }
+        for _ in 0..<workers where Condition.detach({ [self] in work() }) { running += 1 }
     }
 
     // MARK: The consumer
@@ -80,6 +76,10 @@ final class BatchPipeline: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         guard !cancelled, consumed < end else { return nil }
+        guard running > 0 || ready[consumed] != nil else {
+            throw DataError(
+                .unreadable, path: "data loading", "the system gives this process no thread", remedy: "Allow it more (ulimit -u).")
+        }
         if ready[consumed] == nil {
             let start = ContinuousClock.now
             while ready[consumed] == nil, !cancelled { condition.wait() }

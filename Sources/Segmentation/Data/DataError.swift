@@ -1,5 +1,10 @@
 import Files
-import Foundation
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A fault of a data set or one of its files, with a remedy. It is never the program's fault.
 public struct DataError: UserError, Equatable, LocalizedError {

@@ -1,5 +1,10 @@
-import Foundation
 import Imaging
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Batches of a data set, prepared during training.
 ///

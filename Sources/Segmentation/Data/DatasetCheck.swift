@@ -1,3 +1,5 @@
+import Files
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -72,7 +74,7 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
         var lines = parts.map { part in
             var words = ["\(part.name): \(part.samples) samples"]
             if let width = Self.span(part.widths), let height = Self.span(part.heights) { words.append("\(width)×\(height) pixels") }
-            if let foreground = part.foreground { words.append("\(Decimals.text(foreground, 1)) % foreground") }
+            if let foreground = part.foreground { words.append("\(fixedPoint(foreground, digits: 1)) % foreground") }
             if part.labels.count > 2 { words.append("labels " + part.labels.map(String.init).joined(separator: ", ")) }
             if part.empty > 0 { words.append("\(part.empty) empty") }
             if let values = part.intensities, values.count == 2 { words.append("intensities \(values[0])…\(values[1])") }

@@ -7,9 +7,19 @@ import Synchronization
     import Foundation
 #endif
 
-/// Runs work on every core for the duration of one call.
-enum Parallel {
-    static var workers: Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
+/// Work on every core for the length of one call.
+package enum Parallel {
+    /// What the user allows; 0 is as many as there are processors.
+    private static let limit = Atomic(0)
+
+    /// Threads that share the work.
+    static var workers: Int {
+        let limit = limit.load(ordering: .relaxed)
+        return limit > 0 ? limit : max(1, ProcessInfo.processInfo.activeProcessorCount)
+    }
+
+    /// Allows so many threads from now on, in the whole process.
+    package static func allow(threads: Int) { limit.store(max(1, threads), ordering: .relaxed) }
 
     /// The results of `work(0…count−1)` in order, run on at most `limit` threads at once. Tasks
     /// start in order of their index.

@@ -1,3 +1,5 @@
+import Files
+
 /// The contents of a set's masks, counted when they are verified and reported before anything is
 /// trained or scored.
 public struct SetFindings: Sendable, Equatable {
@@ -53,8 +55,8 @@ public struct SetFindings: Sendable, Equatable {
         if grey.masks > 0 {
             let share = Double(grey.pixels) / Double(max(grey.of, 1)) * 100
             lines.append(
-                "\(grey.masks) of \(masks) masks hold grey values (\(Decimals.text(share, 1)) % of their pixels), cut at "
-                    + "\(Decimals.text(threshold, 2)) of white: data.mask_threshold changes that")
+                "\(grey.masks) of \(masks) masks hold grey values (\(fixedPoint(share, digits: 1)) % of their pixels), cut at "
+                    + "\(fixedPoint(threshold, digits: 2)) of white: data.mask_threshold changes that")
         }
         if takenAsStored > 0 {
             lines.append(
@@ -91,19 +93,5 @@ extension FileCensus {
     /// Without the files that systems and archives leave beside pictures.
     var withoutNotes: FileCensus {
         filtered { !["db", "ini", "txt", "csv", "tsv", "json", "md", "xml", "yaml", "yml", "html", "pdf", "log"].contains($0) }
-    }
-}
-
-/// Numbers with a fixed number of decimals, without Foundation.
-enum Decimals {
-    /// "3.2" for 3.21 and one decimal; at least one digit before the point.
-    static func text(_ value: Double, _ digits: Int) -> String {
-        guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
-        var scale = 1.0
-        for _ in 0..<digits { scale *= 10 }
-        let scaled = Int((abs(value) * scale).rounded())
-        let whole = scaled / Int(scale), rest = String(scaled % Int(scale))
-        let sign = value < 0 && scaled > 0 ? "-" : ""
-        return sign + "\(whole)" + (digits > 0 ? "." + String(repeating: "0", count: digits - rest.count) + rest : "")
     }
 }

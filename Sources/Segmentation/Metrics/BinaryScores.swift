@@ -36,7 +36,9 @@ public struct BinaryMetric: Sendable, Hashable {
 
     private static func ratio(_ a: Int, _ b: Int) -> Double? { b > 0 ? Double(a) / Double(b) : nil }
 
+    /// Metrics of one name are one.
     public static func == (a: BinaryMetric, b: BinaryMetric) -> Bool { a.name == b.name }
+    /// By the name.
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 

@@ -103,6 +103,7 @@ extension ClassScore: Codable {
         try values.encode(metrics, into: &container)
     }
 
+    /// Read as it is written.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: MetricKey.self)
         let (metrics, values) = try MetricValues.decode(container)

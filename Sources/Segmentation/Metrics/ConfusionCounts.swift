@@ -1,11 +1,16 @@
 /// The pixels of a binary segmentation by truth and prediction. Every score is a function of these
 /// four counts.
 public struct ConfusionCounts: Sendable, Hashable, Codable {
+    /// Foreground that was found.
     public var truePositives = 0
+    /// Background that was taken for foreground.
     public var falsePositives = 0
+    /// Foreground that was missed.
     public var falseNegatives = 0
+    /// Background that was left alone.
     public var trueNegatives = 0
 
+    /// Counts that are known already.
     public init(truePositives: Int = 0, falsePositives: Int = 0, falseNegatives: Int = 0, trueNegatives: Int = 0) {
         self.truePositives = truePositives
         self.falsePositives = falsePositives
@@ -34,11 +39,13 @@ public struct ConfusionCounts: Sendable, Hashable, Codable {
         }
     }
 
+    /// The counts of both together.
     public static func + (a: ConfusionCounts, b: ConfusionCounts) -> ConfusionCounts {
         ConfusionCounts(
             truePositives: a.truePositives + b.truePositives, falsePositives: a.falsePositives + b.falsePositives,
             falseNegatives: a.falseNegatives + b.falseNegatives, trueNegatives: a.trueNegatives + b.trueNegatives)
     }
 
+    /// Adds another's counts.
     public static func += (a: inout ConfusionCounts, b: ConfusionCounts) { a = a + b }
 }

@@ -66,7 +66,9 @@ public struct VolumeMetric: Sendable, Hashable {
         return name.hasPrefix("nsd_") ? Double(name.dropFirst(4)).map(normalizedSurfaceDice) : nil
     }
 
+    /// Metrics of one name are one.
     public static func == (a: VolumeMetric, b: VolumeMetric) -> Bool { a.name == b.name }
+    /// By the name.
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 

@@ -132,12 +132,14 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
 // MARK: - Files
 
 extension VolumeScoreSummary.Published: Codable {
+    /// Written with one key a metric.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: MetricKey.self)
         try means.encode(metrics, into: &container)
         try container.encode(classes, forKey: MetricKey("classes"))
     }
 
+    /// Read as it is written.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: MetricKey.self)
         (metrics, means) = try MetricValues.decode(container)
@@ -146,6 +148,7 @@ extension VolumeScoreSummary.Published: Codable {
 }
 
 extension VolumeScoreSummary.Published.Class: Codable {
+    /// Written with one key a metric.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: MetricKey.self)
         try container.encode(value, forKey: MetricKey("value"))
@@ -153,6 +156,7 @@ extension VolumeScoreSummary.Published.Class: Codable {
         try means.encode(metrics, into: &container)
     }
 
+    /// Read as it is written.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: MetricKey.self)
         (metrics, means) = try MetricValues.decode(container)
@@ -162,6 +166,7 @@ extension VolumeScoreSummary.Published.Class: Codable {
 }
 
 extension VolumeScoreSummary.Honest: Codable {
+    /// Written with one key a metric.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: MetricKey.self)
         try means.encode(metrics, into: &container)
@@ -170,6 +175,7 @@ extension VolumeScoreSummary.Honest: Codable {
         try container.encode(classes, forKey: MetricKey("classes"))
     }
 
+    /// Read as it is written.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: MetricKey.self)
         (metrics, means) = try MetricValues.decode(container)
@@ -180,6 +186,7 @@ extension VolumeScoreSummary.Honest: Codable {
 }
 
 extension VolumeScoreSummary.Honest.Class: Codable {
+    /// Written with one key a metric.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: MetricKey.self)
         try container.encode(value, forKey: MetricKey("value"))
@@ -190,6 +197,7 @@ extension VolumeScoreSummary.Honest.Class: Codable {
         try container.encode(absent, forKey: MetricKey("absent"))
     }
 
+    /// Read as it is written.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: MetricKey.self)
         (metrics, means) = try MetricValues.decode(container)

@@ -4,12 +4,15 @@ public struct VolumeScores: Sendable, Codable, Equatable {
     public let name: String
     /// Whether distances are in millimetres or in voxels.
     public let unit: DistanceUnit
+    /// Each class's scores, without the background.
     public let classes: [ClassScore]
 
+    /// What distances are counted in.
     public enum DistanceUnit: String, Sendable, Codable {
         case voxels, millimetres
     }
 
+    /// Scores that are known already.
     public init(name: String, unit: DistanceUnit, classes: [ClassScore]) {
         self.name = name
         self.unit = unit

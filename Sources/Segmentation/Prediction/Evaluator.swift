@@ -7,7 +7,9 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
     public var pooled: BinaryScores
     /// The mean of the pictures' own scores, without pictures that are empty and predicted empty.
     public var perImageMean: BinaryScores
+    /// The mean loss over all pictures.
     public var loss: Double
+    /// Each picture's scores, in the order of the set.
     public var images: [Image]
     /// Results for pictures whose truth has no foreground.
     public var emptyPictures = EmptyPictures()
@@ -31,15 +33,23 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
         }
     }
 
+    /// The scores of one picture.
     public struct Image: Sendable, Codable, Equatable {
+        /// The picture's name in the set.
         public var name: String
+        /// Its scores.
         public var scores: BinaryScores
     }
 
+    /// One class's scores over the whole set.
     public struct Class: Sendable, Codable, Equatable {
+        /// The class's number in the masks.
         public var label: Int
+        /// Its name, where the weights carry one.
         public var name: String?
+        /// Pooled counts of pixels.
         public var counts: ConfusionCounts
+        /// Its scores.
         public var scores: BinaryScores
     }
 
@@ -137,7 +147,9 @@ public struct Evaluator {
 
 /// A network whose loss on pictures is NaN or infinite; its weights are useless.
 public struct NonFiniteScore: UserError {
+    /// The batch's pictures.
     public let pictures: [String]
+    /// Not a number, or infinite.
     public let loss: Double
     /// The first layer whose output is not finite; nil if all are.
     public let layer: String?

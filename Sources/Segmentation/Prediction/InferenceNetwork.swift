@@ -35,7 +35,12 @@ extension InferenceNetwork {
 
     /// The logits with their shape, for images as in ``logits(_:batch:height:width:)``.
     public func answer(_ images: [Float], batch: Int, height: Int, width: Int) throws -> Logits {
-        Logits(try logits(images, batch: batch, height: height, width: width), batch: batch, classes: classes, height: height, width: width)
+        let values = try logits(images, batch: batch, height: height, width: width)
+        guard values.count == batch * classes * height * width else {
+            throw VolumeError(
+                operation: "network", expected: "\(batch)×\(classes)×\(height)×\(width) logits", got: "\(values.count)")
+        }
+        return Logits(values, batch: batch, classes: classes, height: height, width: width)
     }
 }
 

@@ -9,6 +9,7 @@ import VMUNet
 /// Any number of threads may predict at the same time: each call works in its own memory, which is
 /// kept for the next call.
 public final class KernelsInference: InferenceNetwork {
+    /// The architecture, as the weights' keys and shapes say it.
     public let configuration: VMUNetConfiguration
     private let network: KernelsNetwork
     private let kept = Mutex(Kept())
@@ -44,17 +45,20 @@ public final class KernelsInference: InferenceNetwork {
         network = try KernelsNetwork(configuration, stored, precision: precision)
     }
 
+    /// Classes of the answer.
     public var classes: Int { configuration.classes }
+    /// Channels of the pictures.
     public var inputChannels: Int { configuration.inputChannels }
+    /// 32: the network halves its maps five times.
     public var sizeMultiple: Int { KernelsNetwork.sizeMultiple }
 
     /// Images [batch, channels, height, width] → logits [batch, classes, height, width], both
     /// row-major. There are as many channels as the network has, or one if it has three.
     public func logits(_ images: [Float], batch: Int, height: Int, width: Int) throws -> [Float] {
-        let pixels = batch * height * width
+        let pixels = HostTensor.elementCount(shape: [batch, height, width]) ?? 0
         let channels = pixels > 0 ? images.count / pixels : 0
         let shape = Shape(batch: batch, channels: channels, height: height, width: width)
-        guard channels * pixels == images.count, let plan = plan(shape) else {
+        guard pixels > 0, channels * pixels == images.count, let plan = plan(shape) else {
             throw ConfigurationError(
                 what: "images",
                 expected: "\(batch)×\(inputChannels)×\(height)×\(width) values, height and width multiples of \(sizeMultiple)",
@@ -99,13 +103,19 @@ public final class KernelsInference: InferenceNetwork {
 
 // The descriptions say what is wrong with the weights; whoever reads a file adds its name.
 extension WeightsMismatch: WeightsProblem {
+    /// None: the file's name is added by whoever reads it.
     public var subject: String { "" }
+    /// As `description`.
     public var problem: String { description }
+    /// None.
     public var remedy: String { "" }
 }
 extension ConfigurationError: WeightsProblem {
+    /// As `what`.
     public var subject: String { what }
+    /// What was expected, and what was got.
     public var problem: String { "expected \(expected), got \(got)" }
+    /// None but what was expected.
     public var remedy: String { "" }
 }
 
@@ -153,8 +163,14 @@ extension NetworkLoader {
 
 /// A GPU was requested, but the package's own kernels run on CPUs only.
 public struct NoGPU: UserError {
+    package init() {}
+
+    /// The option.
     public var subject: String { "--device cuda" }
+    /// There is no GPU here.
     public var problem: String { "this program computes on the CPU alone" }
+    /// The CPU, or libtorch.
     public var remedy: String { "leave --device out, or take a network on libtorch (vmunet-train, the product Networks)" }
+    /// The call's fault.
     public var category: UserErrorCategory { .usage }
 }

@@ -2,8 +2,12 @@
     import CMath
 
     private func exp(_ x: Float) -> Float { expf(x) }
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
 #else
-    import Foundation
+    import Darwin
 #endif
 
 /// A network's output for a batch. This is the only place where logits become probabilities and
@@ -34,6 +38,11 @@ public struct Logits: Sendable {
 
     /// Whether no value is NaN or infinite.
     public var isFinite: Bool { values.allSatisfy { $0.isFinite } }
+
+    /// Whether no value of a picture is NaN or infinite.
+    func isFinite(_ picture: Int) -> Bool {
+        values[picture * classes * area..<(picture + 1) * classes * area].allSatisfy(\.isFinite)
+    }
 
     /// A one-class network's result for a picture, [height, width]: the foreground's probability.
     public func foreground(_ picture: Int) -> [Float] {

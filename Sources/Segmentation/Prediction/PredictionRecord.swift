@@ -1,3 +1,5 @@
+import Files
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -87,8 +89,8 @@ public struct PredictionRecord: Sendable, Equatable, Codable {
         guard !found.isEmpty else { return classes.isEmpty ? "done before" : "nothing found" }
         let words = found.prefix(6).map { amount in
             let name = amount.name ?? "class \(amount.label)"
-            if let percent = amount.percent { return "\(name) \(Decimals.text(percent, 1)) %" }
-            if let milliliters = amount.milliliters { return "\(name) \(Decimals.text(milliliters, 1)) ml" }
+            if let percent = amount.percent { return "\(name) \(fixedPoint(percent, digits: 1)) %" }
+            if let milliliters = amount.milliliters { return "\(name) \(fixedPoint(milliliters, digits: 1)) ml" }
             return "\(name) \(amount.voxels ?? 0) voxels"
         }
         return words.joined(separator: ", ") + (found.count > 6 ? " and \(found.count - 6) more" : "")

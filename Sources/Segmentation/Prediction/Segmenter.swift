@@ -1,14 +1,29 @@
-import Foundation
 import Imaging
 import TensorFiles
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 /// Segments pictures with a trained network: weights in, masks of the pictures' own size out.
+///
+/// A segmenter does not change once it is made, and any number of threads and tasks may use one at the same time: each call works in
+/// memory of its own, about 30 MB for the shipped weights. The network spreads one picture over all cores, so that calls at the same
+/// time share them. Everything that a file or pixels can cause is thrown; nothing traps.
+///
+/// ```swift
+/// let segmenter = try Segmenter(weights: URL(filePath: "weights.safetensors"))
+/// let found = try await segmenter.segment(.file(URL(filePath: "photo.jpg")))
+/// print(found.share(of: 1), found.mask.width, found.mask.height)
+/// ```
 public struct Segmenter: Sendable {
     /// The network.
     public let network: any InferenceNetwork
     /// Height and width of the network's input, in pixels.
     public let imageSize: Int
-    /// The least probability of a foreground pixel.
+    /// The probability from which on a pixel is foreground, above 0 and below 1.
     public let threshold: Float
     /// The classes' names, background first, if the weights record them.
     public let classNames: [String]?
@@ -23,15 +38,17 @@ public struct Segmenter: Sendable {
     /// What reading the weights left out, renamed or chose, a clause each: to be shown to the user once.
     public let notes: [String]
     /// The weights' file, for messages.
-    private let file: String
+    let file: String
 
     /// The allowed heights and widths of a network's input, in pixels.
     public static let imageSizes = 32...4096
 
-    /// The result for one picture.
-    public struct Result: Sendable {
-        /// One channel of the picture's own size: 0 and 255 for a binary network, otherwise labels.
+    /// What was found in one picture.
+    public struct Result: Sendable, Equatable {
+        /// Of the picture's own size, one channel: 0 and 255 of a binary network, otherwise the label's number.
         public let mask: Picture
+        /// Pixels of each class, background first; two numbers of a binary network.
+        public let pixels: [Int]
         /// The foreground's or, of several classes, the background's probability, [side, side].
         fileprivate let plane: [Float]
         fileprivate let side: Int
@@ -51,22 +68,54 @@ public struct Segmenter: Sendable {
             }
             return Picture(width: mask.width, height: mask.height, channels: 1, pixels: grey)
         }
+
+        /// The share of the picture that a class takes, 0…1; 0 for a label that is no class's.
+        public func share(of label: Int) -> Double {
+            guard pixels.indices.contains(label) else { return 0 }
+            return Double(pixels[label]) / Double(mask.pixels.count)
+        }
     }
 
-    /// Loads weights in any supported form. The keys define the architecture; the metadata gives
-    /// the picture size of the training (default 256).
+    /// Loads weights of any supported form from a file. Their keys say the architecture, their metadata the rest.
     ///
-    /// `choice` selects the weights if a checkpoint has several sets.
-    ///
-    /// Throws ``/TensorFiles/TensorFileError`` for a file that cannot be read, ``BadWeights`` for
-    /// one that is not a network's, and what `networks` throws for a device that cannot be used.
+    /// - Parameters:
+    ///   - url: a `.safetensors` or `.pth` file; its content decides.
+    ///   - choice: which weights to take if a checkpoint has several sets.
+    ///   - imageSize: height and width at which the network sees pictures, a multiple of 32; nil takes the size of training, 256 where
+    ///     the weights say nothing.
+    ///   - threshold: the probability from which on a pixel is foreground; nil takes the weights' own, or 0.5.
+    ///   - input: what the caller knows better than the weights about their input.
+    ///   - compute: how to compute.
+    ///   - networks: what builds the network; the package's own kernels unless given.
+    /// - Throws: ``/TensorFiles/TensorFileError`` for a file that cannot be read, ``BadWeights`` for one that is no network's and for a
+    ///   size or a threshold that it cannot have, and what `networks` throws for a device that cannot be used.
     public init(
         weights url: URL, choosing choice: WeightsChoice = .model, imageSize: Int? = nil, threshold: Double? = nil,
         input: InputConvention.Options = InputConvention.Options(),
         compute: Compute = Compute(), networks: NetworkLoader = .kernels
     ) throws {
-        let weights = try NetworkWeights.read(url, choosing: choice)
-        (file, notes) = (url.relativePath, weights.notes)
+        try self.init(
+            NetworkWeights.read(url, choosing: choice), file: url.relativePath, imageSize: imageSize, threshold: threshold, input: input,
+            compute: compute,
+            networks: networks)
+    }
+
+    /// Loads weights from a file's content in memory; `name` stands for the path in errors. Everything else is as for
+    /// ``init(weights:choosing:imageSize:threshold:input:compute:networks:)``, the errors too.
+    public init(
+        weights bytes: [UInt8], name: String, imageSize: Int? = nil, threshold: Double? = nil,
+        input: InputConvention.Options = InputConvention.Options(), compute: Compute = Compute(), networks: NetworkLoader = .kernels
+    ) throws {
+        try self.init(
+            WeightsFile.decode(bytes, name: name).networkWeights, file: name, imageSize: imageSize, threshold: threshold, input: input,
+            compute: compute, networks: networks)
+    }
+
+    private init(
+        _ weights: StateDictionary, file: String, imageSize: Int?, threshold: Double?, input: InputConvention.Options, compute: Compute,
+        networks: NetworkLoader
+    ) throws {
+        (self.file, notes) = (file, weights.notes)
         do {
             network = try networks.load(weights, compute)
         } catch let error as any WeightsProblem {
@@ -105,26 +154,53 @@ public struct Segmenter: Sendable {
     }
 
     /// Segments one picture of any size.
+    ///
+    /// - Throws: ``BadWeights`` where the network's output is not finite, and what the network throws.
     public func segment(_ picture: Picture) throws -> Result {
         // Planes and logits at the network's size, then of each pixel a label, a probability and, of several classes, the best.
         try DataError.requireMemory(
             (12 + 8 * network.classes) * imageSize * imageSize + (network.classes == 1 ? 2 : 8) * picture.width * picture.height,
             for: "a picture of \(picture.width)×\(picture.height) pixels", remedy: "Make the picture smaller, or lower --image-size.")
+        let logits = try answer(planes(of: picture), batch: 1)
+        return result(logits, 0, like: picture)
+    }
+
+    /// Segments one picture, wherever it is.
+    ///
+    /// - Throws: ``/Imaging/PictureError`` for a picture that cannot be read, and what `segment(_:)` throws.
+    public func segment(_ input: PictureInput) throws -> Result { try segment(input.read()) }
+
+    /// The network's input, 3 × size × size.
+    func planes(of picture: Picture) -> [Float] {
         var planes = Preprocessing.stretched(picture, height: imageSize, width: imageSize)
         if convention.pictureScale != 255 { for i in planes.indices { planes[i] *= convention.pictureScale / 255 } }
-        let logits = try network.answer(planes, batch: 1, height: imageSize, width: imageSize)
-        guard logits.isFinite else {
-            throw BadWeights(file: file, reason: "the network's output is not finite: its values are too large")
-        }
+        return planes
+    }
+
+    /// What the network says of so many pictures' planes.
+    func answer(_ planes: [Float], batch: Int) throws -> Logits {
+        let logits = try network.answer(planes, batch: batch, height: imageSize, width: imageSize)
+        guard logits.isFinite else { throw overflow }
+        return logits
+    }
+
+    /// What is thrown for an output that is NaN or infinite.
+    var overflow: BadWeights { BadWeights(file: file, reason: "the network's output is not finite: its values are too large") }
+
+    /// The answer for one picture of a batch at the picture's own size.
+    func result(_ logits: Logits, _ index: Int, like picture: Picture) -> Result {
         let (from, to) = ((imageSize, imageSize), (picture.height, picture.width))
-        let isBinary = network.classes == 1
-        let probabilities = isBinary ? logits.foreground(0) : logits.probabilities(0)
+        let isBinary = logits.classes == 1
+        let probabilities = isBinary ? logits.foreground(index) : logits.probabilities(index)
         let labels =
             isBinary
             ? Masks.foreground(probabilities, from: from, to: to, threshold: threshold, label: 255)
             : Masks.labels(probabilities, classes: logits.classes, from: from, to: to)
+        var pixels = [Int](repeating: 0, count: 256)
+        for label in labels { pixels[Int(label)] += 1 }
         return Result(
             mask: Picture(width: picture.width, height: picture.height, channels: 1, pixels: labels),
+            pixels: isBinary ? [pixels[0], pixels[255]] : Array(pixels.prefix(logits.classes)),
             plane: Array(probabilities.prefix(logits.area)), side: imageSize, isBackground: !isBinary)
     }
 }

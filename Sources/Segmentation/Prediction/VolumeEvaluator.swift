@@ -1,5 +1,3 @@
-import Foundation
-
 /// Runs a network over a set's volumes and scores it (Table II), with one volume in memory at a
 /// time.
 public struct VolumeEvaluator: Sendable {
@@ -10,9 +8,13 @@ public struct VolumeEvaluator: Sendable {
 
     /// An evaluation's progress.
     public struct Progress: Sendable {
+        /// The volume being worked on, from 0.
         public let volume: Int
+        /// Volumes of the set.
         public let volumes: Int
+        /// Slices of it that are done.
         public let slice: Int
+        /// Slices that it has.
         public let slices: Int
         /// The share of the whole set, 0…1.
         public var share: Double { (Double(volume) + Double(slice) / Double(max(slices, 1))) / Double(max(volumes, 1)) }

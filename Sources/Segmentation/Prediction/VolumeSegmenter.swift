@@ -1,32 +1,44 @@
-/// Segments volumes with a trained network, slice by slice: slices are resized to the network's
-/// input by a cubic spline, labels are resized back by the nearest pixel.
+import TensorFiles
+
+/// Segments volumes with a trained network, slice by slice: resized by a cubic spline to the network's size, the labels resized back
+/// by nearest pixel, as in the published protocol.
+///
+/// It does not change once it is made, and any number of threads and tasks may use one at the same time.
+///
+/// ```swift
+/// let segmenter = VolumeSegmenter(try Segmenter(weights: URL(filePath: "liver.safetensors")))
+/// let found = try await segmenter.segment(URL(filePath: "ct.nii.gz")) { done, count in print("\(done) of \(count) slices") }
+/// try found.write(to: URL(filePath: "liver.nii.gz"))
+/// ```
 public struct VolumeSegmenter: Sendable {
+    /// The network.
     public let network: any InferenceNetwork
     /// The network's input size.
     public let networkSize: PlaneSize
-    /// Slices per forward pass.
+    /// Slices in one forward pass, at least 1.
     public let batchSize: Int
+    /// How the network wants its input.
+    public let convention: InputConvention
     private let threshold: Float
 
-    /// Uses the network, size, threshold and precision of `segmenter`.
+    /// Takes network, size, threshold and the convention of the input from `segmenter`.
     public init(_ segmenter: Segmenter, batchSize: Int = 8) {
-        precondition(batchSize > 0, "VolumeSegmenter: a batch has at least one slice")
         network = segmenter.network
         networkSize = PlaneSize(height: segmenter.imageSize, width: segmenter.imageSize)
-        self.batchSize = batchSize
+        self.batchSize = max(1, batchSize)
+        convention = segmenter.convention
         threshold = segmenter.threshold
     }
 
-    /// The labels of a volume, 0 and 1 for a binary network. The intensities, (slices, rows,
-    /// columns), must be in the form that the network was trained on. `progress` receives the
-    /// number of finished slices.
+    /// Labels of a volume of intensities as the network was trained on, (slices, rows, columns), row-major; of a binary network 0 and 1.
+    /// `progress` gets the number of slices that are done.
     ///
-    /// Throws `VolumeError` if the number of intensities does not match the shape, or an extent is
-    /// out of range.
+    /// - Throws: ``VolumeError`` where there are not as many intensities as the shape has voxels, or an extent is out of range, and what
+    ///   the network throws.
     public func segment(_ intensities: [Float], shape: VolumeShape, progress: (_ slices: Int) -> Void = { _ in }) throws -> LabelVolume {
-        guard intensities.count == shape.count, shape.count > 0 else {
+        guard HostTensor.elementCount(shape: [shape.depth, shape.height, shape.width]) == intensities.count, !intensities.isEmpty else {
             throw VolumeError(
-                operation: "volume segmentation", expected: "\(shape.count) intensities for \(shape)", got: "\(intensities.count)")
+                operation: "volume segmentation", expected: "as many intensities as \(shape) voxels", got: "\(intensities.count)")
         }
         let area = shape.plane.count
         return try segment(shape: shape, slice: { Array(intensities[$0 * area..<($0 + 1) * area]) }, progress: progress)
@@ -35,6 +47,13 @@ public struct VolumeSegmenter: Sendable {
     /// As ``segment(_:shape:progress:)``, with slices that are made when they are needed.
     public func segment(
         shape: VolumeShape, slice: @Sendable (Int) -> [Float], progress: (_ slices: Int) -> Void = { _ in }
+    ) throws -> LabelVolume {
+        try segment(shape: shape, slice: slice, check: {}, progress: progress)
+    }
+
+    /// `check` is called before each batch of slices; what it throws ends the work.
+    func segment(
+        shape: VolumeShape, slice: @Sendable (Int) -> [Float], check: () throws -> Void, progress: (_ slices: Int) -> Void
     ) throws -> LabelVolume {
         let perSlice = 4 * shape.plane.count + (8 + 8 * network.classes) * networkSize.count
         try DataError.requireMemory(
@@ -46,6 +65,7 @@ public struct VolumeSegmenter: Sendable {
         var labels: [UInt8] = []
         labels.reserveCapacity(shape.count)
         for start in stride(from: 0, to: shape.depth, by: batchSize) {
+            try check()
             let count = min(batchSize, shape.depth - start)
             let planes = Parallel.map(count) { resizer.prepare(slice(start + $0)) }
             let found = try networkLabels(planes.flatMap(\.self), count: count)

@@ -1,4 +1,4 @@
-import Foundation
+import Files
 
 extension IntensityWindow: Codable, CustomStringConvertible {
     /// "LOW,HIGH", "minmax", "percentiles" or "none"; nil for anything else, or if LOW is not below
@@ -10,7 +10,7 @@ extension IntensityWindow: Codable, CustomStringConvertible {
         case "percentiles": self = .percentiles
         default:
             let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map {
-                Double($0.trimmingCharacters(in: .whitespaces))
+                Double($0.trimmed)
             }
             guard numbers.count == 2, let low = numbers[0], let high = numbers[1], low.isFinite, high.isFinite, low < high else {
                 return nil

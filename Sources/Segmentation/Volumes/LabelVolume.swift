@@ -2,28 +2,39 @@ import Files
 
 /// A volume's extents in voxels: slices, rows, columns (contiguous along columns).
 public struct VolumeShape: Sendable, Codable, Hashable, CustomStringConvertible {
+    /// Slices.
     public let depth: Int
+    /// Rows.
     public let height: Int
+    /// Columns.
     public let width: Int
 
+    /// An extent in slices, rows and columns.
     public init(depth: Int, height: Int, width: Int) {
         self.depth = depth
         self.height = height
         self.width = width
     }
 
+    /// Voxels.
     public var count: Int { depth * height * width }
+    /// The extent of a slice.
     public var plane: PlaneSize { PlaneSize(height: height, width: width) }
+    /// "10×512×512": slices, rows, columns.
     public var description: String { "\(depth)×\(height)×\(width)" }
 }
 
 /// The distance between neighbouring voxels along each axis, in millimetres, or 1 to count in
 /// voxels.
 public struct VoxelSpacing: Sendable, Codable, Hashable {
+    /// Between slices.
     public let depth: Double
+    /// Between rows.
     public let height: Double
+    /// Between columns.
     public let width: Double
 
+    /// Distances between slices, rows and columns.
     public init(depth: Double, height: Double, width: Double) {
         self.depth = depth
         self.height = height
@@ -38,10 +49,14 @@ public struct VoxelSpacing: Sendable, Codable, Hashable {
 
 /// A volume that does not fit an operation.
 public struct VolumeError: UserError, Equatable {
+    /// What was to be done.
     public let operation: String
+    /// What it needs.
     public let expected: String
+    /// What it was given.
     public let got: String
 
+    /// An operation, what it needs and what it was given.
     public init(operation: String, expected: String, got: String) {
         self.operation = operation
         self.expected = expected
@@ -58,7 +73,9 @@ public struct VolumeError: UserError, Equatable {
 
 /// Class numbers 0…255 of every voxel, row-major (depth, height, width); 0 is background.
 public struct LabelVolume: Sendable, Equatable {
+    /// The extent in voxels.
     public let shape: VolumeShape
+    /// A label a voxel, row-major (slices, rows, columns).
     public let labels: [UInt8]
 
     /// The longest axis for distances; NIfTI-1 has the same limit.

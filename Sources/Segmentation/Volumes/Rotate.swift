@@ -1,4 +1,10 @@
-import Foundation
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// Turns and flips of planes, row-major (height, width), as defined by NumPy and SciPy.
 public enum Rotate {

@@ -2,6 +2,7 @@
 public struct SliceResizer: Sendable {
     /// The size of the slices.
     public let slice: PlaneSize
+    /// The size that the network sees.
     public let network: PlaneSize
     private let forward: SplineZoom
     private let back: NearestZoom

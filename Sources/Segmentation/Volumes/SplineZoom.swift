@@ -5,7 +5,9 @@
 /// The spline is mirrored at the border. As in SciPy, a last row or column whose position rounds
 /// slightly beyond the input (as in 512 → 224) is outside and becomes 0.
 public struct SplineZoom: Sendable {
+    /// The size of the planes that are given.
     public let input: PlaneSize
+    /// The size of the planes that come out.
     public let output: PlaneSize
     private let rows: CubicAxis
     private let columns: CubicAxis
@@ -132,7 +134,9 @@ private struct CubicAxis: Sendable {
 /// Resizes planes by the nearest input pixel, equal to `scipy.ndimage.zoom(plane, out / in,
 /// order=0)`.
 public struct NearestZoom: Sendable {
+    /// The size of the planes that are given.
     public let input: PlaneSize
+    /// The size of the planes that come out.
     public let output: PlaneSize
     /// For each output row and column the input's, or −1 outside.
     private let rows: [Int]

@@ -1,5 +1,10 @@
-import Foundation
 import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A volume to segment: NIfTI, or an array `image` in Synapse's layout.
 public struct VolumeFile: Sendable {

@@ -1,6 +1,11 @@
 import Files
-import Foundation
 import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Errors about weights that could be read but are not the required network's.
 public protocol WeightsProblem: UserError {}
@@ -32,6 +37,7 @@ public struct BadWeights: UserError, LocalizedError {
     public var problem: String { reason }
     /// The file and the reason, then the remedy.
     public var description: String { "\(file): \(reason)\n\(remedy)".printable(keepsLines: true) }
+    /// As ``description``.
     public var errorDescription: String? { description }
 }
 

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A layout of data sets in folders. Everything that depends on the layout is here; no other code
 /// distinguishes layouts.
@@ -148,6 +152,8 @@ public struct Dataset: RawRepresentable, Hashable, Sendable, Codable, CaseIterab
     /// All known layouts.
     public static var allCases: [Dataset] { DatasetLayouts.all.map { Dataset($0) } }
 
+    /// Kinds of one name are one.
     public static func == (a: Dataset, b: Dataset) -> Bool { a.rawValue == b.rawValue }
+    /// By the name.
     public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
 }

@@ -1,4 +1,10 @@
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Any pictures and masks, in `DIR/{train,val}/{images,masks}`.
 struct PictureFolder: PicturesWithMasks {
@@ -69,7 +75,8 @@ extension PicturesWithMasks {
         let trains = isFlat || FolderListing.isFolder(directory.appending(path: "train/images"))
         if trains, !splits.contains("val") {
             check.notes.append(
-                "there is no folder 'val': training holds \(Decimals.text(settings.validationFraction * 100, 0)) % of the pictures back")
+                "there is no folder 'val': training holds \(fixedPoint(settings.validationFraction * 100, digits: 0)) % of the pictures back"
+            )
         }
         return check
     }

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Synapse's layout: training slices in `train_npz`, test volumes in `test_vol_h5`, named by lists.
 /// Private sets may use it too.

@@ -1,3 +1,5 @@
+import Files
+
 /// How to read arrays of volumes, which their files do not tell.
 public struct ArrayReading: Sendable, Equatable {
     /// The axis across slices, 1 to 3; the first in Synapse's layout.
@@ -68,7 +70,7 @@ public struct SliceFindings: Sendable, Equatable {
     package static func intensityProblem(_ stored: ClosedRange<Float>, isMapped: Bool) -> String? {
         guard !isMapped, stored.lowerBound < -0.05 || stored.upperBound > 1.05 else { return nil }
         let isByte = stored.lowerBound >= 0 && stored.upperBound <= 255
-        func text(_ value: Float) -> String { Decimals.text(Double(value), abs(value) < 10 ? 2 : 0) }
+        func text(_ value: Float) -> String { fixedPoint(Double(value), digits: abs(value) < 10 ? 2 : 0) }
         return "intensities run from \(text(stored.lowerBound)) to \(text(stored.upperBound)), where this layout holds 0 to 1: "
             + "scale the files, or map them by data.intensities raw and data.window (--intensities raw --window \(isByte ? "0,255" : "-125,275"))"
     }

@@ -10,6 +10,7 @@ public struct SynapseAugmentation: Sendable, Equatable, Codable {
     /// Rotations are by whole degrees from −this to below this.
     public var largestAngle = 20
 
+    /// The published augmentation.
     public init() {}
 
     /// The placement for these numbers. Always draws five, so that one outcome does not change

@@ -1,5 +1,10 @@
-import Foundation
 import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// The number and names of the classes of a set in Synapse's layout.
 public enum SynapseClasses {
@@ -18,7 +23,7 @@ public enum SynapseClasses {
                 throw DataError(
                     .unreadable, path: text.path, "cannot be read as text", remedy: "Write one class's name a line, background first.")
             }
-            let names = lines.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+            let names = lines.split(whereSeparator: \.isNewline).map { $0.trimmed }.filter { !$0.isEmpty }
             return try checked(names, path: text.path)
         }
         return named(try countByReading(directory, ignoredLabel: ignoredLabel))

@@ -1,6 +1,11 @@
-import Foundation
 import Imaging
 import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Training slices in Synapse's layout: `DIR/train_npz/NAME.npz` with `image` and `label`, listed
 /// in `DIR/lists/lists_Synapse/train.txt`.
@@ -9,6 +14,7 @@ public struct SynapseDataset: SegmentationDataset {
     public struct Options: Sendable, Equatable {
         /// Rows and columns that slices are resized to.
         public var size: PlaneSize
+        /// How slices are varied in training.
         public var augmentation: SynapseAugmentation
         /// An allowed label beyond the classes, for ignored pixels.
         public var ignoredLabel: UInt8?
@@ -31,6 +37,7 @@ public struct SynapseDataset: SegmentationDataset {
     public let cases: [String]
     /// The classes' names, background first.
     public let classNames: [String]
+    /// How slices are prepared.
     public let options: Options
     private let files: [URL]
 
@@ -121,12 +128,15 @@ public struct SynapseDataset: SegmentationDataset {
         return SynapseDataset(cases: chosen.map { cases[$0] }, files: chosen.map { files[$0] }, classNames: classNames, options: options)
     }
 
-    private static func patient(_ name: String) -> String { name.range(of: "_slice").map { String(name[..<$0.lowerBound]) } ?? name }
+    private static func patient(_ name: String) -> String { name.firstRange(of: "_slice").map { String(name[..<$0.lowerBound]) } ?? name }
 
     // MARK: SegmentationDataset
 
+    /// Slices.
     public var count: Int { cases.count }
+    /// Classes, with the background.
     public var classes: Int { classNames.count }
+    /// The name of a slice in the list.
     public func name(at index: Int) -> String { cases[index] }
 
     /// The slice, read and checked, at its own size: 1 × height × width, intensities mapped by the

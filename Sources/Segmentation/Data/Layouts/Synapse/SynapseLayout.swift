@@ -1,5 +1,11 @@
-import Foundation
+import Files
 import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A folder in the published Synapse set's layout: `train_npz/*.npz`, `test_vol_h5/*.npy.h5`, and
 /// lists of their names.
@@ -21,7 +27,7 @@ struct SynapseLayout: Sendable {
         guard let text = Self.text(of: file) else {
             throw DataError(.unreadable, path: file.path, "cannot be read as a list of names", remedy: "Save it as text, one name a line.")
         }
-        let names = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+        let names = text.split(whereSeparator: \.isNewline).map { $0.trimmed }.filter { !$0.isEmpty }
         guard !names.isEmpty else { throw DataError(.noPairs, path: file.path, "names no case", remedy: "Write one case's name a line.") }
         let astray = names.filter { $0.contains("/") || $0.contains("\\") || $0.hasPrefix(".") || $0.contains("\0") }
         guard astray.isEmpty else {
@@ -42,11 +48,8 @@ struct SynapseLayout: Sendable {
 
     /// The text of a file of names; nil if it is not a regular UTF-8 file, or too large.
     static func text(of file: URL) -> String? {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: file.resolvingSymlinksInPath().path)
-        guard attributes?[.type] as? FileAttributeType == .typeRegular, let handle = try? FileHandle(forReadingFrom: file),
-            let data = try? handle.read(upToCount: largestText + 1) ?? Data(), data.count <= largestText
-        else { return nil }
-        return String(data: data, encoding: .utf8)
+        guard let reader = try? FileReader(file), reader.size <= largestText, let bytes = try? reader.all() else { return nil }
+        return String(validating: bytes, as: UTF8.self)
     }
 
     /// Whether there is a list of this name.

@@ -1,19 +1,28 @@
-import Foundation
 import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A volume with its truth.
 public struct SynapseVolume: Sendable {
+    /// The case's name in the list.
     public let name: String
     /// Intensities, (slices, rows, columns), row-major.
     public let image: [Float]
+    /// The true labels.
     public let label: LabelVolume
 
+    /// A volume that is there already.
     public init(name: String, image: [Float], label: LabelVolume) {
         self.name = name
         self.image = image
         self.label = label
     }
 
+    /// Slices, rows and columns.
     public var shape: VolumeShape { label.shape }
 
     /// The intensities of one slice, (rows, columns).
@@ -53,6 +62,7 @@ public struct SynapseVolumes: VolumeDataset {
         return (try? layout.files([first], folder: "train_npz", extensions: ["npz"])) == nil
     }
 
+    /// Volumes of the list.
     public var count: Int { cases.count }
 
     /// A volume, read and checked; a two-dimensional array is one slice. Throws ``DataError``,

@@ -1,9 +1,15 @@
-import Foundation
+import Files
 
-/// The weights that come with the package.
-public enum ShippedWeights {
-    /// The environment variable that overrides them with a file's path.
-    public static let variable = "VMUNET_WEIGHTS"
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The file of weights that the tools take where none is named: it lies beside them, so that it can be read and replaced.
+package enum InstalledWeights {
+    /// Overrides it: a file's path.
+    package static let variable = "VMUNET_WEIGHTS"
     static let file = "Weights/isic17.safetensors"
     /// How many folders above the executable to search: a build lies four below its package, an
     /// installed tool one.
@@ -12,9 +18,10 @@ public enum ShippedWeights {
     /// The file named by `VMUNET_WEIGHTS`, else `Weights/isic17.safetensors` in a folder above the
     /// executable; nil if there is none.
     ///
-    /// A file named by the variable is not checked for existence; reading it reports what is wrong.
-    public static func url(
-        environment: [String: String] = ProcessInfo.processInfo.environment, executable: URL? = Bundle.main.executableURL
+    /// A file that the variable names is not looked for: reading it says what is wrong.
+    package static func url(
+        environment: [String: String] = ProcessInfo.processInfo.environment,
+        executable: URL? = executablePath().map { URL(filePath: $0) }
     ) -> URL? {
         if let path = environment[variable], !path.isEmpty { return URL(filePath: path) }
         guard var folder = executable?.resolvingSymlinksInPath().deletingLastPathComponent() else { return nil }

@@ -1,0 +1,50 @@
+/// A number with so many digits behind the point, as C's `%.*f` writes it: rounded to the nearest, ties to even.
+package func fixedPoint(_ value: Double, digits: Int) -> String {
+    precondition((0...15).contains(digits), "0 to 15 digits, got \(digits)")
+    guard value.isFinite else { return value.isNaN ? "nan" : value < 0 ? "-inf" : "inf" }
+    let sign = value.sign == .minus ? "-" : ""
+    guard digits > 0 else { return sign + whole(value.magnitude.rounded(.toNearestOrEven)) }
+    var integer = value.magnitude.rounded(.down)
+    let fraction = value.magnitude - integer
+    var scale = 1.0
+    for _ in 0..<digits { scale *= 10 }
+    // What the product leaves out decides whether a half is one.
+    let product = fraction * scale
+    let left = (-product).addingProduct(fraction, scale)
+    var digitsBehind = product.rounded(.toNearestOrEven)
+    let distance = product - digitsBehind
+    if distance == 0.5, left > 0 { digitsBehind += 1 }
+    if distance == -0.5, left < 0 { digitsBehind -= 1 }
+    if digitsBehind == scale { (integer, digitsBehind) = (integer + 1, 0) }
+    let text = String(Int(digitsBehind))
+    return sign + whole(integer) + "." + String(repeating: "0", count: digits - text.count) + text
+}
+
+/// A whole number in decimal, however large.
+private func whole(_ value: Double) -> String {
+    if let small = Int(exactly: value) { return String(small) }
+    // The significand, doubled so often: digits in the order of their worth, the least first.
+    var digits = String(value.significandBitPattern | 1 << 52).reversed().compactMap(\.wholeNumberValue)
+    for _ in 0..<(Int(value.exponent) - 52) {
+        var carry = 0
+        for i in digits.indices {
+            let sum = digits[i] * 2 + carry
+            (digits[i], carry) = (sum % 10, sum / 10)
+        }
+        if carry > 0 { digits.append(carry) }
+    }
+    return digits.reversed().map(String.init).joined()
+}
+
+extension StringProtocol {
+    /// The text with spaces behind it, at least so many characters long.
+    package func padded(to length: Int) -> String { self + String(repeating: " ", count: Swift.max(0, length - count)) }
+
+    /// The text without white space at either end.
+    package var trimmed: String {
+        var rest = Substring(self)
+        while rest.first?.isWhitespace == true { rest.removeFirst() }
+        while rest.last?.isWhitespace == true { rest.removeLast() }
+        return String(rest)
+    }
+}

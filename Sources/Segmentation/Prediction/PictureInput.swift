@@ -1,0 +1,34 @@
+import Files
+import Imaging
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// A picture to segment, wherever it is. Nothing is read before it is segmented.
+public enum PictureInput: Sendable {
+    /// A PNG, JPEG, BMP or TIFF file, turned as its EXIF says.
+    case file(URL)
+    /// The content of such a file; `name` stands for the path in errors.
+    case data(Data, name: String = "a picture in memory")
+    /// Pixels, a byte a channel: rows from top to bottom, `rowStride` bytes from the start of one to the start of the next, without
+    /// padding where it is nil. Opacity is dropped.
+    case pixels([UInt8], width: Int, height: Int, layout: PixelLayout, rowStride: Int? = nil)
+    /// A picture that is there already.
+    case picture(Picture)
+
+    /// The picture, grey or RGB.
+    ///
+    /// - Throws: ``/Imaging/PictureError`` for a file that is missing, damaged or of another kind, and for sizes that do not fit the bytes.
+    package func read() throws(PictureError) -> Picture {
+        switch self {
+        case .file(let url): try PictureFile.read(url)
+        case .data(let data, let name): try PictureFile.decode(data, name: name)
+        case .pixels(let bytes, let width, let height, let layout, let rowStride):
+            try Picture(bytes, width: width, height: height, layout: layout, rowStride: rowStride)
+        case .picture(let picture): picture
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+extension VolumeSegmenter {
+    /// What was found in a volume's file.
+    public struct Result: Sendable {
+        /// A label a voxel, in the file's own order (slices, rows, columns); of a binary network 0 and 1.
+        public let labels: LabelVolume
+        /// Where the voxels lie, as the file says.
+        public let geometry: NIfTIGeometry
+        /// Millimetres between slices, rows and columns; nil where the file does not say.
+        public let spacing: VoxelSpacing?
+        /// What the reader of the result should know of this volume, a line each.
+        public let notes: [String]
+
+        /// How much of a class was found, in millilitres; nil where the file does not say how large a voxel is.
+        public func milliliters(of label: UInt8) -> Double? {
+            spacing.map { Double(voxels(of: label)) * $0.depth * $0.height * $0.width / 1000 }
+        }
+
+        /// Voxels of a class.
+        public func voxels(of label: UInt8) -> Int { labels.labels.count { $0 == label } }
+
+        /// Writes the labels as NIfTI with the file's geometry, whole or not at all; packed where the name ends in `.gz`.
+        ///
+        /// - Throws: ``/TensorFiles/TensorFileError`` where the file cannot be written.
+        public func write(to url: URL) throws(TensorFileError) { try labels.write(to: url, geometry: geometry) }
+    }
+
+    /// Segments a volume's file: turned and mapped as the weights were trained, labels turned back. `progress` gets the number of slices
+    /// that are done, and of all slices.
+    ///
+    /// - Throws: ``DataError`` for a file that cannot be read, what the network throws, and `CancellationError` in a task that was
+    ///   cancelled, which is looked at before each batch of slices.
+    public func segment(_ file: URL, progress: (_ slices: Int, _ of: Int) -> Void = { _, _ in }) throws -> Result {
+        try segment(VolumeFile(file), path: file.relativePath, progress: progress) {}
+    }
+
+    /// Segments a volume's file beside the caller's own work: no thread of Swift's concurrency is held up. `progress` gets the
+    /// number of slices that are done, and of all slices, on a thread of its own.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled, which is looked at before each batch of slices; otherwise as there.
+    public func segment(
+        _ file: URL, progress: @escaping @Sendable (_ slices: Int, _ of: Int) -> Void = { _, _ in }
+    ) async throws -> Result {
+        try await Offload.run { isCancelled in
+            try isCancelled.check()
+            return try segment(VolumeFile(file), path: file.relativePath, progress: progress, check: isCancelled.check)
+        }
+    }
+
+    private func segment(
+        _ volume: VolumeFile, path: String, progress: (_ slices: Int, _ of: Int) -> Void, check: () throws -> Void
+    ) throws -> Result {
+        let prepared = try PreparedVolume(volume, path: path, convention: convention)
+        try check()
+        let depth = prepared.shape.depth
+        let labels = try segment(shape: prepared.shape, slice: prepared.slice(at:), check: check) { progress($0, depth) }
+        let turned = try LabelVolume(shape: volume.shape, labels: prepared.turnBack.applied(to: labels.labels, labels.shape))
+        return Result(labels: turned, geometry: volume.geometry, spacing: volume.spacing, notes: prepared.notes)
+    }
+}

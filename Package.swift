@@ -120,6 +120,7 @@ let package = Package(
             name: "SegmentationTests",
             dependencies: [
                 "TestSupport", "Files", "Segmentation", "ShippedWeights", "Networks", "VMUNet", "Torch", "Imaging", "TensorFiles",
+                "DICOM",
             ],
             exclude: ["Fixtures"]),
         .testTarget(name: "CommandsTests", dependencies: ["Commands", "Files"]),

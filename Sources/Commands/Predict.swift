@@ -54,6 +54,30 @@ package struct Predict: ParsableCommand {
     @Flag(help: "Also write NAME_probability.png: the foreground's probability in grey. Pictures only.")
     var probabilities = false
 
+    @Flag(
+        help:
+            "Also write NAME_statistics.csv and .json: each class's volume, intensities, and whether it touches the border. Volumes alone.")
+    var statistics = false
+
+    @Option(
+        help: """
+            Volumes: nii.gz, nrrd (.seg.nrrd), mha, dicom-seg or dicom-sc; without it the input's own kind, and .nii.gz for DICOM and arrays. The \
+            last two are for DICOM series: a segmentation that archives keep beside the images, and the slices with outlines as a series (NAME_sc).
+            """)
+    var format: VolumeOutput?
+
+    @Option(help: "Of several DICOM series in a folder the one to segment: its number in the list that is shown without this, or its UID.")
+    var series: String?
+
+    @Flag(
+        help:
+            "DICOM series: interpolate where slices are missing or unevenly spaced, take the first of two at one place, pass over damaged files."
+    )
+    var resample = false
+
+    @Option(help: "A table of class names and SNOMED codes for dicom-seg (docs/volumes.md), beside the one that comes with vmunet.")
+    var segmentCodes: String?
+
     @Option(help: "Height and width of the network's input. Default: the size the weights were trained at.")
     var imageSize: Int?
 
@@ -94,7 +118,7 @@ package struct Predict: ParsableCommand {
                 "--weights is needed: the package's own are not beside this tool, and \(InstalledWeights.variable) names none")
         }
         if let raw, let output { return try runRaw(segmenter(weights), URL(filePath: raw), to: URL(filePath: output)) }
-        let list = InputList(inputs, recursive: recursive)
+        let list = InputList(inputs, recursive: recursive, series: series, repairs: resample)
         let destination = try PredictionTarget(output, list: list)
         if list.items.isEmpty { throw InputError(list.failures.map { "\($0.path): \($0.reason)" }.joined(separator: "\n")) }
         let isRecorded = json || destination.recordFolder != nil || list.items.contains(where: \.isVolume)

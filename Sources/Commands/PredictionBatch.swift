@@ -1,4 +1,5 @@
 import ArgumentParser
+import DICOM
 import Imaging
 import Segmentation
 import TensorFiles
@@ -18,6 +19,8 @@ struct PredictionBatch {
     private let weights: URL
     private let digest: WeightsDigest
     private let names: ResultNames
+    private let wanted: WantedResults
+    private let codes: SegmentCodes
     /// The inputs' real paths, so that no result replaces one.
     private let sources: Set<String>
     private let stop = StopSignal("stopping after this input; interrupt again to stop at once")
@@ -26,6 +29,7 @@ struct PredictionBatch {
     private var records: [PredictionRecord] = []
     private var failures: [String]
     private var skipped = 0
+    private var hasLabelMaps = false
     private var told: Set<String> = []
 
     init(
@@ -33,7 +37,11 @@ struct PredictionBatch {
     ) throws {
         (self.command, self.list, self.segmenter, self.target) = (command, list, segmenter, target)
         (self.weights, self.digest) = (weights, digest)
-        names = target.names(list.items, overlay: command.overlay, probability: command.probabilities)
+        var wanted = WantedResults(format: target.format ?? command.format, overlay: command.overlay, statistics: command.statistics)
+        if command.probabilities { wanted.probabilityClasses = segmenter.network.classes }
+        self.wanted = wanted
+        codes = try command.segmentCodes.map { try SegmentCodes(URL(filePath: $0)) } ?? SegmentCodes()
+        names = target.names(list.items, wanted)
         sources = Set(list.items.map { InputList.place($0.url) })
         failures = list.failures.map { "\($0.path): \($0.reason)" }
         file = try target.recordFolder.map { try PredictionFile(in: $0) }
@@ -63,6 +71,7 @@ struct PredictionBatch {
         }
         Console.status("")
         save()
+        if hasLabelMaps, let folder = target.recordFolder { try VolumeResults.writeTables(segmenter.labels, in: folder) }
         try finish()
         if isStopped {
             Console.note("stopped: \(records.count) of \(list.items.count) are done; continue with --skip-done")
@@ -104,7 +113,7 @@ struct PredictionBatch {
                 tellOnce(segmenter.convention.pictureAssumptions)
                 works.append(
                     PictureWork(
-                        picture: item.url, results: plan.results, overlay: command.overlay, probability: command.probabilities))
+                        picture: item.url, results: plan.results.all, overlay: command.overlay, probability: command.probabilities))
             } catch {
                 plans.append(.failure(error))
             }
@@ -133,7 +142,7 @@ struct PredictionBatch {
                 }
                 add(
                     PredictionRecord(
-                        input: item.path, files: plan.results.map(\.lastPathComponent), classes: classes, weights: recordedDigest,
+                        input: item.path, files: plan.results.all.map(\.lastPathComponent), classes: classes, weights: recordedDigest,
                         settings: plan.settings))
             } catch {
                 try fail(item, error)
@@ -151,7 +160,7 @@ struct PredictionBatch {
 
     /// What is to be made of an input.
     private struct Plan {
-        let results: [URL]
+        let results: ResultFiles
         let settings: PredictionRecord.Settings
     }
 
@@ -161,10 +170,10 @@ struct PredictionBatch {
         guard let name = names.names[index] else {
             throw InputError("its path gives its results no unique name; segment it separately")
         }
-        let results = target.results(item, name: name, overlay: command.overlay, probability: command.probabilities)
-        try check(item, results)
+        let results = target.results(item, name: name, wanted)
+        try check(item, results.all)
         let settings = settings(item)
-        if command.skipDone, let done = done(item, results, settings) {
+        if command.skipDone, let done = done(item, results.all, settings) {
             records.append(done)
             skipped += 1
             return nil
@@ -229,10 +238,10 @@ struct PredictionBatch {
         return PredictionRecord(input: item.path, files: results.map(\.lastPathComponent), weights: recordedDigest, settings: settings)
     }
 
-    private mutating func volume(_ item: InputList.Item, _ results: [URL]) throws -> [PredictionRecord.ClassAmount] {
+    private mutating func volume(_ item: InputList.Item, _ results: ResultFiles) throws -> [PredictionRecord.ClassAmount] {
         tellOnce(segmenter.convention.volumeAssumptions)
-        if command.probabilities { tellOnce("--probabilities is for pictures; volumes get none") }
-        let volume = try VolumeFile(item.url)
+        let format = wanted.format ?? VolumeOutput(for: item)
+        let volume = try item.series.map { try VolumeFile($0, path: item.path, resamples: command.resample) } ?? VolumeFile(item.url)
         let prepared = try PreparedVolume(
             volume, path: item.path, convention: segmenter.convention, sliceAxis: command.input.sliceAxis, window: command.input.window)
         for note in prepared.notes { Console.note("note: \(item.path): \(note)") }
@@ -241,26 +250,28 @@ struct PredictionBatch {
         Console.note(
             "\(item.path): \(slices) slices of \(prepared.shape.height)×\(prepared.shape.width), window \(prepared.window), "
                 + "\(prepared.voxelOrder.map { "voxel order \($0)" } ?? "voxels as stored"), \(passes) passes through the network")
-        let labels = try networked.segment(shape: prepared.shape, slice: prepared.slice(at:)) { done in
+        func tell(_ done: Int) {
             Console.status(
                 "segmenting \(Console.bar(Double(done) / Double(slices))) slice \(done)/\(slices)  \(item.url.lastPathComponent)")
         }
-        let turned = try LabelVolume(shape: volume.shape, labels: prepared.turnBack.applied(to: labels.labels, labels.shape))
-        let provenance = "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))"
-        try turned.write(to: results[0], geometry: volume.geometry, description: provenance)
-        if command.overlay { try drawSheet(turned, volume, prepared, to: results[1]) }
+        let found: LabelVolume
+        var probabilities: [[UInt8]] = []
+        if command.probabilities {
+            (found, probabilities) = try networked.segmentWithProbabilities(prepared.intensities, shape: prepared.shape, progress: tell)
+        } else {
+            found = try networked.segment(shape: prepared.shape, slice: prepared.slice(at:), progress: tell)
+        }
+        let turned = try LabelVolume(shape: volume.shape, labels: prepared.turnBack.applied(to: found.labels, found.shape))
+        try VolumeResults(
+            item: item, volume: volume, prepared: prepared, labels: turned,
+            probabilities: probabilities.map { prepared.turnBack.applied(to: $0, found.shape) }, names: segmenter.labels,
+            provenance: "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))", codes: codes
+        ).write(results, format: format)
+        // One class needs no table.
+        hasLabelMaps = hasLabelMaps || (!format.isDICOM && segmenter.network.classes > 1)
         return amounts(PictureWork.count(turned.labels)) { label, count in
-            .init(label: label, name: segmenter.name(of: label), voxels: count, spacing: volume.spacing)
+            .init(label: label, name: segmenter.name(of: label), voxels: count, voxelVolume: volume.voxelVolume)
         }
-    }
-
-    private mutating func drawSheet(_ labels: LabelVolume, _ volume: VolumeFile, _ prepared: PreparedVolume, to url: URL) throws {
-        if let spacing = volume.spacing, max(spacing.height, spacing.width) > 1.2 * min(spacing.height, spacing.width) {
-            tellOnce("overlays show voxels as squares, but these measure \(spacing.height)×\(spacing.width) mm")
-        }
-        let sheet = try VolumeSheet.draw(
-            labels, orientation: volume.voxelOrder?.description ?? "???", slice: prepared.shown(at:))
-        try PictureFile.write(sheet, to: url)
     }
 
     private func amounts(
@@ -307,7 +318,7 @@ struct PredictionBatch {
         for index in names.renamed.prefix(20) {
             guard let name = names.names[index] else { continue }
             let item = list.items[index]
-            let mask = target.results(item, name: name, overlay: false, probability: false)[0]
+            let mask = target.results(item, name: name, wanted).mask
             Console.note("\(item.path) → \(mask.lastPathComponent)")
         }
         if names.renamed.count > 20 { Console.note("… and \(names.renamed.count - 20) more, in \(PredictionFile.name)") }

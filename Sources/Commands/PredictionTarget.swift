@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Segmentation
+import TensorFiles
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -18,9 +19,9 @@ enum PredictionTarget {
     case beside
 
     /// Endings of mask files, for pictures and for volumes.
-    private static let endings = (picture: [".png"], volume: [".nii.gz", ".nii"])
+    private static let endings = (picture: [".png"], volume: [".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".dcm"])
     /// Endings that name a file, but not a mask's.
-    private static let foreign = [".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npz", ".npy", ".h5", ".nrrd", ".mha", ".dcm"]
+    private static let foreign = [".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npz", ".npy", ".h5"]
 
     /// Interprets `--output`. Throws a usage error for a file with several inputs, or a file of the
     /// wrong kind.
@@ -67,33 +68,50 @@ enum PredictionTarget {
     /// The folder of `predictions.json`; nil if none is written.
     var recordFolder: URL? { if case .folder(let url) = self { url } else { nil } }
 
-    /// The files for an input's results under a name: the mask first, then overlay and probability
-    /// if requested.
-    func results(_ item: InputList.Item, name: String, overlay: Bool, probability: Bool) -> [URL] {
+    /// The files for an input's results under a name.
+    func results(_ item: InputList.Item, name: String, _ wanted: WantedResults) -> ResultFiles {
         let folder: URL
         let mask: String, rest: String
+        let format = item.isVolume ? wanted.format ?? VolumeOutput(for: item) : .png
         switch self {
         case .folder(let url):
             (folder, rest) = (url, name)
-            mask = name + (item.isVolume ? ".nii.gz" : ".png")
+            mask = name + format.ending
         case .beside:
             (folder, rest) = (item.url.deletingLastPathComponent(), name)
-            mask = name + "_mask" + (item.isVolume ? ".nii.gz" : ".png")
+            mask = name + "_mask" + format.ending
         case .file(let url):
             (folder, mask) = (url.deletingLastPathComponent(), url.lastPathComponent)
-            let ending = (Self.endings.volume + Self.endings.picture).first { mask.lowercased().hasSuffix($0) } ?? ""
+            let ending = ([".seg.nrrd"] + Self.endings.volume + Self.endings.picture).first { mask.lowercased().hasSuffix($0) } ?? ""
             rest = String(mask.dropLast(ending.count))
         }
-        var names = [mask]
-        if overlay { names.append(rest + "_overlay.png") }
-        if probability, !item.isVolume { names.append(rest + "_probability.png") }
-        return names.map { folder.appending(path: $0) }
+        func file(_ name: String) -> URL { folder.appending(path: name) }
+        var files = ResultFiles(mask: file(mask))
+        if wanted.overlay { files.overlay = file(rest + "_overlay.png") }
+        if wanted.probabilityClasses > 0 {
+            let ending = item.isVolume ? format.numbersEnding : ".png"
+            files.probabilities =
+                wanted.probabilityClasses == 1 || !item.isVolume
+                ? [file(rest + "_probability" + ending)]
+                : (1..<wanted.probabilityClasses).map { file(rest + "_probability_\($0)" + ending) }
+        }
+        if wanted.statistics, item.isVolume { files.statistics = [file(rest + "_statistics.csv"), file(rest + "_statistics.json")] }
+        return files
+    }
+
+    /// The format that a file's name asks for; nil for a folder and for names that leave it open.
+    var format: VolumeOutput? {
+        guard case .file(let url) = self else { return nil }
+        return switch VolumeFormat(url) {
+        case .nifti?: .nifti
+        case .nrrd?: .nrrd
+        case .metaImage?: .metaImage
+        case nil: url.pathExtension.lowercased() == "dcm" ? .dicomSegmentation : nil
+        }
     }
 
     /// A name for each input's results, so that no two share a file; nil if there is none.
-    func names(_ items: [InputList.Item], overlay: Bool, probability: Bool) -> ResultNames {
-        ResultNames(items) { index, name in
-            results(items[index], name: name, overlay: overlay, probability: probability).map(\.standardizedFileURL.path)
-        }
+    func names(_ items: [InputList.Item], _ wanted: WantedResults) -> ResultNames {
+        ResultNames(items) { index, name in results(items[index], name: name, wanted).all.map(\.standardizedFileURL.path) }
     }
 }

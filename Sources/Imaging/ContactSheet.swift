@@ -81,4 +81,19 @@ extension Picture {
             }
         }
     }
+
+    /// Writes a line of text in white on black, as far as it fits.
+    package mutating func write(_ text: String, left: Int, top: Int, scale: Int) {
+        for (i, character) in text.enumerated() {
+            for row in -1...Font.height * scale {
+                for column in -1...Font.advance * scale - 1 {
+                    let (x, y) = (left + i * Font.advance * scale + column, top + row)
+                    guard x >= 0, y >= 0, x < width, y < height else { continue }
+                    let isInside = row >= 0 && column >= 0 && row < Font.height * scale && column < Font.width * scale
+                    let isInk = isInside && Font.isInked(character, column: column / scale, row: row / scale)
+                    for c in 0..<channels { self[y, x, c] = isInk ? 255 : 0 }
+                }
+            }
+        }
+    }
 }

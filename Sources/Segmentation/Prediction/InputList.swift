@@ -1,3 +1,4 @@
+import DICOM
 import Imaging
 import TensorFiles
 
@@ -17,10 +18,18 @@ public struct InputList: Sendable {
         public let url: URL
         /// Whether it has a volume's name.
         public let isVolume: Bool
+        /// The DICOM series that a folder or files are.
+        public var series: DICOMSeries?
 
         /// The file's name without folder and ending.
-        public var name: String { isVolume ? VolumeFile.name(of: url) : FolderListing.stem(url.lastPathComponent) }
-        /// The rest of the file's name after ``name``, without the dot: `jpg`, `nii.gz`.
+        public var name: String {
+            if let series {
+                return series.files.count == 1 && !FolderListing.isFolder(url)
+                    ? FolderListing.stem(url.lastPathComponent) : url.lastPathComponent
+            }
+            return isVolume ? VolumeFile.name(of: url) : FolderListing.stem(url.lastPathComponent)
+        }
+        /// What ``name`` leaves of the file's name, without the dot: `jpg`, `nii.gz`.
         public var ending: String { String(url.lastPathComponent.dropFirst(name.count + 1)) }
     }
 
@@ -35,18 +44,31 @@ public struct InputList: Sendable {
     public private(set) var foldersLeft = 0
 
     private var known: Set<String> = []
+    private let wanted: String?
+    private let repairs: Bool
 
-    /// Looks at files and into folders. With `recursive` also into sub-folders, but not through
-    /// links.
-    public init(_ arguments: [String], recursive: Bool = false) {
+    /// Looks at files and into folders; with `recursive` into their sub-folders, too, though not through links.
+    ///
+    /// - Parameters:
+    ///   - series: of several DICOM series in one folder the one to take: its number or its UID.
+    ///   - repairs: goes on without DICOM files that are damaged.
+    public init(_ arguments: [String], recursive: Bool = false, series: String? = nil, repairs: Bool = false) {
+        (wanted, self.repairs) = (series, repairs)
+        var images: [(path: String, url: URL)] = []
         for argument in arguments {
             let url = URL(filePath: argument)
             if FolderListing.isFolder(url) {
-                let before = items.count, foreign = passedOver.count
+                let before = items.count, foreign = passedOver.count, failed = failures.count
                 enter(url, path: argument, recursive: recursive)
-                if items.count == before {
+                if items.count == before, failures.count == failed {
                     failures.append((argument, Self.nothing(foreign: passedOver.count - foreign, folders: foldersLeft)))
                 }
+            } else if Self.mayBeDICOM(argument), DICOMFile.isDICOM(url) {
+                images.append((argument, url))
+            } else if Self.dicomEndings.contains(FolderListing.ending(argument).lowercased()),
+                FileManager.default.fileExists(atPath: url.path)
+            {
+                failures.append((argument, "is not a DICOM file, whatever its name says; copy or export it again"))
             } else if FileManager.default.fileExists(atPath: url.path) || Self.isLink(url) {
                 if let advice = Self.advice[FolderListing.ending(argument).lowercased()], advice.isVolume {
                     failures.append((argument, "\(advice.kind) files are not read: \(advice.wayOut)"))
@@ -57,6 +79,10 @@ public struct InputList: Sendable {
                 failures.append((argument, "there is no such file or folder; check the path"))
             }
         }
+        if let first = images.first {
+            let parent = first.url.deletingLastPathComponent()
+            add(images.map(\.url), path: first.path, url: images.count == 1 ? first.url : parent)
+        }
     }
 
     private mutating func enter(_ folder: URL, path: String, recursive: Bool) {
@@ -65,17 +91,20 @@ public struct InputList: Sendable {
             return
         }
         let prefix = path.hasSuffix("/") ? path : path + "/"
-        var folders: [String] = []
+        var folders: [String] = [], images: [URL] = []
         for name in names {
             let url = folder.appending(path: name)
             if FolderListing.isPicture(name) || VolumeFile.isVolume(url) && (!NIfTIFile.isOfPair(url) || NIfTIFile.pairHeader(url) != nil) {
                 add(url, path: prefix + name)
             } else if FolderListing.isFolder(url) {
                 folders.append(name)
+            } else if Self.mayBeDICOM(name), DICOMFile.isDICOM(url) {
+                images.append(url)
             } else {
                 passedOver.add(name)
             }
         }
+        if !images.isEmpty { add(images, path: path, url: folder.standardizedFileURL) }
         for name in folders {
             if recursive, !Self.isLink(folder.appending(path: name)) {
                 enter(folder.appending(path: name), path: prefix + name, recursive: true)
@@ -91,6 +120,38 @@ public struct InputList: Sendable {
         items.append(Item(path: path, url: url, isVolume: VolumeFile.isVolume(url)))
     }
 
+    private static let dicomEndings: Set = ["dcm", "dicom", "ima"]
+
+    /// DICOM files are called as their scanner likes, mostly without an ending that says anything.
+    private static func mayBeDICOM(_ name: String) -> Bool {
+        !FolderListing.isPicture(name) && !VolumeFile.isVolume(URL(filePath: name))
+    }
+
+    /// The series that files are: one item, or a failure that lists them.
+    private mutating func add(_ files: [URL], path: String, url: URL) {
+        let folder = DICOMFolder(files)
+        if let damaged = folder.damaged.first, !repairs {
+            failures.append((damaged.file, damaged.reason + "; export the series again, or go on without the file by --resample"))
+            return
+        }
+        guard let picked = wanted.map({ folder.pick($0) }) ?? (folder.series.count == 1 ? folder.series[0] : nil) else {
+            let reason: String
+            if folder.series.isEmpty {
+                reason =
+                    folder.failures.first.map { "holds no series of images that is read: \($0.reason)" }
+                    ?? "holds DICOM files without images"
+            } else if let wanted {
+                reason = "holds no series '\(wanted)', or several of that UID; these are there:\n" + folder.list
+            } else {
+                reason = "holds several series; pick one by --series NUMBER or UID:\n" + folder.list
+            }
+            failures.append((path, reason))
+            return
+        }
+        guard known.insert(Self.place(url)).inserted else { return }
+        items.append(Item(path: path, url: url, isVolume: true, series: picked))
+    }
+
     private static func isLink(_ url: URL) -> Bool { (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil }
 
     /// A file's real path, whichever path named it.
@@ -99,7 +160,7 @@ public struct InputList: Sendable {
     }
 
     private static func nothing(foreign: Int, folders: Int) -> String {
-        let kinds = PictureFile.extensions.union(["nii", "nii.gz", "hdr", "npz", "h5"]).sorted().joined(separator: ", ")
+        let kinds = PictureFile.extensions.union(["nii", "nii.gz", "hdr", "nrrd", "mha", "npz", "h5"]).sorted().joined(separator: ", ")
         return "no picture or volume in this folder (\(kinds))"
             + (folders > 0 ? "; --recursive looks into its sub-folders" : "; check the path")
     }
@@ -148,14 +209,12 @@ public struct InputList: Sendable {
 
     /// Unsupported kinds by their endings.
     private static let advice: [String: Advice] = {
-        let toPNG = "convert them to PNG", toNIfTI = "save the volume as NIfTI, .nii.gz",
-            series = "convert the series to NIfTI, as dcm2niix does"
+        let toPNG = "convert them to PNG", toNIfTI = "save the volume as NIfTI, .nii.gz"
         var all: [String: Advice] = [:]
         for (endings, kind, wayOut, isVolume) in [
             (["webp"], "WebP", toPNG, false), (["gif"], "GIF", toPNG, false), (["heic", "heif"], "HEIC", toPNG, false),
             (["avif"], "AVIF", toPNG, false), (["jp2", "j2k"], "JPEG 2000", toPNG, false), (["jxl"], "JPEG XL", toPNG, false),
-            (["bmp"], "BMP", toPNG, false), (["tif", "tiff"], "TIFF", toPNG, false), (["dcm", "dicom", "ima"], "DICOM", series, true),
-            (["nrrd", "nhdr"], "NRRD", toNIfTI, true), (["mha", "mhd"], "MetaImage", toNIfTI, true),
+            (["bmp"], "BMP", toPNG, false), (["tif", "tiff"], "TIFF", toPNG, false),
             (["npy"], "NumPy's .npy", "save the array as 'image' in an .npz, by np.savez(path, image=array)", true),
             (["mgz", "mgh"], "MGH", toNIfTI, true),
         ] as [([String], String, String, Bool)] {

@@ -46,6 +46,12 @@ public struct PredictionRecord: Sendable, Equatable, Codable {
             milliliters = spacing.map { (Double(voxels) * $0.depth * $0.height * $0.width).rounded() / 1000 }
         }
 
+        /// A class of a volume; `voxelVolume` in cubic millimetres, nil where it is not known.
+        public init(label: Int, name: String?, voxels: Int, voxelVolume: Double?) {
+            (self.label, self.name, self.voxels) = (label, name, voxels)
+            milliliters = voxelVolume.map { (Double(voxels) * $0).rounded() / 1000 }
+        }
+
         private enum CodingKeys: String, CodingKey {
             case label, name, pixels, percent = "share_percent", voxels, milliliters = "volume_ml"
         }

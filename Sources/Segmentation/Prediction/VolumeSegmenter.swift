@@ -19,7 +19,7 @@ public struct VolumeSegmenter: Sendable {
     public let batchSize: Int
     /// How the network wants its input.
     public let convention: InputConvention
-    private let threshold: Float
+    let threshold: Float
 
     /// Takes network, size, threshold and the convention of the input from `segmenter`.
     public init(_ segmenter: Segmenter, batchSize: Int = 8) {

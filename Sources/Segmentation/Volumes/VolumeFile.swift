@@ -1,3 +1,4 @@
+import DICOM
 import TensorFiles
 
 #if canImport(FoundationEssentials)
@@ -6,7 +7,8 @@ import TensorFiles
     import Foundation
 #endif
 
-/// A volume to segment: NIfTI, or an array `image` in Synapse's layout.
+/// A volume to segment: NIfTI, NRRD, MetaImage, a DICOM series, or an array `image` in Synapse's
+/// layout.
 public struct VolumeFile: Sendable {
     /// The voxels as they are stored, (slices, rows, columns), row-major; intensities are slope · voxel + intercept.
     private let voxels: HostTensor
@@ -17,11 +19,15 @@ public struct VolumeFile: Sendable {
     public let geometry: NIfTIGeometry
     /// Whether the intensities are already in 0…1, as in Synapse's layout.
     public let isNormalized: Bool
-    /// What is odd about the file, a clause each: to be shown to the user once.
+    /// What is odd about the file, or was mended, a clause each: to be shown to the user once.
     public let notes: [String]
+    /// The images of a DICOM series, for results that go back to an archive.
+    public let source: DICOMSource?
 
     /// Endings of readable files, longest first.
-    static let extensions = [".npy.h5", ".nii.gz", ".nii", ".h5", ".npz", ".hdr.gz", ".img.gz", ".hdr", ".img"]
+    static let extensions =
+        [".npy.h5", ".nii.gz", ".nii", ".h5", ".npz", ".hdr.gz", ".img.gz", ".hdr", ".img"] + VolumeFormat.nrrd.endings
+        + VolumeFormat.metaImage.endings
     /// The most bytes of an array in .npz or HDF5: 512 × 512 × 2000 numbers of 8 bytes.
     static let largestArray = 1 << 32
     /// The most voxels of a volume, which take four bytes each or less.
@@ -59,9 +65,13 @@ public struct VolumeFile: Sendable {
             try self.init(array: tensor, path: url.relativePath)
         default:
             let volume: NIfTIVolume
-            do throws(TensorFileError) { volume = try NIfTIFile.readNarrow(url, voxels: Self.largestVolume) } catch {
-                throw DataError(error)
-            }
+            do throws(TensorFileError) {
+                switch VolumeFormat(url) {
+                case .nrrd?: volume = try NRRDFile.read(url, limit: Self.largestArray)
+                case .metaImage?: volume = try MetaImageFile.read(url, limit: Self.largestArray)
+                default: volume = try NIfTIFile.readNarrow(url, voxels: Self.largestVolume)
+                }
+            } catch { throw DataError(error) }
             let shape = volume.voxels.shape
             guard shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {
                 throw DataError(
@@ -93,11 +103,25 @@ public struct VolumeFile: Sendable {
             notes: mayBeColor ? ["its \(shape[0]) planes are taken as slices; channels of a picture belong into a PNG"] : [])
     }
 
+    /// Reads a DICOM series; `path` names its folder in errors. `resamples` mends what can be mended,
+    /// as ``notes`` tell.
+    public init(_ series: DICOMSeries, path: String, resamples: Bool = false) throws(DataError) {
+        var options = DICOMVolume.Options()
+        options.resamples = resamples
+        options.limit = Self.largestArray
+        let volume: DICOMVolume
+        do throws(TensorFileError) { volume = try DICOMVolume(series, name: path, options: options) } catch { throw DataError(error) }
+        let shape = VolumeShape(depth: volume.shape[0], height: volume.shape[1], width: volume.shape[2])
+        self.init(
+            voxels: HostTensor(volume.values, shape: volume.shape), slope: 1, intercept: 0, shape: shape, geometry: volume.geometry,
+            isNormalized: false, notes: volume.notes, source: volume.source)
+    }
+
     private init(
         voxels: HostTensor, slope: Double, intercept: Double, shape: VolumeShape, geometry: NIfTIGeometry, isNormalized: Bool,
-        notes: [String] = []
+        notes: [String] = [], source: DICOMSource? = nil
     ) {
-        self.notes = notes
+        (self.notes, self.source) = (notes, source)
         (self.voxels, self.slope, self.intercept) = (voxels, slope, intercept)
         (self.shape, self.geometry, self.isNormalized) = (shape, geometry, isNormalized)
     }
@@ -177,7 +201,29 @@ extension VolumeFile {
     }
 }
 
+extension VolumeFile {
+    /// A voxel's cubic millimetres, sheared or not; nil if the file does not record them.
+    public var voxelVolume: Double? {
+        guard !isNormalized, let spacing else { return nil }
+        guard let m = geometry.millimetreAffine else { return spacing.depth * spacing.height * spacing.width }
+        let determinant =
+            m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
+            + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
+        return abs(determinant)
+    }
+}
+
 extension LabelVolume {
+    /// Writes the labels in the format of the name, with names and colours if it has a place for them.
+    public func write(
+        to url: URL, geometry: VolumeGeometry, description: String = "", labels names: [VolumeLabel]
+    ) throws(TensorFileError) {
+        let image = VolumeImage(
+            voxels: HostTensor(labels, shape: [shape.depth, shape.height, shape.width]), geometry: geometry.withoutUnusablePlacement,
+            description: description)
+        try (VolumeFormat(url) ?? .nifti).write(image, labels: names, to: url)
+    }
+
     /// Writes the labels as NIfTI, compressed if the name ends in `.gz`.
     public func write(to url: URL, geometry: NIfTIGeometry, description: String = "") throws(TensorFileError) {
         try NIfTIFile.write(

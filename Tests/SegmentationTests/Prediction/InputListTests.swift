@@ -25,7 +25,7 @@ import Testing
         #expect(list.items.map(\.isVolume) == [false, false, true])
         #expect(list.failures.isEmpty && list.foldersLeft == 2 && list.passedOver.count == 4)
         #expect(list.notes.count == 2)
-        #expect(list.notes[0].hasPrefix("passed over 2 webp, 1 dcm (DICOM: convert the series to NIfTI"))
+        #expect(list.notes[0].hasPrefix("passed over 2 webp, 1 dcm ("))
         #expect(list.notes[0].contains("WebP: convert them to PNG") && list.notes[1].contains("--recursive"))
         let deep = InputList([path("")], recursive: true)
         let ends: [String] = deep.items.suffix(2).map { String($0.path.suffix(8)) }
@@ -57,14 +57,16 @@ import Testing
 
     @Test func whatIsMissingOrOfAnotherKind() throws {
         try folder.write([1], "ct.dcm")
-        try folder.write([1], "ct.nrrd")
+        try folder.write([1], "ct.mgz")
         try folder.write([1], "empty/readme.txt")
         try folder.write([1], "deep/s/i.png")
-        let list = InputList(["nowhere.png", "ct.dcm", "ct.nrrd", "empty", "deep"].map(path))
+        let list = InputList(["nowhere.png", "ct.dcm", "ct.mgz", "empty", "deep"].map(path))
         #expect(list.items.isEmpty)
         let reasons = list.failures.map(\.reason)
         #expect(reasons.count == 5)
-        for (reason, word) in zip(reasons, ["no such file", "dcm2niix", "save the volume as NIfTI", "check the path", "--recursive"]) {
+        for (reason, word) in zip(
+            reasons, ["no such file", "is not a DICOM file", "save the volume as NIfTI", "check the path", "--recursive"])
+        {
             #expect(reason.contains(word), "\(reason)")
         }
     }

@@ -1,0 +1,75 @@
+import ArgumentParser
+import Segmentation
+import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The format of results.
+enum VolumeOutput: String, ExpressibleByArgument, CaseIterable {
+    /// Pictures: their masks are always PNG.
+    case png
+    case nifti = "nii.gz"
+    case nrrd
+    case metaImage = "mha"
+    /// A DICOM segmentation, which archives keep beside its images.
+    case dicomSegmentation = "dicom-seg"
+    /// A DICOM series of the slices with outlines drawn on them.
+    case secondaryCapture = "dicom-sc"
+
+    /// The input's own kind: NRRD and MetaImage stay what they are, all others become NIfTI.
+    init(for item: InputList.Item) {
+        switch item.series == nil ? VolumeFormat(item.url) : nil {
+        case .nrrd?: self = .nrrd
+        case .metaImage?: self = .metaImage
+        default: self = .nifti
+        }
+    }
+
+    /// What a result's name ends in.
+    var ending: String {
+        switch self {
+        case .png: ".png"
+        case .nifti: ".nii.gz"
+        case .nrrd: ".seg.nrrd"
+        case .metaImage: ".mha"
+        case .dicomSegmentation: ".dcm"
+        case .secondaryCapture: "_sc"
+        }
+    }
+
+    /// What the name of a volume of numbers ends in, such as that of probabilities.
+    var numbersEnding: String {
+        switch self {
+        case .nrrd: ".nrrd"
+        case .metaImage: ".mha"
+        default: ".nii.gz"
+        }
+    }
+
+    var isDICOM: Bool { self == .dicomSegmentation || self == .secondaryCapture }
+}
+
+/// What is written of each input beside its mask.
+struct WantedResults {
+    var format: VolumeOutput?
+    var overlay = false
+    /// Classes whose probabilities are written; 0 for none.
+    var probabilityClasses = 0
+    var statistics = false
+}
+
+/// The files for an input's results.
+struct ResultFiles {
+    var mask: URL
+    var overlay: URL?
+    /// Of each class but the background.
+    var probabilities: [URL] = []
+    /// CSV, then JSON; none, or both.
+    var statistics: [URL] = []
+
+    var all: [URL] { [mask] + [overlay].compactMap(\.self) + probabilities + statistics }
+}

@@ -1,0 +1,111 @@
+import DICOM
+import Files
+import Imaging
+import Segmentation
+import TensorFiles
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Writes what was found in a volume, in every form that was asked for.
+struct VolumeResults {
+    let item: InputList.Item
+    let volume: VolumeFile
+    let prepared: PreparedVolume
+    /// Labels in the file's own order.
+    let labels: LabelVolume
+    /// Of each class but the background, in the file's own order; none unless asked for.
+    let probabilities: [[UInt8]]
+    let names: [VolumeLabel]
+    /// Which program and weights made it.
+    let provenance: String
+    let codes: SegmentCodes
+
+    func write(_ files: ResultFiles, format: VolumeOutput) throws {
+        switch format {
+        case .png: throw InputError("is a volume, which is not written as PNG; choose another --format")
+        case .nifti, .nrrd, .metaImage:
+            try labels.write(to: files.mask, geometry: volume.geometry, description: provenance, labels: names)
+        case .dicomSegmentation:
+            try SegmentationObject(labels: labels.labels, names: names, source: source(), codes: codes).write(to: files.mask)
+        case .secondaryCapture: try drawSlices(to: files.mask)
+        }
+        if let overlay = files.overlay {
+            let sheet = try VolumePreview.draw(labels, on: shown, order: volume.voxelOrder, spacing: volume.spacing)
+            try PictureFile.write(sheet, to: overlay)
+        }
+        for (probability, url) in zip(probabilities, files.probabilities) {
+            let shape = [labels.shape.depth, labels.shape.height, labels.shape.width]
+            let image = VolumeImage(
+                voxels: HostTensor(probability, shape: shape), slope: 1 / 255, geometry: volume.geometry, description: provenance)
+            try (VolumeFormat(url) ?? .nifti).write(image, to: url)
+        }
+        if files.statistics.count == 2 {
+            try AtomicFile.write(Array(RegionStatistics.csv(statistics).utf8), to: files.statistics[0])
+            try AtomicFile.write(Array((JSONText.encode(statistics) + "\n").utf8), to: files.statistics[1])
+        }
+    }
+
+    private var statistics: [RegionStatistics] {
+        RegionStatistics.measure(
+            labels, on: volume.intensities, names: names.map { ($0.value, $0.name) }, voxelVolume: volume.voxelVolume)
+    }
+
+    /// "spleen 152.3 ml" of each label.
+    private var amounts: [String] {
+        names.map { label in
+            let count = labels.labels.reduce(0) { $0 + ($1 == UInt8(truncatingIfNeeded: label.value) ? 1 : 0) }
+            guard let size = volume.voxelVolume else { return "\(label.name) \(count) voxels" }
+            return "\(label.name) \((Double(count) * size / 100).rounded() / 10) ml"
+        }
+    }
+
+    /// Intensities as 0…1 for pictures: by the window that the network saw, or from the least to
+    /// the greatest.
+    private var shown: [Float] {
+        if prepared.window == .none, !volume.isNormalized { return IntensityWindow.range.applied(to: volume.intensities) }
+        return (0..<volume.shape.depth).flatMap(prepared.shown(at:))
+    }
+
+    /// The slices with outlines, and the classes' volumes written in each.
+    private func drawSlices(to folder: URL) throws {
+        let (shape, shown, amounts) = (labels.shape, shown, amounts)
+        let area = shape.plane.count
+        try SecondaryCapture(source: source(), version: Provenance.version).write(to: folder) { slice in
+            let range = slice * area..<(slice + 1) * area
+            func plane(_ pixels: [UInt8]) -> Picture {
+                Picture(width: shape.width, height: shape.height, channels: 1, pixels: pixels)
+            }
+            let grey = plane(shown[range].map { UInt8((min(max($0, 0), 1) * 255).rounded()) })
+            var drawn = try Overlay.draw(plane(Array(labels.labels[range])), on: grey, opacity: 0)
+            // Letters that can be read where the picture is large enough for them.
+            let scale = max(1, min(drawn.width, drawn.height) / 256)
+            for (line, text) in amounts.enumerated() {
+                drawn.write(text, left: 4, top: 4 + line * 12 * scale, scale: scale)
+            }
+            return (drawn.pixels, drawn.height, drawn.width)
+        }
+    }
+
+    private func source() throws -> DICOMSource {
+        if let source = volume.source { return source }
+        guard item.series != nil else {
+            throw InputError("is no DICOM series: a DICOM result refers to the images that it belongs to; choose another --format")
+        }
+        throw InputError(
+            "was interpolated, so that its slices are no images of the archive; leave --resample out, or choose another --format")
+    }
+
+    /// The tables of names and colours, beside the label maps of a folder.
+    static func writeTables(_ names: [VolumeLabel], in folder: URL) throws {
+        for (name, text) in [
+            ("labels.json", try LabelTables.json(names)), ("labels.txt", LabelTables.itkSnap(names)),
+            ("labels.ctbl", LabelTables.slicer(names)),
+        ] {
+            try AtomicFile.write(Array(text.utf8), to: folder.appending(path: name))
+        }
+    }
+}

@@ -1,0 +1,93 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// How large a label's region is, and how bright the image is there.
+public struct RegionStatistics: Sendable, Codable, Equatable {
+    /// The label's number.
+    public var label: Int
+    /// Its name.
+    public var name: String
+    /// Its voxels.
+    public var voxels: Int
+    /// Its volume in millilitres; nil where the size of a voxel is not known.
+    public var milliliters: Double?
+    /// The image's intensities there, in the image's own unit; nil where the label has no voxel.
+    public var mean: Double?
+    /// See ``mean``. Of an even number of voxels the mean of the middle two.
+    public var median: Double?
+    /// The standard deviation of the voxels themselves: of n voxels the sum of squares divided by
+    /// n.
+    public var deviation: Double?
+    /// Whether a voxel lies at the volume's border: the region may go on beyond it.
+    public var touchesBorder: Bool
+
+    private enum CodingKeys: String, CodingKey {
+        case label, name, voxels, milliliters = "volume_ml", mean = "intensity_mean", median = "intensity_median"
+        case deviation = "intensity_sd", touchesBorder = "touches_border"
+    }
+
+    /// Measures labels of a volume.
+    ///
+    /// - Parameters:
+    ///   - intensities: the image, of as many voxels as the labels.
+    ///   - names: the labels to measure, each with its name; those without a voxel are measured too.
+    ///   - voxelVolume: cubic millimetres of a voxel.
+    public static func measure(
+        _ labels: LabelVolume, on intensities: [Float], names: [(label: Int, name: String)], voxelVolume: Double?
+    ) -> [RegionStatistics] {
+        precondition(intensities.count == labels.shape.count, "RegionStatistics: \(intensities.count) intensities for \(labels.shape)")
+        var values = [[Float]](repeating: [], count: 256)
+        var atBorder = [Bool](repeating: false, count: 256)
+        let (D, H, W) = (labels.shape.depth, labels.shape.height, labels.shape.width)
+        let isMeasured = (0..<256).map { label in names.contains { $0.label == label } }
+        var voxel = 0
+        for z in 0..<D {
+            for y in 0..<H {
+                // A volume of one slice has no border above and below.
+                let isEdge = D > 1 && (z == 0 || z == D - 1) || H > 1 && (y == 0 || y == H - 1)
+                for x in 0..<W {
+                    let label = Int(labels.labels[voxel])
+                    if isMeasured[label] {
+                        values[label].append(intensities[voxel])
+                        if isEdge || W > 1 && (x == 0 || x == W - 1) { atBorder[label] = true }
+                    }
+                    voxel += 1
+                }
+            }
+        }
+        return names.map { entry in
+            let found = values[entry.label].sorted(), count = found.count
+            let mean = found.reduce(0.0) { $0 + Double($1) } / Double(max(count, 1))
+            let variance = found.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / Double(max(count, 1))
+            return RegionStatistics(
+                label: entry.label, name: entry.name, voxels: count,
+                milliliters: voxelVolume.map { (Double(count) * $0).rounded() / 1000 }, mean: count == 0 ? nil : mean,
+                median: count == 0 ? nil : (Double(found[(count - 1) / 2]) + Double(found[count / 2])) / 2,
+                deviation: count == 0 ? nil : variance.squareRoot(), touchesBorder: atBorder[entry.label])
+        }
+    }
+
+    /// A table with a line of names, as spreadsheets read it.
+    public static func csv(_ regions: [RegionStatistics]) -> String {
+        func number(_ value: Double?) -> String { value.map { "\(($0 * 1e6).rounded() / 1e6)" } ?? "" }
+        let lines = regions.map { region in
+            [
+                "\(region.label)", field(region.name), "\(region.voxels)", number(region.milliliters), number(region.mean),
+                number(region.median), number(region.deviation), region.touchesBorder ? "true" : "false",
+            ].joined(separator: ",")
+        }
+        let head = "label,name,voxels,volume_ml,intensity_mean,intensity_median,intensity_sd,touches_border"
+        return ([head] + lines).joined(separator: "\n") + "\n"
+    }
+
+    /// Quoted where it must be; a name that a spreadsheet would take for a formula gets an
+    /// apostrophe before it.
+    private static func field(_ text: String) -> String {
+        let safe = text.first.map { "=+-@\t\r".contains($0) } == true ? "'" + text : text
+        guard safe.contains(where: { ",\"\n\r".contains($0) }) else { return safe }
+        return "\"" + safe.map { $0 == "\"" ? "\"\"" : String($0) }.joined() + "\""
+    }
+}

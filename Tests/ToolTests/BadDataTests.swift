@@ -52,7 +52,7 @@ extension ToolTests {
             try Data().write(to: picture)
             try expectRefused(set, naming: "disc_02.png", "empty", "download it again")
             try Data("<!DOCTYPE html><html></html>".utf8).write(to: picture)
-            try expectRefused(set, naming: "disc_02.png", "HTML", "download the file itself")
+            try expectRefused(set, naming: "disc_02.png", "HTML", "Download the file itself")
             try Data([UInt8](repeating: 7, count: 400)).write(to: picture)
             try expectRefused(set, naming: "disc_02.png")
         }

@@ -195,7 +195,7 @@ extension ToolTests {
             try Data("mine".utf8).write(to: file)
             expectRefusal(try predict(Shared.pictures.path, to: file), naming: file.path, "--output")
             expectRefusal(
-                try predict(Shared.pictures.path, to: file.appending(path: "below")), naming: "file/below", "cannot be made", "--output")
+                try predict(Shared.pictures.path, to: file.appending(path: "below")), naming: "file/below", "cannot be created", "--output")
             #expect(try text(file) == "mine")
             expectRefusal(try predict("nowhere", to: try Scratch.folder()), naming: "nowhere", "check the path")
             expectRefusal(try predict(try Scratch.folder().path, to: try Scratch.folder()), naming: "no picture or volume")

@@ -315,7 +315,7 @@ extension TrainingSuites {
                 try PaperTable.architecture.grid(base), in: URL(filePath: "/nowhere"), states: Array(repeating: .pending, count: 5))
             #expect(
                 blocks.differences == [
-                    "tiny network, not base network", "from random weights, not from VMamba-S", "30 epochs, not 300 epochs",
+                    "tiny network, not base network", "from random initial weights, not from VMamba-S", "30 epochs, not 300 epochs",
                 ])
             let paths = try AblationResult(
                 try PaperTable.dropPath.grid(base), in: URL(filePath: "/nowhere"), states: Array(repeating: .pending, count: 4))

@@ -69,7 +69,8 @@ swift build -c release --package-path "$package" --scratch-path "$build/build" <
     fail "the README's example does not build as a package of its own"
 }
 for module in CTorch Torch Commands VMUNetTool VMUNetLight Yams ArgumentParser; do
-    [ ! -e "$build/build/release/$module.build" ] || fail "the example compiles $module, which it does not use"
+    # SwiftPM makes a folder for each target; only what is compiled leaves objects.
+    ! compgen -G "$build/build/release/$module.build/*.o" >/dev/null || fail "the example compiles $module, which it does not use"
 done
 
 # Moved, so that only what is inside the program can be found.

@@ -121,7 +121,7 @@ fresh() {
     rm -rf "$project"
     mkdir -p "$project/Scripts" "$project/Sources/Tool"
     cp "$here/vmunet" "$project/"
-    cp "$here/Scripts/setup.sh" "$project/Scripts/"
+    cp "$here/Scripts/setup.sh" "$here/Scripts/dicom.sh" "$project/Scripts/"
     touch "$project/Package.swift" "$project/Sources/Tool/main.swift"
 }
 

@@ -1,9 +1,10 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// Dependencies point one way, and what predicts knows nothing of libtorch: CKernels, VMUNet → Kernels → Segmentation → Runs →
-/// Report above TensorFiles and Imaging, which stand on Files; CTorch → Torch → Networks → Training beside them; commands above all.
-/// `Scripts/check-imports.sh` holds every import to this.
+/// Dependencies point one way, and what predicts knows nothing of libtorch: CKernels, VMUNet →
+/// Kernels → Segmentation → Runs → Report above TensorFiles and Imaging, which stand on Files;
+/// CTorch → Torch → Networks → Training beside them; commands above all. `Scripts/check-imports.sh`
+/// holds every import to this.
 let package = Package(
     name: "vmunet",
     platforms: [.macOS(.v15), .iOS(.v18), .visionOS(.v2)],
@@ -44,23 +45,27 @@ let package = Package(
         .target(name: "CKernels"),
         .target(name: "CTorch", dependencies: ["CLibTorch", "CKernels"]),
 
-        // Errors a user can act on, reading within bounds, writing whole or not at all: what everything on files stands on.
+        // Errors a user can act on, reading within bounds, writing whole or not at all: what
+        // everything on files stands on.
         .target(name: "Files", dependencies: ["CZlib"]),
         // SHA-256 by the processor's instructions.
         .target(name: "CDigest"),
         .target(name: "TensorFiles", dependencies: ["Files", "CDigest", "CZip", "CZlib"]),
-        // libpng reports errors by longjmp, which Swift cannot catch: a few lines of C between them.
+        // libpng reports errors by longjmp, which Swift cannot catch: a few lines of C between
+        // them.
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
         .target(name: "Imaging", dependencies: ["Files", "CTurboJPEG", "CPNGCodec", "CZlib"]),
         .target(name: "Torch", dependencies: ["Files", "CTorch", "TensorFiles"]),
-        // Series of scanners in, segmentations out. What libraries must decode runs in a program apart (Scripts/dicom).
+        // Series of scanners in, segmentations out. What libraries must decode runs in a program
+        // apart (Scripts/dicom).
         .target(name: "DICOM", dependencies: ["Files", "TensorFiles", "CZlib"]),
         // The network, written once over an engine, and the engine that predicts without libtorch.
         .target(name: "VMUNet"),
         .target(name: "Kernels", dependencies: ["VMUNet", "CKernels"]),
         // Data sets, scores, pictures and volumes in and out; it sees networks through a protocol.
         .target(name: "Segmentation", dependencies: ["Kernels", "VMUNet", "Files", "TensorFiles", "Imaging", "DICOM"]),
-        // The weights that come with the package, for programs of others; this package's own tools look for the file.
+        // The weights that come with the package, for programs of others; this package's own tools
+        // look for the file.
         .target(name: "CShippedWeights", cSettings: [.headerSearchPath("../../Weights")]),
         .target(name: "ShippedWeights", dependencies: ["CShippedWeights", "Segmentation"]),
         // What a run is told and what it leaves behind; reading it needs no libtorch.
@@ -143,7 +148,8 @@ let package = Package(
     cxxLanguageStandard: .cxx17
 )
 
-// The campaign against damaged and hostile files (docs/reliability.md). Packages that depend on this one never see it.
+// The campaign against damaged and hostile files (docs/reliability.md). Packages that depend on
+// this one never see it.
 if Context.environment["VMUNET_RELIABILITY"] != nil {
     package.targets += [
         .target(name: "CFuzzer", path: "Reliability/CFuzzer"),

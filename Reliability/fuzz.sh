@@ -7,8 +7,8 @@
 # have come to N inputs. The C libraries are built with instrumentation first
 # (Reliability/libraries.sh), unless --system-libraries takes the installed ones as they are. Can be
 # stopped at any time: what was reached is kept and counted. Ends with 1 where a reader broke; the
-# inputs that broke it are in .build-reliability/findings. VMUNET_FUZZ and VMUNET_MUTATE name programs
-# that are built already.
+# inputs that broke it are in .build-reliability/findings. VMUNET_FUZZ and VMUNET_MUTATE name
+# programs that are built already.
 #   Reliability/fuzz.sh --totals      what all runs came to, a line a reader
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=Reliability/common.sh
@@ -59,8 +59,8 @@ fuzz=${VMUNET_FUZZ:-}
     -Xswiftc -sanitize-coverage=edge,trace-cmp,inline-8bit-counters,pc-table)
 
 export VMUNET_SEEDS=${VMUNET_SEEDS:-$root/Tests:$root/Reliability/Seeds:$root/docs}
-# Without the callers of every allocation, and with a small quarantine, an input takes a third of the
-# time. A use after free inside one input is still seen.
+# Without the callers of every allocation, and with a small quarantine, an input takes a third of
+# the time. A use after free inside one input is still seen.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=0:malloc_context_size=1:quarantine_size_mb=8:detect_leaks=0}
 [ $# -gt 0 ] || {
     # shellcheck disable=SC2046 # one word a reader

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The campaign's short form: structured mutation, mutated files through the tool, kills, limits.
-# ./test runs the last two, which need nothing built beside the tool. Needs VMUNET_BINARY and VMUNET_LIBRARY_PATH as harness.py does.
+# ./test runs the last two, which need nothing built beside the tool. Needs VMUNET_BINARY and
+# VMUNET_LIBRARY_PATH as harness.py does.
 #   VMUNET_MUTATE   a built `mutate` (mutate.sh builds one); without it, mutation is left out
 #   VMUNET_PYTHON   the Python to use
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)

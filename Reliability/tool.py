@@ -116,7 +116,8 @@ def main():
                 codes[outcome.code] += 1
                 most, slowest = max(most, outcome.memory), max(slowest, outcome.processor_seconds)
             shutil.rmtree(files)
-            # The number of files that were given to the tool, and the number of inputs that stood for them.
+            # The number of files that were given to the tool, and the number of inputs that stood
+            # for them.
             with TOTALS.open("a") as totals:
                 totals.write(f"{options.seed}\t{first}\t{count}\t{len(paths)}\t{bad}\t{time.monotonic() - start:.0f}\n")
             first, faults = first + count, faults + bad

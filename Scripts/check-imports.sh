@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks every import in Sources against the rules below: which of the package's modules, of its dependencies and of libtorch a module may
-# import. Prints violations and exits with 1.
+# Checks every import in Sources against the rules below: which of the package's modules, of its
+# dependencies and of libtorch a module may import. Prints violations and exits with 1.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -52,7 +52,8 @@ for folder in Sources/*/; do
     done < <(printf '%s\n' "$files" | xargs grep -nE '^ *(@[a-z]+ +)*(public |package |internal |private )?import ' /dev/null || true)
 done
 
-# What predicts does with FoundationEssentials: Foundation itself is four times the program, and is taken only where the other is not.
+# What predicts does with FoundationEssentials: Foundation itself is four times the program, and is
+# taken only where the other is not.
 for module in Files TensorFiles Imaging VMUNet Kernels Segmentation ShippedWeights Commands VMUNetLight; do
     bare=$(find "Sources/$module" -name '*.swift' -exec awk -v module="$module" '
         FNR == 1 { before = last = "" }

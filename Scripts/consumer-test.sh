@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Tests that another package can use this one: in a folder of its own, by path, with nothing of this project's in the environment, the
-# README's example is compiled as it stands, in Swift 6 mode, and segments a picture, also from another place than it was built in.
+# Tests that another package can use this one: in a folder of its own, by path, with nothing of this
+# project's in the environment, the README's example is compiled as it stands, in Swift 6 mode, and
+# segments a picture, also from another place than it was built in.
 #
 #   Scripts/consumer-test.sh [MASK]      MASK is what the tool makes of Sources/VMUNetBrowser/Page/example.jpg; the example's must equal it.
 #
-# Builds in .build-consumer: what predicts and nothing else, about a minute of one core the first time.
+# Builds in .build-consumer: what predicts and nothing else, about a minute of one core the first
+# time.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)

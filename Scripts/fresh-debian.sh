@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs a command in a fresh Debian 12 with nothing but its base system, and discards the result:
 #
-#   Scripts/fresh-debian.sh [--offline] [--bind FOLDER[:TARGET]]… [--share FOLDER[:TARGET]]… [--copy FILE]… [--env NAME=VALUE]… COMMAND…
+#   Scripts/fresh-debian.sh [--offline] [--bind FOLDER[:TARGET]]… [--share FOLDER[:TARGET]]… [--copy
+#   FILE]… [--env NAME=VALUE]… COMMAND…
 #
 # --offline   no network except the loopback
 # --bind      makes a folder available, at the same or another path; changes to it are discarded too
@@ -9,7 +10,8 @@
 # --copy      makes a file available at the same path
 # --env       sets a variable; otherwise the command sees only PATH, HOME and LANG
 #
-# Needs root (a container's will do), debootstrap, unshare and overlayfs. Keeps the base system in .deps/fresh-debian (220 MB).
+# Needs root (a container's will do), debootstrap, unshare and overlayfs. Keeps the base system in
+# .deps/fresh-debian (220 MB).
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)

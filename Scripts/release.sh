@@ -4,9 +4,10 @@
 #   vmunet-VERSION-linux-MACHINE.tar.gz   `vmunet` for predicting, its weights, the page, licences, SHA-256 sums, a bill of materials
 #   vmunet-VERSION-linux-MACHINE.tar.gz.sha256
 #
-# The program links everything except the C library statically and needs no glibc newer than 2.35. The same sources, compiler and C libraries
-# give the same archive. Runs on Debian and its relatives, with their -dev packages, dpkg-dev and cmake. Scripts/try-release.sh tries the archive in
-# a bare system.
+# The program links everything except the C library statically and needs no glibc newer than 2.35.
+# The same sources, compiler and C libraries give the same archive. Runs on Debian and its
+# relatives, with their -dev packages, dpkg-dev and cmake. Scripts/try-release.sh tries the archive
+# in a bare system.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests ./vmunet and setup.sh in a temporary folder, with stand-ins for swift, python3, pip, pkg-config, apt-get, df and others. Uses no network,
-# installs nothing, takes seconds.
+# Tests ./vmunet and setup.sh in a temporary folder, with stand-ins for swift, python3, pip,
+# pkg-config, apt-get, df and others. Uses no network, installs nothing, takes seconds.
 set -euo pipefail
 
 here=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The set-up that ./vmunet and ./test share. Sourced with `root` set to the project's folder. Works with bash 3.2 and POSIX tools.
+# The set-up that ./vmunet and ./test share. Sourced with `root` set to the project's folder. Works
+# with bash 3.2 and POSIX tools.
 #
 # Everything it makes is in .deps:
 #   libraries     exists once Swift and the C libraries are there; holds the project's folder
@@ -9,14 +10,16 @@
 #   built-NAME    exists once the product NAME is built; its time is the start of that build
 #   pip.log       pip's output when installing libtorch failed
 #   lock          held while any of this changes
-# Files that mark completion are written last and moved into place, so interrupted work is repeated by the next call.
+# Files that mark completion are written last and moved into place, so interrupted work is repeated
+# by the next call.
 
 torch_version=2.13.0     # the version to download
 oldest_torch=2.11        # the oldest that VMUNET_TORCH may name
 oldest_swift=6.1
 torch_cpu_index=https://download.pytorch.org/whl/cpu
 
-# Megabytes that libtorch takes in .deps, and temporarily where pip unpacks it; then those of pip's usual build, with CUDA and its dependencies.
+# Megabytes that libtorch takes in .deps, and temporarily where pip unpacks it; then those of pip's
+# usual build, with CUDA and its dependencies.
 torch_room=800 torch_download=200
 cuda_room=8000 cuda_download=4000
 
@@ -131,8 +134,8 @@ is_built() {
     changed=$(find "$root/Package.swift" "$root/Sources" -newer "$built" -print) && [ -z "$changed" ]
 }
 
-# Descriptor 9 is inherited on purpose: the lock lasts until the last process working in .deps has ended, even if the script that started it was
-# killed.
+# Descriptor 9 is inherited on purpose: the lock lasts until the last process working in .deps has
+# ended, even if the script that started it was killed.
 lock() {
     if ! { mkdir -p "$deps" && : >>"$deps/lock"; } 2>/dev/null; then
         fail 69 "cannot write to $deps, where the set-up goes; make it writable, or copy the project elsewhere."
@@ -214,8 +217,9 @@ swift_line() {
     fi
 }
 
-# missing_packages [torch]: prints the packages (Debian's names, or Homebrew's on macOS) whose tools, headers or libraries are missing, one a line:
-# all of them, or those for libtorch's set-up alone. The libraries are Package.swift's, by their pkg-config names.
+# missing_packages [torch]: prints the packages (Debian's names, or Homebrew's on macOS) whose
+# tools, headers or libraries are missing, one a line: all of them, or those for libtorch's set-up
+# alone. The libraries are Package.swift's, by their pkg-config names.
 missing_packages() {
     local pair
     if [ "${1-}" = torch ]; then
@@ -289,8 +293,8 @@ remembered_torch() {
     printf '%s' "$wanted"
 }
 
-# torch_in FOLDER: prints the libtorch folder that FOLDER is or contains. FOLDER is libtorch, the Python package, a folder of Python packages or a
-# virtual environment.
+# torch_in FOLDER: prints the libtorch folder that FOLDER is or contains. FOLDER is libtorch, the
+# Python package, a folder of Python packages or a virtual environment.
 torch_in() {
     local folder
     for folder in "$1" "$1/torch" "$1"/lib/python3*/site-packages/torch; do
@@ -333,9 +337,10 @@ pip_install() {
     "$python" -m pip --disable-pip-version-check --no-input install "$@" </dev/null
 }
 
-# install_torch VENV: installs torch from where the user's pip looks (index, mirror, folder of wheels). Without an NVIDIA card it prefers the build for
-# CPUs: a third of the size, and its libtorch needs none of torch's dependencies. PyPI does not have it for Linux, so PyTorch's own index is next.
-# Last comes whatever `torch` pip finds, with all its dependencies.
+# install_torch VENV: installs torch from where the user's pip looks (index, mirror, folder of
+# wheels). Without an NVIDIA card it prefers the build for CPUs: a third of the size, and its
+# libtorch needs none of torch's dependencies. PyPI does not have it for Linux, so PyTorch's own
+# index is next. Last comes whatever `torch` pip finds, with all its dependencies.
 install_torch() {
     local venv=$1 log=$deps/pip.log reason=
     rm -f "$log"
@@ -491,8 +496,9 @@ build_with_swift() (
 
 # ---- tests
 
-# The Python that the tests compare with: VMUNET_PYTHON, or a virtual environment with Tests/requirements.txt. Uses the torch in use if its version and
-# Python match, rather than installing it twice.
+# The Python that the tests compare with: VMUNET_PYTHON, or a virtual environment with
+# Tests/requirements.txt. Uses the torch in use if its version and Python match, rather than
+# installing it twice.
 prepare_test_python() {
     local wanted venv=$deps/python-test
     if [ -n "${VMUNET_PYTHON-}" ]; then return; fi

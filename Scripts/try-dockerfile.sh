@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Runs docs/Dockerfile without Docker: its RUN and COPY lines in fresh Debian systems, then the program on a picture.
+# Runs docs/Dockerfile without Docker: its RUN and COPY lines in fresh Debian systems, then the
+# program on a picture.
 #
 #   Scripts/try-dockerfile.sh [OPTIONS OF Scripts/fresh-debian.sh]…
 #
-# Instead of the image swift:… it uses a bare Debian with this machine's toolchain and the packages that Swift requires.
+# Instead of the image swift:… it uses a bare Debian with this machine's toolchain and the packages
+# that Swift requires.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Does what a newcomer does first, in a fresh Debian with Swift and nothing else: clones this repository and segments a picture. Prints the processor
-# time that it took, as seconds of two cores, and the size of the downloads.
+# Does what a newcomer does first, in a fresh Debian with Swift and nothing else: clones this
+# repository and segments a picture. Prints the processor time that it took, as seconds of two
+# cores, and the size of the downloads.
 #
 #   Scripts/try-newcomer.sh [OPTIONS OF Scripts/fresh-debian.sh]… [-- COMMAND…]      (default: ./vmunet predict photo.jpg --output out)
 set -euo pipefail
@@ -27,10 +28,10 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1") && shift; done
     # Processor time of it all: other work on this machine does not count.
     { time {
         { git clone -q /repository vmunet && cd vmunet && cp Sources/VMUNetBrowser/Page/example.jpg photo.jpg && "$@"; } 2>&3 || exit
-    }; } 3>&2 2>/root/times
+    }; } 3>&2 2>"$HOME/times"
     seconds=$SECONDS
     megabytes() { du -scm "$@" 2>/dev/null | tail -n 1 | cut -f1; }
-    half=$(awk "{ print int((\$1 + \$2) / 2 + 0.5) }" /root/times)
+    half=$(awk "{ print int((\$1 + \$2) / 2 + 0.5) }" "$HOME/times")
     printf "try-newcomer: %s seconds of two cores (%s by the clock); downloads: %s MB by git, %s MB by apt-get (lists %s MB), %s MB of Swift packages; on the disk: %s MB built, %s MB in .deps\n" \
         "$half" "$seconds" "$(megabytes .git)" "$(megabytes /var/cache/apt/archives/*.deb)" "$(megabytes /var/lib/apt/lists)" \
         "$(megabytes .build/repositories)" "$(megabytes .build)" "$(megabytes .deps)"

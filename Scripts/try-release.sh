@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Tries an archive of Scripts/release.sh in a bare Debian without a network:  Scripts/try-release.sh dist/vmunet-….tar.gz [PICTURE]
+# Tries an archive of Scripts/release.sh in a bare Debian without a network:  Scripts/try-release.sh
+# dist/vmunet-….tar.gz [PICTURE]
 #
-# The checksums must match, and the program must print its version, segment a picture and write the same mask as `./vmunet` here.
+# The checksums must match, and the program must print its version, segment a picture and write the
+# same mask as `./vmunet` here.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -20,7 +20,8 @@ if dry:
     os.environ["OMP_NUM_THREADS"] = "1"  # at these small sizes threads would only wait for each other
 output = options.output or (os.path.join(tempfile.mkdtemp(prefix="vmunet-gpu-"), "gpu.md") if dry else os.path.join(root, "docs", "results", "gpu.md"))
 
-# name, train, batch, precision, at least this many times as fast as the peer, at most this much memory (GB)
+# name, train, batch, precision, at least this many times as fast as the peer, at most this much
+# memory (GB)
 ROWS = [
     ("training step", True, large, "bf16", 2.0, 9),
     ("training step", True, large, "fp32", 1.5, None),

@@ -1,6 +1,6 @@
-// The kernels of another processor, tried under an emulator by Scripts/test-arm.sh: products bit for
-// bit against a loop over fmaf in the same order, the scan against the reference implementation in
-// double precision, both with one thread and with three.
+// The kernels of another processor, tried under an emulator by Scripts/test-arm.sh: products bit
+// for bit against a loop over fmaf in the same order, the scan against the reference implementation
+// in double precision, both with one thread and with three.
 #include <cmath>
 #include <cstdio>
 #include <cstring>

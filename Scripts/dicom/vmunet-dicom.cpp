@@ -1,7 +1,8 @@
 // Decodes the pixels of DICOM files by GDCM, for vmunet:  vmunet-dicom FILE…
 //
-// For each file a line on standard output, "ok ROWS COLUMNS FRAMES SAMPLES ALLOCATED STORED HIGHBIT SIGN BYTES", and so many
-// bytes, little-endian; or "no REASON". GDCM crashes on some damaged files: its process has limits, and nothing else to lose.
+// For each file a line on standard output, "ok ROWS COLUMNS FRAMES SAMPLES ALLOCATED STORED HIGHBIT
+// SIGN BYTES", and so many bytes, little-endian; or "no REASON". GDCM crashes on some damaged
+// files: its process has limits, and nothing else to lose.
 #include <gdcmImage.h>
 #include <gdcmImageReader.h>
 #include <gdcmTrace.h>

@@ -181,8 +181,8 @@ struct Exp2 {
 #define VMK_EACH_OF_4(what) _Pragma("unroll") for (int i = 0; i < 4; i++) what
 
     /// decay_of_step of four vectors, one operation of all after the other: behind each other, the
-    /// chains of thirty cycles would have to fit what a processor looks ahead. `clamp`: x may be less
-    /// than -126.
+    /// chains of thirty cycles would have to fit what a processor looks ahead. `clamp`: x may be
+    /// less than -126.
     template <bool clamp> __attribute__((always_inline)) void decays_of_step(vf (&x)[4]) const {
         vf n[4];
         if constexpr (clamp) VMK_EACH_OF_4(x[i] = max(c[least_step], x[i]));

@@ -48,7 +48,8 @@ package struct BenchResult: Encodable, CustomStringConvertible {
         parameters = VMUNetSummary(configuration, height: imageSize, width: imageSize).parameters
     }
 
-    /// "inference 256×256, batch 1, fp32, cpu, 2 threads, avx512: median 0.2540 s (least 0.2512), 3.94 images/s, peak memory 0.36 GiB".
+    /// "inference 256×256, batch 1, fp32, cpu, 2 threads, avx512: median 0.2540 s (least 0.2512),
+    /// 3.94 images/s, peak memory 0.36 GiB".
     package var description: String {
         "\(train ? "training step" : "inference") \(image_size)×\(image_size), batch \(batch_size), \(precision), \(device)"
             + "\(compile_graph ? " as a graph" : ""), \(threads) threads, \(instruction_set): median \(fixedPoint(median_seconds, digits: 4)) s "

@@ -6,7 +6,8 @@ import Files
     import Foundation
 #endif
 
-/// The file of weights that the tools take where none is named: it lies beside them, so that it can be read and replaced.
+/// The file of weights that the tools take where none is named: it lies beside them, so that it can
+/// be read and replaced.
 package enum InstalledWeights {
     /// Overrides it: a file's path.
     package static let variable = "VMUNET_WEIGHTS"

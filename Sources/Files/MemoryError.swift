@@ -1,4 +1,5 @@
-/// Memory that a piece of work needs and cannot have: what it is for, how much is missing, and the way out.
+/// Memory that a piece of work needs and cannot have: what it is for, how much is missing, and the
+/// way out.
 public struct MemoryError: UserError, Equatable {
     /// What the memory is for.
     public let subject: String
@@ -16,7 +17,8 @@ public struct MemoryError: UserError, Equatable {
 }
 
 extension Memory {
-    /// Asks as ``ask(for:remedy:)`` does, for work that no single file decides; `work` says which, `remedy` what makes it need less.
+    /// Asks as ``ask(for:remedy:)`` does, for work that no single file decides; `work` says which,
+    /// `remedy` what makes it need less.
     package static func require(_ bytes: Int, for work: @autoclosure () -> String, remedy: String) throws(MemoryError) {
         do {
             try ask(for: bytes, remedy: remedy)

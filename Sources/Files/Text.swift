@@ -1,4 +1,5 @@
-/// A number with so many digits behind the point, as C's `%.*f` writes it: rounded to the nearest, ties to even.
+/// A number with so many digits behind the point, as C's `%.*f` writes it: rounded to the nearest,
+/// ties to even.
 package func fixedPoint(_ value: Double, digits: Int) -> String {
     precondition((0...15).contains(digits), "0 to 15 digits, got \(digits)")
     guard value.isFinite else { return value.isNaN ? "nan" : value < 0 ? "-inf" : "inf" }

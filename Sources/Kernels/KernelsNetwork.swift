@@ -42,8 +42,8 @@ public final class KernelsNetwork: Sendable {
     public static var instructionSet: String { String(cString: vmk_instruction_set()) }
 
     #if !hasFeature(Embedded)
-        /// Calls `body` once for every index in 0..<count, divided over the threads; returns when all
-        /// are done. What `body` runs has no more than its own thread.
+        /// Calls `body` once for every index in 0..<count, divided over the threads; returns when
+        /// all are done. What `body` runs has no more than its own thread.
         public static func sideBySide(_ count: Int, _ body: (_ index: Int) -> Void) {
             withoutActuallyEscaping(body) { body in
                 var body = body

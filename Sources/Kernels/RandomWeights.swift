@@ -19,7 +19,8 @@ extension KernelWeights {
     ///
     /// - Throws: ``/VMUNet/WeightsMismatch`` never, for a configuration that is valid.
     public static func random(for configuration: VMUNetConfiguration) throws(WeightsMismatch) -> KernelWeights {
-        // The network itself says which parameters it wants, by what it finds wrong with a first set without any shape.
+        // The network itself says which parameters it wants, by what it finds wrong with a first
+        // set without any shape.
         var shapes: [String: [Int]] = [:]
         do {
             _ = try KernelsNetwork(configuration, KernelWeights(keys: []) { _ in StoredWeight(shape: [], type: .float32) { _ in } })

@@ -22,7 +22,8 @@ struct Convolution: Sendable {
     }
 }
 
-/// A transposed convolution of a stride of its own size: the map `scale` times as large, as `nn.ConvTranspose2d`.
+/// A transposed convolution of a stride of its own size: the map `scale` times as large, as
+/// `nn.ConvTranspose2d`.
 struct TransposedConvolution: Sendable {
     let weight: Tensor  // weight [inputs, outputs, scale, scale]
     let bias: Tensor  // bias [outputs]

@@ -3,7 +3,8 @@ import Segmentation
 import TensorFiles
 import VMUNet
 
-/// What a network must fit: the data's classes and channels, and the size that pictures are resized to.
+/// What a network must fit: the data's classes and channels, and the size that pictures are resized
+/// to.
 package struct NetworkShape: Sendable, Hashable {
     /// Classes of the answer; 1 is foreground against background.
     package var classes: Int
@@ -24,7 +25,8 @@ package struct NetworkKind: Sendable {
     package let name: String
     /// As the literature calls it: `U-Net`.
     package let title: String
-    /// Builds one, new or of a checkpoint's weights; reads every setting of the kind from `options`.
+    /// Builds one, new or of a checkpoint's weights; reads every setting of the kind from
+    /// `options`.
     let build: @Sendable (_ options: inout NetworkOptions, _ shape: NetworkShape, _ store: ParameterStore) throws -> any SegmentationNetwork
 
     /// Every kind there is: to add one, name it here.
@@ -54,8 +56,9 @@ package struct NetworkKind: Sendable {
 extension NetworkSettings {
     /// A network of this kind: new, or of the weights or tensors in the store.
     ///
-    /// - Throws: ``NetworkSettingsError`` listing every setting that makes no sense, ``/VMUNet/WeightsMismatch`` for weights that do not
-    ///   fit, an error of libtorch where memory does not suffice.
+    /// - Throws: ``NetworkSettingsError`` listing every setting that makes no sense,
+    ///   ``/VMUNet/WeightsMismatch`` for weights that do not fit, an error of libtorch where memory
+    ///   does not suffice.
     package func network(_ shape: NetworkShape, from store: ParameterStore = ParameterStore()) throws -> any SegmentationNetwork {
         try built(shape, from: store).network
     }

@@ -1,8 +1,10 @@
 import Segmentation
 
-/// Reads a kind's settings while its network is built: what was given, or a default; notes what makes no sense.
+/// Reads a kind's settings while its network is built: what was given, or a default; notes what
+/// makes no sense.
 ///
-/// Each setting is read once. ``finish()`` then has all of them, defaults included, as a run's `config.yaml` keeps them.
+/// Each setting is read once. ``finish()`` then has all of them, defaults included, as a run's
+/// `config.yaml` keeps them.
 struct NetworkOptions {
     private let given: [String: OptionValue]
     private var complete: [String: OptionValue] = [:]
@@ -69,7 +71,8 @@ struct NetworkOptions {
         return value
     }
 
-    /// Every setting, defaults included. Throws for those that make no sense and those that nobody read.
+    /// Every setting, defaults included. Throws for those that make no sense and those that nobody
+    /// read.
     func finish() throws(NetworkSettingsError) -> [String: OptionValue] {
         let known = complete.keys.sorted().joined(separator: ", ")
         let unknown = given.keys.filter { complete[$0] == nil }.sorted()

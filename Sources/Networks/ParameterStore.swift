@@ -35,7 +35,8 @@ package final class ParameterStore: ParameterSource {
 
     private init(outline: Void) { (weights, tensors, isOutline) = (nil, [:], true) }
 
-    /// A store whose tensors have no values. It answers questions about a network before there is one.
+    /// A store whose tensors have no values. It answers questions about a network before there is
+    /// one.
     static func outline() -> ParameterStore { ParameterStore(outline: ()) }
 
     /// The root of the keys.
@@ -43,7 +44,8 @@ package final class ParameterStore: ParameterSource {
 
     /// The parameters, once all were asked for.
     ///
-    /// - Throws: ``/VMUNet/WeightsMismatch`` listing every key that is missing, unexpected or of another shape.
+    /// - Throws: ``/VMUNet/WeightsMismatch`` listing every key that is missing, unexpected or of
+    ///   another shape.
     @discardableResult
     package func finish() throws(WeightsMismatch) -> [(key: String, tensor: Tensor)] {
         if let weights {

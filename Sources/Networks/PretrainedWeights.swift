@@ -2,8 +2,8 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// Initial weights for training: another network's of the same kind. For VM-UNet also VMamba's, which
-/// fill the encoder and, mirrored, the decoder.
+/// Initial weights for training: another network's of the same kind. For VM-UNet also VMamba's,
+/// which fill the encoder and, mirrored, the decoder.
 public enum PretrainedWeights {
     /// What the network took over: what was filled, left and did not use.
     public struct Report: Sendable, Equatable {
@@ -40,7 +40,8 @@ public enum PretrainedWeights {
         return [key, bare]
     }
 
-    /// Copies every tensor of `weights` whose key and shape the network has, parameters and buffers.
+    /// Copies every tensor of `weights` whose key and shape the network has, parameters and
+    /// buffers.
     ///
     /// - Throws: ``NothingFits`` unless a tensor of a block fits: a class bias or the first
     ///   convolution fits any network and proves nothing.
@@ -85,7 +86,8 @@ public enum PretrainedWeights {
 }
 
 extension SegmentationNetwork {
-    /// The parameters that tell a network from others: VM-UNet's blocks, otherwise weights that see neither pictures nor classes.
+    /// The parameters that tell a network from others: VM-UNet's blocks, otherwise weights that see
+    /// neither pictures nor classes.
     fileprivate var body: [(key: String, tensor: Tensor)] {
         let blocks = parameters.filter { $0.key.contains(".blocks.") }
         if !blocks.isEmpty { return blocks }

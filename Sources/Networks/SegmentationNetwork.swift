@@ -4,8 +4,8 @@ import VMUNet
 
 /// A network that can be trained: what the trainer, validation and checkpoints need to know of one.
 ///
-/// To add one, write a type that conforms, whose tensors come from a ``ParameterStore`` so that keys and shapes are checked,
-/// and a line in ``NetworkKind/all``. Copies share the tensors.
+/// To add one, write a type that conforms, whose tensors come from a ``ParameterStore`` so that
+/// keys and shapes are checked, and a line in ``NetworkKind/all``. Copies share the tensors.
 package protocol SegmentationNetwork: Sendable {
     /// Classes of its answer; 1 is foreground against background.
     var classes: Int { get }
@@ -15,13 +15,15 @@ package protocol SegmentationNetwork: Sendable {
     var sizeMultiple: Int { get }
     /// What an optimiser moves, each beside its checkpoint key.
     var parameters: [(key: String, tensor: Tensor)] { get }
-    /// What travels with the weights and no optimiser moves, such as the running statistics of a batch normalisation.
+    /// What travels with the weights and no optimiser moves, such as the running statistics of a
+    /// batch normalisation.
     var buffers: [(key: String, tensor: Tensor)] { get }
 
     /// Logits [B, classes, H, W], float32, of images [B, input channels or 1, H, W].
     ///
-    /// In training a network may draw random numbers from libtorch's generator, which is seeded by the step, and update its
-    /// buffers. It reads no values back and takes none from the host, so that the pass can be recorded for a GPU.
+    /// In training a network may draw random numbers from libtorch's generator, which is seeded by
+    /// the step, and update its buffers. It reads no values back and takes none from the host, so
+    /// that the pass can be recorded for a GPU.
     func callAsFunction(_ images: Tensor, _ mode: ForwardMode) -> Tensor
 
     /// The same network of other tensors: `Self(configuration, from: store)`.

@@ -38,7 +38,8 @@ public struct HostTensor: Sendable, Equatable {
         try HostTensor(shape: shape, elementType: elementType, bytes: bytes)
     }
 
-    /// Elements that lie at strides, as a tensor of their own; strides count elements and may be negative.
+    /// Elements that lie at strides, as a tensor of their own; strides count elements and may be
+    /// negative.
     ///
     /// Every one of them must lie inside.
     package func gathered(from start: Int, shape: [Int], strides: [Int]) -> HostTensor {

@@ -1,4 +1,5 @@
-/// What convolutional networks are made of, by PyTorch's names and in its layout: maps are [B, C, H, W].
+/// What convolutional networks are made of, by PyTorch's names and in its layout: maps are [B, C,
+/// H, W].
 private enum Aten {
     static let conv2d = Operator("aten::conv2d")
     static let convTranspose2d = Operator("aten::conv_transpose2d", "input")
@@ -19,16 +20,18 @@ extension Tensor {
             .ints([dilation, dilation]), .int(groups))
     }
 
-    /// A transposed convolution by a weight [inputs, outputs, rows, columns]: the map `stride` times as large where the weight has that size.
+    /// A transposed convolution by a weight [inputs, outputs, rows, columns]: the map `stride`
+    /// times as large where the weight has that size.
     package func convolvedTransposed(_ weight: Tensor, bias: Tensor? = nil, stride: Int) -> Tensor {
         Aten.convTranspose2d(
             .tensor(self), .tensor(weight), .optional(bias), .ints([stride, stride]), .ints([0, 0]), .ints([0, 0]), .int(1), .ints([1, 1]))
     }
 
-    /// Batch normalisation over all but the channels, which weight, bias and statistics have one value each of.
+    /// Batch normalisation over all but the channels, which weight, bias and statistics have one
+    /// value each of.
     ///
-    /// In training by the batch's own mean and variance, of which `momentum`'s share goes into the running ones (the variance
-    /// unbiased); otherwise by the running ones.
+    /// In training by the batch's own mean and variance, of which `momentum`'s share goes into the
+    /// running ones (the variance unbiased); otherwise by the running ones.
     package func batchNormalized(
         weight: Tensor, bias: Tensor, runningMean: Tensor, runningVariance: Tensor, isTraining: Bool, momentum: Double, epsilon: Double
     ) -> Tensor {
@@ -42,7 +45,8 @@ extension Tensor {
         Aten.maxPool2d(.tensor(self), .ints([side, side]), .ints([side, side]), .ints([0, 0]), .ints([1, 1]), .bool(false))
     }
 
-    /// `height`×`width`, bilinear; aligned by the corners' centres or, as `F.interpolate` does by itself, by the edges.
+    /// `height`×`width`, bilinear; aligned by the corners' centres or, as `F.interpolate` does by
+    /// itself, by the edges.
     package func upsampledBilinear(height: Int, width: Int, alignsCorners: Bool = false) -> Tensor {
         Aten.upsampleBilinear(.tensor(self), .ints([height, width]), .bool(alignsCorners), .none, .none)
     }

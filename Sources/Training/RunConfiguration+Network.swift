@@ -16,8 +16,8 @@ extension RunConfiguration {
 
     /// The configuration with every default of its network written out, as a run's folder keeps it.
     ///
-    /// - Throws: ``/Runs/RunConfigurationError`` for an unknown kind of network, and for settings that the kind does not have
-    ///   or that make no sense.
+    /// - Throws: ``/Runs/RunConfigurationError`` for an unknown kind of network, and for settings
+    ///   that the kind does not have or that make no sense.
     public func completed() throws -> RunConfiguration {
         guard case .other(let settings) = network else { return self }
         var copy = self

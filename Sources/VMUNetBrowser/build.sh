@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Builds the network for the browser:  Sources/VMUNetBrowser/build.sh [--if-compilers-are-those] [FOLDER]
+# Builds the network for the browser:  Sources/VMUNetBrowser/build.sh [--if-compilers-are-those]
+# [FOLDER]
 #
-# Writes vmunet.wasm, vmunet-relaxed.wasm (with the relaxed multiply-add that newer browsers have) and
-# compilers.txt into FOLDER, which is Page/ unless given. Needs Swift's own toolchain and, on Debian
-# or Ubuntu:
+# Writes vmunet.wasm, vmunet-relaxed.wasm (with the relaxed multiply-add that newer browsers have)
+# and compilers.txt into FOLDER, which is Page/ unless given. Needs Swift's own toolchain and, on
+# Debian or Ubuntu:
 #   apt install wasi-libc libc++-14-dev-wasm32 libclang-rt-14-dev-wasm32
 # Leaves with 69 when one of these is missing and, if so asked, when they are others than those that
 # Page/compilers.txt records.

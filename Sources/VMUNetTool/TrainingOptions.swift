@@ -4,7 +4,8 @@ import Networks
 import Runs
 import Segmentation
 
-/// The settings that commands which train take from the command line, over those of a file or the published ones.
+/// The settings that commands which train take from the command line, over those of a file or the
+/// published ones.
 struct TrainingOptions: ParsableArguments {
     @Option(help: "The data set's folder: {train,val}/{images,masks}, or Synapse's layout with train_npz and lists.")
     var data: String?
@@ -77,7 +78,8 @@ struct TrainingOptions: ParsableArguments {
         if let classes = network.classes { settings.data.classes = classes }
     }
 
-    /// Whether the number of classes, and whether their names, are the user's: by option, or among the keys that a file gave.
+    /// Whether the number of classes, and whether their names, are the user's: by option, or among
+    /// the keys that a file gave.
     func givenClasses(_ given: some Collection<String>) -> (count: Bool, names: Bool) {
         (network.classes != nil || given.contains("data.classes"), given.contains("data.class_names") && network.classes == nil)
     }

@@ -58,7 +58,8 @@ enum Random {
                 let shape = tensor.shape
                 let isMatrix = shape.count > 1 && key.hasSuffix(".weight")
                 let fan = Float(isMatrix ? shape[1...].reduce(1, *) : shape.last!)
-                // Chosen once a tensor: names compared for each of 30 million values would take minutes.
+                // Chosen once a tensor: names compared for each of 30 million values would take
+                // minutes.
                 let value: (Int, Float) -> Float
                 if key.hasSuffix("A_logs") {
                     value = { i, r in log(Float(i % shape[1] + 1)) + 0.1 * r }

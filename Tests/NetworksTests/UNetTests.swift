@@ -10,8 +10,8 @@ import VMUNet
 
 @testable import Networks
 
-/// U-Net against PyTorch's own modules in float64 (Tests/Oracle/unet.py): logits, loss, every gradient, three steps of SGD,
-/// and what batch normalisation counted meanwhile.
+/// U-Net against PyTorch's own modules in float64 (Tests/Oracle/unet.py): logits, loss, every
+/// gradient, three steps of SGD, and what batch normalisation counted meanwhile.
 @Suite(.serialized) struct UNetTests {
     struct Case: Sendable, CustomStringConvertible {
         var channels = 4
@@ -63,7 +63,8 @@ import VMUNet
                 for (key, parameter) in network.parameters {
                     let gradient = try #require(parameter.gradient).floats()
                     let error = maximumRelativeError(gradient, golden["grad." + key]!.floats)
-                    // Sums over every pixel in float32, where a ReLU at zero may take the other side.
+                    // Sums over every pixel in float32, where a ReLU at zero may take the other
+                    // side.
                     #expect(error < 1e-4, "gradient of \(key): \(error)")
                 }
             }
@@ -91,7 +92,8 @@ import VMUNet
         #expect(try Case().settings.parameterCount(shape) == small.parameters.reduce(0) { $0 + $1.tensor.count })
     }
 
-    /// Evaluation neither reads the batch's statistics nor writes the running ones; one channel is three alike.
+    /// Evaluation neither reads the batch's statistics nor writes the running ones; one channel is
+    /// three alike.
     @Test func evaluationLeavesTheStatisticsAlone() throws {
         Torch.manualSeed(3)
         let network = try Case().network()

@@ -46,7 +46,8 @@ import Testing
         try Self.expect(Self.renamed(weights) { String($0.dropFirst("vmunet.".count)) }, gives: weights)
     }
 
-    /// A tensor beside the network stays, so that whoever builds one says that it does not belong there.
+    /// A tensor beside the network stays, so that whoever builds one says that it does not belong
+    /// there.
     @Test func keepsWhatIsNotTheNetworks() throws {
         var (weights, expected) = (Self.renamed(try Self.weights()) { "model." + $0 }, try Self.weights())
         let other = HostTensor([1, 2] as [Float])

@@ -9,7 +9,8 @@ import Testing
 @Suite struct VolumeFileTests {
     private static let geometry = NIfTIGeometry(spacing: [0.5, 0.75, 3])
 
-    /// A pair made of a single file: the header without its last four bytes and with a pair's magic, and the voxels.
+    /// A pair made of a single file: the header without its last four bytes and with a pair's
+    /// magic, and the voxels.
     private func writePair(_ voxels: HostTensor, in folder: URL, magic: String) throws {
         let whole = folder.appending(path: "whole.nii")
         try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: Self.geometry), to: whole)

@@ -127,7 +127,8 @@ struct HDF5FileTests {
         }
     }
 
-    /// A header that goes on in a block of more bytes than there can be: no sum of sizes may overflow.
+    /// A header that goes on in a block of more bytes than there can be: no sum of sizes may
+    /// overflow.
     @Test func sizesBeyondEveryNumberAreRefused() throws {
         var file: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 0, 0, 8, 8, 0]
         file.put(UInt16(4))

@@ -5,7 +5,8 @@
     import Testing
 
     extension ToolTests {
-        /// Memory that cannot be had is an error with a way out, on every path; one input that is too large ends no batch.
+        /// Memory that cannot be had is an error with a way out, on every path; one input that is
+        /// too large ends no batch.
         @Suite(.enabled(if: Tool.light != nil, "set VMUNET_LIGHT_BINARY to the tool without libtorch"))
         struct MemoryTests {
             private func light(megabytes: Int, _ arguments: String...) throws -> Tool.Outcome {
@@ -14,7 +15,8 @@
                 return try Running(URL(filePath: "/bin/sh"), ["-c", script, "sh", tool] + arguments).outcome()
             }
 
-            /// What the program takes before it has read anything, and a little: of its address space, in megabytes.
+            /// What the program takes before it has read anything, and a little: of its address
+            /// space, in megabytes.
             private func megabytesToBegin() throws -> Int {
                 try #require((1...64).map { 64 * $0 }.first { try light(megabytes: $0, "predict", "--help").code == 0 })
             }

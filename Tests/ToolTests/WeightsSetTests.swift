@@ -3,7 +3,8 @@ import TensorFiles
 import Testing
 
 extension ToolTests {
-    /// Checkpoints with several sets of weights: every command that reads weights says once which it took, and takes the other if asked.
+    /// Checkpoints with several sets of weights: every command that reads weights says once which
+    /// it took, and takes the other if asked.
     @Suite struct WeightsSetTests {
         /// Lightning's way: the model and its average in one dictionary, behind prefixes.
         private func checkpoint() throws -> URL {

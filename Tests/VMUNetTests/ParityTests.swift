@@ -27,7 +27,8 @@ import Training
                 let logits = network(x)
                 return (logits, bceDice(logits, target))
             }
-            // AdamW divides by the gradient's size, so what rounding changes grows from step to step.
+            // AdamW divides by the gradient's size, so what rounding changes grows from step to
+            // step.
             let tolerance = 1e-5 * Double(step + 1)
             #expect(abs(loss.item - expectedLosses[step]) < tolerance * expectedLosses[step], "loss of step \(step)")
             optimizer.clearGradients()

@@ -1,5 +1,5 @@
-// What the fuzzer's Swift needs of C: libFuzzer's own mutator, for custom mutators to build on, and a
-// limit of processor time.
+// What the fuzzer's Swift needs of C: libFuzzer's own mutator, for custom mutators to build on, and
+// a limit of processor time.
 #ifndef VMUNET_CFUZZER_H
 #define VMUNET_CFUZZER_H
 

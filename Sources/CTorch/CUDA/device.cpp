@@ -75,7 +75,8 @@ std::string libtorch_problem(int driver_version) {
             ": update the driver, or take a torch that is built for CUDA " + std::to_string(driver_version / 1000);
     try {
         allow_tf32();
-        // Same input, same bits: cuDNN's convolutions may otherwise add in the order that threads finish in.
+        // Same input, same bits: cuDNN's convolutions may otherwise add in the order that threads
+        // finish in.
         at::globalContext().setDeterministicCuDNN(true);
         if (c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA).deviceCount() == 0) return "libtorch finds no GPU";
         const at::Tensor one = at::ones({1}, at::TensorOptions().device(at::kCUDA));

@@ -59,8 +59,8 @@ enum JPEGCodec {
         }
     }
 
-    /// The number of scans from the first one on, their bytes between markers, and whether there is an
-    /// end marker.
+    /// The number of scans from the first one on, their bytes between markers, and whether there is
+    /// an end marker.
     private static func scanMarkers(
         _ data: UnsafeBufferPointer<UInt8>, from start: Int
     ) -> (scans: Int, coded: Int, isComplete: Bool) {
@@ -89,7 +89,8 @@ enum JPEGCodec {
     private static func samples(
         _ data: [UInt8], _ header: JPEGHeader, format: TJPF, channels: Int, path: String
     ) throws(PictureError) -> [UInt8] {
-        // Progressive pictures are collected as two-byte coefficients before they become pixels. CMYK needs room for RGB as well.
+        // Progressive pictures are collected as two-byte coefficients before they become pixels.
+        // CMYK needs room for RGB as well.
         let gathered = header.isProgressive ? 2 * header.width * header.height * max(3, channels) : 0
         try reading { () throws(FileError) in
             try naming(path) { try Memory.ask(for: header.width * header.height * (channels == 4 ? 7 : channels) + gathered) }

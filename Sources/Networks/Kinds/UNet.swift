@@ -3,7 +3,8 @@ import Torch
 import VMUNet
 
 extension NetworkKind {
-    /// U-Net (Ronneberger et al., 2015) with batch normalisation and padded convolutions, under the keys of the usual PyTorch implementation.
+    /// U-Net (Ronneberger et al., 2015) with batch normalisation and padded convolutions, under the
+    /// keys of the usual PyTorch implementation.
     static let unet = NetworkKind("unet", title: "U-Net") { options, shape, store in
         let channels = options.integer("channels", 64, in: 2...256)
         let upsampling = options.choice("upsampling", UNet.Upsampling.transposed)
@@ -12,7 +13,8 @@ extension NetworkKind {
     }
 }
 
-/// U-Net: four times half the size and twice the channels, and back, each step with the map of its size on the way down beside it.
+/// U-Net: four times half the size and twice the channels, and back, each step with the map of its
+/// size on the way down beside it.
 struct UNet: SegmentationNetwork {
     /// How maps become twice as large on the way up.
     enum Upsampling: String, CaseIterable, Sendable {

@@ -139,8 +139,8 @@ public struct AblationGrid: Sendable, Equatable {
 extension RunConfiguration {
     /// This configuration with some settings changed; errors name `path`.
     ///
-    /// Changing `network.name`, `network.preset`, `optimizer.name` or `schedule.name` also takes the
-    /// new one's own settings, except the drop path rate and the learning rate. Throws
+    /// Changing `network.name`, `network.preset`, `optimizer.name` or `schedule.name` also takes
+    /// the new one's own settings, except the drop path rate and the learning rate. Throws
     /// ``ConfigurationFileError`` for an unknown key or a value that does not fit.
     func setting(_ settings: [AblationGrid.Setting], path: String) throws(ConfigurationFileError) -> RunConfiguration {
         let text: String

@@ -31,7 +31,8 @@ public struct AblationResult: Sendable, Codable, Equatable {
         public let ofEpochs: Int
         /// Trained values; nil for networks other than VM-UNet before training.
         public let parameters: Int?
-        /// Multiply-adds at this cell's input size, counted as in the paper; nil for other networks.
+        /// Multiply-adds at this cell's input size, counted as in the paper; nil for other
+        /// networks.
         public let paperFLOPs: Int?
         /// The paper's mIoU and DSC, in percent.
         public let paper: PaperTable.Scores?

@@ -1,9 +1,11 @@
 import Segmentation
 import VMUNet
 
-/// The network that a run trains: the paper's in some sizes, or another kind, whose settings only the module that computes it knows.
+/// The network that a run trains: the paper's in some sizes, or another kind, whose settings only
+/// the module that computes it knows.
 public enum NetworkChoice: Sendable, Hashable, Codable {
-    /// VM-UNet; its class count is always 1 here and the data's in ``RunConfiguration/vmunet``, so that equal choices compare equal.
+    /// VM-UNet; its class count is always 1 here and the data's in ``RunConfiguration/vmunet``, so
+    /// that equal choices compare equal.
     case vmunet(VMUNetConfiguration)
     /// Any other kind.
     case other(NetworkSettings)
@@ -29,7 +31,8 @@ public enum NetworkChoice: Sendable, Hashable, Codable {
 }
 
 extension RunConfiguration {
-    /// VM-UNet's sizes with the data's class count; set either, both change. Nil where the run trains another network.
+    /// VM-UNet's sizes with the data's class count; set either, both change. Nil where the run
+    /// trains another network.
     public var vmunet: VMUNetConfiguration? {
         get {
             guard case .vmunet(var sizes) = network else { return nil }
@@ -44,7 +47,8 @@ extension RunConfiguration {
         }
     }
 
-    /// Multiply-adds as the paper counts them for a picture of the run's size; nil for other networks than VM-UNet.
+    /// Multiply-adds as the paper counts them for a picture of the run's size; nil for other
+    /// networks than VM-UNet.
     public var paperFLOPs: Int? { summary?.paperFLOPs }
 
     /// The sizes of the run's VM-UNet, module by module; nil for other networks.

@@ -109,7 +109,8 @@ extension RunConfiguration.LossSettings: ConfigurationSection {
     }
 }
 
-/// The kind of network, then VM-UNet's sizes by preset name or one by one, or another kind's options.
+/// The kind of network, then VM-UNet's sizes by preset name or one by one, or another kind's
+/// options.
 private struct NetworkSection: ConfigurationSection {
     enum Preset: String, ConfigurationChoice {
         case base, small, tiny

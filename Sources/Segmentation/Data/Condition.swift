@@ -6,7 +6,8 @@
     import Darwin
 #endif
 
-/// A lock with a condition to wait for, and threads of its own: what waits must not hold up a shared pool.
+/// A lock with a condition to wait for, and threads of its own: what waits must not hold up a
+/// shared pool.
 final class Condition: @unchecked Sendable {  // the system's own objects, made for many threads
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)

@@ -133,7 +133,8 @@ public struct PairedFolder: SegmentationDataset {
         do { return try PictureFile.read(pair.picture, channels: 3, asStored: asStored) } catch { throw DataError(error, pair.picture) }
     }
 
-    /// Whether a mask fits its picture only as that is stored, before its EXIF turns it; by the headers alone.
+    /// Whether a mask fits its picture only as that is stored, before its EXIF turns it; by the
+    /// headers alone.
     private func fitsAsStored(_ pair: PicturePair) throws(DataError) -> Bool {
         let info: PictureInfo
         do { info = try PictureFile.info(of: pair.picture) } catch { throw DataError(error, pair.picture) }

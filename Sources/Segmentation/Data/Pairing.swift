@@ -183,12 +183,14 @@ private struct CommonAffix {
     }
 }
 
-/// Pictures and masks that each have a text of their own around a name that they share: `img_07` and `mask_07`.
+/// Pictures and masks that each have a text of their own around a name that they share: `img_07`
+/// and `mask_07`.
 private struct FramedNames {
     let pairs: [(name: String, mask: String)]
     let description: String
 
-    /// Nil unless what is left of the names pairs every mask with one picture, and the masks' text says that they are masks.
+    /// Nil unless what is left of the names pairs every mask with one picture, and the masks' text
+    /// says that they are masks.
     init?(masks: [String], pictures: [String]) {
         guard masks.count > 1, masks.count == pictures.count else { return nil }
         let (ofMasks, ofPictures) = (Frame(masks.map(FolderListing.stem)), Frame(pictures))

@@ -33,7 +33,8 @@ public struct RegionStatistics: Sendable, Codable, Equatable {
     ///
     /// - Parameters:
     ///   - intensities: the image, of as many voxels as the labels.
-    ///   - names: the labels to measure, each with its name; those without a voxel are measured too.
+    ///   - names: the labels to measure, each with its name; those without a voxel are measured
+    ///     too.
     ///   - voxelVolume: cubic millimetres of a voxel.
     public static func measure(
         _ labels: LabelVolume, on intensities: [Float], names: [(label: Int, name: String)], voxelVolume: Double?

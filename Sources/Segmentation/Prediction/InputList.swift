@@ -47,7 +47,8 @@ public struct InputList: Sendable {
     private let wanted: String?
     private let repairs: Bool
 
-    /// Looks at files and into folders; with `recursive` into their sub-folders, too, though not through links.
+    /// Looks at files and into folders; with `recursive` into their sub-folders, too, though not
+    /// through links.
     ///
     /// - Parameters:
     ///   - series: of several DICOM series in one folder the one to take: its number or its UID.

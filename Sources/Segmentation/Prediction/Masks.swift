@@ -17,8 +17,8 @@ public enum Masks {
         }
     }
 
-    /// The class of the greatest interpolated probability, of probabilities [classes, height, width]: outlines are smoother than
-    /// those of labels resized by nearest.
+    /// The class of the greatest interpolated probability, of probabilities [classes, height,
+    /// width]: outlines are smoother than those of labels resized by nearest.
     public static func labels(_ probabilities: [Float], classes: Int, from: Size, to: Size) -> [UInt8] {
         let area = from.height * from.width
         var best = [Float](repeating: -1, count: to.height * to.width)

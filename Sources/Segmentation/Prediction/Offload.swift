@@ -17,8 +17,8 @@ final class CancellationFlag: Sendable {
     func check() throws { if isSet.load(ordering: .relaxed) { throw CancellationError() } }
 }
 
-/// Long work for tasks: on threads of its own, so that none of Swift's concurrency is held up, and little of it at a time, so that a
-/// thousand tasks take no more memory than a few.
+/// Long work for tasks: on threads of its own, so that none of Swift's concurrency is held up, and
+/// little of it at a time, so that a thousand tasks take no more memory than a few.
 enum Offload {
     private static let turns = Turns(count: max(2, ProcessInfo.processInfo.activeProcessorCount / 4))
 

@@ -13,15 +13,16 @@ public enum PictureInput: Sendable {
     case file(URL)
     /// The content of such a file; `name` stands for the path in errors.
     case data(Data, name: String = "a picture in memory")
-    /// Pixels, a byte a channel: rows from top to bottom, `rowStride` bytes from the start of one to the start of the next, without
-    /// padding where it is nil. Opacity is dropped.
+    /// Pixels, a byte a channel: rows from top to bottom, `rowStride` bytes from the start of one
+    /// to the start of the next, without padding where it is nil. Opacity is dropped.
     case pixels([UInt8], width: Int, height: Int, layout: PixelLayout, rowStride: Int? = nil)
     /// A picture that is there already.
     case picture(Picture)
 
     /// The picture, grey or RGB.
     ///
-    /// - Throws: ``/Imaging/PictureError`` for a file that is missing, damaged or of another kind, and for sizes that do not fit the bytes.
+    /// - Throws: ``/Imaging/PictureError`` for a file that is missing, damaged or of another kind,
+    ///   and for sizes that do not fit the bytes.
     package func read() throws(PictureError) -> Picture {
         switch self {
         case .file(let url): try PictureFile.read(url)

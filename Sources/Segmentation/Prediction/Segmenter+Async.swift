@@ -1,10 +1,12 @@
 import Imaging
 
 extension Segmenter {
-    /// Segments one picture, wherever it is, beside the caller's own work: no thread of Swift's concurrency is held up.
+    /// Segments one picture, wherever it is, beside the caller's own work: no thread of Swift's
+    /// concurrency is held up.
     ///
-    /// - Throws: `CancellationError` when the task is cancelled, which is looked at before reading, before the network and before the
-    ///   mask; otherwise what `segment(_:)` throws without `await`.
+    /// - Throws: `CancellationError` when the task is cancelled, which is looked at before reading,
+    ///   before the network and before the mask; otherwise what `segment(_:)` throws without
+    ///   `await`.
     public func segment(_ input: PictureInput) async throws -> Result {
         try await Offload.run { isCancelled in
             let picture = try input.read()
@@ -19,8 +21,9 @@ extension Segmenter {
 
     /// The results of many pictures, made as they are asked for, in the order of the inputs.
     ///
-    /// Pictures are read side by side and go through the network together, `batchSize` at a time (at least 1); no more of them than that
-    /// are in memory. One that cannot be segmented does not end the others.
+    /// Pictures are read side by side and go through the network together, `batchSize` at a time
+    /// (at least 1); no more of them than that are in memory. One that cannot be segmented does not
+    /// end the others.
     ///
     /// ```swift
     /// for try await (index, result) in segmenter.results(of: inputs) {
@@ -76,7 +79,8 @@ public struct PictureResults: AsyncSequence, Sendable {
 
         /// The next picture's result; nil after the last.
         ///
-        /// - Throws: `CancellationError` when the task is cancelled, and the network's errors, which are no picture's.
+        /// - Throws: `CancellationError` when the task is cancelled, and the network's errors,
+        ///   which are no picture's.
         public mutating func next() async throws -> Element? {
             if ready.isEmpty {
                 let (first, end) = (start, Swift.min(start + results.batchSize, results.inputs.count))

@@ -9,9 +9,10 @@ import TensorFiles
 
 /// Segments pictures with a trained network: weights in, masks of the pictures' own size out.
 ///
-/// A segmenter does not change once it is made, and any number of threads and tasks may use one at the same time: each call works in
-/// memory of its own, about 30 MB for the shipped weights. The network spreads one picture over all cores, so that calls at the same
-/// time share them. Everything that a file or pixels can cause is thrown; nothing traps.
+/// A segmenter does not change once it is made, and any number of threads and tasks may use one at
+/// the same time: each call works in memory of its own, about 30 MB for the shipped weights. The
+/// network spreads one picture over all cores, so that calls at the same time share them.
+/// Everything that a file or pixels can cause is thrown; nothing traps.
 ///
 /// ```swift
 /// let segmenter = try Segmenter(weights: URL(filePath: "weights.safetensors"))
@@ -35,7 +36,8 @@ public struct Segmenter: Sendable {
     public let metadata: WeightsMetadata
     /// The form of the network's input.
     public let convention: InputConvention
-    /// What reading the weights left out, renamed or chose, a clause each: to be shown to the user once.
+    /// What reading the weights left out, renamed or chose, a clause each: to be shown to the user
+    /// once.
     public let notes: [String]
     /// The weights' file, for messages.
     let file: String
@@ -45,7 +47,8 @@ public struct Segmenter: Sendable {
 
     /// What was found in one picture.
     public struct Result: Sendable, Equatable {
-        /// Of the picture's own size, one channel: 0 and 255 of a binary network, otherwise the label's number.
+        /// Of the picture's own size, one channel: 0 and 255 of a binary network, otherwise the
+        /// label's number.
         public let mask: Picture
         /// Pixels of each class, background first; two numbers of a binary network.
         public let pixels: [Int]
@@ -76,19 +79,22 @@ public struct Segmenter: Sendable {
         }
     }
 
-    /// Loads weights of any supported form from a file. Their keys say the architecture, their metadata the rest.
+    /// Loads weights of any supported form from a file. Their keys say the architecture, their
+    /// metadata the rest.
     ///
     /// - Parameters:
     ///   - url: a `.safetensors` or `.pth` file; its content decides.
     ///   - choice: which weights to take if a checkpoint has several sets.
-    ///   - imageSize: height and width at which the network sees pictures, a multiple of 32; nil takes the size of training, 256 where
-    ///     the weights say nothing.
-    ///   - threshold: the probability from which on a pixel is foreground; nil takes the weights' own, or 0.5.
+    ///   - imageSize: height and width at which the network sees pictures, a multiple of 32; nil
+    ///     takes the size of training, 256 where the weights say nothing.
+    ///   - threshold: the probability from which on a pixel is foreground; nil takes the weights'
+    ///     own, or 0.5.
     ///   - input: what the caller knows better than the weights about their input.
     ///   - compute: how to compute.
     ///   - networks: what builds the network; the package's own kernels unless given.
-    /// - Throws: ``/TensorFiles/TensorFileError`` for a file that cannot be read, ``BadWeights`` for one that is no network's and for a
-    ///   size or a threshold that it cannot have, and what `networks` throws for a device that cannot be used.
+    /// - Throws: ``/TensorFiles/TensorFileError`` for a file that cannot be read, ``BadWeights``
+    ///   for one that is no network's and for a size or a threshold that it cannot have, and what
+    ///   `networks` throws for a device that cannot be used.
     public init(
         weights url: URL, choosing choice: WeightsChoice = .model, imageSize: Int? = nil, threshold: Double? = nil,
         input: InputConvention.Options = InputConvention.Options(),
@@ -100,7 +106,8 @@ public struct Segmenter: Sendable {
             networks: networks)
     }
 
-    /// Loads weights from a file's content in memory; `name` stands for the path in errors. Everything else is as for
+    /// Loads weights from a file's content in memory; `name` stands for the path in errors.
+    /// Everything else is as for
     /// ``init(weights:choosing:imageSize:threshold:input:compute:networks:)``, the errors too.
     public init(
         weights bytes: [UInt8], name: String, imageSize: Int? = nil, threshold: Double? = nil,
@@ -155,9 +162,11 @@ public struct Segmenter: Sendable {
 
     /// Segments one picture of any size.
     ///
-    /// - Throws: ``BadWeights`` where the network's output is not finite, and what the network throws.
+    /// - Throws: ``BadWeights`` where the network's output is not finite, and what the network
+    ///   throws.
     public func segment(_ picture: Picture) throws -> Result {
-        // Planes and logits at the network's size, then of each pixel a label, a probability and, of several classes, the best.
+        // Planes and logits at the network's size, then of each pixel a label, a probability and,
+        // of several classes, the best.
         try DataError.requireMemory(
             (12 + 8 * network.classes) * imageSize * imageSize + (network.classes == 1 ? 2 : 8) * picture.width * picture.height,
             for: "a picture of \(picture.width)×\(picture.height) pixels", remedy: "Make the picture smaller, or lower --image-size.")
@@ -167,7 +176,8 @@ public struct Segmenter: Sendable {
 
     /// Segments one picture, wherever it is.
     ///
-    /// - Throws: ``/Imaging/PictureError`` for a picture that cannot be read, and what `segment(_:)` throws.
+    /// - Throws: ``/Imaging/PictureError`` for a picture that cannot be read, and what
+    ///   `segment(_:)` throws.
     public func segment(_ input: PictureInput) throws -> Result { try segment(input.read()) }
 
     /// The network's input, 3 × size × size.

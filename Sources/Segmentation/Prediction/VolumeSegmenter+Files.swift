@@ -9,7 +9,8 @@ import TensorFiles
 extension VolumeSegmenter {
     /// What was found in a volume's file.
     public struct Result: Sendable {
-        /// A label a voxel, in the file's own order (slices, rows, columns); of a binary network 0 and 1.
+        /// A label a voxel, in the file's own order (slices, rows, columns); of a binary network 0
+        /// and 1.
         public let labels: LabelVolume
         /// Where the voxels lie, as the file says.
         public let geometry: NIfTIGeometry
@@ -18,7 +19,8 @@ extension VolumeSegmenter {
         /// What the reader of the result should know of this volume, a line each.
         public let notes: [String]
 
-        /// How much of a class was found, in millilitres; nil where the file does not say how large a voxel is.
+        /// How much of a class was found, in millilitres; nil where the file does not say how large
+        /// a voxel is.
         public func milliliters(of label: UInt8) -> Double? {
             spacing.map { Double(voxels(of: label)) * $0.depth * $0.height * $0.width / 1000 }
         }
@@ -26,25 +28,29 @@ extension VolumeSegmenter {
         /// Voxels of a class.
         public func voxels(of label: UInt8) -> Int { labels.labels.count { $0 == label } }
 
-        /// Writes the labels as NIfTI with the file's geometry, whole or not at all; packed where the name ends in `.gz`.
+        /// Writes the labels as NIfTI with the file's geometry, whole or not at all; packed where
+        /// the name ends in `.gz`.
         ///
         /// - Throws: ``/TensorFiles/TensorFileError`` where the file cannot be written.
         public func write(to url: URL) throws(TensorFileError) { try labels.write(to: url, geometry: geometry) }
     }
 
-    /// Segments a volume's file: turned and mapped as the weights were trained, labels turned back. `progress` gets the number of slices
-    /// that are done, and of all slices.
+    /// Segments a volume's file: turned and mapped as the weights were trained, labels turned back.
+    /// `progress` gets the number of slices that are done, and of all slices.
     ///
-    /// - Throws: ``DataError`` for a file that cannot be read, what the network throws, and `CancellationError` in a task that was
-    ///   cancelled, which is looked at before each batch of slices.
+    /// - Throws: ``DataError`` for a file that cannot be read, what the network throws, and
+    ///   `CancellationError` in a task that was cancelled, which is looked at before each batch of
+    ///   slices.
     public func segment(_ file: URL, progress: (_ slices: Int, _ of: Int) -> Void = { _, _ in }) throws -> Result {
         try segment(VolumeFile(file), path: file.relativePath, progress: progress) {}
     }
 
-    /// Segments a volume's file beside the caller's own work: no thread of Swift's concurrency is held up. `progress` gets the
-    /// number of slices that are done, and of all slices, on a thread of its own.
+    /// Segments a volume's file beside the caller's own work: no thread of Swift's concurrency is
+    /// held up. `progress` gets the number of slices that are done, and of all slices, on a thread
+    /// of its own.
     ///
-    /// - Throws: `CancellationError` when the task is cancelled, which is looked at before each batch of slices; otherwise as there.
+    /// - Throws: `CancellationError` when the task is cancelled, which is looked at before each
+    ///   batch of slices; otherwise as there.
     public func segment(
         _ file: URL, progress: @escaping @Sendable (_ slices: Int, _ of: Int) -> Void = { _, _ in }
     ) async throws -> Result {

@@ -1,9 +1,10 @@
 import TensorFiles
 
-/// Segments volumes with a trained network, slice by slice: resized by a cubic spline to the network's size, the labels resized back
-/// by nearest pixel, as in the published protocol.
+/// Segments volumes with a trained network, slice by slice: resized by a cubic spline to the
+/// network's size, the labels resized back by nearest pixel, as in the published protocol.
 ///
-/// It does not change once it is made, and any number of threads and tasks may use one at the same time.
+/// It does not change once it is made, and any number of threads and tasks may use one at the same
+/// time.
 ///
 /// ```swift
 /// let segmenter = VolumeSegmenter(try Segmenter(weights: URL(filePath: "liver.safetensors")))
@@ -30,11 +31,11 @@ public struct VolumeSegmenter: Sendable {
         threshold = segmenter.threshold
     }
 
-    /// Labels of a volume of intensities as the network was trained on, (slices, rows, columns), row-major; of a binary network 0 and 1.
-    /// `progress` gets the number of slices that are done.
+    /// Labels of a volume of intensities as the network was trained on, (slices, rows, columns),
+    /// row-major; of a binary network 0 and 1. `progress` gets the number of slices that are done.
     ///
-    /// - Throws: ``VolumeError`` where there are not as many intensities as the shape has voxels, or an extent is out of range, and what
-    ///   the network throws.
+    /// - Throws: ``VolumeError`` where there are not as many intensities as the shape has voxels,
+    ///   or an extent is out of range, and what the network throws.
     public func segment(_ intensities: [Float], shape: VolumeShape, progress: (_ slices: Int) -> Void = { _ in }) throws -> LabelVolume {
         guard HostTensor.elementCount(shape: [shape.depth, shape.height, shape.width]) == intensities.count, !intensities.isEmpty else {
             throw VolumeError(

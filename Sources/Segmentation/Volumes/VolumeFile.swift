@@ -10,7 +10,8 @@ import TensorFiles
 /// A volume to segment: NIfTI, NRRD, MetaImage, a DICOM series, or an array `image` in Synapse's
 /// layout.
 public struct VolumeFile: Sendable {
-    /// The voxels as they are stored, (slices, rows, columns), row-major; intensities are slope · voxel + intercept.
+    /// The voxels as they are stored, (slices, rows, columns), row-major; intensities are slope ·
+    /// voxel + intercept.
     private let voxels: HostTensor
     private let slope: Double, intercept: Double
     /// Slices, rows and columns as they are stored.
@@ -46,9 +47,9 @@ public struct VolumeFile: Sendable {
         return extensions.first { name.hasSuffix($0) && name.count > $0.count }
     }
 
-    /// Reads a volume, which takes at most four bytes a voxel. Throws ``DataError``, which names the
-    /// file, if it is damaged, lacks `image`, has a wrong rank, is too large, or has values that are
-    /// not finite.
+    /// Reads a volume, which takes at most four bytes a voxel. Throws ``DataError``, which names
+    /// the file, if it is damaged, lacks `image`, has a wrong rank, is too large, or has values
+    /// that are not finite.
     public init(_ url: URL) throws(DataError) {
         switch Self.suffix(of: url) {
         case ".npz"?:
@@ -103,8 +104,8 @@ public struct VolumeFile: Sendable {
             notes: mayBeColor ? ["its \(shape[0]) planes are taken as slices; channels of a picture belong into a PNG"] : [])
     }
 
-    /// Reads a DICOM series; `path` names its folder in errors. `resamples` mends what can be mended,
-    /// as ``notes`` tell.
+    /// Reads a DICOM series; `path` names its folder in errors. `resamples` mends what can be
+    /// mended, as ``notes`` tell.
     public init(_ series: DICOMSeries, path: String, resamples: Bool = false) throws(DataError) {
         var options = DICOMVolume.Options()
         options.resamples = resamples
@@ -175,7 +176,8 @@ extension VolumeFile {
 }
 
 extension IntensityWindow {
-    /// The window that this one comes to for a volume: its own extremes or percentiles, found without all of it at once.
+    /// The window that this one comes to for a volume: its own extremes or percentiles, found
+    /// without all of it at once.
     func resolved(for volume: VolumeFile) -> IntensityWindow {
         switch self {
         case .none, .fixed: return self
@@ -214,7 +216,8 @@ extension VolumeFile {
 }
 
 extension LabelVolume {
-    /// Writes the labels in the format of the name, with names and colours if it has a place for them.
+    /// Writes the labels in the format of the name, with names and colours if it has a place for
+    /// them.
     public func write(
         to url: URL, geometry: VolumeGeometry, description: String = "", labels names: [VolumeLabel]
     ) throws(TensorFileError) {

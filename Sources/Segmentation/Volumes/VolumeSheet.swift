@@ -19,7 +19,8 @@ public enum VolumeSheet {
         }
     }
 
-    /// As ``draw(_:on:white:orientation:count:cellSize:)``, with the intensities of the slices that are shown alone.
+    /// As ``draw(_:on:white:orientation:count:cellSize:)``, with the intensities of the slices that
+    /// are shown alone.
     public static func draw(
         _ labels: LabelVolume, white: Float = 1, orientation: String = "???", count: Int = 9, cellSize: Int = 256,
         slice intensities: (Int) -> [Float]

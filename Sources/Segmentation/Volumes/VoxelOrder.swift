@@ -81,8 +81,8 @@ public struct VolumeTurn: Sendable, Equatable {
         return VoxelSpacing(depth: extents[sources[2]], height: extents[sources[1]], width: extents[sources[0]])
     }
 
-    /// Where a turned volume's voxels are in the volume of this shape: the first one's index, and the
-    /// steps from column to column, row to row and slice to slice.
+    /// Where a turned volume's voxels are in the volume of this shape: the first one's index, and
+    /// the steps from column to column, row to row and slice to slice.
     func places(in shape: VolumeShape) -> (start: Int, column: Int, row: Int, slice: Int) {
         let extents = [shape.width, shape.height, shape.depth], steps = [1, shape.width, shape.width * shape.height]
         // A reversed axis is read from its end.

@@ -6,9 +6,11 @@ import TensorFiles
     import Foundation
 #endif
 
-/// A kind of network by its name, and the kind's own settings: the section `network` of a configuration, and what weights carry.
+/// A kind of network by its name, and the kind's own settings: the section `network` of a
+/// configuration, and what weights carry.
 ///
-/// Nothing here knows which kinds there are or what their settings mean: the module that computes networks does.
+/// Nothing here knows which kinds there are or what their settings mean: the module that computes
+/// networks does.
 public struct NetworkSettings: Sendable, Hashable, Codable {
     /// The name of the paper's network, whose architecture its weights' keys and shapes say.
     public static let vmunet = "vmunet"

@@ -7,11 +7,14 @@ import TensorFiles
     import Foundation
 #endif
 
-/// The one door for a network's weights: whatever wrapped them, they come out under the keys that VM-UNet has.
+/// The one door for a network's weights: whatever wrapped them, they come out under the keys that
+/// VM-UNet has.
 package enum NetworkWeights {
-    /// Reads one set of weights. What was taken, left out or renamed stands in the result's ``/TensorFiles/StateDictionary/notes``.
+    /// Reads one set of weights. What was taken, left out or renamed stands in the result's
+    /// ``/TensorFiles/StateDictionary/notes``.
     ///
-    /// Sets lie in dictionaries of their own, or in one under the first parts of their keys: `ema_model.…` beside `model.…`.
+    /// Sets lie in dictionaries of their own, or in one under the first parts of their keys:
+    /// `ema_model.…` beside `model.…`.
     package static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(TensorFileError) -> StateDictionary {
         guard choice != .model else { return try WeightsFile.read(url).networkWeights }
         let refusal: TensorFileError
@@ -22,8 +25,9 @@ package enum NetworkWeights {
 }
 
 extension StateDictionary {
-    /// The network's own tensors under VM-UNet's keys: without what a trainer keeps beside them, without the prefix that its
-    /// wrapper put before every key, and under the names that VM-UNet has for what newer code of VMamba calls otherwise.
+    /// The network's own tensors under VM-UNet's keys: without what a trainer keeps beside them,
+    /// without the prefix that its wrapper put before every key, and under the names that VM-UNet
+    /// has for what newer code of VMamba calls otherwise.
     public var networkWeights: StateDictionary {
         var result = withoutTrainingState
         result.takePrefixOff()
@@ -61,7 +65,8 @@ extension StateDictionary {
         return result.isEmpty ? nil : result
     }
 
-    /// The averages that a run's checkpoint keeps, `ema.average.N` for the N-th tensor of the network.
+    /// The averages that a run's checkpoint keeps, `ema.average.N` for the N-th tensor of the
+    /// network.
     private var averageOfRun: StateDictionary? {
         guard self["ema.updates"] != nil else { return nil }
         var result = self
@@ -74,16 +79,19 @@ extension StateDictionary {
         return result
     }
 
-    /// Takes off what stands before a network's first layer in every one of its keys, such as Lightning's `model.`.
+    /// Takes off what stands before a network's first layer in every one of its keys, such as
+    /// Lightning's `model.`.
     ///
-    /// Where two networks lie side by side, the larger is taken out of its prefix; what does not share it stays as it is, and
-    /// whoever builds a network of it says that it does not belong there.
+    /// Where two networks lie side by side, the larger is taken out of its prefix; what does not
+    /// share it stays as it is, and whoever builds a network of it says that it does not belong
+    /// there.
     private mutating func takePrefixOff() {
         let counts = Set(keys.lazy.compactMap(Self.prefix)).map { prefix in
             (prefix: prefix, count: keys.lazy.filter { $0.hasPrefix(prefix) }.count)
         }
         guard let prefix = counts.max(by: { ($0.count, $1.prefix) < ($1.count, $0.prefix) })?.prefix else { return }
-        // A VM-UNet keeps its layers under this name; VMamba, which has no decoder, keeps them at the top.
+        // A VM-UNet keeps its layers under this name; VMamba, which has no decoder, keeps them at
+        // the top.
         let isWhole = keys.contains { $0.hasPrefix(prefix + "final_conv.") || $0.hasPrefix(prefix + "layers_up.") }
         let wanted = isWhole ? "vmunet." : ""
         guard prefix != wanted else { return }
@@ -94,7 +102,8 @@ extension StateDictionary {
         }
     }
 
-    /// What stands in a key before the name of the patch embedding, the first layer of VM-UNet and VMamba; nil in other keys.
+    /// What stands in a key before the name of the patch embedding, the first layer of VM-UNet and
+    /// VMamba; nil in other keys.
     private static func prefix(_ key: String) -> String? {
         for layer in ["patch_embed.proj.weight", "patch_embed.0.weight"] where key.hasSuffix(layer) {
             let prefix = String(key.dropLast(layer.count))

@@ -1,7 +1,8 @@
 import TensorFiles
 
 extension StateDictionary {
-    /// The parts of keys that newer code of VMamba writes for the layers of its first version, which VM-UNet is made of.
+    /// The parts of keys that newer code of VMamba writes for the layers of its first version,
+    /// which VM-UNet is made of.
     private static let olderNames: [(newer: String, older: String)] = [
         ("patch_embed.0.", "patch_embed.proj."), ("patch_embed.2.", "patch_embed.norm."), (".norm.", ".ln_1."),
         (".op.", ".self_attention."),
@@ -9,7 +10,8 @@ extension StateDictionary {
         ("classifier.head.", "head."),
     ]
 
-    /// Gives the layers of VMamba's first version the names that its first code had for them, and says so.
+    /// Gives the layers of VMamba's first version the names that its first code had for them, and
+    /// says so.
     mutating func takeOlderNames() {
         guard keys.contains(where: { $0.contains(".blocks.") && $0.contains(".op.") }), VMambaVersion(self) == nil else { return }
         let before = self
@@ -21,7 +23,8 @@ extension StateDictionary {
     private static func older(_ key: String) -> String {
         var name = key
         for (newer, older) in olderNames {
-            // The norm before a block has its new name there alone: `out_norm` and the patch embedding's keep theirs.
+            // The norm before a block has its new name there alone: `out_norm` and the patch
+            // embedding's keep theirs.
             if newer == ".norm.", !isBlockNorm(name) { continue }
             guard let place = name.firstRange(of: newer) else { continue }
             name = name[..<place.lowerBound] + older + name[place.upperBound...]
@@ -37,7 +40,8 @@ extension StateDictionary {
     }
 }
 
-/// What tells a later VMamba from the first one, whose blocks VM-UNet has: other layers, not only other names.
+/// What tells a later VMamba from the first one, whose blocks VM-UNet has: other layers, not only
+/// other names.
 package struct VMambaVersion: Equatable {
     /// The layers that VM-UNet's blocks do not have, as words.
     let traits: [String]

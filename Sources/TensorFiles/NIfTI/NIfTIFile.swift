@@ -23,8 +23,8 @@ public enum NIfTIFile {
         try naming(url) { try source(url).image(limit: limit, allChannels: false) }
     }
 
-    /// Reads one volume of at most `voxels` voxels, four bytes a voxel or less in memory: wider types
-    /// become float32 while they are read, and are in the image's unit then.
+    /// Reads one volume of at most `voxels` voxels, four bytes a voxel or less in memory: wider
+    /// types become float32 while they are read, and are in the image's unit then.
     package static func readNarrow(_ url: URL, voxels: Int) throws(TensorFileError) -> VolumeImage {
         try naming(url) { try source(url).narrowImage(limit: voxels) }
     }
@@ -46,7 +46,8 @@ public enum NIfTIFile {
         }
     }
 
-    /// Reads the values in the volume's unit, row-major. They are converted while reading, so the stored voxels take no extra memory.
+    /// Reads the values in the volume's unit, row-major. They are converted while reading, so the
+    /// stored voxels take no extra memory.
     package static func values(_ url: URL, limit: Int) throws(TensorFileError) -> (header: VolumeHeader, values: [Float]) {
         try naming(url) {
             let source = try source(url)

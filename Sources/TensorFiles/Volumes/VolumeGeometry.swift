@@ -109,8 +109,8 @@ public struct VolumeGeometry: Sendable, Equatable {
     /// directions of the axes are unknown.
     public var placesVoxels: Bool { (matrixCode > 0 && hasUsableMatrix) || (quaternionCode > 0 && hasUsableQuaternion) }
 
-    /// The geometry without a matrix or quaternion that is unusable: other readers refuse files that
-    /// repeat one.
+    /// The geometry without a matrix or quaternion that is unusable: other readers refuse files
+    /// that repeat one.
     public var withoutUnusablePlacement: VolumeGeometry {
         var geometry = self
         if !hasUsableMatrix { (geometry.matrixCode, geometry.matrix) = (0, [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]) }

@@ -25,8 +25,8 @@ struct VoxelSource {
         return image
     }
 
-    /// Voxels in the stored type if that takes four bytes or less, otherwise their values as float32,
-    /// converted while reading. At most `limit` voxels.
+    /// Voxels in the stored type if that takes four bytes or less, otherwise their values as
+    /// float32, converted while reading. At most `limit` voxels.
     func narrowImage(limit: Int) throws -> VolumeImage {
         guard header.elementType.byteCount > 4 else {
             return try image(limit: limit.multipliedReportingOverflow(by: header.elementType.byteCount).partialValue, allChannels: false)

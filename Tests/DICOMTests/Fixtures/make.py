@@ -92,7 +92,8 @@ plain = [pydicom.dcmread(f) for f in sorted(glob.glob(os.path.join(here, "plain"
 mf = LegacyConvertedEnhancedCTImage(plain, series_instance_uid=U("mf", "series"), series_number=2, sop_instance_uid=U("mf"), instance_number=1)
 os.makedirs(os.path.join(here, "multiframe")); mf.save_as(os.path.join(here, "multiframe", "MF.dcm"))
 
-# Structure sets on two of the series, and the masks that matplotlib's point-in-polygon gives: a star, a ring (a hole is a contour inside), a region without contours.
+# Structure sets on two of the series, and the masks that matplotlib's point-in-polygon gives: a
+# star, a ring (a hole is a contour inside), a region without contours.
 from matplotlib.path import Path
 for name in ("plain", "oblique"):
     source = sorted((pydicom.dcmread(f) for f in glob.glob(os.path.join(here, name, "*"))), key=lambda d: d.InstanceNumber)

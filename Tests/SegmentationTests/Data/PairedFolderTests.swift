@@ -180,7 +180,8 @@ import Testing
         #expect(set.notes == (["_strange", "x"].contains(ending) ? ["masks are named NAME\(ending)"] : []))
     }
 
-    /// `img_07.png` with `mask_07.png`: both have a text of their own around the name that they share.
+    /// `img_07.png` with `mask_07.png`: both have a text of their own around the name that they
+    /// share.
     @Test(arguments: ["img_N mask_N", "N_image N-gt", "scan-N-raw N_groundtruth"]) func namesInsideOtherTexts(names: String) throws {
         let (picture, mask) = (names.split(separator: " ")[0], names.split(separator: " ")[1])
         for (i, core) in ["07", "08", "17"].enumerated() {

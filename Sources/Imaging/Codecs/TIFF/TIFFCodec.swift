@@ -74,7 +74,8 @@ enum TIFFCodec {
         }
     }
 
-    /// Tiles far larger than their picture would cost more memory than it, samples beside the colours more time.
+    /// Tiles far larger than their picture would cost more memory than it, samples beside the
+    /// colours more time.
     private static func checkPieces(_ file: FileReader, _ header: TIFFHeader, count: Int) throws(PictureError) {
         let picture = (header.width * header.samples * header.bits + 7) / 8 * header.height
         let piece = header.pieceRowBytes * header.piece.height

@@ -17,8 +17,8 @@ public protocol DatasetLayout: Sendable {
     var largestIntensity: Float { get }
     /// The metadata of weights trained on a set with these settings.
     func origin(_ settings: DataSettings) -> WeightsMetadata
-    /// Whether a folder clearly has this layout. Of layouts that look alike, such as ISIC's, only one
-    /// returns true.
+    /// Whether a folder clearly has this layout. Of layouts that look alike, such as ISIC's, only
+    /// one returns true.
     func recognises(_ folder: URL) -> Bool
     /// Checks every file of every part of a set. `givenClasses` tells whether the user, not a
     /// preset, gave the number of classes.

@@ -136,7 +136,8 @@ enum SynapseArrays {
         }
     }
 
-    /// Asks for the memory that conversion takes: a copy in the stored type, one of four bytes a value, and a last one.
+    /// Asks for the memory that conversion takes: a copy in the stored type, one of four bytes a
+    /// value, and a last one.
     private static func requireRoom(_ tensor: HostTensor, path: String) throws(DataError) {
         try DataError.requireMemory(
             tensor.bytes.count + 6 * tensor.count, for: path, remedy: "Crop the volume, or save it at a larger spacing.")

@@ -2,8 +2,10 @@
 public struct Mutation {
     /// Other inputs of the same reader, as a source of pieces.
     public var pool: [[UInt8]]
+    /// The most bytes of a result.
     public var largest: Int
 
+    /// Mutations that take pieces of `pool` and make at most `largest` bytes.
     public init(pool: [[UInt8]] = [], largest: Int = 1 << 16) {
         self.pool = pool
         self.largest = largest

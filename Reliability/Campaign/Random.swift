@@ -2,10 +2,12 @@
 public struct Random: RandomNumberGenerator {
     private var state: UInt64
 
+    /// The numbers of input `index`.
     public init(seed: UInt64, index: UInt64 = 0) {
         state = seed &* 0x9E37_79B9_7F4A_7C15 ^ (index &+ 1) &* 0xD1B5_4A32_D192_ED03
     }
 
+    /// The next 64 bits.
     public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var z = state

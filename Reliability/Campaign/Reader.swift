@@ -21,9 +21,13 @@ public protocol Reader: Sendable {
 }
 
 extension Reader {
+    /// None.
     public var envelope: Envelope { .none }
+    /// None.
     public var examples: [[UInt8]] { [] }
+    /// The fixture itself.
     public func seeds(in fixture: [UInt8]) -> [[UInt8]] { [fixture] }
+    /// The input itself.
     public func file(of input: [UInt8]) -> [UInt8] { input }
 
     /// Gives the reader one input. Returns whether the reader accepted it; a proper error is fine

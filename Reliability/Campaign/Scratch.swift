@@ -4,9 +4,11 @@ import Foundation
 public final class Scratch {
     /// The bytes of the file.
     public private(set) var bytes: [UInt8] = []
+    /// Its path, for readers that take one.
     public private(set) var url = URL(filePath: "/")
     /// The file's name, which messages about it must hold.
     public private(set) var name = "/"
+    /// The folder of inputs that consist of several files.
     public let folder: URL
     private var files: [String: (descriptor: Int32, url: URL)] = [:]
     private var others: [String: URL] = [:]

@@ -6,6 +6,7 @@ import Foundation
 nonisolated(unsafe) private var reader: any Reader = readers[0]
 nonisolated(unsafe) private let scratch = Scratch()
 
+/// Chooses the reader.
 @_cdecl("LLVMFuzzerInitialize")
 public func initialize(_: UnsafeMutablePointer<CInt>, _: UnsafeMutableRawPointer) -> CInt {
     let wanted = ProcessInfo.processInfo.environment["VMUNET_READER"] ?? ""
@@ -17,6 +18,7 @@ public func initialize(_: UnsafeMutablePointer<CInt>, _: UnsafeMutableRawPointer
     return 0
 }
 
+/// Gives the reader one input.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     campaign_limit_seconds(10)
@@ -24,6 +26,7 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     return 0
 }
 
+/// Mutates an input in its own form, in place; returns the new size.
 @_cdecl("LLVMFuzzerCustomMutator")
 public func customMutator(_ data: UnsafeMutablePointer<UInt8>, _ size: Int, _ largest: Int, _ seed: CUnsignedInt) -> Int {
     var random = Random(seed: UInt64(seed))

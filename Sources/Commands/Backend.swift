@@ -4,10 +4,10 @@ import Segmentation
 package struct Backend: Sendable {
     /// Builds networks from weights.
     package let networks: NetworkLoader
-    /// Whether there is a GPU that it could use.
+    /// True if there is a GPU that it could use.
     package let isGPUPresent: @Sendable () -> Bool
 
-    /// Whether the networks are libtorch's.
+    /// True if the networks are libtorch's.
     package let hasLibtorch: Bool
 
     package init(networks: NetworkLoader, hasLibtorch: Bool = false, isGPUPresent: @escaping @Sendable () -> Bool) {

@@ -10,7 +10,7 @@ import VMUNet
     import Darwin
 #endif
 
-/// What `bench` measured: the keys of its JSON, and a line for people.
+/// The measurements of `bench`, as JSON and as a line for people.
 package struct BenchResult: Encodable, CustomStringConvertible {
     let median_seconds: Double
     let minimum_seconds: Double

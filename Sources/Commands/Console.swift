@@ -28,7 +28,7 @@ package enum Console {
         }
     }
 
-    /// Whether to print only errors and results (`--quiet`).
+    /// Prints only errors and results (`--quiet`).
     package static let isQuiet = Atomic(false)
 
     /// Prints a line for people.

@@ -59,7 +59,7 @@ package struct Convert: ParsableCommand {
         let source = URL(filePath: input)
         var kept = try keepOptimizer ? WeightsFile.read(source) : NetworkWeights.read(source, choosing: choice.set ?? .model)
         for text in kept.notes { Console.note("note: \(source.lastPathComponent): \(text)") }
-        // Each tensor is converted by way of float32, in turn; the results stay.
+        // Tensors are converted one by one through float32; the results stay in memory.
         let values = kept.map(\.tensor.count)
         do { try Memory.ask(for: (toBFloat16 ? 2 : 0) * values.reduce(0, +) + 8 * (values.max() ?? 0)) } catch {
             throw InputError("\(input): \(error.reason); convert it on a machine with more")

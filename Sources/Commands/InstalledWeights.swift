@@ -6,8 +6,8 @@ import Files
     import Foundation
 #endif
 
-/// The file of weights that the tools take where none is named: it lies beside them, so that it can
-/// be read and replaced.
+/// The weights that the tools use by default: a file beside them, so that it can be read and
+/// replaced.
 package enum InstalledWeights {
     /// Overrides it: a file's path.
     package static let variable = "VMUNET_WEIGHTS"
@@ -19,7 +19,7 @@ package enum InstalledWeights {
     /// The file named by `VMUNET_WEIGHTS`, else `Weights/isic17.safetensors` in a folder above the
     /// executable; nil if there is none.
     ///
-    /// A file that the variable names is not looked for: reading it says what is wrong.
+    /// The variable's file is not checked here: reading it reports any fault.
     package static func url(
         environment: [String: String] = ProcessInfo.processInfo.environment,
         executable: URL? = executablePath().map { URL(filePath: $0) }

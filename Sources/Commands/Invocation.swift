@@ -13,7 +13,7 @@ package enum Invocation {
         return typed.isEmpty ? "vmunet" : typed
     }()
 
-    /// The script's own commands, which no program behind it knows.
+    /// The wrapper script's own commands.
     package static let scriptCommands =
         "The script ./vmunet also has 'setup' (sets up and builds everything), 'setup predict' (without libtorch) and 'env' (prints what plain 'swift build' needs)."
 }

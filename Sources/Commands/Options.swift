@@ -66,6 +66,7 @@ package struct OutputOptions: ParsableArguments {
 }
 
 extension WeightsChoice: ExpressibleByArgument {
+    /// Reads it like `WeightsChoice.init(name:)`.
     public init?(argument: String) { self.init(name: argument) }
 }
 
@@ -88,7 +89,7 @@ extension Console {
 }
 
 extension Dataset {
-    /// The layout that the user names, or else the one that the folder shows, with a note.
+    /// The layout that the user names; otherwise the one recognised from the folder, with a note.
     package static func chosen(_ given: Dataset?, for data: String) throws -> Dataset {
         if let given { return given }
         let folder = URL(filePath: data)
@@ -106,12 +107,12 @@ extension Dataset {
 extension DataSettings.Intensities: ExpressibleByArgument {}
 
 extension IntensityWindow: ExpressibleByArgument {
-    /// As `IntensityWindow.init(_:)` reads it.
+    /// Reads it like `IntensityWindow.init(_:)`.
     public init?(argument: String) { self.init(argument) }
 }
 
 extension VoxelSpacing: ExpressibleByArgument {
-    /// As `VoxelSpacing.init(text:)` reads it.
+    /// Reads it like `VoxelSpacing.init(text:)`.
     public init?(argument: String) { self.init(text: argument) }
 }
 
@@ -184,7 +185,7 @@ package enum Require {
         throw ValidationError("--threshold: expected more than 0 and less than 1, got \(value)")
     }
 
-    /// Threads that may work from now on.
+    /// Checks `--threads`, and applies it to the process.
     package static func threads(_ count: Int?) throws {
         guard let count else { return }
         try self.count(count, "--threads", upTo: 1024)
@@ -234,7 +235,7 @@ package struct NetworkOptions: ParsableArguments {
 
     package init() {}
 
-    /// The first option that says a size, if one was given.
+    /// The first given option that sets a size, if any.
     package var givenSize: String? {
         let given = [
             ("--preset", preset != nil), ("--depths", depths != nil), ("--decoder-depths", decoderDepths != nil), ("--dims", dims != nil),

@@ -51,7 +51,7 @@ struct PageFiles {
             "volume",
             "weights", "worker", "zip",
         ].map { "worker/\($0).js" }
-    /// Where they may lie, seen from a folder above the executable.
+    /// Their possible places, relative to a folder above the executable.
     private static let places = ["page", "Sources/VMUNetBrowser/Page"]
     /// The list that the page reads, and that tells an earlier page's folder from any other.
     private static let list = "page.json"
@@ -111,7 +111,7 @@ struct PageFiles {
             try manager.createDirectory(at: made.appending(path: inner), withIntermediateDirectories: true)
         }
         for name in Self.names { try manager.copyItem(at: folder.appending(path: name), to: made.appending(path: name)) }
-        // Reading them says what is wrong with them, before a reader of the page sees it.
+        // Reading the weights reports their faults now, not to a reader of the page.
         let tensors = try WeightsFile.read(weights)
         let stem = weights.deletingPathExtension().lastPathComponent
         let own = "weights/\(stem).safetensors"

@@ -50,7 +50,7 @@ struct PictureWork: Sendable {
     /// Pixels of a picture above which it is segmented alone, since each takes much memory.
     private static let largestOfMany = 60_000_000
 
-    /// Whether a picture may be segmented beside others. One whose header cannot be read may: it
+    /// True if a picture may be segmented beside others. One whose header cannot be read may: it
     /// takes no memory.
     static func isOneOfMany(_ picture: URL) -> Bool {
         guard let size = try? PictureFile.size(of: picture) else { return true }

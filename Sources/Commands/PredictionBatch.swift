@@ -100,7 +100,7 @@ struct PredictionBatch {
         return !item.isVolume && PictureWork.isOneOfMany(item.url)
     }
 
-    /// Returns whether all were begun; a signal keeps the rest from it.
+    /// Returns false if a signal kept some from being started.
     private mutating func work(on group: Range<Int>) throws -> Bool {
         var plans: [Result<Plan?, any Error>] = []
         var works: [PictureWork] = []
@@ -158,13 +158,13 @@ struct PredictionBatch {
 
     // MARK: One input
 
-    /// What is to be made of an input.
+    /// The files to make from an input, and the settings to record.
     private struct Plan {
         let results: ResultFiles
         let settings: PredictionRecord.Settings
     }
 
-    /// What is to be made of an input; nil if it was done before.
+    /// The plan for an input; nil if it was done before.
     private mutating func plan(_ index: Int) throws -> Plan? {
         let item = list.items[index]
         guard let name = names.names[index] else {
@@ -182,7 +182,7 @@ struct PredictionBatch {
         return Plan(results: results, settings: settings)
     }
 
-    /// Empty where nobody will read it: it takes time.
+    /// Empty if nobody will read it: computing it takes time.
     private var recordedDigest: String { file != nil || command.json ? digest.value : "" }
 
     private mutating func add(_ record: PredictionRecord) {

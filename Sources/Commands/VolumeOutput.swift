@@ -29,7 +29,7 @@ enum VolumeOutput: String, ExpressibleByArgument, CaseIterable {
         }
     }
 
-    /// What a result's name ends in.
+    /// The ending of a mask's name.
     var ending: String {
         switch self {
         case .png: ".png"
@@ -41,7 +41,7 @@ enum VolumeOutput: String, ExpressibleByArgument, CaseIterable {
         }
     }
 
-    /// What the name of a volume of numbers ends in, such as that of probabilities.
+    /// The ending for volumes of numbers, such as probabilities.
     var numbersEnding: String {
         switch self {
         case .nrrd: ".nrrd"
@@ -53,7 +53,7 @@ enum VolumeOutput: String, ExpressibleByArgument, CaseIterable {
     var isDICOM: Bool { self == .dicomSegmentation || self == .secondaryCapture }
 }
 
-/// What is written of each input beside its mask.
+/// The results that are wanted beside each mask.
 struct WantedResults {
     var format: VolumeOutput?
     var overlay = false
@@ -66,7 +66,7 @@ struct WantedResults {
 struct ResultFiles {
     var mask: URL
     var overlay: URL?
-    /// Of each class but the background.
+    /// One for each class except the background.
     var probabilities: [URL] = []
     /// CSV, then JSON; none, or both.
     var statistics: [URL] = []

@@ -10,17 +10,18 @@ import TensorFiles
     import Foundation
 #endif
 
-/// Writes what was found in a volume, in every form that was asked for.
+/// Writes a volume's results in every requested form.
 struct VolumeResults {
     let item: InputList.Item
     let volume: VolumeFile
     let prepared: PreparedVolume
     /// Labels in the file's own order.
     let labels: LabelVolume
-    /// Of each class but the background, in the file's own order; none unless asked for.
+    /// A volume for each class except the background, in the file's own order; empty unless
+    /// requested.
     let probabilities: [[UInt8]]
     let names: [VolumeLabel]
-    /// Which program and weights made it.
+    /// The program and weights that made it.
     let provenance: String
     let codes: SegmentCodes
 
@@ -70,7 +71,7 @@ struct VolumeResults {
         return (0..<volume.shape.depth).flatMap(prepared.shown(at:))
     }
 
-    /// The slices with outlines, and the classes' volumes written in each.
+    /// Draws the slices with outlines and the classes' volumes.
     private func drawSlices(to folder: URL) throws {
         let (shape, shown, amounts) = (labels.shape, shown, amounts)
         let area = shape.plane.count
@@ -81,7 +82,7 @@ struct VolumeResults {
             }
             let grey = plane(shown[range].map { UInt8((min(max($0, 0), 1) * 255).rounded()) })
             var drawn = try Overlay.draw(plane(Array(labels.labels[range])), on: grey, opacity: 0)
-            // Letters that can be read where the picture is large enough for them.
+            // Readable letters, if the picture is large enough.
             let scale = max(1, min(drawn.width, drawn.height) / 256)
             for (line, text) in amounts.enumerated() {
                 drawn.write(text, left: 4, top: 4 + line * 12 * scale, scale: scale)

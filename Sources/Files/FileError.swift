@@ -34,7 +34,7 @@ public struct FileError: UserError, Equatable, LocalizedError {
     public let file: String
     /// The fault, without the file's name.
     public let reason: String
-    /// What the user can do.
+    /// A way out for the user.
     public let remedy: String
 
     /// An error about `file`; `reason` and `remedy` are clauses without a full stop.

@@ -10,7 +10,7 @@ public struct FolderError: UserError, LocalizedError {
     public let folder: String
     /// The fault.
     public let reason: String
-    /// What the user can do.
+    /// A way out for the user.
     public let remedy: String
 
     /// An error about `folder`; `reason` and `remedy` are clauses without a full stop.
@@ -29,7 +29,7 @@ public struct FolderError: UserError, LocalizedError {
 }
 
 extension Folder {
-    /// Creates a folder and its parents; `option` is what the user can change if that fails.
+    /// Creates a folder and its parents; `option` names what the user can change if that fails.
     package static func make(_ url: URL, option: String) throws(FolderError) {
         do {
             try make(url)

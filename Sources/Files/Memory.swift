@@ -41,7 +41,7 @@ package enum Memory {
         return "\(bytes) bytes"
     }
 
-    /// Whether the system maps that many bytes, given the process's limits (`ulimit -v`, `-d`) and
+    /// True if the system maps that many bytes, given the process's limits (`ulimit -v`, `-d`) and
     /// the overcommit rules.
     private static func canBeMapped(_ bytes: Int) -> Bool {
         #if canImport(Darwin)

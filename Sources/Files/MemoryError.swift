@@ -1,11 +1,10 @@
-/// Memory that a piece of work needs and cannot have: what it is for, how much is missing, and the
-/// way out.
+/// Too little memory for some work: its purpose, the amount missing, and the way out.
 public struct MemoryError: UserError, Equatable {
-    /// What the memory is for.
+    /// The purpose of the memory.
     public let subject: String
-    /// How much it needs, and what there is.
+    /// The memory needed and the memory available.
     public let problem: String
-    /// What makes it need less.
+    /// A way to need less.
     public let remedy: String
     /// Memory.
     public var category: UserErrorCategory { .memory }
@@ -17,8 +16,8 @@ public struct MemoryError: UserError, Equatable {
 }
 
 extension Memory {
-    /// Asks as ``ask(for:remedy:)`` does, for work that no single file decides; `work` says which,
-    /// `remedy` what makes it need less.
+    /// Like ``ask(for:remedy:)``, for work that depends on no single file: `work` names it,
+    /// `remedy` says how it needs less.
     package static func require(_ bytes: Int, for work: @autoclosure () -> String, remedy: String) throws(MemoryError) {
         do {
             try ask(for: bytes, remedy: remedy)

@@ -27,7 +27,7 @@ extension String {
 }
 
 extension Unicode.Scalar {
-    /// Whether the character controls a terminal, reorders the text around it or hides it.
+    /// True if the character controls a terminal, reorders the text around it or hides it.
     fileprivate var steersTerminal: Bool {
         switch value {
         case 0..<0x20, 0x7F...0x9F: true

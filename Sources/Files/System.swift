@@ -25,10 +25,10 @@ package func systemText(_ path: String) -> String? {
     return String(decoding: bytes, as: UTF8.self)
 }
 
-/// Whether a path exists.
+/// True if a path exists.
 package func systemHas(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-/// The path of the running program; nil where the system does not tell it.
+/// The path of the running program; nil if the system does not tell it.
 package func executablePath() -> String? {
     #if canImport(Darwin)
         var length = UInt32(0)

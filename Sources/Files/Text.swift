@@ -1,5 +1,5 @@
-/// A number with so many digits behind the point, as C's `%.*f` writes it: rounded to the nearest,
-/// ties to even.
+/// A number with `digits` digits after the point, rounded to nearest, ties to even, like C's
+/// `%.*f`.
 package func fixedPoint(_ value: Double, digits: Int) -> String {
     precondition((0...15).contains(digits), "0 to 15 digits, got \(digits)")
     guard value.isFinite else { return value.isNaN ? "nan" : value < 0 ? "-inf" : "inf" }
@@ -9,7 +9,7 @@ package func fixedPoint(_ value: Double, digits: Int) -> String {
     let fraction = value.magnitude - integer
     var scale = 1.0
     for _ in 0..<digits { scale *= 10 }
-    // What the product leaves out decides whether a half is one.
+    // The product's rounding error decides whether a half is exact.
     let product = fraction * scale
     let left = (-product).addingProduct(fraction, scale)
     var digitsBehind = product.rounded(.toNearestOrEven)
@@ -24,7 +24,7 @@ package func fixedPoint(_ value: Double, digits: Int) -> String {
 /// A whole number in decimal, however large.
 private func whole(_ value: Double) -> String {
     if let small = Int(exactly: value) { return String(small) }
-    // The significand, doubled so often: digits in the order of their worth, the least first.
+    // The significand, doubled repeatedly; least significant digit first.
     var digits = String(value.significandBitPattern | 1 << 52).reversed().compactMap(\.wholeNumberValue)
     for _ in 0..<(Int(value.exponent) - 52) {
         var carry = 0
@@ -38,7 +38,7 @@ private func whole(_ value: Double) -> String {
 }
 
 extension StringProtocol {
-    /// The text with spaces behind it, at least so many characters long.
+    /// The text, padded with spaces to at least `length` characters.
     package func padded(to length: Int) -> String { self + String(repeating: " ", count: Swift.max(0, length - count)) }
 
     /// The text without white space at either end.

@@ -7,7 +7,7 @@ public protocol UserError: Error, CustomStringConvertible {
     var subject: String { get }
     /// The problem: a clause without the subject and without a full stop.
     var problem: String { get }
-    /// What the user can do: a clause without a full stop; empty if nothing helps.
+    /// A way out for the user: a clause without a full stop; empty if nothing helps.
     var remedy: String { get }
     /// The kind of error.
     var category: UserErrorCategory { get }

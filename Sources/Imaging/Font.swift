@@ -5,7 +5,7 @@ enum Font {
     /// Columns from one character to the next.
     static let advance = 6
 
-    /// Whether a character has ink at a column and row; missing characters show as question marks.
+    /// True if a character has ink at a column and row; missing characters show as question marks.
     static func isInked(_ character: Character, column: Int, row: Int) -> Bool {
         guard character != " " else { return false }
         let glyph = glyphs[character] ?? glyphs["?"]!

@@ -50,7 +50,7 @@ public enum PictureError: UserError, Equatable {
         }
     }
 
-    /// What the user can do.
+    /// A way out for the user.
     public var remedy: String {
         switch self {
         case .unreadable, .unwritable, .mismatch: ""

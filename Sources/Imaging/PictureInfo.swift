@@ -37,7 +37,7 @@ public struct PictureInfo: Sendable, Equatable {
         }
     }
 
-    /// Whether two headers are equal.
+    /// True if two headers are equal.
     public static func == (a: PictureInfo, b: PictureInfo) -> Bool {
         a.format == b.format && a.stored == b.stored && a.orientation == b.orientation && a.bits == b.bits
     }

@@ -1,6 +1,6 @@
 /// How to turn a stored picture for viewing: EXIF's orientation and its numbers.
 public enum PictureOrientation: Int, Sendable, CaseIterable {
-    /// As stored.
+    /// Stored upright.
     case upright = 1
     /// Left and right swapped.
     case mirrored = 2
@@ -17,7 +17,7 @@ public enum PictureOrientation: Int, Sendable, CaseIterable {
     /// Needs a turn of 90° anticlockwise.
     case turnedRight = 8
 
-    /// Whether turning swaps width and height.
+    /// True if turning swaps width and height.
     public var swapsSides: Bool { rawValue >= 5 }
 
     /// The orientation that undoes this one.

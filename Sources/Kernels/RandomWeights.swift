@@ -1,6 +1,6 @@
 import VMUNet
 
-/// A small generator of numbers for timing: the same ones each time, of no statistical worth.
+/// A small random generator for timing: the same numbers each time, of no statistical quality.
 public struct SmallRandom {
     private var state: UInt64 = 1
 
@@ -15,12 +15,11 @@ public struct SmallRandom {
 }
 
 extension KernelWeights {
-    /// Weights that nobody has trained, for timing: small numbers, and ones where LayerNorm scales.
+    /// Untrained weights for timing: small random numbers, and ones for LayerNorm's scales.
     ///
     /// - Throws: ``/VMUNet/WeightsMismatch`` never, for a configuration that is valid.
     public static func random(for configuration: VMUNetConfiguration) throws(WeightsMismatch) -> KernelWeights {
-        // The network itself says which parameters it wants, by what it finds wrong with a first
-        // set without any shape.
+        // A first set without shapes makes the network report the shapes that it wants.
         var shapes: [String: [Int]] = [:]
         do {
             _ = try KernelsNetwork(configuration, KernelWeights(keys: []) { _ in StoredWeight(shape: [], type: .float32) { _ in } })

@@ -3,8 +3,8 @@ import Segmentation
 import TensorFiles
 import VMUNet
 
-/// What a network must fit: the data's classes and channels, and the size that pictures are resized
-/// to.
+/// Sizes that a network must fit: the data's classes and channels, and the size of resized
+/// pictures.
 package struct NetworkShape: Sendable, Hashable {
     /// Classes of the answer; 1 is foreground against background.
     package var classes: Int
@@ -23,7 +23,7 @@ package struct NetworkShape: Sendable, Hashable {
 package struct NetworkKind: Sendable {
     /// In lower case: `unet`.
     package let name: String
-    /// As the literature calls it: `U-Net`.
+    /// Its name in the literature: `U-Net`.
     package let title: String
     /// Builds one, new or of a checkpoint's weights; reads every setting of the kind from
     /// `options`.
@@ -112,12 +112,12 @@ public struct NetworkSettingsError: WeightsProblem, Equatable {
     public let problems: [Problem]
     /// The keys at fault.
     public var subject: String { problems.map { "network." + $0.option }.joined(separator: ", ") }
-    /// What was expected and got, each.
+    /// The values expected and found.
     public var problem: String {
         problems.map { "network.\($0.option): expected \($0.expected), got \($0.got)" }.joined(separator: "\n")
     }
     /// None but what was expected.
     public var remedy: String { "" }
-    /// As ``problem``.
+    /// The ``problem``.
     public var description: String { problem }
 }

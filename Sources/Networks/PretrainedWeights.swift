@@ -5,7 +5,7 @@ import VMUNet
 /// Initial weights for training: another network's of the same kind. For VM-UNet also VMamba's,
 /// which fill the encoder and, mirrored, the decoder.
 public enum PretrainedWeights {
-    /// What the network took over: what was filled, left and did not use.
+    /// The tensors that were taken, left at their initial values, or not used.
     public struct Report: Sendable, Equatable {
         /// The network's keys that were filled, each with the checkpoint's key.
         public var filled: [(key: String, from: String)] = []
@@ -14,7 +14,7 @@ public enum PretrainedWeights {
         /// The checkpoint's keys that were not used: the network lacks the key, or its shape
         /// differs.
         public var unused: [String] = []
-        /// What reading the file chose, renamed or left out.
+        /// Choices, renamings and omissions while reading the file.
         public var notes: [String] = []
 
         /// The three counts, in one line.
@@ -22,7 +22,7 @@ public enum PretrainedWeights {
             "\(filled.count) tensors filled, \(left.count) left at their initial values, \(unused.count) of the checkpoint not used"
         }
 
-        /// Whether the two list the same keys.
+        /// True if the two list the same keys.
         public static func == (a: Report, b: Report) -> Bool {
             a.filled.elementsEqual(b.filled) { $0 == $1 } && a.left == b.left && a.unused == b.unused && a.notes == b.notes
         }

@@ -13,9 +13,9 @@ package protocol SegmentationNetwork: Sendable {
     var inputChannels: Int { get }
     /// Heights and widths of pictures must be multiples of this.
     var sizeMultiple: Int { get }
-    /// What an optimiser moves, each beside its checkpoint key.
+    /// Tensors that optimisers update, each with its checkpoint key.
     var parameters: [(key: String, tensor: Tensor)] { get }
-    /// What travels with the weights and no optimiser moves, such as the running statistics of a
+    /// Tensors that are stored with the weights but not optimised, such as running statistics of
     /// batch normalisation.
     var buffers: [(key: String, tensor: Tensor)] { get }
 

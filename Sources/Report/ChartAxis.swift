@@ -80,7 +80,7 @@ struct ChartAxis: Equatable {
         return [1, 2, 2.5, 5, 10].first { $0 * power >= step * 0.999999 }.map { $0 * power } ?? 10 * power
     }
 
-    /// As many decimals as the step has.
+    /// The value with the step's number of decimals.
     private static func label(_ value: Double, step: Double) -> String {
         if abs(value) >= 1e6 || step < 1e-3 { return abs(value) < step / 2 ? "0" : Figures.scientific(value) }
         let digits = (0...4).first { abs((step * pow(10, Double($0))).rounded() / pow(10, Double($0)) - step) < step * 1e-6 } ?? 4

@@ -1,6 +1,6 @@
 import Foundation
 
-/// How many pictures have which score: columns of equal width over 0…100 %.
+/// The number of pictures by score: columns of equal width over 0…100 %.
 struct Histogram {
     var title: String
     var xLabel: String

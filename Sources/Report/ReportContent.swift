@@ -24,7 +24,7 @@ struct ReportContent: Sendable {
         /// Scores of the best weights on the set's test volumes, if it has any.
         var volumes: VolumeScoreSummary?
         var examples: [Example] = []
-        /// What the weights say about their training, and their digest.
+        /// The weights' record of their training, and their digest.
         var weights: (summary: String?, digest: String)?
         /// Notes on what is left out, and why.
         var notes: [String] = []

@@ -9,20 +9,20 @@ import VMUNet
 /// Writes a page about one training run, or a comparison of several: curves, scores, pictures,
 /// settings, machine.
 public struct RunReport: Sendable {
-    /// What the page shows.
+    /// The choices for the page.
     public var options: Options
 
     /// Options of the page.
     public struct Options: Sendable {
         /// The data set's folder; nil uses the one in each run's configuration.
         public var data: String?
-        /// Whether to show pictures' names instead of numbers; nil shows names of the published
-        /// sets only, which are public.
+        /// Shows pictures' names instead of numbers; nil shows names of the published sets only,
+        /// which are public.
         public var showsNames: Bool?
         /// How many pictures to show of the best, the middle and the worst.
         public var examples = 3
-        /// Whether to run the best weights on the validation split. Without it the page has no
-        /// pictures, and only the scores recorded in training.
+        /// Runs the best weights on the validation split. Without it the page has no pictures, and
+        /// only the scores recorded in training.
         public var runsNetwork = true
         /// The device and precision of the network.
         public var compute = Compute()
@@ -33,10 +33,10 @@ public struct RunReport: Sendable {
 
     /// Progress and omissions, reported while the page is made.
     public enum Progress: Sendable {
-        /// So many pictures are scored.
+        /// Pictures scored so far.
         case scoring(run: String, done: Int, of: Int)
-        /// What a run's weights were trained on (nil: they do not say), and the notes from reading
-        /// them.
+        /// The training set of a run's weights (nil if they do not record it), and the notes from
+        /// reading them.
         case weights(run: String, origin: String?, notes: [String])
         /// Something was left out of the page; `reason` says why.
         case skipped(run: String, reason: String)

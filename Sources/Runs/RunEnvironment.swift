@@ -23,7 +23,7 @@ public struct RunEnvironment: Sendable, Codable, Equatable {
     public var device: String
     /// The commit of the program's sources; nil if it does not run from a checkout.
     public var commit: String?
-    /// The number of trained values; nil where it was not recorded.
+    /// The number of trained values; nil if it was not recorded.
     public var parameters: Int?
 
     private enum CodingKeys: String, CodingKey {

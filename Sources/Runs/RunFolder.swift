@@ -49,7 +49,7 @@ package final class RunLock {
 
     package init(_ folder: RunFolder) throws {
         descriptor = open(folder.url.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        // Where the file system has no locks, there is no protection.
+        // A file system without locks gives no protection.
         guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
         close(descriptor)
         throw FolderError(

@@ -2,7 +2,7 @@ import Foundation
 import TensorFiles
 
 extension RunFolder {
-    /// Whether a run of this configuration has ended, after all epochs or by early stopping.
+    /// True if a run of this configuration has ended, after all epochs or by early stopping.
     ///
     /// The last checkpoint decides: the log gets the last epoch before it is saved, and saving may
     /// have been cut off.
@@ -20,7 +20,7 @@ extension RunFolder {
 }
 
 extension RunConfiguration {
-    /// Whether early stopping ends a run with these validation losses, oldest first.
+    /// True if early stopping ends a run with these validation losses, oldest first.
     package func hasStoppedImproving(_ losses: [Double]) -> Bool {
         guard let patience = earlyStopping, let best = losses.indices.min(by: { losses[$0] < losses[$1] }) else { return false }
         return losses.count - 1 - best >= patience

@@ -20,7 +20,7 @@ public enum TrainingEvent: Sendable, Equatable {
         public var learningRate: Double
         /// Seconds that the epoch took.
         public var seconds: Double
-        /// Whether its weights are the best so far.
+        /// True if its weights are the best so far.
         public var isBest: Bool
 
         /// An epoch's record.

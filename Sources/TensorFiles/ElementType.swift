@@ -15,7 +15,7 @@ public enum ElementType: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether elements are floating-point numbers rather than whole numbers or truth values.
+    /// True if elements are floating-point numbers rather than whole numbers or truth values.
     public var isFloatingPoint: Bool {
         switch self {
         case .float64, .float32, .float16, .bfloat16: true

@@ -3,7 +3,7 @@ import Files
 
 /// A file, gzipped or plain, read from front to back.
 final class GzipStream: PackedStream {
-    /// Whether the file starts as gzip.
+    /// True if the file starts as gzip.
     let isPacked: Bool
     private let file: FileReader
     private var position: Int
@@ -11,7 +11,7 @@ final class GzipStream: PackedStream {
     private var input: [UInt8] = []
     /// Bytes of the input that have been used.
     private var used = 0
-    /// Whether the last member has ended.
+    /// True if the last member has ended.
     private var isAtEnd = false
 
     private static let block = 1 << 18

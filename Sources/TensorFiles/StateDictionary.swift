@@ -20,7 +20,7 @@ public struct StateDictionary: Sendable, Equatable {
 
     /// Number of tensors.
     public var count: Int { keys.count }
-    /// Whether there is no tensor.
+    /// True if there is no tensor.
     public var isEmpty: Bool { keys.isEmpty }
 
     /// The tensor of that name. A new name is added at the end; nil removes.

@@ -33,7 +33,7 @@ final class TextStream: ByteStream {
         }
     }
 
-    /// Whether only white space follows.
+    /// True if only white space follows.
     func isAtEnd() throws -> Bool { try nextWord() == nil }
 
     private func nextByte() throws -> UInt8? {
@@ -106,7 +106,7 @@ final class HexStream: ByteStream {
         }
     }
 
-    /// Whether no digit follows.
+    /// True if no digit follows.
     func isAtEnd() throws -> Bool { try nextDigit() == nil }
 
     private func nextDigit() throws -> UInt8? {

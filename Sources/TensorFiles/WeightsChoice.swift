@@ -25,13 +25,13 @@ public enum WeightsChoice: Sendable, Equatable {
         }
     }
 
-    /// Whether trainers use this name for averaged weights: `model_ema`, `ema_state_dict`,
+    /// True if trainers use this name for averaged weights: `model_ema`, `ema_state_dict`,
     /// `swaModel`, `teacher`.
     public static func isAverage(_ name: String) -> Bool {
         words(name).contains { ["ema", "average", "averaged", "avg", "swa", "shadow", "teacher"].contains($0) }
     }
 
-    /// Whether a name stands for training state beside the weights: optimisers, schedules, scalers,
+    /// True if a name stands for training state beside the weights: optimisers, schedules, scalers,
     /// losses.
     package static func isTrainingState(_ name: String) -> Bool {
         words(name).contains {

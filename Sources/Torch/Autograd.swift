@@ -1,7 +1,7 @@
 import CTorch
 
 extension Tensor {
-    /// Whether operations on this tensor are recorded for ``backward()``.
+    /// True if operations on this tensor are recorded for ``backward()``.
     package var requiresGrad: Bool { ct_requires_grad(handle) }
 
     /// Starts (or stops) recording operations on this leaf; returns itself.

@@ -2,7 +2,7 @@ import CTorch
 import Foundation
 import Synchronization
 
-/// Whether an NVIDIA GPU can be used.
+/// True if an NVIDIA GPU can be used.
 package enum CUDAStatus: Sendable, Equatable {
     /// The driver, the compiler and libtorch's CUDA half are present and passed a trial.
     case ready
@@ -13,7 +13,7 @@ package enum CUDAStatus: Sendable, Equatable {
 }
 
 extension Torch {
-    /// Whether a GPU or its driver is present, usable or not. Cheap.
+    /// True if a GPU or its driver is present, usable or not. Cheap.
     package static var isGPUPresent: Bool { ct_nvidia_gpu_present() }
 
     /// Opens the GPU's libraries and tries them, which takes a second or more the first time.

@@ -1,5 +1,4 @@
-/// What convolutional networks are made of, by PyTorch's names and in its layout: maps are [B, C,
-/// H, W].
+/// Operators of convolutional networks, with PyTorch's names and layout: maps are [B, C, H, W].
 private enum Aten {
     static let conv2d = Operator("aten::conv2d")
     static let convTranspose2d = Operator("aten::conv_transpose2d", "input")
@@ -20,8 +19,8 @@ extension Tensor {
             .ints([dilation, dilation]), .int(groups))
     }
 
-    /// A transposed convolution by a weight [inputs, outputs, rows, columns]: the map `stride`
-    /// times as large where the weight has that size.
+    /// A transposed convolution by a weight [inputs, outputs, rows, columns]: enlarges the map
+    /// `stride` times if the weight has that size.
     package func convolvedTransposed(_ weight: Tensor, bias: Tensor? = nil, stride: Int) -> Tensor {
         Aten.convTranspose2d(
             .tensor(self), .tensor(weight), .optional(bias), .ints([stride, stride]), .ints([0, 0]), .ints([0, 0]), .int(1), .ints([1, 1]))

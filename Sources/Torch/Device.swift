@@ -1,6 +1,6 @@
 import CTorch
 
-/// Where a tensor's values are.
+/// The device that holds a tensor's values.
 package struct Device: Sendable, Hashable, CustomStringConvertible {
     /// libtorch's name: "cpu", "cuda:0".
     package let name: String
@@ -28,7 +28,7 @@ package enum Torch {
     /// VMUNET_CPU forces one.
     package static var instructionSet: String { String(cString: ct_instruction_set()) }
 
-    /// Whether the network's operators use this package's kernels, on every device. Otherwise they
+    /// True if the network's operators use this package's kernels, on every device. Otherwise they
     /// are composed of libtorch's own: slow, and the reference for the kernels.
     package static var usesKernels: Bool {
         get { ct_use_kernels() }
@@ -48,6 +48,6 @@ package enum Torch {
     /// Returns kept CPU memory to the system.
     package static func emptyCache() { ct_empty_cache() }
 
-    /// Whether a GPU was requested and is ready; see ``cudaStatus``.
+    /// True if a GPU was requested and is ready; see ``cudaStatus``.
     package static var isCUDAAvailable: Bool { ct_cuda_available() }
 }

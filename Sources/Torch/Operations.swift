@@ -86,7 +86,7 @@ extension Tensor {
     /// The index of the greatest value along an axis, int64.
     package func argmax(axis: Int) -> Tensor { Aten.argmax(.tensor(self), .int(axis)) }
 
-    /// Whether no value is NaN or infinite.
+    /// True if no value is NaN or infinite.
     package var isFinite: Bool { Aten.all(.tensor(Aten.isFinite(.tensor(self)))).item != 0 }
 
     /// √Σx² over all values, as a one-element tensor.
@@ -129,7 +129,7 @@ extension Tensor {
     package func clamped(below limit: Int) -> Tensor { Aten.clampMax(.tensor(self), .int(limit - 1)) }
     /// Raises values below `least` to `least`.
     package func clamped(min least: Double) -> Tensor { Aten.clampMin(.tensor(self), .double(least)) }
-    /// 1 where a value is not `value`, 0 where it is, float32.
+    /// 0 where a value equals `value`, otherwise 1, float32.
     package func differs(from value: Int) -> Tensor { Aten.notEqual(.tensor(self), .int(value)).to(.float32) }
 
     /// Labels [..] (int64) → [.., classes], zeros and ones, int64.

@@ -43,7 +43,7 @@ package final class RecordedWork {
     /// Runs the work once. The results are the same tensors every time; the next call overwrites
     /// their values.
     ///
-    /// Throws what the work throws, and ``TorchError``.
+    /// Throws the errors of the work, and ``TorchError``.
     package func callAsFunction() throws -> [Tensor] {
         guard !hasPendingError else {
             throw TorchError(operation: "recorded work", reason: "skipped after an earlier error", isOutOfMemory: false)
@@ -88,7 +88,7 @@ package final class RecordedWork {
     }
 }
 
-/// Whether the current work is, or might be, recorded.
+/// True if the current work is, or might be, recorded.
 enum Recording {
     @TaskLocal static var isUnderWay = false
 

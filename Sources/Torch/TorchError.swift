@@ -5,7 +5,7 @@ import Files
 package struct TorchError: UserError {
     package let operation: String
     package let reason: String
-    /// Whether an allocation did not fit the device's memory.
+    /// True if an allocation did not fit the device's memory.
     package let isOutOfMemory: Bool
 
     package var description: String {
@@ -54,7 +54,7 @@ package func withTorchErrors<Result>(_ body: () throws -> Result) throws -> Resu
     }
 }
 
-/// Whether the current scope has failed already, so that further operations are pointless.
+/// True if the current scope has failed already, so that further operations are pointless.
 var hasPendingError: Bool { ErrorScope.current?.first != nil }
 
 package func report(_ error: TorchError) {

@@ -16,7 +16,7 @@ public struct NonFiniteLoss: UserError {
     public let layer: String?
     /// The run's file of settings.
     public let configuration: String
-    /// Whether the pictures are from validation, after the epoch's last step.
+    /// True if the pictures are from validation, after the epoch's last step.
     public var isValidation = false
 
     /// Empty: the description names the pictures.

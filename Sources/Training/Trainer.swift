@@ -13,7 +13,7 @@ public final class Trainer {
     public let configuration: RunConfiguration
     /// On its device.
     package let network: any SegmentationNetwork
-    /// How far the run is.
+    /// The run's progress.
     public private(set) var position = TrainingPosition()
 
     private let folder: RunFolder
@@ -185,7 +185,7 @@ public final class Trainer {
         return hasStoppedImproving ? .stoppedEarly : .finished
     }
 
-    /// Whether this many batches of an epoch make up whole optimiser steps; the epoch's last step
+    /// True if this many batches of an epoch make up whole optimiser steps; the epoch's last step
     /// may have fewer.
     private func isStepComplete(_ batches: Int) -> Bool {
         batches.isMultiple(of: configuration.accumulate) || batches == loader.stepsPerEpoch
@@ -264,7 +264,7 @@ public final class Trainer {
 
     private var hasStoppedImproving: Bool { configuration.hasStoppedImproving(position.validationLosses) }
 
-    /// Whether nothing is left to train: all epochs are done, or more of them do not pay.
+    /// True if nothing is left to train: all epochs are done, or early stopping ended the run.
     public var isFinished: Bool { position.epoch >= configuration.epochs || hasStoppedImproving }
 
     private var remainingImages: Int {

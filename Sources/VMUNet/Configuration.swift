@@ -118,7 +118,7 @@ public struct ConfigurationError: Error, Sendable {
         self.got = got
     }
 
-    /// The size, what was expected and what was given.
+    /// The size, with the expected and the given value.
     public var description: String { "\(what): expected \(expected), got \(got)" }
 }
 

@@ -82,7 +82,7 @@ public struct ForwardMode: Sendable {
     /// Element type of the matrix products; the patch embedding and the final projection are
     /// float32 in every mode.
     public var precision: Precision
-    /// Whether blocks are dropped at random.
+    /// True if blocks are dropped at random.
     public var isTraining: Bool
 
     /// Inference in float32 unless given.

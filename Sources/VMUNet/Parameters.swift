@@ -2,7 +2,7 @@
 public protocol ParameterSource {
     /// A parameter in the form that layers keep.
     associatedtype Parameter: Sendable
-    /// What the finished network keeps.
+    /// The parameters that the finished network keeps.
     associatedtype Parameters: Sendable
 
     /// The parameter of this key and shape. One that does not fit is noted for ``finish()``, and a
@@ -95,7 +95,7 @@ public struct WeightsMismatch: Error, Sendable, Equatable {
     /// Nothing misfits.
     public init() {}
 
-    /// Whether the weights fit.
+    /// True if the weights fit.
     public var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && wrongShape.isEmpty }
 
     /// How many keys of each kind a message lists. A damaged or hostile file may misfit in a

@@ -4,7 +4,7 @@ import Kernels
 import Segmentation
 import VMUNet
 
-/// `bench` on the package's own kernels: what `predict` computes with.
+/// `bench` on the package's own kernels, which `predict` uses.
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Time the network on random pictures: the median of several runs after a warm-up.",

@@ -78,8 +78,8 @@ struct TrainingOptions: ParsableArguments {
         if let classes = network.classes { settings.data.classes = classes }
     }
 
-    /// Whether the number of classes, and whether their names, are the user's: by option, or among
-    /// the keys that a file gave.
+    /// Tells whether the user gave the number of classes and their names, by an option or among a
+    /// file's keys.
     func givenClasses(_ given: some Collection<String>) -> (count: Bool, names: Bool) {
         (network.classes != nil || given.contains("data.classes"), given.contains("data.class_names") && network.classes == nil)
     }

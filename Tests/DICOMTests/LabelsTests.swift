@@ -28,7 +28,7 @@ struct LabelsTests {
         #expect(throws: FileError.self) { try file.labels(shape: [3, 32, 40], geometry: volume.geometry) }
     }
 
-    /// As matplotlib's point-in-polygon fills them.
+    /// Compared with matplotlib's point-in-polygon.
     @Test(arguments: ["plain", "oblique"]) func fillsContours(name: String) throws {
         let folder = Fixtures.folder.deletingLastPathComponent()
         let volume = try Fixtures.read(name)

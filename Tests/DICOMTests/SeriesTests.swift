@@ -5,7 +5,7 @@ import Testing
 @testable import Files
 @testable import TensorFiles
 
-/// Where the series lie that `Fixtures/make.py` writes, and what they hold.
+/// The series that `Fixtures/make.py` writes.
 enum Fixtures {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/Series")
 
@@ -75,7 +75,7 @@ struct SeriesTests {
         #expect(volume.values == expected)
     }
 
-    /// What lies outside of the field of view gets the least value that was measured.
+    /// Padding outside the field of view becomes the least measured value.
     @Test func paddingIsTheLeastValue() throws {
         var expected = Fixtures.values()
         for k in 0..<6 { for x in 0..<3 { expected[k * 1280 + x] = .infinity } }

@@ -191,7 +191,7 @@ struct ConfigurationFileTests {
         for i in 1...30 { bomb += "a\(i): &a\(i) [" + Array(repeating: "*a\(i - 1)", count: 10).joined(separator: ", ") + "]\n" }
         let refused = error(bomb)
         #expect(refused?.line == 2 && refused?.remedy == "write the values out where they are needed")
-        // As a key, which the parser itself would expand to compare it.
+        // The parser itself would expand a key to compare it.
         #expect(error(bomb + "? *a30\n: 1\n")?.line == 2)
         #expect(error("a: &x 1\n<<: *x\n")?.key == "a")
         // Depth, size, and the length of text repeated in a message.

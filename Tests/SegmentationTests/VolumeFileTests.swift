@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    /// What a header says of the voxels' place and nobody can use is not written again.
+    /// An unusable placement in a header is not written again.
     @Test func unusablePlacementsAreNotRepeated() throws {
         try withVolumeFolder { folder in
             let (input, output) = (folder.appending(path: "in.nii"), folder.appending(path: "out.nii.gz"))

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Segmentation
 
-/// What is told of a volume's labels.
+/// Statistics, tables and pictures of a volume's labels.
 @Suite("Volume results")
 struct VolumeResultTests {
     private let shape = VolumeShape(depth: 3, height: 3, width: 4)

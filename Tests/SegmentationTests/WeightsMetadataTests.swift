@@ -15,7 +15,7 @@ import Testing
         return metadata
     }
 
-    /// As numbers, like `.pth`, and as text, like `.safetensors`.
+    /// Metadata are numbers in `.pth` and text in `.safetensors`.
     @Test func comesBackAsItWas() throws {
         #expect(try WeightsMetadata(full().values) == full())
         #expect(try WeightsMetadata(full().values.mapValues { .string($0.text) }) == full())

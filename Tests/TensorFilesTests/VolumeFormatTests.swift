@@ -41,7 +41,7 @@ struct VolumeFormatTests {
             return
         }
         let ours = try #require(image.geometry.millimetreAffine)
-        // Where SimpleITK knows two directions alone, the third is one voxel long.
+        // SimpleITK knows two directions only; the third is one voxel long.
         for (row, expectedRow) in zip(ours, affine) {
             for (value, expectedValue) in zip(row, expectedRow) { #expect(abs(value - expectedValue) < 1e-5, "\(ours) \(affine)") }
         }

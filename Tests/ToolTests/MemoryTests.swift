@@ -15,8 +15,8 @@
                 return try Running(URL(filePath: "/bin/sh"), ["-c", script, "sh", tool] + arguments).outcome()
             }
 
-            /// What the program takes before it has read anything, and a little: of its address
-            /// space, in megabytes.
+            /// The address space in megabytes that the program takes before it reads anything, and
+            /// a little more.
             private func megabytesToBegin() throws -> Int {
                 try #require((1...64).map { 64 * $0 }.first { try light(megabytes: $0, "predict", "--help").code == 0 })
             }

@@ -31,7 +31,7 @@ extension ToolTests {
                 let name, state, text: String
                 let saved: String?
             }
-            /// What the page showed of itself, step by step.
+            /// The page's state after each step.
             struct Keyboard: Decodable {
                 let area, mode, threshold, lower, saved: String
                 let zoom: [String]

@@ -98,7 +98,7 @@ extension ToolTests {
             {
                 #expect(try disturb(run, at: moment, SIGKILL, resuming: index > 0).signal == SIGKILL)
             }
-            // What a kill during saving leaves is cleaned up.
+            // The remains of a kill during saving are removed.
             try Data(count: 1000).write(to: run.appending(path: "checkpoints/.last.safetensors.12345.tmp"))
             expectDone(try Tool.run("train", "--resume", "--run", run.path))
             try expectAsUndisturbed(run)

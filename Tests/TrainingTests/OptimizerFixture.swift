@@ -12,7 +12,7 @@ import Torch
 struct OptimizerFixture {
     struct Case {
         var options: OptimizerConfiguration
-        /// Whether parameter 1 has no gradient in the first and third step.
+        /// True if parameter 1 has no gradient in the first and third step.
         var sparse: Bool
         /// Each parameter's values after each step.
         var parameters: [[[Double]]]

@@ -85,7 +85,7 @@ extension TrainingSuites {
             }
         }
 
-        /// As published: trains on every patient, validates nothing, and keeps the last epoch's
+        /// Published settings: trains on every patient, validates nothing, keeps the last epoch's
         /// weights.
         @Test func lastEpochIsKeptWithoutValidation() throws {
             try withVolumeFolder { folder in

@@ -16,6 +16,7 @@ public struct Envelope: Sendable {
     /// For formats without lengths or checksums.
     public static let none = Envelope(open: { _ in nil }, seal: { $0.first?.bytes ?? [] })
 
+    /// A change of some bytes.
     public typealias Change = (inout [UInt8], inout Random) -> Void
 
     /// Three times in four lets `change` mutate a part, otherwise the raw bytes. Occasionally swaps

@@ -9,7 +9,9 @@ import Files
 
 /// A DICOM file: its attributes in memory, its pixels still in the file.
 public struct DICOMFile: Sendable {
+    /// The file.
     public let url: URL
+    /// The encoding of its attributes and pixels.
     public let syntax: TransferSyntax
     /// The attributes of the file's head.
     let meta: DataSet
@@ -48,7 +50,7 @@ public struct DICOMFile: Sendable {
         dataSet = try body.whole()
     }
 
-    /// Whether a file starts as DICOM: "DICM" after 128 bytes, or the first attributes at once.
+    /// True if a file starts as DICOM: "DICM" after 128 bytes, or the first attributes at once.
     public static func isDICOM(_ url: URL) -> Bool { (try? FileReader(url)).flatMap { try? start($0) } != nil }
 
     private static func start(_ file: FileReader) throws -> Int? {

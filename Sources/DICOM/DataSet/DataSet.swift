@@ -21,7 +21,7 @@ public struct DataSet: Sendable {
     }
 
     var elements: [Tag: Element] = [:]
-    /// Whether numbers are big-endian.
+    /// True if numbers are big-endian.
     var isBigEndian = false
 
     init() {}

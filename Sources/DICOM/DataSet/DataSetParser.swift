@@ -20,7 +20,7 @@ struct DataSetParser {
         (self.isExplicit, self.isBigEndian, self.end) = (isExplicit, isBigEndian, end)
     }
 
-    /// Where reading stopped.
+    /// The next byte to read.
     var position: Int { cursor.position }
 
     /// All attributes up to the end of the file.

@@ -1,13 +1,17 @@
 /// The number of an attribute: its group and its element.
 public struct Tag: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// The group, such as 0x0028 of pixels.
     public let group: UInt16
+    /// The element within the group.
     public let element: UInt16
 
+    /// The tag (group,element).
     public init(_ group: UInt16, _ element: UInt16) { (self.group, self.element) = (group, element) }
 
     /// "(0028,0010)".
     public var description: String { "(\(Self.hex(group)),\(Self.hex(element)))" }
 
+    /// By group, then by element, as files are sorted.
     public static func < (a: Tag, b: Tag) -> Bool { (a.group, a.element) < (b.group, b.element) }
 
     private static func hex(_ value: UInt16) -> String {

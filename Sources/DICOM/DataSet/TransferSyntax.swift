@@ -1,11 +1,12 @@
 /// The encoding of a file's attributes and pixels, by the UID in its head.
 public struct TransferSyntax: Sendable, Equatable {
+    /// Its UID, such as 1.2.840.10008.1.2.1.
     public let uid: String
 
-    /// Whether attributes carry their value representation.
+    /// True if attributes carry their value representation.
     var isExplicit: Bool { uid != "1.2.840.10008.1.2" }
     var isBigEndian: Bool { uid == "1.2.840.10008.1.2.2" }
-    /// Whether everything after the head is one deflate stream.
+    /// True if everything after the head is one deflate stream.
     var isDeflated: Bool { uid == "1.2.840.10008.1.2.1.99" }
 
     enum Pixels {
@@ -37,6 +38,6 @@ public struct TransferSyntax: Sendable, Equatable {
         }
     }
 
-    /// Whether pixels may differ from the scanner's.
+    /// True if pixels may differ from the scanner's.
     var isLossy: Bool { ["50", "51", "81", "91", "93", "203"].contains { uid == "1.2.840.10008.1.2.4.\($0)" } }
 }

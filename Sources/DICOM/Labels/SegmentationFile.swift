@@ -14,13 +14,13 @@ public struct SegmentationFile: Sendable {
     private let file: DICOMFile
     private let rows: Int, columns: Int
     private let bits: Int
-    /// What a pixel of a fractional segmentation counts as whole.
+    /// The value that means 1 in a fractional segmentation.
     private let whole: Int
     private let isLabelMap: Bool
     private let frames: [Frame]
 
     private struct Frame {
-        /// Nil of a label map, whose pixels say it.
+        /// Nil for a label map, whose pixels tell.
         let segment: UInt8?
         let position: [Double]
         let rowDirection: [Double]
@@ -76,8 +76,8 @@ public struct SegmentationFile: Sendable {
         }
     }
 
-    /// The labels on an image's voxels, (slices, rows, columns), and what is odd about them. Throws
-    /// for a segmentation whose pixels are not the image's.
+    /// The labels on an image's voxels, (slices, rows, columns), and notes on oddities. Throws for
+    /// a segmentation on another grid than the image.
     public func labels(shape: [Int], geometry: VolumeGeometry) throws(FileError) -> (labels: [UInt8], notes: [String]) {
         try naming(file.url) { try drawn(on: VoxelGrid(shape: shape, geometry: geometry)) }
     }
@@ -114,7 +114,7 @@ public struct SegmentationFile: Sendable {
         }
     }
 
-    /// One number a pixel: the label of a label map, otherwise 1 where the segment is.
+    /// One number per pixel: the label in a label map, otherwise 1 inside the segment.
     private func pixels(frame: Int, area: Int) throws -> [UInt8] {
         let size = (area * bits * frames.count + 7) / 8
         let content = file.content, offset: Int

@@ -47,6 +47,6 @@ struct LabelCanvas {
         labels[voxel] = label
     }
 
-    /// Said where it happened: the later region is taken.
+    /// A note if regions overlap: the later one is taken.
     var notes: [String] { overlaps == 0 ? [] : ["\(overlaps) voxels belong to several regions: the last of them is taken"] }
 }

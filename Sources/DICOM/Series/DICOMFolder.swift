@@ -87,7 +87,7 @@ public struct DICOMSeries: Sendable, Equatable {
     fileprivate var firstFile: String { images[0].file.url.path }
     /// The number of planes.
     public var frames: Int { images.reduce(0) { $0 + $1.frames.count } }
-    /// Whether both consist of the same files.
+    /// True if both consist of the same files.
     public static func == (a: DICOMSeries, b: DICOMSeries) -> Bool { a.files == b.files }
     /// CT, MR, PT …
     public var modality: String? { images[0].modality }

@@ -13,6 +13,7 @@ public struct DICOMVolume: Sendable {
     public let shape: [Int]
     /// Values after each slice's own slope and intercept, row-major.
     public let values: [Float]
+    /// The voxels' place in millimetres.
     public let geometry: VolumeGeometry
     /// Notes on oddities and repairs, clauses without a full stop.
     public let notes: [String]
@@ -30,6 +31,7 @@ public struct DICOMVolume: Sendable {
         /// program.
         public var decoder: URL?
 
+        /// Refuses what would have to be repaired.
         public init() {}
     }
 

@@ -15,7 +15,7 @@ struct SliceStack {
     private(set) var axes: PlacedAxes
     /// Each slice's distance from the first along the normal, in millimetres.
     private(set) var places: [Double]
-    /// Whether all slices are equally spaced.
+    /// True if all slices are equally spaced.
     private(set) var isEven = true
     /// Notes on repairs and oddities.
     private(set) var notes: [String] = []

@@ -42,7 +42,7 @@ public struct SecondaryCapture: Sendable {
         set.text(.seriesNumber, "IS", "301")
         set.text(.seriesDescription, "LO", "Outlines by VM-UNet")
         set.text(.instanceNumber, "IS", "\(slice + 1)")
-        // Which side of the body, and which direction, the slices do not say.
+        // The slices record neither the side of the body nor the direction.
         set.text(Tag(0x20, 0x20), "CS", "")
         set.text(Tag(0x20, 0x60), "CS", "")
         set.text(.derivationDescription, "ST", "Outlines of an automatic segmentation")

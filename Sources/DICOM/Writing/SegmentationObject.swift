@@ -63,7 +63,7 @@ public struct SegmentationObject: Sendable {
         return DICOMWriter.file(set, sopClass: Self.sopClass, sopInstance: instance)
     }
 
-    /// What was once compressed with loss stays marked so.
+    /// Images that were ever compressed with loss must stay marked.
     private var lossiness: String {
         source.images.contains { $0.file.dataSet.text(.lossy) == "01" || $0.file.syntax.isLossy } ? "01" : "00"
     }

@@ -10,7 +10,7 @@ struct BMPHeader: Equatable {
 
     let width: Int
     let height: Int
-    /// Whether rows start at the top; usually they start at the bottom.
+    /// True if rows start at the top; usually they start at the bottom.
     let isTopDown: Bool
     let bits: Int
     let packing: Packing

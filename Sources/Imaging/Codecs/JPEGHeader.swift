@@ -7,7 +7,7 @@ struct JPEGHeader: Equatable {
     let components: Int
     /// Huffman coding rather than arithmetic coding.
     let isHuffman: Bool
-    /// Whether several scans refine the picture.
+    /// True if several scans refine the picture.
     let isProgressive: Bool
     let orientation: PictureOrientation
     /// The offset of the first scan's marker.

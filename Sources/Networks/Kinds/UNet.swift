@@ -27,7 +27,7 @@ struct UNet: SegmentationNetwork {
     struct Configuration: Sendable {
         var classes = 1
         var inputChannels = 3
-        /// Of the largest map; 64 make 31 million parameters.
+        /// Channels of the largest map; 64 make 31 million parameters.
         var channels = 64
         var upsampling = Upsampling.transposed
     }

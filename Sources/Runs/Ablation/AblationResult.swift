@@ -17,7 +17,7 @@ public struct AblationResult: Sendable, Codable, Equatable {
         public let run: String
         /// The variant of each axis.
         public let labels: [String]
-        /// How far the cell is.
+        /// The cell's progress.
         public let state: State
         /// Scores of the kept epoch, the one with the least validation loss.
         public let scores: BinaryScores?
@@ -60,7 +60,7 @@ public struct AblationResult: Sendable, Codable, Equatable {
     public let rows: [Row]
     /// The paper's rows that were not run.
     public let missing: [String]
-    /// Whether the grid was stopped before its end.
+    /// True if the grid was stopped before its end.
     public package(set) var isInterrupted = false
 
     private enum CodingKeys: String, CodingKey {

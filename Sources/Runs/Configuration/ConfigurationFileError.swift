@@ -9,9 +9,9 @@ public struct ConfigurationFileError: UserError, Equatable, LocalizedError {
     public let line: Int?
     /// Dotted from the root ("optimizer.learning_rate"); empty if the fault has no single key.
     public let key: String
-    /// What belongs there.
+    /// The form that the value must have.
     public let expected: String
-    /// What was found.
+    /// The value found.
     public let got: String
     /// How the user can fix it.
     public let remedy: String
@@ -36,6 +36,6 @@ public struct ConfigurationFileError: UserError, Equatable, LocalizedError {
         return (place + "expected \(expected), got \(got)" + (remedy.isEmpty ? "" : "; \(remedy)")).printable()
     }
 
-    /// As ``description``.
+    /// The ``description``.
     public var errorDescription: String? { description }
 }

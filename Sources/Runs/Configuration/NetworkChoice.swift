@@ -18,7 +18,7 @@ public enum NetworkChoice: Sendable, Hashable, Codable {
         }
     }
 
-    /// What tables and pages call it: "tiny VM-UNet", "unet".
+    /// Its name in tables and pages: "tiny VM-UNet", "unet".
     public var title: String {
         switch self {
         case .vmunet(let sizes): "\(sizes.presetName ?? "custom") VM-UNet"
@@ -31,8 +31,8 @@ public enum NetworkChoice: Sendable, Hashable, Codable {
 }
 
 extension RunConfiguration {
-    /// VM-UNet's sizes with the data's class count; set either, both change. Nil where the run
-    /// trains another network.
+    /// VM-UNet's sizes with the data's class count; set either, both change. Nil if the run trains
+    /// another network.
     public var vmunet: VMUNetConfiguration? {
         get {
             guard case .vmunet(var sizes) = network else { return nil }

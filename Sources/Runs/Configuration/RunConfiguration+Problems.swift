@@ -103,7 +103,7 @@ extension RunConfiguration {
 }
 
 extension RunConfiguration {
-    /// Whether the class weights make sense, whatever the number of classes.
+    /// True if the class weights make sense, whatever the number of classes.
     var hasUsableClassWeights: Bool {
         guard let weights = loss.classWeights else { return true }
         return weights.allSatisfy { $0 >= 0 && $0.isFinite } && weights.contains { $0 > 0 }

@@ -43,7 +43,7 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
     public var seed: UInt64 = 42
     /// The element type of matrix products.
     public var precision = Compute.Precision.fp32
-    /// Where the run computes.
+    /// The device of the run.
     public var device = Compute.Device.auto
     /// Threads that prepare batches; nil chooses for the machine.
     public var workers: Int?

@@ -30,19 +30,19 @@ public struct OptimizerConfiguration: Sendable, Hashable, Codable {
     public var betas = [0.9, 0.999]
     /// Added to denominators (Adam and its kin, Adadelta, Adagrad, RMSprop).
     public var epsilon = 1e-8
-    /// Whether Adam and AdamW keep the greatest second moment.
+    /// True if Adam and AdamW keep the greatest second moment.
     public var amsgrad = false
     /// Momentum of SGD and RMSprop.
     public var momentum = 0.0
     /// Dampening of SGD's momentum.
     public var dampening = 0.0
-    /// Whether SGD's momentum is Nesterov's.
+    /// True if SGD's momentum is Nesterov's.
     public var nesterov = false
     /// Adadelta's decay of both averages.
     public var rho = 0.9
     /// RMSprop's decay of the squares; ASGD's exponent of the rate.
     public var alpha = 0.99
-    /// Whether RMSprop divides by the variance rather than the mean square.
+    /// True if RMSprop divides by the variance rather than the mean square.
     public var centered = false
     /// Adagrad's decay of the rate.
     public var learningRateDecay = 0.0

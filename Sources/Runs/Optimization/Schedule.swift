@@ -29,7 +29,7 @@ public enum Schedule: Sendable, Hashable, Codable {
 
     /// When and how far ``Schedule/reduceOnPlateau(_:)`` lowers the rate. Defaults are PyTorch's.
     public struct Plateau: Sendable, Hashable, Codable {
-        /// Whether ``threshold`` is relative to the least loss or an absolute difference.
+        /// The meaning of ``threshold``: relative to the least loss, or an absolute difference.
         public enum ThresholdMode: String, Sendable, Codable, CaseIterable {
             case relative, absolute
         }
@@ -40,7 +40,7 @@ public enum Schedule: Sendable, Hashable, Codable {
         public var patience = 10
         /// How much a loss must be below the least to count as better.
         public var threshold = 1e-4
-        /// Whether ``threshold`` is relative to the best loss.
+        /// True if ``threshold`` is relative to the best loss.
         public var thresholdMode = ThresholdMode.relative
         /// Losses after a fall that do not count.
         public var cooldown = 0

@@ -103,7 +103,7 @@ struct BinaryMask {
             .greyMask, path: url.path, "one class is asked for, and this mask holds the values \(shown)", remedy: remedy)
     }
 
-    /// Whether a pixel and its eight neighbours all have the value; a smoothed outline has no such
+    /// True if a pixel and its eight neighbours all have the value; a smoothed outline has no such
     /// pixel.
     private static func hasInterior(_ picture: Picture, _ value: UInt8) -> Bool {
         let (width, height) = (picture.width, picture.height)

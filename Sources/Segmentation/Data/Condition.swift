@@ -6,8 +6,7 @@
     import Darwin
 #endif
 
-/// A lock with a condition to wait for, and threads of its own: what waits must not hold up a
-/// shared pool.
+/// A lock with a condition variable, and dedicated threads: waiting must not block a shared pool.
 final class Condition: @unchecked Sendable {  // the system's own objects, made for many threads
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -27,12 +26,12 @@ final class Condition: @unchecked Sendable {  // the system's own objects, made 
     func lock() { pthread_mutex_lock(mutex) }
     func unlock() { pthread_mutex_unlock(mutex) }
 
-    /// Lets go of the lock until another thread calls ``broadcast()``.
+    /// Releases the lock until another thread calls ``broadcast()``.
     func wait() { pthread_cond_wait(condition, mutex) }
 
     func broadcast() { pthread_cond_broadcast(condition) }
 
-    /// Runs `body` on a thread of its own; false where the system gives none.
+    /// Runs `body` on a thread of its own; false if the system gives none.
     static func detach(_ body: @escaping @Sendable () -> Void) -> Bool {
         let work = Unmanaged.passRetained(Work(body)).toOpaque()
         #if canImport(Darwin)
@@ -52,7 +51,7 @@ final class Condition: @unchecked Sendable {  // the system's own objects, made 
     }
 }
 
-/// What a thread is to do.
+/// Work for a thread.
 private final class Work: Sendable {
     let body: @Sendable () -> Void
 

@@ -28,7 +28,7 @@ public struct DataError: UserError, Equatable, LocalizedError {
         case labelOutOfRange
         /// Samples of one set do not fit together.
         case shape
-        /// The machine has too little memory for what was asked for.
+        /// The machine has too little memory for the request.
         case memory
     }
 
@@ -38,7 +38,7 @@ public struct DataError: UserError, Equatable, LocalizedError {
     public var path: String
     /// A line for each fault found.
     public var problems: [String]
-    /// What the user can do.
+    /// A way out for the user.
     public var remedy: String
 
     /// The most problems that a message names; the rest is only counted.

@@ -15,9 +15,9 @@ public final class DataLoader: Sendable {
     public struct Options: Sendable, Equatable {
         /// Samples in a batch; the last of an epoch may have fewer.
         public var batchSize = 32
-        /// Whether each epoch has a new order; otherwise the set's own.
+        /// True if each epoch has a new order; otherwise the set's own.
         public var shuffle = false
-        /// Whether to vary the samples, as the set defines it.
+        /// Varies the samples as the set defines it.
         public var augment = false
         /// The seed; with epoch and index it determines order and augmentation.
         public var seed: UInt64 = 42

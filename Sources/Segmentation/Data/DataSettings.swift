@@ -10,11 +10,13 @@ public struct DataSettings: Sendable, Hashable, Codable {
     public var classes = 1
     /// One name for each class.
     public var classNames: [String]?
-    /// Whether to flip and rotate training pictures.
+    /// Flips and rotates training pictures.
     public var augment = true
-    /// Variation of size in training: ``Augmentation/zoomJitter``; 0, as published, for none.
+    /// Variation of size in training: pictures are magnified by 1/(1 + this) to 1 + this. 0, as
+    /// published, for none.
     public var zoomJitter = 0.0
-    /// Variation of colour in training: ``Augmentation/colorJitter``; 0, as published, for none.
+    /// Variation of colour in training: each channel's contrast is multiplied by 1 ± this, and its
+    /// level shifted by ± this · 64 of 255. 0, as published, for none.
     public var colorJitter = 0.0
     /// A label that the loss and the scores ignore.
     public var ignoredLabel: Int?

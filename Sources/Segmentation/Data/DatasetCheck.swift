@@ -37,7 +37,7 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
         public var path: String
         /// The problem.
         public var problem: String
-        /// What the user can do.
+        /// A way out for the user.
         public var remedy: String
     }
 

@@ -8,7 +8,7 @@ public struct EpochOrder: Sendable, Equatable {
     public var batchSize: Int
     /// The run's seed.
     public var seed: UInt64
-    /// Whether to draw a new permutation each epoch; otherwise 0, 1, 2, ….
+    /// Draws a new permutation each epoch; otherwise 0, 1, 2, ….
     public var shuffle: Bool
 
     /// `count` may be 0, `batchSize` must be at least 1.

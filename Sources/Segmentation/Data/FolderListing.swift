@@ -34,7 +34,7 @@ enum FolderListing {
         #endif
     }
 
-    /// Whether a file's name has the ending of a readable picture.
+    /// True if a file's name has the ending of a readable picture.
     static func isPicture(_ file: String) -> Bool { PictureFile.extensions.contains(ending(file).lowercased()) }
 
     /// The text after the last dot; empty if there is none, or only as the first character.
@@ -87,7 +87,7 @@ public struct FileCensus: Sendable, Equatable, CustomStringConvertible {
 
     /// The number of all files.
     public var count: Int { counts.values.reduce(0, +) }
-    /// Whether there is none.
+    /// True if there is none.
     public var isEmpty: Bool { counts.isEmpty }
 
     /// "12 png, 3 bmp": the five most frequent, then the number of others.

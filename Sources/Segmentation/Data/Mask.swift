@@ -25,11 +25,11 @@ public struct MaskTraits: Sendable, Equatable, Codable {
     /// The foreground's colour, such as `#FF0000`, if a binary mask is painted in two colours.
     public var color: String?
 
-    /// Whether it fits its picture only as stored, before EXIF turns it.
+    /// True if it fits its picture only as stored, before EXIF turns it.
     public var fitsAsStored = false
 
-    /// Whether there is no foreground, as in a healthy picture.
+    /// True if there is no foreground, as in a healthy picture.
     public var isEmpty: Bool { foreground == 0 }
-    /// Whether every pixel that counts is foreground.
+    /// True if every pixel that counts is foreground.
     public var isFull: Bool { foreground == pixels && pixels > 0 }
 }

@@ -19,7 +19,7 @@ public struct PairedFolder: SegmentationDataset {
         public var height: Int
         /// Columns that they are resized to.
         public var width: Int
-        /// Which masks are accepted, and the number of classes.
+        /// The accepted masks, and the number of classes.
         public var masks: MaskReader
         /// How samples vary in training.
         public var augmentation: Augmentation
@@ -133,7 +133,7 @@ public struct PairedFolder: SegmentationDataset {
         do { return try PictureFile.read(pair.picture, channels: 3, asStored: asStored) } catch { throw DataError(error, pair.picture) }
     }
 
-    /// Whether a mask fits its picture only as that is stored, before its EXIF turns it; by the
+    /// True if a mask fits its picture only as that is stored, before its EXIF turns it; by the
     /// headers alone.
     private func fitsAsStored(_ pair: PicturePair) throws(DataError) -> Bool {
         let info: PictureInfo

@@ -9,7 +9,7 @@ import Synchronization
 
 /// Work on every core for the length of one call.
 package enum Parallel {
-    /// What the user allows; 0 is as many as there are processors.
+    /// The user's limit; 0 means one thread per processor.
     private static let limit = Atomic(0)
 
     /// Threads that share the work.
@@ -18,7 +18,7 @@ package enum Parallel {
         return limit > 0 ? limit : max(1, ProcessInfo.processInfo.activeProcessorCount)
     }
 
-    /// Allows so many threads from now on, in the whole process.
+    /// Limits the threads of the whole process from now on.
     package static func allow(threads: Int) { limit.store(max(1, threads), ordering: .relaxed) }
 
     /// The results of `work(0…count−1)` in order, run on at most `limit` threads at once. Tasks
@@ -40,7 +40,7 @@ package enum Parallel {
         return results.withLock { $0.compactMap(\.self) }
     }
 
-    /// What `work` makes of each element, in their order.
+    /// The results of `work` for all elements, in order.
     static func map<Element: Sendable, Result: Sendable>(_ elements: [Element], _ work: @Sendable (Element) -> Result) -> [Result] {
         map(elements.count) { work(elements[$0]) }
     }

@@ -26,7 +26,7 @@ final class SampleCache: Sendable {
     func sample(at index: Int, load: () throws -> Sample) rethrows -> Sample {
         if let kept = state.withLock({ $0.samples[index] }) { return kept }
         let sample = try load()
-        // What is kept must not be missing elsewhere.
+        // The cache must not take memory that other work needs.
         guard (try? Memory.ask(for: sample.byteCount + Self.reserve)) != nil else { return sample }
         state.withLock { state in
             guard state.samples[index] == nil, state.bytes + sample.byteCount <= limit else { return }

@@ -24,7 +24,7 @@ public struct Sample: Sendable, Equatable {
     /// The name for messages.
     public var name: String
 
-    /// The counts must match the shape; ``Batch`` checks them.
+    /// The counts must match the shape, which is checked when samples are joined to a batch.
     public init(image: [Float], channels: Int, height: Int, width: Int, target: Target, name: String) {
         self.image = image
         self.channels = channels

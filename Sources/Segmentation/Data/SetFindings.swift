@@ -38,7 +38,7 @@ public struct SetFindings: Sendable, Equatable {
         foreground = (foreground.pixels + traits.foreground, foreground.of + traits.pixels)
     }
 
-    /// Whether there is nothing to learn: no foreground in any mask, or nothing but foreground of
+    /// True if there is nothing to learn: no foreground in any mask, or nothing but foreground of
     /// one class.
     public var isUniform: Bool { masks > 0 && (foreground.pixels == 0 || (full.count == masks && labels.count < 2)) }
 
@@ -73,7 +73,7 @@ public struct SetFindings: Sendable, Equatable {
     /// A line that names the labels that never occur, if there are any.
     static func unseen(_ labels: Set<Int>, classes: Int, where place: String) -> [String] {
         let missing = (0..<max(classes, 1)).filter { !labels.contains($0) }
-        // Where nothing could be read, nothing is known to be missing.
+        // If nothing could be read, nothing is known to be missing.
         guard !missing.isEmpty, !labels.isEmpty else { return [] }
         let names = missing.prefix(12).map(String.init).joined(separator: ", ") + (missing.count > 12 ? ", …" : "")
         return [

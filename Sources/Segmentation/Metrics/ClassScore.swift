@@ -42,12 +42,12 @@ public struct ClassScore: Sendable, Equatable {
             measured: measured)
     }
 
-    /// Where a class occurs.
+    /// The volumes in which a class occurs.
     public enum Presence: String, Sendable, Codable {
         case both, predictedOnly = "predicted_only", missed, absent
     }
 
-    /// Where the class occurs.
+    /// The volumes in which the class occurs.
     public var presence: Presence {
         switch (predicted > 0, labelled > 0) {
         case (true, true): .both

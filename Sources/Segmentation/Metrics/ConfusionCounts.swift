@@ -1,16 +1,16 @@
 /// The pixels of a binary segmentation by truth and prediction. Every score is a function of these
 /// four counts.
 public struct ConfusionCounts: Sendable, Hashable, Codable {
-    /// Foreground that was found.
+    /// Foreground that was predicted as foreground.
     public var truePositives = 0
-    /// Background that was taken for foreground.
+    /// Background that was predicted as foreground.
     public var falsePositives = 0
-    /// Foreground that was missed.
+    /// Foreground that was predicted as background.
     public var falseNegatives = 0
-    /// Background that was left alone.
+    /// Background that was predicted as background.
     public var trueNegatives = 0
 
-    /// Counts that are known already.
+    /// Known counts.
     public init(truePositives: Int = 0, falsePositives: Int = 0, falseNegatives: Int = 0, trueNegatives: Int = 0) {
         self.truePositives = truePositives
         self.falsePositives = falsePositives

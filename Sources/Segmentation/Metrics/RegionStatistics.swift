@@ -12,16 +12,16 @@ public struct RegionStatistics: Sendable, Codable, Equatable {
     public var name: String
     /// Its voxels.
     public var voxels: Int
-    /// Its volume in millilitres; nil where the size of a voxel is not known.
+    /// Its volume in millilitres; nil if the size of a voxel is not known.
     public var milliliters: Double?
-    /// The image's intensities there, in the image's own unit; nil where the label has no voxel.
+    /// The image's intensities there, in the image's own unit; nil if the label has no voxel.
     public var mean: Double?
     /// See ``mean``. Of an even number of voxels the mean of the middle two.
     public var median: Double?
     /// The standard deviation of the voxels themselves: of n voxels the sum of squares divided by
     /// n.
     public var deviation: Double?
-    /// Whether a voxel lies at the volume's border: the region may go on beyond it.
+    /// True if a voxel lies at the volume's border: the region may go on beyond it.
     public var touchesBorder: Bool
 
     private enum CodingKeys: String, CodingKey {
@@ -84,8 +84,7 @@ public struct RegionStatistics: Sendable, Codable, Equatable {
         return ([head] + lines).joined(separator: "\n") + "\n"
     }
 
-    /// Quoted where it must be; a name that a spreadsheet would take for a formula gets an
-    /// apostrophe before it.
+    /// Quoted if necessary; a name that a spreadsheet would take for a formula gets an apostrophe.
     private static func field(_ text: String) -> String {
         let safe = text.first.map { "=+-@\t\r".contains($0) } == true ? "'" + text : text
         guard safe.contains(where: { ",\"\n\r".contains($0) }) else { return safe }

@@ -22,7 +22,7 @@ public struct VolumeMetric: Sendable, Hashable {
     /// The paper's value for a class that is predicted but absent; nil for metrics that the paper
     /// lacks.
     public let publishedSpurious: Double?
-    /// Whether it needs surface distances.
+    /// True if it needs surface distances.
     let needsDistances: Bool
     /// Its value if the class is in both volumes.
     let value: @Sendable (ClassMeasurement) -> Double

@@ -2,17 +2,17 @@
 public struct VolumeScores: Sendable, Codable, Equatable {
     /// The case's name.
     public let name: String
-    /// Whether distances are in millimetres or in voxels.
+    /// The unit of distances.
     public let unit: DistanceUnit
     /// Each class's scores, without the background.
     public let classes: [ClassScore]
 
-    /// What distances are counted in.
+    /// The unit of distances.
     public enum DistanceUnit: String, Sendable, Codable {
         case voxels, millimetres
     }
 
-    /// Scores that are known already.
+    /// Known scores.
     public init(name: String, unit: DistanceUnit, classes: [ClassScore]) {
         self.name = name
         self.unit = unit

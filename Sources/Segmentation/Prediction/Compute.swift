@@ -18,10 +18,9 @@ public struct Compute: Sendable, Hashable {
     public var device: Device
     /// The arithmetic of the matrix products.
     public var precision: Precision
-    /// Whether to record the network's work on a GPU in the first few batches, and then launch it
-    /// as one.
+    /// Records the network's work on a GPU during the first batches, then launches it as one graph.
     public var compileGraph: Bool
-    /// Whether a GPU may round the inputs of float32 products to TF32 (ten bits of mantissa).
+    /// True if a GPU may round the inputs of float32 products to TF32 (ten bits of mantissa).
     public var allowsTF32: Bool
     /// Threads on the CPU; nil chooses for the machine.
     public var threads: Int?

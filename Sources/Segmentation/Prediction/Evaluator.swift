@@ -45,7 +45,7 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
     public struct Class: Sendable, Codable, Equatable {
         /// The class's number in the masks.
         public var label: Int
-        /// Its name, where the weights carry one.
+        /// Its name, if the weights record one.
         public var name: String?
         /// Pooled counts of pixels.
         public var counts: ConfusionCounts

@@ -28,7 +28,7 @@ public struct InputConvention: Sendable, Equatable {
         public init() {}
     }
 
-    /// Uses options first, then metadata, then what suits most weights.
+    /// Uses options first, then metadata, then the usual values.
     public init(_ metadata: WeightsMetadata, options: Options = Options()) {
         input = metadata.input
         var (pictures, volumes): ([String], [String]) = ([], [])

@@ -16,7 +16,7 @@ public struct InputList: Sendable {
         public let path: String
         /// The file.
         public let url: URL
-        /// Whether it has a volume's name.
+        /// True if it has a volume's name.
         public let isVolume: Bool
         /// The DICOM series that a folder or files are.
         public var series: DICOMSeries?
@@ -29,7 +29,7 @@ public struct InputList: Sendable {
             }
             return isVolume ? VolumeFile.name(of: url) : FolderListing.stem(url.lastPathComponent)
         }
-        /// What ``name`` leaves of the file's name, without the dot: `jpg`, `nii.gz`.
+        /// The rest of the file's name after ``name``, without the dot: `jpg`, `nii.gz`.
         public var ending: String { String(url.lastPathComponent.dropFirst(name.count + 1)) }
     }
 
@@ -116,14 +116,14 @@ public struct InputList: Sendable {
     }
 
     private mutating func add(_ url: URL, path: String) {
-        // Of a pair of files the header stands for both.
+        // A pair of files is listed once, by its header.
         guard known.insert(Self.place(NIfTIFile.pairHeader(url) ?? url)).inserted else { return }
         items.append(Item(path: path, url: url, isVolume: VolumeFile.isVolume(url)))
     }
 
     private static let dicomEndings: Set = ["dcm", "dicom", "ima"]
 
-    /// DICOM files are called as their scanner likes, mostly without an ending that says anything.
+    /// Scanners name DICOM files as they like, mostly without a telling ending.
     private static func mayBeDICOM(_ name: String) -> Bool {
         !FolderListing.isPicture(name) && !VolumeFile.isVolume(URL(filePath: name))
     }

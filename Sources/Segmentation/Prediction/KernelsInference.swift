@@ -9,7 +9,7 @@ import VMUNet
 /// Any number of threads may predict at the same time: each call works in its own memory, which is
 /// kept for the next call.
 public final class KernelsInference: InferenceNetwork {
-    /// The architecture, as the weights' keys and shapes say it.
+    /// The architecture, from the weights' keys and shapes.
     public let configuration: VMUNetConfiguration
     private let network: KernelsNetwork
     private let kept = Mutex(Kept())
@@ -101,21 +101,21 @@ public final class KernelsInference: InferenceNetwork {
     }
 }
 
-// The descriptions say what is wrong with the weights; whoever reads a file adds its name.
+// The descriptions name the fault of the weights; the reader of the file adds its name.
 extension WeightsMismatch: WeightsProblem {
-    /// None: the file's name is added by whoever reads it.
+    /// Empty: the reader of the file adds its name.
     public var subject: String { "" }
-    /// As `description`.
+    /// The `description`.
     public var problem: String { description }
     /// None.
     public var remedy: String { "" }
 }
 extension ConfigurationError: WeightsProblem {
-    /// As `what`.
+    /// The operation.
     public var subject: String { what }
-    /// What was expected, and what was got.
+    /// The values expected and found.
     public var problem: String { "expected \(expected), got \(got)" }
-    /// None but what was expected.
+    /// Empty: the problem says what was expected.
     public var remedy: String { "" }
 }
 

@@ -36,10 +36,10 @@ public struct Logits: Sendable {
     /// Pixels of a picture.
     public var area: Int { height * width }
 
-    /// Whether no value is NaN or infinite.
+    /// True if no value is NaN or infinite.
     public var isFinite: Bool { values.allSatisfy { $0.isFinite } }
 
-    /// Whether no value of a picture is NaN or infinite.
+    /// True if no value of a picture is NaN or infinite.
     func isFinite(_ picture: Int) -> Bool {
         values[picture * classes * area..<(picture + 1) * classes * area].allSatisfy(\.isFinite)
     }

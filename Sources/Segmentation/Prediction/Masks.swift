@@ -5,8 +5,8 @@ public enum Masks {
     /// Rows and columns.
     public typealias Size = (height: Int, width: Int)
 
-    /// `label` where the foreground is at least as probable as `threshold`, otherwise 0:
-    /// probabilities [height, width], interpolated bilinearly.
+    /// `label` if the foreground is at least as probable as `threshold`, otherwise 0: probabilities
+    /// [height, width], interpolated bilinearly.
     public static func foreground(_ probabilities: [Float], from: Size, to: Size, threshold: Float, label: UInt8 = 1) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: to.height * to.width) { labels, count in
             Resize.bilinearRows(probabilities, from: from, to: to) { y, row in

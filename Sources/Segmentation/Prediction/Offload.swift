@@ -7,24 +7,24 @@ import Synchronization
     import Foundation
 #endif
 
-/// Whether the task that asked for some work still wants it.
+/// Set when the task that asked for some work is cancelled.
 final class CancellationFlag: Sendable {
     private let isSet = Atomic(false)
 
     func set() { isSet.store(true, ordering: .relaxed) }
 
-    /// - Throws: `CancellationError` where the task was cancelled.
+    /// - Throws: `CancellationError` if the task was cancelled.
     func check() throws { if isSet.load(ordering: .relaxed) { throw CancellationError() } }
 }
 
-/// Long work for tasks: on threads of its own, so that none of Swift's concurrency is held up, and
-/// little of it at a time, so that a thousand tasks take no more memory than a few.
+/// Runs long work for tasks on separate threads, so that Swift's concurrency is not blocked, and a
+/// little at a time, so that a thousand tasks take no more memory than a few.
 enum Offload {
     private static let turns = Turns(count: max(2, ProcessInfo.processInfo.activeProcessorCount / 4))
 
     /// Runs `work` when its turn comes.
     ///
-    /// - Throws: `CancellationError` where the task is cancelled before, and what `work` throws.
+    /// - Throws: `CancellationError` if the task is cancelled before, and what `work` throws.
     static func run<Value: Sendable>(_ work: @escaping @Sendable (CancellationFlag) throws -> Value) async throws -> Value {
         let flag = CancellationFlag()
         return try await withTaskCancellationHandler {
@@ -42,7 +42,7 @@ enum Offload {
     }
 }
 
-/// So many at a time; the others wait in the order in which they came, without a thread.
+/// Admits a fixed number at a time. Others wait in order of arrival and hold no thread.
 private final class Turns: Sendable {
     private struct State {
         var free: Int
@@ -56,7 +56,7 @@ private final class Turns: Sendable {
 
     init(count: Int) { state = Mutex(State(free: count)) }
 
-    /// - Throws: `CancellationError` where the task is cancelled while it waits.
+    /// - Throws: `CancellationError` if the task is cancelled while it waits.
     func take() async throws {
         let number = state.withLock { state in
             state.next += 1

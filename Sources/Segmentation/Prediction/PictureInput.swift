@@ -7,7 +7,7 @@ import Imaging
     import Foundation
 #endif
 
-/// A picture to segment, wherever it is. Nothing is read before it is segmented.
+/// A picture to segment, from a file, memory or pixels. It is read when it is segmented.
 public enum PictureInput: Sendable {
     /// A PNG, JPEG, BMP or TIFF file, turned as its EXIF says.
     case file(URL)
@@ -16,7 +16,7 @@ public enum PictureInput: Sendable {
     /// Pixels, a byte a channel: rows from top to bottom, `rowStride` bytes from the start of one
     /// to the start of the next, without padding where it is nil. Opacity is dropped.
     case pixels([UInt8], width: Int, height: Int, layout: PixelLayout, rowStride: Int? = nil)
-    /// A picture that is there already.
+    /// A picture that was read before.
     case picture(Picture)
 
     /// The picture, grey or RGB.

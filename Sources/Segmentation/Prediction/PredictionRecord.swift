@@ -23,7 +23,7 @@ public struct PredictionRecord: Sendable, Equatable, Codable {
     /// Every setting that affects the result.
     public var settings: Settings
 
-    /// How much of a class was found.
+    /// The amount of a class in an input.
     public struct ClassAmount: Sendable, Equatable, Codable {
         /// The class's number in the mask.
         public var label: Int
@@ -46,7 +46,7 @@ public struct PredictionRecord: Sendable, Equatable, Codable {
             milliliters = spacing.map { (Double(voxels) * $0.depth * $0.height * $0.width).rounded() / 1000 }
         }
 
-        /// A class of a volume; `voxelVolume` in cubic millimetres, nil where it is not known.
+        /// A class of a volume; `voxelVolume` in cubic millimetres, nil if it is not known.
         public init(label: Int, name: String?, voxels: Int, voxelVolume: Double?) {
             (self.label, self.name, self.voxels) = (label, name, voxels)
             milliliters = voxelVolume.map { (Double(voxels) * $0).rounded() / 1000 }

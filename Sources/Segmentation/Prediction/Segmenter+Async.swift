@@ -1,12 +1,10 @@
 import Imaging
 
 extension Segmenter {
-    /// Segments one picture, wherever it is, beside the caller's own work: no thread of Swift's
-    /// concurrency is held up.
+    /// Segments one picture without blocking a thread of Swift's concurrency.
     ///
-    /// - Throws: `CancellationError` when the task is cancelled, which is looked at before reading,
-    ///   before the network and before the mask; otherwise what `segment(_:)` throws without
-    ///   `await`.
+    /// - Throws: `CancellationError` if the task is cancelled (checked before reading, before the
+    ///   network and before the mask); otherwise the errors of `segment(_:)`.
     public func segment(_ input: PictureInput) async throws -> Result {
         try await Offload.run { isCancelled in
             let picture = try input.read()
@@ -19,7 +17,7 @@ extension Segmenter {
         }
     }
 
-    /// The results of many pictures, made as they are asked for, in the order of the inputs.
+    /// The results of many pictures in order, made on demand.
     ///
     /// Pictures are read side by side and go through the network together, `batchSize` at a time
     /// (at least 1); no more of them than that are in memory. One that cannot be segmented does not
@@ -64,14 +62,14 @@ extension Segmenter {
 
 /// Results of many pictures: ``Segmenter/results(of:batchSize:)``.
 public struct PictureResults: AsyncSequence, Sendable {
-    /// The input's position, and what became of it.
+    /// The input's position and its result.
     public typealias Element = (index: Int, result: Result<Segmenter.Result, any Error>)
 
     let segmenter: Segmenter
     let inputs: [PictureInput]
     let batchSize: Int
 
-    /// Segments batch by batch, as results are asked for.
+    /// Segments batch by batch, on demand.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let results: PictureResults
         var start = 0

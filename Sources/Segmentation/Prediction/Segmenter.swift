@@ -36,8 +36,8 @@ public struct Segmenter: Sendable {
     public let metadata: WeightsMetadata
     /// The form of the network's input.
     public let convention: InputConvention
-    /// What reading the weights left out, renamed or chose, a clause each: to be shown to the user
-    /// once.
+    /// Omissions, renamings and choices while reading the weights, a clause each, to show to the
+    /// user once.
     public let notes: [String]
     /// The weights' file, for messages.
     let file: String
@@ -45,10 +45,9 @@ public struct Segmenter: Sendable {
     /// The allowed heights and widths of a network's input, in pixels.
     public static let imageSizes = 32...4096
 
-    /// What was found in one picture.
+    /// The classes of one picture.
     public struct Result: Sendable, Equatable {
-        /// Of the picture's own size, one channel: 0 and 255 of a binary network, otherwise the
-        /// label's number.
+        /// One channel at the picture's own size: 0 and 255 for a binary network, otherwise labels.
         public let mask: Picture
         /// Pixels of each class, background first; two numbers of a binary network.
         public let pixels: [Int]
@@ -162,8 +161,7 @@ public struct Segmenter: Sendable {
 
     /// Segments one picture of any size.
     ///
-    /// - Throws: ``BadWeights`` where the network's output is not finite, and what the network
-    ///   throws.
+    /// - Throws: ``BadWeights`` if the network's output is not finite, and what the network throws.
     public func segment(_ picture: Picture) throws -> Result {
         // Planes and logits at the network's size, then of each pixel a label, a probability and,
         // of several classes, the best.
@@ -174,7 +172,7 @@ public struct Segmenter: Sendable {
         return result(logits, 0, like: picture)
     }
 
-    /// Segments one picture, wherever it is.
+    /// Segments one picture from a file, memory or pixels.
     ///
     /// - Throws: ``/Imaging/PictureError`` for a picture that cannot be read, and what
     ///   `segment(_:)` throws.
@@ -187,14 +185,14 @@ public struct Segmenter: Sendable {
         return planes
     }
 
-    /// What the network says of so many pictures' planes.
+    /// The network's logits for a batch of planes. Throws if they are not finite.
     func answer(_ planes: [Float], batch: Int) throws -> Logits {
         let logits = try network.answer(planes, batch: batch, height: imageSize, width: imageSize)
         guard logits.isFinite else { throw overflow }
         return logits
     }
 
-    /// What is thrown for an output that is NaN or infinite.
+    /// The error for an output that is NaN or infinite.
     var overflow: BadWeights { BadWeights(file: file, reason: "the network's output is not finite: its values are too large") }
 
     /// The answer for one picture of a batch at the picture's own size.

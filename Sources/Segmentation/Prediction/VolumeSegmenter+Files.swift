@@ -7,20 +7,20 @@ import TensorFiles
 #endif
 
 extension VolumeSegmenter {
-    /// What was found in a volume's file.
+    /// The classes in a volume's file.
     public struct Result: Sendable {
         /// A label a voxel, in the file's own order (slices, rows, columns); of a binary network 0
         /// and 1.
         public let labels: LabelVolume
-        /// Where the voxels lie, as the file says.
+        /// The voxels' place, from the file.
         public let geometry: NIfTIGeometry
-        /// Millimetres between slices, rows and columns; nil where the file does not say.
+        /// Millimetres between slices, rows and columns; nil if the file does not say.
         public let spacing: VoxelSpacing?
-        /// What the reader of the result should know of this volume, a line each.
+        /// Notes about this volume for the reader of the result, a line each.
         public let notes: [String]
 
-        /// How much of a class was found, in millilitres; nil where the file does not say how large
-        /// a voxel is.
+        /// How much of a class was found, in millilitres; nil if the file does not say how large a
+        /// voxel is.
         public func milliliters(of label: UInt8) -> Double? {
             spacing.map { Double(voxels(of: label)) * $0.depth * $0.height * $0.width / 1000 }
         }
@@ -31,7 +31,7 @@ extension VolumeSegmenter {
         /// Writes the labels as NIfTI with the file's geometry, whole or not at all; packed where
         /// the name ends in `.gz`.
         ///
-        /// - Throws: ``/TensorFiles/TensorFileError`` where the file cannot be written.
+        /// - Throws: ``/TensorFiles/TensorFileError`` if the file cannot be written.
         public func write(to url: URL) throws(TensorFileError) { try labels.write(to: url, geometry: geometry) }
     }
 

@@ -34,8 +34,8 @@ public struct VolumeSegmenter: Sendable {
     /// Labels of a volume of intensities as the network was trained on, (slices, rows, columns),
     /// row-major; of a binary network 0 and 1. `progress` gets the number of slices that are done.
     ///
-    /// - Throws: ``VolumeError`` where there are not as many intensities as the shape has voxels,
-    ///   or an extent is out of range, and what the network throws.
+    /// - Throws: ``VolumeError`` if there are not as many intensities as the shape has voxels, or
+    ///   an extent is out of range, and what the network throws.
     public func segment(_ intensities: [Float], shape: VolumeShape, progress: (_ slices: Int) -> Void = { _ in }) throws -> LabelVolume {
         guard HostTensor.elementCount(shape: [shape.depth, shape.height, shape.width]) == intensities.count, !intensities.isEmpty else {
             throw VolumeError(
@@ -45,7 +45,7 @@ public struct VolumeSegmenter: Sendable {
         return try segment(shape: shape, slice: { Array(intensities[$0 * area..<($0 + 1) * area]) }, progress: progress)
     }
 
-    /// As ``segment(_:shape:progress:)``, with slices that are made when they are needed.
+    /// Like ``segment(_:shape:progress:)``, with slices made on demand.
     public func segment(
         shape: VolumeShape, slice: @Sendable (Int) -> [Float], progress: (_ slices: Int) -> Void = { _ in }
     ) throws -> LabelVolume {
@@ -58,7 +58,7 @@ public struct VolumeSegmenter: Sendable {
     ) throws -> LabelVolume {
         let perSlice = 4 * shape.plane.count + (8 + 8 * network.classes) * networkSize.count
         try DataError.requireMemory(
-            // The labels, once more turned back, and while they are gathered.
+            // The labels, once more when they are turned back, and once while they are gathered.
             3 * shape.count + batchSize * perSlice, for: "a volume of \(shape)",
             remedy: "Crop the volume, or save it at a larger spacing.")
         let resizer = SliceResizer(slice: shape.plane, network: networkSize)

@@ -49,14 +49,14 @@ public struct VoxelSpacing: Sendable, Codable, Hashable {
 
 /// A volume that does not fit an operation.
 public struct VolumeError: UserError, Equatable {
-    /// What was to be done.
+    /// The operation that failed.
     public let operation: String
-    /// What it needs.
+    /// The values it needs.
     public let expected: String
-    /// What it was given.
+    /// The values it was given.
     public let got: String
 
-    /// An operation, what it needs and what it was given.
+    /// An operation that was given values it cannot use.
     public init(operation: String, expected: String, got: String) {
         self.operation = operation
         self.expected = expected

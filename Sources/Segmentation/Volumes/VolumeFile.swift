@@ -18,9 +18,9 @@ public struct VolumeFile: Sendable {
     public let shape: VolumeShape
     /// The voxels' placement, which only NIfTI records; otherwise voxels of 1 mm.
     public let geometry: NIfTIGeometry
-    /// Whether the intensities are already in 0…1, as in Synapse's layout.
+    /// True if the intensities are already in 0…1, as in Synapse's layout.
     public let isNormalized: Bool
-    /// What is odd about the file, or was mended, a clause each: to be shown to the user once.
+    /// Oddities and repairs of the file, a clause each, to show to the user once.
     public let notes: [String]
     /// The images of a DICOM series, for results that go back to an archive.
     public let source: DICOMSource?
@@ -34,7 +34,7 @@ public struct VolumeFile: Sendable {
     /// The most voxels of a volume, which take four bytes each or less.
     static let largestVolume = 1 << 31
 
-    /// Whether the file has a volume's name.
+    /// True if the file has a volume's name.
     public static func isVolume(_ url: URL) -> Bool { suffix(of: url) != nil }
 
     /// The file's name without its ending.
@@ -104,8 +104,8 @@ public struct VolumeFile: Sendable {
             notes: mayBeColor ? ["its \(shape[0]) planes are taken as slices; channels of a picture belong into a PNG"] : [])
     }
 
-    /// Reads a DICOM series; `path` names its folder in errors. `resamples` mends what can be
-    /// mended, as ``notes`` tell.
+    /// Reads a DICOM series; `path` names its folder in errors. `resamples` repairs what it can;
+    /// ``notes`` list it.
     public init(_ series: DICOMSeries, path: String, resamples: Bool = false) throws(DataError) {
         var options = DICOMVolume.Options()
         options.resamples = resamples
@@ -164,7 +164,7 @@ extension VolumeFile {
         return least...greatest
     }
 
-    /// Every so many intensities, at most `limit`.
+    /// Evenly spaced intensities, at most `limit`.
     func sample(_ limit: Int) -> [Float] {
         let step = IntensityWindow.stride(shape.count, limit: limit)
         return floats(voxels.gathered(from: 0, shape: [(shape.count + step - 1) / step], strides: [step]))

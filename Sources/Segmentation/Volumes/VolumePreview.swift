@@ -47,7 +47,8 @@ public enum VolumePreview {
         let white: Float
         let cellSize: Int
 
-        /// Along each axis the plane with the most labelled voxels; the middle where there is none.
+        /// Along each axis, the plane with the most labelled voxels; the middle one if there are
+        /// none.
         var largestExtents: (x: Int, y: Int, z: Int) {
             var (x, y, z) = (
                 [Int](repeating: 0, count: shape.width), [Int](repeating: 0, count: shape.height), [Int](repeating: 0, count: shape.depth)
@@ -68,7 +69,7 @@ public enum VolumePreview {
             return (largest(x), largest(y), largest(z))
         }
 
-        /// Slices spread evenly over those that have labels; over the whole volume where none has.
+        /// Slices spread evenly over those that have labels; over the whole volume if none has.
         func slicesToShow(_ count: Int) -> [Int] {
             let area = shape.plane.count
             let labelled = (0..<shape.depth).filter { slice in labels[slice * area..<(slice + 1) * area].contains { $0 != 0 } }

@@ -19,8 +19,8 @@ public enum VolumeSheet {
         }
     }
 
-    /// As ``draw(_:on:white:orientation:count:cellSize:)``, with the intensities of the slices that
-    /// are shown alone.
+    /// Like ``draw(_:on:white:orientation:count:cellSize:)``, but reads only the intensities of the
+    /// slices shown.
     public static func draw(
         _ labels: LabelVolume, white: Float = 1, orientation: String = "???", count: Int = 9, cellSize: Int = 256,
         slice intensities: (Int) -> [Float]

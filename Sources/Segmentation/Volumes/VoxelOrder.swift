@@ -56,10 +56,10 @@ public struct VolumeTurn: Sendable, Equatable {
 
     /// The source axis of the turned volume's columns, rows and slices (0, 1, 2).
     let sources: [Int]
-    /// Whether that axis is reversed.
+    /// True if that axis is reversed.
     let flips: [Bool]
 
-    /// Whether nothing moves.
+    /// True if nothing moves.
     public var isIdentity: Bool { sources == [0, 1, 2] && !flips.contains(true) }
 
     /// The turn that undoes this one.
@@ -81,8 +81,8 @@ public struct VolumeTurn: Sendable, Equatable {
         return VoxelSpacing(depth: extents[sources[2]], height: extents[sources[1]], width: extents[sources[0]])
     }
 
-    /// Where a turned volume's voxels are in the volume of this shape: the first one's index, and
-    /// the steps from column to column, row to row and slice to slice.
+    /// The places of a turned volume's voxels in a volume of this shape: the index of the first,
+    /// and the steps between columns, rows and slices.
     func places(in shape: VolumeShape) -> (start: Int, column: Int, row: Int, slice: Int) {
         let extents = [shape.width, shape.height, shape.depth], steps = [1, shape.width, shape.width * shape.height]
         // A reversed axis is read from its end.

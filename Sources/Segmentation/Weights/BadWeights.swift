@@ -16,7 +16,7 @@ public struct BadWeights: UserError, LocalizedError {
     public let file: String
     /// The fault.
     public let reason: String
-    /// What the user can do.
+    /// A way out for the user.
     public let remedy: String
 
     package init(file: String, problem: any WeightsProblem) {
@@ -37,7 +37,7 @@ public struct BadWeights: UserError, LocalizedError {
     public var problem: String { reason }
     /// The file and the reason, then the remedy.
     public var description: String { "\(file): \(reason)\n\(remedy)".printable(keepsLines: true) }
-    /// As ``description``.
+    /// The ``description``.
     public var errorDescription: String? { description }
 }
 
@@ -51,7 +51,7 @@ extension StateDictionary {
 }
 
 extension HostTensor {
-    /// Whether no value is NaN or infinite.
+    /// True if no value is NaN or infinite.
     package var isFinite: Bool {
         guard elementType == .float32 else { return floats.allSatisfy(\.isFinite) }
         return bytes.withUnsafeBytes { raw in

@@ -34,6 +34,7 @@ public enum OptionValue: Sendable, Hashable {
 }
 
 extension OptionValue: Codable {
+    /// Reads a bare flag, number, list or text.
     public init(from decoder: any Decoder) throws {
         let value = try decoder.singleValueContainer()
         if let flag = try? value.decode(Bool.self) {
@@ -49,6 +50,7 @@ extension OptionValue: Codable {
         }
     }
 
+    /// Writes the bare value.
     public func encode(to encoder: any Encoder) throws {
         var value = encoder.singleValueContainer()
         switch self {
@@ -62,7 +64,7 @@ extension OptionValue: Codable {
 }
 
 extension OptionValue: CustomStringConvertible {
-    /// As a configuration says it.
+    /// The form in configurations.
     public var description: String {
         switch self {
         case .flag(let flag): "\(flag)"
@@ -77,7 +79,7 @@ extension OptionValue: CustomStringConvertible {
 extension NetworkSettings {
     private static let nameKey = "network"
     private static let optionsKey = "network_options"
-    /// A text of options longer than this is none of ours.
+    /// Longer texts of options are not ours.
     private static let longestText = 1 << 16
 
     private static let (classesKey, channelsKey) = ("classes", "input_channels")
@@ -90,7 +92,7 @@ extension NetworkSettings {
         return settings
     }
 
-    /// Takes that shape out of them again; nil where there is none that makes sense.
+    /// Removes that shape again; nil if there is no valid one.
     package mutating func takeShape() -> (classes: Int, inputChannels: Int)? {
         guard case .integer(let classes)? = options.removeValue(forKey: Self.classesKey), (1...65535).contains(classes),
             case .integer(let channels)? = options.removeValue(forKey: Self.channelsKey), (1...16).contains(channels)
@@ -98,7 +100,8 @@ extension NetworkSettings {
         return (classes, channels)
     }
 
-    /// What weights say of their network; nil where they say nothing, as VM-UNet's may.
+    /// Reads the network from the weights' metadata; nil if they do not name one, as VM-UNet's may
+    /// not.
     ///
     /// - Throws: ``MetadataError`` for options that cannot be read.
     public init?(_ values: [String: MetadataValue]) throws(MetadataError) {
@@ -136,7 +139,7 @@ public struct OtherNetwork: WeightsProblem {
     public var subject: String { "" }
     /// The kind.
     public var problem: String { "holds a network of the kind \(name), and this program computes VM-UNet alone" }
-    /// The program on libtorch.
+    /// Names the program with libtorch.
     public var remedy: String { "give the same command --libtorch, for which ./vmunet takes the program that also trains (vmunet-train)" }
 
     /// Weights of this kind.

@@ -46,7 +46,7 @@ extension StateDictionary {
         return result
     }
 
-    /// The set of weights under a first part; nil where there is none.
+    /// The set of weights under a first part; nil if there is none.
     fileprivate func set(_ choice: WeightsChoice) -> StateDictionary? {
         if choice == .average, let own = averageOfRun { return own }
         let isWanted: (String) -> Bool =
@@ -102,8 +102,8 @@ extension StateDictionary {
         }
     }
 
-    /// What stands in a key before the name of the patch embedding, the first layer of VM-UNet and
-    /// VMamba; nil in other keys.
+    /// The part of a key before the patch embedding, the first layer of VM-UNet and VMamba; nil for
+    /// other keys.
     private static func prefix(_ key: String) -> String? {
         for layer in ["patch_embed.proj.weight", "patch_embed.0.weight"] where key.hasSuffix(layer) {
             let prefix = String(key.dropLast(layer.count))
@@ -114,6 +114,6 @@ extension StateDictionary {
 }
 
 extension String {
-    /// What stands before the first full stop, the whole where there is none.
+    /// The part before the first full stop, or the whole.
     fileprivate var firstPart: String { String(prefix { $0 != "." }) }
 }

@@ -32,7 +32,7 @@ extension StateDictionary {
         return name
     }
 
-    /// Whether a key is of `….blocks.N.norm.…`.
+    /// True if a key is of `….blocks.N.norm.…`.
     private static func isBlockNorm(_ key: String) -> Bool {
         let parts = key.split(separator: ".")
         guard let blocks = parts.lastIndex(of: "blocks") else { return false }
@@ -40,8 +40,8 @@ extension StateDictionary {
     }
 }
 
-/// What tells a later VMamba from the first one, whose blocks VM-UNet has: other layers, not only
-/// other names.
+/// Distinguishes later versions of VMamba, which have other layers, from the first one, whose
+/// blocks are VM-UNet's.
 package struct VMambaVersion: Equatable {
     /// The layers that VM-UNet's blocks do not have, as words.
     let traits: [String]
@@ -72,12 +72,12 @@ package struct VMambaVersion: Equatable {
         self.traits = traits
     }
 
-    /// What is wrong with them as VM-UNet's.
+    /// The reason why VM-UNet cannot take them.
     package var problem: String {
         "are those of a later VMamba (\(traits.joined(separator: ", "))), another network than VM-UNet's encoder"
     }
 
-    /// Which checkpoints are wanted, under the names of their authors.
+    /// The checkpoints that fit, by their authors' names.
     package static let remedy =
         "take VMamba's first version: vssmtiny_dp01_ckpt_epoch_292.pth or vssmsmall_dp03_ckpt_epoch_238.pth "
         + "(vmamba_tiny_e292.pth and vmamba_small_e238_ema.pth beside VM-UNet's own code)"
@@ -85,7 +85,8 @@ package struct VMambaVersion: Equatable {
 }
 
 extension BadWeights {
-    /// Of weights that did not fit: what they are, where they can be told, else what did not fit.
+    /// The error for weights that did not fit. It names their architecture if that is known,
+    /// otherwise the misfits.
     package init(file: String, weights: StateDictionary, problem: any WeightsProblem) {
         if let version = VMambaVersion(weights) {
             self.init(file: file, reason: "its weights " + version.problem, remedy: VMambaVersion.remedy)

@@ -167,7 +167,7 @@ public struct MetadataError: WeightsProblem {
     public let key: String
     /// The fault.
     public let problem: String
-    /// What the user can do.
+    /// A way out for the user.
     public let remedy: String
     /// Empty: the caller knows the file.
     public var subject: String { "" }

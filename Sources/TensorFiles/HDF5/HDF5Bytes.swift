@@ -39,7 +39,7 @@ struct HDF5Bytes {
         return value == .max ? nil : Int(clamping: value)
     }
 
-    /// Whether the next bytes are this signature; does not consume them.
+    /// True if the next bytes are this signature; does not consume them.
     func begins(_ signature: String) throws -> Bool {
         guard remaining >= 4 else { throw Self.tooShort }
         return bytes[position..<(position + 4)].elementsEqual(signature.utf8)

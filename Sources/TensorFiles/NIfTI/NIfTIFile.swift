@@ -29,7 +29,7 @@ public enum NIfTIFile {
         try naming(url) { try source(url).narrowImage(limit: voxels) }
     }
 
-    /// Whether the name is one of a pair of files, `.hdr` and `.img`, packed or not.
+    /// True if the name is one of a pair of files, `.hdr` and `.img`, packed or not.
     package static func isOfPair(_ url: URL) -> Bool { Pair(url) != nil }
 
     /// The pair's header, whichever of the two is named, where both are there.

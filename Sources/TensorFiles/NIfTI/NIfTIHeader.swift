@@ -6,7 +6,7 @@ struct NIfTIHeader {
     var isBigEndian = false
     /// The offset of the voxels, in this file or in the one beside it.
     var dataOffset: Int
-    /// Whether the voxels are in a separate file (`.img`).
+    /// True if the voxels are in a separate file (`.img`).
     var isPair: Bool
 
     /// The most bytes to skip before the voxels.

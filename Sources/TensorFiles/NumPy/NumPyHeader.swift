@@ -10,7 +10,7 @@ struct NumPyHeader {
     /// NumPy writes well under 10 kB. A longer header cannot belong to a plain array.
     static let maximumLength = 1 << 16
 
-    /// Whether the length takes four bytes, judged by the first ten; then the fixed part has
+    /// True if the length takes four bytes, judged by the first ten; then the fixed part has
     /// twelve.
     static func isLong(_ head: [UInt8]) -> Bool { head.starts(with: magic) && head[6] > 1 }
 

@@ -11,7 +11,7 @@ final class PyTorchLegacy: StorageSource {
     /// Little-endian bytes of 0x1950a86a20f9469cfc6c, the first pickle's only value.
     private static let magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
 
-    /// Whether a file starts with that pickle, in any protocol: 80 02 8A 0A and the magic number,
+    /// True if a file starts with that pickle, in any protocol: 80 02 8A 0A and the magic number,
     /// or a frame first.
     static func begins(_ head: [UInt8]) -> Bool {
         guard head.count >= 2, head[0] == PickleOpcode.protocol.rawValue else { return false }

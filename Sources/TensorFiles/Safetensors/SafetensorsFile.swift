@@ -76,7 +76,7 @@ public enum SafetensorsFile {
         }
     }
 
-    /// Whether a file with this start can only be meant as safetensors.
+    /// True if a file with this start can only be meant as safetensors.
     static func isLikely(_ head: [UInt8]) -> Bool {
         // The length of a header under 100 MB ends in four zero bytes.
         head.count >= 9 && head[8] == UInt8(ascii: "{") && head[4..<8].allSatisfy { $0 == 0 }

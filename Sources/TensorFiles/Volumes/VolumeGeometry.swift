@@ -89,7 +89,7 @@ public struct VolumeGeometry: Sendable, Equatable {
         return (a < 0 ? [-b, -c, -d] : [b, c, d], handedness)
     }
 
-    /// Whether the matrix's three axes span space. Some writers leave zeros, which place nothing.
+    /// True if the matrix's three axes span space. Some writers leave zeros, which place nothing.
     var hasUsableMatrix: Bool {
         guard matrix.joined().allSatisfy(\.isFinite) else { return false }
         let m = matrix
@@ -99,13 +99,13 @@ public struct VolumeGeometry: Sendable, Equatable {
         return determinant != 0 && determinant.isFinite
     }
 
-    /// Whether b, c and d can belong to a unit quaternion, within single precision.
+    /// True if b, c and d can belong to a unit quaternion, within single precision.
     var hasUsableQuaternion: Bool {
         let square = quaternion.reduce(0) { $0 + $1 * $1 }
         return square.isFinite && square <= 1 + 1e-5 && offset.allSatisfy(\.isFinite)
     }
 
-    /// Whether the header places the voxels by a usable matrix or quaternion. Otherwise the
+    /// True if the header places the voxels by a usable matrix or quaternion. Otherwise the
     /// directions of the axes are unknown.
     public var placesVoxels: Bool { (matrixCode > 0 && hasUsableMatrix) || (quaternionCode > 0 && hasUsableQuaternion) }
 

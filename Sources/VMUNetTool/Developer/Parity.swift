@@ -102,7 +102,7 @@ struct ParityRow: Encodable, CustomStringConvertible {
     let worst: String?
     let forwardLimit: Double
     let gradientLimit: Double
-    /// Whether a second run gave the same bits.
+    /// True if a second run gave the same bits.
     let isDeterministic: Bool
 
     var isWithinLimit: Bool { (forward ?? 0) <= forwardLimit && (gradient ?? 0) <= gradientLimit && isDeterministic }

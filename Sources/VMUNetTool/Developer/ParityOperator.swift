@@ -10,7 +10,7 @@ struct ParityOperator {
         /// Values are uniform in mean ± spread / 2.
         var spread = 2.0
         var mean = 0.0
-        /// Whether it has the products' element type rather than float32.
+        /// True if it has the products' element type rather than float32.
         var isActivation = false
         var hasGradient = true
     }

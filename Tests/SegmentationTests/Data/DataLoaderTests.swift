@@ -110,7 +110,7 @@ extension BatchStream {
 
     @Test(arguments: 1...4)
     func errorsComeAtTheirBatch(workers: Int) throws {
-        // Of the two failing samples in a batch, the later one fails sooner.
+        // Two samples of a batch fail; the later one fails sooner.
         let data = NumberedDataset(count: 20, failing: [9, 10, 14]) { $0 == 9 ? 0.02 : 0 }
         var options = options(workers: workers)
         options.shuffle = false

@@ -217,7 +217,7 @@ import Testing
     }
 }
 
-/// What was told, from any thread.
+/// Collects reports from any thread.
 private final class Told<Value: Sendable>: Sendable {
     private let values = Mutex<[Value]>([])
 

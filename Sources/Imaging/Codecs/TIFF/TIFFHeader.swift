@@ -35,11 +35,11 @@ struct TIFFHeader: Equatable {
     let samples: Int
     let color: Color
     let packing: Packing
-    /// Whether a row holds one sample of every pixel, rather than all samples of each.
+    /// True if a row holds one sample of every pixel, rather than all samples of each.
     let isPlanar: Bool
-    /// Whether samples are differences from the previous pixel.
+    /// True if samples are differences from the previous pixel.
     let isDifferenced: Bool
-    /// Whether a byte's lowest bit comes first.
+    /// True if a byte's lowest bit comes first.
     let isBitReversed: Bool
     /// Width and height of the separately compressed pieces: strips or tiles.
     let piece: (width: Int, height: Int)

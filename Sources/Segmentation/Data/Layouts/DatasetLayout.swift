@@ -17,7 +17,7 @@ public protocol DatasetLayout: Sendable {
     var largestIntensity: Float { get }
     /// The metadata of weights trained on a set with these settings.
     func origin(_ settings: DataSettings) -> WeightsMetadata
-    /// Whether a folder clearly has this layout. Of layouts that look alike, such as ISIC's, only
+    /// True if a folder clearly has this layout. Of layouts that look alike, such as ISIC's, only
     /// one returns true.
     func recognises(_ folder: URL) -> Bool
     /// Checks every file of every part of a set. `givenClasses` tells whether the user, not a
@@ -25,14 +25,14 @@ public protocol DatasetLayout: Sendable {
     func check(_ settings: DataSettings, givenClasses: Bool) -> DatasetCheck
     /// The least number of classes.
     var fewestClasses: Int { get }
-    /// Whether a set may define its own number of classes.
+    /// True if a set may define its own number of classes.
     var namesItsClasses: Bool { get }
-    /// Whether zoom and colour jitter apply.
+    /// True if zoom and colour jitter apply.
     var allowsJitter: Bool { get }
     /// The part to score by default.
     var evaluationSplit: String { get }
 
-    /// Whether these samples' names belong to a published set, so that a page may show them. Others
+    /// True if these samples' names belong to a published set, so that a page may show them. Others
     /// may be patients' names.
     func areNamesPublic(_ names: [String]) -> Bool
 

@@ -37,8 +37,8 @@ struct Synapse: DatasetLayout {
         return metadata
     }
 
-    /// A line about the parts of the volumes' origin that neither the set nor the user gives, and
-    /// that predicting on other files needs.
+    /// A line about the parts of the volumes' origin that are missing and needed to predict on
+    /// other files.
     private func unknownOrigin(_ settings: DataSettings) -> [String] {
         let origin = origin(settings)
         var unknown: [String] = []

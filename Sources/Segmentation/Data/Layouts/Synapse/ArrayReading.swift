@@ -7,7 +7,7 @@ public struct ArrayReading: Sendable, Equatable {
     /// Maps the files' intensities to 0…1; nil if they already are.
     public var window: IntensityWindow?
 
-    /// As in Synapse's layout.
+    /// Synapse's layout by default.
     public init(sliceAxis: Int = 1, window: IntensityWindow? = nil) {
         (self.sliceAxis, self.window) = (sliceAxis, window)
     }

@@ -35,7 +35,7 @@ public enum SynapseClasses {
             ? SynapseLayout.synapseClassNames : ["background"] + (1..<max(count, 1)).map { "class \($0)" }
     }
 
-    /// Whether a file in the set's folder names the classes, so that no labels need be read.
+    /// True if a file in the set's folder names the classes, so that no labels need be read.
     static func areNamed(in directory: URL) -> Bool {
         ["dataset.json", "classes.txt"].contains { FileManager.default.fileExists(atPath: directory.appending(path: $0).path) }
     }

@@ -52,7 +52,7 @@ struct SynapseLayout: Sendable {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    /// Whether there is a list of this name.
+    /// True if there is a list of this name.
     func hasList(_ list: String) -> Bool { (try? listFile(list)) != nil }
 
     private func listFile(_ list: String) throws(DataError) -> URL {

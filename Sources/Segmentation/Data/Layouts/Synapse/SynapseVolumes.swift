@@ -15,7 +15,7 @@ public struct SynapseVolume: Sendable {
     /// The true labels.
     public let label: LabelVolume
 
-    /// A volume that is there already.
+    /// A volume that was read before.
     public init(name: String, image: [Float], label: LabelVolume) {
         self.name = name
         self.image = image
@@ -54,7 +54,7 @@ public struct SynapseVolumes: VolumeDataset {
         self.ignoredLabel = ignoredLabel
     }
 
-    /// Whether a list names volumes rather than training slices, judged by its first case's file.
+    /// True if a list names volumes rather than training slices, judged by its first case's file.
     /// Throws ``DataError`` like the initialiser.
     public static func areListed(in directory: URL, list: String) throws(DataError) -> Bool {
         let layout = SynapseLayout(directory: directory)

@@ -62,10 +62,12 @@ struct ChartAxis: Equatable {
         let (first, last) = (Int(log10(low).rounded(.down)), Int(log10(high).rounded(.up)))
         let every = max(1, (last - first) / 6)
         // Over few decades, mark 2 and 5 as well, and end as near to the values as the marks allow.
-        let marks =
-            last - first <= 2
-            ? (first...last).flatMap { decade in [1.0, 2, 5].map { $0 * pow(10, Double(decade)) } }
-            : stride(from: first, through: last, by: every).map { pow(10, Double($0)) }
+        let isShort = last - first <= 2
+        let steps: [Double] = isShort ? [1, 2, 5] : [1]
+        let marks: [Double] = stride(from: first, through: last, by: isShort ? 1 : every).flatMap { decade in
+            let power = pow(10, Double(decade))
+            return steps.map { $0 * power }
+        }
         let from = marks.last { $0 <= low * 1.000001 } ?? marks[0]
         let to = marks.first { $0 >= high * 0.999999 } ?? max(high, marks[marks.count - 1])
         return ChartAxis(
@@ -83,7 +85,12 @@ struct ChartAxis: Equatable {
     /// The value with the step's number of decimals.
     private static func label(_ value: Double, step: Double) -> String {
         if abs(value) >= 1e6 || step < 1e-3 { return abs(value) < step / 2 ? "0" : Figures.scientific(value) }
-        let digits = (0...4).first { abs((step * pow(10, Double($0))).rounded() / pow(10, Double($0)) - step) < step * 1e-6 } ?? 4
+        let digits =
+            (0...4).first { digits in
+                let power = pow(10, Double(digits))
+                let rounded: Double = (step * power).rounded() / power
+                return abs(rounded - step) < step * 1e-6
+            } ?? 4
         return String(format: "%.\(digits)f", value == 0 ? 0 : value).replacing("-", with: "−")
     }
 }

@@ -65,10 +65,13 @@ extension KernelTests {
         /// around softplus's two borders, and at evenly spaced places.
         @Test(arguments: Function.all.filter(\.isMonotone), instructionSets) func neverFalls(function: Function, instructionSet: String) {
             let unit = function.name == "decay" ? 1.0 : log(2.0)
-            var centres = (-150 * 32...130 * 32).map { Float(Double($0) / 32 * unit) } + [-0.5, 1]
-            centres +=
-                (0..<4000).map { -110 + 0.05 * Float($0) + 0.0123 } + (-40...6).map { Float(sign: .minus, exponent: $0, significand: 1.37) }
-            centres += (-40...6).map { Float(sign: .plus, exponent: $0, significand: 1.37) }
+            var centres: [Float] = [-0.5, 1]
+            for piece in -150 * 32...130 * 32 { centres.append(Float(Double(piece) / 32 * unit)) }
+            for place in 0..<4000 { centres.append(-110 + 0.05 * Float(place) + 0.0123) }
+            for exponent in -40...6 {
+                centres.append(Float(sign: .minus, exponent: exponent, significand: 1.37))
+                centres.append(Float(sign: .plus, exponent: exponent, significand: 1.37))
+            }
             var falls: [Float] = []
             let x = centres.filter { function.range.contains($0) }.sorted().flatMap { centre in
                 let run = (-48...48).map { steps in

@@ -254,7 +254,12 @@ extension KernelTests {
                 #expect(relativeError(actual.1.x, dx) <= 1e-4)
                 // The other directions have C = 0 and weights 0, but their C has a gradient, so
                 // compare only this direction's part.
-                let own = { (values: [Float]) in (0..<batch * L).flatMap { values[$0 * row + offset..<$0 * row + offset + scan.row] } }
+                let own = { (values: [Float]) -> [Float] in
+                    (0..<batch * L).flatMap { token in
+                        let start = token * row + offset
+                        return values[start..<start + scan.row]
+                    }
+                }
                 #expect(relativeError(own(actual.1.projection), own(dprojection)) <= 1e-4)
                 let channelsOfG = { (values: [Float], size: Int) in Array(values[first * size..<(first + channels) * size]) }
                 #expect(relativeError(channelsOfG(actual.1.ALogs, N), channelsOfG(dALogs, N)) <= 1e-4)

@@ -64,7 +64,7 @@ import VMUNet
         for (key, value) in settings.carrying(classes: 3, inputChannels: 3).metadata { weights.metadata[key] = value }
         let loaded = try TorchInference(weights)
         #expect(loaded.classes == 3 && loaded.inputChannels == 3 && loaded.sizeMultiple == 16)
-        let images = (0..<3 * 32 * 48).map { Float($0 % 97) / 97 }
+        let images: [Float] = (0..<3 * 32 * 48).map { Float($0 % 97) / 97 }
         let expected = try withTorchErrors {
             withoutGradients { network(Tensor(images, shape: [1, 3, 32, 48]), .inference).floats() }
         }

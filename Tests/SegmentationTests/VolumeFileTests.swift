@@ -56,11 +56,12 @@ import Testing
 
     @Test func widerTypesBecomeFourBytes() throws {
         try withVolumeFolder { folder in
-            let values = (0..<3 * 10 * 8).map { Double($0) / 7 - 12 }
+            let values: [Double] = (0..<240).map { Double($0) / 7 - 12 }
             let url = folder.appending(path: "ct.nii.gz")
             try NIfTIFile.write(
                 NIfTIVolume(voxels: HostTensor(values, shape: [3, 10, 8]), slope: 2, intercept: -5, geometry: Self.geometry), to: url)
-            #expect(try VolumeFile(url).intensities == values.map { Float(2 * $0 - 5) })
+            let expected: [Float] = values.map { Float(2 * $0 - 5) }
+            #expect(try VolumeFile(url).intensities == expected)
         }
     }
 }

@@ -255,7 +255,8 @@ extension ToolTests {
 
         @Test func volumesAndPicturesHaveTheirOwnWeights() throws {
             let (folder, output) = (try Scratch.folder(), try Scratch.folder())
-            let voxels = HostTensor((0..<3 * 40 * 40).map { Float($0 % 50) }, shape: [3, 40, 40])
+            let values: [Float] = (0..<4800).map { Float($0 % 50) }
+            let voxels = HostTensor(values, shape: [3, 40, 40])
             let volume = folder.appending(path: "ct.nii.gz")
             try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: NIfTIGeometry(spacing: [1, 1, 2])), to: volume)
             expectRefusal(try predict(volume.path, "--output", output.path), naming: "ct.nii.gz", "trained on pictures", "--force")

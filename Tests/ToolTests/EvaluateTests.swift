@@ -43,8 +43,10 @@ extension ToolTests {
             #expect(images.compactMap { $0["name"] as? String } == files.map { ($0 as NSString).deletingPathExtension })
             let each = pairs.map { scores([$0]).map { $0 ?? 0 } }
             for (i, key) in Self.keys.enumerated() {
-                #expect(abs(try #require(pooled[key]) - (try #require(scores(pairs)[i]))) < 1e-12, "\(key)")
-                #expect(abs(try #require(mean[key]) - each.map { $0[i] }.reduce(0, +) / Double(each.count)) < 1e-12, "\(key)")
+                let ownPooled: Double = try #require(scores(pairs)[i])
+                #expect(abs(try #require(pooled[key]) - ownPooled) < 1e-12, "\(key)")
+                let ownMean: Double = each.reduce(0) { sum, scores in sum + scores[i] } / Double(each.count)
+                #expect(abs(try #require(mean[key]) - ownMean) < 1e-12, "\(key)")
                 for (image, own) in zip(images, each) {
                     let got = try #require((image["scores"] as? [String: Double])?[key])
                     #expect(abs(got - own[i]) < 1e-12, "\(key)")

@@ -107,7 +107,8 @@ extension ToolTests {
         /// a.nii becomes a.nii.gz, which is another volume here.
         @Test func noVolumeIsReplacedByLabels() throws {
             let folder = try Scratch.folder()
-            let voxels = HostTensor((0..<2 * 40 * 40).map { Float($0 % 50) }, shape: [2, 40, 40])
+            let values: [Float] = (0..<3200).map { Float($0 % 50) }
+            let voxels = HostTensor(values, shape: [2, 40, 40])
             let inputs = ["a.nii", "a.nii.gz"].map { folder.appending(path: $0) }
             for url in inputs { try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: NIfTIGeometry(spacing: [1, 1, 1])), to: url) }
             let before = try Data(contentsOf: inputs[1])

@@ -47,9 +47,8 @@ extension ToolTests {
         /// The result of an NRRD is an NRRD, and so on, unless told otherwise.
         @Test func theInputsKindIsKept() throws {
             let folder = try Scratch.folder(), output = try Scratch.folder()
-            let image = VolumeImage(
-                voxels: HostTensor((0..<2 * 40 * 40).map { Float($0 % 50) }, shape: [2, 40, 40]),
-                geometry: VolumeGeometry(spacing: [1, 2, 3]))
+            let values: [Float] = (0..<3200).map { Float($0 % 50) }
+            let image = VolumeImage(voxels: HostTensor(values, shape: [2, 40, 40]), geometry: VolumeGeometry(spacing: [1, 2, 3]))
             for name in ["a.nrrd", "b.mha", "c.nii"] {
                 let url = folder.appending(path: name)
                 try #require(VolumeFormat(url)).write(image, to: url)

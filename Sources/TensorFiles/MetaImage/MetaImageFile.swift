@@ -140,10 +140,12 @@ public enum MetaImageFile {
         let axes = PlacedAxes(affine: affine, signs: PlacedAxes.leftPosterior)
         let n = sizes.count
         func text(_ numbers: [Double]) -> String { numbers.map { Int(exactly: $0).map(String.init) ?? "\($0)" }.joined(separator: " ") }
-        let matrix = (0..<n).flatMap { axis in
-            (0..<n).map { row in axis < 3 && row < 3 ? PlacedAxes.unit(axes.columns[axis])[row] : axis == row ? 1 : 0 }
+        func direction(_ axis: Int) -> [Double] {
+            let own: [Double] = axis < 3 ? PlacedAxes.unit(axes.columns[axis]) : []
+            return (0..<n).map { row -> Double in row < own.count ? own[row] : axis == row ? 1 : 0 }
         }
-        let spacing = (0..<n).map { $0 < 3 ? PlacedAxes.length(axes.columns[$0]) : 1 }
+        let matrix: [Double] = (0..<n).flatMap(direction)
+        let spacing: [Double] = (0..<n).map { axis in axis < 3 ? PlacedAxes.length(axes.columns[axis]) : 1 }
         return """
             ObjectType = Image
             NDims = \(n)

@@ -18,14 +18,24 @@ package struct PlacedAxes: Sendable, Equatable {
     /// Three rows of four, with each row times its sign: −1, −1, 1 turn left-posterior-superior to
     /// right-anterior-superior.
     package func affine(signs: [Double]) -> [[Double]] {
-        (0..<3).map { row in (columns.map { $0[row] } + [origin[row]]).map { $0 == 0 ? 0 : $0 * signs[row] } }
+        (0..<3).map { row in
+            let numbers: [Double] = columns.map { $0[row] } + [origin[row]]
+            return numbers.map { Self.signed($0, signs[row]) }
+        }
     }
 
     /// The axes of an affine of three rows of four, with each row times its sign.
     package init(affine: [[Double]], signs: [Double]) {
-        columns = (0..<3).map { axis in (0..<3).map { affine[$0][axis] == 0 ? 0 : affine[$0][axis] * signs[$0] } }
-        origin = (0..<3).map { affine[$0][3] == 0 ? 0 : affine[$0][3] * signs[$0] }
+        columns = (0..<3).map { axis in Self.column(axis, of: affine, signs) }
+        origin = Self.column(3, of: affine, signs)
     }
+
+    private static func column(_ axis: Int, of affine: [[Double]], _ signs: [Double]) -> [Double] {
+        (0..<3).map { row in signed(affine[row][axis], signs[row]) }
+    }
+
+    /// The product, without a negative zero.
+    private static func signed(_ value: Double, _ sign: Double) -> Double { value == 0 ? 0 : value * sign }
 
     /// Turns left-posterior-superior to right-anterior-superior and back.
     package static let leftPosterior: [Double] = [-1, -1, 1]

@@ -279,7 +279,8 @@ import Testing
         let summary = try set.summary()
         #expect((summary.count, summary.classes, summary.sampled) == (6, 1, 6))
         #expect(summary.widths == 20...22 && summary.heights == 20...21)
-        #expect(abs(summary.classFrequencies.reduce(0, +) - 1) < 1e-9)
+        let sum: Double = summary.classFrequencies.reduce(0, +)
+        #expect(abs(sum - 1) < 1e-9)
         // The disc covers π · 0.4 / 4 of its square.
         #expect(abs(summary.classFrequencies[1] - .pi / 10) < 0.05)
         #expect(try set.summary(sampling: 0).classFrequencies == [0, 0])

@@ -108,19 +108,21 @@ let package = Package(
             ]),
 
         .target(
-            name: "TestSupport", dependencies: ["Runs", "Segmentation", "VMUNet", "Imaging"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Runs", "Segmentation", "VMUNet", "Imaging", "TensorFiles"], path: "Tests/TestSupport",
             exclude: ["Fixtures"]),
-        .testTarget(name: "KernelTests", dependencies: ["CKernels"], exclude: ["Fixtures", "make_dense_fixtures.py"]),
-        .testTarget(name: "FilesTests", dependencies: ["Files"]),
+        .testTarget(name: "KernelTests", dependencies: ["TestSupport", "CKernels"], exclude: ["Fixtures", "make_dense_fixtures.py"]),
+        .testTarget(name: "FilesTests", dependencies: ["TestSupport", "Files"]),
         .testTarget(
-            name: "TensorFilesTests", dependencies: ["TensorFiles", "Files"],
+            name: "TensorFilesTests", dependencies: ["TestSupport", "TensorFiles", "Files"],
             exclude: ["Fixtures", "make_fixtures.py", "make_checkpoints.py"]),
-        .testTarget(name: "DICOMTests", dependencies: ["DICOM", "TensorFiles", "Files"], exclude: ["Fixtures"]),
-        .testTarget(name: "ImagingTests", dependencies: ["Imaging", "Files"], exclude: ["Fixtures"]),
-        .testTarget(name: "TorchTests", dependencies: ["Training", "Torch", "TensorFiles"]),
+        .testTarget(name: "DICOMTests", dependencies: ["TestSupport", "DICOM", "TensorFiles", "Files"], exclude: ["Fixtures"]),
+        .testTarget(name: "ImagingTests", dependencies: ["TestSupport", "Imaging", "Files"], exclude: ["Fixtures"]),
+        .testTarget(name: "TorchTests", dependencies: ["TestSupport", "Training", "Torch", "TensorFiles"]),
         .testTarget(
-            name: "KernelsTests", dependencies: ["Segmentation", "Kernels", "Networks", "VMUNet", "CKernels", "Torch", "TensorFiles"]),
-        .testTarget(name: "VMUNetTests", dependencies: ["Training", "VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),
+            name: "KernelsTests",
+            dependencies: ["TestSupport", "Segmentation", "Kernels", "Networks", "VMUNet", "CKernels", "Torch", "TensorFiles"]),
+        .testTarget(
+            name: "VMUNetTests", dependencies: ["TestSupport", "Training", "VMUNet", "Torch", "TensorFiles"], exclude: ["Fixtures"]),
         .testTarget(
             name: "SegmentationTests",
             dependencies: [

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import DICOM
@@ -7,26 +8,14 @@ import Testing
 /// Segmentations read by others: highdicom, pydicom and dicom3tools' dciodvfy.
 @Suite("DICOM segmentations")
 struct SegmentationObjectTests {
-    static let python = ProcessInfo.processInfo.environment["VMUNET_PYTHON"]
-    static let hasHighdicom = python != nil && (try? run(python ?? "", ["-c", "import highdicom"])) != nil
+    static let hasHighdicom = (try? Python.run("import highdicom")) != nil
     static let validator = ["/usr/bin/dciodvfy", "/usr/local/bin/dciodvfy", "/opt/homebrew/bin/dciodvfy"].first {
         FileManager.default.isExecutableFile(atPath: $0)
     }
 
-    struct Failed: Error { let text: String }
-
-    @discardableResult
-    static func run(_ program: String, _ arguments: [String]) throws -> String {
-        let process = Process(), output = Pipe()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Failed(text: text) }
-        return text
+    /// The validator's findings.
+    private static func validated(_ arguments: [String]) throws -> String {
+        (try? runProgram(URL(filePath: try #require(validator)), arguments, takesErrors: true)) ?? "failed"
     }
 
     private let names = [
@@ -49,48 +38,37 @@ struct SegmentationObjectTests {
         return labels
     }
 
-    private func inFolder<T>(_ body: (URL) throws -> T) throws -> T {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("seg-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        return try body(folder)
-    }
-
     private static let orientations = ["plain", "sagittal", "coronal", "oblique", "backwards", "multiframe", "shuffled_names"]
 
     @Test(.enabled(if: hasHighdicom, "wants highdicom"), arguments: orientations) func othersReadTheVoxels(name: String) throws {
         let volume = try Fixtures.read(name), labels = labels()
-        try inFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("seg.dcm")
             try SegmentationObject(labels: labels, names: names, source: try #require(volume.source)).write(to: url)
             let raw = folder.appendingPathComponent("labels.raw")
             try Data(labels).write(to: raw)
             // highdicom's own reader of the images says where each voxel is: in millimetres, of
             // each label.
-            let text = try Self.run(
-                try #require(Self.python),
-                [
-                    "-c",
-                    """
-                    import sys, glob, numpy as np, pydicom, highdicom as hd
-                    seg = hd.seg.segread(sys.argv[1]); labels = np.fromfile(sys.argv[2], np.uint8).reshape(6, 32, 40)
-                    files = [pydicom.dcmread(f) for f in glob.glob(sys.argv[3] + '/*')]
-                    n = lambda d: np.cross(*np.array(d.ImageOrientationPatient, float).reshape(2, 3))
-                    if len(files) > 1:
-                        files.sort(key=lambda d: float(np.dot(n(d), np.array(d.ImagePositionPatient, float))))
-                        for number, label in ((1, 1), (2, 2)):
-                            got = seg.get_pixels_by_source_instance([f.SOPInstanceUID for f in files], segment_numbers=[number],
-                                assert_missing_frames_are_empty=True)[..., 0]
-                            assert got.shape == labels.shape and (got == (labels == label)).all(), number
-                    out = []
-                    for number in (1, 2):
-                        v = seg.get_volume(segment_numbers=[number]); a = v.array[..., 0] if v.array.ndim == 4 else v.array
-                        index = np.argwhere(a > 0); assert len(index) == (labels == number).sum(), len(index)
-                        out += list((v.affine @ np.append(index.mean(0), 1))[:3])
-                    print(seg.number_of_segments, [d.SegmentLabel for d in seg.SegmentSequence], seg.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeValue)
-                    print(*out)
-                    """, url.path, raw.path, Fixtures.folder.appendingPathComponent(name).path,
-                ])
+            let text = try Python.run(
+                """
+                import sys, glob, numpy as np, pydicom, highdicom as hd
+                seg = hd.seg.segread(sys.argv[1]); labels = np.fromfile(sys.argv[2], np.uint8).reshape(6, 32, 40)
+                files = [pydicom.dcmread(f) for f in glob.glob(sys.argv[3] + '/*')]
+                n = lambda d: np.cross(*np.array(d.ImageOrientationPatient, float).reshape(2, 3))
+                if len(files) > 1:
+                    files.sort(key=lambda d: float(np.dot(n(d), np.array(d.ImagePositionPatient, float))))
+                    for number, label in ((1, 1), (2, 2)):
+                        got = seg.get_pixels_by_source_instance([f.SOPInstanceUID for f in files], segment_numbers=[number],
+                            assert_missing_frames_are_empty=True)[..., 0]
+                        assert got.shape == labels.shape and (got == (labels == label)).all(), number
+                out = []
+                for number in (1, 2):
+                    v = seg.get_volume(segment_numbers=[number]); a = v.array[..., 0] if v.array.ndim == 4 else v.array
+                    index = np.argwhere(a > 0); assert len(index) == (labels == number).sum(), len(index)
+                    out += list((v.affine @ np.append(index.mean(0), 1))[:3])
+                print(seg.number_of_segments, [d.SegmentLabel for d in seg.SegmentSequence], seg.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeValue)
+                print(*out)
+                """, [url.path, raw.path, Fixtures.folder.appendingPathComponent(name).path])
             let lines = text.split(separator: "\n")
             #expect(lines.contains("3 ['spleen', 'left kidney', 'nothing of it'] 78961009"))
             let found = lines.last?.split(separator: " ").compactMap { Double($0) } ?? []
@@ -114,11 +92,11 @@ struct SegmentationObjectTests {
 
     @Test(.enabled(if: validator != nil, "wants dicom3tools"), arguments: orientations) func theValidatorFindsNoError(name: String) throws {
         let volume = try Fixtures.read(name)
-        try inFolder { folder in
+        try withTemporaryFolder { folder in
             for (file, labels) in [("some.dcm", labels()), ("none.dcm", [UInt8](repeating: 0, count: 6 * 32 * 40))] {
                 let url = folder.appendingPathComponent(file)
                 try SegmentationObject(labels: labels, names: names, source: try #require(volume.source)).write(to: url)
-                let text = (try? Self.run(try #require(Self.validator), ["-new", url.path])) ?? "failed"
+                let text = try Self.validated(["-new", url.path])
                 #expect(!text.contains("Error") && text.contains("Segmentation"), "\(text)")
             }
         }
@@ -126,7 +104,7 @@ struct SegmentationObjectTests {
 
     @Test(.enabled(if: validator != nil, "wants dicom3tools")) func secondaryCapturesAreSound() throws {
         let volume = try Fixtures.read("plain")
-        try inFolder { folder in
+        try withTemporaryFolder { folder in
             let target = folder.appendingPathComponent("sc")
             try SecondaryCapture(source: try #require(volume.source)).write(to: target) { slice in
                 ([UInt8](repeating: UInt8(slice * 40), count: 32 * 40 * 3), 32, 40)
@@ -134,7 +112,7 @@ struct SegmentationObjectTests {
             let files = try FileManager.default.contentsOfDirectory(atPath: target.path).sorted()
             #expect(files.count == 6 && files[0] == "IM0001.dcm")
             for file in files {
-                let text = (try? Self.run(try #require(Self.validator), ["-new", target.appendingPathComponent(file).path])) ?? "failed"
+                let text = try Self.validated(["-new", target.appendingPathComponent(file).path])
                 #expect(!text.contains("Error") && text.contains("SCImage"), "\(text)")
             }
         }
@@ -148,7 +126,7 @@ struct SegmentationObjectTests {
         let tag: [UInt8] = [0x20, 0, 0x0D, 0]
         let place = try #require(bytes.indices.dropLast(8).first { Array(bytes[$0..<$0 + 4]) == tag })
         for i in 0..<Int(bytes[place + 4]) { bytes[place + 8 + i] = 0x20 }
-        try inFolder { folder in
+        try withTemporaryFolder { folder in
             let copy = folder.appendingPathComponent("x.dcm")
             try Data(bytes).write(to: copy)
             let volume = try DICOMVolume(try #require(DICOMFolder([copy]).series.first), name: "x")

@@ -1,22 +1,16 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
 
 @Suite struct AtomicFileTests {
-    private func withFolder<T>(_ body: (URL) throws -> T) throws -> T {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("vmunet-files-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        return try body(folder)
-    }
-
     private func names(_ folder: URL) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
     }
 
     @Test func replacesWholeFiles() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("a.bin")
             let large = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
             try AtomicFile.write([1, 2, 3], to: url)
@@ -28,7 +22,7 @@ import Testing
 
     /// A name may be as long as the disk allows; the temporary file's name does not build on it.
     @Test func takesTheLongestNames() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let name = String(repeating: "n", count: 251) + ".bin"
             try AtomicFile.write([7], to: folder.appendingPathComponent(name))
             #expect(try names(folder) == [name])
@@ -39,7 +33,7 @@ import Testing
     }
 
     @Test func aFailingBodyLeavesTheOldFile() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("a.bin")
             try AtomicFile.write([1], to: url)
             #expect(throws: FileError.self) {
@@ -55,7 +49,7 @@ import Testing
 
     /// A killed writer's file is removed, a living process's stays: its lock distinguishes them.
     @Test func removesWhatDeadProcessesLeft() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let abandoned = folder.appendingPathComponent(".vmunet-1-abc.tmp")
             let foreign = folder.appendingPathComponent(".other.tmp")
             let target = folder.appendingPathComponent("keep.txt")
@@ -72,7 +66,7 @@ import Testing
 
     /// Kills a process in the middle of writing.
     @Test func aKilledProcessLeavesNothingForLong() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             // `flock` holds the lock as a writer does, then dies by SIGKILL.
             let path = folder.path + "/.vmunet-9-k.tmp"
             let child = Process()
@@ -93,7 +87,7 @@ import Testing
     }
 
     @Test func writesThroughLinks() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let (target, link) = (folder.appendingPathComponent("a"), folder.appendingPathComponent("b"))
             try Data("old".utf8).write(to: target)
             try FileManager.default.createSymbolicLink(at: link, withDestinationURL: target)
@@ -104,7 +98,7 @@ import Testing
     }
 
     @Test func namesFolderThatIsMissing() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("none/a.bin")
             let error = try #require(throws: FileError.self) { try AtomicFile.write([1], to: url) }
             #expect(error.kind == .unwritable && error.reason == "cannot be created: No such file or directory" && error.file == url.path)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
@@ -78,7 +79,7 @@ private struct FormatCase: Decodable {
     @Test(arguments: PictureOrientation.allCases) func turningBackGivesThePicture(orientation: PictureOrientation) {
         for size in [(1, 1), (1, 5), (7, 1), (130, 67), (64, 128)] {
             for channels in [1, 3] {
-                let picture = noise(width: size.0, height: size.1, channels: channels)
+                let picture = Picture.noise(width: size.0, height: size.1, channels: channels)
                 let turned = orientation.applied(to: picture)
                 #expect((turned.width == picture.height && turned.height == picture.width) || !orientation.swapsSides)
                 #expect(orientation.inverse.applied(to: turned) == picture)
@@ -104,7 +105,7 @@ private struct FormatCase: Decodable {
     }
 
     @Test(arguments: PixelLayout.allCases, [0, 5]) func layoutsReadBack(layout: PixelLayout, padding: Int) throws {
-        let picture = noise(width: 5, height: 4, channels: layout == .grey ? 1 : 3)
+        let picture = Picture.noise(width: 5, height: 4, channels: layout == .grey ? 1 : 3)
         let stride = 5 * layout.bytesPerPixel + padding
         let bytes = try picture.bytes(as: layout, rowStride: stride)
         #expect(bytes.count == stride * 4)
@@ -130,7 +131,7 @@ private struct FormatCase: Decodable {
         #expect(throws: PictureError.self) {
             try Picture([UInt8](repeating: 0, count: 11), width: width, height: height, layout: .rgb, rowStride: stride)
         }
-        #expect(throws: PictureError.self) { try noise(width: 2, height: 2, channels: 3).bytes(as: .rgba, rowStride: 7) }
+        #expect(throws: PictureError.self) { try Picture.noise(width: 2, height: 2, channels: 3).bytes(as: .rgba, rowStride: 7) }
     }
 
     // MARK: Hostile files
@@ -285,10 +286,10 @@ private struct FormatCase: Decodable {
     // MARK: Writing
 
     /// Pictures of several bands, which threads pack side by side.
-    @Test(.enabled(if: python != nil, "VMUNET_PYTHON is not set"))
+    @Test(.enabled(if: Python.isAvailable, "VMUNET_PYTHON is not set"))
     func pillowReadsBands() throws {
         try withTemporaryFolder { folder in
-            let small = noise(width: 701, height: 211, channels: 3)
+            let small = Picture.noise(width: 701, height: 211, channels: 3)
             var large = Picture(width: 701, height: 2000, channels: 3)
             for y in 0..<2000 {
                 for x in 0..<701 { for c in 0..<3 { large[y, x, c] = y % 700 < 300 ? small[y % 211, x, c] : UInt8((x + y * c) % 256) } }
@@ -301,21 +302,13 @@ private struct FormatCase: Decodable {
                 #expect(try PictureFile.read(folder.appending(path: name + ".png")) == picture)
                 #expect(try PictureFile.png(picture) == [UInt8](Data(contentsOf: folder.appending(path: name + ".png"))))
             }
-            let process = Process()
-            process.executableURL = URL(filePath: python!)
-            process.currentDirectoryURL = folder
-            process.arguments = [
-                "-c",
+            try Python.run(
                 """
                 from PIL import Image
                 for n in ('color', 'grey', 'thin'):
-                    i = Image.open(n + '.png'); i.load(); i.verify if 0 else None
+                    i = Image.open(n + '.png'); i.load()
                     assert i.tobytes() == open(n + '.raw', 'rb').read(), n
-                """,
-            ]
-            try process.run()
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0)
+                """, in: folder)
         }
     }
 }

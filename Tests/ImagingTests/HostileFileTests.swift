@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import TestSupport
 import Testing
 
 /// Reads bytes in every way. The result is a picture or a `PictureError`; anything else ends the

@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import TestSupport
 import Testing
 
 /// Otsu's threshold (1979) on grey values, with the darker part taken as the lesion: a method

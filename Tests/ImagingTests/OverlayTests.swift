@@ -1,4 +1,5 @@
 import Imaging
+import TestSupport
 import Testing
 
 /// Outline pixels by definition: another label within k rows and columns.
@@ -95,7 +96,7 @@ private func slowOutline(_ mask: Picture, _ k: Int) -> [Bool] {
         let picture = Picture(width: 4, height: 2, channels: 1, pixels: [0, 10, 20, 30, 40, 50, 60, 70])
         let small = Resize.thumbnail(picture, fitting: 2)
         #expect(small == Picture(width: 2, height: 1, channels: 1, pixels: [25, 45]))
-        let one = Resize.thumbnail(noise(width: 3, height: 1000, channels: 3), fitting: 10)
+        let one = Resize.thumbnail(Picture.noise(width: 3, height: 1000, channels: 3), fitting: 10)
         #expect((one.width, one.height) == (1, 10))
         #expect(Resize.thumbnail(picture, fitting: 8) == Resize.nearest(picture, to: (4, 8)))
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import TestSupport
 import Testing
 
 private struct PictureCase: Decodable {
@@ -44,17 +45,10 @@ private func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
         #expect(try compareWithPillow(.committed) > 60)
     }
 
-    @Test(.enabled(if: python != nil, "VMUNET_PYTHON is not set"))
+    @Test(.enabled(if: Python.isAvailable, "VMUNET_PYTHON is not set"))
     func readsAsPillowDoesLive() throws {
         try withTemporaryFolder { folder in
-            let process = Process()
-            process.executableURL = URL(filePath: python!)
-            process.arguments = [
-                "-W", "ignore", Fixture.committed.url("make.py").path, folder.path, String(UInt32.random(in: 2...UInt32.max)),
-            ]
-            try process.run()
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0)
+            try Python.run(file: Fixture.committed.url("make.py"), [folder.path, String(UInt32.random(in: 2...UInt32.max))])
             #expect(try compareWithPillow(Fixture(folder: folder)) > 60)
         }
     }
@@ -87,7 +81,7 @@ private func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     @Test(arguments: [(1, 1, 1), (1, 1, 3), (3, 2, 1), (37, 29, 3), (64, 1, 3), (1, 64, 1)])
     func writesWhatItReads(width: Int, height: Int, channels: Int) throws {
         try withTemporaryFolder { folder in
-            let picture = noise(width: width, height: height, channels: channels)
+            let picture = Picture.noise(width: width, height: height, channels: channels)
             let png = folder.appending(path: "a.PNG")
             try PictureFile.write(picture, to: png)
             #expect(try PictureFile.read(png) == picture)
@@ -101,24 +95,16 @@ private func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
         }
     }
 
-    @Test(.enabled(if: python != nil, "VMUNET_PYTHON is not set"))
+    @Test(.enabled(if: Python.isAvailable, "VMUNET_PYTHON is not set"))
     func pillowReadsWhatWeWrite() throws {
         try withTemporaryFolder { folder in
-            let picture = noise(width: 41, height: 23, channels: 3)
+            let picture = Picture.noise(width: 41, height: 23, channels: 3)
             try PictureFile.write(picture, to: folder.appending(path: "a.png"))
             try PictureFile.write(picture.grey, to: folder.appending(path: "b.png"))
             try PictureFile.write(picture.grey, to: folder.appending(path: "c.jpg"))
-            let process = Process()
-            process.executableURL = URL(filePath: python!)
-            process.currentDirectoryURL = folder
-            process.arguments = [
-                "-c",
+            try Python.run(
                 "from PIL import Image; a=Image.open('a.png'); b=Image.open('b.png'); c=Image.open('c.jpg'); c.load(); assert a.mode=='RGB' and b.mode=='L' and c.mode=='L'; "
-                    + "open('a.raw','wb').write(a.tobytes()); open('b.raw','wb').write(b.tobytes())",
-            ]
-            try process.run()
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0)
+                    + "open('a.raw','wb').write(a.tobytes()); open('b.raw','wb').write(b.tobytes())", in: folder)
             #expect([UInt8](try Data(contentsOf: folder.appending(path: "a.raw"))) == picture.pixels)
             #expect([UInt8](try Data(contentsOf: folder.appending(path: "b.raw"))) == picture.grey.pixels)
         }
@@ -129,13 +115,13 @@ private func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
             // A folder cannot be replaced, so the last step of writing, the rename, fails.
             let taken = folder.appending(path: "taken.png")
             try FileManager.default.createDirectory(at: taken.appending(path: "inside"), withIntermediateDirectories: true)
-            #expect(throws: PictureError.self) { try PictureFile.write(noise(width: 2, height: 2, channels: 1), to: taken) }
+            #expect(throws: PictureError.self) { try PictureFile.write(Picture.noise(width: 2, height: 2, channels: 1), to: taken) }
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["taken.png"])
             #expect(throws: PictureError.self) {
-                try PictureFile.write(noise(width: 2, height: 2, channels: 1), to: folder.appending(path: "missing/a.png"))
+                try PictureFile.write(Picture.noise(width: 2, height: 2, channels: 1), to: folder.appending(path: "missing/a.png"))
             }
             #expect(throws: PictureError.self) {
-                try PictureFile.write(noise(width: 2, height: 2, channels: 1), to: folder.appending(path: "a.bmp"))
+                try PictureFile.write(Picture.noise(width: 2, height: 2, channels: 1), to: folder.appending(path: "a.bmp"))
             }
         }
     }
@@ -144,11 +130,11 @@ private func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     func unwritableFolderKeepsTheOldFile() throws {
         try withTemporaryFolder { folder in
             let url = folder.appending(path: "a.png")
-            let old = noise(width: 3, height: 3, channels: 3)
+            let old = Picture.noise(width: 3, height: 3, channels: 3)
             try PictureFile.write(old, to: url)
             try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: folder.path)
             defer { try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.path) }
-            #expect(throws: PictureError.self) { try PictureFile.write(noise(width: 2, height: 2, channels: 1), to: url) }
+            #expect(throws: PictureError.self) { try PictureFile.write(Picture.noise(width: 2, height: 2, channels: 1), to: url) }
             #expect(try PictureFile.read(url) == old)
         }
     }

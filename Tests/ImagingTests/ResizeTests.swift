@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import TestSupport
 import Testing
 
 private struct ResizeCase: Decodable {
@@ -41,14 +42,14 @@ private func difference(_ a: [Float], _ b: [Float]) -> Float {
     }
 
     @Test func sameSizeChangesNothing() {
-        let picture = noise(width: 19, height: 7, channels: 3)
+        let picture = Picture.noise(width: 19, height: 7, channels: 3)
         #expect(Resize.nearest(picture, to: (7, 19)) == picture)
         let planes = Resize.bilinear(picture, to: (7, 19))
         #expect(planes[7 * 19 + 4 * 19 + 5] == Float(picture[4, 5, 1]))
     }
 
     @Test func picturesAndPlanesAgree() {
-        let picture = noise(width: 23, height: 31, channels: 1)
+        let picture = Picture.noise(width: 23, height: 31, channels: 1)
         let planes = Resize.nearest(picture.pixels, channels: 1, from: (31, 23), to: (10, 57))
         #expect(Resize.nearest(picture, to: (10, 57)).pixels == planes)
     }

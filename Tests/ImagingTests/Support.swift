@@ -35,21 +35,3 @@ struct Fixture {
         }
     }
 }
-
-/// The interpreter for live comparisons, or nil.
-let python = ProcessInfo.processInfo.environment["VMUNET_PYTHON"]
-
-/// Runs `body` with a folder of its own, removed afterwards.
-func withTemporaryFolder<T>(_ body: (URL) throws -> T) throws -> T {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "imaging-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    return try body(folder)
-}
-
-/// A picture of seeded noise.
-func noise(width: Int, height: Int, channels: Int, seed: UInt64 = 1) -> Picture {
-    var random = CounterRandom(seed: seed)
-    let pixels = (0..<(width * height * channels)).map { _ in UInt8(random.integer(below: 256)) }
-    return Picture(width: width, height: height, channels: channels, pixels: pixels)
-}

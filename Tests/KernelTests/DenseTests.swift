@@ -1,7 +1,8 @@
 import CKernels
+import TestSupport
 import Testing
 
-private let fixture = Result { try Fixture("dense") }
+private let fixture = Result { try GoldenFile("dense") }
 
 extension KernelTests {
     /// SS2D's dense companions against PyTorch in float64 (make_dense_fixtures.py), and against
@@ -15,9 +16,9 @@ extension KernelTests {
             return (0...).lazy.map { "\(operation.name)/\($0)/" }.prefix { tensors[$0 + "shape"] != nil }.map { name in
                 func values(_ kind: String) -> DenseOperation.Values {
                     let keys = tensors.keys.filter { $0.hasPrefix(name + kind) }
-                    return Dictionary(uniqueKeysWithValues: keys.map { (String($0.dropFirst((name + kind).count)), tensors[$0]!.values) })
+                    return Dictionary(uniqueKeysWithValues: keys.map { (String($0.dropFirst((name + kind).count)), tensors[$0]!.floats) })
                 }
-                return (tensors[name + "shape"]!.values.map { Int($0) }, values("in."), values("out."))
+                return (tensors[name + "shape"]!.floats.map { Int($0) }, values("in."), values("out."))
             }
         }
 

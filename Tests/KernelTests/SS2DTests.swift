@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import TestSupport
 import Testing
 
 /// A case of SS2D: inputs, and calls of the kernels and the reference.
@@ -203,7 +204,7 @@ extension KernelTests {
         @Test(arguments: ["scan_L1", "scan_L53", "scan_extreme"], instructionSets) func agreesWithPyTorchsScan(
             name: String, instructionSet: String
         ) throws {
-            let fixture = try Fixture(name)
+            let fixture = try GoldenFile(name)
             let u = try #require(fixture.tensors["u"]).shape
             let (batch, channels, L, N) = (u[0], u[1] / 4, u[2], 16)
             for g in 0..<4 {
@@ -271,7 +272,7 @@ extension KernelTests {
         /// The published module between convolution and norm, including x_proj, on a map that is
         /// not square.
         @Test(arguments: instructionSets) func agreesWithPyTorchsSS2D(instructionSet: String) throws {
-            let fixture = try Fixture("ss2d")
+            let fixture = try GoldenFile("ss2d")
             let key = { "self_attention." + $0 }
             let x = try #require(fixture.tensors["x"]).shape
             let (D, R) = (x[3], try #require(fixture.tensors[key("dt_projs_weight")]).shape[2])

@@ -4,6 +4,7 @@ import Kernels
 import Networks
 import Segmentation
 import TensorFiles
+import TestSupport
 import Testing
 import Torch
 import VMUNet
@@ -23,7 +24,7 @@ import VMUNet
         #expect(relativeDistance(logits, golden["logits"]!.doubles) < 2e-5)
     }
 
-    @Test(.enabled(if: Golden.shared != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
+    @Test(.enabled(if: TestMachine.fixtures != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
     func threeChannelsAsPyTorch() throws {
         let golden = try Golden.read("model_small_train.safetensors")
         let network = try KernelsInference(try Golden.read("model_small_weights.safetensors"))

@@ -1,14 +1,13 @@
 import Foundation
 import Segmentation
 import TensorFiles
+import TestSupport
 import Testing
 import VMUNet
 
 /// The network at full size against PyTorch in float64 (Tests/Oracle/oracle.py), with weights and
 /// pictures drawn by PyTorch.
 @Suite(.serialized) struct PyTorchTests {
-    static let python = ProcessInfo.processInfo.environment["VMUNET_PYTHON"]
-
     struct Case: Sendable, CustomStringConvertible {
         var classes = 1
         /// The channels of the network and of the images.
@@ -37,32 +36,23 @@ import VMUNet
         save_file(weights, folder + "/weights.safetensors"); save_file({"x": x, "y": y.contiguous()}, folder + "/case.safetensors")
         """
 
-    @Test(.enabled(if: python != nil, "set VMUNET_PYTHON to a Python with torch"), arguments: cases)
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON to a Python with torch"), arguments: cases)
     func logitsEqualPyTorchs(_ setting: Case) throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "vmunet-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let process = Process()
-        process.executableURL = URL(filePath: try #require(Self.python))
-        let sizes = [setting.classes, setting.channels.network, setting.channels.images, setting.batch, setting.height, setting.width]
-        let dims = setting.dims.map { String($0) }.joined(separator: ",")
-        let oracle = Golden.tests.appending(path: "Oracle").path
-        process.arguments = ["-c", Self.script, oracle, folder.path] + sizes.map { String($0) } + [dims]
-        // The library path names this process's libtorch; Python finds its own.
-        process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "LD_LIBRARY_PATH" }
-        try process.run()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        try withTemporaryFolder { folder in
+            let sizes = [setting.classes, setting.channels.network, setting.channels.images, setting.batch, setting.height, setting.width]
+            let dims = setting.dims.map { String($0) }.joined(separator: ",")
+            try Python.run(Self.script, [Oracle.folder.path, folder.path] + sizes.map { String($0) } + [dims])
 
-        let weights = try SafetensorsFile.read(folder.appending(path: "weights.safetensors"))
-        let golden = try SafetensorsFile.read(folder.appending(path: "case.safetensors"))
-        let (images, expected) = (golden["x"]!.floats, golden["y"]!.doubles)
-        let logits = try KernelsInference(weights).logits(images, batch: setting.batch, height: setting.height, width: setting.width)
-        #expect(relativeDistance(logits, expected) < 2e-5)
-        // Rounding only the products' operands, with exact sums, gives 2.3e-2 on these random
-        // weights (emulated in PyTorch); trained weights give less.
-        let rough = try KernelsInference(weights, precision: .bfloat16).logits(
-            images, batch: setting.batch, height: setting.height, width: setting.width)
-        #expect(relativeDistance(rough, expected) < 3e-2)
+            let weights = try SafetensorsFile.read(folder.appending(path: "weights.safetensors"))
+            let golden = try SafetensorsFile.read(folder.appending(path: "case.safetensors"))
+            let (images, expected) = (golden["x"]!.floats, golden["y"]!.doubles)
+            let logits = try KernelsInference(weights).logits(images, batch: setting.batch, height: setting.height, width: setting.width)
+            #expect(relativeDistance(logits, expected) < 2e-5)
+            // Rounding only the products' operands, with exact sums, gives 2.3e-2 on these random
+            // weights (emulated in PyTorch); trained weights give less.
+            let rough = try KernelsInference(weights, precision: .bfloat16).logits(
+                images, batch: setting.batch, height: setting.height, width: setting.width)
+            #expect(relativeDistance(rough, expected) < 3e-2)
+        }
     }
 }

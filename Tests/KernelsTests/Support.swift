@@ -8,32 +8,6 @@ import Torch
 import VMUNet
 
 /// Golden cases from PyTorch in float64; large ones are read from `VMUNET_FIXTURES`.
-enum Golden {
-    static let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    static let shared = ProcessInfo.processInfo.environment["VMUNET_FIXTURES"].map { URL(filePath: $0) }
-
-    static func read(_ name: String) throws -> StateDictionary {
-        let here = tests.appending(path: "VMUNetTests/Fixtures").appending(path: name)
-        let there = shared?.appending(path: name)
-        return try SafetensorsFile.read(FileManager.default.fileExists(atPath: here.path) ? here : #require(there))
-    }
-}
-
-/// ‖got − expected‖ / ‖expected‖ in double precision; infinite if a value is not finite or the
-/// counts differ.
-func relativeDistance(_ got: [Float], _ expected: [Float]) -> Double { relativeDistance(got, expected.map(Double.init)) }
-
-func relativeDistance(_ got: [Float], _ expected: [Double]) -> Double {
-    guard got.count == expected.count else { return .infinity }
-    var (difference, norm) = (0.0, 1e-30)
-    for (a, b) in zip(got, expected) {
-        if !a.isFinite { return .infinity }
-        difference += (Double(a) - b) * (Double(a) - b)
-        norm += b * b
-    }
-    return (difference / norm).squareRoot()
-}
-
 /// Random numbers that are equal on every platform.
 struct Stream {
     private var state: UInt64

@@ -32,7 +32,7 @@ import VMUNet
     }
 
     @Test(
-        .enabled(if: Oracle.isAvailable, "set VMUNET_PYTHON to a Python with torch"),
+        .enabled(if: Python.isAvailable, "set VMUNET_PYTHON to a Python with torch"),
         arguments: [
             Case(), Case(upsampling: "bilinear"), Case(channels: 8, classes: 4, batch: 2, height: 64, width: 32),
             Case(channels: 6, upsampling: "bilinear", classes: 9, batch: 2, height: 32, width: 64),
@@ -59,10 +59,10 @@ import VMUNet
             optimizer.clearGradients()
             try withTorchErrors { loss.backward() }
             if step == 0 {
-                #expect(maximumRelativeError(logits.floats(), golden["logits"]!.floats) < 1e-5)
+                #expect(relativeError(logits.floats(), golden["logits"]!.floats) < 1e-5)
                 for (key, parameter) in network.parameters {
                     let gradient = try #require(parameter.gradient).floats()
-                    let error = maximumRelativeError(gradient, golden["grad." + key]!.floats)
+                    let error = relativeError(gradient, golden["grad." + key]!.floats)
                     // Sums over every pixel in float32, where a ReLU at zero may take the other
                     // side.
                     #expect(error < 1e-4, "gradient of \(key): \(error)")
@@ -75,12 +75,12 @@ import VMUNet
             if key.hasSuffix("num_batches_tracked") {
                 #expect(tensor.elementType == .int64 && tensor.floats == [3])
             } else {
-                let error = maximumRelativeError(tensor.floats, expected.floats)
+                let error = relativeError(tensor.floats, expected.floats)
                 #expect(error < 1e-4, "\(key) after three steps: \(error)")
             }
         }
         let evaluated = try withTorchErrors { withoutGradients { network(x, .inference).floats() } }
-        #expect(maximumRelativeError(evaluated, golden["evaluated"]!.floats) < 1e-4)
+        #expect(relativeError(evaluated, golden["evaluated"]!.floats) < 1e-4)
     }
 
     /// The number that the usual implementation has: 31 million.
@@ -105,7 +105,7 @@ import VMUNet
             let both = withoutGradients { network(grey, .inference) }
             #expect(both.floats() == withoutGradients { network(color, .inference) }.floats())
             let first = withoutGradients { network(grey.narrowed(axis: 0, start: 0, length: 1), .inference) }
-            #expect(maximumRelativeError(first.floats(), Array(both.floats().prefix(32 * 32))) < 1e-5)
+            #expect(relativeError(first.floats(), Array(both.floats().prefix(32 * 32))) < 1e-5)
             for (key, tensor) in try network.stateDictionary() { #expect(tensor == before[key], "\(key)") }
         }
     }
@@ -118,7 +118,7 @@ import VMUNet
             let x = Tensor.random(count: 3 * 64 * 64).reshaped([1, 3, 64, 64])
             let (exact, rough) = withoutGradients { (network(x, .inference), network(x, ForwardMode(precision: .bfloat16))) }
             #expect(rough.elementType == .float32 && rough.floats() != exact.floats())
-            #expect(maximumRelativeError(rough.floats(), exact.floats()) < 3e-2)
+            #expect(relativeError(rough.floats(), exact.floats()) < 3e-2)
         }
     }
 }

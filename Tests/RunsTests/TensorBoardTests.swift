@@ -6,8 +6,6 @@ import Testing
 
 @testable import Runs
 
-private let python = ProcessInfo.processInfo.environment["VMUNET_PYTHON"]
-
 @Suite("TensorBoard")
 struct TensorBoardTests {
     @Test("CRC-32C of RFC 3720's examples")
@@ -36,7 +34,8 @@ struct TensorBoardTests {
     }
 
     @Test(
-        "Python's tensorboard reads back what was written, even while the file is open and after resuming", .enabled(if: python != nil))
+        "Python's tensorboard reads back what was written, even while the file is open and after resuming", .enabled(if: Python.isAvailable)
+    )
     func readBack() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "tb-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -81,17 +80,7 @@ struct TensorBoardTests {
             events.Reload()
             print(json.dumps({tag: [[e.step, e.value] for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}))
             """
-        let process = Process()
-        process.executableURL = URL(filePath: try #require(python))
-        process.arguments = ["-c", script, folder.path]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0)
-        return try JSONDecoder().decode([String: [[Double]]].self, from: output)
+        return try JSONDecoder().decode([String: [[Double]]].self, from: Data(Python.run(script, [folder.path]).utf8))
     }
 }
 

@@ -21,7 +21,7 @@ import Testing
         _ weights: StateDictionary, choosing choice: WeightsChoice = .model, gives expected: StateDictionary, notes: [String] = [],
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             for name in ["w.safetensors", "w.pth"] {
                 let url = folder.appending(path: name)
                 try WeightsFile.write(weights, to: url)
@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test func refusesSetsThatAreNotThere() throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             for name in ["w.safetensors", "w.pth"] {
                 let url = folder.appending(path: name)
                 try WeightsFile.write(try Self.weights(), to: url)
@@ -155,7 +155,7 @@ import Testing
             weights["layers.0.downsample.1.weight"] = HostTensor([Float](repeating: 0, count: 9), shape: [1, 1, 3, 3])
         default: weights["patch_embed.5.weight"] = HostTensor([0 as Float])
         }
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appending(path: "vssm.pth")
             try WeightsFile.write(weights, to: url)
             let error = try #require(throws: BadWeights.self) { try Segmenter(weights: url) }
@@ -165,7 +165,7 @@ import Testing
     }
 
     @Test func saysThatAnEncoderSegmentsNothing() throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appending(path: "vmamba.pth")
             try WeightsFile.write(try Self.encoder(), to: url)
             let error = try #require(throws: BadWeights.self) { try Segmenter(weights: url) }

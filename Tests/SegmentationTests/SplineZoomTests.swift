@@ -10,7 +10,7 @@ struct SplineZoomTests {
 
     @Test(arguments: [("slice.zoom32x32", 32, 32), ("slice.zoom96x80", 96, 80)])
     func cubicEqualsFixture(_ name: String, _ height: Int, _ width: Int) throws {
-        let fixture = try VolumeFixture("synapse_preprocess")
+        let fixture = try GoldenFile("synapse_preprocess")
         let zoomed = SplineZoom(from: size, to: PlaneSize(height: height, width: width))(fixture.floats("slice").values)
         let expected = fixture.floats(name)
         #expect(expected.shape == [height, width])
@@ -18,7 +18,7 @@ struct SplineZoomTests {
     }
 
     @Test func nearestEqualsFixture() throws {
-        let fixture = try VolumeFixture("synapse_preprocess")
+        let fixture = try GoldenFile("synapse_preprocess")
         let small = PlaneSize(height: 32, width: 32)
         let zoomed = NearestZoom(from: size, to: small)(fixture.labels("label").values)
         #expect(zoomed == fixture.labels("label.zoom32x32").values)
@@ -27,7 +27,7 @@ struct SplineZoomTests {
 
     @Test(arguments: [-20, 7, 19])
     func rotationEqualsFixture(_ degrees: Int) throws {
-        let fixture = try VolumeFixture("synapse_preprocess")
+        let fixture = try GoldenFile("synapse_preprocess")
         let slice = Rotate.nearest(fixture.floats("slice").values, size: size, degrees: degrees, outside: 0)
         #expect(slice == fixture.floats("slice.rotate\(degrees)").values)
         let label = Rotate.nearest(fixture.labels("label").values, size: size, degrees: degrees, outside: 0)
@@ -36,7 +36,7 @@ struct SplineZoomTests {
 
     /// All combinations of small sizes, sizes whose last position rounds out of the picture, and
     /// Synapse's own, compared with SciPy.
-    @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
     func zoomEqualsSciPy() throws {
         let cases: [(from: PlaneSize, to: PlaneSize)] =
             [1, 2, 3, 4].flatMap { from in
@@ -50,9 +50,9 @@ struct SplineZoomTests {
             ]
         var random = VolumeRandom(state: 5)
         let planes = cases.map { pair in (0..<pair.from.count).map { _ in Float.random(in: -1...3, using: &random) } }
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             for (i, plane) in planes.enumerated() { try writeVolumeBytes(plane, to: folder.appendingPathComponent("\(i)")) }
-            try VolumePython.run(
+            try Python.run(
                 """
                 import sys, numpy as np
                 from scipy.ndimage import zoom
@@ -75,11 +75,11 @@ struct SplineZoomTests {
     }
 
     /// Every whole degree, on odd, even and unequal sizes.
-    @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
     func rotationEqualsSciPy() throws {
         let sizes = [(1, 1), (1, 6), (2, 2), (13, 8), (24, 24), (25, 25)].map { PlaneSize(height: $0.0, width: $0.1) }
-        try withVolumeFolder { folder in
-            try VolumePython.run(
+        try withTemporaryFolder { folder in
+            try Python.run(
                 """
                 import sys, numpy as np
                 from scipy.ndimage import rotate
@@ -100,11 +100,11 @@ struct SplineZoomTests {
         }
     }
 
-    @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
     func turnsAndFlipsEqualNumPy() throws {
         let size = PlaneSize(height: 3, width: 4)
         let plane = (0..<12).map { UInt8($0) }
-        let text = try VolumePython.run(
+        let text = try Python.run(
             """
             import numpy as np
             a = np.arange(12).reshape(3, 4)

@@ -41,7 +41,7 @@ struct SynapseTests {
 
     /// Image and label are placed alike, and an unequal size is turned before it is resized.
     @Test func preparedSlicesEqualFixture() throws {
-        let fixture = try VolumeFixture("synapse_preprocess")
+        let fixture = try GoldenFile("synapse_preprocess")
         let (image, label) = (fixture.floats("slice").values, fixture.labels("label").values)
         let sample = Sample(image: image, channels: 1, height: 50, width: 61, target: .labels(label), name: "slice")
         try withSet(slices: ["a"]) { folder in
@@ -71,7 +71,7 @@ struct SynapseTests {
     }
 
     @Test func labelsGoBackAsFixture() throws {
-        let fixture = try VolumeFixture("synapse_preprocess")
+        let fixture = try GoldenFile("synapse_preprocess")
         let resizer = SliceResizer(slice: PlaneSize(height: 50, width: 61), network: PlaneSize(height: 32, width: 32))
         #expect(resizer.restore(fixture.labels("label.zoom32x32").values) == fixture.labels("label.back50x61").values)
         #expect(
@@ -119,10 +119,10 @@ struct SynapseTests {
     }
 
     /// Each fault of a slice is an error that names the file.
-    @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
     func faultsOfFilesAreNamed() throws {
-        try withVolumeFolder { folder in
-            try VolumePython.run(
+        try withTemporaryFolder { folder in
+            try Python.run(
                 """
                 import os, sys, numpy as np, h5py
                 os.chdir(sys.argv[1])
@@ -208,11 +208,11 @@ struct SynapseTests {
 
     /// A few labels and a distant one are not 256 classes; a class that a small set lacks is one. A
     /// file that would unpack to more than a slice is not unpacked.
-    @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
     func labelsThatAreNoClasses() throws {
         try withSet(slices: ["a", "b"]) { folder in
             func write(_ label: String) throws {
-                try VolumePython.run(
+                try Python.run(
                     "import sys, numpy as np; np.savez_compressed(sys.argv[1], image=np.zeros((2, 3), 'f4'), label=\(label))",
                     [folder.appendingPathComponent("train_npz/b.npz").path])
             }
@@ -253,7 +253,7 @@ struct SynapseTests {
 
     /// A real label resized to the network's size and back, scored slice by slice, gives the same
     /// numbers as SciPy and NumPy.
-    @Test(.enabled(if: realData != nil && VolumePython.interpreter != nil, "set VMUNET_TEST_DATA and VMUNET_PYTHON"))
+    @Test(.enabled(if: realData != nil && Python.isAvailable, "set VMUNET_TEST_DATA and VMUNET_PYTHON"))
     func realVolumeScoresEqualSciPy() throws {
         let folder = try #require(Self.realData)
         let names = try SynapseClasses.names(in: folder, configured: ["background", "right ventricle", "myocardium", "left ventricle"])
@@ -265,7 +265,7 @@ struct SynapseTests {
         let predicted = (0..<volume.shape.depth).flatMap { resizer.restore(shrink(volume.label.slice($0))) }
         let prediction = try LabelVolume(shape: volume.shape, labels: predicted)
         let score = try VolumeScores(name: volume.name, prediction: prediction, label: volume.label, classNames: names)
-        let text = try VolumePython.run(
+        let text = try Python.run(
             """
             import sys, h5py, numpy as np
             from scipy import ndimage
@@ -289,7 +289,7 @@ struct SynapseTests {
 
     /// A set of 2 × 3 slices with labels 0 and 1, written without Python.
     private func withSet(slices: [String], _ body: (URL) throws -> Void) throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             for part in ["train_npz", "lists/lists_Synapse"] {
                 try FileManager.default.createDirectory(at: folder.appendingPathComponent(part), withIntermediateDirectories: true)
             }

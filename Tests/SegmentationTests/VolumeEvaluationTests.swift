@@ -54,10 +54,10 @@ struct VolumeEvaluationTests {
     }
 
     /// Voxels with the ignored label count in no class; compared with NumPy's counts without them.
-    @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
     func ignoredVoxelsCountInNothing() throws {
         try SynapseSet.withCopy { folder in
-            let text = try VolumePython.run(
+            let text = try Python.run(
                 """
                 import sys, json, h5py, numpy as np
                 from safetensors.numpy import load_file
@@ -85,7 +85,7 @@ struct VolumeEvaluationTests {
     /// Names and the ignored label travel with the weights, whatever characters the names have.
     @Test(arguments: [["background", "disc", "block", "dot"], ["background", "kidney, left", "[x]", "äß \"q\""], ["[a", "b", "c", "d"]])
     func weightsCarryWhatScoringNeeds(names: [String]) throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             var known = WeightsMetadata()
             (known.dataset, known.classNames, known.ignoredLabel) = (.synapse, names, 200)
             var weights = try WeightsFile.read(SynapseSet.weights)
@@ -112,7 +112,7 @@ struct VolumeEvaluationTests {
 
     /// A binary network's labels at its threshold are 0 and 1.
     @Test func binaryNetworksGiveOneLabel() throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             Torch.manualSeed(1)
             var network = VMUNetConfiguration(dims: [12, 24, 48, 96], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 4)
             network.classes = 1
@@ -204,7 +204,7 @@ struct VolumeEvaluationTests {
 
     /// Labels keep the image's geometry, and the header then has nothing about a person.
     @Test func labelsKeepTheGeometry() throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             var geometry = NIfTIGeometry(spacing: [0.75, 0.5, 3])
             geometry.matrixCode = 1
             geometry.matrix = [[-0.75, 0, 0, 90], [0, 0, 3, -120], [0, 0.5, 0, 33]]
@@ -229,7 +229,7 @@ struct VolumeEvaluationTests {
     /// turned back.
     @Test(arguments: ["RAS", "LPS", "RSA", "PSR", "SAL"])
     func storedOrdersMakeNoDifference(stored: String) throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             let ras = try #require(VoxelOrder("RAS")), order = try #require(VoxelOrder(stored))
             let shape = VolumeShape(depth: 9, height: 40, width: 36)
             let values = (0..<shape.count).map { Int16(truncatingIfNeeded: ($0 * 7) % 500 - 200) }
@@ -265,7 +265,7 @@ struct VolumeEvaluationTests {
     }
 
     @Test func slicesThatShowNothingAreRefused() throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             func prepared(_ shape: [Int], axis: Int? = nil) throws -> PreparedVolume {
                 let url = folder.appending(path: "v.nii")
                 let voxels = HostTensor([Float](repeating: 1, count: shape.reduce(1, *)), shape: shape)
@@ -284,7 +284,7 @@ struct VolumeEvaluationTests {
     }
 
     @Test func unsoundVolumesAreNamed() throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             var bad: [URL] = []
             for name in ["absent.nii", "empty.nii.gz", "text.npz", "text.npy.h5", "nan.nii", "cut.nii"] {
                 let url = folder.appending(path: name)
@@ -333,7 +333,7 @@ struct VolumeEvaluationTests {
 
     // MARK: Real data
 
-    private static let realData = ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"].map { URL(filePath: $0) }
+    private static let realData = TestMachine.data
 
     /// A heart through the tiny network: every voxel gets a label, and the scores match a count of
     /// the labels.

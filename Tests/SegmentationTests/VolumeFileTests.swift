@@ -23,7 +23,7 @@ import Testing
 
     @Test(arguments: [("ni1", nil), ("\0\0\0", "its Analyze header does not say which side is left")])
     func readsPairs(magic: String, note: String?) throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             let values: [Int16] = (0..<288).map { 3 * Int16($0) - 200 }
             try writePair(HostTensor(values, shape: [4, 9, 8]), in: folder, magic: magic)
             for name in ["pair.hdr", "pair.img"] {
@@ -39,7 +39,7 @@ import Testing
 
     /// An unusable placement in a header is not written again.
     @Test func unusablePlacementsAreNotRepeated() throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             let (input, output) = (folder.appending(path: "in.nii"), folder.appending(path: "out.nii.gz"))
             var odd = Self.geometry
             (odd.quaternion, odd.matrix) = ([1, 1, 1], (0..<3).map { _ in [0, 0, 0, 0] })
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func widerTypesBecomeFourBytes() throws {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             let values: [Double] = (0..<240).map { Double($0) / 7 - 12 }
             let url = folder.appending(path: "ct.nii.gz")
             try NIfTIFile.write(

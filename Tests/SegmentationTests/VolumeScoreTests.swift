@@ -20,8 +20,8 @@ struct VolumeScoreTests {
     }
 
     @Test func scoresEqualFixture() throws {
-        let fixture = try VolumeFixture("volume_metrics")
-        let rows = try JSONDecoder().decode([Row].self, from: Data((fixture.metadata("rows") ?? "").utf8))
+        let fixture = try GoldenFile("volume_metrics")
+        let rows = try JSONDecoder().decode([Row].self, from: Data((fixture.metadata["rows"] ?? "").utf8))
         let prediction = try volume(fixture.labels("prediction"))
         let label = try volume(fixture.labels("label"))
         let names = (0...5).map { "class \($0)" }
@@ -109,10 +109,10 @@ struct VolumeScoreTests {
 
     /// Random blobs and noise in many shapes and spacings, including one slice and one line,
     /// compared with SciPy's transform.
-    @Test(.enabled(if: VolumePython.interpreter != nil, "set VMUNET_PYTHON"))
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
     func distancesEqualSciPy() throws {
-        try withVolumeFolder { folder in
-            let text = try VolumePython.run(
+        try withTemporaryFolder { folder in
+            let text = try Python.run(
                 """
                 import sys, numpy as np
                 from scipy import ndimage

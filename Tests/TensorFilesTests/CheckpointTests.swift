@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TensorFiles
@@ -71,7 +72,7 @@ import Testing
     @Test(arguments: ["plain.pth", "legacy.pth", "weights.safetensors"])
     func everyTruncationIsAnError(name: String) throws {
         let bytes = try TestFiles.bytes(name)
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent(name)
             for count in 0..<bytes.count {
                 try TestFiles.put(bytes.prefix(count), at: url)
@@ -103,7 +104,7 @@ import Testing
 
     @Test func refusesWhatIsNoFile() throws {
         #expect(throws: TensorFileError.self) { try WeightsFile.read(URL(fileURLWithPath: "/dev/zero")) }
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let isFolder = try #require(throws: TensorFileError.self) { try WeightsFile.read(folder) }
             #expect(isFolder.reason == "is a folder")
             let isMissing = try #require(throws: TensorFileError.self) { try WeightsFile.read(folder.appendingPathComponent("none.pth")) }
@@ -116,7 +117,7 @@ import Testing
 }
 
 /// The specification's full-size checkpoints, if available.
-@Suite(.enabled(if: TestFiles.fullSize != nil, "VMUNET_FIXTURES is not set"))
+@Suite(.enabled(if: TestMachine.fixtures != nil, "VMUNET_FIXTURES is not set"))
 struct FullSizeFixtures {
     @Test(arguments: [
         "plain_state_dict.pth", "legacy_not_zip.pth", "training_latest.pth", "data_parallel_half.pth", "shared_storage_views.pth",
@@ -124,7 +125,7 @@ struct FullSizeFixtures {
         "malicious.pth",
     ])
     func readsTheSameWeights(name: String) throws {
-        let folder = try #require(TestFiles.fullSize)
+        let folder = try #require(TestMachine.fixtures)
         let expected = try WeightsFile.read(folder.appendingPathComponent("model_small_weights.safetensors"))
         let got = try WeightsFile.read(folder.appendingPathComponent(name))
         #expect(Set(got.keys) == Set(expected.keys))
@@ -135,7 +136,7 @@ struct FullSizeFixtures {
     }
 
     @Test func readsPretrainedWeights() throws {
-        let got = try WeightsFile.read(try #require(TestFiles.fullSize).appendingPathComponent("vmamba_pretrained.pth"))
+        let got = try WeightsFile.read(try #require(TestMachine.fixtures).appendingPathComponent("vmamba_pretrained.pth"))
         #expect(got["head.weight"]?.shape == [1000, 128])
         #expect(got["patch_embed.proj.weight"]?.shape == [16, 3, 4, 4])
         #expect(got.metadata["epoch"] == .integer(238))

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
@@ -36,7 +37,7 @@ import Testing
         let bytes = try TestFiles.bytes(name)
         var generator = SeededGenerator(state: UInt64(bytes.count))
         var refused = 0
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent(name)
             for _ in 0..<500 {
                 try TestFiles.put(Self.mutated(bytes, &generator), at: url)

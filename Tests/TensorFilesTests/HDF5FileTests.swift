@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
@@ -94,7 +95,7 @@ struct HDF5FileTests {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int((state >> 33) % UInt64(bound))
         }
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let file = folder.appendingPathComponent("damaged.h5")
             var refused = 0
             for _ in 0..<300 {
@@ -116,7 +117,7 @@ struct HDF5FileTests {
     }
 
     @Test func otherFilesAreRefused() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let file = folder.appendingPathComponent("case.npy.h5")
             #expect(try #require(throws: TensorFileError.self) { try HDF5File.read(["image"], from: file) }.kind == .missing)
             for contents in [Data(), Data("image".utf8), Data(count: 5000)] {
@@ -153,7 +154,7 @@ struct HDF5FileTests {
     /// A truncated file is an error, never a crash or made-up numbers.
     @Test func truncatedFilesAreRefused() throws {
         let whole = try Data(contentsOf: chunked)
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let file = folder.appendingPathComponent("cut.h5")
             for length in stride(from: 0, to: whole.count - 1, by: 997) {
                 try whole.prefix(length).write(to: file)

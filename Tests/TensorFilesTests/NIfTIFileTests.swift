@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TensorFiles
@@ -52,7 +53,7 @@ struct NIfTIFileTests {
     @Test(arguments: names, ["nii", "nii.gz"])
     func writtenFilesReadBack(_ name: String, _ ending: String) throws {
         let volume = try NIfTIFile.read(volumeFiles.appendingPathComponent(name))
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let file = folder.appendingPathComponent("copy.\(ending)")
             try NIfTIFile.write(volume, to: file)
             let copy = try NIfTIFile.read(file)
@@ -66,9 +67,9 @@ struct NIfTIFileTests {
     }
 
     /// A label map in each image's place, read by nibabel.
-    @Test(.enabled(if: TestFiles.python != nil, "set VMUNET_PYTHON"))
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
     func nibabelReadsLabels() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             for name in Self.names {
                 let volume = try NIfTIFile.read(volumeFiles.appendingPathComponent(name))
                 let labels = (0..<volume.voxels.count).map { UInt8($0 * 37 % 256) }
@@ -79,7 +80,7 @@ struct NIfTIFileTests {
             try NIfTIFile.write(
                 labels: [3], shape: [1, 1, 1], geometry: NIfTIGeometry(spacing: [0.5, 0.75, 2]),
                 to: folder.appendingPathComponent("bare.nii"))
-            let text = try TestFiles.python(
+            let text = try Python.run(
                 """
                 import sys, os, numpy as np, nibabel as nib
                 made, given = sys.argv[1:]
@@ -111,7 +112,7 @@ struct NIfTIFileTests {
     }
 
     @Test func truncatedFilesAreRefused() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             for name in ["labels.nii.gz", "flat.nii", "version2.nii.gz"] {
                 let whole = try Data(contentsOf: volumeFiles.appendingPathComponent(name))
                 let file = folder.appendingPathComponent(name)
@@ -133,7 +134,7 @@ struct NIfTIFileTests {
     func lyingHeadersAreRefused(_ offset: Int, _ bytes: [UInt8]) throws {
         var contents = try Data(contentsOf: volumeFiles.appendingPathComponent("flat.nii"))
         contents.replaceSubrange(offset..<offset + bytes.count, with: bytes)
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let file = folder.appendingPathComponent("lies.nii")
             try contents.write(to: file)
             let error = try #require(throws: TensorFileError.self) { try NIfTIFile.read(file) }
@@ -150,7 +151,7 @@ struct NIfTIFileTests {
     }
 
     @Test func whatDoesNotFitIsNotWritten() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let file = folder.appendingPathComponent("out.nii")
             let geometry = NIfTIGeometry(spacing: [1, 1, 1])
             #expect(throws: TensorFileError.self) { try NIfTIFile.write(labels: [1, 2], shape: [1, 1, 1], geometry: geometry, to: file) }
@@ -170,11 +171,11 @@ struct NIfTIFileTests {
     /// Real volumes compared with nibabel, if available.
     @Test(
         .enabled(
-            if: TestFiles.python != nil && ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"] != nil,
+            if: Python.isAvailable && TestMachine.data != nil,
             "set VMUNET_PYTHON and VMUNET_TEST_DATA"))
     func realVolumesEqualNibabel() throws {
-        let root = URL(fileURLWithPath: ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"] ?? "").appendingPathComponent("volumes")
-        let text = try TestFiles.python(
+        let root = try #require(TestMachine.data).appending(path: "volumes")
+        let text = try Python.run(
             """
             import sys, glob, numpy as np, nibabel as nib
             for p in sorted(glob.glob(sys.argv[1] + "/**/*.nii*", recursive=True)):

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TensorFiles
@@ -49,9 +50,9 @@ import Testing
         #expect(error.reason.contains(reason), "\(error)")
     }
 
-    @Test(.enabled(if: TestFiles.python != nil, "VMUNET_PYTHON is not set"))
+    @Test(.enabled(if: Python.isAvailable, "VMUNET_PYTHON is not set"))
     func numPyReadsOurs() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let shapes: [[Int]] = [[], [0], [7], [2, 3], [1, 2, 3, 4]]
             var paths: [String] = []
             for shape in shapes {
@@ -66,7 +67,7 @@ import Testing
                     a = np.load(p); assert a.dtype == np.float32 and a.flags.c_contiguous and (a.ravel() == np.arange(a.size)).all(), p
                     print(a.shape)
                 """
-            #expect(try TestFiles.python(program, paths) == "()\n(0,)\n(7,)\n(2, 3)\n(1, 2, 3, 4)\n")
+            #expect(try Python.run(program, paths) == "()\n(0,)\n(7,)\n(2, 3)\n(1, 2, 3, 4)\n")
             let types: [HostTensor] = [
                 HostTensor([1, -2] as [Double]), HostTensor([1, -2] as [Int64]), HostTensor([1, -2] as [Int32]),
                 HostTensor([1, -2] as [Int16]),
@@ -80,7 +81,7 @@ import Testing
                 #expect(try NumPyFile.read(url).doubles == tensor.doubles)
                 return url.path
             }
-            let names = try TestFiles.python(
+            let names = try Python.run(
                 "import sys, numpy as np\nprint(*[f'{np.load(p).dtype}{np.load(p)[1]:g}' for p in sys.argv[1:]])", paths)
             #expect(names == "float64-2 int64-2 int32-2 int16-2 int8-2 uint642 uint82 bool0 float16-2 float32-2\n")
         }

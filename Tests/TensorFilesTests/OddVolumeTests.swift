@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
@@ -64,14 +65,14 @@ struct OddVolumeTests {
     @Test func keepsTwoAxes() throws {
         let volume = try NIfTIFile.read(file("two_axes.nii"))
         #expect(volume.voxels.shape == [1, 4, 5] && volume.geometry.axes == 2)
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let copy = folder.appendingPathComponent("copy.nii")
             try NIfTIFile.write(
                 labels: [UInt8](repeating: 1, count: 20), shape: [1, 4, 5], geometry: volume.geometry, to: copy)
             let header = [UInt8](try Data(contentsOf: copy))
             #expect((0..<4).map { header.littleEndian(at: 40 + 2 * $0, as: Int16.self) } == [2, 5, 4, 1])
-            guard TestFiles.python != nil else { return }
-            let text = try TestFiles.python("import nibabel, sys; print(nibabel.load(sys.argv[1]).shape)", [copy.path])
+            guard Python.isAvailable else { return }
+            let text = try Python.run("import nibabel, sys; print(nibabel.load(sys.argv[1]).shape)", [copy.path])
             #expect(text == "(5, 4)\n")
         }
     }
@@ -110,7 +111,7 @@ struct OddVolumeTests {
     }
 
     @Test func namesTheHalfOfAPairThatIsMissing() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let header = folder.appendingPathComponent("Scan.HDR")
             try FileManager.default.copyItem(at: file("pair.hdr"), to: header)
             let error = try #require(throws: FileError.self) { try NIfTIFile.read(header) }
@@ -137,7 +138,7 @@ struct OddVolumeTests {
     @Test func tellsThePairsThatAreWhole() throws {
         #expect(NIfTIFile.pairHeader(file("pair.img")) == file("pair.hdr") && NIfTIFile.pairHeader(file("pair.hdr")) == file("pair.hdr"))
         #expect(NIfTIFile.isOfPair(URL(fileURLWithPath: "/x/A.IMG.gz")) && !NIfTIFile.isOfPair(URL(fileURLWithPath: "/x/hdr")))
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let header = folder.appendingPathComponent("a.hdr")
             try FileManager.default.copyItem(at: file("pair.hdr"), to: header)
             #expect(NIfTIFile.pairHeader(header) == nil)
@@ -152,7 +153,7 @@ struct OddVolumeTests {
 
     @Test func describesItsOrigin() throws {
         var volume = try NIfTIFile.read(file("two_axes.nii"))
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("d.nii")
             for (text, stored) in [
                 ("vmunet 1.0 weights 0f3a", "vmunet 1.0 weights 0f3a"),
@@ -172,13 +173,13 @@ struct OddVolumeTests {
     /// A placement with a known spacing only has a code nevertheless, so that readers agree on left
     /// and right.
     @Test func writesACodeWithABareSpacing() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("bare.nii")
             try NIfTIFile.write(labels: [3, 4], shape: [1, 1, 2], geometry: VolumeGeometry(spacing: [0.5, 0.75, 2]), to: url)
             let geometry = try NIfTIFile.read(url).geometry
             #expect(geometry.quaternionCode == 2 && geometry.matrixCode == 2 && geometry.orientation == "RAS")
             #expect(geometry.affine == [[0.5, 0, 0, 0], [0, 0.75, 0, 0], [0, 0, 2, 0]])
-            guard TestFiles.python != nil else { return }
+            guard Python.isAvailable else { return }
             let program = """
                 import nibabel, numpy, sys
                 image = nibabel.load(sys.argv[1])
@@ -186,7 +187,7 @@ struct OddVolumeTests {
                     assert numpy.allclose(place, numpy.diag([.5, .75, 2, 1])), place
                 print(nibabel.aff2axcodes(image.affine))
                 """
-            #expect(try TestFiles.python(program, [url.path]) == "('R', 'A', 'S')\n")
+            #expect(try Python.run(program, [url.path]) == "('R', 'A', 'S')\n")
         }
     }
 

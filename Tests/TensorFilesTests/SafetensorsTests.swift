@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TensorFiles
@@ -15,7 +16,7 @@ import Testing
     @Test func roundTripIsExactAndDeterministic() throws {
         var dictionary = try SafetensorsFile.read(TestFiles.fixture("types.safetensors"))
         dictionary.metadata = ["b": .number(0.1), "a": .integer(3), "é\"\\\u{1}": .bool(true)]
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let urls = ["1.safetensors", "2.safetensors"].map { folder.appendingPathComponent($0) }
             for url in urls { try WeightsFile.write(dictionary, to: url) }
             #expect(try Data(contentsOf: urls[0]) == Data(contentsOf: urls[1]))
@@ -27,12 +28,12 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: TestFiles.python != nil, "VMUNET_PYTHON is not set"))
+    @Test(.enabled(if: Python.isAvailable, "VMUNET_PYTHON is not set"))
     func thePackageReadsOurs() throws {
         var dictionary = try SafetensorsFile.read(TestFiles.fixture("types.safetensors"))
         for (key, tensor) in try SafetensorsFile.read(TestFiles.fixture("weights.safetensors")) { dictionary[key] = tensor }
         dictionary.metadata = ["epoch": .integer(3), "é\"\\\u{1}": .string("\t")]
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("ours.safetensors")
             try SafetensorsFile.write(dictionary, to: url)
             let program = """
@@ -50,7 +51,7 @@ import Testing
             // The package's NumPy side knows no bfloat16.
             let plain = folder.appendingPathComponent("plain.safetensors")
             try SafetensorsFile.write(try SafetensorsFile.read(TestFiles.fixture("weights.safetensors")), to: plain)
-            let output = try TestFiles.python(
+            let output = try Python.run(
                 program, [url.path, TestFiles.fixture("types.safetensors").path, TestFiles.fixture("weights.safetensors").path, plain.path])
             #expect(output == "\(dictionary.count)\n")
         }

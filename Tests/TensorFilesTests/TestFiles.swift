@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
@@ -12,17 +13,9 @@ enum TestFiles {
 
     static func bytes(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: fixture(name))) }
 
-    /// Runs `body` with a temporary folder.
-    static func withFolder<T>(_ body: (URL) throws -> T) throws -> T {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tensorfiles-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        return try body(folder)
-    }
-
     /// Reads `bytes` as a file of that name.
     static func read<T>(_ bytes: [UInt8], as name: String, _ reader: (URL) throws -> T) throws -> T {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent(name)
             try put(bytes, at: url)
             return try reader(url)
@@ -47,7 +40,7 @@ enum TestFiles {
 
     /// A `.pth` with this pickle and these records.
     static func archive(_ pickle: [UInt8], records: [(String, [UInt8])] = []) throws -> [UInt8] {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("archive.pth")
             try AtomicFile.write(to: url) { writer in
                 var zip = ZipWriter(prefix: "archive")
@@ -73,26 +66,6 @@ enum TestFiles {
         let zip = try ZipReader(FileReader(fixture(name)))
         let entry = try #require(zip.entries.first { $0.name.hasSuffix(suffix) })
         return try zip.read(entry, limit: 1 << 20)
-    }
-
-    /// The folder of the specification's full-size checkpoints.
-    static let fullSize = ProcessInfo.processInfo.environment["VMUNET_FIXTURES"].map { URL(fileURLWithPath: $0) }
-
-    static let python = ProcessInfo.processInfo.environment["VMUNET_PYTHON"]
-
-    /// A Python program's standard output; the test fails if the program does.
-    static func python(_ program: String, _ arguments: [String]) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(python))
-        process.arguments = ["-c", program] + arguments
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "\(text)")
-        return text
     }
 }
 

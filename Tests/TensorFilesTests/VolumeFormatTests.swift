@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
@@ -110,7 +111,7 @@ struct VolumeFormatTests {
     ])
 
     @Test(arguments: ["x.nrrd", "x.seg.nrrd", "x.mha", "x.mhd"]) func writesWhatItReads(name: String) throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent(name), volume = volume(oblique)
             try format(url).write(volume, to: url)
             let again = try format(url).read(url)
@@ -121,7 +122,7 @@ struct VolumeFormatTests {
     }
 
     @Test func writesChannels() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             for name in ["x.nrrd", "x.mha"] {
                 let url = folder.appendingPathComponent(name)
                 let voxels = HostTensor((0..<24).map { Float($0) / 4 }, shape: [2, 3, 2, 2])
@@ -132,7 +133,7 @@ struct VolumeFormatTests {
     }
 
     @Test func scaledValuesAreWrittenAsValues() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("x.nrrd")
             var scaled = volume(oblique)
             (scaled.slope, scaled.intercept) = (0.5, -3)
@@ -146,7 +147,7 @@ struct VolumeFormatTests {
     ]
 
     @Test func segmentsHaveNamesAndColours() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("x.seg.nrrd")
             try NRRDFile.write(volume(oblique), labels: labels, to: url)
             #expect(try NRRDFile.segments(url) == labels)
@@ -156,12 +157,12 @@ struct VolumeFormatTests {
 
     /// SimpleITK and pynrrd read what we write, with voxels and places.
     @Test func othersReadWhatWeWrite() throws {
-        guard TestFiles.python != nil, (try? TestFiles.python("import SimpleITK, nrrd", [])) != nil else { return }
-        try TestFiles.withFolder { folder in
+        guard Python.isAvailable, (try? Python.run("import SimpleITK, nrrd", [])) != nil else { return }
+        try withTemporaryFolder { folder in
             for name in ["x.seg.nrrd", "x.mha", "x.mhd"] {
                 let url = folder.appendingPathComponent(name)
                 try format(url).write(volume(oblique), labels: labels, to: url)
-                let text = try TestFiles.python(
+                let text = try Python.run(
                     """
                     import SimpleITK as sitk, numpy as np, sys
                     i = sitk.ReadImage(sys.argv[1]); a = sitk.GetArrayFromImage(i)
@@ -181,7 +182,7 @@ struct VolumeFormatTests {
                 #expect(points.count == 12)
                 for (a, b) in zip(points, expected) { #expect(abs(a - b) < 1e-4, "\(name)") }
             }
-            let keys = try TestFiles.python(
+            let keys = try Python.run(
                 """
                 import nrrd, sys
                 a, h = nrrd.read(sys.argv[1], index_order='C')

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
@@ -94,20 +95,20 @@ import Testing
             "format": .integer(1), "window": .string("-125 275"), "threshold": .number(0.5), "is_binary": .bool(true),
             "class_names": .string("background, Läsion\n\"x\""),
         ]
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("w.pth")
             try WeightsFile.write(dictionary, to: url)
             #expect(try WeightsFile.read(url) == dictionary)
         }
     }
 
-    @Test(.enabled(if: TestFiles.python != nil, "VMUNET_PYTHON is not set"))
+    @Test(.enabled(if: Python.isAvailable, "VMUNET_PYTHON is not set"))
     func torchKeepsTheMetadata() throws {
         var dictionary = StateDictionary([
             ("weight", HostTensor([1, 2, 3, 4] as [Float], shape: [2, 2])), ("bias", HostTensor([5, 6] as [Float])),
         ])
         dictionary.metadata = ["format": .integer(1), "threshold": .number(0.25), "names": .string("a, b")]
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let (ours, theirs) = (folder.appendingPathComponent("ours.pth"), folder.appendingPathComponent("theirs.pth"))
             try WeightsFile.write(dictionary, to: ours)
             let program = """
@@ -120,7 +121,7 @@ import Testing
                 torch.save(got, sys.argv[2])
                 print('fine')
                 """
-            #expect(try TestFiles.python(program, [ours.path, theirs.path]) == "fine\n")
+            #expect(try Python.run(program, [ours.path, theirs.path]) == "fine\n")
             #expect(try WeightsFile.read(theirs) == dictionary)
         }
     }

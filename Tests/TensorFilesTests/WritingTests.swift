@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
@@ -15,7 +16,7 @@ import Testing
 
     @Test func roundTripsAndIsDeterministic() throws {
         let dictionary = try everything()
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("w.pth")
             try WeightsFile.write(dictionary, to: url)
             let first = try Data(contentsOf: url)
@@ -31,18 +32,18 @@ import Testing
         dictionary.metadata = [
             "epoch": .integer(-70_000), "loss": .number(0.25), "ok": .bool(false), "name": .string("n"), "big": .integer(1 << 40),
         ]
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("w.pt")
             try PyTorchArchive.write(dictionary, to: url, under: "model")
             #expect(try WeightsFile.read(url) == dictionary)
         }
     }
 
-    @Test(.enabled(if: TestFiles.python != nil, "VMUNET_PYTHON is not set"))
+    @Test(.enabled(if: Python.isAvailable, "VMUNET_PYTHON is not set"))
     func torchReadsOurs() throws {
         var dictionary = try everything()
         dictionary.metadata = ["epoch": .integer(5)]
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let plain = folder.appendingPathComponent("plain.pth")
             let nested = folder.appendingPathComponent("nested.pth")
             let reference = folder.appendingPathComponent("reference.safetensors")
@@ -69,7 +70,7 @@ import Testing
                 assert torch._C.PyTorchFileReader(a).get_all_records()
                 print(len(plain))
                 """
-            #expect(try TestFiles.python(program, [plain.path, nested.path, reference.path]) == "\(dictionary.count)\n")
+            #expect(try Python.run(program, [plain.path, nested.path, reference.path]) == "\(dictionary.count)\n")
         }
     }
 
@@ -81,7 +82,7 @@ import Testing
     }
 
     @Test func failureLeavesTheOldFile() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("w.pth")
             try Data("old".utf8).write(to: url)
             #expect(throws: (any Error).self) {
@@ -100,7 +101,7 @@ import Testing
 
     /// Writing through a link replaces its target, not the link.
     @Test func keepsLinks() throws {
-        try TestFiles.withFolder { folder in
+        try withTemporaryFolder { folder in
             let target = folder.appendingPathComponent("epoch3.safetensors")
             let link = folder.appendingPathComponent("last.safetensors")
             try Data("old".utf8).write(to: target)

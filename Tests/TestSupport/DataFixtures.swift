@@ -1,27 +1,6 @@
 import Foundation
 import Imaging
 
-package enum DataFixture {
-    package static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../SegmentationTests/Fixtures")
-        .standardizedFileURL
-
-    /// Real data, if the machine has any.
-    package static let real = ProcessInfo.processInfo.environment["VMUNET_TEST_DATA"].map { URL(fileURLWithPath: $0) }
-
-    /// The tensors of a safetensors file: an eight-byte length, JSON, then the values.
-    package static func tensors(_ name: String) throws -> [String: (shape: [Int], bytes: Data)] {
-        struct Entry: Decodable { var shape: [Int], data_offsets: [Int] }
-        let data = try Data(contentsOf: folder.appending(path: name + ".safetensors"))
-        let length = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
-        let header = try JSONDecoder().decode([String: Entry].self, from: data.dropFirst(8).prefix(length))
-        return header.mapValues { entry in
-            (entry.shape, Data(data.dropFirst(8 + length + entry.data_offsets[0]).prefix(entry.data_offsets[1] - entry.data_offsets[0])))
-        }
-    }
-
-    package static func floats(_ bytes: Data) -> [Float] { bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) } }
-}
-
 /// A folder that is removed with the test.
 package final class TemporaryFolder {
     package let url: URL

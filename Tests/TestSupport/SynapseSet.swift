@@ -11,7 +11,7 @@ package enum SynapseSet {
 
     /// A copy that a test may change.
     package static func withCopy<Result>(_ body: (URL) throws -> Result) throws -> Result {
-        try withVolumeFolder { folder in
+        try withTemporaryFolder { folder in
             let copy = folder.appending(path: "set")
             try FileManager.default.copyItem(at: url, to: copy)
             return try body(copy)

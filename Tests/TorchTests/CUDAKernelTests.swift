@@ -1,6 +1,7 @@
 import Foundation
 import Synchronization
 import TensorFiles
+import TestSupport
 import Testing
 
 @testable import Torch
@@ -21,9 +22,7 @@ import Testing
     private static func nvrtcFolder() -> String? {
         let environment = ProcessInfo.processInfo.environment
         if let given = environment["VMUNET_NVRTC"], !given.isEmpty { return given }
-        guard let python = environment["VMUNET_PYTHON"],
-            let packages = try? runProgram(URL(filePath: python), ["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"])
-        else { return nil }
+        guard let packages = try? Python.run("import sysconfig; print(sysconfig.get_paths()['purelib'])") else { return nil }
         let folder = packages.trimmingCharacters(in: .whitespacesAndNewlines)
         let libraries = ["nvidia/cu13/lib", "nvidia/cuda_nvrtc/lib"].map { folder + "/" + $0 }
         return libraries.contains {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A kernel's entry in NVRTC's verbose log.
 struct CompiledKernel {
@@ -42,28 +43,4 @@ enum CUDAEmulation {
             return nil
         }
     }
-}
-
-/// The greatest difference over the greatest expected magnitude, or over `least` if that is
-/// greater; infinite if a number is not finite.
-func relativeError(_ got: [Float], _ expected: [Float], least: Double = 1e-30) -> Double {
-    guard got.count == expected.count, got.allSatisfy(\.isFinite) else { return .infinity }
-    let difference = zip(got, expected).map { abs(Double($0) - Double($1)) }.max() ?? 0
-    return difference / max(expected.map { abs(Double($0)) }.max() ?? 0, least)
-}
-
-struct ProgramFailed: Error { let status: Int32, output: String }
-
-/// Runs a program and returns its standard output.
-@discardableResult
-func runProgram(_ program: URL, _ arguments: [String]) throws -> String {
-    let process = Process(), pipe = Pipe()
-    process.executableURL = program
-    process.arguments = arguments
-    process.standardOutput = pipe
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw ProgramFailed(status: process.terminationStatus, output: output) }
-    return output
 }

@@ -102,7 +102,7 @@ extension TrainingSuites {
         }
 
         private func grid(_ text: String) throws -> AblationGrid {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 let file = folder.appending(path: "grid.yaml")
                 try Data(text.utf8).write(to: file)
                 return try AblationGrid(yamlFile: file)
@@ -125,7 +125,7 @@ extension TrainingSuites {
         }
 
         @Test func everyCellIsARunAndTheTableSaysWhatWasMeasured() throws {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 let grid = try smallGrid()
                 let runner = AblationRunner(grid, in: folder.appending(path: "runs"))
                 #expect(try grid.cells.map { try runner.state(of: $0) } == [.pending, .pending])
@@ -155,7 +155,7 @@ extension TrainingSuites {
         /// A grid stopped in the middle of a cell continues there, and gives the same results as an
         /// uninterrupted one.
         @Test func anInterruptedGridGoesOn() throws {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 let grid = try smallGrid()
                 let whole = try AblationRunner(grid, in: folder.appending(path: "whole")).run()
                 let runner = AblationRunner(grid, in: folder.appending(path: "parts"))
@@ -172,7 +172,7 @@ extension TrainingSuites {
         /// Killed while saving the last epoch's checkpoint: the log has that epoch, the checkpoint
         /// does not.
         @Test func aKillWhileTheLastCheckpointIsSavedIsNoEnd() throws {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 let grid = try smallGrid()
                 let whole = try AblationRunner(grid, in: folder.appending(path: "whole")).run()
                 let parts = folder.appending(path: "parts")
@@ -198,7 +198,7 @@ extension TrainingSuites {
 
         /// Half-written files beside a finished run are removed as well.
         @Test func whatAKillLeavesBesideAFinishedRunIsRemoved() throws {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 let grid = try smallGrid()
                 let runner = AblationRunner(grid, in: folder)
                 _ = try runner.run()
@@ -217,7 +217,7 @@ extension TrainingSuites {
 
         /// Unusable initial weights are found before any run starts.
         @Test func initialWeightsAreLookedAtFirst() throws {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 var base = try SynapseSet.configuration()
                 base.epochs = 1
                 let file = folder.appending(path: "foreign.safetensors")
@@ -250,7 +250,7 @@ extension TrainingSuites {
         }
 
         @Test func aRunWithOtherSettingsIsNotTakenForACell() throws {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 let runner = AblationRunner(try smallGrid(), in: folder)
                 _ = try runner.run()
                 let other = AblationRunner(try smallGrid(epochs: 3), in: folder)
@@ -262,7 +262,7 @@ extension TrainingSuites {
 
         /// A run that stopped early is finished, though not all its epochs are.
         @Test func earlyStoppingIsAnEnd() throws {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 var base = try SynapseSet.configuration()
                 (base.epochs, base.earlyStopping) = (50, 1)
                 base.optimizer.learningRate = 10  // so that it does not improve
@@ -276,7 +276,7 @@ extension TrainingSuites {
         }
 
         @Test func aCellThatDivergesDoesNotEndTheGrid() throws {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 let base = try SynapseSet.configuration()
                 let grid = try AblationGrid(
                     title: "t", base: base,

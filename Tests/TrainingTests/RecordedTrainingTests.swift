@@ -75,7 +75,7 @@ extension TrainingSuites {
         }
 
         private static func run(_ settings: RunConfiguration, _ training: NumberSet, compileGraph: Bool) throws -> Run {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 let validation = NumberSet(count: 7, classes: training.classes)
                 let trainer = try Trainer.begin(
                     settings, in: folder.appending(path: "run"), data: TrainingData(training: training, validation: validation),
@@ -148,7 +148,7 @@ extension TrainingSuites {
         @Test func resumingGoesOnAlike() throws {
             let settings = try Self.settings(), set = NumberSet(count: 11)
             let whole = try Self.run(settings, set, compileGraph: false)
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 let url = folder.appending(path: "run"), data = TrainingData(training: set, validation: NumberSet(count: 7))
                 var steps = 0
                 let first = try Trainer.begin(settings, in: url, data: data, compileGraph: true).0

@@ -50,7 +50,7 @@ extension TrainingSuites {
         }
 
         @Test func keysThatAFileGivesAreKnown() throws {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 let file = folder.appending(path: "c.yaml")
                 try Data("data: {dataset: synapse, classes: 4}\nepochs: 3\n".utf8).write(to: file)
                 #expect(try RunConfiguration.lines(inYAMLFile: file) == ["data": 1, "data.dataset": 1, "data.classes": 1, "epochs": 2])
@@ -88,7 +88,7 @@ extension TrainingSuites {
         /// Published settings: trains on every patient, validates nothing, keeps the last epoch's
         /// weights.
         @Test func lastEpochIsKeptWithoutValidation() throws {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 var settings = try SynapseSet.configuration()
                 settings.data.validationFraction = 0
                 let sets = try TrainingData(settings)
@@ -115,7 +115,7 @@ extension TrainingSuites {
         /// With slices of one channel, the loss falls, and the classes are told apart on an unseen
         /// patient.
         @Test func networkLearns() throws {
-            try withVolumeFolder { folder in
+            try withTemporaryFolder { folder in
                 var settings = try SynapseSet.configuration()
                 settings.epochs = 40
                 settings.data.augment = false

@@ -1,6 +1,7 @@
 import Foundation
 import Networks
 import TensorFiles
+import TestSupport
 import Testing
 import Torch
 import Training
@@ -10,7 +11,7 @@ import Training
 /// The whole network compared with PyTorch in float64: logits, loss, every gradient, then three
 /// steps of AdamW.
 @Suite(.serialized) struct ParityTests {
-    @Test(.enabled(if: Golden.shared != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
+    @Test(.enabled(if: TestMachine.fixtures != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
     func smallNetworkForwardBackwardAndThreeSteps() throws {
         let golden = try Golden.read("model_small_train.safetensors")
         let network = try TorchVMUNet(weights: try Golden.read("model_small_weights.safetensors"))

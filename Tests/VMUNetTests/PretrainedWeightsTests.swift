@@ -1,5 +1,6 @@
 import Networks
 import TensorFiles
+import TestSupport
 import Testing
 import Torch
 
@@ -37,9 +38,9 @@ import Torch
 
     /// A checkpoint as PyTorch saves VMamba's, with more blocks in the third stage than this
     /// decoder has, and a classifier.
-    @Test(.enabled(if: Golden.shared != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
+    @Test(.enabled(if: TestMachine.fixtures != nil, "set VMUNET_FIXTURES to the folder of golden cases"))
     func aCheckpointOfVMamba() throws {
-        let weights = try WeightsFile.read(try #require(Golden.shared).appending(path: "vmamba_pretrained.pth"))
+        let weights = try WeightsFile.read(try #require(TestMachine.fixtures).appending(path: "vmamba_pretrained.pth"))
         Torch.manualSeed(5)
         let network = try TorchVMUNet(
             VMUNetConfiguration(dims: [16, 32, 64, 128], depths: [2, 2, 5, 2], decoderDepths: [2, 2, 2, 1]))

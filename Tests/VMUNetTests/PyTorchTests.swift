@@ -1,6 +1,7 @@
 import Foundation
 import Networks
 import TensorFiles
+import TestSupport
 import Testing
 import Torch
 
@@ -9,8 +10,6 @@ import Torch
 /// The network at full size compared with PyTorch (Tests/Oracle/oracle.py, float32), with weights
 /// and pictures drawn by PyTorch.
 @Suite(.serialized) struct PyTorchTests {
-    static let python = ProcessInfo.processInfo.environment["VMUNET_PYTHON"]
-
     struct Case: Sendable, CustomStringConvertible {
         var classes = 1
         var channels = 3
@@ -28,44 +27,35 @@ import Torch
         Case(classes: 4, dims: [24, 48, 96, 192], batch: 3, height: 64, width: 32),
     ]
 
-    @Test(.enabled(if: python != nil, "set VMUNET_PYTHON to a Python with torch"), arguments: cases)
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON to a Python with torch"), arguments: cases)
     func logitsEqualPyTorchs(_ setting: Case) throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "vmunet-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let oracle = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Oracle")
-        let script = """
-            import sys; sys.path.insert(0, sys.argv[1])
-            import numpy, torch, oracle
-            from safetensors.torch import save_file
-            folder, classes, channels, batch, height, width = sys.argv[2], *map(int, sys.argv[3:8])
-            config = oracle.Config(classes=classes, dims=tuple(map(int, sys.argv[8].split(","))))
-            weights = oracle.weights(config, 11)
-            torch.manual_seed(5); x = torch.randn(batch, channels, height, width)
-            with torch.no_grad(): y = oracle.forward(weights, config, x, "loop")
-            save_file(weights, folder + "/weights.safetensors"); save_file({"x": x, "y": y.contiguous()}, folder + "/case.safetensors")
-            """
-        let process = Process()
-        process.executableURL = URL(filePath: try #require(Self.python))
-        let sizes: [Int] = [setting.classes, setting.channels, setting.batch, setting.height, setting.width]
-        let dims: String = setting.dims.map { String($0) }.joined(separator: ",")
-        process.arguments = ["-c", script, oracle.path, folder.path] + sizes.map { String($0) } + [dims]
-        // The library path names this process's libtorch; Python finds its own.
-        process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "LD_LIBRARY_PATH" }
-        try process.run()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        try withTemporaryFolder { folder in
+            let script = """
+                import sys; sys.path.insert(0, sys.argv[1])
+                import numpy, torch, oracle
+                from safetensors.torch import save_file
+                folder, classes, channels, batch, height, width = sys.argv[2], *map(int, sys.argv[3:8])
+                config = oracle.Config(classes=classes, dims=tuple(map(int, sys.argv[8].split(","))))
+                weights = oracle.weights(config, 11)
+                torch.manual_seed(5); x = torch.randn(batch, channels, height, width)
+                with torch.no_grad(): y = oracle.forward(weights, config, x, "loop")
+                save_file(weights, folder + "/weights.safetensors"); save_file({"x": x, "y": y.contiguous()}, folder + "/case.safetensors")
+                """
+            let sizes: [Int] = [setting.classes, setting.channels, setting.batch, setting.height, setting.width]
+            let dims: String = setting.dims.map { String($0) }.joined(separator: ",")
+            try Python.run(script, [Oracle.folder.path, folder.path] + sizes.map { String($0) } + [dims])
 
-        let network = try TorchVMUNet(weights: try SafetensorsFile.read(folder.appending(path: "weights.safetensors")))
-        #expect(network.configuration.classes == setting.classes)
-        let golden = try SafetensorsFile.read(folder.appending(path: "case.safetensors"))
-        let logits = try withTorchErrors { withoutGradients { network(Tensor(golden["x"]!)) } }
-        #expect(logits.shape == golden["y"]!.shape)
-        #expect(relativeDistance(logits, golden["y"]!) < 1e-4)
-        #expect(relativeError(logits.floats(), golden["y"]!.floats) < 1e-4)
-        // bfloat16 in the matrix products. Rounding only the operands, with exact sums, gives
-        // 2.3e-2 on these random weights (emulated in PyTorch); trained weights give less.
-        let rough = try withTorchErrors { withoutGradients { network(Tensor(golden["x"]!), ForwardMode(precision: .bfloat16)) } }
-        #expect(relativeDistance(rough, golden["y"]!) < 3e-2)
+            let network = try TorchVMUNet(weights: try SafetensorsFile.read(folder.appending(path: "weights.safetensors")))
+            #expect(network.configuration.classes == setting.classes)
+            let golden = try SafetensorsFile.read(folder.appending(path: "case.safetensors"))
+            let logits = try withTorchErrors { withoutGradients { network(Tensor(golden["x"]!)) } }
+            #expect(logits.shape == golden["y"]!.shape)
+            #expect(relativeDistance(logits, golden["y"]!) < 1e-4)
+            #expect(relativeError(logits.floats(), golden["y"]!.floats) < 1e-4)
+            // bfloat16 in the matrix products. Rounding only the operands, with exact sums, gives
+            // 2.3e-2 on these random weights (emulated in PyTorch); trained weights give less.
+            let rough = try withTorchErrors { withoutGradients { network(Tensor(golden["x"]!), ForwardMode(precision: .bfloat16)) } }
+            #expect(relativeDistance(rough, golden["y"]!) < 3e-2)
+        }
     }
 }

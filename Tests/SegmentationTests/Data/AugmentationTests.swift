@@ -7,8 +7,9 @@ import Testing
 @Suite struct AugmentationTests {
     @Test(arguments: ["32x32", "17x23", "1x1"])
     func rotationIsTorchvisions(size: String) throws {
-        let tensors = try DataFixture.tensors("rotation")
-        let (shape, bytes) = try #require(tensors[size])
+        let tensors = try GoldenFile("rotation").tensors
+        let original = try #require(tensors[size])
+        let (shape, bytes) = (original.shape, original.bytes)
         let sample = Sample(
             image: bytes.map(Float.init), channels: 3, height: shape[1], width: shape[2],
             target: .labels(Array(bytes.prefix(shape[1] * shape[2]))),
@@ -76,16 +77,16 @@ import Testing
     /// Compared with PyTorch's `grid_sample`, bilinear with zeros outside (Fixtures/zoom.py).
     @Test(arguments: ["32x32", "17x23", "1x1"])
     func zoomIsGridSamples(size: String) throws {
-        let tensors = try DataFixture.tensors("zoom")
-        let (shape, bytes) = try #require(tensors[size])
-        let image = DataFixture.floats(bytes)
+        let tensors = try GoldenFile("zoom").tensors
+        let original = try #require(tensors[size])
+        let (shape, image) = (original.shape, original.floats)
         let area = shape[1] * shape[2]
         let sample = Sample(
             image: image, channels: 2, height: shape[1], width: shape[2], target: .binary(Array(image.prefix(area))), name: size)
         let cases = tensors.keys.filter { $0.hasPrefix(size + ".") }
         #expect(cases.count == 4)
         for name in cases {
-            let expected = DataFixture.floats(try #require(tensors[name]).bytes)
+            let expected = try #require(tensors[name]).floats
             let numbers = name.dropFirst(size.count + 1).split(separator: ".")
             // "123.4.1.1.01" or "0.1.25.00": the degrees may have a point, the magnification always
             // has one.

@@ -6,8 +6,8 @@ import Testing
 @testable import Segmentation
 
 /// Real users' pictures; runs only if `VMUNET_TEST_DATA` names a folder of them.
-@Suite(.enabled(if: DataFixture.real != nil, "VMUNET_TEST_DATA is not set")) struct DataRealTests {
-    private func folder(_ name: String) throws -> URL { try #require(DataFixture.real).appending(path: name) }
+@Suite(.enabled(if: TestMachine.data != nil, "VMUNET_TEST_DATA is not set")) struct DataRealTests {
+    private func folder(_ name: String) throws -> URL { try #require(TestMachine.data).appending(path: name) }
 
     @Test func isicValidationSplit() throws {
         let set = try PairedFolder(folder("isic17"), split: "val", options: .init(size: 128))

@@ -9,20 +9,20 @@ import Testing
     /// every set.
     @Test(arguments: ["isic17.train", "isic17.test", "isic18.train", "isic18.test"])
     func pictureIsPreprocessedAsPublished(constants: String) throws {
-        let tensors = try DataFixture.tensors("isic_preprocess")
-        let (shape, bytes) = try #require(tensors["image"])
-        let picture = Picture(width: shape[1], height: shape[0], channels: 3, pixels: Array(bytes))
-        let expected = DataFixture.floats(try #require(tensors[constants]).bytes)
+        let tensors = try GoldenFile("isic_preprocess").tensors
+        let image = try #require(tensors["image"])
+        let picture = Picture(width: image.shape[1], height: image.shape[0], channels: 3, pixels: image.bytes)
+        let expected = try #require(tensors[constants]).floats
         let got = Preprocessing.stretched(picture, height: 32, width: 32)
         #expect(got.count == expected.count)
         #expect(zip(got, expected).map { abs($0 - $1) }.max()! < 1e-3)
     }
 
     @Test func maskIsResizedAsPublished() throws {
-        let tensors = try DataFixture.tensors("isic_preprocess")
-        let (shape, bytes) = try #require(tensors["mask"])
-        let mask = Picture(width: shape[1], height: shape[0], channels: 1, pixels: bytes.map { $0 == 255 ? 1 : 0 })
-        let expected = DataFixture.floats(try #require(tensors["mask.resized"]).bytes)
+        let tensors = try GoldenFile("isic_preprocess").tensors
+        let original = try #require(tensors["mask"]), shape = original.shape
+        let mask = Picture(width: shape[1], height: shape[0], channels: 1, pixels: original.bytes.map { $0 == 255 ? 1 : 0 })
+        let expected = try #require(tensors["mask.resized"]).floats
         let got = Preprocessing.softMask(mask, height: 32, width: 32)
         #expect(got.count == expected.count)
         #expect(zip(got, expected).map { abs($0 - $1) }.max()! < 1e-6)

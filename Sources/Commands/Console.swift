@@ -111,9 +111,6 @@ package enum Console {
         let filled = Int((min(max(share, 0), 1) * Double(width)).rounded())
         return String(repeating: "━", count: filled) + String(repeating: "─", count: width - filled)
     }
-
-    /// A share in percent with two decimals; "–" if there is none.
-    package static func percent(_ value: Double?) -> String { value.map { fixedPoint($0 * 100, digits: 2) } ?? "–" }
 }
 
 /// The system's `write`, under a name that ``Console`` does not hide.

@@ -157,7 +157,7 @@ package struct Evaluate: ParsableCommand {
     package static func table(_ result: EvaluationResult) -> String {
         func row(_ name: String, _ scores: BinaryScores) -> String {
             name.padded(to: 24)
-                + BinaryMetric.all.map { pad(Console.percent(scores[$0])) }.joined()
+                + BinaryMetric.all.map { pad(percent(scores[$0])) }.joined()
         }
         func pad(_ text: String) -> String { String(repeating: " ", count: max(0, 9 - text.count)) + text }
         var lines = [String(repeating: " ", count: 24) + BinaryMetric.all.map { pad($0.title + "%") }.joined()]

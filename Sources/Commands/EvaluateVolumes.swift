@@ -48,7 +48,7 @@ extension Evaluate {
                 + columns.map { String(repeating: " ", count: max(1, 10 - $0.count)) + $0 }.joined()
         }
         func text(_ metric: VolumeMetric, _ value: Double?) -> String {
-            metric.unit == .share ? Console.percent(value) : value.map { fixedPoint($0, digits: 2) } ?? "–"
+            metric.unit == .share ? percent(value) : value.map { fixedPoint($0, digits: 2) } ?? "–"
         }
         func titles(_ metrics: [VolumeMetric]) -> [String] { metrics.map { $0.title + ($0.unit == .share ? "%" : "") } }
         func heads(_ name: String, _ metrics: [VolumeMetric]) -> [String] { [name] + metrics.dropFirst().map { _ in "" } }

@@ -13,6 +13,7 @@ import VMUNet
 extension Dataset: ExpressibleByArgument {}
 extension Compute.Precision: ExpressibleByArgument {}
 extension Compute.Device: ExpressibleByArgument {}
+extension VMUNetConfiguration.Preset: ExpressibleByArgument {}
 
 /// The device, precision and threads of the network.
 package struct ComputeOptions: ParsableArguments {
@@ -216,7 +217,7 @@ package struct IntegerList: ExpressibleByArgument {
 /// The network's sizes, by preset or in numbers.
 package struct NetworkOptions: ParsableArguments {
     @Option(help: "base (the paper's), small (half the channels) or tiny (a quarter).")
-    package var preset: String?
+    package var preset: VMUNetConfiguration.Preset?
 
     @Option(help: "VSS blocks of the encoder's stages, such as 2,2,9,2.")
     package var depths: IntegerList?
@@ -244,13 +245,18 @@ package struct NetworkOptions: ParsableArguments {
         return given.first { $0.1 }?.0
     }
 
+    /// The base network with the options that were given.
+    package func configuration() throws -> VMUNetConfiguration {
+        var network = VMUNetConfiguration.base
+        try apply(to: &network)
+        return network
+    }
+
+    /// Lays the options that were given over a network.
     package func apply(to network: inout VMUNetConfiguration) throws {
         if let preset {
-            guard let known = VMUNetConfiguration.presets[preset] else {
-                throw ValidationError("--preset: expected base, small or tiny, got \(preset)")
-            }
             let (classes, dropPath) = (network.classes, network.dropPath)
-            network = known
+            network = preset.sizes
             (network.classes, network.dropPath) = (classes, dropPath)
         }
         if let depths { network.depths = depths.values }

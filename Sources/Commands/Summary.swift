@@ -35,8 +35,7 @@ package struct Summary: ParsableCommand {
     package func validate() throws { try Require.imageSize(imageSize, upTo: 16384) }
 
     package func run() throws {
-        var configuration = VMUNetConfiguration.base
-        try network.apply(to: &configuration)
+        let configuration = try network.configuration()
         let summary = VMUNetSummary(configuration, height: imageSize, width: imageSize)
         if json {
             return try Console.json(
@@ -60,14 +59,4 @@ package struct Summary: ParsableCommand {
     }
 
     private func giga(_ value: Int) -> String { fixedPoint(Double(value) / 1e9, digits: 4) + " G" }
-
-    private func grouped(_ value: Int) -> String {
-        var digits = String(value)
-        var groups: [String] = []
-        while digits.count > 3 {
-            groups.insert(String(digits.suffix(3)), at: 0)
-            digits.removeLast(3)
-        }
-        return ([digits] + groups).joined(separator: ",")
-    }
 }

@@ -21,6 +21,23 @@ package func fixedPoint(_ value: Double, digits: Int) -> String {
     return sign + whole(integer) + "." + String(repeating: "0", count: digits - text.count) + text
 }
 
+/// A share in percent with two decimals; "–" if there is none or it is not finite.
+package func percent(_ share: Double?) -> String {
+    guard let share, share.isFinite else { return "–" }
+    return fixedPoint(share * 100, digits: 2)
+}
+
+/// A whole number with commas between groups of three digits: "27,427,561".
+package func grouped(_ value: Int) -> String {
+    let digits = Array(String(value.magnitude))
+    var text = value < 0 ? "−" : ""
+    for (i, digit) in digits.enumerated() {
+        if i > 0, (digits.count - i).isMultiple(of: 3) { text += "," }
+        text.append(digit)
+    }
+    return text
+}
+
 /// A whole number in decimal, however large.
 private func whole(_ value: Double) -> String {
     if let small = Int(exactly: value) { return String(small) }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Shares in percent as horizontal bars: a group for each class, with one bar for each run or
@@ -45,10 +46,10 @@ struct BarChart {
         let bars = HTML.each(group.values.enumerated()) { i, value in
             let y = top + Double(i) * (Self.bar + 2)
             let share = value.flatMap { $0.isFinite ? min(max($0, 0), 1) : nil }
-            let told = "\(group.name): \(i < names.count ? names[i] : "") \(Figures.percent(share))"
+            let told = "\(group.name): \(i < names.count ? names[i] : "") \(percent(share))"
             return """
                 <rect class="bar c\(i % 8 + 1)" x="\(x(0).svg)" y="\(y.svg)" width="\((x(share ?? 0) - x(0)).svg)" height="\(Self.bar.svg)" rx="2"><title>\(told)</title></rect>\
-                <text class="tick" x="\((x(share ?? 0) + 5).svg)" y="\((y + 9.5).svg)">\(Figures.percent(share))</text>
+                <text class="tick" x="\((x(share ?? 0) + 5).svg)" y="\((y + 9.5).svg)">\(percent(share))</text>
                 """
         }
         return

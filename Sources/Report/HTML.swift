@@ -55,9 +55,6 @@ struct HTML: ExpressibleByStringInterpolation, Sendable, Equatable {
 
 /// Numbers for people, the same in every locale.
 enum Figures {
-    /// A share in percent with two decimals; "–" if there is none.
-    static func percent(_ value: Double?) -> String { value.flatMap { $0.isFinite ? String(format: "%.2f", $0 * 100) : nil } ?? "–" }
-
     /// At most `digits` significant digits.
     static func short(_ value: Double, digits: Int = 4) -> String {
         guard value.isFinite else { return "–" }
@@ -89,16 +86,5 @@ enum Figures {
         if h > 0 { return String(format: "%d h %02d min", h, m) }
         if m >= 10 { return "\((whole + 30) / 60) min" }
         return m > 0 ? String(format: "%d min %02d s", m, s) : "\(s) s"
-    }
-
-    /// "27,427,561".
-    static func grouped(_ value: Int) -> String {
-        let digits = Array(String(value.magnitude))
-        var out = value < 0 ? "−" : ""
-        for (i, digit) in digits.enumerated() {
-            if i > 0, (digits.count - i).isMultiple(of: 3) { out += "," }
-            out.append(digit)
-        }
-        return out
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The number of pictures by score: columns of equal width over 0…100 %.
@@ -45,7 +46,7 @@ struct Histogram {
         }
         let middle = ((Self.left + right) / 2, (Self.top + floor) / 2)
         return """
-            <figure class="card chart"><h3>\(title)</h3><ul class="legend"><li>median <b>\(Figures.percent(median))</b></li></ul>
+            <figure class="card chart"><h3>\(title)</h3><ul class="legend"><li>median <b>\(percent(median))</b></li></ul>
             <svg viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" role="img" aria-label="\(title)">\(rows)\(bars)\(ticks)\
             <line class="axis" x1="\(Self.left.svg)" x2="\(right.svg)" y1="\(floor.svg)" y2="\(floor.svg)"/>\
             <text class="name" x="\(middle.0.svg)" y="\((Self.height - 6).svg)" text-anchor="middle">\(xLabel)</text>\

@@ -1,3 +1,4 @@
+import Files
 import Runs
 import Segmentation
 
@@ -21,7 +22,7 @@ enum ReportCurves {
             series: BinaryMetric.all.enumerated().map { i, metric in
                 .init(
                     name: metric.title, color: i % 8 + 1, points: points(epochs) { $0.scores?[metric].map { 100 * $0 } },
-                    note: Figures.percent(run.best?.scores?[metric]))
+                    note: percent(run.best?.scores?[metric]))
             }, yBounds: 0...100, mark: mark, format: { Figures.fixed($0, digits: 2) })
         return loss.html + scores.html + rate([run]).html
     }

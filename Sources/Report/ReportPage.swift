@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 
@@ -56,8 +57,8 @@ struct ReportPage {
         let scores = run.evaluation?.pooled ?? run.best?.scores
         return """
             <div class="tiles">\
-            \(tile("mIoU", Figures.percent(scores?.miou), "%, pooled"))\
-            \(tile("DSC", Figures.percent(scores?.dsc), "%, pooled"))\
+            \(tile("mIoU", percent(scores?.miou), "%, pooled"))\
+            \(tile("DSC", percent(scores?.dsc), "%, pooled"))\
             \(tile("best epoch", run.best.map { "\($0.epoch)" } ?? "–", run.plannedEpochs.map { "of \($0), \(done) done" } ?? "\(done) done"))\
             \(tile("validation loss", Figures.fixed(run.best?.validationLoss), "at the best epoch"))\
             \(tile("parameters", run.parameters.map { Figures.short(Double($0) / 1e6) + " M" } ?? "–", run.parameters.map(Figures.grouped) ?? ""))\
@@ -101,7 +102,7 @@ struct ReportPage {
                 let tiles = HTML.each(example.tiles) { "<div>\(Self.image($0, of: example.name))</div>" }
                 return """
                     <figure class="card example"><div class="pair">\(tiles)</div>\
-                    <figcaption><b>\(example.name)</b> IoU \(Figures.percent(example.scores.miou)) · DSC \(Figures.percent(example.scores.dsc))</figcaption></figure>
+                    <figcaption><b>\(example.name)</b> IoU \(percent(example.scores.miou)) · DSC \(percent(example.scores.dsc))</figcaption></figure>
                     """
             }
             out += "<h3>\(rank.prefix(1).uppercased() + rank.dropFirst())</h3><div class=\"examples\">\(cards)</div>\n"

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Segmentation
 
@@ -6,7 +7,7 @@ enum ReportTables {
     private static let columns = BinaryMetric.all.map { $0.title + "%" }
 
     private static func cells(_ scores: BinaryScores?) -> HTML {
-        HTML.each(BinaryMetric.all) { "<td>\(Figures.percent(scores?[$0]))</td>" }
+        HTML.each(BinaryMetric.all) { "<td>\(percent(scores?[$0]))</td>" }
     }
 
     // MARK: - Scores
@@ -127,7 +128,7 @@ enum ReportTables {
                     "\(empty.count): \(empty.foundEmpty) predicted empty, left out of the mean over pictures; \(empty.withFindings) with findings"
                 ))
         }
-        if let parameters = run.parameters { facts.append(("parameters", Figures.grouped(parameters))) }
+        if let parameters = run.parameters { facts.append(("parameters", grouped(parameters))) }
         facts.append(("epochs done", "\(run.epochs.count)" + (run.plannedEpochs.map { " of \($0)" } ?? "")))
         facts.append(("training time", Figures.duration(run.trainingSeconds)))
         return facts

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Runs
 import Segmentation
@@ -57,8 +58,8 @@ extension ReportTables {
     }
 
     private static func row(_ name: String, _ dice: Double?, _ distance: Double?, _ classes: [Double?], kind: String = "") -> HTML {
-        let cells = HTML.each(classes) { "<td>\(Figures.percent($0))</td>" }
-        let mean: HTML = "<td>\(Figures.percent(dice))</td><td>\(Figures.fixed(distance, digits: 2))</td>"
+        let cells = HTML.each(classes) { "<td>\(percent($0))</td>" }
+        let mean: HTML = "<td>\(percent(dice))</td><td>\(Figures.fixed(distance, digits: 2))</td>"
         return "<tr class=\"\(kind)\"><th scope=\"row\">\(name)</th>\(mean)\(cells)</tr>\n"
     }
 }

@@ -180,7 +180,7 @@ public struct RunReport: Sendable {
                     let (finding, size) = try run.find(choice.index)
                     return try picture.found(
                         finding, threshold: run.segmenter.threshold, size: size,
-                        caption: "IoU \(Figures.percent(run.imageScores[choice.index]))")
+                        caption: "IoU \(percent(run.imageScores[choice.index]))")
                 }
                 return ("\(choice.rank): \(first.shownName(choice.index))", [try picture.plain(""), try picture.truthTile("")] + found)
             })

@@ -39,16 +39,6 @@ public struct VMUNetConfiguration: Sendable, Hashable {
     /// A quarter of the channels.
     public static let tiny = VMUNetConfiguration(dims: [24, 48, 96, 192])
 
-    /// The presets by their names on the command line.
-    public static let presets: [String: VMUNetConfiguration] = ["base": base, "small": small, "tiny": tiny]
-
-    /// The name of the preset with these sizes, regardless of class count and drop path.
-    public var presetName: String? {
-        Self.presets.first {
-            $0.value.dims == dims && $0.value.depths == depths && $0.value.decoderDepths == decoderDepths && $0.value.stateSize == stateSize
-        }?.key
-    }
-
     /// Stochastic depth's rate for each block of each encoder stage, rising linearly from 0 to
     /// ``dropPath`` over all blocks.
     public var encoderDropRates: [[Double]] { Self.split(Self.linear(from: 0, to: dropPath, count: depths.reduce(0, +)), by: depths) }
@@ -123,6 +113,33 @@ public struct ConfigurationError: Error, Sendable {
 }
 
 #if !hasFeature(Embedded)
+    extension VMUNetConfiguration {
+        /// Sizes with a name.
+        public enum Preset: String, Sendable, CaseIterable {
+            /// The paper's, half its channels, a quarter of them.
+            case base, small, tiny
+
+            /// The sizes; one class.
+            public var sizes: VMUNetConfiguration {
+                switch self {
+                case .base: .base
+                case .small: .small
+                case .tiny: .tiny
+                }
+            }
+        }
+
+        /// The preset with these sizes, regardless of class count and drop path; nil if there is
+        /// none.
+        public var preset: Preset? {
+            Preset.allCases.first { preset in
+                let sizes = preset.sizes
+                return sizes.dims == dims && sizes.depths == depths && sizes.decoderDepths == decoderDepths
+                    && sizes.stateSize == stateSize
+            }
+        }
+    }
+
     extension VMUNetConfiguration: Codable {
         private enum CodingKeys: String, CodingKey {
             case classes, dims, depths, decoderDepths, stateSize, dropPath, inputChannels

@@ -11,6 +11,7 @@ import VMUNet
 /// The one network of this module, its plan and the memory of a forward pass. The page calls from
 /// one thread.
 nonisolated(unsafe) private var network: KernelsNetwork?
+nonisolated(unsafe) private var plan: Plan?
 nonisolated(unsafe) private var pass: ForwardPass?
 nonisolated(unsafe) private var volume: OpenVolume?
 /// What is wrong with the weights, in UTF-8.
@@ -50,7 +51,7 @@ private func make(_ configuration: VMUNetConfiguration, _ tensors: TensorTable) 
 @_expose(wasm, "vmunet_close")
 @_cdecl("vmunet_close")
 public func vmunet_close() {
-    (network, pass, volume) = (nil, nil, nil)
+    (network, plan, pass, volume) = (nil, nil, nil, nil)
 }
 
 /// The last error as UTF-8.
@@ -76,18 +77,21 @@ public func vmunet_configuration() -> UnsafeRawPointer? { result.keep(configurat
 @_cdecl("vmunet_plan")
 public func vmunet_plan(_ channels: Int32, _ size: Int32) -> Double {
     pass = nil
-    guard let plan = network?.plan(batch: 1, channels: Int(channels), height: Int(size), width: Int(size)) else {
+    plan = network?.plan(batch: 1, channels: Int(channels), height: Int(size), width: Int(size))
+    guard let plan else {
         message = Array("a network of \(channels) channels and pictures of \(size) pixels do not fit".utf8)
         return -1
     }
-    pass = ForwardPass(plan)
     return Double(plan.memoryBytes) + 4 * Double(plan.imageCount + plan.logitCount)
 }
 
 /// Takes the planned memory; 0 if there is not as much.
 @_expose(wasm, "vmunet_reserve")
 @_cdecl("vmunet_reserve")
-public func vmunet_reserve() -> Int32 { pass?.reserve() == true ? 1 : 0 }
+public func vmunet_reserve() -> Int32 {
+    pass = pass ?? plan.flatMap { ForwardPass($0) }
+    return pass == nil ? 0 : 1
+}
 
 /// Runs the network on nothing. Answers how many calls of the kernels that takes, 0 if the answer
 /// is not finite.

@@ -5,21 +5,18 @@ import Segmentation
 /// A plan with the memory that its passes take.
 final class ForwardPass {
     let plan: Plan
-    private var memory: UnsafeMutableRawPointer?
+    private let memory: UnsafeMutableRawPointer
 
-    init(_ plan: Plan) { self.plan = plan }
-
-    deinit { if let memory { vmunet_release(memory) } }
-
-    /// Whether there is as much memory.
-    func reserve() -> Bool {
-        memory = memory ?? vmunet_allocate(Int32(truncatingIfNeeded: max(64, plan.memoryBytes)))
-        return memory != nil
+    /// Nil if there is not as much memory.
+    init?(_ plan: Plan) {
+        guard let memory = vmunet_allocate(Int32(truncatingIfNeeded: max(64, plan.memoryBytes))) else { return nil }
+        (self.plan, self.memory) = (plan, memory)
     }
+
+    deinit { vmunet_release(memory) }
 
     /// Logits of one image, as planes: the plan's channels.
     func callAsFunction(_ planes: [Float]) -> Logits {
-        guard let memory else { fatalError("no memory was reserved") }
         precondition(planes.count == plan.imageCount, "an image has as many planes as the plan")
         let values = [Float](unsafeUninitializedCapacity: plan.logitCount) { logits, count in
             planes.withUnsafeBufferPointer { plan.run(images: $0.baseAddress!, logits: logits.baseAddress!, memory: memory) }

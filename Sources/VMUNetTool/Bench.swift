@@ -20,105 +20,76 @@ struct Bench: ParsableCommand {
               vmunet bench --train --batch-size 8 --precision bf16
             """)
 
-    @OptionGroup var network: NetworkOptions
-
-    @Option(help: "Height and width, a multiple of 32.")
-    var imageSize = 256
-
-    @Option(help: "Pictures at a time.")
-    var batchSize = 1
+    @OptionGroup var options: BenchOptions
 
     @Flag(help: "Time training steps.")
     var train = false
 
-    @Option(help: "Timed runs.")
-    var runs = 10
-
-    @Option(help: "Warm-up runs.")
-    var warmUp = 3
-
-    @OptionGroup var compute: ComputeOptions
-
-    @Flag(help: "One JSON object on standard output.")
-    var json = false
-
     @Flag(help: "Also print the time of each operator.")
     var profile = false
 
-    @OptionGroup var telling: OutputOptions
-
     func validate() throws {
-        try Require.imageSize(imageSize)
-        try Require.count(batchSize, "--batch-size", upTo: 65536)
-        try Require.count(runs, "--runs", upTo: 1_000_000)
-        try Require.count(warmUp, "--warm-up", from: 0, upTo: 1_000_000)
-        if profile, compute.compileGraph {
+        if profile, options.compute.compileGraph {
             throw ValidationError("--profile: a graph is one launch, without operators; leave out --compile-graph")
         }
     }
 
     func run() throws {
-        var configuration = VMUNetConfiguration.base
-        try self.network.apply(to: &configuration)
-        let device = try Torch.prepare(compute.compute)
-        let precision = compute.precision ?? .fp32
+        let configuration = try options.network.configuration()
+        let device = try Torch.prepare(options.compute.compute)
         Torch.manualSeed(1)
         let network = try TorchVMUNet(configuration).on(device)
-
-        let work = try train ? trainingStep(network, precision, device) : inference(network, precision, device)
-        // Recording happens after the graph's own warm-up and is not timed.
-        for _ in 0..<warmUp + (compute.compileGraph ? RecordedWork.warmUps + 1 : 0) { try work() }
-        var times: [Double] = []
-        if profile { Profile.begin() }
-        for i in 0..<runs {
-            Console.status("run \(i + 1) of \(runs)")
-            let start = ContinuousClock.now
-            try work()
-            times.append((ContinuousClock.now - start).seconds)
+        let work = try train ? trainingStep(network, device) : inference(network, device)
+        let times = try options.times(work) {
+            // Recording happens after the graph's own warm-up and is not timed.
+            if options.compute.compileGraph { for _ in 0...RecordedWork.warmUps { try work() } }
+            if profile { Profile.begin() }
         }
-        Console.status("")
-        let result = BenchResult(
-            times, engine: "libtorch", peakMemory: device.isCPU ? nil : Torch.peakGPUMemory ?? 0, imageSize: imageSize,
-            batchSize: batchSize, train: train, precision: precision, device: device.name,
-            compileGraph: compute.compileGraph && !device.isCPU, threads: Torch.threads, instructionSet: Torch.instructionSet, configuration
-        )
-        if json { try Console.json(result) } else { Console.out(result.description) }
-        if profile { Console.note(Profile.table(runs: runs)) }
+        try options.tell(
+            BenchResult(
+                times, engine: "libtorch", peakMemory: device.isCPU ? nil : Torch.peakGPUMemory ?? 0, imageSize: options.imageSize,
+                batchSize: options.batchSize, train: train, precision: options.precision, device: device.name,
+                compileGraph: options.compute.compileGraph && !device.isCPU, threads: Torch.threads,
+                instructionSet: Torch.instructionSet, configuration))
+        if profile { Console.note(Profile.table(runs: times.count)) }
     }
 
-    private func inference(_ network: TorchVMUNet, _ precision: Compute.Precision, _ device: Device) throws -> () throws -> Void {
-        let images = try withTorchErrors {
-            Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped([batchSize, 3, imageSize, imageSize]).to(device)
-        }
-        let forward = try repeated(on: device) { withoutGradients { network(images, ForwardMode(precision: precision.ofProducts)) } }
+    private var shape: [Int] { [options.batchSize, 3, options.imageSize, options.imageSize] }
+
+    private func randomImages(on device: Device) throws -> Tensor {
+        try withTorchErrors { Tensor.random(count: shape.reduce(1, *)).reshaped(shape).to(device) }
+    }
+
+    private func inference(_ network: TorchVMUNet, _ device: Device) throws -> () throws -> Void {
+        let images = try randomImages(on: device), mode = ForwardMode(precision: options.precision.ofProducts)
+        let forward = try repeated(on: device) { withoutGradients { network(images, mode) } }
         // Reading a value waits for the device.
         return { try withTorchErrors { _ = try forward().narrowed(axis: 0, start: 0, length: 1).sum().item } }
     }
 
     /// Work that yields one tensor, recorded if requested.
     private func repeated(on device: Device, _ work: @escaping () -> Tensor) throws -> () throws -> Tensor {
-        guard compute.compileGraph else { return work }
+        guard options.compute.compileGraph else { return work }
         let recorded = try RecordedWork(on: device) { [work()] }
         return { try recorded()[0] }
     }
 
-    private func trainingStep(_ network: TorchVMUNet, _ precision: Compute.Precision, _ device: Device) throws -> () throws -> Void {
-        let shape = [batchSize, 3, imageSize, imageSize]
-        let (images, target) = try withTorchErrors {
-            let images = Tensor.random(count: batchSize * 3 * imageSize * imageSize).reshaped(shape).to(device)
-            let plane = Tensor.random(count: batchSize * imageSize * imageSize).to(device), classes = network.configuration.classes
-            return classes == 1
-                ? (images, plane.reshaped([batchSize, 1, imageSize, imageSize]))
-                : (images, (plane * Double(classes)).to(.int64).reshaped([batchSize, imageSize, imageSize]))
+    private func trainingStep(_ network: TorchVMUNet, _ device: Device) throws -> () throws -> Void {
+        let images = try randomImages(on: device), classes = network.configuration.classes
+        let (B, H, W) = (shape[0], shape[2], shape[3])
+        let target = try withTorchErrors {
+            let plane = Tensor.random(count: B * H * W).to(device)
+            return classes == 1 ? plane.reshaped([B, 1, H, W]) : (plane * Double(classes)).to(.int64).reshaped([B, H, W])
         }
+        let mode = ForwardMode(precision: options.precision.ofProducts, isTraining: true)
         let optimizer = AdamW(network.parameters.map { $0.tensor.requiringGrad() })
         let loss = SegmentationLoss()
         let gradients = try repeated(on: device) {
-            let value = loss(network(images, ForwardMode(precision: precision.ofProducts, isTraining: true)), target)
+            let value = loss(network(images, mode), target)
             value.backward()
             return value.detached()
         }
-        return { [compileGraph = compute.compileGraph] in
+        return { [compileGraph = options.compute.compileGraph] in
             try withTorchErrors {
                 if compileGraph { optimizer.zeroGradients() } else { optimizer.clearGradients() }
                 let value = try gradients()

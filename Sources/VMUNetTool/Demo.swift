@@ -102,7 +102,7 @@ struct Demo: ParsableCommand {
         guard let miou = result.pooled.miou, miou >= Self.target else {
             throw DemoMissed(miou: result.pooled.miou ?? 0)
         }
-        Console.note("done: mIoU \(Console.percent(miou)) on unseen pictures")
+        Console.note("done: mIoU \(percent(miou)) on unseen pictures")
     }
 
     /// The package's own weights and their scores on the generated pictures, which are unlike any
@@ -140,11 +140,11 @@ struct Demo: ParsableCommand {
             cells.append(.init(shown, caption: item.name))
             cells.append(.init(try Overlay.draw(Self.enlarged(truth, cutAt: 128), on: shown), caption: "truth"))
             let ours = try segmenter.segment(shown).mask
-            cells.append(.init(try Overlay.draw(ours, on: shown), caption: "found, IoU \(Console.percent(item.scores.miou))"))
+            cells.append(.init(try Overlay.draw(ours, on: shown), caption: "found, IoU \(percent(item.scores.miou))"))
             if let shipped {
                 let theirs = try shipped.segmenter.segment(shown).mask
                 cells.append(
-                    .init(try Overlay.draw(theirs, on: shown), caption: "shipped, IoU \(Console.percent(shipped.iou(of: item.name)))"))
+                    .init(try Overlay.draw(theirs, on: shown), caption: "shipped, IoU \(percent(shipped.iou(of: item.name)))"))
             }
         }
         let sheet = folder.appending(path: "sheet.png")
@@ -178,6 +178,6 @@ struct DemoMissed: UserError {
     var remedy: String { "please report this" }
     var category: UserErrorCategory { .internal }
     var problem: String {
-        "the demo reached mIoU \(Console.percent(miou)), expected at least \(Console.percent(Demo.target))"
+        "the demo reached mIoU \(percent(miou)), expected at least \(percent(Demo.target))"
     }
 }

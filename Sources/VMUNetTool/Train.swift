@@ -197,7 +197,7 @@ struct Train: ParsableCommand {
     }
 
     private static func network(_ configuration: RunConfiguration) -> String {
-        (configuration.vmunet.map { $0.presetName ?? "custom" } ?? configuration.network.name) + " network"
+        (configuration.vmunet.map { $0.preset?.rawValue ?? "custom" } ?? configuration.network.name) + " network"
     }
 
     private static func classes(_ configuration: RunConfiguration) -> String {
@@ -229,7 +229,7 @@ struct TrainingDisplay {
         case .epoch(let record):
             var line = String(format: "epoch %3d  train loss %.4f", record.epoch, record.trainLoss)
             if let loss = record.validationLoss { line += String(format: "  val loss %.4f", loss) }
-            if let scores = record.scores { line += "  mIoU \(Console.percent(scores.miou))  DSC \(Console.percent(scores.dsc))" }
+            if let scores = record.scores { line += "  mIoU \(percent(scores.miou))  DSC \(percent(scores.dsc))" }
             Console.note(
                 line + String(format: "  lr %.2e  ", record.learningRate) + Console.time(record.seconds) + (record.isBest ? "  best" : ""))
         }

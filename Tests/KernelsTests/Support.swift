@@ -7,7 +7,6 @@ import Testing
 import Torch
 import VMUNet
 
-/// Golden cases from PyTorch in float64; large ones are read from `VMUNET_FIXTURES`.
 /// Random numbers that are equal on every platform.
 struct Stream {
     private var state: UInt64

@@ -60,7 +60,7 @@ struct ReportRunTests {
         #expect(!page.contains(folder.path) && !page.contains("report-"))
         for event in try run.events() {
             guard case .epoch(let record) = event else { continue }
-            #expect(reader.text.contains(Figures.fixed(record.trainLoss)) && reader.text.contains(Figures.percent(record.scores?.dsc)))
+            #expect(reader.text.contains(Figures.fixed(record.trainLoss)) && reader.text.contains(percent(record.scores?.dsc)))
         }
         var named = options
         named.showsNames = true

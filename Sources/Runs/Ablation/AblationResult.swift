@@ -163,7 +163,7 @@ extension RunConfiguration {
 
     /// The preset with these channels and states, regardless of its blocks.
     private static func channelPreset(_ sizes: VMUNetConfiguration) -> String? {
-        VMUNetConfiguration.presets.first { $0.value.dims == sizes.dims && $0.value.stateSize == sizes.stateSize }?.key
+        VMUNetConfiguration.Preset.allCases.first { $0.sizes.dims == sizes.dims && $0.sizes.stateSize == sizes.stateSize }?.rawValue
     }
 
     private static func list(_ values: [Int]) -> String { values.map(String.init).joined(separator: ",") }

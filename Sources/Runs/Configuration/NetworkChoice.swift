@@ -21,7 +21,7 @@ public enum NetworkChoice: Sendable, Hashable, Codable {
     /// Its name in tables and pages: "tiny VM-UNet", "unet".
     public var title: String {
         switch self {
-        case .vmunet(let sizes): "\(sizes.presetName ?? "custom") VM-UNet"
+        case .vmunet(let sizes): "\(sizes.preset?.rawValue ?? "custom") VM-UNet"
         case .other(let settings): settings.name
         }
     }

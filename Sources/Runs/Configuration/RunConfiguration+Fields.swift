@@ -4,6 +4,7 @@ import Yams
 
 extension Dataset: ConfigurationChoice {}
 extension Compute.Precision: ConfigurationChoice {}
+extension VMUNetConfiguration.Preset: ConfigurationChoice {}
 extension Compute.Device: ConfigurationChoice {}
 extension DataSettings.Intensities: ConfigurationChoice {}
 
@@ -112,10 +113,6 @@ extension RunConfiguration.LossSettings: ConfigurationSection {
 /// The kind of network, then VM-UNet's sizes by preset name or one by one, or another kind's
 /// options.
 private struct NetworkSection: ConfigurationSection {
-    enum Preset: String, ConfigurationChoice {
-        case base, small, tiny
-    }
-
     var choice: NetworkChoice
 
     mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
@@ -135,10 +132,11 @@ private struct NetworkSection: ConfigurationSection {
     private static func visit(
         _ sizes: inout VMUNetConfiguration, _ fields: inout some ConfigurationFields
     ) throws(ConfigurationFileError) {
-        var preset = sizes.presetName.flatMap(Preset.init(rawValue:))
+        var preset = sizes.preset
         let before = preset
         try fields.value("preset", &preset)
-        if let preset, preset != before, let chosen = VMUNetConfiguration.presets[preset.rawValue] {
+        if let preset, preset != before {
+            let chosen = preset.sizes
             (sizes.dims, sizes.depths, sizes.decoderDepths, sizes.stateSize) = (
                 chosen.dims, chosen.depths, chosen.decoderDepths, chosen.stateSize
             )

@@ -21,8 +21,7 @@ struct KernelBench: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(help: "Height and width of the pictures, a multiple of 32.")
-    var imageSize = 256
+    @OptionGroup var size: PictureSize
 
     @Option(help: "Pictures at a time.")
     var batchSize = 32
@@ -33,7 +32,6 @@ struct KernelBench: ParsableCommand {
     @OptionGroup var compute: ComputeOptions
 
     func validate() throws {
-        try Require.imageSize(imageSize)
         try Require.count(batchSize, "--batch-size", upTo: 1024)
         try Require.count(calls, "--calls", upTo: 100_000)
         if compute.compileGraph { throw ValidationError("--compile-graph: operators are timed one by one; leave it out") }
@@ -60,15 +58,14 @@ struct KernelBench: ParsableCommand {
     }
 
     func run() throws {
-        var configuration = VMUNetConfiguration.base
-        try network.apply(to: &configuration)
+        let configuration = try network.configuration()
         let device = try Torch.prepare(compute.compute), precision = compute.precision ?? .fp32
         Torch.manualSeed(1)
         var rows: [Row] = []
         // The first stage has the most tokens; the third has the most channels that still have
         // enough tokens.
         for stage in [0, 2] {
-            let side = (imageSize / 4) >> stage
+            let side = (size.imageSize / 4) >> stage
             for each in ParityOperator.all(configuration, stage: stage, batch: batchSize, side: side) {
                 rows += try withTorchErrors {
                     time(each, precision.elementType, device, [batchSize, side, side, configuration.dims[stage]])

@@ -42,8 +42,7 @@ struct Parity: ParsableCommand {
     }
 
     func run() throws {
-        var configuration = VMUNetConfiguration.base
-        try network.apply(to: &configuration)
+        var configuration = try network.configuration()
         let trained = try weights.map { try NetworkWeights.read(URL(filePath: $0)) }
         if let trained { configuration = try VMUNetConfiguration(readFrom: trained) }
         let comparison = ParityComparison(

@@ -17,7 +17,7 @@ extension Evaluate {
         var stored: ClosedRange<Float>?
         let evaluator = VolumeEvaluator(
             volumes, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize), spacing: spacing,
-            metrics: VolumeMetric.published + (tolerance.map { [.normalizedSurfaceDice(tolerance: $0)] } ?? []))
+            metrics: VolumeMetric.all + (tolerance.map { [.normalizedSurfaceDice(tolerance: $0)] } ?? []))
         let summary = try evaluator.evaluate { progress in
             Console.status(
                 "scoring \(Console.bar(progress.share)) volume \(progress.volume + 1)/\(progress.volumes), slice \(progress.slice)/\(progress.slices)"

@@ -107,7 +107,7 @@ extension PairedFolder {
         if findings.isUniform, part == "train" {
             check.problems.append(
                 .init(
-                    path: pairs.first?.mask.deletingLastPathComponent().path ?? part,
+                    path: pairs.first?.masks[0].deletingLastPathComponent().path ?? part,
                     problem: "no mask tells a foreground from a background",
                     remedy: "Check how the masks were made."))
         }

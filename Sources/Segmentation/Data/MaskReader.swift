@@ -7,16 +7,16 @@ import Imaging
 #endif
 
 /// Reads masks, and refuses those that would mislead the network.
-public struct MaskReader: Sendable, Equatable {
+package struct MaskReader: Sendable, Equatable {
     /// 1: binary masks. More: label images, values below this.
-    public var classes: Int
+    package var classes: Int
     /// The label of unlabelled pixels, which the loss and the scores ignore.
-    public var ignoredLabel: UInt8?
+    package var ignoredLabel: UInt8?
     /// The least foreground value of a binary mask, as a fraction of 255.
-    public var threshold: Double
+    package var threshold: Double
 
     /// `classes` from 1 to 256, `threshold` above 0 and below 1.
-    public init(classes: Int = 1, ignoredLabel: UInt8? = nil, threshold: Double = 0.5) {
+    package init(classes: Int = 1, ignoredLabel: UInt8? = nil, threshold: Double = 0.5) {
         precondition((1...256).contains(classes), "classes: expected 1…256, got \(classes)")
         self.classes = classes
         self.ignoredLabel = ignoredLabel
@@ -25,7 +25,7 @@ public struct MaskReader: Sendable, Equatable {
 
     /// A mask at its own size. Throws ``DataError``, which names the file, the fault and the
     /// remedy.
-    public func read(_ url: URL) throws(DataError) -> Mask {
+    package func read(_ url: URL) throws(DataError) -> Mask {
         let mask = classes == 1 ? try BinaryMask(url, ignoring: ignoredLabel, threshold: threshold).mask : try readLabels(url)
         if mask.traits.labels.count < 2, let alpha = try? PictureFile.readAlpha(url), Set(alpha.pixels).count > 1 {
             throw DataError(
@@ -33,6 +33,30 @@ public struct MaskReader: Sendable, Equatable {
                 remedy: "Save the alpha channel as a grey PNG.")
         }
         return mask
+    }
+
+    /// Several masks of one picture as one: a pixel has the first label that is not background.
+    func read(_ urls: [URL]) throws(DataError) -> Mask {
+        var united = try read(urls[0])
+        for url in urls.dropFirst() {
+            let mask = try read(url)
+            guard (mask.picture.width, mask.picture.height) == (united.picture.width, united.picture.height) else {
+                throw DataError(
+                    .sizeMismatch, path: url.path,
+                    "the mask is \(mask.picture.width)×\(mask.picture.height) pixels, the picture's first mask "
+                        + "\(united.picture.width)×\(united.picture.height)",
+                    remedy: "Each mask must have its picture's size; export or crop all alike.")
+            }
+            for i in united.picture.pixels.indices where united.picture.pixels[i] == 0 {
+                united.picture.pixels[i] = mask.picture.pixels[i]
+            }
+            united.traits.grey += mask.traits.grey
+        }
+        guard urls.count > 1 else { return united }
+        let grey = united.traits.grey
+        united.traits = MaskTraits(Self.histogram(united.picture.pixels), ignoring: ignoredLabel)
+        united.traits.grey = grey
+        return united
     }
 
     private func readLabels(_ url: URL) throws(DataError) -> Mask {

@@ -12,20 +12,20 @@ import Imaging
 /// A mask has its picture's name, alone or followed by an ending such as `_segmentation` or
 /// `_mask`. Hidden files are ignored, unsupported files are counted. Samples are in byte order of
 /// their names.
-public struct PairedFolder: SegmentationDataset {
+package struct PairedFolder: SegmentationDataset {
     /// How to read pictures and masks, and the size of the network's input.
-    public struct Options: Sendable, Equatable {
+    package struct Options: Sendable, Equatable {
         /// Rows that pictures are resized to.
-        public var height: Int
+        package var height: Int
         /// Columns that they are resized to.
-        public var width: Int
+        package var width: Int
         /// The accepted masks, and the number of classes.
-        public var masks: MaskReader
+        package var masks: MaskReader
         /// How samples vary in training.
-        public var augmentation: Augmentation
+        package var augmentation: Augmentation
 
         /// Square pictures, with the published augmentation by default.
-        public init(size: Int = 256, classes: Int = 1, augmentation: Augmentation = Augmentation()) {
+        package init(size: Int = 256, classes: Int = 1, augmentation: Augmentation = Augmentation()) {
             (height, width) = (size, size)
             masks = MaskReader(classes: classes)
             self.augmentation = augmentation
@@ -33,14 +33,14 @@ public struct PairedFolder: SegmentationDataset {
     }
 
     /// The pairs, in byte order of their names.
-    public let pairs: [PicturePair]
+    package let pairs: [PicturePair]
     /// How to read them.
-    public let options: Options
+    package let options: Options
     /// Notes for the user on pairing and on ignored files, a line each.
-    public let notes: [String]
+    package let notes: [String]
 
     /// A set of known pairs.
-    public init(pairs: [PicturePair], options: Options, notes: [String] = []) {
+    package init(pairs: [PicturePair], options: Options, notes: [String] = []) {
         self.pairs = pairs
         self.options = options
         self.notes = notes
@@ -50,7 +50,7 @@ public struct PairedFolder: SegmentationDataset {
     ///
     /// Throws ``DataError`` for a missing folder or no pairs, and lists all pictures and masks
     /// without a partner.
-    public init(_ directory: URL, split: String?, options: Options) throws(DataError) {
+    package init(_ directory: URL, split: String?, options: Options) throws(DataError) {
         let folder = split.map { directory.appending(path: $0) } ?? directory
         let (images, masks) = (folder.appending(path: "images"), folder.appending(path: "masks"))
         let missing = [images, masks].filter { !FolderListing.isFolder($0) }
@@ -64,7 +64,7 @@ public struct PairedFolder: SegmentationDataset {
 
     /// A split to evaluate: `DIR/SPLIT/{images,masks}` or, without a folder `SPLIT`,
     /// `DIR/{images,masks}`.
-    public static func evaluation(_ directory: URL, split: String, options: Options) throws(DataError) -> PairedFolder {
+    package static func evaluation(_ directory: URL, split: String, options: Options) throws(DataError) -> PairedFolder {
         let isFlat =
             !FolderListing.isFolder(directory.appending(path: split)) && FolderListing.isFolder(directory.appending(path: "images"))
         return try PairedFolder(directory, split: isFlat ? nil : split, options: options)
@@ -75,7 +75,7 @@ public struct PairedFolder: SegmentationDataset {
     ///
     /// A pair's half depends only on the seed and the names in the folder. Throws ``DataError`` if
     /// there are fewer than two pairs.
-    public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (
+    package func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (
         training: PairedFolder, validation: PairedFolder
     ) {
         guard pairs.count > 1 else {
@@ -97,21 +97,21 @@ public struct PairedFolder: SegmentationDataset {
     // MARK: SegmentationDataset
 
     /// The number of pairs.
-    public var count: Int { pairs.count }
+    package var count: Int { pairs.count }
     /// 1 for binary masks; otherwise labels, background included.
-    public var classes: Int { options.masks.classes }
+    package var classes: Int { options.masks.classes }
     /// The picture's name without extension.
-    public func name(at index: Int) -> String { pairs[index].name }
+    package func name(at index: Int) -> String { pairs[index].name }
 
     /// The pair, read, checked, stretched and resized: 3 × height × width, 0…255. Throws
     /// ``DataError``, which names the file.
-    public func load(at index: Int) throws -> Sample { try load(pairs[index]) }
+    package func load(at index: Int) throws -> Sample { try load(pairs[index]) }
 
     func load(_ pair: PicturePair) throws(DataError) -> Sample {
-        let mask = try options.masks.read(pair.mask).picture
+        let mask = try options.masks.read(pair.masks).picture
         let picture = try picture(of: pair)
         guard (picture.width, picture.height) == (mask.width, mask.height) else {
-            throw Self.mismatch(pair, (picture.width, picture.height), (mask.width, mask.height))
+            throw Self.mismatch(pair.masks[0], (picture.width, picture.height), (mask.width, mask.height))
         }
         let (height, width) = (options.height, options.width)
         try DataError.requireMemory(
@@ -126,7 +126,7 @@ public struct PairedFolder: SegmentationDataset {
 
     /// The picture in RGB as viewers show it, or as stored if its mask fits only that. Throws
     /// ``DataError``, which names the file.
-    public func picture(at index: Int) throws -> Picture? { try picture(of: pairs[index]) }
+    package func picture(at index: Int) throws -> Picture? { try picture(of: pairs[index]) }
 
     private func picture(of pair: PicturePair) throws(DataError) -> Picture {
         let asStored = try fitsAsStored(pair)
@@ -139,17 +139,17 @@ public struct PairedFolder: SegmentationDataset {
         let info: PictureInfo
         do { info = try PictureFile.info(of: pair.picture) } catch { throw DataError(error, pair.picture) }
         guard info.orientation.swapsSides, info.stored.width != info.stored.height else { return false }
-        return try Self.size(of: pair.mask) == info.stored
+        return try Self.size(of: pair.masks[0]) == info.stored
     }
 
     /// The sample varied by ``Options/augmentation``; unchanged without random numbers.
-    public func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
+    package func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
         guard let random else { return sample }
         return options.augmentation.applied(to: sample, random)
     }
 
     /// The pictures' sizes, from their headers.
-    public func sourceSizes() throws -> [(width: Int, height: Int)] {
+    package func sourceSizes() throws -> [(width: Int, height: Int)] {
         try Parallel.map(pairs) { pair in Result { try Self.size(of: pair.picture) } }.map { try $0.get() }
     }
 
@@ -169,7 +169,7 @@ public struct PairedFolder: SegmentationDataset {
     ///
     /// Throws one ``DataError`` that lists every unusable pair; otherwise returns the masks'
     /// findings.
-    public func examine() throws(DataError) -> SetFindings {
+    package func examine() throws(DataError) -> SetFindings {
         let (findings, faults) = examination()
         try throwAll(faults)
         return findings
@@ -177,11 +177,11 @@ public struct PairedFolder: SegmentationDataset {
 
     /// Like ``examine()``, as text. For training, the masks must have both foreground and
     /// background.
-    public func verify(forTraining: Bool) throws -> [String] {
+    package func verify(forTraining: Bool) throws -> [String] {
         let findings = try examine()
         if forTraining, findings.isUniform {
             throw DataError(
-                .uniformMask, path: pairs.first?.mask.deletingLastPathComponent().path ?? root,
+                .uniformMask, path: pairs.first?.masks[0].deletingLastPathComponent().path ?? root,
                 findings.foreground.pixels == 0 ? "every training mask is empty" : "every training mask is foreground everywhere",
                 remedy: "Check how the masks were made; pictures without a lesion are learnt from beside others with one.")
         }
@@ -194,7 +194,7 @@ public struct PairedFolder: SegmentationDataset {
             Result { () throws(DataError) in
                 try checkSizes(pair)
                 if decodesPictures { _ = try picture(of: pair) }
-                var traits = try options.masks.read(pair.mask).traits
+                var traits = try options.masks.read(pair.masks).traits
                 traits.fitsAsStored = try fitsAsStored(pair)
                 return traits
             }
@@ -210,8 +210,11 @@ public struct PairedFolder: SegmentationDataset {
     }
 
     private func checkSizes(_ pair: PicturePair) throws(DataError) {
-        let (picture, mask) = (try Self.size(of: pair.picture), try Self.size(of: pair.mask))
-        if picture != mask, try !fitsAsStored(pair) { throw Self.mismatch(pair, picture, mask) }
+        let picture = try Self.size(of: pair.picture)
+        for file in pair.masks {
+            let mask = try Self.size(of: file)
+            if picture != mask, try !fitsAsStored(pair) { throw Self.mismatch(file, picture, mask) }
+        }
     }
 
     private static func fault(_ body: () throws(DataError) -> Void) -> DataError? {
@@ -236,11 +239,11 @@ public struct PairedFolder: SegmentationDataset {
     private var root: String { pairs.first?.picture.deletingLastPathComponent().deletingLastPathComponent().path ?? "" }
 
     private static func mismatch(
-        _ pair: PicturePair, _ picture: (width: Int, height: Int), _ mask: (width: Int, height: Int)
+        _ file: URL, _ picture: (width: Int, height: Int), _ mask: (width: Int, height: Int)
     ) -> DataError {
         let isTurned = picture.width != picture.height && picture == (mask.height, mask.width)
         return DataError(
-            .sizeMismatch, path: pair.mask.path,
+            .sizeMismatch, path: file.path,
             "the mask is \(mask.width)×\(mask.height) pixels, its picture \(picture.width)×\(picture.height)"
                 + (isTurned ? ": one of them lies on its side" : ""),
             remedy: "Each mask must have its picture's size; export or crop both alike.")

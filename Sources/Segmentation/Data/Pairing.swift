@@ -7,13 +7,13 @@ import Imaging
 #endif
 
 /// A picture and its mask.
-public struct PicturePair: Sendable, Equatable {
+package struct PicturePair: Sendable, Equatable {
     /// The picture's name without folder and extension.
-    public var name: String
+    package var name: String
     /// The picture.
-    public var picture: URL
-    /// Its mask.
-    public var mask: URL
+    package var picture: URL
+    /// Its masks, one at least: most sets have one for each picture, some one for each object.
+    package var masks: [URL]
 }
 
 /// Finds each picture's mask, by name and never by position.
@@ -93,7 +93,7 @@ struct Pairing {
             case let found where found.isEmpty: problems.append("picture without a mask: \(picture)" + kin(of: picture, in: masks))
             case let found where found.count > 1: problems.append("several masks for \(picture): \(found.joined(separator: ", "))")
             case let found:
-                pairs.append(PicturePair(name: name, picture: images.appending(path: picture), mask: masks.appending(path: found[0])))
+                pairs.append(PicturePair(name: name, picture: images.appending(path: picture), masks: [masks.appending(path: found[0])]))
             }
         }
         pairs.sort { FolderListing.byteOrder($0.name, $1.name) }

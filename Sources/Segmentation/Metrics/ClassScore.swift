@@ -57,12 +57,13 @@ public struct ClassScore: Sendable, Equatable {
         }
     }
 
-    /// The honest score: nil if the class is in neither volume, the metric's worst if it is in only
-    /// one.
+    /// The honest score: nil if the class is in neither volume, the metric's own value if it is in
+    /// only one.
     public subscript(metric: VolumeMetric) -> Double? {
         switch presence {
         case .both: measured[metric]
-        case .predictedOnly, .missed: metric.worst
+        case .predictedOnly: metric.spurious
+        case .missed: metric.missed
         case .absent: nil
         }
     }

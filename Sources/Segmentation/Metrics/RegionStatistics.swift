@@ -5,24 +5,24 @@
 #endif
 
 /// How large a label's region is, and how bright the image is there.
-public struct RegionStatistics: Sendable, Codable, Equatable {
+package struct RegionStatistics: Sendable, Codable, Equatable {
     /// The label's number.
-    public var label: Int
+    package var label: Int
     /// Its name.
-    public var name: String
+    package var name: String
     /// Its voxels.
-    public var voxels: Int
+    package var voxels: Int
     /// Its volume in millilitres; nil if the size of a voxel is not known.
-    public var milliliters: Double?
+    package var milliliters: Double?
     /// The image's intensities there, in the image's own unit; nil if the label has no voxel.
-    public var mean: Double?
+    package var mean: Double?
     /// See ``mean``. Of an even number of voxels the mean of the middle two.
-    public var median: Double?
+    package var median: Double?
     /// The standard deviation of the voxels themselves: of n voxels the sum of squares divided by
     /// n.
-    public var deviation: Double?
+    package var deviation: Double?
     /// True if a voxel lies at the volume's border: the region may go on beyond it.
-    public var touchesBorder: Bool
+    package var touchesBorder: Bool
 
     private enum CodingKeys: String, CodingKey {
         case label, name, voxels, milliliters = "volume_ml", mean = "intensity_mean", median = "intensity_median"
@@ -36,7 +36,7 @@ public struct RegionStatistics: Sendable, Codable, Equatable {
     ///   - names: the labels to measure, each with its name; those without a voxel are measured
     ///     too.
     ///   - voxelVolume: cubic millimetres of a voxel.
-    public static func measure(
+    package static func measure(
         _ labels: LabelVolume, on intensities: [Float], names: [(label: Int, name: String)], voxelVolume: Double?
     ) -> [RegionStatistics] {
         precondition(intensities.count == labels.shape.count, "RegionStatistics: \(intensities.count) intensities for \(labels.shape)")
@@ -72,7 +72,7 @@ public struct RegionStatistics: Sendable, Codable, Equatable {
     }
 
     /// A table with a line of names, as spreadsheets read it.
-    public static func csv(_ regions: [RegionStatistics]) -> String {
+    package static func csv(_ regions: [RegionStatistics]) -> String {
         func number(_ value: Double?) -> String { value.map { "\(($0 * 1e6).rounded() / 1e6)" } ?? "" }
         let lines = regions.map { region in
             [

@@ -1,12 +1,12 @@
 /// Distances between the surfaces of two voxel sets, by exact Euclidean distance transform.
-public enum SurfaceDistance {
+package enum SurfaceDistance {
     /// The 95th percentile of the distances from each set's border voxels to the other's nearest,
     /// both directions together (HD95).
     ///
     /// Border voxels have one of six neighbours outside the set or the volume. The unit is the
     /// spacing's. Nil if either volume lacks the class. Throws `VolumeError` if the shapes differ
     /// or the spacing is not positive.
-    public static func hausdorff95(
+    package static func hausdorff95(
         _ prediction: LabelVolume, _ label: LabelVolume, of value: UInt8, spacing: VoxelSpacing = .voxels
     ) throws(VolumeError) -> Double? {
         let measured = try VolumeScores.measure(prediction, label, classes: [value], spacing: spacing, distances: true)

@@ -1,7 +1,7 @@
 /// A score of one class in a volume: a name, a unit, a value for a missing class, and a function of
 /// the measurement.
 ///
-/// To add one, write it below and pass it to the scoring code; JSON and tables then have it.
+/// To add one, write it below and in ``all``; `evaluate`'s JSON and tables then have it.
 public struct VolumeMetric: Sendable, Hashable {
     /// The meaning of the numbers.
     public enum Unit: Sendable {
@@ -17,8 +17,10 @@ public struct VolumeMetric: Sendable, Hashable {
     public let title: String
     /// The meaning of its numbers.
     public let unit: Unit
-    /// Its value if the class is in only the prediction or only the label. In neither, it has none.
-    public let worst: Double
+    /// Its value if the class is in the label alone. In neither volume, it has none.
+    public let missed: Double
+    /// Its value if the class is in the prediction alone.
+    public let spurious: Double
     /// The paper's value for a class that is predicted but absent; nil for metrics that the paper
     /// lacks.
     public let publishedSpurious: Double?
@@ -48,21 +50,31 @@ public struct VolumeMetric: Sendable, Hashable {
         }
     }
 
+    /// |predicted − labelled| / labelled: how far the volume is off, wherever its voxels lie.
+    public static let relativeVolumeError = VolumeMetric(
+        "rve", "RVE", .share, missed: 1, spurious: .infinity, needsDistances: false
+    ) { abs(Double($0.predicted) - Double($0.labelled)) / Double($0.labelled) }
+
     /// The metrics of the paper's Table II.
     public static let published = [dice, hd95]
 
+    /// All metrics without a parameter: those of `evaluate`.
+    public static let all = published + [relativeVolumeError]
+
     init(
-        _ name: String, _ title: String, _ unit: Unit, publishedSpurious: Double? = nil, needsDistances: Bool = true,
+        _ name: String, _ title: String, _ unit: Unit, missed: Double? = nil, spurious: Double? = nil,
+        publishedSpurious: Double? = nil, needsDistances: Bool = true,
         _ value: @escaping @Sendable (ClassMeasurement) -> Double
     ) {
         (self.name, self.title, self.unit, self.value) = (name, title, unit, value)
         (self.publishedSpurious, self.needsDistances) = (publishedSpurious, needsDistances)
-        worst = unit == .share ? 0 : .infinity
+        let worst = unit == .share ? 0 : Double.infinity
+        (self.missed, self.spurious) = (missed ?? worst, spurious ?? worst)
     }
 
     /// The metric of a name in a file.
     static func named(_ name: String) -> VolumeMetric? {
-        if let known = published.first(where: { $0.name == name }) { return known }
+        if let known = all.first(where: { $0.name == name }) { return known }
         return name.hasPrefix("nsd_") ? Double(name.dropFirst(4)).map(normalizedSurfaceDice) : nil
     }
 

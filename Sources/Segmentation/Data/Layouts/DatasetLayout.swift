@@ -118,7 +118,7 @@ extension DatasetLayout {
 /// The layouts known by name.
 public enum DatasetLayouts {
     /// All layouts, in the order of help and messages.
-    public static let all: [any DatasetLayout] = [ISIC17(), ISIC18(), Synapse(), PictureFolder()]
+    public static let all: [any DatasetLayout] = [ISIC17(), ISIC18(), BUSI(), Synapse(), PictureFolder()]
 
     /// Their names for messages: "isic17, isic18, synapse or folder".
     public static var names: String {

@@ -2,7 +2,8 @@
 struct ISIC18: PicturesWithMasks {
     let name = "isic18"
     func areNamesPublic(_ names: [String]) -> Bool { true }
-    func origin(_ settings: DataSettings) -> WeightsMetadata { dermoscopy(settings) }
+    let modality: String? = "dermoscopy"
+    let foreground: String? = "lesion"
 }
 
 extension Dataset {

@@ -20,28 +20,38 @@ extension Dataset {
     public static let folder = Dataset(PictureFolder())
 }
 
-/// A layout of pictures and masks that ``PairedFolder`` reads.
-protocol PicturesWithMasks: DatasetLayout {}
+/// A layout of pictures and masks: it finds them, ``PairedFolder`` reads them.
+protocol PicturesWithMasks: DatasetLayout {
+    /// The kind of pictures, unless the settings name one.
+    var modality: String? { get }
+    /// The foreground's name, if there is one class.
+    var foreground: String? { get }
+    /// The set's parts, such as `train` and `val`; none if it is one whole.
+    func parts(of directory: URL) -> [String]
+    /// A part of the set; nil is the whole of a set without parts. Throws ``DataError``.
+    func part(_ name: String?, of directory: URL, _ options: PairedFolder.Options) throws(DataError) -> PairedFolder
+}
 
 extension PicturesWithMasks {
-    /// Like ISIC's sets: pictures from a dermatoscope, unless the settings say otherwise.
-    func dermoscopy(_ settings: DataSettings) -> WeightsMetadata {
+    var modality: String? { nil }
+    var foreground: String? { nil }
+
+    func origin(_ settings: DataSettings) -> WeightsMetadata {
         var metadata = WeightsMetadata()
-        (metadata.input, metadata.modality, metadata.inputChannels) = (.pictures, settings.modality ?? "dermoscopy", 3)
-        if settings.classes == 1 { metadata.classNames = ["background", "lesion"] }
+        (metadata.input, metadata.modality, metadata.inputChannels) = (.pictures, settings.modality ?? modality, 3)
+        if settings.classes == 1, let foreground { metadata.classNames = ["background", foreground] }
         metadata.valueRange = 0...Double(largestIntensity)
         return metadata
     }
 
-    /// Validates on the folder `val` if it exists, otherwise on pairs of `train` (or of
-    /// `DIR/{images,masks}`) held back by the seed; on none if the fraction is 0.
+    /// Validates on the part `val` if it exists, otherwise on pairs held back by the seed; on none
+    /// if the fraction is 0.
     func trainingData(_ settings: DataSettings, seed: UInt64) throws -> TrainingData {
         let (directory, options) = (URL(filePath: settings.path), PairedFolder.Options(settings))
-        func has(_ folder: String) -> Bool { FolderListing.isFolder(directory.appending(path: folder)) }
-        let isFlat = !has("train") && has("images")
-        let all = try PairedFolder(directory, split: isFlat ? nil : "train", options: options)
-        if !isFlat, has("val") {
-            return TrainingData(training: all, validation: try PairedFolder(directory, split: "val", options: options))
+        let parts = parts(of: directory)
+        let all = try part(parts.isEmpty ? nil : "train", of: directory, options)
+        if parts.contains("val") {
+            return TrainingData(training: all, validation: try part("val", of: directory, options))
         }
         guard settings.validationFraction > 0 else {
             return TrainingData(
@@ -50,8 +60,8 @@ extension PicturesWithMasks {
         }
         let (training, validation) = try all.divided(validationFraction: settings.validationFraction, seed: seed)
         let note =
-            "the set has no folder 'val': \(validation.count) of \(all.count) pictures, drawn by the seed, are held back to validate; "
-            + "where a patient has several pictures, make that folder yourself; validation_fraction 0 trains on all"
+            "the set has no part 'val': \(validation.count) of \(all.count) pictures, drawn by the seed, are held back to validate; "
+            + "where a patient has several pictures, divide the set yourself; validation_fraction 0 trains on all"
         return TrainingData(training: training, validation: validation, notes: [note])
     }
 
@@ -61,28 +71,42 @@ extension PicturesWithMasks {
         return sets.validation ?? sets.training
     }
 
-    /// Every existing part: `train`, `val`, `test`, or the flat folder.
+    /// Every part, or the whole.
     func check(_ settings: DataSettings, givenClasses: Bool) -> DatasetCheck {
         var check = DatasetCheck()
         let (directory, options) = (URL(filePath: settings.path), PairedFolder.Options(settings))
-        let splits: [String?] = ["train", "val", "test"].filter { FolderListing.isFolder(directory.appending(path: $0)) }
-        let isFlat = FolderListing.isFolder(directory.appending(path: "images"))
-        for split in splits.isEmpty ? [isFlat ? nil : "train"] : splits {
+        let parts = parts(of: directory)
+        for name in parts.isEmpty ? [nil] : parts.map(Optional.some) {
             do throws(DataError) {
-                try PairedFolder(directory, split: split, options: options).check(split ?? "pictures", in: &check)
+                try part(name, of: directory, options).check(name ?? "pictures", in: &check)
             } catch { check.add(error) }
         }
-        let trains = isFlat || FolderListing.isFolder(directory.appending(path: "train/images"))
-        if trains, !splits.contains("val") {
-            check.notes.append(
-                "there is no folder 'val': training holds \(fixedPoint(settings.validationFraction * 100, digits: 0)) % of the pictures back"
-            )
+        if !parts.contains("val"), check.parts.contains(where: { ["train", "pictures"].contains($0.name) }) {
+            let share = fixedPoint(settings.validationFraction * 100, digits: 0)
+            check.notes.append("the set has no part 'val': training holds \(share) % of the pictures back")
         }
         return check
     }
 
     func evaluationSet(_ settings: DataSettings, split: String) throws -> any SegmentationDataset {
-        try PairedFolder.evaluation(URL(filePath: settings.path), split: split, options: PairedFolder.Options(settings))
+        let directory = URL(filePath: settings.path)
+        return try part(split, of: directory, PairedFolder.Options(settings))
+    }
+
+    // MARK: Folders of images and masks
+
+    /// The existing ones of `train`, `val` and `test`; none for `DIR/{images,masks}`.
+    func parts(of directory: URL) -> [String] {
+        func has(_ folder: String) -> Bool { FolderListing.isFolder(directory.appending(path: folder)) }
+        if !has("train"), has("images") { return [] }
+        let found = ["train", "val", "test"].filter(has)
+        return found.isEmpty ? ["train"] : found
+    }
+
+    /// `DIR/PART/{images,masks}` or, without a folder `PART`, `DIR/{images,masks}`.
+    func part(_ name: String?, of directory: URL, _ options: PairedFolder.Options) throws(DataError) -> PairedFolder {
+        guard let name else { return try PairedFolder(directory, split: nil, options: options) }
+        return try PairedFolder.evaluation(directory, split: name, options: options)
     }
 }
 

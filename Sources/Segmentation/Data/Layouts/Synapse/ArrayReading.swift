@@ -14,24 +14,24 @@ public struct ArrayReading: Sendable, Equatable {
 }
 
 /// The contents of a set's slices, reported before anything is trained or scored.
-public struct SliceFindings: Sendable, Equatable {
+package struct SliceFindings: Sendable, Equatable {
     /// Slices that were read.
-    public private(set) var slices = 0
+    package private(set) var slices = 0
     /// The least and greatest stored intensity; nil without slices.
-    public private(set) var stored: ClosedRange<Float>?
+    package private(set) var stored: ClosedRange<Float>?
     /// Labels that occur.
-    public private(set) var labels: Set<Int> = []
+    package private(set) var labels: Set<Int> = []
     /// Slices without any foreground.
-    public private(set) var empty = 0
+    package private(set) var empty = 0
     /// Pixels of the foreground, and all that count.
     private var foreground = (pixels: 0, of: 0)
     /// The foreground's share of the pixels, in percent.
-    public var foregroundPercent: Double? { foreground.of > 0 ? Double(foreground.pixels) / Double(foreground.of) * 100 : nil }
+    package var foregroundPercent: Double? { foreground.of > 0 ? Double(foreground.pixels) / Double(foreground.of) * 100 : nil }
     /// The least and greatest number of rows and columns.
-    public private(set) var rows: ClosedRange<Int>?, columns: ClosedRange<Int>?
+    package private(set) var rows: ClosedRange<Int>?, columns: ClosedRange<Int>?
 
     /// No findings yet.
-    public init() {}
+    package init() {}
 
     /// The findings of a slice or volume; `stored` are its intensities before any window.
     init(stored intensities: [Float], labels plane: [UInt8], ignoring ignored: UInt8?, rows: Int, columns: Int) {
@@ -45,7 +45,7 @@ public struct SliceFindings: Sendable, Equatable {
     }
 
     /// Equal if all counts are.
-    public static func == (a: SliceFindings, b: SliceFindings) -> Bool {
+    package static func == (a: SliceFindings, b: SliceFindings) -> Bool {
         (a.slices, a.stored, a.labels, a.empty) == (b.slices, b.stored, b.labels, b.empty) && a.foreground == b.foreground
             && (a.rows, a.columns) == (b.rows, b.columns)
     }
@@ -65,7 +65,7 @@ public struct SliceFindings: Sendable, Equatable {
 
     /// A line about intensities outside the layout's 0…1; nil if there are none or a window maps
     /// them.
-    public func intensityProblem(isMapped: Bool) -> String? { stored.flatMap { Self.intensityProblem($0, isMapped: isMapped) } }
+    package func intensityProblem(isMapped: Bool) -> String? { stored.flatMap { Self.intensityProblem($0, isMapped: isMapped) } }
 
     package static func intensityProblem(_ stored: ClosedRange<Float>, isMapped: Bool) -> String? {
         guard !isMapped, stored.lowerBound < -0.05 || stored.upperBound > 1.05 else { return nil }
@@ -76,7 +76,7 @@ public struct SliceFindings: Sendable, Equatable {
     }
 
     /// Notes about the slices for the user, a line each.
-    public func notes(classes: Int, isMapped: Bool) -> [String] {
+    package func notes(classes: Int, isMapped: Bool) -> [String] {
         [intensityProblem(isMapped: isMapped)].compactMap(\.self) + SetFindings.unseen(labels, classes: classes, where: "slice")
     }
 }

@@ -2,20 +2,20 @@ import Imaging
 
 /// How Synapse's training slices are varied: a quarter turn and a flip, or else perhaps a small
 /// rotation.
-public struct SynapseAugmentation: Sendable, Equatable, Codable {
+package struct SynapseAugmentation: Sendable, Equatable, Codable {
     /// The probability of a random quarter turn followed by a random flip.
-    public var turnAndFlip = 0.5
+    package var turnAndFlip = 0.5
     /// The probability of a rotation if there was no turn.
-    public var rotation = 0.5
+    package var rotation = 0.5
     /// Rotations are by whole degrees from −this to below this.
-    public var largestAngle = 20
+    package var largestAngle = 20
 
     /// The published augmentation.
-    public init() {}
+    package init() {}
 
     /// The placement for these numbers. Always draws five, so that one outcome does not change
     /// another.
-    public func draw(_ random: CounterRandom) -> SynapsePlacement {
+    package func draw(_ random: CounterRandom) -> SynapsePlacement {
         var random = random
         let turns = random.chance(turnAndFlip)
         let quarterTurns = random.integer(below: 4)
@@ -28,7 +28,7 @@ public struct SynapseAugmentation: Sendable, Equatable, Codable {
 }
 
 /// The placement of one slice.
-public enum SynapsePlacement: Sendable, Equatable {
+package enum SynapsePlacement: Sendable, Equatable {
     case unchanged
     /// Quarter turns anticlockwise, then a flip.
     case turned(quarterTurns: Int, flip: Rotate.Axis)

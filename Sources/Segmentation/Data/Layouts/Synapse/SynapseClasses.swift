@@ -7,14 +7,14 @@ import TensorFiles
 #endif
 
 /// The number and names of the classes of a set in Synapse's layout.
-public enum SynapseClasses {
+package enum SynapseClasses {
     /// The classes' names, background first.
     ///
     /// They come from `configured`, else from `DIR/dataset.json` (nnU-Net's `labels`) or
     /// `DIR/classes.txt` (one name a line). Otherwise every label of the set is read: nine labels
     /// are Synapse's, others are named by their numbers. Throws ``DataError`` if a file is invalid
     /// or the labels have only one class.
-    public static func names(in directory: URL, configured: [String]? = nil, ignoredLabel: Int? = nil) throws(DataError) -> [String] {
+    package static func names(in directory: URL, configured: [String]? = nil, ignoredLabel: Int? = nil) throws(DataError) -> [String] {
         if let configured { return try checked(configured, path: directory.path) }
         let (json, text) = (directory.appending(path: "dataset.json"), directory.appending(path: "classes.txt"))
         if FileManager.default.fileExists(atPath: json.path) { return try checked(fromJSON(json), path: json.path) }

@@ -9,20 +9,20 @@ import TensorFiles
 
 /// Training slices in Synapse's layout: `DIR/train_npz/NAME.npz` with `image` and `label`, listed
 /// in `DIR/lists/lists_Synapse/train.txt`.
-public struct SynapseDataset: SegmentationDataset {
+package struct SynapseDataset: SegmentationDataset {
     /// The network's input.
-    public struct Options: Sendable, Equatable {
+    package struct Options: Sendable, Equatable {
         /// Rows and columns that slices are resized to.
-        public var size: PlaneSize
+        package var size: PlaneSize
         /// How slices are varied in training.
-        public var augmentation: SynapseAugmentation
+        package var augmentation: SynapseAugmentation
         /// An allowed label beyond the classes, for ignored pixels.
-        public var ignoredLabel: UInt8?
+        package var ignoredLabel: UInt8?
         /// Maps the files' intensities to 0…1; nil if they already are.
-        public var window: IntensityWindow?
+        package var window: IntensityWindow?
 
         /// The published sizes and augmentation; files that hold 0…1.
-        public init(
+        package init(
             size: PlaneSize = PlaneSize(height: 224, width: 224), augmentation: SynapseAugmentation = SynapseAugmentation(),
             ignoredLabel: UInt8? = nil, window: IntensityWindow? = nil
         ) {
@@ -34,18 +34,18 @@ public struct SynapseDataset: SegmentationDataset {
     }
 
     /// The slices' names, in the list's order.
-    public let cases: [String]
+    package let cases: [String]
     /// The classes' names, background first.
-    public let classNames: [String]
+    package let classNames: [String]
     /// How slices are prepared.
-    public let options: Options
+    package let options: Options
     private let files: [URL]
 
     /// The slices of a list; `classNames` come from
     /// ``SynapseClasses/names(in:configured:ignoredLabel:)``.
     ///
     /// Throws ``DataError`` without a folder or list, and lists every missing case.
-    public init(_ directory: URL, list: String = "train", classNames: [String], options: Options = Options()) throws(DataError) {
+    package init(_ directory: URL, list: String = "train", classNames: [String], options: Options = Options()) throws(DataError) {
         let layout = SynapseLayout(directory: directory)
         let cases = try layout.cases(in: list)
         self.init(
@@ -64,7 +64,7 @@ public struct SynapseDataset: SegmentationDataset {
     /// its name before `_slice`.
     ///
     /// Throws ``DataError`` if there is only one patient.
-    public func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (
+    package func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (
         training: SynapseDataset, validation: SynapseDataset
     ) {
         let patients = Set(cases.map(Self.patient)).sorted()
@@ -82,19 +82,19 @@ public struct SynapseDataset: SegmentationDataset {
     }
 
     /// The patients, in the order of their first slice.
-    public var patients: [String] {
+    package var patients: [String] {
         var seen: Set<String> = []
         return cases.map(Self.patient).filter { seen.insert($0).inserted }
     }
 
     /// Like ``examine()``, as text.
-    public func verify(forTraining: Bool) throws -> [String] {
+    package func verify(forTraining: Bool) throws -> [String] {
         try examine().notes(classes: classes, isMapped: options.window != nil)
     }
 
     /// Reads every slice. Throws one ``DataError`` that names all invalid slices; otherwise returns
     /// the findings.
-    public func examine() throws(DataError) -> SliceFindings {
+    package func examine() throws(DataError) -> SliceFindings {
         let (findings, faults) = examination()
         guard let first = faults.first else { return findings }
         if faults.count == 1 { throw first }
@@ -133,15 +133,15 @@ public struct SynapseDataset: SegmentationDataset {
     // MARK: SegmentationDataset
 
     /// Slices.
-    public var count: Int { cases.count }
+    package var count: Int { cases.count }
     /// Classes, with the background.
-    public var classes: Int { classNames.count }
+    package var classes: Int { classNames.count }
     /// The name of a slice in the list.
-    public func name(at index: Int) -> String { cases[index] }
+    package func name(at index: Int) -> String { cases[index] }
 
     /// The slice, read and checked, at its own size: 1 × height × width, intensities mapped by the
     /// window. Throws ``DataError``, which names the file.
-    public func load(at index: Int) throws -> Sample { try load(index) }
+    package func load(at index: Int) throws -> Sample { try load(index) }
 
     private func load(_ index: Int) throws(DataError) -> Sample {
         var sample = try stored(index)
@@ -166,7 +166,7 @@ public struct SynapseDataset: SegmentationDataset {
 
     /// The slice, augmented if there are random numbers, then resized: cubic spline for the image,
     /// nearest for the label.
-    public func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
+    package func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
         guard case .labels(let labels) = sample.target, sample.channels == 1 else { return sample }
         let placement = random.map(options.augmentation.draw) ?? .unchanged
         let size = PlaneSize(height: sample.height, width: sample.width)

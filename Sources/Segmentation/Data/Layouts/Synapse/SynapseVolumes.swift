@@ -31,22 +31,22 @@ public struct SynapseVolume: Sendable {
 
 /// Test volumes in Synapse's layout: `DIR/test_vol_h5/NAME.npy.h5` with `image` and `label`, listed
 /// in `DIR/lists/lists_Synapse/test_vol.txt`.
-public struct SynapseVolumes: VolumeDataset {
+package struct SynapseVolumes: VolumeDataset {
     /// The volumes' names, in the list's order.
-    public let cases: [String]
+    package let cases: [String]
     /// The classes' names, background first.
-    public let classNames: [String]
+    package let classNames: [String]
     /// An allowed label beyond the classes, for ignored voxels.
-    public let ignoredLabel: UInt8?
+    package let ignoredLabel: UInt8?
     /// How to read the files' arrays.
-    public var reading = ArrayReading()
+    package var reading = ArrayReading()
     private let files: [URL]
 
     /// The volumes of a list; `classNames` come from
     /// ``SynapseClasses/names(in:configured:ignoredLabel:)``.
     ///
     /// Throws ``DataError`` without a folder or list, and lists every missing case.
-    public init(_ directory: URL, list: String = "test_vol", classNames: [String], ignoredLabel: UInt8? = nil) throws(DataError) {
+    package init(_ directory: URL, list: String = "test_vol", classNames: [String], ignoredLabel: UInt8? = nil) throws(DataError) {
         let layout = SynapseLayout(directory: directory)
         cases = try layout.cases(in: list)
         files = try layout.files(cases, folder: "test_vol_h5", extensions: ["npy.h5", "h5"])
@@ -56,18 +56,18 @@ public struct SynapseVolumes: VolumeDataset {
 
     /// True if a list names volumes rather than training slices, judged by its first case's file.
     /// Throws ``DataError`` like the initialiser.
-    public static func areListed(in directory: URL, list: String) throws(DataError) -> Bool {
+    package static func areListed(in directory: URL, list: String) throws(DataError) -> Bool {
         let layout = SynapseLayout(directory: directory)
         guard let first = try layout.cases(in: list).first else { return false }
         return (try? layout.files([first], folder: "train_npz", extensions: ["npz"])) == nil
     }
 
     /// Volumes of the list.
-    public var count: Int { cases.count }
+    package var count: Int { cases.count }
 
     /// A volume, read and checked; a two-dimensional array is one slice. Throws ``DataError``,
     /// which names the file.
-    public func load(at index: Int) throws(DataError) -> SynapseVolume {
+    package func load(at index: Int) throws(DataError) -> SynapseVolume {
         let file = files[index]
         let arrays: [HostTensor]
         do throws(TensorFileError) {

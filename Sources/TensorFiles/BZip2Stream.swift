@@ -263,19 +263,16 @@ private struct BZip2Code {
 extension BZip2Stream {
     /// Bits of a file, the highest of a byte first.
     struct Bits {
-        let file: FileReader
-        var position: Int
-        private var block: [UInt8] = []
-        private var used = 0
+        private var bytes: ByteFeed
         private var buffer: UInt64 = 0
         private var count = 0
 
-        init(file: FileReader, position: Int) { (self.file, self.position) = (file, position) }
+        init(file: FileReader, position: Int) { bytes = ByteFeed(file, from: position) }
 
         /// Up to 24 bits.
         mutating func read(_ wanted: Int) throws -> UInt32 {
             while count < wanted {
-                guard let byte = try nextByte() else { throw Fault(.truncated, "truncated: its bzip2 stream breaks off") }
+                guard let byte = try bytes.next() else { throw Fault(.truncated, "truncated: its bzip2 stream breaks off") }
                 buffer = buffer << 8 | UInt64(byte)
                 count += 8
             }
@@ -285,29 +282,18 @@ extension BZip2Stream {
 
         /// Whole bytes, fewer at the end of the file.
         mutating func bytesOrNothing(_ wanted: Int) throws -> [UInt8] {
-            var bytes: [UInt8] = []
-            while bytes.count < wanted {
+            var found: [UInt8] = []
+            while found.count < wanted {
                 if count >= 8 {
-                    bytes.append(UInt8(try read(8)))
+                    found.append(UInt8(try read(8)))
                 } else {
-                    guard let byte = try nextByte() else { break }
-                    bytes.append(byte)
+                    guard let byte = try bytes.next() else { break }
+                    found.append(byte)
                 }
             }
-            return bytes
+            return found
         }
 
         mutating func alignToByte() { count -= count % 8 }
-
-        private mutating func nextByte() throws -> UInt8? {
-            if used == block.count {
-                block = try file.bytes(at: position, count: 1 << 16)
-                position += block.count
-                used = 0
-                if block.isEmpty { return nil }
-            }
-            used += 1
-            return block[used - 1]
-        }
     }
 }

@@ -33,6 +33,29 @@ extension ByteStream {
     }
 }
 
+/// A file's bytes one by one, read in blocks.
+struct ByteFeed {
+    private let file: FileReader
+    /// The place of the next block.
+    private(set) var position: Int
+    private var block: [UInt8] = []
+    private var used = 0
+
+    init(_ file: FileReader, from position: Int) { (self.file, self.position) = (file, position) }
+
+    /// The next byte; nil at the end of the file.
+    mutating func next() throws -> UInt8? {
+        if used == block.count {
+            block = try file.bytes(at: position, count: 1 << 16)
+            position += block.count
+            used = 0
+            if block.isEmpty { return nil }
+        }
+        used += 1
+        return block[used - 1]
+    }
+}
+
 /// A part of a file, read from front to back.
 final class FileStream: ByteStream {
     private let file: FileReader

@@ -6,19 +6,18 @@ import Files
 final class TextStream: ByteStream {
     private let file: FileReader
     private let elementType: ElementType
-    private var position: Int
-    private var block: [UInt8] = []
-    private var used = 0
+    private var bytes: ByteFeed
 
     /// The most characters of a number.
     private static let longestNumber = 400
 
     init(_ file: FileReader, from position: Int, of elementType: ElementType) {
-        (self.file, self.position, self.elementType) = (file, position, elementType)
+        (self.file, self.elementType) = (file, elementType)
+        bytes = ByteFeed(file, from: position)
     }
 
     /// The most bytes that the rest of the file can yield: a digit and a space make a number.
-    var largestSize: Int { (max(0, file.size - position) / 2 + 1) * elementType.byteCount }
+    var largestSize: Int { (max(0, file.size - bytes.position) / 2 + 1) * elementType.byteCount }
 
     func fill(_ buffer: UnsafeMutableRawBufferPointer, _ what: String) throws {
         let size = elementType.byteCount
@@ -36,20 +35,9 @@ final class TextStream: ByteStream {
     /// True if only white space follows.
     func isAtEnd() throws -> Bool { try nextWord() == nil }
 
-    private func nextByte() throws -> UInt8? {
-        if used == block.count {
-            block = try file.bytes(at: position, count: 1 << 16)
-            position += block.count
-            used = 0
-            if block.isEmpty { return nil }
-        }
-        used += 1
-        return block[used - 1]
-    }
-
     private func nextWord() throws -> String? {
         var word: [UInt8] = []
-        while let byte = try nextByte() {
+        while let byte = try bytes.next() {
             if byte <= 0x20 || byte == UInt8(ascii: ",") {
                 if !word.isEmpty { break }
             } else {

@@ -57,7 +57,7 @@ struct LabelsTests {
         let images = try FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent("image").path)
         let series = DICOMFolder(images.map { folder.appendingPathComponent("image/\($0)") }).series
         let volume = try DICOMVolume(try #require(series.first), name: "image")
-        let truth = try NRRDFile.read(folder.appendingPathComponent("nrrd/label.nrrd"))
+        let truth = try VolumeFormat.nrrd.read(folder.appendingPathComponent("nrrd/label.nrrd"))
         let (labels, _) = try SegmentationFile(folder.appendingPathComponent("seg/label.seg")).labels(
             shape: volume.shape, geometry: volume.geometry)
         #expect(labels.map { $0 != 0 } == truth.values.map { $0 != 0 } && labels.reduce(0) { $0 + Int($1) } == 322)

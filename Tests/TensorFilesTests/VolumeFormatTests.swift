@@ -49,9 +49,9 @@ struct VolumeFormatTests {
     }
 
     @Test func spacingsAreKept() throws {
-        let image = try NRRDFile.read(Self.folder.appendingPathComponent("spacings.nrrd"))
+        let image = try VolumeFormat.nrrd.read(Self.folder.appendingPathComponent("spacings.nrrd"))
         #expect(image.geometry.spacing == [1.5, 2, 4])
-        let flat = try NRRDFile.read(Self.folder.appendingPathComponent("flat.nrrd"))
+        let flat = try VolumeFormat.nrrd.read(Self.folder.appendingPathComponent("flat.nrrd"))
         #expect(flat.geometry.axes == 2 && flat.geometry.spacing == [0.5, 0.25, 1] && flat.voxels.shape == [1, 4, 5])
     }
 
@@ -72,7 +72,7 @@ struct VolumeFormatTests {
         ]) func readsTheBall(ending: String) throws
     {
         let folder = try #require(Self.real).appendingPathComponent("pynrrd")
-        let image = try NRRDFile.read(
+        let image = try VolumeFormat.nrrd.read(
             folder.appendingPathComponent("BallBinary30x30x30" + ending + (ending.hasSuffix(".nhdr") ? "" : ".nrrd")))
         let raw = [UInt8](try Data(contentsOf: folder.appendingPathComponent("BallBinary30x30x30.raw")))
         #expect(image.voxels.bytes == raw && image.voxels.shape == [30, 30, 30])
@@ -83,14 +83,14 @@ struct VolumeFormatTests {
     @Test(.enabled(if: Self.real != nil), arguments: ["_byteskip_minus_five.nhdr", "_nifti.nhdr"])
     func refusesTheBallsWrongHeaders(ending: String) throws {
         let url = try #require(Self.real).appendingPathComponent("pynrrd/BallBinary30x30x30" + ending)
-        #expect(throws: TensorFileError.self) { try NRRDFile.read(url) }
+        #expect(throws: TensorFileError.self) { try VolumeFormat.nrrd.read(url) }
     }
 
     @Test(.enabled(if: Self.real != nil)) func readsRealMetaImages() throws {
         let folder = try #require(Self.real)
-        let head = try MetaImageFile.read(folder.appendingPathComponent("CT_2D_head_fixed.mha"))
+        let head = try VolumeFormat.metaImage.read(folder.appendingPathComponent("CT_2D_head_fixed.mha"))
         #expect(head.voxels.shape == [1, 256, 256] && head.geometry.axes == 2)
-        let mask = try MetaImageFile.read(folder.appendingPathComponent("CT_3D_lung_fixed_mask.mha"))
+        let mask = try VolumeFormat.metaImage.read(folder.appendingPathComponent("CT_3D_lung_fixed_mask.mha"))
         #expect(mask.voxels.shape == [129, 157, 115] && mask.geometry.orientation == "LPS")
         #expect(mask.geometry.affine[0] == [-1.366, 0, 0, 153.827])
     }
@@ -138,7 +138,7 @@ struct VolumeFormatTests {
             var scaled = volume(oblique)
             (scaled.slope, scaled.intercept) = (0.5, -3)
             try NRRDFile.write(scaled, to: url)
-            #expect(try NRRDFile.read(url).values == scaled.values)
+            #expect(try VolumeFormat.nrrd.read(url).values == scaled.values)
         }
     }
 
@@ -223,7 +223,7 @@ struct VolumeFormatTests {
         let header = String(decoding: bytes.dropLast(120), as: UTF8.self)
         #expect(header.contains(from))
         let changed = Array(header.replacingOccurrences(of: from, with: to).utf8) + bytes.suffix(120)
-        let error = try TestFiles.refusal(changed, as: "x.nrrd") { try NRRDFile.read($0) }
+        let error = try TestFiles.refusal(changed, as: "x.nrrd") { try VolumeFormat.nrrd.read($0) }
         #expect(error.kind == kind, "\(error)")
         #expect(error.file.contains("x.nrrd") && !error.remedy.isEmpty)
     }
@@ -234,7 +234,7 @@ struct VolumeFormatTests {
         for i in (bytes.count - 60)..<bytes.count {
             var damaged = bytes
             damaged[i] ^= 0x10
-            if (try? TestFiles.read(damaged, as: "x.nrrd") { try NRRDFile.read($0) }) == nil { refused += 1 }
+            if (try? TestFiles.read(damaged, as: "x.nrrd") { try VolumeFormat.nrrd.read($0) }) == nil { refused += 1 }
         }
         // The combined checksum at the end is not compared: each block's own is.
         #expect(refused >= 50)

@@ -57,7 +57,7 @@ extension ToolTests {
             #expect(results(output) == (["a.seg.nrrd", "b.mha", "c.nii.gz"] + Self.tables).sorted())
             let file = try Scratch.folder().appending(path: "found.mha")
             expectDone(try predict(folder.appending(path: "a.nrrd").path, to: file))
-            #expect(try MetaImageFile.read(file).voxels.shape == [2, 40, 40])
+            #expect(try VolumeFormat.metaImage.read(file).voxels.shape == [2, 40, 40])
         }
 
         @Test func statisticsProbabilitiesAndOverlay() throws {

@@ -68,9 +68,8 @@ public struct VolumeFile: Sendable {
             let volume: NIfTIVolume
             do throws(TensorFileError) {
                 switch VolumeFormat(url) {
-                case .nrrd?: volume = try NRRDFile.read(url, limit: Self.largestArray)
-                case .metaImage?: volume = try MetaImageFile.read(url, limit: Self.largestArray)
-                default: volume = try NIfTIFile.readNarrow(url, voxels: Self.largestVolume)
+                case .nifti?, nil: volume = try NIfTIFile.readNarrow(url, voxels: Self.largestVolume)
+                case let format?: volume = try format.read(url, limit: Self.largestArray)
                 }
             } catch { throw DataError(error) }
             let shape = volume.voxels.shape

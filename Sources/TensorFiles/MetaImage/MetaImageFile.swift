@@ -9,39 +9,13 @@ import Files
 /// MetaImage files, `.mha` and `.mhd` with separate data: raw, compressed with zlib, or text.
 ///
 /// Data files must be in the header's folder or below, as for ``NRRDFile``.
-public enum MetaImageFile {
-    /// Reads one volume. `allChannels` also accepts a file of several channels, as (channels,
-    /// slices, rows, columns).
-    ///
-    /// Memory is bounded by `limit` and by the file's real size.
-    public static func read(
-        _ url: URL, limit: Int = NIfTIFile.defaultLimit, allChannels: Bool = false
-    ) throws(TensorFileError) -> VolumeImage {
-        try naming(url) {
-            let (source, order) = try open(url)
-            return try source.image(limit: limit, allChannels: allChannels, order: order)
-        }
-    }
-
-    /// The values as floats, converted while reading; at most `limit` of them.
-    public static func floats(_ url: URL, limit: Int, allChannels: Bool = false) throws(TensorFileError) -> [Float] {
-        try naming(url) {
-            let (source, order) = try open(url)
-            return order.sorted(try source.floats(limit: limit, allChannels: allChannels), channels: source.header.channels)
-        }
-    }
-
-    /// Reads only the header.
-    public static func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
-        try naming(url) { try open(url).source.header }
-    }
-
+package enum MetaImageFile {
     /// Writes a volume of voxels (slices, rows, columns) or (channels, slices, rows, columns),
     /// compressed, whole or not at all: as `.mha`, or as `.mhd` with a `.zraw` beside it.
     ///
     /// Other programs ignore MetaImage's slope and intercept, so if there are any, the values are
     /// written as float32.
-    public static func write(_ volume: VolumeImage, to url: URL) throws(TensorFileError) {
+    package static func write(_ volume: VolumeImage, to url: URL) throws(TensorFileError) {
         try naming(url) {
             let voxels = try volume.plainVoxels()
             let packed = try Zlib.deflate(voxels.bytes)

@@ -10,35 +10,9 @@ import Files
 ///
 /// Data files must be in the header's folder or below, so that a foreign header cannot name other
 /// files of this machine.
-public enum NRRDFile {
-    /// Reads one volume. `allChannels` also accepts a file of several channels, as (channels,
-    /// slices, rows, columns).
-    ///
-    /// Memory is bounded by `limit` and by the file's real size.
-    public static func read(
-        _ url: URL, limit: Int = NIfTIFile.defaultLimit, allChannels: Bool = false
-    ) throws(TensorFileError) -> VolumeImage {
-        try naming(url) {
-            let (source, order) = try open(url)
-            return try source.image(limit: limit, allChannels: allChannels, order: order)
-        }
-    }
-
-    /// The values as floats, converted while reading; at most `limit` of them.
-    public static func floats(_ url: URL, limit: Int, allChannels: Bool = false) throws(TensorFileError) -> [Float] {
-        try naming(url) {
-            let (source, order) = try open(url)
-            return order.sorted(try source.floats(limit: limit, allChannels: allChannels), channels: source.header.channels)
-        }
-    }
-
-    /// Reads only the header.
-    public static func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
-        try naming(url) { try open(url).source.header }
-    }
-
+package enum NRRDFile {
     /// The segments named in a `.seg.nrrd` of 3D Slicer; empty if the file has none.
-    public static func segments(_ url: URL) throws(TensorFileError) -> [VolumeLabel] {
+    package static func segments(_ url: URL) throws(TensorFileError) -> [VolumeLabel] {
         try naming(url) { SegmentKeys.labels(try NRRDHeader(FileReader(url)).keys) }
     }
 
@@ -169,18 +143,5 @@ struct NumberedName {
         let digits = String(abs(number)), sign = number < 0 ? "-" : ""
         let padding = String(repeating: fill, count: max(0, width - digits.count - sign.count))
         return before + (fill == "0" ? sign + padding : padding + sign) + digits + after
-    }
-}
-
-extension VoxelSource {
-    /// Like ``image(limit:allChannels:)``, with interleaved channels separated.
-    func image(limit: Int, allChannels: Bool, order: ChannelOrder) throws -> VolumeImage {
-        var image = try image(limit: limit, allChannels: allChannels)
-        guard order != .volumes, header.channels > 1 else { return image }
-        let voxels = image.voxels
-        image.voxels = HostTensor(
-            unchecked: voxels.shape, voxels.elementType,
-            order.sorted(voxels.bytes, channels: header.channels, elementSize: voxels.elementType.byteCount))
-        return image
     }
 }

@@ -33,30 +33,35 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
         self = format
     }
 
-    /// Voxels as stored, of one volume or of all channels; at most `limit` bytes.
+    /// Voxels as stored. `allChannels` also accepts a file of several channels, as (channels,
+    /// slices, rows, columns).
+    ///
+    /// Memory is bounded by `limit` bytes and by the file's real size.
     public func read(_ url: URL, limit: Int = NIfTIFile.defaultLimit, allChannels: Bool = false) throws(TensorFileError) -> VolumeImage {
-        switch self {
-        case .nifti: try naming(url) { try NIfTIFile.source(url).image(limit: limit, allChannels: allChannels) }
-        case .nrrd: try NRRDFile.read(url, limit: limit, allChannels: allChannels)
-        case .metaImage: try MetaImageFile.read(url, limit: limit, allChannels: allChannels)
+        try naming(url) {
+            let (source, order) = try open(url)
+            return try source.image(limit: limit, allChannels: allChannels, order: order)
         }
     }
 
     /// The values as floats, converted while reading; at most `limit` of them.
     public func floats(_ url: URL, limit: Int, allChannels: Bool = false) throws(TensorFileError) -> [Float] {
-        switch self {
-        case .nifti: try naming(url) { try NIfTIFile.source(url).floats(limit: limit, allChannels: allChannels) }
-        case .nrrd: try NRRDFile.floats(url, limit: limit, allChannels: allChannels)
-        case .metaImage: try MetaImageFile.floats(url, limit: limit, allChannels: allChannels)
+        try naming(url) {
+            let (source, order) = try open(url)
+            return order.sorted(try source.floats(limit: limit, allChannels: allChannels), channels: source.header.channels)
         }
     }
 
     /// A file's header.
     public func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
+        try naming(url) { try open(url).source.header }
+    }
+
+    private func open(_ url: URL) throws -> (source: VoxelSource, order: ChannelOrder) {
         switch self {
-        case .nifti: try NIfTIFile.header(url)
-        case .nrrd: try NRRDFile.header(url)
-        case .metaImage: try MetaImageFile.header(url)
+        case .nifti: (try NIfTIFile.source(url), .volumes)
+        case .nrrd: try NRRDFile.open(url)
+        case .metaImage: try MetaImageFile.open(url)
         }
     }
 

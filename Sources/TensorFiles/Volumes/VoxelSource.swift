@@ -25,6 +25,17 @@ struct VoxelSource {
         return image
     }
 
+    /// Like ``image(limit:allChannels:)``, with interleaved channels separated.
+    func image(limit: Int, allChannels: Bool, order: ChannelOrder) throws -> VolumeImage {
+        var image = try image(limit: limit, allChannels: allChannels)
+        guard order != .volumes, header.channels > 1 else { return image }
+        let voxels = image.voxels
+        image.voxels = HostTensor(
+            unchecked: voxels.shape, voxels.elementType,
+            order.sorted(voxels.bytes, channels: header.channels, elementSize: voxels.elementType.byteCount))
+        return image
+    }
+
     /// Voxels in the stored type if that takes four bytes or less, otherwise their values as
     /// float32, converted while reading. At most `limit` voxels.
     func narrowImage(limit: Int) throws -> VolumeImage {

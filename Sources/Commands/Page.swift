@@ -15,6 +15,10 @@ package struct Page: ParsableCommand {
         discussion: """
             The folder holds HTML, JavaScript, the network in WebAssembly, and weights. Put it on any web server; to look at it on this
             machine: python3 -m http.server --directory DIR. Pictures are segmented on the reader's own device and never leave it.
+
+            Examples:
+              vmunet page --output site
+              vmunet page --output site --weights runs/first/checkpoints/best.safetensors
             """)
 
     @Option(help: "The folder to write: a new one, an empty one, or an earlier page's, which is replaced.")
@@ -22,6 +26,8 @@ package struct Page: ParsableCommand {
 
     @Option(help: "Weights for the page, instead of those that come with the package.")
     var weights: String?
+
+    @OptionGroup var telling: OutputOptions
 
     package init() {}
 

@@ -26,16 +26,18 @@ struct PictureWork: Sendable {
         return Self.count(found.mask.pixels)
     }
 
-    /// Runs several at the same time. Nil for those that `stop` kept from starting.
+    /// Runs several at the same time. Nil for those that `stop` kept from starting. `finished`
+    /// receives the number of pictures done and the index of the last.
     static func run(
-        _ works: [PictureWork], _ segmenter: Segmenter, stop: StopSignal, starting: @Sendable (_ index: Int) -> Void
+        _ works: [PictureWork], _ segmenter: Segmenter, stop: StopSignal, finished: @Sendable (_ done: Int, _ index: Int) -> Void
     ) -> [Result<[Int], any Error>?] {
         let outcomes = Mutex<[Result<[Int], any Error>?]>(Array(repeating: nil, count: works.count))
+        let done = Atomic(0)
         segmenter.network.sideBySide(works.count) { index in
             guard !stop.isSet else { return }
-            starting(index)
             let outcome = Result { try works[index].run(segmenter) }
             outcomes.withLock { $0[index] = outcome }
+            finished(done.add(1, ordering: .relaxed).newValue, index)
         }
         return outcomes.withLock(\.self)
     }

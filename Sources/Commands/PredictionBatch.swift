@@ -119,8 +119,9 @@ struct PredictionBatch {
             }
         }
         let (count, first, pictures) = (list.items.count, group.lowerBound, works)
-        var segmented = PictureWork.run(pictures, segmenter, stop: stop) { index in
-            Self.tell(first + index, of: count, pictures[index].picture)
+        if let picture = pictures.first?.picture { Self.tell(first, of: count, picture) }
+        var segmented = PictureWork.run(pictures, segmenter, stop: stop) { done, index in
+            Self.tell(first + done, of: count, pictures[index].picture)
         }[...]
         var isComplete = true
         for (index, plan) in zip(group, plans) {
@@ -151,9 +152,9 @@ struct PredictionBatch {
         return isComplete
     }
 
-    private static func tell(_ index: Int, of count: Int, _ input: URL) {
+    private static func tell(_ done: Int, of count: Int, _ input: URL) {
         guard count > 1 else { return }
-        Console.status("segmenting \(Console.bar(Double(index) / Double(count))) \(index)/\(count)  \(input.lastPathComponent)")
+        Console.status("segmenting \(Console.bar(Double(done) / Double(count))) \(done)/\(count)  \(input.lastPathComponent)")
     }
 
     // MARK: One input

@@ -47,6 +47,8 @@ struct Ablate: ParsableCommand {
     @Flag(help: "Print the result as one JSON object on standard output instead of the table.")
     var json = false
 
+    @OptionGroup var telling: OutputOptions
+
     func validate() throws {
         guard table != nil || config != nil else {
             throw ValidationError("--table (III, IV, V or VI) or --config, a grid's file, is needed")
@@ -67,6 +69,7 @@ struct Ablate: ParsableCommand {
 
     func run() throws {
         try Torch.allowTF32(options.compute.tf32)
+        if let threads = options.compute.threads { Torch.threads = threads }
         let runner = AblationRunner(try grid(), in: URL(filePath: runs), compileGraph: options.compute.compileGraph)
         let cells = runner.grid.cells
         let states = try cells.map { try runner.state(of: $0) }

@@ -34,6 +34,14 @@ struct Demo: ParsableCommand {
     @Option(help: "Height and width of the pictures.")
     var imageSize = 96
 
+    @Option(help: "Threads on the CPU. Default: chosen for the machine.")
+    var threads: Int?
+
+    @Flag(help: "Print the scores as one JSON object on standard output instead of tables.")
+    var json = false
+
+    @OptionGroup var telling: OutputOptions
+
     static let validation = 60
     static let target = 0.80
 
@@ -41,9 +49,11 @@ struct Demo: ParsableCommand {
         try Require.count(pictures, "--pictures", upTo: 100_000)
         try Require.count(epochs, "--epochs", upTo: 100_000)
         try Require.imageSize(imageSize, upTo: 1024)
+        try Require.threads(threads)
     }
 
     func run() throws {
+        if let threads { Torch.threads = threads }
         let folder = URL(filePath: output)
         let (data, runFolder, results) = (
             folder.appending(path: "data"), folder.appending(path: "run"), folder.appending(path: "segmented")
@@ -86,12 +96,12 @@ struct Demo: ParsableCommand {
         let segmenter = try Segmenter(weights: best, compute: Compute(device: .cpu), networks: .torch)
         let validation = try PairedFolder(data, split: "val", options: .init(size: imageSize))
         let result = try Evaluator(validation, settings.evaluation).evaluate(segmenter.network)
-        Console.out(Evaluate.table(result))
+        if !json { Console.out(Evaluate.table(result)) }
 
         let shipped = try InstalledWeights.url().map { try Shipped(weights: $0, data: data) }
         if let shipped {
             Console.note("   and the package's own weights, trained on real pictures only, on the same pictures")
-            Console.out(Evaluate.table(shipped.scores))
+            if !json { Console.out(Evaluate.table(shipped.scores)) }
         }
 
         Console.note("4. segmenting pictures into \(results.relativePath)")
@@ -99,10 +109,17 @@ struct Demo: ParsableCommand {
         Console.note(
             "   see \(sheet.relativePath): picture, truth, prediction\(shipped == nil ? "" : ", the package's own weights"); best at the top, worst at the bottom"
         )
+        if json { try Console.json(Scores(trained: result, shipped: shipped?.scores)) }
         guard let miou = result.pooled.miou, miou >= Self.target else {
             throw DemoMissed(miou: result.pooled.miou ?? 0)
         }
         Console.note("done: mIoU \(percent(miou)) on unseen pictures")
+    }
+
+    /// The output of `--json`.
+    private struct Scores: Encodable {
+        let trained: EvaluationResult
+        let shipped: EvaluationResult?
     }
 
     /// The package's own weights and their scores on the generated pictures, which are unlike any

@@ -77,6 +77,9 @@ struct Train: ParsableCommand {
     @Flag(help: "Continue the run in --run with its own settings.")
     var resume = false
 
+    @Flag(help: "Print the run's folder, end and best epoch as one JSON object on standard output.")
+    var json = false
+
     func run() throws {
         try Torch.allowTF32(options.compute.tf32)
         if let threads = options.compute.threads { Torch.threads = threads }
@@ -93,9 +96,8 @@ struct Train: ParsableCommand {
         if resume {
             trainer = try Trainer.resume(configuration, in: folder, data: sets, compileGraph: options.compute.compileGraph)
             if trainer.isFinished {
-                return Console.note(
-                    "\(folder.relativePath) is finished after \(trainer.position.epoch) epochs; a larger --epochs continues it"
-                )
+                Console.note("\(folder.relativePath) is finished after \(trainer.position.epoch) epochs; a larger --epochs continues it")
+                return try tell(RunFolder(existing: folder), .finished, epochs: trainer.position.epoch)
             }
             Console.note("resuming \(folder.relativePath) after epoch \(trainer.position.epoch), step \(trainer.position.step)")
         } else {
@@ -114,6 +116,7 @@ struct Train: ParsableCommand {
         } catch let error as DataError {
             throw InputError("\(error)\nProgress is saved; once this is fixed, continue with:  \(Self.resumption(folder))")
         }
+        try tell(RunFolder(existing: folder), outcome, epochs: trainer.position.epoch)
         switch outcome {
         case .finished: Console.note("done; best weights in \(RunFolder(existing: folder).best.relativePath)")
         case .stoppedEarly:
@@ -122,6 +125,32 @@ struct Train: ParsableCommand {
             Console.note("stopped and saved; continue with:  \(Self.resumption(folder))")
             throw ExitCode(ExitStatus.interrupted)
         }
+    }
+
+    /// The output of `--json`.
+    private struct Summary: Encodable {
+        let run: String
+        /// "finished", "stopped_early" or "interrupted".
+        let outcome: String
+        let epochs: Int
+        /// The epoch whose weights are in `weights`; nil if none was evaluated.
+        let best: TrainingEvent?
+        let weights: String
+    }
+
+    private func tell(_ run: RunFolder, _ outcome: Trainer.Outcome, epochs: Int) throws {
+        guard json else { return }
+        let ending =
+            switch outcome {
+            case .finished: "finished"
+            case .stoppedEarly: "stopped_early"
+            case .interrupted: "interrupted"
+            }
+        let best = try run.events().last { event in
+            if case .epoch(let record) = event { record.isBest } else { false }
+        }
+        try Console.json(
+            Summary(run: run.url.relativePath, outcome: ending, epochs: epochs, best: best, weights: run.best.relativePath))
     }
 
     private static func resumption(_ folder: URL) -> String { "\(Invocation.name) train --resume --run \(folder.relativePath)" }

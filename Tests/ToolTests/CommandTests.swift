@@ -138,10 +138,14 @@ extension ToolTests {
         @Test func demo() throws {
             let folder = try Scratch.folder()
             let outcome = try Tool.run(
-                ["demo", "--pictures", "8", "--epochs", "1", "--image-size", "32", "--output", "d e m o"], in: folder)
+                ["demo", "--pictures", "8", "--epochs", "1", "--image-size", "32", "--output", "d e m o", "--json"], in: folder)
             #expect(outcome.code == 70, "\(outcome.error)")
             #expect(outcome.error.contains("expected at least 80.00"))
-            #expect(outcome.out.contains("pooled over all pixels"))
+            let scores = try json(outcome.out)
+            for network in ["trained", "shipped"] {
+                let images = try #require((scores[network] as? [String: Any])?["images"] as? [Any])
+                #expect(images.count == 60, "\(network)")
+            }
             let made = folder.appending(path: "d e m o")
             #expect(names(made.appending(path: "data/train/images")).count == 8)
             let segmented = made.appending(path: "segmented")

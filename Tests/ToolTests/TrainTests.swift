@@ -27,6 +27,17 @@ extension ToolTests {
             #expect(abs(try #require(pooled["miou"]) - (try #require(best["miou"] as? Double))) < 1e-6)
         }
 
+        /// A finished run, resumed, only tells how it ended.
+        @Test func theResultAsJSON() throws {
+            let outcome = try Tool.run("train", "--resume", "--run", Shared.learned.folder.path, "--json", "--quiet")
+            expectDone(outcome)
+            let result = try json(outcome.out), best = try #require(result["best"] as? [String: Any])
+            #expect(result["outcome"] as? String == "finished" && result["epochs"] as? Int == 5 && outcome.error.isEmpty)
+            let weights = try #require(result["weights"] as? String)
+            #expect(weights.hasSuffix("checkpoints/best.safetensors"))
+            #expect(try #require(best["miou"] as? Double) > 0.4)
+        }
+
         @Test func whatARunLeaves() throws {
             let run = Shared.learned.folder
             #expect(names(run.appending(path: "checkpoints")) == ["best.safetensors", "last.safetensors"])

@@ -1,4 +1,5 @@
 import Imaging
+import Synchronization
 
 extension Segmenter {
     /// Segments one picture without blocking a thread of Swift's concurrency.
@@ -21,7 +22,7 @@ extension Segmenter {
     ///
     /// Pictures are read side by side and go through the network together, `batchSize` at a time
     /// (at least 1); no more of them than that are in memory. One that cannot be segmented does not
-    /// end the others.
+    /// end the others. `progress` is told of each picture as it is done, from any thread.
     ///
     /// ```swift
     /// for try await (index, result) in segmenter.results(of: inputs) {
@@ -31,18 +32,25 @@ extension Segmenter {
     ///     }
     /// }
     /// ```
-    public func results(of inputs: [PictureInput], batchSize: Int = 8) -> PictureResults {
-        PictureResults(segmenter: self, inputs: inputs, batchSize: max(1, batchSize))
+    public func results(
+        of inputs: [PictureInput], batchSize: Int = 8, progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
+    ) -> PictureResults {
+        PictureResults(segmenter: self, inputs: inputs, batchSize: max(1, batchSize), progress: progress)
     }
 
-    /// Pictures together through the network, each with what became of it.
-    func segment(_ inputs: ArraySlice<PictureInput>, _ isCancelled: CancellationFlag) throws -> [Swift.Result<Result, any Error>] {
+    /// Segments pictures together: a result or an error for each. `finished` is called for each
+    /// picture that is done.
+    func segment(
+        _ inputs: ArraySlice<PictureInput>, _ isCancelled: CancellationFlag, finished: @Sendable () -> Void
+    ) throws -> [Swift.Result<Result, any Error>] {
         let inputs = Array(inputs)
         let read = Parallel.map(inputs.count) { i in
-            Swift.Result<(Picture, [Float]), any Error> {
+            let read = Swift.Result<(Picture, [Float]), any Error> {
                 let picture = try inputs[i].read()
                 return (picture, planes(of: picture))
             }
+            if case .failure = read { finished() }
+            return read
         }
         try isCancelled.check()
         let good = read.compactMap { try? $0.get() }
@@ -50,7 +58,8 @@ extension Segmenter {
         let logits = try network.answer(good.flatMap(\.1), batch: good.count, height: imageSize, width: imageSize)
         try isCancelled.check()
         let found = Parallel.map(good.count) { i in
-            Swift.Result<Result, any Error> {
+            defer { finished() }
+            return Swift.Result<Result, any Error> {
                 guard logits.isFinite(i) else { throw overflow }
                 return result(logits, i, like: good[i].0)
             }
@@ -60,7 +69,7 @@ extension Segmenter {
     }
 }
 
-/// Results of many pictures: ``Segmenter/results(of:batchSize:)``.
+/// Results of many pictures: ``Segmenter/results(of:batchSize:progress:)``.
 public struct PictureResults: AsyncSequence, Sendable {
     /// The input's position and its result.
     public typealias Element = (index: Int, result: Result<Segmenter.Result, any Error>)
@@ -68,10 +77,12 @@ public struct PictureResults: AsyncSequence, Sendable {
     let segmenter: Segmenter
     let inputs: [PictureInput]
     let batchSize: Int
+    let progress: @Sendable (_ done: Int, _ of: Int) -> Void
 
     /// Segments batch by batch, on demand.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let results: PictureResults
+        private let done = Count()
         var start = 0
         var ready: ArraySlice<Result<Segmenter.Result, any Error>> = []
 
@@ -83,8 +94,11 @@ public struct PictureResults: AsyncSequence, Sendable {
             if ready.isEmpty {
                 let (first, end) = (start, Swift.min(start + results.batchSize, results.inputs.count))
                 guard first < end else { return nil }
-                let segmenter = results.segmenter, batch = results.inputs[first..<end]
-                let made = try await Offload.run { try segmenter.segment(batch, $0) }
+                let (segmenter, batch, done) = (results.segmenter, results.inputs[first..<end], done)
+                let (count, progress) = (results.inputs.count, results.progress)
+                let made = try await Offload.run { flag in
+                    try segmenter.segment(batch, flag) { progress(done.next(), count) }
+                }
                 ready = made[...]
                 start = end
             }
@@ -95,4 +109,12 @@ public struct PictureResults: AsyncSequence, Sendable {
 
     /// From the first picture on.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(results: self) }
+}
+
+/// Counts from any thread.
+private final class Count: Sendable {
+    private let value = Atomic(0)
+
+    /// The next number, from 1 on.
+    func next() -> Int { value.add(1, ordering: .relaxed).newValue }
 }

@@ -120,7 +120,8 @@ import Testing
         inputs.insert(.data(Data([1, 2, 3])), at: 2)
         inputs.append(.file(URL(filePath: "/nowhere.png")))
         var indices: [Int] = [], errors: [Int] = []
-        for try await (index, result) in segmenter.results(of: inputs, batchSize: batchSize) {
+        let progress = Told<[Int]>()
+        for try await (index, result) in segmenter.results(of: inputs, batchSize: batchSize, progress: { progress.add([$0, $1]) }) {
             indices.append(index)
             switch result {
             case .success(let found):
@@ -133,6 +134,8 @@ import Testing
             }
         }
         #expect(indices == Array(inputs.indices) && errors == [2, 6])
+        // Each picture is told of once, those that failed too.
+        #expect(progress.all.map { $0[0] }.sorted() == Array(1...inputs.count) && progress.all.allSatisfy { $0[1] == inputs.count })
         var none = segmenter.results(of: []).makeAsyncIterator()
         #expect(try await none.next() == nil)
         var allBad = segmenter.results(of: [.data(Data())], batchSize: -3).makeAsyncIterator()

@@ -6,12 +6,12 @@ import VMUNet
 ///
 /// Its operators do not compute. They record the work on a ``Tape``; a ``Plan`` assigns every map
 /// its place in one piece of memory, and then does the work any number of times without allocating.
-public enum KernelsEngine: Engine {
+package enum KernelsEngine: Engine {
     /// Weights by checkpoint key.
-    public typealias Source = KernelWeights
+    package typealias Source = KernelWeights
 
     /// A map in a plan: B images, H rows, W columns, C channels.
-    public struct Tensor {
+    package struct Tensor {
         let tape: Tape
         let batch: Int
         let height: Int
@@ -27,7 +27,7 @@ public enum KernelsEngine: Engine {
     }
 
     /// Adds the step that cuts images into patches.
-    public static func patchify(_ images: Tensor, channels: Int) -> Tensor {
+    package static func patchify(_ images: Tensor, channels: Int) -> Tensor {
         let tape = images.tape
         let patches = tape.map(like: images, height: images.height / 4, width: images.width / 4, channels: 16 * channels)
         tape.append(.patchify(images: images.place, patches: patches.place, Picture(images, channels: channels)), [images], patches)
@@ -35,7 +35,7 @@ public enum KernelsEngine: Engine {
     }
 
     /// Adds a product.
-    public static func linear(
+    package static func linear(
         _ x: Tensor, _ weight: KernelParameter, bias: KernelParameter?, residual: Tensor?, to precision: Precision?
     ) -> Tensor {
         let type = precision?.type ?? (residual == nil ? x.type : VMK_FLOAT32)
@@ -43,7 +43,7 @@ public enum KernelsEngine: Engine {
     }
 
     /// Adds a product whose halves are kept apart.
-    public static func linearHalves(_ x: Tensor, _ weight: KernelParameter) -> (Tensor, Tensor) {
+    package static func linearHalves(_ x: Tensor, _ weight: KernelParameter) -> (Tensor, Tensor) {
         let whole = product(x, weight, bias: nil, residual: nil, x.type)
         return (whole.half(0), whole.half(1))
     }
@@ -66,7 +66,7 @@ public enum KernelsEngine: Engine {
     }
 
     /// Adds a LayerNorm.
-    public static func layerNorm(
+    package static func layerNorm(
         _ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, to precision: Precision
     ) -> Tensor {
         let y = x.tape.map(like: x, type: precision.type)
@@ -75,7 +75,7 @@ public enum KernelsEngine: Engine {
     }
 
     /// Adds a depthwise convolution with SiLU.
-    public static func depthwiseConvolutionSiLU(_ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter) -> Tensor {
+    package static func depthwiseConvolutionSiLU(_ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter) -> Tensor {
         let y = x.tape.map(like: x)
         let filter = Affine(weight: x.tape.weights.values(weight), bias: x.tape.weights.values(bias))
         x.tape.append(.depthwise(x: x.place, y: y.place, Shape(x), filter), [x], y)
@@ -83,7 +83,7 @@ public enum KernelsEngine: Engine {
     }
 
     /// Adds the selective scan in four directions.
-    public static func ss2d(_ x: Tensor, _ parameters: SS2DParameters<KernelParameter>) -> Tensor {
+    package static func ss2d(_ x: Tensor, _ parameters: SS2DParameters<KernelParameter>) -> Tensor {
         let (tape, weights) = (x.tape, x.tape.weights)
         let projection = product(x, parameters.xProjWeight, bias: nil, residual: nil, VMK_FLOAT32)
         let y = tape.map(like: x, type: VMK_FLOAT32)
@@ -96,7 +96,7 @@ public enum KernelsEngine: Engine {
     }
 
     /// Adds a gated LayerNorm.
-    public static func normGate(_ y: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, _ z: Tensor) -> Tensor {
+    package static func normGate(_ y: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, _ z: Tensor) -> Tensor {
         let out = y.tape.map(like: y, type: z.type)
         let step = Step.normGate(y: y.place, z: z.place, out: out.place, Rows(y, z), y.tape.norm(weight, bias))
         y.tape.append(step, [y, z], out, inPlaceOf: z.type == y.type ? y : nil)
@@ -104,7 +104,7 @@ public enum KernelsEngine: Engine {
     }
 
     /// Adds the merging of patches.
-    public static func mergeNorm(
+    package static func mergeNorm(
         _ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, to precision: Precision
     ) -> Tensor {
         let y = x.tape.map(like: x, height: x.height / 2, width: x.width / 2, channels: 4 * x.channels, type: precision.type)
@@ -113,7 +113,7 @@ public enum KernelsEngine: Engine {
     }
 
     /// Adds the expanding of patches.
-    public static func expandNorm(_ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, scale: Int) -> Tensor {
+    package static func expandNorm(_ x: Tensor, _ weight: KernelParameter, _ bias: KernelParameter, scale: Int) -> Tensor {
         let y = x.tape.map(
             like: x, height: x.height * scale, width: x.width * scale, channels: x.channels / (scale * scale), type: VMK_FLOAT32)
         x.tape.append(.expandNorm(x: x.place, y: y.place, Shape(x), scale: scale, x.tape.norm(weight, bias)), [x], y)
@@ -121,7 +121,7 @@ public enum KernelsEngine: Engine {
     }
 
     /// Adds the final projection.
-    public static func head(
+    package static func head(
         _ x: Tensor, normWeight: KernelParameter, normBias: KernelParameter, weight: KernelParameter, bias: KernelParameter
     ) -> Tensor {
         let tape = x.tape
@@ -134,14 +134,14 @@ public enum KernelsEngine: Engine {
     }
 
     /// Ignores `scale`: this engine does not train.
-    public static func addBranch(_ x: Tensor, _ branch: Tensor, scale: Tensor?) -> Tensor {
+    package static func addBranch(_ x: Tensor, _ branch: Tensor, scale: Tensor?) -> Tensor {
         let y = x.tape.map(like: x, type: VMK_FLOAT32)
         x.tape.append(.add(x: x.place, branch: branch.place, y: y.place, Shape(x), branch.type), [x, branch], y, inPlaceOf: x)
         return y
     }
 
     /// Adds a change of element type.
-    public static func cast(_ x: Tensor, to precision: Precision) -> Tensor {
+    package static func cast(_ x: Tensor, to precision: Precision) -> Tensor {
         if x.type == precision.type { return x }
         let y = x.tape.map(like: x, type: precision.type)
         x.tape.append(.cast(x: x.place, y: y.place, Shape(x), y.type), [x], y)
@@ -149,14 +149,14 @@ public enum KernelsEngine: Engine {
     }
 
     /// Names the steps that `body` adds.
-    public static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor {
+    package static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor {
         let x = body()
         if x.tape.keepsModules { x.tape.endModule(name()) }
         return x
     }
 
     /// Only training calls this, which this engine does not support.
-    public static func branchScale(rate: Double, imagesOf x: Tensor) -> Tensor { x }
+    package static func branchScale(rate: Double, imagesOf x: Tensor) -> Tensor { x }
 }
 
 extension KernelsEngine.Tensor {

@@ -1,14 +1,14 @@
 import VMUNet
 
 /// A small random generator for timing: the same numbers each time, of no statistical quality.
-public struct SmallRandom {
+package struct SmallRandom {
     private var state: UInt64 = 1
 
     /// The first number comes next.
-    public init() {}
+    package init() {}
 
     /// Uniform in 0..<1.
-    public mutating func next() -> Float {
+    package mutating func next() -> Float {
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         return Float(state >> 40) * 0x1p-24
     }

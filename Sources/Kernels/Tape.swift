@@ -9,7 +9,7 @@ struct Place {
 }
 
 /// The steps of a forward pass for images of one shape, recorded by ``KernelsEngine``'s operators.
-public final class Tape {
+package final class Tape {
     /// Memory for one map: its size, and the first and last step that use it.
     struct Storage {
         let bytes: Int

@@ -4,27 +4,27 @@ import Segmentation
 
 /// The machine and the software of a run. The run's `environment.json` gets an entry each time the
 /// run starts or resumes.
-public struct RunEnvironment: Sendable, Codable, Equatable {
+package struct RunEnvironment: Sendable, Codable, Equatable {
     /// ISO 8601.
-    public var date: String
+    package var date: String
     /// The processor's name.
-    public var cpu: String
+    package var cpu: String
     /// Logical cores in use.
-    public var cores: Int
+    package var cores: Int
     /// Main memory, in bytes.
-    public var memoryBytes: UInt64
+    package var memoryBytes: UInt64
     /// The operating system and its version.
-    public var system: String
+    package var system: String
     /// The kernels' instruction set: portable, avx2, avx512, …
-    public var instructionSet: String
+    package var instructionSet: String
     /// libtorch's version.
-    public var libtorch: String
+    package var libtorch: String
     /// The network's device: cpu, cuda:0.
-    public var device: String
+    package var device: String
     /// The commit of the program's sources; nil if it does not run from a checkout.
-    public var commit: String?
+    package var commit: String?
     /// The number of trained values; nil if it was not recorded.
-    public var parameters: Int?
+    package var parameters: Int?
 
     private enum CodingKeys: String, CodingKey {
         case date, cpu, cores, memoryBytes = "memory_bytes", system, instructionSet = "instruction_set", libtorch, device, commit,
@@ -80,7 +80,7 @@ extension RunFolder {
         configuration.summary?.parameters ?? RunEnvironment.read(self).last?.parameters
     }
 
-    /// The run's list of ``RunEnvironment`` entries.
+    /// The machines and programs of the run: `environment.json`.
     public var environment: URL { url.appending(path: "environment.json") }
 }
 

@@ -1,5 +1,5 @@
-// What the page's worker calls (Page/worker/network.js). Pointers are places in the module's
-// memory, which the caller allocates with `vmunet_allocate`; answers stay where they are until
+// The functions for the page's worker (Page/worker/network.js). Pointers are addresses in the
+// module's memory, which the caller allocates with `vmunet_allocate`. Results stay in place until
 // `vmunet_drop_result` or the next call.
 
 import CBrowser
@@ -14,7 +14,7 @@ nonisolated(unsafe) private var network: KernelsNetwork?
 nonisolated(unsafe) private var plan: Plan?
 nonisolated(unsafe) private var pass: ForwardPass?
 nonisolated(unsafe) private var volume: OpenVolume?
-/// What is wrong with the weights, in UTF-8.
+/// The problem with the weights, in UTF-8.
 nonisolated(unsafe) private var message: [UInt8] = []
 nonisolated(unsafe) private var configurationWords: [Int32] = []
 

@@ -6,9 +6,9 @@ import Segmentation
 ///
 /// Each call is one write, so a reader never sees half an event for long and a killed run loses
 /// nothing.
-public final class TensorBoardWriter {
+package final class TensorBoardWriter {
     /// The file, `events.out.tfevents.SECONDS.vmunet.N`.
-    public let url: URL
+    package let url: URL
     private let handle: FileHandle
 
     /// Starts a new file in `folder`, creating the folder if necessary; existing files stay.
@@ -17,7 +17,7 @@ public final class TensorBoardWriter {
     /// it and later steps.
     ///
     /// Throws ``/Files/FolderError`` if the folder cannot be written to.
-    public init(folder: URL, firstStep: Int = 1) throws {
+    package init(folder: URL, firstStep: Int = 1) throws {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             url = try Self.newFile(in: folder)
@@ -38,7 +38,7 @@ public final class TensorBoardWriter {
     }
 
     /// Adds values of one step under their tags.
-    public func add(_ scalars: [(tag: String, value: Double)], step: Int) throws {
+    package func add(_ scalars: [(tag: String, value: Double)], step: Int) throws {
         guard !scalars.isEmpty else { return }
         var summary = ProtobufMessage()
         for scalar in scalars {

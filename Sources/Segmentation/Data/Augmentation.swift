@@ -10,27 +10,27 @@ import Imaging
 
 /// How a training picture is varied: flipped and rotated as published (paper, section IV-B),
 /// optionally also in size and colour.
-public struct Augmentation: Sendable, Equatable, Codable {
+package struct Augmentation: Sendable, Equatable, Codable {
     /// The probability of mirroring left and right.
-    public var horizontalFlip = 0.5
+    package var horizontalFlip = 0.5
     /// The probability of mirroring top and bottom.
-    public var verticalFlip = 0.5
+    package var verticalFlip = 0.5
     /// The probability of rotating.
-    public var rotation = 0.5
+    package var rotation = 0.5
     /// Angles are uniform from 0 to this, in degrees.
-    public var largestAngle = 360.0
+    package var largestAngle = 360.0
     /// Pictures are magnified by a factor from 1/(1 + this) to 1 + this, uniform in the logarithm;
     /// 0 (published) for none.
-    public var zoomJitter = 0.0
+    package var zoomJitter = 0.0
     /// Each channel's contrast is multiplied by 1 ± this and its level shifted by ± this · 64 (of
     /// 255); 0 (published) for none.
-    public var colorJitter = 0.0
+    package var colorJitter = 0.0
 
     /// The published probabilities and angles.
-    public init() {}
+    package init() {}
 
     /// The sample varied with these random numbers.
-    public func applied(to sample: Sample, _ random: CounterRandom) -> Sample {
+    package func applied(to sample: Sample, _ random: CounterRandom) -> Sample {
         var random = random
         var placed = place(&random).applied(to: sample)
         if colorJitter > 0 { placed.image = Self.recolored(placed.image, channels: placed.channels, by: colorJitter, &random) }
@@ -38,7 +38,7 @@ public struct Augmentation: Sendable, Equatable, Codable {
     }
 
     /// The placement for these random numbers.
-    public func draw(_ random: CounterRandom) -> Placement {
+    package func draw(_ random: CounterRandom) -> Placement {
         var random = random
         return place(&random)
     }

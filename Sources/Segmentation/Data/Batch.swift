@@ -1,22 +1,22 @@
 /// Samples side by side, ready to be copied into tensors.
-public struct Batch: Sendable {
+package struct Batch: Sendable {
     /// Intensities: count × channels × height × width.
-    public var images: [Float]
+    package var images: [Float]
     /// The truth, as in the samples: count × height × width.
-    public var target: Sample.Target
+    package var target: Sample.Target
     /// Planes per picture.
-    public var channels: Int
+    package var channels: Int
     /// Rows.
-    public var height: Int
+    package var height: Int
     /// Columns.
-    public var width: Int
+    package var width: Int
     /// The samples' positions in the data set.
-    public var indices: [Int]
+    package var indices: [Int]
     /// The samples' names, for messages.
-    public var names: [String]
+    package var names: [String]
 
     /// The number of samples.
-    public var count: Int { indices.count }
+    package var count: Int { indices.count }
 
     /// Joins samples. Throws ``DataError`` if their shapes or kinds of target differ.
     init(_ samples: [Sample], indices: [Int]) throws(DataError) {

@@ -3,7 +3,7 @@ import Imaging
 /// The batches of one epoch, prepared in advance on separate threads and delivered in order.
 ///
 /// For a single consumer. Releasing it, or ``cancel()``, ends its threads.
-public final class BatchStream {
+package final class BatchStream {
     private let pipeline: BatchPipeline
 
     init(_ pipeline: BatchPipeline) {
@@ -17,13 +17,13 @@ public final class BatchStream {
     ///
     /// Throws a sample's error at its batch, the first one if there are several, and the stream
     /// ends there.
-    public func next() throws -> Batch? { try pipeline.next() }
+    package func next() throws -> Batch? { try pipeline.next() }
 
     /// Ends the stream and waits until its threads have stopped, at most as long as a sample takes.
-    public func cancel() { pipeline.cancel(wait: true) }
+    package func cancel() { pipeline.cancel(wait: true) }
 
     /// Seconds that ``next()`` has spent waiting; near zero if data keeps up with training.
-    public var secondsWaited: Double { pipeline.secondsWaited }
+    package var secondsWaited: Double { pipeline.secondsWaited }
 
     var runningThreads: Int { pipeline.runningThreads }
 }

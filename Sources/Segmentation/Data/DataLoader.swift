@@ -10,32 +10,32 @@ import Imaging
 ///
 /// A batch depends only on (seed, epoch, step): not on the number of threads, the cache, or where
 /// the epoch was entered.
-public final class DataLoader: Sendable {
+package final class DataLoader: Sendable {
     /// How samples are drawn, and at what cost.
-    public struct Options: Sendable, Equatable {
+    package struct Options: Sendable, Equatable {
         /// Samples in a batch; the last of an epoch may have fewer.
-        public var batchSize = 32
+        package var batchSize = 32
         /// True if each epoch has a new order; otherwise the set's own.
-        public var shuffle = false
+        package var shuffle = false
         /// Varies the samples as the set defines it.
-        public var augment = false
+        package var augment = false
         /// The seed; with epoch and index it determines order and augmentation.
-        public var seed: UInt64 = 42
+        package var seed: UInt64 = 42
         /// The number of threads.
-        public var workers = DataLoader.defaultWorkers
+        package var workers = DataLoader.defaultWorkers
         /// The most batches prepared or waiting at a time.
-        public var queueDepth = 3
+        package var queueDepth = 3
         /// Bytes of samples to keep in memory after reading; 0 reads every sample in every epoch.
-        public var cacheBytes = DataLoader.defaultCacheBytes
+        package var cacheBytes = DataLoader.defaultCacheBytes
 
         /// In the set's own order and without augmentation, for evaluation.
-        public init(batchSize: Int = 32, seed: UInt64 = 42) {
+        package init(batchSize: Int = 32, seed: UInt64 = 42) {
             self.batchSize = batchSize
             self.seed = seed
         }
 
         /// In a new order each epoch and augmented.
-        public static func training(batchSize: Int = 32, seed: UInt64 = 42) -> Options {
+        package static func training(batchSize: Int = 32, seed: UInt64 = 42) -> Options {
             var options = Options(batchSize: batchSize, seed: seed)
             (options.shuffle, options.augment) = (true, true)
             return options
@@ -43,20 +43,20 @@ public final class DataLoader: Sendable {
     }
 
     /// Half of the processors, at most eight: the network needs the others.
-    public static var defaultWorkers: Int { min(8, max(1, ProcessInfo.processInfo.activeProcessorCount / 2)) }
+    package static var defaultWorkers: Int { min(8, max(1, ProcessInfo.processInfo.activeProcessorCount / 2)) }
     /// 2 GiB, or a quarter of the machine's memory if that is less.
-    public static var defaultCacheBytes: Int { Int(min(2 << 30, ProcessInfo.processInfo.physicalMemory / 4)) }
+    package static var defaultCacheBytes: Int { Int(min(2 << 30, ProcessInfo.processInfo.physicalMemory / 4)) }
 
     /// The source of the samples.
-    public let dataset: any SegmentationDataset
+    package let dataset: any SegmentationDataset
     /// How they are drawn.
-    public let options: Options
+    package let options: Options
     /// The order of the samples.
-    public let order: EpochOrder
+    package let order: EpochOrder
     let cache: SampleCache
 
     /// Reads nothing yet.
-    public init(_ dataset: any SegmentationDataset, _ options: Options) {
+    package init(_ dataset: any SegmentationDataset, _ options: Options) {
         self.dataset = dataset
         self.options = options
         order = EpochOrder(count: dataset.count, batchSize: options.batchSize, seed: options.seed, shuffle: options.shuffle)
@@ -64,10 +64,10 @@ public final class DataLoader: Sendable {
     }
 
     /// Batches per epoch; the last may be smaller.
-    public var stepsPerEpoch: Int { order.stepsPerEpoch }
+    package var stepsPerEpoch: Int { order.stepsPerEpoch }
 
     /// An epoch's batches from a step on (counted from 0). Preparing them starts at once.
-    public func batches(epoch: Int, from step: Int = 0) -> BatchStream {
+    package func batches(epoch: Int, from step: Int = 0) -> BatchStream {
         BatchStream(
             BatchPipeline(batches: order.batches(epoch: epoch, from: step), depth: options.queueDepth, workers: options.workers) {
                 [dataset, options, cache] index in

@@ -1,26 +1,26 @@
 import Imaging
 
 /// The contents of a data set, for reports.
-public struct DatasetSummary: Sendable, Equatable, Codable {
+package struct DatasetSummary: Sendable, Equatable, Codable {
     /// Samples.
-    public var count: Int
+    package var count: Int
     /// 1 for binary sets; otherwise labels, background included.
-    public var classes: Int
+    package var classes: Int
     /// Each class's share of all pixels, 0…1, at the size that samples are loaded at; background
     /// and foreground for binary sets.
-    public var classFrequencies: [Double]
+    package var classFrequencies: [Double]
     /// The number of samples, spread evenly over the set, on which the shares were counted.
-    public var sampled: Int
+    package var sampled: Int
     /// The least and greatest width and height of the picture files; nil if the set has none of its
     /// own size.
-    public var widths: ClosedRange<Int>?
+    package var widths: ClosedRange<Int>?
     /// See ``widths``.
-    public var heights: ClosedRange<Int>?
+    package var heights: ClosedRange<Int>?
 }
 
 extension SegmentationDataset {
     /// Counts a set. Throws ``DataError`` if one of the counted samples cannot be read.
-    public func summary(sampling limit: Int = 64) throws -> DatasetSummary {
+    package func summary(sampling limit: Int = 64) throws -> DatasetSummary {
         let sampled = min(count, max(0, limit))
         let shares = Parallel.map(Array(0..<sampled)) { i in Result { try shareOfClasses(at: i * count / sampled) } }
         var frequencies = [Double](repeating: 0, count: max(2, classes))

@@ -1,18 +1,18 @@
 import Imaging
 
 /// The samples of each batch, as a pure function of (seed, epoch).
-public struct EpochOrder: Sendable, Equatable {
+package struct EpochOrder: Sendable, Equatable {
     /// Samples in the set.
-    public var count: Int
+    package var count: Int
     /// Samples in a batch.
-    public var batchSize: Int
+    package var batchSize: Int
     /// The run's seed.
-    public var seed: UInt64
+    package var seed: UInt64
     /// Draws a new permutation each epoch; otherwise 0, 1, 2, ….
-    public var shuffle: Bool
+    package var shuffle: Bool
 
     /// `count` may be 0, `batchSize` must be at least 1.
-    public init(count: Int, batchSize: Int, seed: UInt64, shuffle: Bool) {
+    package init(count: Int, batchSize: Int, seed: UInt64, shuffle: Bool) {
         precondition(count >= 0 && batchSize > 0, "a batch has at least one sample")
         self.count = count
         self.batchSize = batchSize
@@ -21,17 +21,17 @@ public struct EpochOrder: Sendable, Equatable {
     }
 
     /// Batches per epoch. The last holds the remainder; nothing is dropped.
-    public var stepsPerEpoch: Int { (count + batchSize - 1) / batchSize }
+    package var stepsPerEpoch: Int { (count + batchSize - 1) / batchSize }
 
     /// An epoch's samples in the order in which they are drawn.
-    public func permutation(epoch: Int) -> [Int] {
+    package func permutation(epoch: Int) -> [Int] {
         guard shuffle else { return Array(0..<count) }
         var random = DataRandom.order(seed: seed, epoch: epoch)
         return random.permutation(count)
     }
 
     /// An epoch's batches from a step on (counted from 0); empty at its end.
-    public func batches(epoch: Int, from step: Int = 0) -> [[Int]] {
+    package func batches(epoch: Int, from step: Int = 0) -> [[Int]] {
         let order = permutation(epoch: epoch)
         return (min(max(0, step), stepsPerEpoch)..<stepsPerEpoch).map { step in
             Array(order[step * batchSize..<min(count, (step + 1) * batchSize)])

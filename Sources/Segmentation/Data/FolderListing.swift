@@ -61,37 +61,37 @@ enum FolderListing {
 }
 
 /// The number of files with each ending.
-public struct FileCensus: Sendable, Equatable, CustomStringConvertible {
+package struct FileCensus: Sendable, Equatable, CustomStringConvertible {
     /// Files by their lower-case ending, "" for none.
-    public private(set) var counts: [String: Int] = [:]
+    package private(set) var counts: [String: Int] = [:]
 
     /// An empty census.
-    public init() {}
+    package init() {}
 
     /// Counts a file by its name.
-    public mutating func add(_ file: String) {
+    package mutating func add(_ file: String) {
         let small = file.lowercased()
         let ending = small.hasSuffix(".gz") ? FolderListing.ending(String(small.dropLast(3))) + ".gz" : FolderListing.ending(small)
         counts[ending, default: 0] += 1
     }
 
     /// Adds another folder's counts.
-    public mutating func merge(_ other: FileCensus) { counts.merge(other.counts, uniquingKeysWith: +) }
+    package mutating func merge(_ other: FileCensus) { counts.merge(other.counts, uniquingKeysWith: +) }
 
     /// Only the endings that pass.
-    public func filtered(_ isIncluded: (String) -> Bool) -> FileCensus {
+    package func filtered(_ isIncluded: (String) -> Bool) -> FileCensus {
         var census = self
         census.counts = counts.filter { isIncluded($0.key) }
         return census
     }
 
     /// The number of all files.
-    public var count: Int { counts.values.reduce(0, +) }
+    package var count: Int { counts.values.reduce(0, +) }
     /// True if there is none.
-    public var isEmpty: Bool { counts.isEmpty }
+    package var isEmpty: Bool { counts.isEmpty }
 
     /// "12 png, 3 bmp": the five most frequent, then the number of others.
-    public var description: String {
+    package var description: String {
         let sorted = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
         let shown = sorted.prefix(5).map { "\($0.value) \($0.key.isEmpty ? "without extension" : $0.key)" }
         let rest = sorted.dropFirst(5).reduce(0) { $0 + $1.value }

@@ -11,18 +11,18 @@
 /// The rotation is the published one (torchvision's `rotate`): anticlockwise, nearest pixel for
 /// picture and mask, 0 outside the picture, same size. Each pixel is visited once. With a zoom,
 /// pictures and soft masks are interpolated bilinearly instead.
-public struct Placement: Sendable, Equatable {
+package struct Placement: Sendable, Equatable {
     /// Mirror left and right.
-    public var flipsHorizontally = false
+    package var flipsHorizontally = false
     /// Mirror top and bottom.
-    public var flipsVertically = false
+    package var flipsVertically = false
     /// Anticlockwise; 0 for none.
-    public var degrees = 0.0
+    package var degrees = 0.0
     /// The magnification about the centre; 1 for none.
-    public var zoom = 1.0
+    package var zoom = 1.0
 
     /// By default nothing moves.
-    public init(flipsHorizontally: Bool = false, flipsVertically: Bool = false, degrees: Double = 0, zoom: Double = 1) {
+    package init(flipsHorizontally: Bool = false, flipsVertically: Bool = false, degrees: Double = 0, zoom: Double = 1) {
         self.flipsHorizontally = flipsHorizontally
         self.flipsVertically = flipsVertically
         self.degrees = degrees
@@ -30,7 +30,7 @@ public struct Placement: Sendable, Equatable {
     }
 
     /// The sample with picture and target placed alike.
-    public func applied(to sample: Sample) -> Sample {
+    package func applied(to sample: Sample) -> Sample {
         guard self != Placement() else { return sample }
         var placed = sample
         if zoom != 1 {

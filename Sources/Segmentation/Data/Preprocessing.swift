@@ -1,14 +1,14 @@
 import Imaging
 
 /// Turns a picture's bytes into the network's input.
-public enum Preprocessing {
+package enum Preprocessing {
     /// A picture as planes, 3 × height × width: stretched to 0…255 between its own least and
     /// greatest value, then resized bilinearly without antialiasing.
     ///
     /// The published preprocessing first computes (x − mean)/std with the split's constants.
     /// Stretching cancels them, so they are left out, and any data set is preprocessed like ISIC. A
     /// grey picture is repeated; a constant picture becomes zeros.
-    public static func stretched(_ picture: Picture, height: Int, width: Int) -> [Float] {
+    package static func stretched(_ picture: Picture, height: Int, width: Int) -> [Float] {
         let (least, greatest) = range(picture.pixels)
         guard least < greatest else { return [Float](repeating: 0, count: 3 * height * width) }
         let stretch = 255 / Double(greatest - least)
@@ -21,7 +21,7 @@ public enum Preprocessing {
     /// along outlines.
     ///
     /// `ignored` pixels become ``ignoredTarget``, by the nearest pixel.
-    public static func softMask(_ mask: Picture, ignoring ignored: UInt8? = nil, height: Int, width: Int) -> [Float] {
+    package static func softMask(_ mask: Picture, ignoring ignored: UInt8? = nil, height: Int, width: Int) -> [Float] {
         guard let ignored, mask.pixels.contains(ignored) else { return Resize.bilinear(mask, to: (height, width)) }
         var foreground = mask
         foreground.pixels = mask.pixels.map { $0 == 1 ? 1 : 0 }
@@ -30,10 +30,10 @@ public enum Preprocessing {
     }
 
     /// The value of unlabelled pixels in a binary target.
-    public static let ignoredTarget: Float = -1
+    package static let ignoredTarget: Float = -1
 
     /// A label image, height × width, resized by the nearest pixel.
-    public static func labels(_ mask: Picture, height: Int, width: Int) -> [UInt8] {
+    package static func labels(_ mask: Picture, height: Int, width: Int) -> [UInt8] {
         Resize.nearest(mask, to: (height, width)).pixels
     }
 

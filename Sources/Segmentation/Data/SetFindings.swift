@@ -2,31 +2,31 @@ import Files
 
 /// The contents of a set's masks, counted when they are verified and reported before anything is
 /// trained or scored.
-public struct SetFindings: Sendable, Equatable {
+package struct SetFindings: Sendable, Equatable {
     /// Masks that were read.
-    public private(set) var masks = 0
+    package private(set) var masks = 0
     /// Names of the pictures whose masks have no foreground, such as healthy ones.
-    public private(set) var empty: [String] = []
+    package private(set) var empty: [String] = []
     /// Names of the pictures whose masks are all foreground.
-    public private(set) var full: [String] = []
+    package private(set) var full: [String] = []
     /// Binary masks with values between their two; their number of such pixels, and of all pixels.
-    public private(set) var grey = (masks: 0, pixels: 0, of: 0)
+    package private(set) var grey = (masks: 0, pixels: 0, of: 0)
     /// The number of binary masks painted in two colours, by the foreground's colour.
-    public private(set) var colors: [String: Int] = [:]
+    package private(set) var colors: [String: Int] = [:]
     /// Unlabelled pixels, and the masks that have some.
-    public private(set) var ignored = (masks: 0, pixels: 0)
+    package private(set) var ignored = (masks: 0, pixels: 0)
     /// Pictures taken as stored, because their masks fit only so.
-    public private(set) var takenAsStored = 0
+    package private(set) var takenAsStored = 0
     /// The labels that occur.
-    public private(set) var labels: Set<Int> = []
+    package private(set) var labels: Set<Int> = []
     /// Pixels of the foreground, and all that count.
-    public private(set) var foreground = (pixels: 0, of: 0)
+    package private(set) var foreground = (pixels: 0, of: 0)
 
     /// No findings yet.
-    public init() {}
+    package init() {}
 
     /// Adds a mask.
-    public mutating func add(_ traits: MaskTraits, name: String) {
+    package mutating func add(_ traits: MaskTraits, name: String) {
         masks += 1
         if traits.isEmpty { empty.append(name) }
         if traits.isFull { full.append(name) }
@@ -40,10 +40,10 @@ public struct SetFindings: Sendable, Equatable {
 
     /// True if there is nothing to learn: no foreground in any mask, or nothing but foreground of
     /// one class.
-    public var isUniform: Bool { masks > 0 && (foreground.pixels == 0 || (full.count == masks && labels.count < 2)) }
+    package var isUniform: Bool { masks > 0 && (foreground.pixels == 0 || (full.count == masks && labels.count < 2)) }
 
     /// Notes about the set for the user, a line each.
-    public func notes(classes: Int, threshold: Double) -> [String] {
+    package func notes(classes: Int, threshold: Double) -> [String] {
         var lines: [String] = []
         func these(_ count: Int) -> String { count == 1 ? "1 mask is" : "\(count) masks are" }
         if !empty.isEmpty {
@@ -83,7 +83,7 @@ public struct SetFindings: Sendable, Equatable {
     }
 
     /// Equal if all counts are.
-    public static func == (a: SetFindings, b: SetFindings) -> Bool {
+    package static func == (a: SetFindings, b: SetFindings) -> Bool {
         a.masks == b.masks && a.empty == b.empty && a.full == b.full && a.grey == b.grey && a.colors == b.colors
             && a.takenAsStored == b.takenAsStored && a.ignored == b.ignored && a.labels == b.labels && a.foreground == b.foreground
     }

@@ -59,7 +59,7 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
 }
 
 /// Computes a batch's logits and loss, from a network alone or as in training.
-public protocol BatchScorer {
+package protocol BatchScorer {
     /// The logits of a batch, and its loss.
     func score(_ batch: Batch) throws -> (logits: Logits, loss: Double)
     /// The first layer whose output for this batch is not finite, for the message about such a
@@ -128,7 +128,7 @@ public struct Evaluator {
     ///
     /// Throws ``NonFiniteScore`` for a loss that is not finite, and what the data set and the
     /// scorer throw.
-    public func evaluate(
+    package func evaluate(
         _ scorer: some BatchScorer, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
     ) throws -> EvaluationResult {
         var tally = Tally(classes: dataset.classes)
@@ -155,7 +155,7 @@ public struct NonFiniteScore: UserError {
     public let layer: String?
 
     /// "on the pictures a, b; first output that is not finite: layers.0".
-    package static func place(_ pictures: [String], _ layer: String?) -> String {
+    public static func place(_ pictures: [String], _ layer: String?) -> String {
         let names = pictures.prefix(8).joined(separator: ", ") + (pictures.count > 8 ? " and \(pictures.count - 8) more" : "")
         return "on the pictures \(names); first output that is not finite: \(layer ?? "none, only the loss")"
     }

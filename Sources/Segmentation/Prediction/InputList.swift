@@ -9,20 +9,20 @@ import TensorFiles
 #endif
 
 /// The pictures and volumes in a list of files and folders.
-public struct InputList: Sendable {
+package struct InputList: Sendable {
     /// One file to segment.
-    public struct Item: Sendable, Equatable {
+    package struct Item: Sendable, Equatable {
         /// The path as given; within a given folder, it starts with that folder's.
-        public let path: String
+        package let path: String
         /// The file.
-        public let url: URL
+        package let url: URL
         /// True if it has a volume's name.
-        public let isVolume: Bool
+        package let isVolume: Bool
         /// The DICOM series that a folder or files are.
-        public var series: DICOMSeries?
+        package var series: DICOMSeries?
 
         /// The file's name without folder and ending.
-        public var name: String {
+        package var name: String {
             if let series {
                 return series.files.count == 1 && !FolderListing.isFolder(url)
                     ? FolderListing.stem(url.lastPathComponent) : url.lastPathComponent
@@ -30,18 +30,18 @@ public struct InputList: Sendable {
             return isVolume ? VolumeFile.name(of: url) : FolderListing.stem(url.lastPathComponent)
         }
         /// The rest of the file's name after ``name``, without the dot: `jpg`, `nii.gz`.
-        public var ending: String { String(url.lastPathComponent.dropFirst(name.count + 1)) }
+        package var ending: String { String(url.lastPathComponent.dropFirst(name.count + 1)) }
     }
 
     /// The files to segment, in the order of the arguments, folders in byte order. No file comes
     /// twice.
-    public private(set) var items: [Item] = []
+    package private(set) var items: [Item] = []
     /// Arguments that cannot be used, a line each with a remedy.
-    public private(set) var failures: [(path: String, reason: String)] = []
+    package private(set) var failures: [(path: String, reason: String)] = []
     /// Files of unsupported kinds in the folders.
-    public private(set) var passedOver = FileCensus()
+    package private(set) var passedOver = FileCensus()
     /// The number of sub-folders that were not entered.
-    public private(set) var foldersLeft = 0
+    package private(set) var foldersLeft = 0
 
     private var known: Set<String> = []
     private let wanted: String?
@@ -53,7 +53,7 @@ public struct InputList: Sendable {
     /// - Parameters:
     ///   - series: of several DICOM series in one folder the one to take: its number or its UID.
     ///   - repairs: goes on without DICOM files that are damaged.
-    public init(_ arguments: [String], recursive: Bool = false, series: String? = nil, repairs: Bool = false) {
+    package init(_ arguments: [String], recursive: Bool = false, series: String? = nil, repairs: Bool = false) {
         (wanted, self.repairs) = (series, repairs)
         var images: [(path: String, url: URL)] = []
         for argument in arguments {
@@ -156,7 +156,7 @@ public struct InputList: Sendable {
     private static func isLink(_ url: URL) -> Bool { (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil }
 
     /// A file's real path, whichever path named it.
-    public static func place(_ url: URL) -> String {
+    package static func place(_ url: URL) -> String {
         url.deletingLastPathComponent().resolvingSymlinksInPath().standardizedFileURL.appending(path: url.lastPathComponent).path
     }
 
@@ -170,7 +170,7 @@ public struct InputList: Sendable {
 
     /// Notes on what was skipped and why, a line each: "passed over 3 webp: WebP pictures are not
     /// read; …". Empty if nothing was.
-    public var notes: [String] {
+    package var notes: [String] {
         var lines: [String] = []
         let counted = passedOver.filtered { !["db", "ini", "txt", "md", "json", "csv"].contains($0) }
         if !counted.isEmpty {

@@ -1,13 +1,13 @@
 import Imaging
 
 /// Turns a network's result at its input size into labels of the picture's own size.
-public enum Masks {
+package enum Masks {
     /// Rows and columns.
-    public typealias Size = (height: Int, width: Int)
+    package typealias Size = (height: Int, width: Int)
 
     /// `label` if the foreground is at least as probable as `threshold`, otherwise 0: probabilities
     /// [height, width], interpolated bilinearly.
-    public static func foreground(_ probabilities: [Float], from: Size, to: Size, threshold: Float, label: UInt8 = 1) -> [UInt8] {
+    package static func foreground(_ probabilities: [Float], from: Size, to: Size, threshold: Float, label: UInt8 = 1) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: to.height * to.width) { labels, count in
             Resize.bilinearRows(probabilities, from: from, to: to) { y, row in
                 let line = labels.baseAddress! + y * to.width
@@ -19,7 +19,7 @@ public enum Masks {
 
     /// The class of the greatest interpolated probability, of probabilities [classes, height,
     /// width]: outlines are smoother than those of labels resized by nearest.
-    public static func labels(_ probabilities: [Float], classes: Int, from: Size, to: Size) -> [UInt8] {
+    package static func labels(_ probabilities: [Float], classes: Int, from: Size, to: Size) -> [UInt8] {
         let area = from.height * from.width
         var best = [Float](repeating: -1, count: to.height * to.width)
         var labels = [UInt8](repeating: 0, count: best.count)

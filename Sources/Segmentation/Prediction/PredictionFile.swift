@@ -7,18 +7,18 @@ import Files
 #endif
 
 /// A folder's `predictions.json`: an entry for each input, kept from run to run.
-public struct PredictionFile: Sendable {
+package struct PredictionFile: Sendable {
     /// The file's name in a folder of results.
-    public static let name = "predictions.json"
+    package static let name = "predictions.json"
 
     /// The entries, in the order of their addition.
-    public private(set) var records: [PredictionRecord]
+    package private(set) var records: [PredictionRecord]
     private let url: URL
     private var places: [String: Int] = [:]
 
     /// A folder's file; empty if there is none. Throws ``DataError`` if a file of that name is not
     /// ours.
-    public init(in folder: URL) throws(DataError) {
+    package init(in folder: URL) throws(DataError) {
         url = folder.appending(path: Self.name)
         records = []
         guard FileManager.default.fileExists(atPath: url.path) else { return }
@@ -31,7 +31,7 @@ public struct PredictionFile: Sendable {
     }
 
     /// Adds an entry, replacing an earlier one for the same input or the same files.
-    public mutating func add(_ record: PredictionRecord) {
+    package mutating func add(_ record: PredictionRecord) {
         if let place = places[record.input] {
             records[place] = record
         } else {
@@ -48,7 +48,7 @@ public struct PredictionFile: Sendable {
 
     /// The entry for an input with these weights and settings whose files all exist; nil if the
     /// work remains to be done.
-    public func finished(_ input: String, weights: String, settings: PredictionRecord.Settings) -> PredictionRecord? {
+    package func finished(_ input: String, weights: String, settings: PredictionRecord.Settings) -> PredictionRecord? {
         guard let record = places[input].map({ records[$0] }), record.error == nil, !record.files.isEmpty, record.weights == weights,
             record.settings == settings
         else { return nil }
@@ -57,16 +57,16 @@ public struct PredictionFile: Sendable {
     }
 
     /// Writes the file, whole or not at all.
-    public func write() throws {
+    package func write() throws {
         let text = try JSONText.encode(records) + "\n"
         try AtomicFile.write(to: url) { try $0.write(Array(text.utf8)) }
     }
 }
 
 /// JSON that is safe to print.
-public enum JSONText {
+package enum JSONText {
     /// Indented, with sorted keys; characters that a terminal would act on are escaped.
-    public static func encode(_ value: some Encodable) throws -> String {
+    package static func encode(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let text = String(decoding: try encoder.encode(value), as: UTF8.self)

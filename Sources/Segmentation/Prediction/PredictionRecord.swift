@@ -7,47 +7,47 @@ import Files
 #endif
 
 /// The results for one input: an entry of `predictions.json`.
-public struct PredictionRecord: Sendable, Equatable, Codable {
+package struct PredictionRecord: Sendable, Equatable, Codable {
     /// The input's path as given.
-    public var input: String
+    package var input: String
     /// The names of the files made from it, in the folder of `predictions.json`.
-    public var files: [String]
+    package var files: [String]
     /// The amount found of each class, without the background.
-    public var classes: [ClassAmount]
+    package var classes: [ClassAmount]
     /// Why there is no result; nil if there is one.
-    public var error: String?
+    package var error: String?
     /// The version of vmunet.
-    public var version: String
+    package var version: String
     /// The SHA-256 of the weights' file, in hexadecimal.
-    public var weights: String
+    package var weights: String
     /// Every setting that affects the result.
-    public var settings: Settings
+    package var settings: Settings
 
     /// The amount of a class in an input.
-    public struct ClassAmount: Sendable, Equatable, Codable {
+    package struct ClassAmount: Sendable, Equatable, Codable {
         /// The class's number in the mask.
-        public var label: Int
+        package var label: Int
         /// Its name, if the weights record one.
-        public var name: String?
+        package var name: String?
         /// Pictures: its pixels, and their share of the picture in percent.
-        public var pixels: Int?, percent: Double?
+        package var pixels: Int?, percent: Double?
         /// Volumes: its voxels, and their volume in millilitres if the spacing is known.
-        public var voxels: Int?, milliliters: Double?
+        package var voxels: Int?, milliliters: Double?
 
         /// A class of a picture.
-        public init(label: Int, name: String?, pixels: Int, of area: Int) {
+        package init(label: Int, name: String?, pixels: Int, of area: Int) {
             (self.label, self.name, self.pixels) = (label, name, pixels)
             percent = (Double(pixels) / Double(max(area, 1)) * 1e6).rounded() / 1e4
         }
 
         /// A class of a volume; `spacing` is in millimetres, nil if unknown.
-        public init(label: Int, name: String?, voxels: Int, spacing: VoxelSpacing?) {
+        package init(label: Int, name: String?, voxels: Int, spacing: VoxelSpacing?) {
             (self.label, self.name, self.voxels) = (label, name, voxels)
             milliliters = spacing.map { (Double(voxels) * $0.depth * $0.height * $0.width).rounded() / 1000 }
         }
 
         /// A class of a volume; `voxelVolume` in cubic millimetres, nil if it is not known.
-        public init(label: Int, name: String?, voxels: Int, voxelVolume: Double?) {
+        package init(label: Int, name: String?, voxels: Int, voxelVolume: Double?) {
             (self.label, self.name, self.voxels) = (label, name, voxels)
             milliliters = voxelVolume.map { (Double(voxels) * $0).rounded() / 1000 }
         }
@@ -58,24 +58,24 @@ public struct PredictionRecord: Sendable, Equatable, Codable {
     }
 
     /// The settings of a prediction.
-    public struct Settings: Sendable, Equatable, Codable {
+    package struct Settings: Sendable, Equatable, Codable {
         /// The name of the weights' file.
-        public var weights: String
+        package var weights: String
         /// Rows and columns of the network's input.
-        public var imageSize: Int
+        package var imageSize: Int
         /// The least probability of a foreground pixel; nil for several classes.
-        public var threshold: Double?
+        package var threshold: Double?
         /// `fp32` or `bf16`.
-        public var precision: String
+        package var precision: String
         /// The largest value of the network's input.
-        public var valueRange: Double
+        package var valueRange: Double
         /// Volumes: the window of intensities.
-        public var window: String?
+        package var window: String?
         /// Volumes: the voxel order that they were turned to; nil if they kept the stored order.
-        public var voxelOrder: String?
+        package var voxelOrder: String?
 
         /// The settings of a prediction.
-        public init(
+        package init(
             weights: String, imageSize: Int, threshold: Double?, precision: String, valueRange: Double, window: String? = nil,
             voxelOrder: String? = nil
         ) {
@@ -90,7 +90,7 @@ public struct PredictionRecord: Sendable, Equatable, Codable {
 
     /// The result in words: "lesion 3.2 % of the picture", "spleen 152.3 ml, liver 1203 ml",
     /// "nothing found".
-    public var sentence: String {
+    package var sentence: String {
         let found = classes.filter { ($0.pixels ?? $0.voxels ?? 0) > 0 }
         guard !found.isEmpty else { return classes.isEmpty ? "done before" : "nothing found" }
         let words = found.prefix(6).map { amount in
@@ -104,7 +104,7 @@ public struct PredictionRecord: Sendable, Equatable, Codable {
     }
 
     /// The results for an input.
-    public init(
+    package init(
         input: String, files: [String], classes: [ClassAmount] = [], error: String? = nil, weights: String, settings: Settings
     ) {
         (self.input, self.files, self.classes, self.error) = (input, files, classes, error)

@@ -1,24 +1,24 @@
 /// A volume in the form that a network was trained on: turned to its voxel order, intensities
 /// mapped by its window.
-public struct PreparedVolume: Sendable {
+package struct PreparedVolume: Sendable {
     private let volume: VolumeFile
     private let turn: VolumeTurn
     /// The window in numbers, and the greatest value of the network's input.
     private let limits: IntensityWindow
     private let scale: Float
     /// The shape of the turned volume.
-    public let shape: VolumeShape
+    package let shape: VolumeShape
     /// Turns labels back to the file's order.
-    public let turnBack: VolumeTurn
+    package let turnBack: VolumeTurn
     /// The window that was applied.
-    public let window: IntensityWindow
+    package let window: IntensityWindow
     /// The order that the volume was turned to; nil if it kept the stored order.
-    public let voxelOrder: VoxelOrder?
+    package let voxelOrder: VoxelOrder?
     /// Notes on this volume for the user, a line each.
-    public let notes: [String]
+    package let notes: [String]
 
     /// The least number of rows and columns of a useful slice.
-    public static let smallestSide = 8
+    package static let smallestSide = 8
 
     /// Turns and maps a volume.
     ///
@@ -26,7 +26,7 @@ public struct PreparedVolume: Sendable {
     /// user's; nil takes the convention's, or none for arrays, which already hold 0…1.
     ///
     /// Throws ``DataError`` for slices that are too small to be meaningful.
-    public init(
+    package init(
         _ volume: VolumeFile, path: String, convention: InputConvention, sliceAxis: Int? = nil, window asked: IntensityWindow? = nil
     ) throws(DataError) {
         var notes = volume.notes
@@ -83,13 +83,13 @@ public struct PreparedVolume: Sendable {
     }
 
     /// A slice as the network wants it, (rows, columns).
-    public func slice(at index: Int) -> [Float] { limits.applied(to: volume.slice(at: index, turned: turn), scale: scale) }
+    package func slice(at index: Int) -> [Float] { limits.applied(to: volume.slice(at: index, turned: turn), scale: scale) }
 
     /// All slices, (slices, rows, columns).
-    public var intensities: [Float] { (0..<shape.depth).flatMap(slice(at:)) }
+    package var intensities: [Float] { (0..<shape.depth).flatMap(slice(at:)) }
 
     /// A slice as it is stored, its intensities 0…1 for people to look at.
-    public func shown(at index: Int) -> [Float] {
+    package func shown(at index: Int) -> [Float] {
         let window = window == .none && !volume.isNormalized ? IntensityWindow.range.resolved(for: volume) : limits
         return window.applied(to: volume.slice(at: index))
     }

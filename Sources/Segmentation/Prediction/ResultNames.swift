@@ -10,14 +10,14 @@
 /// name, each of them is renamed: within one folder by its ending (`x.jpg`, `x.png`), otherwise by
 /// its folder (`s1_ct`, `s2_ct`), or by more of its path if necessary. Names never get a number:
 /// nobody could tell which patient `ct_2` is.
-public struct ResultNames: Sendable {
+package struct ResultNames: Sendable {
     /// A name for each input, in order; nil if its path does not distinguish it.
-    public let names: [String?]
+    package let names: [String?]
     /// Positions of the inputs whose results are not named like them.
-    public let renamed: [Int]
+    package let renamed: [Int]
 
     /// `results` returns the files made from the input at a position, under a name.
-    public init(_ items: [InputList.Item], results: (_ position: Int, _ name: String) -> [String]) {
+    package init(_ items: [InputList.Item], results: (_ position: Int, _ name: String) -> [String]) {
         let candidates = items.map(Self.candidates)
         var level = [Int](repeating: 0, count: items.count)
         var lost = Set<Int>()

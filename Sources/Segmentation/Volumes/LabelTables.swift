@@ -3,15 +3,15 @@ import Imaging
 import TensorFiles
 
 /// The names and colours of labels as the programs that show label maps read them.
-public enum LabelTables {
+package enum LabelTables {
     /// JSON, a name for each number: `{"0": "background", "1": "spleen"}`.
-    public static func json(_ labels: [VolumeLabel]) throws -> String {
+    package static func json(_ labels: [VolumeLabel]) throws -> String {
         let names = Dictionary(([VolumeLabel.background] + labels).map { ("\($0.value)", $0.name) }) { _, last in last }
         return try JSONText.encode(names) + "\n"
     }
 
     /// ITK-SNAP's label descriptions: index, red, green, blue, opacity, visible, in the mesh, name.
-    public static func itkSnap(_ labels: [VolumeLabel]) -> String {
+    package static func itkSnap(_ labels: [VolumeLabel]) -> String {
         let lines = labels.map { label in
             "\(label.value) \(label.color.map { "\($0)" }.joined(separator: " ")) 1 1 1 \"\(line(label.name).map { $0 == "\"" ? "'" : String($0) }.joined())\""
         }
@@ -19,7 +19,7 @@ public enum LabelTables {
     }
 
     /// 3D Slicer's colour table: index, name without spaces, red, green, blue, opacity.
-    public static func slicer(_ labels: [VolumeLabel]) -> String {
+    package static func slicer(_ labels: [VolumeLabel]) -> String {
         let lines = labels.map { label in
             "\(label.value) \(line(label.name).map { $0.isWhitespace ? "_" : String($0) }.joined()) \(label.color.map { "\($0)" }.joined(separator: " ")) 255"
         }

@@ -7,10 +7,10 @@
 #endif
 
 /// Turns and flips of planes, row-major (height, width), as defined by NumPy and SciPy.
-public enum Rotate {
+package enum Rotate {
     /// Quarter turns, anticlockwise as displayed (`numpy.rot90`); an odd number swaps height and
     /// width.
-    public static func quarterTurns<Value>(_ plane: [Value], size: PlaneSize, turns: Int) -> (plane: [Value], size: PlaneSize) {
+    package static func quarterTurns<Value>(_ plane: [Value], size: PlaneSize, turns: Int) -> (plane: [Value], size: PlaneSize) {
         precondition(plane.count == size.count, "Rotate: expected \(size.count) values, got \(plane.count)")
         let (h, w) = (size.height, size.width)
         switch ((turns % 4) + 4) % 4 {
@@ -26,12 +26,12 @@ public enum Rotate {
     }
 
     /// The axis that a flip reverses.
-    public enum Axis: Int, Sendable, Codable, CaseIterable {
+    package enum Axis: Int, Sendable, Codable, CaseIterable {
         case rows, columns
     }
 
     /// Reverses the order of the rows or of the columns: `numpy.flip(plane, axis)`.
-    public static func flipped<Value>(_ plane: [Value], size: PlaneSize, axis: Axis) -> [Value] {
+    package static func flipped<Value>(_ plane: [Value], size: PlaneSize, axis: Axis) -> [Value] {
         precondition(plane.count == size.count, "Rotate: expected \(size.count) values, got \(plane.count)")
         let (h, w) = (size.height, size.width)
         return switch axis {
@@ -42,7 +42,7 @@ public enum Rotate {
 
     /// Rotation about the centre with the nearest pixel, keeping the size, with `outside` in the
     /// corners: `scipy.ndimage.rotate(plane, degrees, order=0, reshape=False)`.
-    public static func nearest<Value>(_ plane: [Value], size: PlaneSize, degrees: Int, outside: Value) -> [Value] {
+    package static func nearest<Value>(_ plane: [Value], size: PlaneSize, degrees: Int, outside: Value) -> [Value] {
         precondition(plane.count == size.count, "Rotate: expected \(size.count) values, got \(plane.count)")
         let (cosine, sine) = cosineAndSine(degrees: degrees)
         let (centreY, centreX) = (Double(size.height - 1) / 2, Double(size.width - 1) / 2)

@@ -1,14 +1,14 @@
 /// Resizes slices to the network's input and labels back.
-public struct SliceResizer: Sendable {
+package struct SliceResizer: Sendable {
     /// The size of the slices.
-    public let slice: PlaneSize
+    package let slice: PlaneSize
     /// The size that the network sees.
-    public let network: PlaneSize
+    package let network: PlaneSize
     private let forward: SplineZoom
     private let back: NearestZoom
 
     /// Prepares both directions once for a volume.
-    public init(slice: PlaneSize, network: PlaneSize) {
+    package init(slice: PlaneSize, network: PlaneSize) {
         self.slice = slice
         self.network = network
         forward = SplineZoom(from: slice, to: network)
@@ -17,9 +17,9 @@ public struct SliceResizer: Sendable {
 
     /// Resizes a slice of intensities, (slice height, width), to the network's input by cubic
     /// spline, (network height, width).
-    public func prepare(_ intensities: [Float]) -> [Float] { forward(intensities) }
+    package func prepare(_ intensities: [Float]) -> [Float] { forward(intensities) }
 
     /// Resizes the network's labels, (network height, width), to the slice's size by nearest pixel,
     /// (slice height, width).
-    public func restore(_ labels: [UInt8]) -> [UInt8] { back(labels) }
+    package func restore(_ labels: [UInt8]) -> [UInt8] { back(labels) }
 }

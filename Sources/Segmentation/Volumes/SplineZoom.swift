@@ -4,16 +4,16 @@
 /// The corners of both grids coincide: output row `k` lies at input row `k · (in − 1)/(out − 1)`.
 /// The spline is mirrored at the border. As in SciPy, a last row or column whose position rounds
 /// slightly beyond the input (as in 512 → 224) is outside and becomes 0.
-public struct SplineZoom: Sendable {
+package struct SplineZoom: Sendable {
     /// The size of the planes that are given.
-    public let input: PlaneSize
+    package let input: PlaneSize
     /// The size of the planes that come out.
-    public let output: PlaneSize
+    package let output: PlaneSize
     private let rows: CubicAxis
     private let columns: CubicAxis
 
     /// Prepares the weights for one pair of sizes; every extent is at least 1.
-    public init(from input: PlaneSize, to output: PlaneSize) {
+    package init(from input: PlaneSize, to output: PlaneSize) {
         precondition(min(input.height, input.width, output.height, output.width) >= 1, "SplineZoom: empty plane")
         self.input = input
         self.output = output
@@ -22,7 +22,7 @@ public struct SplineZoom: Sendable {
     }
 
     /// Resizes `plane`, row-major (input height, input width), to (output height, output width).
-    public func callAsFunction(_ plane: [Float]) -> [Float] {
+    package func callAsFunction(_ plane: [Float]) -> [Float] {
         precondition(plane.count == input.count, "SplineZoom: expected \(input.count) values, got \(plane.count)")
         if input == output { return plane }
         let turned = rows.resizeAndTranspose(plane.map(Double.init), across: input.width)  // (width, output height)
@@ -133,17 +133,17 @@ private struct CubicAxis: Sendable {
 
 /// Resizes planes by the nearest input pixel, equal to `scipy.ndimage.zoom(plane, out / in,
 /// order=0)`.
-public struct NearestZoom: Sendable {
+package struct NearestZoom: Sendable {
     /// The size of the planes that are given.
-    public let input: PlaneSize
+    package let input: PlaneSize
     /// The size of the planes that come out.
-    public let output: PlaneSize
+    package let output: PlaneSize
     /// For each output row and column the input's, or −1 outside.
     private let rows: [Int]
     private let columns: [Int]
 
     /// Prepares the positions for one pair of sizes; every extent is at least 1.
-    public init(from input: PlaneSize, to output: PlaneSize) {
+    package init(from input: PlaneSize, to output: PlaneSize) {
         precondition(min(input.height, input.width, output.height, output.width) >= 1, "NearestZoom: empty plane")
         self.input = input
         self.output = output
@@ -156,11 +156,11 @@ public struct NearestZoom: Sendable {
 
     /// Resizes `plane`, row-major (input height, input width); outside pixels are 0 (see
     /// `SplineZoom`).
-    public func callAsFunction<Value: BinaryInteger>(_ plane: [Value]) -> [Value] { resized(plane, outside: 0) }
+    package func callAsFunction<Value: BinaryInteger>(_ plane: [Value]) -> [Value] { resized(plane, outside: 0) }
 
     /// Resizes `plane`, row-major (input height, input width); outside pixels are 0 (see
     /// `SplineZoom`).
-    public func callAsFunction(_ plane: [Float]) -> [Float] { resized(plane, outside: 0) }
+    package func callAsFunction(_ plane: [Float]) -> [Float] { resized(plane, outside: 0) }
 
     private func resized<Value>(_ plane: [Value], outside: Value) -> [Value] {
         precondition(plane.count == input.count, "NearestZoom: expected \(input.count) values, got \(plane.count)")

@@ -3,7 +3,7 @@ import TensorFiles
 
 /// A volume with its labels drawn on it: three planes through the largest extent of what was found,
 /// then some slices, in millimetres.
-public enum VolumePreview {
+package enum VolumePreview {
     /// Planes are shown as radiologists look at them: front above, head above, the patient's right
     /// on the left.
     ///
@@ -12,7 +12,7 @@ public enum VolumePreview {
     ///   - order: the directions of columns, rows and slices; nil shows them as they are stored.
     ///   - spacing: millimetres; nil takes voxels for cubes.
     ///   - slices: slices beside the three planes at most.
-    public static func draw(
+    package static func draw(
         _ labels: LabelVolume, on intensities: [Float], white: Float = 1, order: VoxelOrder?, spacing: VoxelSpacing?, slices: Int = 6,
         cellSize: Int = 256
     ) throws -> Picture {

@@ -2,14 +2,14 @@ import Imaging
 import TensorFiles
 
 /// Shows a few slices of a volume side by side, with labels drawn in.
-public enum VolumeSheet {
+package enum VolumeSheet {
     /// Draws up to `count` slices spread evenly over those with labels, or over the whole volume if
     /// there are none.
     ///
     /// Slices whose geometry is known are shown as radiologists view them: front at the top, the
     /// patient's right on the left. The intensities are (slices, rows, columns); 0 is black,
     /// `white` and above is white.
-    public static func draw(
+    package static func draw(
         _ labels: LabelVolume, on intensities: [Float], white: Float = 1, orientation: String = "???", count: Int = 9, cellSize: Int = 256
     ) throws(PictureError) -> Picture {
         let area = labels.shape.plane.count
@@ -21,7 +21,7 @@ public enum VolumeSheet {
 
     /// Like ``draw(_:on:white:orientation:count:cellSize:)``, but reads only the intensities of the
     /// slices shown.
-    public static func draw(
+    package static func draw(
         _ labels: LabelVolume, white: Float = 1, orientation: String = "???", count: Int = 9, cellSize: Int = 256,
         slice intensities: (Int) -> [Float]
     ) throws(PictureError) -> Picture {

@@ -10,14 +10,14 @@ import TensorFiles
 
 /// The SHA-256 of a file of weights, computed in the background. Results identify their weights by
 /// it.
-public final class WeightsDigest: Sendable {
+package final class WeightsDigest: Sendable {
     private let done = DispatchSemaphore(value: 0)
     private let result = Mutex<String?>(nil)
     private let isBegun = Atomic(false)
     private let url: URL
 
     /// The digest of a file, which is read from now on, or from the first look at ``value`` on.
-    public init(of url: URL, now: Bool = true) {
+    package init(of url: URL, now: Bool = true) {
         self.url = url
         if now { begin() }
     }
@@ -32,7 +32,7 @@ public final class WeightsDigest: Sendable {
     }
 
     /// The digest in hexadecimal, waiting for it if necessary; empty if the file cannot be read.
-    public var value: String {
+    package var value: String {
         begin()
         done.wait()
         done.signal()

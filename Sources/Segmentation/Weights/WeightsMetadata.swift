@@ -191,7 +191,7 @@ extension VoxelSpacing {
 }
 
 /// Identifies the program that made a result.
-public enum Provenance {
+package enum Provenance {
     /// The version of this package.
-    public static let version = "0.1.0"
+    package static let version = "0.1.0"
 }

@@ -12,25 +12,25 @@ import TensorFiles
 
 /// The inputs of one `predict`, in order. A failing input does not end the others.
 struct PredictionBatch {
-    private let command: Predict
-    private let list: InputList
-    private let segmenter: Segmenter
-    private let target: PredictionTarget
-    private let weights: URL
-    private let digest: WeightsDigest
-    private let names: ResultNames
-    private let wanted: WantedResults
-    private let codes: SegmentCodes
+    let command: Predict
+    let list: InputList
+    let segmenter: Segmenter
+    let target: PredictionTarget
+    let weights: URL
+    let digest: WeightsDigest
+    let names: ResultNames
+    let wanted: WantedResults
+    let codes: SegmentCodes
     /// The inputs' real paths, so that no result replaces one.
-    private let sources: Set<String>
-    private let stop = StopSignal("stopping after this input; interrupt again to stop at once")
+    let sources: Set<String>
+    let stop = StopSignal("stopping after this input; interrupt again to stop at once")
 
-    private var file: PredictionFile?
-    private var records: [PredictionRecord] = []
-    private var failures: [String]
-    private var skipped = 0
-    private var hasLabelMaps = false
-    private var told: Set<String> = []
+    var file: PredictionFile?
+    var records: [PredictionRecord] = []
+    var failures: [String]
+    var skipped = 0
+    var hasLabelMaps = false
+    var told: Set<String> = []
 
     init(
         _ command: Predict, _ list: InputList, _ segmenter: Segmenter, _ target: PredictionTarget, weights: URL, digest: WeightsDigest
@@ -184,7 +184,7 @@ struct PredictionBatch {
     }
 
     /// Empty if nobody will read it: computing it takes time.
-    private var recordedDigest: String { file != nil || command.json ? digest.value : "" }
+    var recordedDigest: String { file != nil || command.json ? digest.value : "" }
 
     private mutating func add(_ record: PredictionRecord) {
         records.append(record)
@@ -219,7 +219,7 @@ struct PredictionBatch {
                 + "name others with --weights, or use --force")
     }
 
-    private func settings(_ item: InputList.Item) -> PredictionRecord.Settings {
+    func settings(_ item: InputList.Item) -> PredictionRecord.Settings {
         let convention = segmenter.convention
         return PredictionRecord.Settings(
             weights: weights.lastPathComponent, imageSize: segmenter.imageSize,
@@ -289,73 +289,5 @@ struct PredictionBatch {
             let text = Failure.message(of: error)
             if told.insert(text).inserted { failures.append(text) }
         }
-    }
-
-    // MARK: Messages
-
-    private mutating func fail(_ item: InputList.Item, _ error: any Error) throws {
-        let text = Failure.message(of: error)
-        let line = text.contains(item.url.lastPathComponent) ? text : "\(item.path): \(text)"
-        failures.append(line)
-        var record = PredictionRecord(input: item.path, files: [], weights: recordedDigest, settings: settings(item))
-        record.error = line
-        file?.add(record)
-        // A disk that can no longer be written to fails all other inputs, too.
-        if let folder = target.recordFolder, !FileManager.default.isWritableFile(atPath: folder.path) { throw error }
-    }
-
-    private mutating func tellOnce(_ text: String) {
-        if told.insert(text).inserted { Console.note("note: " + text) }
-    }
-
-    private mutating func tellOnce(_ assumptions: [String]) {
-        if !assumptions.isEmpty {
-            tellOnce("the weights do not record the form of their input; assuming " + assumptions.joined(separator: "; "))
-        }
-    }
-
-    /// Lists which results belong to which inputs if inputs have equal names.
-    private func tellMapping() {
-        for index in names.renamed.prefix(20) {
-            guard let name = names.names[index] else { continue }
-            let item = list.items[index]
-            let mask = target.results(item, name: name, wanted).mask
-            Console.note("\(item.path) → \(mask.lastPathComponent)")
-        }
-        if names.renamed.count > 20 { Console.note("… and \(names.renamed.count - 20) more, in \(PredictionFile.name)") }
-    }
-
-    private func finish() throws {
-        if command.json {
-            try Console.json(
-                PredictionSummary(
-                    predictions: records, failures: failures, passedOver: list.passedOver.counts, foldersLeft: list.foldersLeft))
-        }
-        for note in list.notes { Console.note("note: " + note) }
-        if list.items.count == 1, let record = records.first {
-            let files = target.recordFolder == nil ? "" : " in \(target.recordFolder?.relativePath ?? "")"
-            Console.note("\(record.files.joined(separator: ", "))\(files): \(record.sentence)")
-        } else {
-            let place =
-                switch target {
-                case .folder(let url): ", in \(url.relativePath)"
-                case .file: ""
-                case .beside: ", beside the inputs"
-                }
-            Console.note(
-                "\(records.count) of \(list.items.count) segmented" + (skipped > 0 ? ", \(skipped) of them before" : "") + place)
-        }
-    }
-}
-
-/// The output of `predict --json`.
-private struct PredictionSummary: Encodable {
-    let predictions: [PredictionRecord]
-    let failures: [String]
-    let passedOver: [String: Int]
-    let foldersLeft: Int
-
-    private enum CodingKeys: String, CodingKey {
-        case predictions, failures, passedOver = "passed_over", foldersLeft = "folders_left"
     }
 }

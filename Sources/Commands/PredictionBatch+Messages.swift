@@ -1,0 +1,76 @@
+import Segmentation
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The messages of a batch: failures, notes, and the result at the end.
+extension PredictionBatch {
+    mutating func fail(_ item: InputList.Item, _ error: any Error) throws {
+        let text = Failure.message(of: error)
+        let line = text.contains(item.url.lastPathComponent) ? text : "\(item.path): \(text)"
+        failures.append(line)
+        var record = PredictionRecord(input: item.path, files: [], weights: recordedDigest, settings: settings(item))
+        record.error = line
+        file?.add(record)
+        // A disk that can no longer be written to fails all other inputs, too.
+        if let folder = target.recordFolder, !FileManager.default.isWritableFile(atPath: folder.path) { throw error }
+    }
+
+    mutating func tellOnce(_ text: String) {
+        if told.insert(text).inserted { Console.note("note: " + text) }
+    }
+
+    mutating func tellOnce(_ assumptions: [String]) {
+        if !assumptions.isEmpty {
+            tellOnce("the weights do not record the form of their input; assuming " + assumptions.joined(separator: "; "))
+        }
+    }
+
+    /// Lists which results belong to which inputs if inputs have equal names.
+    func tellMapping() {
+        for index in names.renamed.prefix(20) {
+            guard let name = names.names[index] else { continue }
+            let item = list.items[index]
+            let mask = target.results(item, name: name, wanted).mask
+            Console.note("\(item.path) → \(mask.lastPathComponent)")
+        }
+        if names.renamed.count > 20 { Console.note("… and \(names.renamed.count - 20) more, in \(PredictionFile.name)") }
+    }
+
+    func finish() throws {
+        if command.json {
+            try Console.json(
+                PredictionSummary(
+                    predictions: records, failures: failures, passedOver: list.passedOver.counts, foldersLeft: list.foldersLeft))
+        }
+        for note in list.notes { Console.note("note: " + note) }
+        if list.items.count == 1, let record = records.first {
+            let files = target.recordFolder == nil ? "" : " in \(target.recordFolder?.relativePath ?? "")"
+            Console.note("\(record.files.joined(separator: ", "))\(files): \(record.sentence)")
+        } else {
+            let place =
+                switch target {
+                case .folder(let url): ", in \(url.relativePath)"
+                case .file: ""
+                case .beside: ", beside the inputs"
+                }
+            Console.note(
+                "\(records.count) of \(list.items.count) segmented" + (skipped > 0 ? ", \(skipped) of them before" : "") + place)
+        }
+    }
+}
+
+/// The output of `predict --json`.
+private struct PredictionSummary: Encodable {
+    let predictions: [PredictionRecord]
+    let failures: [String]
+    let passedOver: [String: Int]
+    let foldersLeft: Int
+
+    private enum CodingKeys: String, CodingKey {
+        case predictions, failures, passedOver = "passed_over", foldersLeft = "folders_left"
+    }
+}

@@ -31,7 +31,7 @@ package struct BenchOptions: ParsableArguments {
     @Flag(help: "Print one JSON object on standard output.")
     var json = false
 
-    @OptionGroup var telling: OutputOptions
+    @OptionGroup package var telling: OutputOptions
 
     package init() {}
 

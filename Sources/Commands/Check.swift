@@ -7,7 +7,7 @@ import Segmentation
     import Foundation
 #endif
 
-package struct Check: ParsableCommand {
+package struct Check: ToolCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Check every file of a data set and report its contents and problems.",
         discussion: """
@@ -47,9 +47,9 @@ package struct Check: ParsableCommand {
     var json = false
 
     @Option(help: "Threads that read files; as many as suit the machine if not given.")
-    var threads: Int?
+    package var threads: Int?
 
-    @OptionGroup var telling: OutputOptions
+    @OptionGroup package var telling: OutputOptions
 
     package init() {}
 

@@ -9,7 +9,7 @@ import TensorFiles
     import Foundation
 #endif
 
-package struct Convert: ParsableCommand {
+package struct Convert: ToolCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Convert weights between .pth and .safetensors.",
         discussion: """
@@ -37,7 +37,7 @@ package struct Convert: ParsableCommand {
     @Flag(help: "Print what was written as one JSON object on standard output.")
     var json = false
 
-    @OptionGroup var telling: OutputOptions
+    @OptionGroup package var telling: OutputOptions
 
     private struct Output: Encodable {
         let file: String

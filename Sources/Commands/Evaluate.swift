@@ -8,7 +8,7 @@ import Segmentation
     import Foundation
 #endif
 
-package struct Evaluate: ParsableCommand {
+package struct Evaluate: ToolCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Score weights on a data set, pooled over all pixels and picture by picture.",
         discussion: """
@@ -64,10 +64,12 @@ package struct Evaluate: ParsableCommand {
 
     @OptionGroup var compute: ComputeOptions
 
-    @OptionGroup var telling: OutputOptions
+    @OptionGroup package var telling: OutputOptions
 
     @Option(help: "Also write all scores, including each picture's, to this file as JSON; - prints them instead of the table.")
     var json: String?
+
+    package var computing: ComputeOptions? { compute }
 
     package init() {}
 

@@ -67,6 +67,7 @@ extension ParsableCommand {
             do {
                 var command = try parseAsRoot()
                 chosen = type(of: command)
+                (command as? any ToolCommand)?.prepare()
                 try command.run()
                 try Console.finish()
             } catch let exit as ExitCode {

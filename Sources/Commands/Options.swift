@@ -43,12 +43,19 @@ package struct ComputeOptions: ParsableArguments {
             throw ValidationError("--libtorch: this program computes without it; give the command to vmunet-train, as ./vmunet does")
         }
         try Require.threads(threads)
-        for (isAsked, name) in [(tf32, "--tf32"), (compileGraph, "--compile-graph")] where isAsked {
+        for (isAsked, name) in gpuOptions where isAsked {
             if device == .cpu { throw ValidationError("\(name): needs a GPU; leave it out with --device cpu") }
-            // Warn and continue: without a GPU this has no effect.
-            if device != .cuda, !Backend.current.isGPUPresent() { Console.note("note: \(name) changes nothing without a GPU") }
         }
     }
+
+    /// Warns and continues: without a GPU these options have no effect.
+    func noteWhatHasNoEffect() {
+        for (isAsked, name) in gpuOptions where isAsked && device != .cuda && !Backend.current.isGPUPresent() {
+            Console.note("note: \(name) changes nothing without a GPU")
+        }
+    }
+
+    private var gpuOptions: [(isAsked: Bool, name: String)] { [(tf32, "--tf32"), (compileGraph, "--compile-graph")] }
 
     /// The options as one value, with defaults for those not given.
     package var compute: Compute {
@@ -62,8 +69,6 @@ package struct OutputOptions: ParsableArguments {
     package var quiet = false
 
     package init() {}
-
-    package func validate() throws { if quiet { Console.isQuiet.store(true, ordering: .relaxed) } }
 }
 
 extension WeightsChoice: ExpressibleByArgument {
@@ -186,12 +191,7 @@ package enum Require {
         throw ValidationError("--threshold: expected more than 0 and less than 1, got \(value)")
     }
 
-    /// Checks `--threads`, and applies it to the process.
-    package static func threads(_ count: Int?) throws {
-        guard let count else { return }
-        try self.count(count, "--threads", upTo: 1024)
-        Parallel.allow(threads: count)
-    }
+    package static func threads(_ count: Int?) throws { if let count { try self.count(count, "--threads", upTo: 1024) } }
 
     package static func share(_ value: Double?, _ option: String) throws {
         guard let value, !(value > 0 && value < 1) else { return }

@@ -9,7 +9,7 @@ import TensorFiles
 #endif
 
 /// `vmunet page`: the page that segments in the browser.
-package struct Page: ParsableCommand {
+package struct Page: ToolCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Write the page that segments in the browser, as files for any web server.",
         discussion: """
@@ -27,7 +27,7 @@ package struct Page: ParsableCommand {
     @Option(help: "Weights for the page, instead of those that come with the package.")
     var weights: String?
 
-    @OptionGroup var telling: OutputOptions
+    @OptionGroup package var telling: OutputOptions
 
     package init() {}
 

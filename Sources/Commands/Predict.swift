@@ -10,7 +10,7 @@ import TensorFiles
     import Foundation
 #endif
 
-package struct Predict: ParsableCommand {
+package struct Predict: ToolCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Segment pictures and volumes. Masks have the size of their inputs.",
         discussion: """
@@ -100,7 +100,9 @@ package struct Predict: ParsableCommand {
 
     @OptionGroup var compute: ComputeOptions
 
-    @OptionGroup var telling: OutputOptions
+    @OptionGroup package var telling: OutputOptions
+
+    package var computing: ComputeOptions? { compute }
 
     package init() {}
 

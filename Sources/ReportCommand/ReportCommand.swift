@@ -3,7 +3,7 @@ import Commands
 import Foundation
 import Report
 
-package struct ReportCommand: ParsableCommand {
+package struct ReportCommand: ToolCommand {
     package static let configuration = CommandConfiguration(
         commandName: "report",
         abstract: "Write a self-contained HTML page about a training run, or a comparison of several.",
@@ -37,7 +37,9 @@ package struct ReportCommand: ParsableCommand {
 
     @OptionGroup var compute: ComputeOptions
 
-    @OptionGroup var telling: OutputOptions
+    @OptionGroup package var telling: OutputOptions
+
+    package var computing: ComputeOptions? { compute }
 
     package init() {}
 

@@ -5,7 +5,7 @@ import Segmentation
 import VMUNet
 
 /// `bench` on the package's own kernels, which `predict` uses.
-struct Bench: ParsableCommand {
+struct Bench: ToolCommand {
     static let configuration = CommandConfiguration(
         abstract: "Time the network on random pictures: the median of several runs after a warm-up.",
         discussion: """
@@ -18,6 +18,9 @@ struct Bench: ParsableCommand {
             """)
 
     @OptionGroup var options: BenchOptions
+
+    var telling: OutputOptions { options.telling }
+    var computing: ComputeOptions? { options.compute }
 
     func run() throws {
         let configuration = try options.network.configuration()

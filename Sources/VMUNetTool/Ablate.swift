@@ -10,7 +10,7 @@ import VMUNet
 
 extension PaperTable: ExpressibleByArgument {}
 
-struct Ablate: ParsableCommand {
+struct Ablate: ToolCommand {
     static let configuration = CommandConfiguration(
         abstract:
             "Train a grid of settings, one run each, and print a table: the paper's ablations (Tables III–VI) or your own grid.",
@@ -48,6 +48,8 @@ struct Ablate: ParsableCommand {
     var json = false
 
     @OptionGroup var telling: OutputOptions
+
+    var computing: ComputeOptions? { options.compute }
 
     func validate() throws {
         guard table != nil || config != nil else {

@@ -8,7 +8,7 @@ import Torch
 import Training
 import VMUNet
 
-struct Bench: ParsableCommand {
+struct Bench: ToolCommand {
     static let configuration = CommandConfiguration(
         abstract: "Time the network on random pictures: the median of several runs after a warm-up.",
         discussion: """
@@ -21,6 +21,9 @@ struct Bench: ParsableCommand {
             """)
 
     @OptionGroup var options: BenchOptions
+
+    var telling: OutputOptions { options.telling }
+    var computing: ComputeOptions? { options.compute }
 
     @Flag(help: "Time training steps.")
     var train = false

@@ -10,7 +10,7 @@ import Torch
 import Training
 import VMUNet
 
-struct Demo: ParsableCommand {
+struct Demo: ToolCommand {
     static let configuration = CommandConfiguration(
         abstract:
             "Try everything on generated pictures: train a small network, score it on unseen pictures, segment some, and draw them.",

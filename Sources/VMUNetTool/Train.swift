@@ -9,7 +9,7 @@ import Torch
 import Training
 import VMUNet
 
-struct Train: ParsableCommand {
+struct Train: ToolCommand {
     static let configuration = CommandConfiguration(
         abstract: "Train on a set of pictures and masks.",
         discussion: """
@@ -79,6 +79,8 @@ struct Train: ParsableCommand {
 
     @Flag(help: "Print the run's folder, end and best epoch as one JSON object on standard output.")
     var json = false
+
+    var computing: ComputeOptions? { options.compute }
 
     func run() throws {
         try Torch.allowTF32(options.compute.tf32)

@@ -9,7 +9,7 @@ import Training
 import VMUNet
 
 /// Hidden from the help's list; for kernel developers and `Benchmarks/gpu.sh`.
-struct KernelBench: ParsableCommand {
+struct KernelBench: ToolCommand {
     static let configuration = CommandConfiguration(
         commandName: "kernels",
         abstract: "Time each of the network's operators, forward and backward, against the least data and arithmetic that it needs.",
@@ -30,6 +30,10 @@ struct KernelBench: ParsableCommand {
     var calls = 20
 
     @OptionGroup var compute: ComputeOptions
+
+    @OptionGroup var telling: OutputOptions
+
+    var computing: ComputeOptions? { compute }
 
     func validate() throws {
         try Require.count(batchSize, "--batch-size", upTo: 1024)

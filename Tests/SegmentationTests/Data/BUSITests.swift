@@ -39,7 +39,10 @@ import Testing
         #expect(set.pairs.map(\.masks.count) == [1, 2, 1, 1])
         let areas = try set.pairs.map { try set.options.masks.read($0.masks).traits.foreground }
         #expect(areas == [12, 32, 36, 0])  // columns 1..<4 and 3..<9 share one
-        guard case .binary(let plane) = try set.sample(at: 1).target else { return Issue.record("a binary target") }
+        guard case .binary(let plane) = try set.sample(at: 1).target else {
+            Issue.record("the target is not binary")
+            return
+        }
         #expect(abs(plane.reduce(0, +) / Float(plane.count) - 32.0 / 96) < 0.01)
     }
 

@@ -45,7 +45,7 @@ package struct BenchOptions: ParsableArguments {
     package var precision: Compute.Precision { compute.precision ?? .fp32 }
 
     /// Runs the warm-up, `beforeTiming` and the timed runs. Returns the seconds of each timed run.
-    package func times(_ work: () throws -> Void, beforeTiming: () throws -> Void = {}) rethrows -> [Double] {
+    package func times(_ work: () throws -> Void, beforeTiming: () throws -> Void = {}) throws -> [Double] {
         for _ in 0..<warmUp { try work() }
         try beforeTiming()
         var times: [Double] = []

@@ -61,7 +61,7 @@ struct ReportPage {
             \(tile("DSC", percent(scores?.dsc), "%, pooled"))\
             \(tile("best epoch", run.best.map { "\($0.epoch)" } ?? "–", run.plannedEpochs.map { "of \($0), \(done) done" } ?? "\(done) done"))\
             \(tile("validation loss", Figures.fixed(run.best?.validationLoss), "at the best epoch"))\
-            \(tile("parameters", run.parameters.map { Figures.short(Double($0) / 1e6) + " M" } ?? "–", run.parameters.map(Figures.grouped) ?? ""))\
+            \(tile("parameters", run.parameters.map { Figures.short(Double($0) / 1e6) + " M" } ?? "–", run.parameters.map(grouped) ?? ""))\
             \(tile("training time", Figures.duration(run.trainingSeconds), run.epochs.isEmpty ? "" : Figures.duration(run.trainingSeconds / Double(run.epochs.count)) + " an epoch"))\
             </div>
             """

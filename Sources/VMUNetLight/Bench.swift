@@ -36,7 +36,7 @@ struct Bench: ToolCommand {
         let memory = UnsafeMutableRawPointer.allocate(byteCount: max(plan.memoryBytes, 64), alignment: 64)
         defer { memory.deallocate() }
         var logits = [Float](repeating: 0, count: plan.logitCount)
-        let times = options.times {
+        let times = try options.times {
             images.withUnsafeBufferPointer { images in
                 logits.withUnsafeMutableBufferPointer { logits in
                     guard let images = images.baseAddress, let logits = logits.baseAddress else { return }

@@ -44,7 +44,8 @@ import Testing
         try #require(theirs.count == counts.count)
         for ((predicted, labelled), wanted) in zip(counts, theirs) {
             let ours = try #require(try score(volume(predicted), volume(labelled)))
-            #expect(abs(ours - wanted) < 1e-9 * max(1, wanted))
+            let allowed = 1e-9 * max(1, wanted)
+            #expect(abs(ours - wanted) < allowed)
         }
     }
 

@@ -91,7 +91,7 @@ stretch() {
     child=
     inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     [ -n "$inputs" ] || inputs=$(sed -n 's/^#\([0-9]*\).*/\1/p' "$log" | tail -1)
-    # What was only read again to begin with does not count.
+    # Inputs that are read again at the start do not count.
     begun=$(sed -n 's/^#\([0-9]*\)[[:space:]]*INITED.*/\1/p' "$log" | head -1)
     inputs=$((${inputs:-0} - ${begun:-0}))
     edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -1)

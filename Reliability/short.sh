@@ -9,7 +9,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 . "$root/Reliability/common.sh"
 cd "$root"
 python=${VMUNET_PYTHON:-python3}
-# What was reached by hand stays apart.
+# Inputs of campaigns run by hand stay separate.
 export VMUNET_CAMPAIGN=$work/short
 rm -rf "$VMUNET_CAMPAIGN"
 mkdir -p "$VMUNET_CAMPAIGN"

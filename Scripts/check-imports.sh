@@ -52,8 +52,8 @@ for folder in Sources/*/; do
     done < <(printf '%s\n' "$files" | xargs grep -nE '^ *(@[a-z]+ +)*(public |package |internal |private )?import ' /dev/null || true)
 done
 
-# What predicts does with FoundationEssentials: Foundation itself is four times the program, and is
-# taken only where the other is not.
+# The modules that predict need only FoundationEssentials. Foundation makes the program four times
+# as large, so it is imported only on platforms without the other.
 for module in Files TensorFiles Imaging VMUNet Kernels Segmentation ShippedWeights Commands VMUNetLight; do
     bare=$(find "Sources/$module" -name '*.swift' -exec awk -v module="$module" '
         FNR == 1 { before = last = "" }

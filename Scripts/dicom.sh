@@ -7,7 +7,7 @@
 dicom_source=$root/Scripts/dicom/vmunet-dicom.cpp
 dicom_program=$root/.build/dicom/vmunet-dicom
 
-# Whether an argument is a DICOM file of the JPEG family, or a folder whose first files contain one.
+# True if an argument is a DICOM file of the JPEG family, or a folder whose first files contain one.
 wants_dicom() {
     local argument file tried
     for argument; do

@@ -125,7 +125,7 @@ has_torch() {
     [ "$from" = "$root" ] && [ "${VMUNET_TORCH-$wanted}" = "$wanted" ] && [ -e "$torch/lib/libtorch_cpu.$suffix" ]
 }
 
-# Whether nothing that PRODUCT is built from has changed since its last build.
+# True if PRODUCT's sources have not changed since its last build.
 is_built() {
     local built=$deps/built-$1 changed
     [ -x "$root/.build/release/$1" ] && [ -f "$built" ] && [ ! "$deps/libraries" -nt "$built" ] || return 1

@@ -32,14 +32,14 @@ swiftc=$(command -v swiftc) || fail "swiftc is missing: install Swift"
 tools=$(dirname -- "$(readlink -f "$swiftc")")
 for tool in clang++ wasm-ld; do [ -x "$tools/$tool" ] || fail "$tools/$tool is missing: install Swift from swift.org"; done
 libraries=/usr/lib/wasm32-wasi
-# Of several versions the last.
+# If there are several versions, the last.
 for headers in /usr/lib/llvm-*/include/wasm32-wasi/c++/v1; do :; done
 for builtins in /usr/lib/llvm-*/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a; do :; done
 [ -d "$headers" ] || fail "libc++ for WebAssembly is missing: apt install libc++-14-dev-wasm32"
 [ -e "$builtins" ] || fail "compiler-rt for WebAssembly is missing: apt install libclang-rt-14-dev-wasm32"
 [ -e "$libraries/libc.a" ] || fail "the C library for WebAssembly is missing: apt install wasi-libc"
 
-# Who compiled: the files are the same, bit for bit, where these are.
+# The compilers: equal ones give equal files, bit for bit.
 {
     "$swiftc" --version 2>&1 | sed -n 's/^.*\(Swift version .*\)$/\1/p'
     "$tools/wasm-ld" --version

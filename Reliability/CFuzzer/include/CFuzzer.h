@@ -1,5 +1,5 @@
-// What the fuzzer's Swift needs of C: libFuzzer's own mutator, for custom mutators to build on, and
-// a limit of processor time.
+// For the fuzzer's Swift: libFuzzer's own mutator, on which custom mutators build, and a limit of
+// processor time.
 #ifndef VMUNET_CFUZZER_H
 #define VMUNET_CFUZZER_H
 

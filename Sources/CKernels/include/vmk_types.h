@@ -1,4 +1,4 @@
-// What all kernels share.
+// Types shared by all kernels.
 //
 // Maps are [batch, height, width, channels], row-major; a row is the channels of one token, and
 // they are contiguous. A stride is the distance between two rows in elements; an array without a

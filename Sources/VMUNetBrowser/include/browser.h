@@ -1,4 +1,4 @@
-// What the browser's Swift calls in its C++ (memory.cpp, threads.cpp).
+// C++ functions for the browser's Swift (memory.cpp, threads.cpp).
 #pragma once
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
 // The worker as the page sees it: requests that answer with promises. A worker that broke is
 // replaced, with the same weights.
 
-/** What is wrong and the way out, as the worker said it. */
+/** The worker's error: the problem and the way out. */
 export class EngineProblem extends Error {
     constructor({ text, remedy, isFatal }) {
         super(text);

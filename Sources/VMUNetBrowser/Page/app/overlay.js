@@ -15,9 +15,9 @@ export function colorOf(label) {
 export const cssColor = (label) => `rgb(${colorOf(label).join(" ")})`;
 
 /**
- * What a rectangle of the screen shows of a picture: for each of its columns and rows the
- * picture's, −1 beside the picture. `view` is {scale, x, y}: pixels of the screen a pixel of the
- * picture, and where the picture's corner is.
+ * Maps a rectangle of the screen to a picture: the picture's column and row for each column and
+ * row of the screen, −1 beside the picture. `view` is {scale, x, y}: screen pixels per pixel of the
+ * picture, and the place of the picture's corner.
  */
 function places(count, origin, scale, size) {
     return Int32Array.from({ length: count }, (_, i) => {
@@ -69,9 +69,9 @@ function sampledLabels(found, columns, rows) {
 }
 
 /**
- * Which pixels have another label within `reach` rows and columns; what is beside the picture
- * counts as alike. Along each row the places near a change are marked; down each column, then up
- * it, every pixel asks how far the last mark or change is.
+ * Marks the pixels that have another label within `reach` rows and columns; pixels outside the
+ * picture never differ. Along each row, places near a change are marked; down and up each column,
+ * every pixel looks for the last mark or change.
  */
 function outline(labels, width, height, reach) {
     const out = new Uint8Array(width * height), near = new Uint8Array(width * height), last = new Int32Array(width);

@@ -58,7 +58,7 @@ function showLegend(item, settings, weights) {
 
 const millions = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
-/** What the weights are, in a few words. */
+/** The weights in a few words. */
 export function showWeights(weights, name, isShipped) {
     $("weights-name").textContent = name;
     const size = `${weights.preset ? `${weights.preset}, ` : ""}${millions.format(weights.parameters / 1e6)} million parameters`;

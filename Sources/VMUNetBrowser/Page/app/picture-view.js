@@ -15,7 +15,7 @@ const margin = 16;
 export class PictureView {
     /** A picture's bitmap and its size in pixels, which may be more than the bitmap's. */
     #picture = null;
-    /** What was found: see `drawOverlay`. Null while there is nothing yet. */
+    /** The result: see `drawOverlay`. Null until there is one. */
     #found = null;
     #style = { threshold: 0.5, opacity: 0.25, mode: "outline", isHidden: false, hidden: new Set() };
     /** Pixels of the screen (not of CSS) a pixel of the picture, and the place of the picture's corner. Null: fitted. */

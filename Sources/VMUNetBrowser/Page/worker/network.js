@@ -95,7 +95,7 @@ export class Network {
         if (!this.#module.exports.vmunet_reserve()) throw outOfMemory(`A picture of ${size}×${size} pixels needs`, bytes);
     }
 
-    /** What the network says of a picture: {probabilities, size, classes}, at the size that it sees. */
+    /** The network's result for a picture, at its input size: {probabilities, size, classes}. */
     segment({ width, height, channels, pixels }, report) {
         const { exports } = this.#module, { imageSize: size, classes, input, pictureScale } = this.#weights;
         if (input === "volumes") throw new Problem("These weights are for volumes, not for pictures.", "Choose weights for pictures, or open a NIfTI volume.");

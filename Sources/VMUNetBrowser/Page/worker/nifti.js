@@ -20,7 +20,7 @@ const voxelTypes = {
     64: [Float64Array, "getFloat64"],
 };
 
-/** Whether a file's name is a NIfTI volume's. */
+/** True for the name of a NIfTI volume. */
 export function isNIfTI(name) {
     return /\.nii(\.gz)?$/i.test(name);
 }
@@ -113,7 +113,7 @@ function affine(view, isSecond, little) {
     ].map((row) => row.map((value, axis) => value * scale[axis]));
 }
 
-/** Whether a matrix places voxels: some writers leave one of zeros. */
+/** True if a matrix places voxels: some writers leave zeros. */
 function spansSpace([[a, b, c], [d, e, f], [g, h, i]]) {
     const determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g);
     return Number.isFinite(determinant) && determinant !== 0;

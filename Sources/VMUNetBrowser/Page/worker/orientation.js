@@ -28,7 +28,7 @@ export function upright(picture, orientation) {
     if (orientation === 1) return picture;
     const { width: W, height: H, channels, pixels } = picture;
     const [width, height] = orientation >= 5 ? [H, W] : [W, H];
-    // Where the first pixel comes from, and the way to the next one in a row and to the next row,
+    // The source of the first pixel, and the steps to the next one in a row and to the next row,
     // in pixels.
     const [start, right, down] = [
         [W - 1, -1, W], [W * H - 1, -1, -W], [W * (H - 1), 1, -W], [0, W, 1], [W * (H - 1), -W, 1], [W * H - 1, -W, -1], [W - 1, W, -1],

@@ -1,4 +1,4 @@
-/** What a reader is told: what is wrong, and the way out. Whatever else is thrown is a fault of the page's own. */
+/** An error for the reader: the problem, and the way out. Anything else that is thrown is a fault of the page. */
 export class Problem extends Error {
     constructor(text, remedy = "") {
         super(text);

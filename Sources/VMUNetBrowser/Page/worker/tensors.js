@@ -40,7 +40,7 @@ function compare(a, b) {
     return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Whether no value is NaN or infinite: whether no exponent is all ones. */
+/** True if no value is NaN or infinite: no exponent is all ones. */
 function isFinite(values, type) {
     const size = type === "F32" ? 4 : 2, mask = type === "F16" ? 0x7c : 0x7f, low = type === "F16" ? 0 : 0x80;
     for (let i = size - 1; i < values.length; i += size) {
@@ -65,9 +65,9 @@ function fromHalf(values) {
 const product = (shape) => shape.reduce((all, extent) => all * extent, 1);
 
 /**
- * What the network is, by its configuration (which the module keeps at `at`) and its file's
- * metadata: see `Network.load`. What the metadata do not say is taken as ./vmunet takes it, and
- * values that make no sense are refused in files of vmunet's own form.
+ * Describes the network by its configuration (which the module keeps at `at`) and its file's
+ * metadata: see `Network.load`. Missing metadata get the defaults of ./vmunet; values that make no
+ * sense are refused in files of vmunet's own form.
  */
 export function describeWeights(at, view, tensors, metadata) {
     const word = (i) => view.getInt32(at + 4 * i, true), classes = word(0), channels = word(1), dims = [2, 3, 4, 5].map(word);
@@ -129,7 +129,7 @@ function readWindow(text) {
     return parts.length === 2 && parts.every((part) => part.trim() !== "") && Number.isFinite(low) && Number.isFinite(high) && low < high ? [1, low, high] : null;
 }
 
-/** What the module is told of a window, and what its upper end becomes. `choice` is the reader's, null for what the weights say. */
+/** The module's form of a window, and the value of its upper end. `choice` is the reader's; null takes the weights' own. */
 export function intensityWindow(choice, { window, volumeScale }) {
     return [...readWindow(Array.isArray(choice) ? choice.join() : choice ?? window), volumeScale];
 }

@@ -17,7 +17,7 @@ const thumbnailSide = 112;
 let network = null;
 let isCancelled = false;
 
-/** What the page can ask for. Each is given a function to report progress to, and answers {value, transfer}. */
+/** The requests of the page. Each gets a function to report progress to, and answers {value, transfer}. */
 const requests = {
     async start({ address }, report) {
         network ??= await Network.start();

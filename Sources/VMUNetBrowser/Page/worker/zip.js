@@ -8,7 +8,7 @@ export async function zip(files) {
     let offset = 0, directoryBytes = 0;
     for (const { name, blob } of files) {
         const bytes = new Uint8Array(await blob.arrayBuffer()), path = new TextEncoder().encode(name);
-        // What the file's own header and the directory have in common: version 2.0, names in UTF-8,
+        // Shared by the file's own header and the directory: version 2.0, names in UTF-8,
         // stored, 1 January 1980.
         const common = [[2, 20], [2, 0x0800], [2, 0], [2, 0], [2, 0x21], [4, crc32(bytes)], [4, bytes.length], [4, bytes.length], [2, path.length], [2, 0]];
         const header = record(0x04034b50, common), entry = record(0x02014b50, [[2, 20], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]]);

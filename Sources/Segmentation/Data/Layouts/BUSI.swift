@@ -20,6 +20,9 @@ struct BUSI: PicturesWithMasks {
         Self.kinds.prefix(2).allSatisfy { FolderListing.isFolder(folder.appending(path: $0)) }
     }
 
+    /// None: the published set is not divided into training and validation.
+    func parts(of directory: URL) -> [String] { [] }
+
     /// `all` is the whole set; `benign`, `malignant` and `normal` are its folders.
     func part(_ name: String?, of directory: URL, _ options: PairedFolder.Options) throws(DataError) -> PairedFolder {
         let there = Self.kinds.filter { FolderListing.isFolder(directory.appending(path: $0)) }

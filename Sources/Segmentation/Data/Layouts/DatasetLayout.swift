@@ -120,7 +120,7 @@ public enum DatasetLayouts {
     /// All layouts, in the order of help and messages.
     public static let all: [any DatasetLayout] = [ISIC17(), ISIC18(), BUSI(), Synapse(), PictureFolder()]
 
-    /// Their names for messages: "isic17, isic18, synapse or folder".
+    /// Their names for messages: "isic17, isic18, busi, synapse or folder".
     public static var names: String {
         let names = all.map(\.name)
         return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")

@@ -162,3 +162,48 @@ if Context.environment["VMUNET_RELIABILITY"] != nil {
         .executableTarget(name: "mutate", dependencies: ["Campaign"], path: "Reliability/Mutate"),
     ]
 }
+
+// The server (docs/server.md) and the packages of others that it stands on, only when `./vmunet
+// serve` asks for them. Without libtorch, and in a scratch folder of its own.
+if Context.environment["VMUNET_SERVER"] != nil {
+    let onLibtorch: Set = ["CLibTorch", "CTorch", "Torch", "Networks", "Training", "VMUNetTool"]
+    package.products.removeAll { ["Networks", "Training", "vmunet-train"].contains($0.name) }
+    package.targets.removeAll { onLibtorch.contains($0.name) || $0.type == .test || $0.name == "TestSupport" }
+    package.products.append(.executable(name: "vmunet-serve", targets: ["VMUNetServe"]))
+    package.dependencies += [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.0.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.0.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.30.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
+    ]
+    package.targets += [
+        .target(
+            name: "Server",
+            dependencies: [
+                "Commands", "Segmentation", "Kernels", "VMUNet", "DICOM", "TensorFiles", "Imaging", "Files", "CDigest",
+                .product(name: "Hummingbird", package: "hummingbird"), .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            exclude: ["Page"]),
+        .executableTarget(
+            name: "VMUNetServe",
+            dependencies: [
+                "Server", "Commands", "Segmentation", "Files", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "Metrics", package: "swift-metrics"),
+            ]),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "Server", "Segmentation", "Imaging", "TensorFiles", "Files", .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            exclude: ["serve.py", "server_page.py"]),
+    ]
+}

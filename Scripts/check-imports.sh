@@ -23,6 +23,8 @@ Commands: Files Segmentation VMUNet TensorFiles Imaging DICOM ArgumentParser
 ReportCommand: Commands Report ArgumentParser
 VMUNetLight: Commands Segmentation Kernels VMUNet ArgumentParser
 VMUNetReport: Commands ReportCommand Segmentation ArgumentParser
+Server: Commands DICOM Files TensorFiles Imaging Segmentation Hummingbird HTTPTypes NIOCore NIOHTTPTypes GRDB Logging Metrics CoreMetrics ServiceLifecycle
+VMUNetServe: Server Commands Files Segmentation ArgumentParser Logging Metrics
 VMUNetBrowser: CBrowser Imaging Kernels Segmentation VMUNet
 VMUNetTool: Commands ReportCommand Training Networks Runs Segmentation VMUNet Torch Files TensorFiles Imaging ArgumentParser
 '

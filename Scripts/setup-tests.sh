@@ -37,8 +37,11 @@ while [ "$1" != --package-path ]; do
     [ "$1" != --product ] || product=$2
     shift
 done
-mkdir -p "$2/.build/release"
-cat >"$2/.build/release/$product.new" <<'TOOL'
+[ -z "${VMUNET_SERVER-}" ] || echo "with the server's packages" >"$2/Package.resolved"
+folder=$2/.build/release
+[ "${3-}" != --scratch-path ] || folder=$4/release
+mkdir -p "$folder"
+cat >"$folder/$product.new" <<'TOOL'
 #!/usr/bin/env bash
 [ "${0##*/}" = vmunet ] || printf '%s ' "${0##*/}"
 printf '<%s>' "$@"
@@ -47,8 +50,8 @@ printf ' %s' "${!library_variable-}"
 read -r line && printf ' %s' "$line"
 exit "${STUB_STATUS-0}"
 TOOL
-chmod +x "$2/.build/release/$product.new"
-mv "$2/.build/release/$product.new" "$2/.build/release/$product"
+chmod +x "$folder/$product.new"
+mv "$folder/$product.new" "$folder/$product"
 E2
 
 # python3, the python of the virtual environments it makes, and pip.
@@ -221,6 +224,18 @@ expect status "$status" 64
 run "$project/vmunet" setup predict now
 expect status "$status" 64
 called "$builds$report_builds"
+
+begin "the server is built apart, and Package.resolved stays what it was"
+run "$project/vmunet" serve --port 1
+expect output "$out" "vmunet-serve <serve><--port><1>*"
+[ ! -e "$project/Package.resolved" ] || expect "Package.resolved" there gone
+echo light >"$project/Package.resolved"
+tick && touch "$project/Sources/Tool/main.swift"
+run "$project/vmunet" setup serve
+expect "Package.resolved" "$(cat "$project/Package.resolved")" light
+server_build="swift build -c release --product vmunet-serve --package-path $project --scratch-path $project/.build-serve|"
+called "$server_build$server_build"
+rm "$project/Package.resolved"
 
 begin "hints use the name that was typed"
 cd "$project"

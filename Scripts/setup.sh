@@ -70,6 +70,7 @@ product_for() {
     case $command in
         train | ablate | demo | crossvalidate | tune | compare | parity | kernels) product=vmunet-train ;;
         report) product=vmunet-report ;;
+        serve) product=vmunet-serve ;;
     esac
     for argument; do
         case $command:$before:$argument in
@@ -81,6 +82,13 @@ product_for() {
 }
 
 needs_torch() { [ "$1" = vmunet-train ]; }
+
+# build_folder PRODUCT: prints its scratch folder. The server's is its own, for it stands on
+# packages that nothing else needs.
+build_folder() { if [ "$1" = vmunet-serve ]; then printf '%s' "$root/.build-serve"; else printf '%s' "$root/.build"; fi; }
+
+# program PRODUCT: prints where it is built.
+program() { printf '%s/release/%s' "$(build_folder "$1")" "$1"; }
 
 # prepare libraries | torch | PRODUCT: makes the C libraries or libtorch available, or builds the
 # product. Takes milliseconds if nothing is to do.
@@ -107,6 +115,7 @@ make_ready() {
         torch) has_torch || set_up_torch ;;
         *)
             ! needs_torch "$1" || has_torch || set_up_torch
+            [ "$1" != vmunet-serve ] || check_libraries server
             is_built "$1" || build "$1"
             ;;
     esac
@@ -128,7 +137,7 @@ has_torch() {
 # True if PRODUCT's sources have not changed since its last build.
 is_built() {
     local built=$deps/built-$1 changed
-    [ -x "$root/.build/release/$1" ] && [ -f "$built" ] && [ ! "$deps/libraries" -nt "$built" ] || return 1
+    [ -x "$(program "$1")" ] && [ -f "$built" ] && [ ! "$deps/libraries" -nt "$built" ] || return 1
     if needs_torch "$1" && [ "$deps/torch" -nt "$built" ]; then return 1; fi
     # Folders count: their time changes when a file is added or removed.
     changed=$(find "$root/Package.swift" "$root/Sources" -newer "$built" -print) && [ -z "$changed" ]
@@ -217,14 +226,18 @@ swift_line() {
     fi
 }
 
-# missing_packages [torch]: prints the packages (Debian's names, or Homebrew's on macOS) whose
-# tools, headers or libraries are missing, one a line: all of them, or those for libtorch's set-up
-# alone. The libraries are Package.swift's, by their pkg-config names.
+# missing_packages [torch | server]: prints the packages (Debian's names, or Homebrew's on macOS)
+# whose tools, headers or libraries are missing, one a line: those that everything needs, or what
+# libtorch's set-up or the server needs beside them. The libraries are Package.swift's, by their pkg-config names.
 missing_packages() {
     local pair
     if [ "${1-}" = torch ]; then
         command -v python3 >/dev/null || echo python3
         [ $suffix = dylib ] || [ -n "${VMUNET_TORCH-}" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+        return
+    fi
+    if [ "${1-}" = server ]; then
+        [ $suffix = dylib ] || [ -f /usr/include/sqlite3.h ] || pkg-config --exists sqlite3 2>/dev/null || echo libsqlite3-dev
         return
     fi
     command -v git >/dev/null || echo git
@@ -243,7 +256,7 @@ missing_packages() {
     fi
 }
 
-# check_libraries [torch]: installs what is missing, or prints how.
+# check_libraries [torch | server]: installs what is missing, or prints how.
 check_libraries() {
     local missing apt
     missing=$(missing_packages "$@" | tr '\n' ' ')
@@ -469,9 +482,10 @@ claim_build_folder() {
 }
 
 build() {
-    local log=$deps/build.log status=0
+    local log=$deps/build.log status=0 folder
+    folder=$(build_folder "$1")
     : >"$deps/built.new" # before the build, so that changes during it are built next time
-    claim_build_folder "$root/.build"
+    claim_build_folder "$folder"
     if [ "$on_terminal" ]; then
         build_with_swift "$1" >&2 || status=$?
     else
@@ -484,14 +498,21 @@ build() {
     if [ $status != 0 ]; then
         rm -f "$deps/libraries" # the next call checks the libraries again
         [ "$(room_in "$root")" != 0 ] || fail 69 "the build failed: the disk with $root is full."
-        fail 70 "the build failed; the reason is above. If the sources are unchanged, try again after rm -rf '$root/.build'."
+        fail 70 "the build failed; the reason is above. If the sources are unchanged, try again after rm -rf '$folder'."
     fi
     mv -f "$deps/built.new" "$deps/built-$1"
 }
 
 build_with_swift() (
     use_pkgconfig
-    exec swift build -c release --product "$1" --package-path "$root" </dev/null
+    if [ "$1" != vmunet-serve ]; then exec swift build -c release --product "$1" --package-path "$root" </dev/null; fi
+    # Package.swift names the server's packages for this call alone. Package.resolved is put back:
+    # with them in it the next build of another product would fetch them too.
+    resolved=$root/Package.resolved
+    rm -f "$deps/resolved"
+    [ ! -f "$resolved" ] || cp "$resolved" "$deps/resolved"
+    trap 'rm -f "$resolved"; [ ! -f "$deps/resolved" ] || mv -f "$deps/resolved" "$resolved"' EXIT
+    VMUNET_SERVER=1 swift build -c release --product "$1" --package-path "$root" --scratch-path "$(build_folder "$1")" </dev/null
 )
 
 # ---- tests

@@ -44,7 +44,7 @@ package struct Page: ToolCommand {
 }
 
 /// The page's files as they lie in the package or in a release.
-struct PageFiles {
+package struct PageFiles {
     /// Every file, relative to ``folder``.
     static let names =
         ["index.html", "style.css", "icon.svg", "example.jpg", "page.js", "sw.js", "vmunet.wasm", "vmunet-relaxed.wasm"]
@@ -62,17 +62,20 @@ struct PageFiles {
     /// The list that the page reads, and that tells an earlier page's folder from any other.
     private static let list = "page.json"
 
-    let folder: URL
+    package let folder: URL
 
     /// Looks above the executable: a build lies four folders below its package, an installed tool
     /// one.
-    static func find(executable: String = CommandLine.arguments[0]) -> PageFiles? {
+    package static func find() -> PageFiles? { folder(with: "index.html", at: places).map(PageFiles.init) }
+
+    /// The first folder of these that holds a file, seen from the folders above the executable.
+    package static func folder(with file: String, at places: [String], executable: String = CommandLine.arguments[0]) -> URL? {
         let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? executable
         var above = URL(filePath: path).resolvingSymlinksInPath().deletingLastPathComponent()
         for _ in 0..<6 {
             for place in places {
                 let folder = above.appending(path: place)
-                if FileManager.default.fileExists(atPath: folder.appending(path: "index.html").path) { return PageFiles(folder: folder) }
+                if FileManager.default.fileExists(atPath: folder.appending(path: file).path) { return folder }
             }
             if above.path == "/" { return nil }
             above = above.deletingLastPathComponent()
@@ -80,8 +83,9 @@ struct PageFiles {
         return nil
     }
 
-    /// Writes the page whole or not at all.
-    func write(to output: URL, weights: URL) throws {
+    /// Writes the page whole or not at all. `server` is the address of a server's own page, which
+    /// it then offers.
+    package func write(to output: URL, weights: URL, server: String? = nil) throws {
         let manager = FileManager.default
         let target = URL(filePath: output.standardizedFileURL.path)
         let exists = manager.fileExists(atPath: target.path)
@@ -96,7 +100,7 @@ struct PageFiles {
         let made = parent.appending(path: ".\(name).new"), old = parent.appending(path: ".\(name).old")
         for left in [made, old] where manager.fileExists(atPath: left.path) { try manager.removeItem(at: left) }
         do {
-            try fill(made, weights: weights)
+            try fill(made, weights: weights, server: server)
             if exists { try manager.moveItem(at: target, to: old) }
             do {
                 try manager.moveItem(at: made, to: target)
@@ -111,7 +115,7 @@ struct PageFiles {
         if exists { try? manager.removeItem(at: old) }
     }
 
-    private func fill(_ made: URL, weights: URL) throws {
+    private func fill(_ made: URL, weights: URL, server: String?) throws {
         let manager = FileManager.default
         for inner in ["app", "worker", "weights"] {
             try manager.createDirectory(at: made.appending(path: inner), withIntermediateDirectories: true)
@@ -127,7 +131,7 @@ struct PageFiles {
             try WeightsFile.write(tensors.networkWeights, to: made.appending(path: own))
         }
         let files = Self.names + [own]
-        let list = List(version: try version(of: files, in: made), weights: own, files: files)
+        let list = List(version: try version(of: files, in: made), weights: own, files: files, server: server)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try encoder.encode(list).write(to: made.appending(path: Self.list))
@@ -137,6 +141,7 @@ struct PageFiles {
         let version: String
         let weights: String
         let files: [String]
+        let server: String?
     }
 
     /// Changes with any byte of the page (FNV-1a, 64 bits), so that browsers that keep it fetch it

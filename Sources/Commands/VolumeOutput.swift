@@ -9,7 +9,7 @@ import TensorFiles
 #endif
 
 /// The format of results.
-enum VolumeOutput: String, ExpressibleByArgument, CaseIterable {
+package enum VolumeOutput: String, ExpressibleByArgument, CaseIterable {
     /// Pictures: their masks are always PNG.
     case png
     case nifti = "nii.gz"
@@ -63,13 +63,17 @@ struct WantedResults {
 }
 
 /// The files for an input's results.
-struct ResultFiles {
-    var mask: URL
-    var overlay: URL?
+package struct ResultFiles {
+    package var mask: URL
+    package var overlay: URL?
     /// One for each class except the background.
-    var probabilities: [URL] = []
+    package var probabilities: [URL] = []
     /// CSV, then JSON; none, or both.
-    var statistics: [URL] = []
+    package var statistics: [URL] = []
+
+    package init(mask: URL, overlay: URL? = nil, probabilities: [URL] = [], statistics: [URL] = []) {
+        (self.mask, self.overlay, self.probabilities, self.statistics) = (mask, overlay, probabilities, statistics)
+    }
 
     var all: [URL] { [mask] + [overlay].compactMap(\.self) + probabilities + statistics }
 }

@@ -11,7 +11,7 @@ import TensorFiles
 #endif
 
 /// Writes a volume's results in every requested form.
-struct VolumeResults {
+package struct VolumeResults {
     let item: InputList.Item
     let volume: VolumeFile
     let prepared: PreparedVolume
@@ -25,7 +25,15 @@ struct VolumeResults {
     let provenance: String
     let codes: SegmentCodes
 
-    func write(_ files: ResultFiles, format: VolumeOutput) throws {
+    package init(
+        item: InputList.Item, volume: VolumeFile, prepared: PreparedVolume, labels: LabelVolume, probabilities: [[UInt8]] = [],
+        names: [VolumeLabel], provenance: String, codes: SegmentCodes
+    ) {
+        (self.item, self.volume, self.prepared, self.labels) = (item, volume, prepared, labels)
+        (self.probabilities, self.names, self.provenance, self.codes) = (probabilities, names, provenance, codes)
+    }
+
+    package func write(_ files: ResultFiles, format: VolumeOutput) throws {
         switch format {
         case .png: throw InputError("is a volume, which is not written as PNG; choose another --format")
         case .nifti, .nrrd, .metaImage:
@@ -101,7 +109,7 @@ struct VolumeResults {
     }
 
     /// The tables of names and colours, beside the label maps of a folder.
-    static func writeTables(_ names: [VolumeLabel], in folder: URL) throws {
+    package static func writeTables(_ names: [VolumeLabel], in folder: URL) throws {
         for (name, text) in [
             ("labels.json", try LabelTables.json(names)), ("labels.txt", LabelTables.itkSnap(names)),
             ("labels.ctbl", LabelTables.slicer(names)),

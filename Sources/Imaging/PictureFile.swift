@@ -28,6 +28,11 @@ public enum PictureFile {
     /// A picture's header, without decoding the picture.
     public static func info(of url: URL) throws(PictureError) -> PictureInfo { PictureInfo(try PictureHeader(of: open(url))) }
 
+    /// The header of a file's bytes in memory; errors use `name` as the path.
+    package static func info(_ bytes: [UInt8], name: String) throws(PictureError) -> PictureInfo {
+        PictureInfo(try PictureHeader(of: FileReader(bytes, name: name)))
+    }
+
     /// Reads a picture in its own channels (grey or RGB), or as grey (`channels` 1) or RGB (3).
     /// 16-bit values keep their high byte.
     ///

@@ -2,24 +2,24 @@ import CZip
 import Files
 
 /// A zip archive, read through libzip with bounds on everything that it declares.
-final class ZipReader {
-    struct Entry {
-        let name: String
+package final class ZipReader {
+    package struct Entry {
+        package let name: String
         let index: UInt64
         /// Bytes after and before decompression, as the directory declares them.
-        let size: Int
+        package let size: Int
         let compressedSize: Int
         let isStored: Bool
     }
 
-    let entries: [Entry]
+    package let entries: [Entry]
     private let archive: OpaquePointer
     /// Keeps the bytes alive that libzip reads in place.
     private let file: FileReader
 
     /// Opens a file that starts as a zip archive. An archive whose entries cannot all lie within
     /// the file is an error.
-    init(_ file: FileReader) throws {
+    package init(_ file: FileReader) throws {
         self.file = file
         var error = zip_error_t()
         zip_error_init(&error)
@@ -84,7 +84,7 @@ final class ZipReader {
 
     /// The entry's bytes, checked against its declared size and checksum; `limit` bounds the
     /// memory.
-    func read(_ entry: Entry, limit: Int) throws -> [UInt8] {
+    package func read(_ entry: Entry, limit: Int) throws -> [UInt8] {
         let stream = try open(entry, limit: limit)
         let bytes = try stream.read(entry.size, "'\(entry.name.printable())'")
         try stream.finish()

@@ -2,7 +2,7 @@ import Files
 
 /// Writes a zip archive of stored (uncompressed) entries, each aligned to 64 bytes so that it can
 /// be mapped into memory.
-struct ZipWriter {
+package struct ZipWriter {
     private let prefix: String
     private var directory: [UInt8] = []
     private var count = 0
@@ -13,16 +13,16 @@ struct ZipWriter {
     private static let maximumCount = 65_534
 
     /// Every entry's name begins with `prefix/`.
-    init(prefix: String) { self.prefix = prefix }
+    package init(prefix: String) { self.prefix = prefix }
 
-    mutating func add(_ name: String, _ bytes: [UInt8], to writer: inout AtomicFile.Writer) throws {
+    package mutating func add(_ name: String, _ bytes: [UInt8], to writer: inout AtomicFile.Writer) throws {
         let name = Array("\(prefix)/\(name)".utf8)
         let offset = writer.offset
         // An extra field pads the header, as in PyTorch; it takes at least 4 bytes.
         let unpadded = offset + 30 + name.count + 4
         let padding = (ZipWriter.alignment - unpadded % ZipWriter.alignment) % ZipWriter.alignment
         guard unpadded + padding + bytes.count <= ZipWriter.maximumSize, count < ZipWriter.maximumCount else {
-            throw Fault(.limit, "a .pth of 4 GiB or more cannot be written", remedy: "write .safetensors instead")
+            throw Fault(.limit, "a .pth or a zip archive of 4 GiB or more cannot be written")
         }
         // Version 2.0, names in UTF-8, stored, 1 January 1980, checksum, both sizes, length of the
         // name.
@@ -58,10 +58,10 @@ struct ZipWriter {
         count += 1
     }
 
-    func finish(to writer: inout AtomicFile.Writer) throws {
+    package func finish(to writer: inout AtomicFile.Writer) throws {
         let offset = writer.offset
         guard offset + directory.count <= ZipWriter.maximumSize else {
-            throw Fault(.limit, "a .pth of 4 GiB or more cannot be written", remedy: "write .safetensors instead")
+            throw Fault(.limit, "a .pth or a zip archive of 4 GiB or more cannot be written")
         }
         var end: [UInt8] = []
         end.put(UInt32(0x0605_4B50))

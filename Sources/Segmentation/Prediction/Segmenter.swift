@@ -25,7 +25,7 @@ public struct Segmenter: Sendable {
     /// Height and width of the network's input, in pixels.
     public let imageSize: Int
     /// The probability from which on a pixel is foreground, above 0 and below 1.
-    public let threshold: Float
+    public private(set) var threshold: Float
     /// The classes' names, background first, if the weights record them.
     public let classNames: [String]?
     /// The label that training ignored; scores leave it out too. Nil if there was none.
@@ -151,6 +151,13 @@ public struct Segmenter: Sendable {
         guard self.threshold > 0, self.threshold < 1 else {
             throw BadWeights(file: file, reason: "threshold: expected 0 to 1, got \(self.threshold)")
         }
+    }
+
+    /// The same network with another threshold; nil unless it is above 0 and below 1.
+    package func with(threshold: Double) -> Segmenter? {
+        var copy = self
+        copy.threshold = Float(threshold)
+        return copy.threshold > 0 && copy.threshold < 1 ? copy : nil
     }
 
     /// A label's name: the weights' own, or "foreground" for one class, else "class N".

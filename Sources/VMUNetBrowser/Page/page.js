@@ -217,6 +217,7 @@ async function begin() {
         return;
     }
     const page = await (await fetch(new URL("page.json", import.meta.url), { cache: "no-cache" })).json();
+    if (page.server) [$("on-server").href, $("on-server").hidden] = [page.server, false];
     shipped = { address: new URL(page.weights, import.meta.url).href, name: page.weights.split("/").pop() };
     await loadWeights({ address: shipped.address }, shipped.name);
     if (await keepForOffline(page.version)) $("offline").hidden = false;

@@ -45,7 +45,7 @@ export function acceptFiles({ open, weights }) {
 }
 
 /** The files of a drop, those in dropped folders too; hidden ones are left out. */
-async function droppedFiles(transfer) {
+export async function droppedFiles(transfer) {
     const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     if (!entries.some((entry) => entry.isDirectory)) return transfer.files;
     const files = [];

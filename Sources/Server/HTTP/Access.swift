@@ -1,0 +1,68 @@
+import Files
+import HTTPTypes
+import Hummingbird
+import TensorFiles
+
+/// The tokens that may ask. None: whoever reaches the server may.
+package struct Access: Sendable {
+    /// SHA-256 of each token, in hexadecimal: all of one length, so that comparing them tells
+    /// nothing of a token's.
+    private let digests: [[UInt8]]
+
+    /// - Throws: ``BadToken`` for a token that can be guessed.
+    package init(tokens: [String]) throws {
+        for (line, token) in tokens.enumerated() where token.utf8.count < Self.shortest { throw BadToken(line: line + 1) }
+        digests = tokens.map { Array(SHA256.hexadecimal(of: Array($0.utf8)).utf8) }
+    }
+
+    /// The fewest bytes of a token.
+    package static let shortest = 16
+
+    var isOpen: Bool { digests.isEmpty }
+
+    /// The mark of the token in an `Authorization` field: the first 12 digits of its SHA-256. Nil
+    /// for one that is none of ours.
+    ///
+    /// Every digest is compared whole, so the time says nothing of where they differ.
+    func mark(_ authorization: String?) -> String? {
+        guard let authorization, authorization.utf8.count < 4096, authorization.lowercased().hasPrefix("bearer ") else { return nil }
+        let given = Array(SHA256.hexadecimal(of: Array(authorization.dropFirst(7).utf8)).utf8)
+        var isKnown = false
+        for digest in digests {
+            let difference = zip(digest, given).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) }
+            isKnown = isKnown || (difference == 0 && digest.count == given.count)
+        }
+        return isKnown ? String(decoding: given.prefix(12), as: UTF8.self) : nil
+    }
+}
+
+/// A token that is too short to be a secret.
+struct BadToken: UserError {
+    let line: Int
+    var subject: String { "token \(line)" }
+    var problem: String { "has fewer than \(Access.shortest) characters" }
+    var remedy: String { "make one by: openssl rand -hex 32" }
+    var category: UserErrorCategory { .usage }
+}
+
+/// Lets requests through that carry a token, where there are any.
+struct AccessMiddleware: RouterMiddleware {
+    typealias Context = ServerContext
+    let access: Access
+
+    /// Paths that carry no data of anybody's: a page must load before a token can be typed, and
+    /// monitors have none.
+    private static func isPublic(_ path: String) -> Bool { !path.hasPrefix("/v1/") && path != "/metrics" }
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        guard !access.isOpen, !Self.isPublic(request.uri.path) else { return try await next(request, context) }
+        guard let mark = access.mark(request.headers[.authorization]) else {
+            throw Problem(.unauthorized, "a token is needed", remedy: "send it as 'Authorization: Bearer TOKEN'")
+        }
+        var context = context
+        (context.client, context.owner) = (mark, mark)
+        return try await next(request, context)
+    }
+}

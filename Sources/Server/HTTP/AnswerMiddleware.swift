@@ -1,0 +1,66 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import Metrics
+
+/// The outermost: turns errors into problems, adds what every answer carries, and writes one line
+/// of log a request, without names or paths of files.
+struct AnswerMiddleware: RouterMiddleware {
+    typealias Context = ServerContext
+
+    /// The rights of this server's pages: to run its own scripts and WebAssembly, and nothing from
+    /// elsewhere.
+    static let policy =
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+        + "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        let start = ContinuousClock.now
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch {
+            let problem = Problem(any: error)
+            if problem.status.code >= 500 {
+                context.logger.error("failed", metadata: ["error": "\(String(reflecting: type(of: error)))"])
+            }
+            response = problem.response()
+        }
+        response.headers[.contentSecurityPolicy] = Self.policy
+        response.headers[.xContentTypeOptions] = "nosniff"
+        response.headers[.referrerPolicy] = "no-referrer"
+        response.headers[.crossOriginOpenerPolicy] = "same-origin"
+        response.headers[.crossOriginEmbedderPolicy] = "require-corp"
+        response.headers[.requestNumber] = context.id
+        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        let route = context.endpointPath ?? "none", code = response.status.code
+        Counter(
+            label: "vmunet_requests_total", dimensions: [("route", route), ("method", request.method.known), ("status", "\(code)")]
+        ).increment()
+        Recorder(label: "vmunet_request_seconds", dimensions: [("route", route)]).record(seconds)
+        context.logger.info(
+            "request",
+            metadata: [
+                "method": "\(request.method.known)", "route": "\(route)", "status": "\(code)",
+                "milliseconds": "\(Int((seconds * 1000).rounded()))",
+            ])
+        return response
+    }
+}
+
+extension HTTPField.Name {
+    static let referrerPolicy = Self("Referrer-Policy")!
+    static let crossOriginOpenerPolicy = Self("Cross-Origin-Opener-Policy")!
+    static let crossOriginEmbedderPolicy = Self("Cross-Origin-Embedder-Policy")!
+    static let requestNumber = Self("X-Request-Id")!
+}
+
+extension HTTPRequest.Method {
+    static let usual: [Self] = [.get, .head, .post, .put, .delete, .patch, .options, .trace]
+    /// The method, or "other": a client's inventions would fill logs and metrics.
+    var known: String { Self.usual.contains(self) ? rawValue : "other" }
+}

@@ -1,0 +1,69 @@
+import Files
+import Foundation
+
+/// The places of jobs' files. All names are ours; nothing of an upload becomes part of a path.
+///
+///     incoming/ID/    a file that is still arriving; of no worth after a restart
+///     jobs/ID/        input.KIND and work.json, until the job is done
+///     jobs/ID/result/ what was found, moved here as a whole
+struct JobFiles: Sendable {
+    let root: URL
+
+    /// - Throws: ``/Files/FileError`` where a folder cannot be made.
+    init(_ root: URL) throws(FileError) {
+        self.root = root
+        for folder in [root, incoming, jobs] {
+            try Folder.make(folder)
+            // Pictures of people: for this user's eyes alone.
+            _ = chmod(folder.path, 0o700)
+        }
+    }
+
+    var incoming: URL { root.appending(path: "incoming") }
+    var jobs: URL { root.appending(path: "jobs") }
+    var database: URL { root.appending(path: "server.sqlite") }
+
+    func folder(_ id: String) -> URL { jobs.appending(path: id) }
+    func result(_ id: String) -> URL { folder(id).appending(path: "result") }
+    func hasResult(_ id: String) -> Bool { FileManager.default.fileExists(atPath: result(id).path) }
+
+    /// Removes a job's files. A half-removed job is gone from the store first, so that a restart
+    /// finishes it.
+    func remove(_ id: String) {
+        for folder in [folder(id), incoming.appending(path: id)] { try? FileManager.default.removeItem(at: folder) }
+    }
+
+    /// Removes everything that belongs to none of these jobs.
+    func sweep(keeping ids: Set<String>) {
+        for place in [incoming, jobs] {
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: place.path)) ?? []
+            where place == incoming || !ids.contains(name) {
+                try? FileManager.default.removeItem(at: place.appending(path: name))
+            }
+        }
+    }
+
+    /// Bytes in a job's folder.
+    func size(_ id: String) -> Int {
+        let keys: Set<URLResourceKey> = [.fileSizeKey]
+        let files = FileManager.default.enumerator(at: folder(id), includingPropertiesForKeys: Array(keys))
+        var sum = 0
+        while let file = files?.nextObject() as? URL { sum += (try? file.resourceValues(forKeys: keys).fileSize) ?? 0 }
+        return sum
+    }
+
+    /// Bytes that are free where the files lie; nil where the system does not tell.
+    var room: Int? {
+        var status = statvfs()
+        guard statvfs(root.path, &status) == 0 else { return nil }
+        return Int(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+    }
+
+    /// Makes sure that names in a folder survive a power failure.
+    static func flush(_ folder: URL) {
+        let descriptor = open(folder.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        _ = fsync(descriptor)
+        close(descriptor)
+    }
+}

@@ -1,0 +1,132 @@
+import Foundation
+import GRDB
+
+/// The jobs and the audit log, in SQLite. What a call has written survives the process' end.
+struct JobStore: Sendable {
+    let database: DatabasePool
+
+    /// Opens or makes the store, and brings an older one up to date.
+    init(_ url: URL) throws {
+        var configuration = Configuration()
+        configuration.prepareDatabase { db in
+            // A 202 outlives a power failure; what is deleted is overwritten.
+            try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON")
+        }
+        configuration.busyMode = .timeout(10)
+        database = try DatabasePool(path: url.path, configuration: configuration)
+        for ending in ["", "-wal", "-shm"] { _ = chmod(url.path + ending, 0o600) }
+        try Self.migrator.migrate(database)
+    }
+
+    /// Each step is run once on a store, in this order. Steps are added and never changed.
+    private static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1: jobs and audit log") { db in
+            try db.create(table: "job") { table in
+                table.primaryKey("id", .text)
+                for name in ["owner", "client", "kind", "model", "weights", "state"] { table.column(name, .text).notNull() }
+                for name in ["bytes", "slicesDone", "attempts"] { table.column(name, .integer).notNull() }
+                table.column("threshold", .double)
+                table.column("slices", .integer)
+                table.column("created", .double).notNull()
+                table.column("started", .double)
+                table.column("finished", .double)
+                table.column("problem", .text)
+                table.column("remedy", .text)
+            }
+            try db.create(index: "job_state", on: "job", columns: ["state", "created"])
+            try db.create(table: "audit") { table in
+                table.column("time", .text).notNull().indexed()
+                for name in ["client", "action", "subject", "weights"] { table.column(name, .text).notNull() }
+                table.column("seconds", .double)
+            }
+        }
+        return migrator
+    }
+
+    func add(_ job: Job) async throws { try await database.write { try job.insert($0) } }
+
+    func job(_ id: String) async throws -> Job? { try await database.read { try Job.fetchOne($0, key: id) } }
+
+    /// An owner's jobs, the newest first.
+    func jobs(owner: String) async throws -> [Job] {
+        try await database.read { db in
+            try Job.filter(Column("owner") == owner).order(Column("created").desc).limit(1000).fetchAll(db)
+        }
+    }
+
+    func all() async throws -> [Job] { try await database.read { try Job.order(Column("created")).fetchAll($0) } }
+
+    /// Jobs of each state.
+    func counts() async throws -> [Job.State: Int] {
+        try await database.read { db in
+            var counts = [Job.State: Int](uniqueKeysWithValues: Job.State.allCases.map { ($0, 0) })
+            for state in Job.State.allCases { counts[state] = try Job.filter(Column("state") == state.rawValue).fetchCount(db) }
+            return counts
+        }
+    }
+
+    /// The job that has waited longest, now running.
+    func takeNext() async throws -> Job? {
+        try await database.write { db in
+            guard var job = try Job.filter(Column("state") == Job.State.queued.rawValue).order(Column("created")).fetchOne(db)
+            else { return nil }
+            job.state = .running
+            job.attempts += 1
+            job.started = Date().timeIntervalSince1970
+            try job.update(db)
+            return job
+        }
+    }
+
+    /// Changes a job that is still there. Returns it, or nil where it was deleted.
+    @discardableResult func change(_ id: String, _ change: @escaping @Sendable (inout Job) -> Void) async throws -> Job? {
+        try await database.write { db in
+            guard var job = try Job.fetchOne(db, key: id) else { return nil }
+            change(&job)
+            try job.update(db)
+            return job
+        }
+    }
+
+    @discardableResult func delete(_ id: String) async throws -> Bool {
+        let isDeleted = try await database.write { try Job.deleteOne($0, key: id) }
+        // Deleted rows leave the write-ahead log too.
+        _ = try? await database.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+        return isDeleted
+    }
+
+    /// True if a write goes through.
+    func canWrite() async -> Bool {
+        (try? await database.write { try $0.execute(sql: "DELETE FROM audit WHERE time = ''") }) != nil
+    }
+}
+
+/// Who did what and when: tokens' marks instead of names, jobs' and requests' numbers instead of
+/// files.
+struct AuditLog: Sendable {
+    let store: JobStore
+
+    struct Line: Codable, PersistableRecord, FetchableRecord, Sendable {
+        static let databaseTableName = "audit"
+        /// ISO 8601, UTC.
+        var time = Date().formatted(.iso8601)
+        let client: String
+        /// predict, create, finish, fail, read, delete, expire.
+        let action: String
+        /// A request's or a job's number.
+        let subject: String
+        /// SHA-256 of the weights.
+        let weights: String
+        var seconds: Double?
+    }
+
+    /// Adds a line. A log that cannot be written stops no answer; `/healthz` tells of the store.
+    func add(_ line: Line) async { try? await store.database.write { try line.insert($0) } }
+
+    /// Removes lines that are older than so many seconds.
+    func expire(_ seconds: Int) async {
+        let limit = Date(timeIntervalSinceNow: -Double(seconds)).formatted(.iso8601)
+        _ = try? await store.database.write { try $0.execute(sql: "DELETE FROM audit WHERE time < ?", arguments: [limit]) }
+    }
+}

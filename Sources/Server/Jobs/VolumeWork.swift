@@ -1,0 +1,210 @@
+import Commands
+import DICOM
+import Files
+import Foundation
+import Imaging
+import Segmentation
+import TensorFiles
+
+/// The task of a job's process: `work.json` beside its input.
+struct VolumeWork: Codable, Sendable {
+    static let name = "work.json"
+
+    let kind: VolumeKind
+    /// The weights' file, and its SHA-256.
+    let weights: String
+    let digest: String
+    let threshold: Double?
+    /// Bytes of memory and seconds of a processor that it may take.
+    let memory: Int
+    let seconds: Int
+    let archiveFiles: Int
+    let archiveBytes: Int
+
+    init(model: ServedModel, job: Job, limits: ServerLimits) {
+        (kind, weights, digest, threshold) = (job.kind, model.url.path, model.digest, job.threshold)
+        (memory, seconds) = (limits.jobMemory, limits.jobSeconds)
+        (archiveFiles, archiveBytes) = (limits.archiveFiles, limits.archiveBytes)
+    }
+}
+
+/// The command `job`: reads one volume, which may be damaged or hostile, and writes what is found.
+package enum VolumeWorker {
+    /// Runs the work in a job's folder. Its result appears there as a whole, under `result`.
+    package static func run(_ folder: URL) {
+        do {
+            let work = try JSONDecoder().decode(VolumeWork.self, from: Data(contentsOf: folder.appending(path: VolumeWork.name)))
+            confine(work)
+            try VolumeJob(folder: folder, work: work).run()
+        } catch let error as any UserError {
+            // The subject stays out: it is a path.
+            tell(WorkNotice(problem: error.problem.printable(limit: 500), remedy: error.remedy.printable(limit: 300)))
+        } catch let fault as Fault {
+            tell(WorkNotice(problem: fault.reason.printable(limit: 500), remedy: fault.remedy.printable(limit: 300)))
+        } catch {
+            tell(WorkNotice(problem: "cannot be segmented", remedy: "tell whoever runs the server"))
+        }
+    }
+
+    /// A line for the server.
+    fileprivate static func tell(_ notice: WorkNotice) {
+        guard let line = try? JSONEncoder().encode(notice) else { return }
+        FileHandle.standardOutput.write(line + Data("\n".utf8))
+    }
+
+    /// Takes from this process what it does not need, before it looks at the file.
+    private static func confine(_ work: VolumeWork) {
+        func limit(_ resource: Int32, _ value: Int) {
+            var limits = rlimit(rlim_cur: rlim_t(value), rlim_max: rlim_t(value))
+            setrlimit(resource, &limits)
+        }
+        #if canImport(Glibc)
+            let (memory, time, core) = (Int32(RLIMIT_AS.rawValue), Int32(RLIMIT_CPU.rawValue), Int32(RLIMIT_CORE.rawValue))
+            let process = __priority_which_t(PRIO_PROCESS.rawValue)
+        #else
+            let (memory, time, core, process) = (RLIMIT_AS, RLIMIT_CPU, RLIMIT_CORE, PRIO_PROCESS)
+        #endif
+        limit(memory, work.memory)
+        limit(time, work.seconds * ProcessInfo.processInfo.activeProcessorCount)
+        limit(core, 0)
+        // Pictures come first.
+        setpriority(process, 0, 10)
+        // The server's end, however it comes, is this process' end.
+        Thread.detachNewThread {
+            var byte: UInt8 = 0
+            while read(0, &byte, 1) > 0 {}
+            _exit(1)
+        }
+    }
+}
+
+/// One volume from its file to its results.
+private struct VolumeJob {
+    let folder: URL
+    let work: VolumeWork
+
+    func run() throws {
+        let item = try item()
+        let segmenter = try Segmenter(weights: URL(filePath: work.weights), threshold: work.threshold)
+        guard segmenter.metadata.input != .pictures else {
+            throw Fault(.unsupported, "these weights were trained on pictures", remedy: "choose a model for volumes: GET /v1/models")
+        }
+        let volume = try item.series.map { try VolumeFile($0, path: "the series") } ?? VolumeFile(item.url)
+        let prepared = try PreparedVolume(volume, path: "the volume", convention: segmenter.convention)
+        VolumeWorker.tell(WorkNotice(slices: prepared.shape.depth, done: 0))
+        let found = try VolumeSegmenter(segmenter).segment(shape: prepared.shape, slice: prepared.slice(at:)) {
+            VolumeWorker.tell(WorkNotice(done: $0))
+        }
+        let labels = try LabelVolume(shape: volume.shape, labels: prepared.turnBack.applied(to: found.labels, found.shape))
+        try write(item, volume, prepared, labels, segmenter)
+    }
+
+    // MARK: Input
+
+    private func item() throws -> InputList.Item {
+        let input = folder.appending(path: "input." + work.kind.rawValue)
+        let list = InputList([try work.kind == .zip ? unpack(input).path : input.path], recursive: true)
+        // Reasons, not paths.
+        if let failure = list.failures.first {
+            throw Fault(.unsupported, failure.reason.printable(limit: 400, keepsLines: false), remedy: "send one series or one volume")
+        }
+        let volumes = list.items.filter(\.isVolume)
+        guard volumes.count == 1 else {
+            throw Fault(
+                .unsupported, "holds \(volumes.isEmpty ? "no volume" : "\(volumes.count) volumes")", remedy: "send one series or one volume"
+            )
+        }
+        return volumes[0]
+    }
+
+    /// Unpacks an archive under names of our own, with the endings that say a file's kind.
+    private func unpack(_ archive: URL) throws -> URL {
+        let zip = try ZipReader(FileReader(archive))
+        let entries = zip.entries.filter { !$0.name.hasSuffix("/") && $0.size > 0 }
+        // NumPy's archives are ZIPs too.
+        if entries.contains(where: { $0.name == "image.npy" }) {
+            let array = folder.appending(path: "input.npz")
+            try? FileManager.default.linkItem(at: archive, to: array)
+            return array
+        }
+        let total = entries.reduce(0) { $0 + $1.size }
+        guard entries.count <= work.archiveFiles, total <= work.archiveBytes else {
+            throw Fault(
+                .limit,
+                "holds \(entries.count) files of \(Memory.size(total)), more than the \(work.archiveFiles) files or "
+                    + "\(Memory.size(work.archiveBytes)) that are taken here", remedy: "send one series")
+        }
+        let place = folder.appending(path: "unpacked")
+        try? FileManager.default.removeItem(at: place)
+        try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+        for (number, entry) in entries.enumerated() {
+            let ending = Self.endings.first { entry.name.lowercased().hasSuffix($0) } ?? ""
+            let bytes = try zip.read(entry, limit: work.archiveBytes)
+            try AtomicFile.write(bytes, to: place.appending(path: "\(number)" + ending), isDurable: false)
+        }
+        return place
+    }
+
+    private static let endings = [".nii.gz", ".nii", ".nrrd", ".mha", ".dcm"]
+
+    // MARK: Results
+
+    private func write(
+        _ item: InputList.Item, _ volume: VolumeFile, _ prepared: PreparedVolume, _ labels: LabelVolume, _ segmenter: Segmenter
+    ) throws {
+        let made = folder.appending(path: "making-\(getpid())")
+        try FileManager.default.createDirectory(at: made, withIntermediateDirectories: true)
+        let results = VolumeResults(
+            item: item, volume: volume, prepared: prepared, labels: labels, names: segmenter.labels,
+            provenance: "vmunet \(Provenance.version), weights sha256 \(work.digest.prefix(32))", codes: SegmentCodes())
+        func file(_ name: JobResult) -> URL { made.appending(path: name.rawValue) }
+        try results.write(
+            ResultFiles(mask: file(.nifti), overlay: file(.overview), statistics: [file(.table), file(.statistics)]), format: .nifti)
+        var names: [JobResult] = [.nifti, .overview, .table, .statistics]
+        if volume.source != nil {
+            try results.write(ResultFiles(mask: file(.segmentation)), format: .dicomSegmentation)
+            names.append(.segmentation)
+        }
+        try VolumeResults.writeTables(segmenter.labels, in: made)
+        try pack(names, in: made)
+        try JobView.write(volume, prepared, labels, segmenter, in: made)
+        JobFiles.flush(made)
+        guard rename(made.path, folder.appending(path: "result").path) == 0 else {
+            throw Fault(.unwritable, "its result cannot be stored", remedy: "tell whoever runs the server")
+        }
+        JobFiles.flush(folder)
+        try? FileManager.default.removeItem(at: folder.appending(path: "unpacked"))
+    }
+
+    private func pack(_ names: [JobResult], in made: URL) throws {
+        var zip = ZipWriter(prefix: "segmentation")
+        try AtomicFile.write(to: made.appending(path: JobResult.archive.rawValue)) { writer in
+            for name in names.map(\.rawValue) + ["labels.json", "labels.txt", "labels.ctbl"] {
+                try zip.add(name, [UInt8](Data(contentsOf: made.appending(path: name))), to: &writer)
+            }
+            try zip.finish(to: &writer)
+        }
+    }
+}
+
+/// The files of a result that can be asked for.
+enum JobResult: String, CaseIterable, Sendable {
+    case nifti = "labels.nii.gz"
+    case segmentation = "segmentation.dcm"
+    case archive = "segmentation.zip"
+    case statistics = "statistics.json"
+    case table = "statistics.csv"
+    case overview = "overview.png"
+
+    /// By which `Accept` chooses it.
+    var type: String {
+        switch self {
+        case .nifti: "application/x-nifti"
+        case .segmentation: "application/dicom"
+        case .archive: "application/zip"
+        case .statistics: "application/json"
+        case .table: "text/csv"
+        case .overview: "image/png"
+        }
+    }
+}

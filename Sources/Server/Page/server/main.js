@@ -1,0 +1,367 @@
+// The page of a server: sends files, lists jobs with their state, shows what was found.
+
+import { $, announce, make } from "../app/dom.js";
+import { droppedFiles } from "../app/opening.js";
+import { zip } from "../worker/zip.js";
+import { Refusal, ask, blob, follow, json, sendJob, token } from "./api.js";
+import { Planes } from "./planes.js";
+import { forgetNames, nameOf, pictures, rememberName } from "./store.js";
+
+const planes = new Planes($("planes"));
+/** Jobs, uploads and pictures by their names, the newest first: {id, kind, name, state, progress, created, …}. */
+const entries = new Map();
+let current = null;
+let models = [];
+
+const sorted = () => [...entries.values()].sort((a, b) => (a.created < b.created ? 1 : -1));
+const words = { sending: "Sending", queued: "Waiting", running: "Running", done: "Done", failed: "Failed" };
+
+// MARK: The list
+
+function change(id, values) {
+    const before = entries.get(id);
+    entries.set(id, { ...before, ...values });
+    if (before && before.state !== values.state && (values.state === "done" || values.state === "failed")) {
+        announce(`${entries.get(id).name}: ${words[values.state]}`);
+    }
+    refresh();
+}
+
+function remove(id) {
+    entries.delete(id);
+    if (current === id) current = null;
+    refresh();
+}
+
+function note(entry) {
+    if (entry.state === "failed") return entry.problem.detail;
+    if (entry.state === "sending") return `${Math.round(100 * entry.progress)}% sent`;
+    if (entry.state === "running") return entry.slices ? `${entry.slices_done} of ${entry.slices} slices` : "Reading";
+    if (entry.state === "queued") return "Its turn comes";
+    const found = (entry.result?.labels ?? entry.found?.classes ?? []).filter((label) => (label.voxels ?? label.pixels) > 0);
+    return found.length ? found.slice(0, 3).map((label) => `${label.name} ${amount(label)}`).join(", ") : "Nothing found";
+}
+
+function amount(label) {
+    if (label.volume_ml !== undefined) return `${label.volume_ml.toFixed(1)} ml`;
+    if (label.share_percent !== undefined) return `${label.share_percent.toFixed(1)} %`;
+    return `${label.voxels} voxels`;
+}
+
+function refreshList() {
+    const focused = document.activeElement?.dataset?.id;
+    $("queue-empty").hidden = entries.size > 0;
+    $("jobs").replaceChildren(...sorted().map((entry) => {
+        const open = make("button", { className: "open", type: "button" },
+            make("span", { className: "title" }, entry.name), make("span", { className: "state" }, words[entry.state]), make("span", { className: "note" }, note(entry)));
+        open.dataset.id = entry.id;
+        if (entry.id === current) open.setAttribute("aria-current", "true");
+        if (entry.state === "running" || entry.state === "sending") open.append(make("progress", { max: 1, value: entry.progress, "aria-label": words[entry.state] }));
+        open.onclick = () => select(entry.id);
+        const item = make("li", { className: "item" }, open);
+        item.dataset.state = entry.state;
+        return item;
+    }));
+    if (focused) document.querySelector(`.open[data-id="${focused}"]`)?.focus();
+}
+
+// MARK: What is shown
+
+function select(id) {
+    current = id;
+    const entry = entries.get(id);
+    if (entry?.kind === "job" && entry.state === "done" && !entry.result) {
+        json(`v1/jobs/${id}`).then((job) => change(id, job), refuse);
+    }
+    refresh();
+}
+
+function refresh() {
+    refreshList();
+    const entry = entries.get(current), isDone = entry?.state === "done" && Boolean(entry.result ?? entry.mask);
+    $("empty").hidden = Boolean(entry) || !$("sign-in").hidden;
+    $("waiting").hidden = !entry || isDone || entry.state === "failed";
+    $("failed").hidden = entry?.state !== "failed";
+    $("planes").hidden = !isDone || entry.kind !== "job";
+    $("picture").hidden = !isDone || entry.kind !== "picture";
+    $("panel").hidden = !entry || (!isDone && entry.state !== "failed" && entry.kind !== "job");
+    planes.show(isDone && entry.kind === "job" ? entry : null);
+    if (!entry) return;
+    $("waiting-title").textContent = `${words[entry.state]}: ${entry.name}`;
+    $("waiting-text").textContent = note(entry);
+    $("waiting-progress").value = entry.progress ?? 0;
+    if (entry.state === "failed") {
+        $("failed-text").textContent = entry.problem.detail;
+        $("failed-remedy").textContent = entry.problem.remedy ?? "";
+    }
+    showPanel(entry, isDone);
+    if (isDone && entry.kind === "picture") drawPicture(entry);
+}
+
+function showPanel(entry, isDone) {
+    $("name").textContent = entry.name;
+    const { shape, spacing } = entry.result ?? {};
+    $("about").textContent = [
+        shape && `${shape.depth} × ${shape.height} × ${shape.width} voxels`, spacing && `of ${spacing.depth.toFixed(2)} × ${spacing.height.toFixed(2)} × ${spacing.width.toFixed(2)} mm`,
+        entry.found && `${entry.found.width} × ${entry.found.height} pixels`, entry.model && `weights ${entry.model}`,
+        entry.expires && `kept until ${new Date(entry.expires).toLocaleString()}`, ...(entry.result?.notes ?? []),
+    ].filter(Boolean).join(", ");
+    const labels = isDone ? entry.result?.labels ?? entry.found?.classes ?? [] : [];
+    $("legend").replaceChildren(...labels.map((label) => {
+        const shown = make("input", { type: "checkbox", checked: !planes.style.hidden.has(label.label), disabled: entry.kind === "picture" });
+        shown.onchange = () => {
+            if (shown.checked) planes.style.hidden.delete(label.label);
+            else planes.style.hidden.add(label.label);
+            planes.setStyle({});
+        };
+        const swatch = make("span", { className: "swatch" });
+        swatch.style.backgroundColor = `rgb(${(label.color ?? [70, 200, 230]).join(" ")})`;
+        return make("li", {}, make("label", {}, shown, swatch, make("span", {}, label.name), make("span", { className: "amount" }, amount(label))));
+    }));
+    const threshold = entry.found?.threshold;
+    $("threshold-row").hidden = !isDone || threshold === undefined;
+    if (threshold !== undefined && document.activeElement !== $("threshold")) $("threshold").value = threshold;
+    $("threshold-text").textContent = Number($("threshold").value).toFixed(2);
+    $("downloads").replaceChildren(...(isDone ? downloads(entry) : []));
+    $("report").hidden = !isDone;
+}
+
+// MARK: Taking away
+
+function save(data, name) {
+    const link = make("a", { href: URL.createObjectURL(data), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+const stem = (name) => name.replace(/\.(nii\.gz|[^.]+)$/i, "");
+
+function downloads(entry) {
+    if (entry.kind === "picture") {
+        const button = make("button", { className: "button primary", type: "button" }, "Save mask");
+        button.onclick = () => save(entry.mask, `${stem(entry.name)}_mask.png`);
+        return [button];
+    }
+    const kinds = [["Save NIfTI", "application/x-nifti", ".nii.gz"], ["Save all as ZIP", "application/zip", ".zip"], ["Save table", "text/csv", ".csv"]];
+    if (entry.result.has_segmentation) kinds.splice(1, 0, ["Save DICOM SEG", "application/dicom", ".dcm"]);
+    return kinds.map(([text, type, ending], place) => {
+        const button = make("button", { className: place ? "button" : "button primary", type: "button" }, text);
+        button.onclick = async () => {
+            button.disabled = true;
+            try {
+                save(await blob(`v1/jobs/${entry.id}/result`, type), `${stem(entry.name)}_labels${ending}`);
+            } catch (error) {
+                refuse(error);
+            }
+            button.disabled = false;
+        };
+        return button;
+    });
+}
+
+$("report").onclick = async () => {
+    const entry = entries.get(current), labels = entry.result?.labels ?? entry.found.classes;
+    const image = make("img", { alt: "" });
+    const source = entry.kind === "job" ? await blob(`v1/jobs/${entry.id}/result`, "image/png") : await new Promise((resolve) => $("picture-canvas").toBlob(resolve));
+    image.src = URL.createObjectURL(source);
+    await image.decode();
+    const row = (kind, texts) => make("tr", {}, ...texts.map((text) => make(kind, {}, text)));
+    const isVolume = entry.kind === "job";
+    $("sheet").replaceChildren(
+        make("h1", {}, entry.name), make("p", {}, $("about").textContent), image,
+        make("table", {}, row("th", ["Label", isVolume ? "Voxels" : "Pixels", isVolume ? "Volume" : "Share"]), ...labels.map((label) => row("td", [label.name, String(label.voxels ?? label.pixels), amount(label)]))),
+        make("p", { className: "small" }, `Weights ${entry.model ?? entry.found.model}, SHA-256 ${entry.weights_sha256 ?? entry.found.weights_sha256}. ${new Date().toLocaleString()}.`),
+        make("p", {}, make("strong", {}, "Not a medical device."), " For research and teaching; never for a diagnosis."));
+    print();
+    URL.revokeObjectURL(image.src);
+};
+
+$("delete").onclick = async () => {
+    const entry = entries.get(current);
+    try {
+        if (entry.kind === "job") await ask(`v1/jobs/${entry.id}`, { method: "DELETE" });
+        if (entry.kind === "picture") await pictures.remove(entry.id);
+    } catch (error) {
+        if (error.status !== 404) return refuse(error);
+    }
+    announce(`${entry.name} is deleted`);
+    remove(entry.id);
+};
+
+// MARK: Pictures
+
+async function drawPicture(entry) {
+    const [image, mask] = await Promise.all([createImageBitmap(entry.file), createImageBitmap(entry.mask, { colorSpaceConversion: "none" })]);
+    if (current !== entry.id) return;
+    const canvas = $("picture-canvas"), context = canvas.getContext("2d");
+    [canvas.width, canvas.height] = [mask.width, mask.height];
+    context.drawImage(mask, 0, 0);
+    const found = context.getImageData(0, 0, mask.width, mask.height);
+    context.drawImage(image, 0, 0, mask.width, mask.height);
+    const pixels = context.getImageData(0, 0, mask.width, mask.height), { opacity } = planes.style;
+    for (let i = 0; i < pixels.data.length; i += 4) {
+        if (found.data[i] === 0) continue;
+        for (let c = 0; c < 3; c++) pixels.data[i + c] = pixels.data[i + c] * (1 - opacity) + [70, 200, 230][c] * opacity;
+    }
+    context.putImageData(pixels, 0, 0);
+    canvas.setAttribute("aria-label", `${entry.name}: ${note(entry)}`);
+}
+
+async function segment(entry, threshold) {
+    const query = new URLSearchParams();
+    if (entry.model) query.set("model", entry.model);
+    if (threshold !== undefined) query.set("threshold", threshold);
+    try {
+        const [found, mask] = await Promise.all(["application/json", "image/png"].map((accept) => ask(`v1/predict?${query}`, { method: "POST", body: entry.file, accept })));
+        change(entry.id, { state: "done", found: await found.json(), mask: await mask.blob() });
+    } catch (error) {
+        if (error.status === 401) return signIn();
+        change(entry.id, { state: "failed", problem: { detail: error.message, remedy: error.remedy } });
+    }
+    await pictures.keep(entries.get(entry.id));
+}
+
+$("threshold").oninput = ({ target }) => {
+    $("threshold-text").textContent = Number(target.value).toFixed(2);
+    clearTimeout(segment.timer);
+    segment.timer = setTimeout(() => entries.get(current)?.kind === "picture" && segment(entries.get(current), target.value), 200);
+};
+$("opacity").oninput = ({ target }) => {
+    $("opacity-text").textContent = `${Math.round(100 * target.value)}%`;
+    planes.setStyle({ opacity: Number(target.value) });
+    if (entries.get(current)?.kind === "picture") refresh();
+};
+
+// MARK: Sending
+
+const isPicture = ({ name, type }) => /^image\//.test(type) || /\.(png|jpe?g|bmp|tiff?)$/i.test(name);
+const isVolume = ({ name }) => /\.(nii|nii\.gz|nrrd|mha|zip|npz|h5)$/i.test(name);
+
+/** Pictures and volumes each by themselves; everything else together is a DICOM series. */
+async function take(files) {
+    const all = [...files];
+    for (const file of all.filter(isPicture)) {
+        const entry = { id: crypto.randomUUID(), kind: "picture", name: file.name, created: new Date().toISOString(), file, state: "running", progress: 0, model: chosen("pictures") };
+        change(entry.id, entry);
+        await pictures.keep(entry);
+        current = entry.id;
+        await segment(entry);
+    }
+    for (const file of all.filter((file) => !isPicture(file) && isVolume(file))) await send(file, file.name);
+    const series = all.filter((file) => !isPicture(file) && !isVolume(file));
+    if (series.length > 0) {
+        const folder = series[0].webkitRelativePath?.split("/")[0] || series[0].name;
+        await send(await zip(series.map((file, number) => ({ name: `${number}.dcm`, blob: file }))), folder);
+    }
+}
+
+const chosen = (input) => {
+    const model = models.find(({ name }) => name === $("model").value);
+    return model && (model.input === undefined || model.input === input) ? model.name : models.find((model) => model.input === undefined || model.input === input)?.name;
+};
+
+async function send(file, name) {
+    const id = crypto.randomUUID(), query = new URLSearchParams();
+    change(id, { id, kind: "upload", name, created: new Date().toISOString(), state: "sending", progress: 0 });
+    select(id);
+    if (chosen("volumes")) query.set("model", chosen("volumes"));
+    try {
+        const job = await sendJob(file, query, (progress) => change(id, { progress }));
+        rememberName(job.id, name);
+        const wasShown = current === id;
+        remove(id);
+        change(job.id, { ...job, kind: "job", name });
+        if (wasShown) select(job.id);
+        watch(job.id);
+    } catch (error) {
+        if (error.status === 401) return signIn();
+        change(id, { state: "failed", problem: { detail: error.message, remedy: error.remedy } });
+    }
+}
+
+/** Follows a job to its end, however often the connection breaks. */
+async function watch(id) {
+    while (entries.has(id) && ["queued", "running"].includes(entries.get(id).state)) {
+        try {
+            await follow(id, (job) => entries.has(id) && change(id, job));
+        } catch (error) {
+            if (error.status === 404) return remove(id);
+            if (error.status === 401) return signIn();
+        }
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+}
+
+// MARK: Beginning
+
+function signIn() {
+    $("sign-in").hidden = false;
+    refresh();
+    $("token").focus();
+}
+
+function refuse(error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.status === 401) signIn();
+    else announce(`${error.message} ${error.remedy}`);
+}
+
+$("sign-in").onsubmit = (event) => {
+    event.preventDefault();
+    token.set($("token").value.trim());
+    $("token").value = "";
+    $("sign-in").hidden = true;
+    begin();
+};
+
+$("choose").onclick = $("add").onclick = () => $("files").click();
+$("choose-folder").onclick = () => $("folder").click();
+for (const id of ["files", "folder"]) {
+    $(id).onchange = ({ target }) => {
+        take([...target.files]);
+        target.value = "";
+    };
+}
+let depth = 0;
+const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+addEventListener("dragenter", (event) => carriesFiles(event) && (depth++, ($("dropping").hidden = false)));
+addEventListener("dragleave", (event) => carriesFiles(event) && --depth <= 0 && ($("dropping").hidden = true));
+addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
+addEventListener("drop", async (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    $("dropping").hidden = true;
+    take(await droppedFiles(event.dataTransfer));
+});
+
+function describeModel() {
+    const model = models.find(({ name }) => name === $("model").value);
+    if (model) $("model-text").textContent = `For ${model.input ?? "pictures and volumes"}: ${model.classes.map(({ name }) => name).join(", ")}`;
+}
+$("model").onchange = describeModel;
+
+async function begin() {
+    $("opacity").oninput({ target: $("opacity") });
+    try {
+        models = (await json("v1/models")).models;
+        $("model").replaceChildren(...models.map(({ name }) => make("option", { value: name }, name)));
+        describeModel();
+        const { jobs } = await json("v1/jobs");
+        forgetNames((id) => jobs.some((job) => job.id === id));
+        for (const job of jobs) {
+            entries.set(job.id, { ...job, kind: "job", name: nameOf(job.id) });
+            watch(job.id);
+        }
+        for (const job of jobs.filter(({ state }) => state === "done")) json(`v1/jobs/${job.id}`).then((whole) => change(job.id, whole), refuse);
+    } catch (error) {
+        refuse(error);
+    }
+    for (const picture of await pictures.list()) {
+        entries.set(picture.id, picture);
+        if (picture.state === "running") segment(picture);
+    }
+    refresh();
+}
+
+begin();

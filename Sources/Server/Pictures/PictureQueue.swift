@@ -1,0 +1,68 @@
+import Dispatch
+import Imaging
+import Metrics
+import Segmentation
+import Synchronization
+
+/// Runs pictures that wait together side by side, a thread each; one that waits alone has all
+/// threads. Large ones run beside them, one at a time, so that none holds up the others.
+final class PictureQueue: Sendable {
+    private struct Waiting {
+        let work: PictureWork
+        let since: ContinuousClock.Instant
+        let answer: CheckedContinuation<PictureAnswer, any Error>
+
+        func run() {
+            Recorder(label: "vmunet_stage_seconds", dimensions: [("stage", "wait")]).record((ContinuousClock.now - since) / .seconds(1))
+            answer.resume(with: Result { try work.run() })
+        }
+    }
+
+    private struct State {
+        var waiting: [Waiting] = []
+        var isRunning = false
+    }
+
+    private let state = Mutex(State())
+    private let network: any InferenceNetwork
+    private let sharedPixels: Int
+    private let small = DispatchQueue(label: "pictures", qos: .userInitiated)
+    private let large = DispatchQueue(label: "large pictures", qos: .utility)
+
+    /// `network` divides work over threads, which all networks share.
+    init(_ network: any InferenceNetwork, sharedPixels: Int) { (self.network, self.sharedPixels) = (network, sharedPixels) }
+
+    /// Segments a picture of so many pixels when its turn comes.
+    func run(_ work: PictureWork, pixels: Int) async throws -> PictureAnswer {
+        try await withCheckedThrowingContinuation { continuation in
+            let waiting = Waiting(work: work, since: .now, answer: continuation)
+            guard pixels <= sharedPixels else { return large.async { waiting.run() } }
+            let begins = state.withLock { state in
+                state.waiting.append(waiting)
+                defer { state.isRunning = true }
+                return !state.isRunning
+            }
+            if begins { small.async { self.drain() } }
+        }
+    }
+
+    private func drain() {
+        while true {
+            let count = state.withLock { state in
+                if state.waiting.isEmpty { state.isRunning = false }
+                return state.waiting.count
+            }
+            guard count > 0 else { return }
+            if count == 1 {
+                next()?.run()
+            } else {
+                // Each thread takes the next until none is left, those that came meanwhile too.
+                network.sideBySide(count) { _ in while let waiting = self.next() { waiting.run() } }
+            }
+        }
+    }
+
+    private func next() -> Waiting? {
+        state.withLock { $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }
+    }
+}

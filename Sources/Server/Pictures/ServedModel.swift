@@ -1,0 +1,76 @@
+import Foundation
+import Segmentation
+import TensorFiles
+
+/// Weights that the server answers with.
+package struct ServedModel: Sendable {
+    /// The file's name without its ending, by which requests choose it.
+    package let name: String
+    /// The weights' file.
+    package let url: URL
+    package let segmenter: Segmenter
+    /// SHA-256 of the file, in hexadecimal.
+    package let digest: String
+
+    /// Loads weights.
+    ///
+    /// - Throws: what reading them throws.
+    package init(_ url: URL, compute: Compute = Compute()) throws {
+        name = url.deletingPathExtension().lastPathComponent
+        self.url = url
+        segmenter = try Segmenter(weights: url, compute: compute)
+        digest = try SHA256.hexadecimal(ofFile: url)
+    }
+
+    /// As `/v1/models` lists it.
+    struct Listed: Encodable {
+        let name: String
+        let digest: String
+        /// "pictures" or "volumes"; nil where the weights do not say.
+        let input: String?
+        let classes: [Class]
+        let imageSize: Int
+        let threshold: Double?
+
+        struct Class: Encodable {
+            let label: Int
+            let name: String
+            /// Red, green, blue, 0…255.
+            let color: [UInt8]
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case name, digest = "weights_sha256", input, classes, imageSize = "image_size", threshold
+        }
+    }
+
+    var listed: Listed {
+        Listed(
+            name: name, digest: digest, input: segmenter.metadata.input?.rawValue,
+            classes: segmenter.labels.map { .init(label: $0.value, name: $0.name, color: $0.color) }, imageSize: segmenter.imageSize,
+            threshold: segmenter.network.classes == 1 ? segmenter.shownThreshold : nil)
+    }
+}
+
+extension Segmenter {
+    /// Its threshold without the dust of single precision.
+    var shownThreshold: Double { (Double(threshold) * 1e6).rounded() / 1e6 }
+}
+
+/// The models of a server; the first is the one that is meant where none is named.
+package struct ServedModels: Sendable {
+    package let all: [ServedModel]
+
+    package init(_ all: [ServedModel]) { self.all = all }
+
+    /// The model of that name, or the first; nil where none has the name.
+    func named(_ name: String?) -> ServedModel? { name.map { name in all.first { $0.name == name } } ?? all.first }
+
+    /// The request's model, by `?model=`. Throws ``Problem`` where there is none of that name.
+    func chosen(_ name: String?) throws -> ServedModel {
+        guard let model = named(name) else {
+            throw Problem(.badRequest, "there is no such model", remedy: "GET /v1/models lists those that are served")
+        }
+        return model
+    }
+}

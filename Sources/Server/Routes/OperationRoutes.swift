@@ -1,0 +1,78 @@
+import Files
+import Foundation
+import Hummingbird
+import Imaging
+import Metrics
+import Segmentation
+
+/// `/healthz`, `/metrics` and `/openapi.json`.
+struct OperationRoutes {
+    let models: ServedModels
+    let metrics: MetricsStore
+    let pictures: PictureRoutes
+    /// Nil where no jobs are taken.
+    let jobs: JobService?
+    let limits: ServerLimits
+
+    func add(to routes: RouteTable) {
+        routes.add("/healthz", [.get: { _, _ in await health() }])
+        routes.add(
+            "/metrics",
+            [
+                .get: { _, _ in
+                    await measure()
+                    return .bytes(Array(metrics.text.utf8), type: "text/plain; version=0.0.4; charset=utf-8")
+                }
+            ])
+        routes.add("/openapi.json", [.get: { _, _ in .bytes(Array(OpenAPI.text(limits).utf8), type: "application/json") }])
+    }
+
+    private struct Health: Encodable {
+        var status = "ok"
+        var version = Provenance.version
+        /// Of each check, "ok" or what is wrong.
+        var checks: [String: String] = [:]
+    }
+
+    /// Runs a picture through each network, writes to the store, and looks at the disk. 503 where
+    /// one fails.
+    private func health() async -> Response {
+        var health = Health()
+        let size = 64
+        let grey = Picture(width: size, height: size, channels: 3, pixels: [UInt8](repeating: 128, count: size * size * 3))
+        let png = (try? PictureFile.png(grey)) ?? []
+        for model in models.all {
+            let work = PictureWork(bytes: png, segmenter: model.segmenter, wantsMask: true)
+            do {
+                let answer = try await pictures.queue.run(work, pixels: size * size)
+                health.checks["model \(model.name)"] = answer.width == size ? "ok" : "its mask has a wrong size"
+            } catch {
+                health.checks["model \(model.name)"] = "fails"
+            }
+        }
+        if let jobs {
+            health.checks["store"] = await jobs.canWrite() ? "ok" : "cannot be written"
+            health.checks["disk"] = jobs.hasRoom(for: 1 << 20) ? "ok" : "is full"
+        }
+        let isWell = health.checks.values.allSatisfy { $0 == "ok" }
+        if !isWell { health.status = "failing" }
+        return .json(health, status: isWell ? .ok : .serviceUnavailable)
+    }
+
+    private func measure() async {
+        Gauge(label: "vmunet_pictures_waiting").record(pictures.admission.count)
+        Gauge(label: "vmunet_memory_bytes").record(Double(OwnProcess.residentBytes))
+        if let jobs {
+            for (state, count) in await jobs.counts() { Gauge(label: "vmunet_jobs", dimensions: [("state", state)]).record(count) }
+        }
+    }
+}
+
+/// This process.
+enum OwnProcess {
+    /// Bytes of memory that it holds; 0 where the system does not tell.
+    static var residentBytes: Int {
+        let fields = (systemText("/proc/self/statm") ?? "").split(separator: " ")
+        return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
+    }
+}

@@ -1,0 +1,82 @@
+import Commands
+import Files
+import Foundation
+import Hummingbird
+import Logging
+import Metrics
+import NIOCore
+import ServiceLifecycle
+
+/// How a server is set up.
+package struct ServerConfiguration: Sendable {
+    package var host = "127.0.0.1"
+    package var port = 8080
+    package var access: Access
+    package var limits = ServerLimits()
+    /// The folder of jobs and of the audit log.
+    package var data: URL
+    package var models: ServedModels
+    /// The page's files by their paths; empty where there is no page.
+    package var page = ServedPage()
+    /// The executable whose command `job` runs one job.
+    package var program: URL
+
+    package init(access: Access, data: URL, models: ServedModels, program: URL) {
+        (self.access, self.data, self.models, self.program) = (access, data, models, program)
+    }
+}
+
+/// The server: routes, jobs and what they share.
+package struct Server: Sendable {
+    let configuration: ServerConfiguration
+    let jobs: JobService
+    let metrics: MetricsStore
+    private let logger: Logger
+
+    /// - Throws: what opening the store throws.
+    package init(_ configuration: ServerConfiguration, metrics: MetricsStore, logger: Logger) throws {
+        self.configuration = configuration
+        self.metrics = metrics
+        self.logger = logger
+        jobs = try JobService(
+            folder: configuration.data, models: configuration.models, limits: configuration.limits, program: configuration.program,
+            logger: logger)
+    }
+
+    /// Every route, behind what all requests pass.
+    func router() -> Router<ServerContext> {
+        let router = Router(context: ServerContext.self)
+        router.add(middleware: AnswerMiddleware())
+        router.add(middleware: AccessMiddleware(access: configuration.access))
+        let routes = RouteTable(router: router)
+        let pictures = PictureRoutes(models: configuration.models, limits: configuration.limits, audit: jobs.audit)
+        pictures.add(to: routes)
+        JobRoutes(models: configuration.models, limits: configuration.limits, jobs: jobs).add(to: routes)
+        OperationRoutes(models: configuration.models, metrics: metrics, pictures: pictures, jobs: jobs, limits: configuration.limits)
+            .add(to: routes)
+        configuration.page.add(to: routes)
+        return router
+    }
+
+    /// Answers until SIGTERM or SIGINT; then finishes the answers under way. `listening` gets the
+    /// port.
+    package func run(listening: @escaping @Sendable (_ port: Int) -> Void) async throws {
+        try await jobs.recover()
+        let settings = ApplicationConfiguration(
+            address: .hostname(configuration.host, port: configuration.port), serverName: "vmunet",
+            availableConnectionsDelegate: .maximum(configuration.limits.connections, logger: logger))
+        let application = Application(
+            router: router(),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [ContinueHandler(limit: configuration.limits.volumeBytes)], idleTimeout: .seconds(75))),
+            configuration: settings,
+            services: [jobs],
+            onServerRunning: { channel in listening(channel.localAddress?.port ?? 0) },
+            logger: logger)
+        var group = ServiceGroupConfiguration(
+            services: [application], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(60)
+        try await ServiceGroup(configuration: group).run()
+    }
+}

@@ -81,7 +81,8 @@ import Testing
         #expect(unpaired.problems == ["mask without a picture: benign (9)_mask.png", "picture without a mask: normal (2).png"])
         try FileManager.default.removeItem(at: folder.url.appending(path: "normal/normal (2).png"))
         try FileManager.default.removeItem(at: folder.url.appending(path: "benign/benign (9)_mask.png"))
-        let turned = try #require(throws: DataError.self) { try BUSI().trainingData(settings(folder.url), seed: 1).training.verify() }
+        let set = try BUSI().part(nil, of: folder.url, PairedFolder.Options(settings(folder.url)))
+        let turned = try #require(throws: DataError.self) { try set.verify() }
         #expect(turned.kind == .sizeMismatch && turned.path.hasSuffix("malignant (1)_mask_1.png"))
     }
 

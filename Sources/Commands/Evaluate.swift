@@ -15,6 +15,7 @@ package struct Evaluate: ToolCommand {
             Examples:
               vmunet evaluate --weights best.safetensors --data ISIC17 --dataset isic17
               vmunet evaluate --weights best.safetensors --data pictures --dataset folder --split test --json scores.json
+              vmunet evaluate --weights hippocampus.safetensors --data Task04_Hippocampus --dataset nnunet --split val --tolerance 1
               vmunet evaluate --weights heart.safetensors --data ACDC --dataset synapse --spacing 10,1.4,1.4 --predictions labels
             """)
 
@@ -29,7 +30,11 @@ package struct Evaluate: ToolCommand {
     @Option(help: "The folder's layout. Default: recognised from its contents.")
     var dataset: Dataset?
 
-    @Option(help: "The part of the set to score, by default val. In Synapse's layout, a list's name, by default test_vol.")
+    @Option(
+        help: """
+            The part of the set to score, by default val. In Synapse's layout, a list's name, by default test_vol; in nnU-Net's, val is the part \
+            that training holds back, fold1 and on are the others, test is imagesTs.
+            """)
     var split: String?
 
     @Option(help: "Height and width to resize pictures to. Default: the size the weights were trained at.")
@@ -47,7 +52,11 @@ package struct Evaluate: ToolCommand {
     @Option(help: "Volumes: a folder for their predicted labels, as NAME.nii.gz.")
     var predictions: String?
 
-    @Option(help: "Volumes: millimetres between slices, rows and columns, such as 3,0.8,0.8. Without it HD95 is in voxels.")
+    @Option(
+        help: """
+            Volumes: millimetres between slices, rows and columns, such as 3,0.8,0.8. Without it, those of each file; arrays have none, and HD95 is \
+            in voxels.
+            """)
     var spacing: VoxelSpacing?
 
     @Option(help: "Slices and volumes: normalized if files hold 0…1, raw if the window maps them.")

@@ -27,8 +27,8 @@ extension Evaluate {
                 stored = min(least, stored?.lowerBound ?? least)...max(greatest, stored?.upperBound ?? greatest)
             }
             if let folder {
-                try prediction.write(
-                    to: folder.appending(path: volume.name + ".nii.gz"), geometry: (spacing ?? .voxels).geometry, description: provenance)
+                let geometry = volume.channels.first?.geometry ?? (spacing ?? .voxels).geometry
+                try prediction.write(to: folder.appending(path: volume.name + ".nii.gz"), geometry: geometry, description: provenance)
             }
         }
         Console.status("")

@@ -226,7 +226,7 @@ struct PredictionBatch {
             threshold: segmenter.network.classes == 1 ? (Double(segmenter.threshold) * 1e6).rounded() / 1e6 : nil,
             precision: (command.compute.precision ?? .fp32).rawValue,
             valueRange: Double(item.isVolume ? convention.volumeScale : convention.pictureScale),
-            window: item.isVolume ? (command.input.window ?? convention.window).description : nil,
+            window: item.isVolume ? command.input.window?.description ?? convention.mapping : nil,
             voxelOrder: item.isVolume ? convention.voxelOrder?.description : nil)
     }
 
@@ -242,14 +242,17 @@ struct PredictionBatch {
     private mutating func volume(_ item: InputList.Item, _ results: ResultFiles) throws -> [PredictionRecord.ClassAmount] {
         tellOnce(segmenter.convention.volumeAssumptions)
         let format = wanted.format ?? VolumeOutput(for: item)
-        let volume = try item.series.map { try VolumeFile($0, path: item.path, resamples: command.resample) } ?? VolumeFile(item.url)
+        let channels =
+            try item.series.map { [try VolumeFile($0, path: item.path, resamples: command.resample)] }
+            ?? ([item.url] + item.channels).flatMap { try VolumeFile.channels(of: $0) }
+        let volume = channels[0]
         let prepared = try PreparedVolume(
-            volume, path: item.path, convention: segmenter.convention, sliceAxis: command.input.sliceAxis, window: command.input.window)
+            channels, path: item.path, convention: segmenter.convention, sliceAxis: command.input.sliceAxis, window: command.input.window)
         for note in prepared.notes { Console.note("note: \(item.path): \(note)") }
         let slices = prepared.shape.depth, networked = VolumeSegmenter(segmenter)
         let passes = (slices + networked.batchSize - 1) / networked.batchSize
         Console.note(
-            "\(item.path): \(slices) slices of \(prepared.shape.height)×\(prepared.shape.width), window \(prepared.window), "
+            "\(item.path): \(slices) slices of \(prepared.shape.height)×\(prepared.shape.width)\(Self.mapping(prepared)), "
                 + "\(prepared.voxelOrder.map { "voxel order \($0)" } ?? "voxels as stored"), \(passes) passes through the network")
         func tell(_ done: Int) {
             Console.status(
@@ -258,21 +261,26 @@ struct PredictionBatch {
         let found: LabelVolume
         var probabilities: [[UInt8]] = []
         if command.probabilities {
-            (found, probabilities) = try networked.segmentWithProbabilities(prepared.intensities, shape: prepared.shape, progress: tell)
+            (found, probabilities) = try networked.segmentWithProbabilities(prepared, progress: tell)
         } else {
-            found = try networked.segment(shape: prepared.shape, slice: prepared.slice(at:), progress: tell)
+            found = try networked.segment(prepared, progress: tell)
         }
-        let turned = try LabelVolume(shape: volume.shape, labels: prepared.turnBack.applied(to: found.labels, found.shape))
         try VolumeResults(
-            item: item, volume: volume, prepared: prepared, labels: turned,
-            probabilities: probabilities.map { prepared.turnBack.applied(to: $0, found.shape) }, names: segmenter.labels,
+            item: item, volume: volume, prepared: prepared, labels: found, probabilities: probabilities, names: segmenter.labels,
             provenance: "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))", codes: codes
         ).write(results, format: format)
         // One class needs no table.
         hasLabelMaps = hasLabelMaps || (!format.isDICOM && segmenter.network.classes > 1)
-        return amounts(PictureWork.count(turned.labels)) { label, count in
+        return amounts(PictureWork.count(found.labels)) { label, count in
             .init(label: label, name: segmenter.name(of: label), voxels: count, voxelVolume: volume.voxelVolume)
         }
+    }
+
+    /// How the intensities were mapped, and the pixels that the network sees.
+    private static func mapping(_ volume: PreparedVolume) -> String {
+        let same = Set(volume.normalizations).count == 1 ? Array(volume.normalizations.prefix(1)) : volume.normalizations
+        let maps = same.map { if case .window(let window) = $0 { "window \(window)" } else { "\($0)" } }.joined(separator: "; ")
+        return (volume.plane == volume.shape.plane ? "" : " as \(volume.plane.height)×\(volume.plane.width)") + ", \(maps)"
     }
 
     private func amounts(

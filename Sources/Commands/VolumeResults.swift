@@ -43,7 +43,7 @@ package struct VolumeResults {
         case .secondaryCapture: try drawSlices(to: files.mask)
         }
         if let overlay = files.overlay {
-            let sheet = try VolumePreview.draw(labels, on: shown, order: volume.voxelOrder, spacing: volume.spacing)
+            let sheet = try VolumePreview.draw(labels, on: prepared.shown, order: volume.voxelOrder, spacing: volume.spacing)
             try PictureFile.write(sheet, to: overlay)
         }
         for (probability, url) in zip(probabilities, files.probabilities) {
@@ -72,16 +72,9 @@ package struct VolumeResults {
         }
     }
 
-    /// Intensities as 0…1 for pictures: by the window that the network saw, or from the least to
-    /// the greatest.
-    private var shown: [Float] {
-        if prepared.window == .none, !volume.isNormalized { return IntensityWindow.range.applied(to: volume.intensities) }
-        return (0..<volume.shape.depth).flatMap(prepared.shown(at:))
-    }
-
     /// Draws the slices with outlines and the classes' volumes.
     private func drawSlices(to folder: URL) throws {
-        let (shape, shown, amounts) = (labels.shape, shown, amounts)
+        let (shape, shown, amounts) = (labels.shape, prepared.shown, amounts)
         let area = shape.plane.count
         try SecondaryCapture(source: source(), version: Provenance.version).write(to: folder) { slice in
             let range = slice * area..<(slice + 1) * area

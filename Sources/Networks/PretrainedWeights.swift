@@ -43,6 +43,10 @@ public enum PretrainedWeights {
     /// Copies every tensor of `weights` whose key and shape the network has, parameters and
     /// buffers.
     ///
+    /// The first layer's kernels of another number of channels, such as an RGB network's three,
+    /// are averaged over their channels, and each channel of this network gets the average times
+    /// theirs ÷ ours: a picture that is the same in all channels gives the same maps as before.
+    ///
     /// - Throws: ``NothingFits`` unless a tensor of a block fits: a class bias or the first
     ///   convolution fits any network and proves nothing.
     @discardableResult
@@ -60,17 +64,48 @@ public enum PretrainedWeights {
         try withTorchErrors {
             for (key, parameter) in network.tensors {
                 let fitting = sources(of: key).first { weights[$0]?.shape == parameter.shape }
-                guard let source = fitting, let host = weights[source] else {
+                if let source = fitting, let host = weights[source] {
+                    withoutGradients { parameter.assign(Tensor(host)) }
+                    report.filled.append((key, source))
+                    used.insert(source)
+                } else if let (source, host) = otherChannels(weights, key, parameter.shape, network.inputChannels) {
+                    withoutGradients { parameter.assign(Tensor(host)) }
+                    report.filled.append((key, source))
+                    report.notes.append(
+                        "\(source) is for \(weights[source]?.shape[1] ?? 0) channels: averaged over them for the \(network.inputChannels) here"
+                    )
+                    used.insert(source)
+                } else {
                     report.left.append(key)
-                    continue
                 }
-                withoutGradients { parameter.assign(Tensor(host)) }
-                report.filled.append((key, source))
-                used.insert(source)
             }
         }
         report.unused = weights.keys.filter { !used.contains($0) }
         return report
+    }
+
+    /// The kernels of a first layer [out, channels, rows, columns] for another number of channels;
+    /// nil for other tensors.
+    private static func otherChannels(
+        _ weights: StateDictionary, _ key: String, _ shape: [Int], _ channels: Int
+    ) -> (source: String, tensor: HostTensor)? {
+        guard shape.count == 4, shape[1] == channels else { return nil }
+        for source in sources(of: key) {
+            guard let host = weights[source], host.shape.count == 4, host.shape[0] == shape[0], host.shape[1] > 0,
+                host.shape[1] != channels, Array(host.shape[2...]) == Array(shape[2...])
+            else { continue }
+            let (theirs, area, values) = (host.shape[1], shape[2] * shape[3], host.floats)
+            var adapted: [Float] = []
+            adapted.reserveCapacity(shape.reduce(1, *))
+            for out in 0..<shape[0] {
+                let kernel = (0..<area).map { place in
+                    (0..<theirs).reduce(Float(0)) { $0 + values[(out * theirs + $1) * area + place] } / Float(channels)
+                }
+                for _ in 0..<channels { adapted += kernel }
+            }
+            return (source, HostTensor(adapted, shape: shape))
+        }
+        return nil
     }
 
     /// Initial weights without a tensor that fits one of the network's blocks.

@@ -23,6 +23,8 @@ struct ReportContent: Sendable {
         var evaluation: Evaluation?
         /// Scores of the best weights on the set's test volumes, if it has any.
         var volumes: VolumeScoreSummary?
+        /// Some of those volumes, three planes each with what was found.
+        var previews: [Tile] = []
         var examples: [Example] = []
         /// The weights' record of their training, and their digest.
         var weights: (summary: String?, digest: String)?

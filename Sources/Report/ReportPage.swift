@@ -125,7 +125,7 @@ struct ReportPage {
         return "<ul class=\"legend\">\(items)</ul>"
     }
 
-    private static func image(_ tile: ReportContent.Tile, of name: String) -> HTML {
+    static func image(_ tile: ReportContent.Tile, of name: String) -> HTML {
         let label: HTML = tile.caption.isEmpty ? "" : "<span>\(tile.caption)</span>"
         return "<img src=\"data:image/jpeg;base64,\(Data(tile.jpeg).base64EncodedString())\" alt=\"\(name) \(tile.caption)\"/>\(label)"
     }

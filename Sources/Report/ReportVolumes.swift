@@ -1,23 +1,36 @@
 import Files
 import Foundation
+import Imaging
 import Runs
 import Segmentation
 
 extension RunReport {
-    /// Scores of a run's best weights on the test volumes of a set in Synapse's layout; nil if it
-    /// has none.
+    /// Scores of a run's best weights on the test volumes of its set, and pictures of the first
+    /// ones; nil and none if it has no volumes.
     ///
     /// Throws ``/Segmentation/DataError`` for volumes that cannot be read.
     func volumeScores(
         _ scored: ScoredRun, _ configuration: RunConfiguration, progress: (_ done: Int, _ of: Int) -> Void
-    ) throws -> VolumeScoreSummary? {
+    ) throws -> (scores: VolumeScoreSummary?, previews: [ReportContent.Tile]) {
         var settings = configuration.data
         if let data = options.data { settings.path = data }
-        guard let volumes = try settings.dataset.layout.reportVolumes(settings) else { return nil }
-        return try VolumeEvaluator(volumes, segmenter: VolumeSegmenter(scored.segmenter)).evaluate {
+        let layout = settings.dataset.layout
+        guard let volumes = try layout.reportVolumes(settings) else { return (nil, []) }
+        var previews: [ReportContent.Tile] = []
+        let scores = try VolumeEvaluator(volumes, segmenter: VolumeSegmenter(scored.segmenter)).evaluate {
             progress($0.volume + ($0.slice == $0.slices ? 1 : 0), $0.volumes)
+        } keep: { volume, prediction in
+            guard previews.count < Self.previewed else { return }
+            let picture = try VolumePreview.draw(
+                prediction, on: volume.shown, order: volume.channels.first?.voxelOrder, spacing: volume.spacing, slices: 0)
+            let name = layout.areNamesPublic([volume.name]) ? volume.name : "volume \(previews.count + 1)"
+            previews.append(ReportContent.Tile(jpeg: try PictureFile.jpeg(picture, quality: 85), caption: name))
         }
+        return (scores, previews)
     }
+
+    /// Volumes whose planes a page shows.
+    private static let previewed = 3
 }
 
 extension ReportTables {
@@ -29,7 +42,8 @@ extension ReportTables {
             if let names = run.volumes?.classNames, !lists.contains(names) { lists.append(names) }
         }
         guard !lists.isEmpty else { return "" }
-        return "<section><h2>Scores of the test volumes</h2>\(HTML.each(lists) { table($0, content.runs) })</section>\n"
+        return
+            "<section><h2>Scores of the test volumes</h2>\(HTML.each(lists) { table($0, content.runs) })\(previews(content.runs))</section>\n"
     }
 
     private static func table(_ names: [String], _ runs: [ReportContent.Run]) -> HTML {
@@ -46,15 +60,27 @@ extension ReportTables {
             let paper = PublishedResults.synapse
             rows += row("the paper's VM-UNet (Table II)", paper.dice, paper.hd95, paper.classes, kind: "paper")
         }
+        let unit = shown[0].volumes?.volumes.first?.unit == .millimetres ? "millimetres" : "voxels"
         let infinite = shown.map { "\($0.volumes?.honest.infinite ?? 0)" }.joined(separator: ", ")
         return """
             <div class="scroll"><table class="numbers"><thead><tr><th></th>\(HTML.each(["DSC%", "HD95"] + names) { "<th scope=\"col\">\($0)</th>" })</tr></thead><tbody>
             \(rows)</tbody></table></div>
-            <p class="muted">Means over \(shown[0].volumes?.volumes.count ?? 0) volumes, DSC of each class; HD95 in voxels. Published scoring gives a class DSC 100 and HD95 0 if it is predicted \
+            <p class="muted">Means over \(shown[0].volumes?.volumes.count ?? 0) volumes, DSC of each class; HD95 in \(unit). Published scoring gives a class DSC 100 and HD95 0 if it is predicted \
             but absent, and 0 and 0 if it is missed or absent from both. Honest scoring leaves out classes absent from both, counts missed and spurious ones as DSC 0, and averages the \
             distances that are finite (infinite: \(infinite)).</p>
 
             """
+    }
+
+    /// Each run's first volumes in millimetres, with the classes found.
+    private static func previews(_ runs: [ReportContent.Run]) -> HTML {
+        HTML.each(runs) { run -> HTML in
+            HTML.each(run.previews) { tile -> HTML in
+                let name = (runs.count > 1 ? run.name + ", " : "") + tile.caption
+                return
+                    "<figure class=\"card example\">\(ReportPage.image(tile, of: name))<figcaption>\(name): planes through the largest extent of what was found</figcaption></figure>\n"
+            }
+        }
     }
 
     private static func row(_ name: String, _ dice: Double?, _ distance: Double?, _ classes: [Double?], kind: String = "") -> HTML {

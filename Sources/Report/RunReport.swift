@@ -152,7 +152,9 @@ public struct RunReport: Sendable {
         progress(.weights(run: name, origin: scored.segmenter.metadata.summary, notes: scored.segmenter.notes))
         run.examples = try scored.examples(each: options.examples)
         do {
-            run.volumes = try volumeScores(scored, configuration) { progress(.scoring(run: name + ", volumes", done: $0, of: $1)) }
+            (run.volumes, run.previews) = try volumeScores(scored, configuration) {
+                progress(.scoring(run: name + ", volumes", done: $0, of: $1))
+            }
         } catch let error as DataError where options.data == nil {
             run.notes.append("The test volumes could not be read, so there are no scores of them.")
             progress(.skipped(run: name, reason: "no scores of the test volumes: \(error)"))

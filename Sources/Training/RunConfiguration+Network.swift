@@ -5,7 +5,7 @@ import VMUNet
 
 extension RunConfiguration {
     private var shape: NetworkShape {
-        NetworkShape(classes: data.classes, inputChannels: Self.inputChannels, imageSize: data.imageSize)
+        NetworkShape(classes: data.classes, inputChannels: data.inputChannels, imageSize: data.imageSize)
     }
 
     /// The network that the run trains: new, or of the weights in the store.

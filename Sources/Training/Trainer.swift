@@ -66,7 +66,7 @@ public final class Trainer {
         try weights.requireFinite(file: file.relativePath)
         do {
             var report = try PretrainedWeights.apply(weights, to: network)
-            report.notes = weights.notes
+            report.notes = weights.notes + report.notes
             return (network, report)
         } catch let error as any WeightsProblem {
             throw BadWeights(file: file.relativePath, weights: weights, problem: error)

@@ -125,6 +125,7 @@ struct Ablate: ToolCommand {
         guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
         let classes = options.givenClasses(given)
         try settings.takeClassesFromSet(givenCount: classes.count, givenNames: classes.names)
+        try settings.takePlanFromSet(givenSize: options.imageSize != nil || given.contains("data.image_size"))
         do {
             try settings.validate()
             _ = try settings.completed()

@@ -51,17 +51,26 @@ struct Train: ToolCommand {
 
     @Option(
         parsing: .unconditional,
-        help: "Slices: the intensities mapped to 0…1: LOW,HIGH, minmax, percentiles or none. Stored with the weights.")
+        help: "Slices and volumes: the intensities mapped to 0…1: LOW,HIGH, minmax, percentiles or none. Stored with the weights.")
     var window: IntensityWindow?
 
     @Option(help: "Slices: normalized if files hold 0…1, raw if --window maps them.")
     var intensities: DataSettings.Intensities?
 
-    @Option(help: "Slices: the directions of columns, rows and slices, such as RAS. Stored with the weights.")
+    @Option(help: "Slices and volumes: the directions of columns, rows and slices, such as RAS. Stored with the weights.")
     var voxelOrder: VoxelOrderOption?
 
-    @Option(help: "Slices: millimetres between slices, rows and columns. Stored with the weights.")
+    @Option(
+        help:
+            "Slices and volumes: millimetres between slices, rows and columns; volumes' slices are resampled to it. Stored with the weights."
+    )
     var spacing: VoxelSpacing?
+
+    @Option(help: "Volumes: slices on each side of a slice that the network sees as further channels. Default: 1, where there is room.")
+    var neighbors: Int?
+
+    @Option(help: "Volumes: which of the equal parts of the cases validates, from 0. Default: 0.")
+    var fold: Int?
 
     @Option(help: "The kind of pictures, such as CT or dermoscopy. Stored with the weights.")
     var modality: String?
@@ -174,6 +183,7 @@ struct Train: ToolCommand {
         let given = try file.map { try RunConfiguration.lines(inYAMLFile: $0) } ?? [:]
         let classes = options.givenClasses(given.keys)
         try settings.takeClassesFromSet(givenCount: classes.count, givenNames: classes.names)
+        try settings.takePlanFromSet(givenSize: options.imageSize != nil || given["data.image_size"] != nil)
         do {
             try settings.validate()
             return try settings.completed()
@@ -222,6 +232,8 @@ struct Train: ToolCommand {
         if let intensities { settings.data.intensities = intensities }
         if case .order(let order)? = voxelOrder { settings.data.voxelOrder = order }
         if let spacing { settings.data.spacing = spacing }
+        if let neighbors { settings.data.neighbors = neighbors }
+        if let fold { settings.data.fold = fold }
         if let modality { settings.data.modality = modality }
         if noAugment { settings.data.augment = false }
         if let workers { settings.workers = workers }

@@ -7,7 +7,7 @@ import Segmentation
 /// The settings that commands which train take from the command line, over those of a file or the
 /// published ones.
 struct TrainingOptions: ParsableArguments {
-    @Option(help: "The data set's folder: {train,val}/{images,masks}, or Synapse's layout with train_npz and lists.")
+    @Option(help: "The data set's folder: {train,val}/{images,masks}, volumes as nnU-Net or the Decathlon keep them, or Synapse's layout.")
     var data: String?
 
     @Option(help: "The folder's layout, which also selects the published settings. Default: recognised from its contents.")

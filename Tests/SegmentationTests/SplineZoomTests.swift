@@ -125,7 +125,7 @@ struct SplineZoomTests {
 }
 
 /// The largest absolute difference; infinite if the counts differ or a value is NaN.
-private func largestDifference(_ a: [Float], _ b: [Float]) -> Float {
+func largestDifference(_ a: [Float], _ b: [Float]) -> Float {
     guard a.count == b.count else { return .infinity }
     return zip(a, b).reduce(0) { largest, pair in
         let difference = abs(pair.0 - pair.1)

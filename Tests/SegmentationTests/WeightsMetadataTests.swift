@@ -31,7 +31,8 @@ import Testing
 
     @Test(arguments: [
         ("window", "low"), ("voxel_order", "RRR"), ("value_range", "0,2"), ("input", "sounds"), ("threshold", "1.5"), ("spacing", "1,0,1"),
-        ("input_channels", "2"), ("ignored_label", "300"), ("class_colors", "red"),
+        ("input_channels", "17"), ("neighbors", "8"), ("slice_fit", "squeeze"), ("normalization", "zscore;x"), ("ignored_label", "300"),
+        ("class_colors", "red"),
     ])
     func valuesThatMakeNoSense(key: String, value: String) throws {
         let error = #expect(throws: MetadataError.self) { try WeightsMetadata(["format_version": .integer(1), key: .string(value)]) }

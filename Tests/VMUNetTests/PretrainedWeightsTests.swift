@@ -36,6 +36,28 @@ import Torch
         #expect(parameter.floats() == weights["layers.2.blocks.0.self_attention.in_proj.weight"]!.floats)
     }
 
+    /// Weights for three channels in networks of one and of six: a picture that is the same in all
+    /// channels gives the same answer.
+    @Test(arguments: [1, 6])
+    func otherChannelsThanThree(_ channels: Int) throws {
+        Torch.manualSeed(6)
+        let weights = try TorchVMUNet(configuration).stateDictionary()
+        var other = configuration
+        other.inputChannels = channels
+        let network = try TorchVMUNet(other)
+        let report = try PretrainedWeights.apply(weights, to: network)
+        #expect(report.left.isEmpty && report.unused.isEmpty && report.notes.count == 1)
+        #expect(report.notes[0].contains("is for 3 channels: averaged over them for the \(channels) here"))
+        let plane = (0..<32 * 32).map { Float(($0 * 37) % 101) / 101 }
+        func logits(_ network: TorchVMUNet, _ channels: Int) throws -> [Float] {
+            let images = (0..<channels).flatMap { _ in plane }
+            return try TorchInference(network).logits(images, batch: 1, height: 32, width: 32)
+        }
+        let (expected, found) = (try logits(TorchVMUNet(weights: weights), 3), try logits(network, channels))
+        let largest = expected.map(abs).max() ?? 0
+        #expect(largest > 0 && zip(expected, found).allSatisfy { abs($0 - $1) <= 1e-5 * max(1, largest) })
+    }
+
     /// A checkpoint as PyTorch saves VMamba's, with more blocks in the third stage than this
     /// decoder has, and a classifier.
     @Test(.enabled(if: TestMachine.fixtures != nil, "set VMUNET_FIXTURES to the folder of golden cases"))

@@ -4,8 +4,8 @@ import VMUNet
 /// The network that a run trains: the paper's in some sizes, or another kind, whose settings only
 /// the module that computes it knows.
 public enum NetworkChoice: Sendable, Hashable, Codable {
-    /// VM-UNet; its class count is always 1 here and the data's in ``RunConfiguration/vmunet``, so
-    /// that equal choices compare equal.
+    /// VM-UNet; it always has 1 class and 3 input channels here, and the data's in
+    /// ``RunConfiguration/vmunet``, so that equal choices compare equal.
     case vmunet(VMUNetConfiguration)
     /// Any other kind.
     case other(NetworkSettings)
@@ -31,18 +31,18 @@ public enum NetworkChoice: Sendable, Hashable, Codable {
 }
 
 extension RunConfiguration {
-    /// VM-UNet's sizes with the data's class count; set either, both change. Nil if the run trains
-    /// another network.
+    /// VM-UNet's sizes with the data's class count and input channels; set sizes or the class count,
+    /// both change. Nil if the run trains another network.
     public var vmunet: VMUNetConfiguration? {
         get {
             guard case .vmunet(var sizes) = network else { return nil }
-            sizes.classes = data.classes
+            (sizes.classes, sizes.inputChannels) = (data.classes, data.inputChannels)
             return sizes
         }
         set {
             guard var sizes = newValue else { return }
             data.classes = sizes.classes
-            sizes.classes = 1
+            (sizes.classes, sizes.inputChannels) = (1, 3)
             network = .vmunet(sizes)
         }
     }

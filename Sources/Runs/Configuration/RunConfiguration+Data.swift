@@ -40,6 +40,15 @@ extension RunConfiguration {
         data = try data.dataset.layout.resolvingClasses(data, givenCount: givenCount, givenNames: givenNames)
     }
 
+    /// Takes from the set how its volumes are turned, resampled and mapped; what the settings give
+    /// already is kept.
+    ///
+    /// Throws ``/Segmentation/DataError`` that names every case which does not fit.
+    /// - Parameter givenSize: whether the user, not a preset, gave the network's input size.
+    public mutating func takePlanFromSet(givenSize: Bool = false) throws(DataError) {
+        data = try data.dataset.layout.planned(data, givenSize: givenSize)
+    }
+
     /// The device and precision of the run.
     public var compute: Compute { Compute(device: device, precision: precision) }
 
@@ -67,7 +76,7 @@ extension RunConfiguration {
         switch self.network {
         // Its weights' shapes say the rest.
         case .vmunet: network = NetworkSettings(NetworkSettings.vmunet)
-        case .other(let settings): network = settings.carrying(classes: data.classes, inputChannels: RunConfiguration.inputChannels)
+        case .other(let settings): network = settings.carrying(classes: data.classes, inputChannels: data.inputChannels)
         }
         return metadata.values.merging(network.metadata) { $1 }
     }

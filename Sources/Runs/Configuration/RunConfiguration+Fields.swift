@@ -17,6 +17,15 @@ extension IntensityWindow: ConfigurationValue {
     var node: Node { description.node }
 }
 
+extension Normalization: ConfigurationValue {
+    static let expectation = "zscore, " + IntensityWindow.expectation
+    init?(_ node: Node) {
+        guard let text = String(node) else { return nil }
+        self.init(text)
+    }
+    var node: Node { description.node }
+}
+
 extension VoxelOrder: ConfigurationValue {
     static let expectation = "three letters such as RAS or LPS"
     init?(_ node: Node) {
@@ -98,6 +107,10 @@ extension DataSettings: ConfigurationSection {
         try fields.value("voxel_order", &voxelOrder)
         try fields.value("spacing", &spacing)
         try fields.value("slice_axis", &sliceAxis)
+        try fields.value("channels", &channels)
+        try fields.value("normalization", &normalization)
+        try fields.value("neighbors", &neighbors)
+        try fields.value("fold", &fold)
         try fields.value("modality", &modality)
     }
 }

@@ -58,6 +58,17 @@ extension RunConfiguration {
             require(data.dataset == .synapse, "data.intensities", "normalized (pictures are stretched between their own extremes)", "raw")
             require(maps, "data.window", "LOW,HIGH or minmax, to map the raw intensities", data.window?.description ?? "nothing")
         }
+        within(0...7, "data.neighbors", data.neighbors)
+        within(0...1023, "data.fold", data.fold)
+        require(
+            (1...16).contains(data.inputChannels), "data.channels", "1 to 16 channels of the network's input, neighbours included",
+            data.inputChannels)
+        if let normalization = data.normalization {
+            require(
+                normalization.count == data.channels?.count, "data.normalization",
+                "one for each of the \(data.channels?.count ?? 0) channels",
+                normalization.count)
+        }
         if let modality = data.modality {
             require((1...80).contains(modality.count), "data.modality", "1 to 80 characters", "\(modality.count)")
         }

@@ -10,8 +10,6 @@ import VMUNet
 public struct RunConfiguration: Sendable, Hashable, Codable {
     /// The data set and how it is read.
     public var data = DataSettings()
-    /// Channels of every network's input; grey pictures and slices are repeated.
-    package static let inputChannels = 3
     /// The kind of network and its own settings.
     public var network = NetworkChoice.vmunet(.base)
     /// A file of initial weights: the same kind of network's, or VMamba's for VM-UNet's encoder.

@@ -38,6 +38,18 @@ public struct DataSettings: Sendable, Hashable, Codable {
     public var modality: String?
     /// Volumes in arrays: the axis across slices, 1 to 3.
     public var sliceAxis = 1
+    /// Volumes: the channels' names, in the order of the network's input; nil for pictures and for
+    /// slices of one channel, which the network gets three times.
+    public var channels: [String]?
+    /// Volumes with ``channels``: how each is mapped, where ``window`` does not map all.
+    public var normalization: [Normalization]?
+    /// Volumes with ``channels``: slices on each side of a slice that are channels as well.
+    public var neighbors: Int?
+    /// Of a set of cases that is divided into parts: the part that validates, from 0.
+    public var fold: Int?
+
+    /// Channels of the network's input.
+    public var inputChannels: Int { channels.map { $0.count * (2 * (neighbors ?? 0) + 1) } ?? 3 }
 
     /// The intensities in a set's files.
     public enum Intensities: String, Sendable, Codable, CaseIterable {
@@ -53,6 +65,7 @@ public struct DataSettings: Sendable, Hashable, Codable {
         self.path = path
         let defaults = dataset.layout.defaults
         (imageSize, classes, classNames) = (defaults.imageSize, defaults.classes, defaults.classNames)
+        (zoomJitter, colorJitter) = (defaults.zoomJitter, defaults.colorJitter)
     }
 
     /// The window to apply while reading; nil if files already hold 0…1.

@@ -126,11 +126,13 @@ extension DatasetCheck {
         for index in 0..<volumes.count {
             do throws(DataError) {
                 let volume = try volumes.load(at: index)
+                let extremes = volume.channels.map(\.extremes).flatMap { [$0.lowerBound, $0.upperBound] }
                 findings.merge(
                     SliceFindings(
-                        stored: volume.image, labels: volume.label.labels, ignoring: volumes.ignoredLabel, rows: volume.shape.height,
+                        stored: volume.image + extremes, labels: volume.label.labels, ignoring: volumes.ignoredLabel,
+                        rows: volume.shape.height,
                         columns: volume.shape.width))
-                if volume.shape.depth > 3 * min(volume.shape.height, volume.shape.width) {
+                if volume.channels.isEmpty, volume.shape.depth > 3 * min(volume.shape.height, volume.shape.width) {
                     notes.append(
                         "\(part): \(volume.name) has \(volume.shape.depth) slices of \(volume.shape.height)×\(volume.shape.width) pixels: where slices "
                             + "lie along another axis, data.slice_axis (--slice-axis) says so")
@@ -138,7 +140,8 @@ extension DatasetCheck {
             } catch { add(error) }
         }
         add(
-            findings, part: part, classes: volumes.classNames.count, isMapped: settings.readingWindow != nil,
+            findings, part: part, classes: volumes.classNames.count,
+            isMapped: settings.readingWindow != nil || settings.dataset.layout.mapsIntensities,
             path: URL(filePath: settings.path).appending(path: "test_vol_h5").path)
     }
 }

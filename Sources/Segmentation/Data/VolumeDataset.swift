@@ -8,4 +8,22 @@ public protocol VolumeDataset: Sendable {
     var ignoredLabel: UInt8? { get }
     /// A volume, read and checked. Throws ``DataError``, which names the file.
     func load(at index: Int) throws(DataError) -> SynapseVolume
+    /// Sets of classes to score beside the classes themselves, such as a tumour with its core.
+    var regions: [LabelRegion] { get }
+}
+
+extension VolumeDataset {
+    /// None.
+    public var regions: [LabelRegion] { [] }
+}
+
+/// Several classes that count as one.
+public struct LabelRegion: Sendable, Hashable {
+    /// Its name.
+    public let name: String
+    /// Its classes.
+    public let labels: Set<UInt8>
+
+    /// A region of these classes.
+    public init(name: String, labels: Set<UInt8>) { (self.name, self.labels) = (name, labels) }
 }

@@ -21,17 +21,29 @@ public struct VolumeScores: Sendable, Codable, Equatable {
 
     /// Scores `prediction` against `label` for every class except the background.
     ///
-    /// `classNames` has the name of every class, background first. `millimetres` is the voxel
-    /// spacing; if nil, distances are counted in voxels, as in published scores.
+    /// `classNames` has the name of every class, background first. If there are `regions`, they are
+    /// scored instead, numbered from 1. `millimetres` is the voxel spacing; if nil, distances are
+    /// counted in voxels, as in published scores.
     ///
     /// Throws `VolumeError` if the shapes differ, a label has no name, or the spacing is not
     /// positive.
     public init(
-        name: String, prediction: LabelVolume, label: LabelVolume, classNames: [String], millimetres: VoxelSpacing? = nil,
-        metrics: [VolumeMetric] = VolumeMetric.published
+        name: String, prediction: LabelVolume, label: LabelVolume, classNames: [String], regions: [LabelRegion] = [],
+        millimetres: VoxelSpacing? = nil, metrics: [VolumeMetric] = VolumeMetric.published
     ) throws(VolumeError) {
         guard (1...256).contains(classNames.count) else {
             throw VolumeError(operation: "volume scores", expected: "1…256 class names", got: "\(classNames.count)")
+        }
+        guard regions.isEmpty else {
+            var classes: [ClassScore] = []
+            for (index, region) in regions.enumerated() {
+                let measured = try Self.measure(
+                    prediction.merging(region.labels), label.merging(region.labels), classes: [1], spacing: millimetres ?? .voxels,
+                    distances: metrics.contains(where: \.needsDistances))
+                classes.append(ClassScore(value: index + 1, name: region.name, measurement: measured[0], metrics: metrics))
+            }
+            self.init(name: name, unit: millimetres == nil ? .voxels : .millimetres, classes: classes)
+            return
         }
         let values = (0..<classNames.count).dropFirst().map { UInt8($0) }
         let measured = try Self.measure(

@@ -8,6 +8,16 @@ public struct InputConvention: Sendable, Equatable {
     public let window: IntensityWindow
     /// The voxel order to turn volumes to; nil keeps the stored order.
     public let voxelOrder: VoxelOrder?
+    /// How slices meet the network's input.
+    public let sliceFit: SliceFit
+    /// The spacing that slices are resampled to; nil keeps theirs.
+    public let sliceSpacing: VoxelSpacing?
+    /// Slices on each side of a slice that the network sees as further channels.
+    public let neighbors: Int
+    /// The channels' names, if the weights record them.
+    public let channels: [String]?
+    /// How each channel is mapped; nil maps all by ``window``.
+    public let normalizations: [Normalization]?
     /// Assumptions about pictures, each with the option that changes it.
     public let pictureAssumptions: [String]
     /// Assumptions about volumes, each with the option that changes it.
@@ -39,8 +49,11 @@ public struct InputConvention: Sendable, Equatable {
             pictures.append("values 0…255 (--value-range 0,1 for others)")
             volumes.append("values 0…1 (--value-range 0,255 for others)")
         }
+        normalizations = options.window == nil ? metadata.normalization : nil
         if let window = options.window ?? metadata.window {
             self.window = window
+        } else if normalizations != nil {
+            window = .percentiles
         } else {
             window = .percentiles
             volumes.append("intensities from the 0.5th to the 99.5th percentile (--window LOW,HIGH)")
@@ -49,6 +62,17 @@ public struct InputConvention: Sendable, Equatable {
         if voxelOrder == nil, !options.keepsStoredOrder {
             volumes.append("voxels in the order that they are stored in (--voxel-order RAS)")
         }
+        (sliceFit, sliceSpacing) = (metadata.sliceFit ?? .stretch, metadata.sliceFit == .spacing ? metadata.spacing : nil)
+        (neighbors, channels) = (metadata.neighbors ?? 0, metadata.channels)
         (pictureAssumptions, volumeAssumptions) = (pictures, volumes)
     }
+
+    /// How a channel of a volume is mapped.
+    public func normalization(of channel: Int) -> Normalization {
+        guard let normalizations, !normalizations.isEmpty else { return .window(window) }
+        return normalizations[min(channel, normalizations.count - 1)]
+    }
+
+    /// How volumes are mapped, in a word: "zscore".
+    public var mapping: String { normalizations.map { $0.map(\.description).joined(separator: "; ") } ?? window.description }
 }

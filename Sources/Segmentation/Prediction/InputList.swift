@@ -20,6 +20,8 @@ package struct InputList: Sendable {
         package let isVolume: Bool
         /// The DICOM series that a folder or files are.
         package var series: DICOMSeries?
+        /// Files of the same case's further channels, as nnU-Net names them: NAME_0001 and on.
+        package var channels: [URL] = []
 
         /// The file's name without folder and ending.
         package var name: String {
@@ -27,10 +29,13 @@ package struct InputList: Sendable {
                 return series.files.count == 1 && !FolderListing.isFolder(url)
                     ? FolderListing.stem(url.lastPathComponent) : url.lastPathComponent
             }
+            if !channels.isEmpty { return String(VolumeFile.name(of: url).dropLast(5)) }
             return isVolume ? VolumeFile.name(of: url) : FolderListing.stem(url.lastPathComponent)
         }
         /// The rest of the file's name after ``name``, without the dot: `jpg`, `nii.gz`.
-        package var ending: String { String(url.lastPathComponent.dropFirst(name.count + 1)) }
+        package var ending: String {
+            String(url.lastPathComponent.dropFirst((channels.isEmpty ? name : VolumeFile.name(of: url)).count + 1))
+        }
     }
 
     /// The files to segment, in the order of the arguments, folders in byte order. No file comes
@@ -84,6 +89,7 @@ package struct InputList: Sendable {
             let parent = first.url.deletingLastPathComponent()
             add(images.map(\.url), path: first.path, url: images.count == 1 ? first.url : parent)
         }
+        joinChannels()
     }
 
     private mutating func enter(_ folder: URL, path: String, recursive: Bool) {
@@ -182,24 +188,26 @@ package struct InputList: Sendable {
         if foldersLeft > 0 {
             lines.append("\(foldersLeft) sub-folder\(foldersLeft == 1 ? " was" : "s were") not entered: --recursive enters them")
         }
-        if let (first, second) = channels {
-            lines.append(
-                "\(first) and \(second) look like channels of one case, as nnU-Net names them: each was segmented by itself, for these weights take one channel"
-            )
-        }
         return lines
     }
 
-    /// Two files whose names say that they are channels of one case.
-    private var channels: (String, String)? {
-        let places = Set(items.map { Self.place($0.url) })
-        for item in items where item.isVolume && item.name.hasSuffix("_0000") {
-            let second = item.url.lastPathComponent.replacing("_0000.", with: "_0001.")
-            if places.contains(Self.place(item.url.deletingLastPathComponent().appending(path: second))) {
-                return (item.url.lastPathComponent, second)
+    /// Makes one item of files that are channels of one case: NAME_0000 with NAME_0001 and on.
+    private mutating func joinChannels() {
+        var numbers: [String: Int] = [:]
+        for (index, item) in items.enumerated() where item.isVolume && item.series == nil { numbers[Self.place(item.url)] = index }
+        var taken: Set<Int> = []
+        for index in items.indices where items[index].isVolume && items[index].name.hasSuffix("_0000") {
+            let url = items[index].url
+            let stem = String(items[index].name.dropLast(5)), ending = url.lastPathComponent.dropFirst(items[index].name.count)
+            func file(_ channel: Int) -> Int? {
+                let number = "000\(channel)".suffix(4)
+                return numbers[Self.place(url.deletingLastPathComponent().appending(path: "\(stem)_\(number)\(ending)"))]
             }
+            let others = (1..<VolumeFile.largestChannelCount).prefix { file($0) != nil }.compactMap(file)
+            items[index].channels = others.map { items[$0].url }
+            taken.formUnion(others)
         }
-        return nil
+        items = items.indices.filter { !taken.contains($0) }.map { items[$0] }
     }
 
     private struct Advice {

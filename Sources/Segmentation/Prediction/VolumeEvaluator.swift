@@ -20,8 +20,8 @@ public struct VolumeEvaluator: Sendable {
         public var share: Double { (Double(volume) + Double(slice) / Double(max(slices, 1))) / Double(max(volumes, 1)) }
     }
 
-    /// `spacing` applies to all volumes, in millimetres; the layout does not record it. Nil counts
-    /// distances in voxels.
+    /// `spacing` applies to all volumes, in millimetres. Nil takes each volume's own; where its file
+    /// records none, distances are counted in voxels.
     public init(
         _ volumes: any VolumeDataset, segmenter: VolumeSegmenter, spacing: VoxelSpacing? = nil,
         metrics: [VolumeMetric] = VolumeMetric.published
@@ -41,16 +41,25 @@ public struct VolumeEvaluator: Sendable {
         var scores: [VolumeScores] = []
         for index in 0..<volumes.count {
             let volume = try volumes.load(at: index)
-            let prediction = try segmenter.segment(volume.image, shape: volume.shape) { done in
-                progress(Progress(volume: index, volumes: volumes.count, slice: done, slices: volume.shape.depth))
+            let prediction = try predict(volume) { done, depth in
+                progress(Progress(volume: index, volumes: volumes.count, slice: done, slices: depth))
             }
             scores.append(
                 try VolumeScores(
                     name: volume.name, prediction: prediction.leavingOut(volumes.ignoredLabel, of: volume.label),
                     label: volume.label.leavingOut(volumes.ignoredLabel, of: volume.label), classNames: volumes.classNames,
-                    millimetres: spacing, metrics: metrics))
+                    regions: volumes.regions, millimetres: spacing ?? volume.spacing, metrics: metrics))
             try keep(volume, prediction)
         }
         return try VolumeScoreSummary(scores)
+    }
+
+    /// Labels in the volume's own order.
+    private func predict(_ volume: SynapseVolume, progress: (_ slices: Int, _ of: Int) -> Void) throws -> LabelVolume {
+        guard !volume.channels.isEmpty else {
+            return try segmenter.segment(volume.image, shape: volume.shape) { progress($0, volume.shape.depth) }
+        }
+        let prepared = try PreparedVolume(volume.channels, path: volume.name, convention: segmenter.convention)
+        return try segmenter.segment(prepared) { progress($0, prepared.shape.depth) }
     }
 }

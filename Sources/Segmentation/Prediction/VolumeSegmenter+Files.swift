@@ -42,7 +42,7 @@ extension VolumeSegmenter {
     ///   `CancellationError` in a task that was cancelled, which is looked at before each batch of
     ///   slices.
     public func segment(_ file: URL, progress: (_ slices: Int, _ of: Int) -> Void = { _, _ in }) throws -> Result {
-        try segment(VolumeFile(file), path: file.relativePath, progress: progress) {}
+        try segment(VolumeFile.channels(of: file), path: file.relativePath, progress: progress) {}
     }
 
     /// Segments a volume's file beside the caller's own work: no thread of Swift's concurrency is
@@ -56,18 +56,18 @@ extension VolumeSegmenter {
     ) async throws -> Result {
         try await Offload.run { isCancelled in
             try isCancelled.check()
-            return try segment(VolumeFile(file), path: file.relativePath, progress: progress, check: isCancelled.check)
+            return try segment(VolumeFile.channels(of: file), path: file.relativePath, progress: progress, check: isCancelled.check)
         }
     }
 
     private func segment(
-        _ volume: VolumeFile, path: String, progress: (_ slices: Int, _ of: Int) -> Void, check: () throws -> Void
+        _ channels: [VolumeFile], path: String, progress: (_ slices: Int, _ of: Int) -> Void, check: () throws -> Void
     ) throws -> Result {
-        let prepared = try PreparedVolume(volume, path: path, convention: convention)
+        let volume = channels[0]
+        let prepared = try PreparedVolume(channels, path: path, convention: convention)
         try check()
         let depth = prepared.shape.depth
-        let labels = try segment(shape: prepared.shape, slice: prepared.slice(at:), check: check) { progress($0, depth) }
-        let turned = try LabelVolume(shape: volume.shape, labels: prepared.turnBack.applied(to: labels.labels, labels.shape))
-        return Result(labels: turned, geometry: volume.geometry, spacing: volume.spacing, notes: prepared.notes)
+        let labels = try segment(prepared, check: check) { progress($0, depth) }
+        return Result(labels: labels, geometry: volume.geometry, spacing: volume.spacing, notes: prepared.notes)
     }
 }

@@ -31,6 +31,11 @@ public struct VolumeSegmenter: Sendable {
         threshold = segmenter.threshold
     }
 
+    init(network: any InferenceNetwork, networkSize: PlaneSize, batchSize: Int, convention: InputConvention, threshold: Float = 0.5) {
+        (self.network, self.networkSize, self.batchSize) = (network, networkSize, max(1, batchSize))
+        (self.convention, self.threshold) = (convention, threshold)
+    }
+
     /// Labels of a volume of intensities as the network was trained on, (slices, rows, columns),
     /// row-major; of a binary network 0 and 1. `progress` gets the number of slices that are done.
     ///

@@ -106,4 +106,10 @@ public struct LabelVolume: Sendable, Equatable {
         guard let ignored, truth.shape == shape, truth.labels.contains(ignored) else { return self }
         return try LabelVolume(shape: shape, labels: zip(labels, truth.labels).map { $1 == ignored ? 0 : $0 })
     }
+
+    /// 1 where the label is one of these, otherwise 0.
+    func merging(_ members: Set<UInt8>) throws(VolumeError) -> LabelVolume {
+        let isMember = (0..<256).map { members.contains(UInt8($0)) ? UInt8(1) : 0 }
+        return try LabelVolume(shape: shape, labels: labels.map { isMember[Int($0)] })
+    }
 }

@@ -86,6 +86,40 @@ public struct VolumeFile: Sendable {
         try requireFinite(url.relativePath)
     }
 
+    /// Reads a volume's channels, which lie along a fourth axis of the file; one where it has
+    /// none. Throws ``DataError`` like ``init(_:)``.
+    public static func channels(of url: URL) throws(DataError) -> [VolumeFile] {
+        guard let format = VolumeFormat(url) else { return [try VolumeFile(url)] }
+        let header: VolumeHeader
+        do throws(TensorFileError) { header = try format.header(url) } catch { throw DataError(error) }
+        guard header.channels > 1 else { return [try VolumeFile(url)] }
+        let (shape, count) = (header.shape, header.channels)
+        guard shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }), count <= largestChannelCount else {
+            throw DataError(
+                .shape, path: url.relativePath, "holds \(count) volumes of \(shape) voxels, as a series in time does",
+                remedy: "Give at most \(largestChannelCount) channels, of at most \(LabelVolume.largestExtent) voxels a side.")
+        }
+        let image: VolumeImage
+        do throws(TensorFileError) { image = try format.read(url, limit: largestArray, allChannels: true) } catch { throw DataError(error) }
+        let volume = shape.reduce(1, *)
+        var files: [VolumeFile] = []
+        for channel in 0..<count {
+            let file = VolumeFile(
+                voxels: image.voxels.gathered(from: channel * volume, shape: shape, strides: [shape[1] * shape[2], shape[2], 1]),
+                slope: image.slope, intercept: image.intercept, shape: VolumeShape(depth: shape[0], height: shape[1], width: shape[2]),
+                geometry: image.geometry, isNormalized: false, notes: channel == 0 ? image.notes : [])
+            try file.requireFinite(url.relativePath)
+            files.append(file)
+        }
+        return files
+    }
+
+    /// The most channels of a volume.
+    static let largestChannelCount = 16
+
+    /// Bytes of the stored voxels.
+    var byteCount: Int { voxels.bytes.count }
+
     private init(array: HostTensor, path: String) throws(DataError) {
         if array.shape.count == 3, let last = array.shape.last, (2...4).contains(last), array.shape[0] > 4, array.shape[1] > 4 {
             throw DataError(

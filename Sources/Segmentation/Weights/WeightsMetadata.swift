@@ -31,9 +31,17 @@ public struct WeightsMetadata: Sendable, Equatable {
     public var voxelOrder: VoxelOrder?
     /// Volumes: millimetres between slices, rows and columns in the training set.
     public var spacing: VoxelSpacing?
+    /// Volumes: how each channel's intensities were mapped, where that is no window for all.
+    public var normalization: [Normalization]?
+    /// Volumes: the channels' names, in the order of the network's input.
+    public var channels: [String]?
+    /// Volumes: slices on each side of a slice that the network sees as further channels.
+    public var neighbors: Int?
+    /// Volumes: how slices meet the network's input; nil stretches them.
+    public var sliceFit: SliceFit?
     /// The range of the input's values in training: 0…255 or 0…1.
     public var valueRange: ClosedRange<Double>?
-    /// The input's channels: 3, or 1 for grey that is repeated.
+    /// The input's channels: 3, or 1 for grey that is repeated; of volumes up to 16.
     public var inputChannels: Int?
     /// A name for each class, background first.
     public var classNames: [String]?
@@ -67,8 +75,15 @@ public struct WeightsMetadata: Sendable, Equatable {
         window = try reader.value("window") { IntensityWindow($0.text) }
         voxelOrder = try reader.value("voxel_order") { VoxelOrder($0.text) }
         spacing = try reader.value("spacing") { VoxelSpacing(text: $0.text) }
+        normalization = try reader.value("normalization") { Self.normalization($0.text) }
+        channels = try reader.value("channels") { value in
+            let names = ClassNames.names(value.text)
+            return (1...16).contains(names.count) ? names : nil
+        }
+        neighbors = try reader.value("neighbors") { value in value.integerValue.flatMap { (0...7).contains($0) ? $0 : nil } }
+        sliceFit = try reader.value("slice_fit") { SliceFit(rawValue: $0.text) }
         valueRange = try reader.value("value_range") { Self.range($0.text) }
-        inputChannels = try reader.value("input_channels") { value in value.integerValue.flatMap { [1, 3].contains($0) ? $0 : nil } }
+        inputChannels = try reader.value("input_channels") { value in value.integerValue.flatMap { (1...16).contains($0) ? $0 : nil } }
         classNames = try reader.value("class_names") { ClassNames.names($0.text) }
         classColors = try reader.value("class_colors") { Self.colors($0.text) }
         dataset = values["dataset"].flatMap { Dataset(rawValue: $0.text) }  // an unknown name is a later version's
@@ -97,6 +112,10 @@ public struct WeightsMetadata: Sendable, Equatable {
         put("window", window.map { .string($0.description) })
         put("voxel_order", voxelOrder.map { .string($0.description) })
         put("spacing", spacing.map { .string($0.text) })
+        put("normalization", normalization.map { .string($0.map(\.description).joined(separator: ";")) })
+        put("channels", channels.map { .string(ClassNames.text($0)) })
+        put("neighbors", neighbors.map { .integer($0) })
+        put("slice_fit", sliceFit.map { .string($0.rawValue) })
         put("value_range", valueRange.map { .string("\(Self.text($0.lowerBound)),\(Self.text($0.upperBound))") })
         put("input_channels", inputChannels.map { .integer($0) })
         put("class_names", classNames.map { .string(ClassNames.text($0)) })
@@ -117,8 +136,12 @@ public struct WeightsMetadata: Sendable, Equatable {
         } else if let modality {
             parts.append(modality)
         }
+        if let channels, channels.count > 1 { parts.append("channels " + channels.joined(separator: " + ")) }
         if let window { parts.append("window \(window)") }
+        if let normalization { parts.append("intensities " + normalization.map(\.description).joined(separator: "; ")) }
         if let voxelOrder { parts.append("voxel order \(voxelOrder)") }
+        if sliceFit == .spacing, let spacing { parts.append("pixels of \(Self.text(spacing.height))×\(Self.text(spacing.width)) mm") }
+        if let neighbors, neighbors > 0 { parts.append("\(2 * neighbors + 1) slices at a time") }
         if let imageSize { parts.append("\(imageSize)×\(imageSize)") }
         if let valueRange { parts.append("values \(Self.text(valueRange.lowerBound))…\(Self.text(valueRange.upperBound))") }
         if let threshold, (classNames?.count ?? 1) <= 2 { parts.append("threshold \(threshold)") }
@@ -138,6 +161,11 @@ public struct WeightsMetadata: Sendable, Equatable {
         let numbers = text.split(separator: ",").map { Double($0) }
         guard numbers.count == 2, let low = numbers[0], let high = numbers[1], low == 0, high == 1 || high == 255 else { return nil }
         return low...high
+    }
+
+    private static func normalization(_ text: String) -> [Normalization]? {
+        let all = text.split(separator: ";", omittingEmptySubsequences: false).map { Normalization(String($0)) }
+        return (1...16).contains(all.count) && !all.contains(nil) ? all.compactMap(\.self) : nil
     }
 
     private static func colors(_ text: String) -> [String]? {

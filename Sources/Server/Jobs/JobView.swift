@@ -48,9 +48,7 @@ struct JobView: Codable, Sendable {
     ) throws {
         let turn = volume.voxelOrder.flatMap { order in VoxelOrder("LPS").map { order.turn(to: $0) } } ?? .none
         let shape = turn.applied(to: labels.shape)
-        let shown = (0..<volume.shape.depth).flatMap { slice in
-            prepared.shown(at: slice).map { UInt8((min(max($0, 0), 1) * 255).rounded()) }
-        }
+        let shown = prepared.shown.map { UInt8((min(max($0, 0), 1) * 255).rounded()) }
         let turned = turn.applied(to: labels.labels, labels.shape)
         try AtomicFile.write(turn.applied(to: shown, labels.shape), to: folder.appending(path: Layer.image.rawValue))
         try AtomicFile.write(turned, to: folder.appending(path: Layer.labels.rawValue))

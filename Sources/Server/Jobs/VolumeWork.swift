@@ -89,13 +89,13 @@ private struct VolumeJob {
         guard segmenter.metadata.input != .pictures else {
             throw Fault(.unsupported, "these weights were trained on pictures", remedy: "choose a model for volumes: GET /v1/models")
         }
-        let volume = try item.series.map { try VolumeFile($0, path: "the series") } ?? VolumeFile(item.url)
-        let prepared = try PreparedVolume(volume, path: "the volume", convention: segmenter.convention)
+        let channels =
+            try item.series.map { [try VolumeFile($0, path: "the series")] }
+            ?? ([item.url] + item.channels).flatMap { try VolumeFile.channels(of: $0) }
+        let volume = channels[0]
+        let prepared = try PreparedVolume(channels, path: "the volume", convention: segmenter.convention)
         VolumeWorker.tell(WorkNotice(slices: prepared.shape.depth, done: 0))
-        let found = try VolumeSegmenter(segmenter).segment(shape: prepared.shape, slice: prepared.slice(at:)) {
-            VolumeWorker.tell(WorkNotice(done: $0))
-        }
-        let labels = try LabelVolume(shape: volume.shape, labels: prepared.turnBack.applied(to: found.labels, found.shape))
+        let labels = try VolumeSegmenter(segmenter).segment(prepared) { VolumeWorker.tell(WorkNotice(done: $0)) }
         try write(item, volume, prepared, labels, segmenter)
     }
 

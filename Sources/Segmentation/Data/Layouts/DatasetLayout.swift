@@ -29,6 +29,8 @@ public protocol DatasetLayout: Sendable {
     var namesItsClasses: Bool { get }
     /// True if zoom and colour jitter apply.
     var allowsJitter: Bool { get }
+    /// Whether intensities of any range are mapped for the network.
+    var mapsIntensities: Bool { get }
     /// The part to score by default.
     var evaluationSplit: String { get }
 
@@ -42,6 +44,13 @@ public protocol DatasetLayout: Sendable {
     /// whether the user, not a preset, gave the number of classes; `givenNames`, whether the user
     /// gave the names.
     func resolvingClasses(_ settings: DataSettings, givenCount: Bool, givenNames: Bool) throws(DataError) -> DataSettings
+
+    /// The settings with how the set's volumes are to be turned, resampled and mapped, decided once
+    /// for a run; what they give already is kept. `givenSize` tells whether the user, not a preset,
+    /// gave the network's input size.
+    ///
+    /// Throws ``DataError`` that names every case which does not fit.
+    func planned(_ settings: DataSettings, givenSize: Bool) throws(DataError) -> DataSettings
 
     /// The sets for training and validation; `seed` chooses what is held back. Throws
     /// ``DataError``, which lists everything wrong with them.
@@ -70,6 +79,8 @@ public struct DatasetDefaults: Sendable, Equatable {
     public var classNames: [String]?
     /// Epochs over which the learning rate falls along half a cosine.
     public var annealingEpochs = 50
+    /// See ``DataSettings/zoomJitter`` and ``DataSettings/colorJitter``.
+    public var zoomJitter = 0.0, colorJitter = 0.0
 
     /// ISIC's settings.
     public init() {}
@@ -95,6 +106,8 @@ extension DatasetLayout {
     public var namesItsClasses: Bool { false }
     /// True.
     public var allowsJitter: Bool { true }
+    /// False.
+    public var mapsIntensities: Bool { false }
     /// "val".
     public var evaluationSplit: String { "val" }
     /// False.
@@ -105,6 +118,8 @@ extension DatasetLayout {
         if settings.classNames?.count != settings.classes { settings.classNames = nil }
         return settings
     }
+    /// Unchanged.
+    public func planned(_ settings: DataSettings, givenSize: Bool) throws(DataError) -> DataSettings { settings }
     /// ``evaluationSplit``.
     public func reportSet(_ settings: DataSettings, seed: UInt64) throws -> any SegmentationDataset {
         try evaluationSet(settings, split: evaluationSplit)
@@ -118,9 +133,9 @@ extension DatasetLayout {
 /// The layouts known by name.
 public enum DatasetLayouts {
     /// All layouts, in the order of help and messages.
-    public static let all: [any DatasetLayout] = [ISIC17(), ISIC18(), BUSI(), Synapse(), PictureFolder()]
+    public static let all: [any DatasetLayout] = [ISIC17(), ISIC18(), BUSI(), Synapse(), NNUNet(), PictureFolder()]
 
-    /// Their names for messages: "isic17, isic18, busi, synapse or folder".
+    /// Their names for messages: "isic17, isic18, busi, synapse, nnunet or folder".
     public static var names: String {
         let names = all.map(\.name)
         return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")

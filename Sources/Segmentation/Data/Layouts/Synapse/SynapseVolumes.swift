@@ -14,13 +14,25 @@ public struct SynapseVolume: Sendable {
     public let image: [Float]
     /// The true labels.
     public let label: LabelVolume
+    /// The channels as their files hold them, where a network's own conventions prepare them;
+    /// ``image`` is empty then.
+    public let channels: [VolumeFile]
 
     /// A volume that was read before.
     public init(name: String, image: [Float], label: LabelVolume) {
-        self.name = name
-        self.image = image
-        self.label = label
+        (self.name, self.image, self.label, channels) = (name, image, label, [])
     }
+
+    /// A volume of files, with labels of their voxels.
+    init(name: String, channels: [VolumeFile], label: LabelVolume) {
+        (self.name, image, self.label, self.channels) = (name, [], label, channels)
+    }
+
+    /// The first channel's intensities as 0…1 for people to look at, (slices, rows, columns).
+    public var shown: [Float] { channels.first.map { IntensityWindow.percentiles.applied(to: $0.intensities) } ?? image }
+
+    /// Millimetres between slices, rows and columns; nil where no file records them.
+    public var spacing: VoxelSpacing? { channels.first?.spacing }
 
     /// Slices, rows and columns.
     public var shape: VolumeShape { label.shape }

@@ -1,0 +1,228 @@
+import Files
+import Imaging
+import Synchronization
+
+/// The slices of a set's volumes as a network is trained on them: in the plan's voxel order and at
+/// its spacing, neighbouring slices as further channels, cut to the network's size.
+struct CaseSlices: SegmentationDataset {
+    private let store: CaseStore
+    /// Where each sample comes from. In training, slices with rare classes come several times.
+    private let slices: [(volume: Int, slice: Int)]
+    /// Classes that occur in a slice or more.
+    private let found: Set<UInt8>
+    private let augmentation: SliceAugmentation
+    private let size: PlaneSize
+    private let classNames: [String]
+    private let ignoredLabel: UInt8?
+    private let neighbors: Int
+    let classes: Int
+
+    /// Reads every case once. With `repeats`, slices with rare classes come several times.
+    ///
+    /// Throws one ``DataError`` that names every case which does not fit.
+    init(_ cases: [VolumeCase], _ settings: DataSettings, description: VolumeSetDescription, repeats: Bool) throws(DataError) {
+        let layout = settings.dataset.layout
+        store = CaseStore(
+            cases, CaseReader(description: description), InputConvention(layout.origin(settings)), limit: DataLoader.defaultCacheBytes)
+        size = PlaneSize(height: settings.imageSize, width: settings.imageSize)
+        augmentation = SliceAugmentation(zoomJitter: settings.zoomJitter, colorJitter: settings.colorJitter)
+        neighbors = settings.neighbors ?? 0
+        (classNames, ignoredLabel, classes) = (description.classNames, description.ignoredLabel, description.classNames.count)
+        let presence = try Self.presence(store, path: settings.path)
+        found = presence.reduce(into: []) { found, slices in for labels in slices { found.formUnion(labels) } }
+        slices = Self.samples(presence, classes: classes, repeats: repeats)
+    }
+
+    /// The classes of each case's slices.
+    private static func presence(_ store: CaseStore, path: String) throws(DataError) -> [[Set<UInt8>]] {
+        let results = Parallel.map(store.cases.count) { index in
+            Result { () throws(DataError) -> [Set<UInt8>] in
+                let labels = try store.content(index).labels
+                return (0..<labels.shape.depth).map { slice in
+                    var isUsed = [Bool](repeating: false, count: 256)
+                    let area = labels.shape.plane.count
+                    for label in labels.labels[slice * area..<(slice + 1) * area] { isUsed[Int(label)] = true }
+                    return Set((0..<256).filter { isUsed[$0] }.map { UInt8($0) })
+                }
+            }
+        }
+        var (presence, faults) = ([[Set<UInt8>]](), [DataError]())
+        for result in results {
+            switch result {
+            case .success(let slices): presence.append(slices)
+            case .failure(let fault): faults.append(fault)
+            }
+        }
+        if let first = faults.first {
+            if faults.count == 1 { throw first }
+            throw DataError(first.kind, path: path, problems: faults.flatMap(\.problems), remedy: first.remedy)
+        }
+        return presence
+    }
+
+    /// The least share of samples that a class shall be in.
+    private static let leastShare = 0.1
+    private static let mostRepeats = 10.0
+
+    /// Every slice; with `repeats` as often as its rarest class needs: the square root of how much
+    /// too rare it is, as in repeat-factor sampling (Gupta et al. 2019).
+    private static func samples(_ presence: [[Set<UInt8>]], classes: Int, repeats: Bool) -> [(volume: Int, slice: Int)] {
+        let all = presence.reduce(0) { $0 + $1.count }
+        let factors = (0..<256).map { label -> Double in
+            let holding = presence.reduce(0) { $0 + $1.count { $0.contains(UInt8(label)) } }
+            guard repeats, label > 0, label < classes, holding > 0 else { return 1 }
+            return min(max(1, (leastShare * Double(all) / Double(holding)).squareRoot()), mostRepeats)
+        }
+        var samples: [(volume: Int, slice: Int)] = []
+        for (index, slices) in presence.enumerated() {
+            for (slice, labels) in slices.enumerated() {
+                let factor = labels.map { factors[Int($0)] }.max() ?? 1
+                for _ in 0..<Int(factor.rounded()) { samples.append((index, slice)) }
+            }
+        }
+        return samples
+    }
+
+    // MARK: SegmentationDataset
+
+    var count: Int { slices.count }
+
+    func name(at index: Int) -> String { "\(store.cases[slices[index].volume].name) slice \(slices[index].slice + 1)" }
+
+    /// Notes on classes that no slice holds.
+    func verify(forTraining: Bool) throws -> [String] {
+        let missing = classNames.indices.dropFirst().filter { !found.contains(UInt8($0)) }
+        guard !missing.isEmpty else { return [] }
+        let names = missing.prefix(8).map { "\($0) (\(classNames[$0]))" }.joined(separator: ", ")
+        return ["declared, but in no case: label\(missing.count == 1 ? "" : "s") \(names)\(missing.count > 8 ? " and others" : "")"]
+    }
+
+    /// A slice at the plan's spacing, of its own size.
+    func load(at index: Int) throws -> Sample {
+        let (which, slice) = slices[index]
+        let content = try store.content(which)
+        let plane = content.volume.plane
+        return Sample(
+            image: content.volume.planes(at: slice), channels: content.volume.planeCount, height: plane.height, width: plane.width,
+            target: .labels(resampled(content.labels.slice(slice), from: content.labels.shape.plane, to: plane)), name: name(at: index))
+    }
+
+    /// Labels at another spacing: of each pixel the class that covers most of it.
+    private func resampled(_ labels: [UInt8], from: PlaneSize, to: PlaneSize) -> [UInt8] {
+        guard from != to else { return labels }
+        let used = Set(labels).sorted()
+        guard used.count > 1 else { return [UInt8](repeating: used.first ?? 0, count: to.count) }
+        let shares = used.flatMap { label in labels.map { $0 == label ? Float(1) : 0 } }
+        return Masks.labels(shares, classes: used.count, from: (from.height, from.width), to: (to.height, to.width)).map { used[Int($0)] }
+    }
+
+    /// A square of the network's size: in training varied, and often around a pixel of a class;
+    /// otherwise around the middle of what is labelled.
+    func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
+        guard case .labels(let labels) = sample.target else { return sample }
+        let plane = PlaneSize(height: sample.height, width: sample.width)
+        let draw = random.map(augmentation.draw)
+        var square = SliceSquare(plane, size: size, around: place(in: labels, plane, draw))
+        if let draw { square = square.varied(draw) }
+        var prepared = sample
+        prepared.image = square.image(sample.image)
+        if let draw, draw.gain != 1 || draw.offset != 0 {
+            for i in prepared.image.indices { prepared.image[i] = prepared.image[i] * draw.gain + draw.offset }
+        }
+        prepared.target = .labels(square.labels(labels))
+        (prepared.height, prepared.width) = (size.height, size.width)
+        return prepared
+    }
+
+    /// The slice itself, without its neighbours, as validation sees it.
+    func picture(at index: Int) throws -> Picture? {
+        let sample = try prepare(load(at: index), random: nil)
+        let own = Array(sample.image[neighbors * size.count..<(neighbors + 1) * size.count])
+        let (low, high) = (own.min() ?? 0, own.max() ?? 0)
+        let grey = own.map { high > low ? UInt8((($0 - low) / (high - low) * 255).rounded()) : 0 }
+        return Picture(width: size.width, height: size.height, channels: 1, pixels: grey).rgb
+    }
+
+    private func place(in labels: [UInt8], _ plane: PlaneSize, _ draw: SliceAugmentation.Draw?) -> (row: Double, column: Double) {
+        let middle = (row: Double(plane.height - 1) / 2, column: Double(plane.width - 1) / 2)
+        guard plane.height > size.height || plane.width > size.width else { return middle }
+        guard let draw else {
+            let inside = labels.indices.filter { labels[$0] != 0 && labels[$0] != ignoredLabel }
+            guard let first = inside.first, let last = inside.last else { return middle }
+            let columns = inside.map { $0 % plane.width }
+            return (
+                Double(first / plane.width + last / plane.width) / 2, Double((columns.min() ?? 0) + (columns.max() ?? 0)) / 2
+            )
+        }
+        let present = Set(labels).subtracting([0]).filter { Int($0) < classes }.sorted()
+        guard draw.seeksForeground, !present.isEmpty else {
+            return (draw.place.row * Double(plane.height - 1), draw.place.column * Double(plane.width - 1))
+        }
+        let label = present[min(Int(draw.pick * Double(present.count)), present.count - 1)]
+        let pixels = labels.indices.filter { labels[$0] == label }
+        let pixel = pixels[min(Int(draw.place.row * Double(pixels.count)), pixels.count - 1)]
+        return (Double(pixel / plane.width), Double(pixel % plane.width))
+    }
+}
+
+/// Cases as they were read, so that a volume is not read again for each of its slices.
+final class CaseStore: Sendable {
+    struct Content: Sendable {
+        let volume: PreparedVolume
+        /// In the plan's voxel order.
+        let labels: LabelVolume
+
+        var byteCount: Int { volume.byteCount + labels.labels.count }
+    }
+
+    private struct Kept {
+        var contents: [Int: (content: Content, use: Int)] = [:]
+        var bytes = 0
+        var uses = 0
+    }
+
+    let cases: [VolumeCase]
+    private let reader: CaseReader
+    private let convention: InputConvention
+    private let limit: Int
+    private let kept = Mutex(Kept())
+
+    /// `limit` is in bytes; the least recently used cases go first.
+    init(_ cases: [VolumeCase], _ reader: CaseReader, _ convention: InputConvention, limit: Int) {
+        (self.cases, self.reader, self.convention, self.limit) = (cases, reader, convention, limit)
+    }
+
+    /// Throws ``DataError``, which names the case.
+    func content(_ index: Int) throws(DataError) -> Content {
+        if let known = kept.withLock({ kept in use(index, of: &kept) }) { return known }
+        let read = try reader.read(cases[index])
+        let volume = try PreparedVolume(read.channels, path: cases[index].name, convention: convention)
+        let labels: LabelVolume
+        do throws(VolumeError) {
+            let turn = volume.turnBack.inverse
+            labels = try LabelVolume(
+                shape: turn.applied(to: read.labels.shape), labels: turn.applied(to: read.labels.labels, read.labels.shape))
+        } catch { throw DataError(.shape, path: cases[index].name, error.description, remedy: "") }
+        let content = Content(volume: volume, labels: labels)
+        kept.withLock { kept in keep(content, index, in: &kept) }
+        return content
+    }
+
+    private func use(_ index: Int, of kept: inout Kept) -> Content? {
+        guard let known = kept.contents[index] else { return nil }
+        kept.uses += 1
+        kept.contents[index]?.use = kept.uses
+        return known.content
+    }
+
+    private func keep(_ content: Content, _ index: Int, in kept: inout Kept) {
+        guard kept.contents[index] == nil, content.byteCount <= limit else { return }
+        while kept.bytes + content.byteCount > limit, let oldest = kept.contents.min(by: { $0.value.use < $1.value.use }) {
+            kept.bytes -= oldest.value.content.byteCount
+            kept.contents[oldest.key] = nil
+        }
+        kept.uses += 1
+        kept.contents[index] = (content, kept.uses)
+        kept.bytes += content.byteCount
+    }
+}

@@ -1,0 +1,272 @@
+import DICOM
+import Files
+import Foundation
+import TensorFiles
+import TestSupport
+import Testing
+
+@testable import Segmentation
+
+@Suite("nnU-Net's and the Decathlon's layouts")
+struct VolumeSetTests {
+    /// One channel a file, two channels, cases A and B.
+    private func nnunet(_ set: VolumeSetFolder, _ labels: String = #"{"background": 0, "organ": 1, "tumour": 2}"#) throws {
+        for (name, label) in [("A", UInt8(1)), ("B", 2)] {
+            let ball = VolumeSetFolder.ball(label, at: (6, 10, 8))
+            try set.write(ball.image, VolumeSetFolder.shape, to: "imagesTr/\(name)_0000.nii.gz")
+            try set.write(ball.image.map { -$0 }, VolumeSetFolder.shape, to: "imagesTr/\(name)_0001.nii.gz")
+            try set.write(ball.labels, VolumeSetFolder.shape, to: "labelsTr/\(name).nii.gz")
+        }
+        try set.json(#"{"channel_names": {"0": "T1", "1": "FLAIR"}, "labels": \#(labels), "numTraining": 2, "file_ending": ".nii.gz"}"#)
+    }
+
+    @Test func filesOfChannels() throws {
+        try withVolumeSet { set in
+            try nnunet(set)
+            #expect(Dataset(recognising: set.url) == .nnunet)
+            let settings = try set.resolved()
+            #expect(settings.classNames == ["background", "organ", "tumour"] && settings.classes == 3)
+            #expect(settings.channels == ["T1", "FLAIR"] && settings.neighbors == 1 && settings.inputChannels == 6)
+            #expect(settings.normalization == [.zScore, .zScore] && settings.imageSize == 64)
+            let volumes = try #require(try settings.dataset.layout.volumes(settings, split: "all", classNames: nil))
+            #expect(volumes.count == 2)
+            let first = try volumes.load(at: 0)
+            #expect(
+                first.name == "A" && first.channels.count == 2 && first.channels[1].intensities == first.channels[0].intensities.map { -$0 }
+            )
+            #expect(first.label.labels == VolumeSetFolder.ball(1, at: (6, 10, 8)).labels && first.spacing?.text == "1,1,1")
+        }
+    }
+
+    /// The Decathlon numbers labels the other way round, lists its cases and keeps channels on a
+    /// fourth axis; Mac's "._" files lie among them.
+    @Test func decathlon() throws {
+        try withVolumeSet { set in
+            for (name, label) in [("X_001", UInt8(1)), ("X_002", 2)] {
+                let ball = VolumeSetFolder.ball(label, at: (6, 10, 8))
+                // Four axes are written by nibabel elsewhere; MetaImage holds channels in each voxel.
+                try set.write(ball.image, VolumeSetFolder.shape, to: "imagesTr/\(name).nii.gz")
+                try set.write(ball.labels, VolumeSetFolder.shape, to: "labelsTr/\(name).nii.gz")
+            }
+            try Data("rubbish".utf8).write(to: set.url.appending(path: "imagesTr/._X_001.nii.gz"))
+            try set.json(
+                #"""
+                {"modality": {"0": "MRI"}, "labels": {"0": "background", "1": "Anterior", "2": "Posterior"},
+                 "training": [{"image": "./imagesTr/X_002.nii.gz", "label": "./labelsTr/X_002.nii.gz"},
+                              {"image": "./imagesTr/X_001.nii.gz", "label": "./labelsTr/X_001.nii.gz"}], "test": []}
+                """#)
+            let settings = try set.resolved()
+            #expect(settings.classNames == ["background", "Anterior", "Posterior"] && settings.modality == "MRI")
+            let data = try settings.dataset.layout.trainingData(settings, seed: 1)
+            #expect(data.training.classes == 3 && data.validation?.count == 12)
+        }
+    }
+
+    /// A fourth axis and float labels, as nibabel writes them.
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
+    func channelsOnAFourthAxis() throws {
+        try withVolumeSet { set in
+            try Python.run(
+                """
+                import sys, os, numpy as np, nibabel as nib
+                r = np.random.default_rng(1); d = sys.argv[1]
+                os.makedirs(d + "/imagesTr"); os.makedirs(d + "/labelsTr")
+                for n in "AB":
+                    a = r.integers(-500, 500, (16, 20, 12, 2)).astype("float64")
+                    nib.save(nib.Nifti1Image(a, np.diag([1, 1, 3, 1.])), f"{d}/imagesTr/{n}.nii.gz")
+                    nib.save(nib.Nifti1Image((a[..., 0] > 0).astype("float32"), np.diag([1, 1, 3, 1.])), f"{d}/labelsTr/{n}.nii.gz")
+                    a.transpose(3, 2, 1, 0).astype("float32").tofile(f"{d}/{n}.raw")
+                """, [set.url.path])
+            try set.json(#"{"channel_names": {"0": "CT", "1": "PET"}, "labels": {"background": 0, "lesion": 1}}"#)
+            let settings = try set.resolved()
+            let volumes = try #require(try settings.dataset.layout.volumes(settings, split: "all", classNames: nil))
+            for (index, name) in ["A", "B"].enumerated() {
+                let stored: [Float] = try readVolumeValues(set.url.appending(path: "\(name).raw"))
+                let volume = try volumes.load(at: index)
+                #expect(volume.channels.flatMap(\.intensities) == stored)
+                #expect(volume.label.labels == stored.prefix(stored.count / 2).map { $0 > 0 ? 1 : 0 })
+            }
+            // The foreground of CT is what is above 0: its 0.5th and 99.5th percentiles.
+            guard case .window(.fixed(let low, let high))? = settings.normalization?[0] else { throw TestFailure("no window for CT") }
+            #expect((0...10).contains(low) && (490...500).contains(high) && settings.normalization?[1] == .zScore)
+            #expect(settings.voxelOrder == VoxelOrder("RAS") && settings.spacing?.text == "3,1,1")
+        }
+    }
+
+    /// Regions become classes that do not overlap, and are put together again for scores.
+    @Test func regions() throws {
+        try withVolumeSet { set in
+            try nnunet(set, #"{"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": 3, "ignore": 4}"#)
+            try set.json(
+                #"""
+                {"channel_names": {"0": "T1", "1": "FLAIR"}, "regions_class_order": [1, 2, 3],
+                 "labels": {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": 3, "ignore": 4}}
+                """#)
+            let description = try #require(try VolumeSetDescription(in: set.url))
+            #expect(description.classNames == ["background", "rest of whole", "rest of core", "enhancing"])
+            #expect(description.classes.prefix(6) == [0, 1, 2, 3, 4, nil] && description.ignoredLabel == 4)
+            #expect(
+                description.regions == [
+                    LabelRegion(name: "whole", labels: [1, 2, 3]), LabelRegion(name: "core", labels: [2, 3]),
+                    LabelRegion(name: "enhancing", labels: [3]),
+                ])
+            let shape = VolumeShape(depth: 1, height: 1, width: 6)
+            let scores = try VolumeScores(
+                name: "a", prediction: LabelVolume(shape: shape, labels: [1, 2, 3, 0, 2, 0]),
+                label: LabelVolume(shape: shape, labels: [2, 2, 3, 3, 1, 0]), classNames: description.classNames,
+                regions: description.regions)
+            // By hand: whole 4 and 5 voxels, 4 of them in both; core 3 and 4, 2; enhancing 1 and 2, 1.
+            #expect(scores.classes.map(\.name) == ["whole", "core", "enhancing"])
+            let expected: [Double?] = [8.0 / 9, 4.0 / 7, 2.0 / 3]
+            #expect(scores.classes.map { $0[.dice] } == expected)
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"background": 0, "a": 1, "b": 5}"#, "numbered 0, 1, 5"),
+        (#"{"background": 0, "a": 1, "b": 1}"#, "numbered 0, 1, 1"),
+        (#"{"background": 0, "a": 1, "ignore": 1}"#, "'ignore' is not the highest"),
+        (#"{"background": 0, "a": -1}"#, "not all numbers from 0 to 255"),
+        (#"{"background": 0, "a": [1, 2], "b": [2, 3]}"#, "regions_class_order"),
+        (#"{"background": "none"}"#, "not all numbers from 0 to 255"),
+    ])
+    func labelsThatMakeNoSense(_ labels: String, _ reason: String) throws {
+        try withVolumeSet { set in
+            try set.json(#"{"channel_names": {"0": "CT"}, "labels": \#(labels)}"#)
+            let error = try #require(throws: DataError.self) { try VolumeSetDescription(in: set.url) }
+            #expect(error.description.contains(reason) && error.path.hasSuffix("dataset.json"), "\(error)")
+        }
+    }
+
+    /// Overlapping regions of which none holds the other cannot be told from one label map.
+    @Test func regionsThatDoNotNest() throws {
+        try withVolumeSet { set in
+            try set.json(#"{"channel_names": {}, "labels": {"background": 0, "a": [1, 2], "b": [2, 3]}, "regions_class_order": [1, 2]}"#)
+            let error = try #require(throws: DataError.self) { try VolumeSetDescription(in: set.url) }
+            #expect(error.description.contains("'a' and others overlap"), "\(error)")
+        }
+    }
+
+    /// What does not fit is named with its case, all of it at once.
+    @Test func misfitsAreNamed() throws {
+        try withVolumeSet { set in
+            try nnunet(set)
+            let ball = VolumeSetFolder.ball(1, at: (6, 10, 8)), shape = VolumeSetFolder.shape
+            // C lacks a channel, D's channel lies elsewhere, E's label is of another size, F has no
+            // label, G no image, H a label that is not declared.
+            try set.write(ball.image, shape, to: "imagesTr/C_0000.nii.gz")
+            for name in ["D", "E", "F", "H"] {
+                for channel in 0..<2 {
+                    let origin = [name == "D" && channel == 1 ? 3.0 : 0, 0, 0]
+                    try set.write(ball.image, shape, to: "imagesTr/\(name)_000\(channel).nii.gz", origin: origin)
+                }
+            }
+            for name in ["C", "D", "G"] { try set.write(ball.labels, shape, to: "labelsTr/\(name).nii.gz") }
+            try set.write([UInt8](repeating: 0, count: 12 * 20 * 15), [12, 20, 15], to: "labelsTr/E.nii.gz")
+            try set.write(ball.labels.map { $0 * 9 }, shape, to: "labelsTr/H.nii.gz")
+            let error = try #require(throws: DataError.self) { try set.resolved() }
+            let text = error.problems.joined(separator: "\n")
+            for line in [
+                "C: 1 channel, where dataset.json names 2", "D: its channel 1 lies elsewhere: a corner is 3.00 mm away",
+                "E: its label has 15×20×12 voxels, not 16×20×12", "F_0000.nii.gz has no labels", "G: G.nii.gz has no image",
+                "H: its label holds 9, which is not declared",
+            ] { #expect(text.contains(line), "\(line) in\n\(text)") }
+            let check = NNUNet().check(set.settings, givenClasses: false)
+            #expect(check.problems.count >= 6)
+        }
+    }
+
+    /// Folders of images and labels without a description; labels that occur are classes.
+    @Test func foldersAlone() throws {
+        try withVolumeSet { set in
+            for name in ["a", "b", "c", "d", "e"] {
+                let ball = VolumeSetFolder.ball(name == "a" ? 2 : 1, at: (6, 10, 8))
+                try set.write(ball.image, VolumeSetFolder.shape, to: "images/\(name).nrrd", spacing: [1, 1, 2.5])
+                try set.write(ball.labels, VolumeSetFolder.shape, to: "labels/\(name).mha", spacing: [1, 1, 2.5])
+            }
+            #expect(Dataset(recognising: set.url) == .nnunet)
+            let settings = try set.resolved()
+            #expect(settings.classNames == ["background", "class 1", "class 2"] && settings.voxelOrder == VoxelOrder("RAS"))
+            // Five folds of one case each, and no case in two.
+            let layout = settings.dataset.layout
+            let held = try (0..<5).map { fold in
+                let volumes = try #require(try layout.volumes(settings, split: "fold\(fold)", classNames: nil))
+                #expect(volumes.count == 1)
+                return try volumes.load(at: 0).name
+            }
+            #expect(Set(held).count == 5)
+            let val = try #require(try layout.volumes(settings, split: "val", classNames: nil))
+            #expect(try val.load(at: 0).name == held[0])
+            #expect(throws: DataError.self) { try layout.volumes(settings, split: "fold5", classNames: nil) }
+            #expect(throws: DataError.self) { try layout.volumes(settings, split: "holdout", classNames: nil) }
+        }
+    }
+
+    /// nnU-Net's own split, if the set brings one.
+    @Test func givenSplit() throws {
+        try withVolumeSet { set in
+            try nnunet(set)
+            try set.json(#"[{"train": ["A"], "val": ["B"]}, {"train": ["B"], "val": ["A"]}]"#, "splits_final.json")
+            let settings = try set.resolved { $0.fold = 1 }
+            let volumes = try #require(try settings.dataset.layout.volumes(settings, split: "val", classNames: nil))
+            #expect(try volumes.count == 1 && volumes.load(at: 0).name == "A")
+            try set.json(#"[{"train": ["A"], "val": ["Z"]}]"#, "splits_final.json")
+            let error = try #require(throws: DataError.self) { try settings.dataset.layout.trainingData(set.resolved(), seed: 1) }
+            #expect(error.description.contains("Z: listed in fold 0, but not there"))
+        }
+    }
+
+    /// Folders of DICOM slices with a segmentation and a structure set: segments are classes by
+    /// name, so that their numbers may differ from case to case.
+    @Test func dicomTruth() throws {
+        let fixtures = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../DICOMTests/Fixtures").standardizedFileURL
+        try withVolumeSet { set in
+            for folder in ["imagesTr", "labelsTr"] {
+                try FileManager.default.createDirectory(at: set.url.appending(path: folder), withIntermediateDirectories: true)
+            }
+            for (name, series) in [("A", "plain"), ("B", "plain"), ("C", "oblique")] {
+                try FileManager.default.copyItem(
+                    at: fixtures.appending(path: "Series/\(series)"), to: set.url.appending(path: "imagesTr/\(name)"))
+            }
+            for (name, series) in [("B", "plain"), ("C", "oblique")] {
+                try FileManager.default.copyItem(
+                    at: fixtures.appending(path: "structures_\(series).dcm"), to: set.url.appending(path: "labelsTr/\(name).dcm"))
+            }
+            let files = try FileManager.default.contentsOfDirectory(atPath: set.url.appending(path: "imagesTr/A").path)
+            let folder = DICOMFolder(files.map { set.url.appending(path: "imagesTr/A/\($0)") })
+            let series = try #require(folder.series.first)
+            let source = try #require(try VolumeFile(series, path: "A").source)
+            let labels = (0..<6 * 32 * 40).map { UInt8($0 % 11 == 0 ? 1 : $0 % 13 == 0 ? 2 : 0) }
+            let names = [VolumeLabel(value: 1, name: "ring", color: [1, 2, 3]), VolumeLabel(value: 2, name: "Star", color: [4, 5, 6])]
+            try SegmentationObject(labels: labels, names: names, source: source).write(to: set.url.appending(path: "labelsTr/A.dcm"))
+            try set.json(#"{"channel_names": {"0": "CT"}, "labels": {"background": 0, "star": 1, "ring": 2}}"#)
+            let settings = try set.resolved()
+            #expect(settings.voxelOrder == VoxelOrder("RAS"))
+            let volumes = try #require(try settings.dataset.layout.volumes(settings, split: "all", classNames: nil))
+            #expect(try volumes.load(at: 0).label.labels == labels.map { [0, 2, 1][Int($0)] })
+            for (index, series) in [(1, "plain"), (2, "oblique")] {
+                let expected = [UInt8](try Data(contentsOf: fixtures.appending(path: "structures_\(series).raw")))
+                #expect(try volumes.load(at: index).label.labels == expected)
+            }
+        }
+    }
+
+    /// A list may not lead out of the set's folder.
+    @Test func listsStayInside() throws {
+        try withVolumeSet { set in
+            try nnunet(set)
+            try set.json(
+                #"""
+                {"modality": {"0": "T1"}, "labels": {"0": "background", "1": "organ", "2": "x"}, "training": [
+                 {"image": "./imagesTr/A_0000.nii.gz", "label": "./labelsTr/A.nii.gz"}, {"image": "../../etc/passwd", "label": "/etc/passwd"}]}
+                """#)
+            let error = try #require(throws: DataError.self) { try set.resolved() }
+            #expect(error.description.contains("no image and label inside the set's folder"), "\(error)")
+        }
+    }
+}
+
+struct TestFailure: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

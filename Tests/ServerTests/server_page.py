@@ -58,8 +58,7 @@ def look(chromium, address, picture, volume, out, screenshots, mask, labels):
         row.and_(page.locator("[data-state=done]")).wait_for()
         assert page.locator(".item").count() >= 2
         row.locator(".open").click()
-        canvas = page.locator(".plane canvas").first
-        page.wait_for_function("document.querySelector('.plane canvas')?.getAttribute('aria-label')?.includes('shows')")
+        page.locator(".plane canvas[aria-label*=shows]").first.wait_for()
         assert page.locator(".plane").count() == 3
         # What is tinted on the screen is what is labelled in the file.
         index = int(page.get_by_role("slider", name="Axial plane").input_value())
@@ -82,15 +81,15 @@ def look(chromium, address, picture, volume, out, screenshots, mask, labels):
         # By keys alone: a plane's slider moves, a label is hidden.
         page.get_by_role("slider", name="Axial plane").focus()
         page.keyboard.press("ArrowRight")
-        page.wait_for_function(f"document.querySelector('.plane canvas').getAttribute('aria-label').startsWith('Axial plane {index + 2} ')")
+        page.locator(f".plane canvas[aria-label^='Axial plane {index + 2} ']").wait_for()
         page.get_by_role("checkbox").first.focus()
         page.keyboard.press("Space")
-        page.wait_for_function("document.querySelector('.plane canvas').getAttribute('aria-label').includes('no label')")
+        page.locator(".plane canvas[aria-label*='no label']").first.wait_for()
 
         # A report that can be printed.
-        page.evaluate("window.print = () => { window.wasPrinted = true; }")
+        page.evaluate("window.print = () => {}")
         page.get_by_role("button", name="Print a report").click()
-        page.wait_for_function("window.wasPrinted")
+        page.locator("#sheet h1").wait_for(state="attached")
         page.emulate_media(media="print")
         shot("report")
         assert "Not a medical device" in page.locator("#sheet").inner_text()

@@ -122,6 +122,7 @@ function showPanel(entry, isDone) {
     $("threshold-row").hidden = !isDone || threshold === undefined;
     if (threshold !== undefined && document.activeElement !== $("threshold")) $("threshold").value = threshold;
     $("threshold-text").textContent = Number($("threshold").value).toFixed(2);
+    fill($("threshold"));
     $("downloads").replaceChildren(...(isDone ? downloads(entry) : []));
     $("report").hidden = !isDone;
 }
@@ -221,12 +222,17 @@ async function segment(entry, threshold) {
     await pictures.keep(entries.get(entry.id));
 }
 
+/** The part of a slider's line that is filled. */
+const fill = (slider) => slider.style.setProperty("--share", (slider.value - slider.min) / (slider.max - slider.min));
+
 $("threshold").oninput = ({ target }) => {
     $("threshold-text").textContent = Number(target.value).toFixed(2);
+    fill(target);
     clearTimeout(segment.timer);
     segment.timer = setTimeout(() => entries.get(current)?.kind === "picture" && segment(entries.get(current), target.value), 200);
 };
 $("opacity").oninput = ({ target }) => {
+    fill(target);
     $("opacity-text").textContent = `${Math.round(100 * target.value)}%`;
     planes.setStyle({ opacity: Number(target.value) });
     if (entries.get(current)?.kind === "picture") refresh();

@@ -60,6 +60,7 @@ export class Planes {
     async load(plane) {
         plane.number.textContent = `${Number(plane.slider.value) + 1} / ${plane.count}`;
         plane.wanted = Number(plane.slider.value);
+        plane.slider.style.setProperty("--share", plane.count > 1 ? plane.wanted / (plane.count - 1) : 1);
         if (plane.isLoading) return;
         plane.isLoading = true;
         const { id } = this.job;

@@ -83,8 +83,8 @@ void scan(int64_t H, int64_t W, int64_t D, int64_t N, int64_t R) {
     for (int threads : {1, 3}) {
         vmk_set_threads(threads);
         Floats y(wanted.size(), NAN);
-        const vmk_ss2d ss2d{{1, H, W, D, N, R}, VMK_FLOAT32, x.data(),    D,          projection.data(),
-                            weight.data(),      bias.data(), logs.data(), skip.data()};
+        const vmk_ss2d ss2d{{1, H, W, D, N, R}, VMK_FLOAT32, x.data(),    D,           projection.data(),
+                            weight.data(),      bias.data(), logs.data(), skip.data(), nullptr};
         vmk_ss2d_forward(&ss2d, y.data(), nullptr);
         double error = 0, size = 0;
         for (size_t i = 0; i < y.size(); i++) error += (y[i] - wanted[i]) * (y[i] - wanted[i]), size += wanted[i] * wanted[i];

@@ -48,8 +48,16 @@ int main(int count, char **arguments) {
         const auto weight = numbers(4 * D * R, 1 / std::sqrt(static_cast<float>(R)), 0), bias = numbers(4 * D, 0.8f, -3),
                    A = numbers(4 * D * N, 0.5f, 1), Ds = numbers(4 * D, 0.2f, 1);
         auto y = x, dx = x, dprojection = projection, dweight = weight, dbias = bias, dA = A, dDs = Ds;
-        const vmk_ss2d ss2d = {
-            {batch, side, side, D, N, R}, VMK_FLOAT32, x.data(), D, projection.data(), weight.data(), bias.data(), A.data(), Ds.data()};
+        const vmk_ss2d ss2d = {{batch, side, side, D, N, R},
+                               VMK_FLOAT32,
+                               x.data(),
+                               D,
+                               projection.data(),
+                               weight.data(),
+                               bias.data(),
+                               A.data(),
+                               Ds.data(),
+                               nullptr};
         const vmk_ss2d_gradients gradients = {dx.data(), dprojection.data(), dweight.data(), dbias.data(), dA.data(), dDs.data()};
         std::vector<float> borders(static_cast<size_t>(vmk_ss2d_border_count(&ss2d.shape)));
         const double inference = best([&] { vmk_ss2d_forward(&ss2d, y.data(), nullptr); });

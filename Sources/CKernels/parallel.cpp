@@ -99,7 +99,7 @@ namespace {
 struct Memory {
     void *start = nullptr;
     size_t bytes = 0;
-    ~Memory() { std::free(start); }
+    ~Memory() { vmk_free(start); }
 };
 
 thread_local Memory memories[static_cast<int>(Slot::count)];
@@ -109,9 +109,9 @@ thread_local Memory memories[static_cast<int>(Slot::count)];
 void *scratch_bytes(Slot slot, size_t bytes) {
     Memory &memory = memories[static_cast<int>(slot)];
     if (memory.bytes < bytes || !memory.start) {
-        std::free(memory.start);
+        vmk_free(memory.start);
         memory.bytes = (bytes + 4095) / 4096 * 4096 + 4096;
-        memory.start = std::aligned_alloc(4096, memory.bytes);
+        memory.start = vmk_allocate(static_cast<int64_t>(memory.bytes));
         if (!memory.start) throw std::bad_alloc();
     }
     return memory.start;

@@ -11,24 +11,32 @@ namespace vmk {
 namespace {
 
 SS2D problem(const vmk_ss2d_shape &s) {
-    return {s.batch, s.height, s.width, s.channels, s.states, s.rank,  VMK_FLOAT32, nullptr,
-            0,       nullptr,  nullptr, nullptr,    nullptr,  nullptr, nullptr};
+    SS2D ss2d{};
+    ss2d.batch = s.batch, ss2d.height = s.height, ss2d.width = s.width;
+    ss2d.channels = s.channels, ss2d.states = s.states, ss2d.rank = s.rank;
+    return ss2d;
 }
 
 SS2D problem(const vmk_ss2d &in) {
     SS2D ss2d = problem(in.shape);
     ss2d.x_type = in.x_type, ss2d.x = in.x, ss2d.x_stride = in.x_stride;
     ss2d.projection = in.projection, ss2d.dt_weight = in.dt_weight, ss2d.dt_bias = in.dt_bias, ss2d.A_logs = in.A_logs, ss2d.Ds = in.Ds;
+    ss2d.prepared = in.prepared;
     return ss2d;
 }
 
-/// Fills SS2D::prepared, which stays valid until this thread's next call.
-void prepare(SS2D &ss2d) {
+void prepare(const SS2D &ss2d, float *prepared) {
     const int64_t size = ss2d.prepared_size(), groups = ss2d.groups();
-    float *prepared = scratch(Slot::callA, 4 * groups * size);
-    ss2d.prepared = prepared;
     const auto kernel = VMK_PICK(ss2d_prepare);
     parallel(4 * groups, [&](int64_t i) { kernel(ss2d, i / groups, i % groups, prepared + i * size); });
+}
+
+/// Fills SS2D::prepared if the caller did not; it stays valid until this thread's next call.
+void prepare(SS2D &ss2d) {
+    if (ss2d.prepared) return;
+    float *prepared = scratch(Slot::callA, 4 * ss2d.groups() * ss2d.prepared_size());
+    prepare(ss2d, prepared);
+    ss2d.prepared = prepared;
 }
 
 /// y += a + b + c, element by element in this order.
@@ -49,6 +57,13 @@ extern "C" int64_t vmk_ss2d_border_count(const vmk_ss2d_shape *shape) {
     return ss2d.tokens() > 0 ? ss2d.batch * 4 * (ss2d.blocks() - 1) * ss2d.border_size() : 0;
 }
 
+extern "C" int64_t vmk_ss2d_prepared_count(const vmk_ss2d_shape *shape) {
+    const vmk::SS2D ss2d = vmk::problem(*shape);
+    return 4 * ss2d.groups() * ss2d.prepared_size();
+}
+
+extern "C" void vmk_ss2d_prepare(const vmk_ss2d *inputs, float *prepared) { vmk::prepare(vmk::problem(*inputs), prepared); }
+
 extern "C" void vmk_ss2d_forward(const vmk_ss2d *inputs, float *y, float *borders) {
     using namespace vmk;
     SS2D ss2d = problem(*inputs);
@@ -56,29 +71,40 @@ extern "C" void vmk_ss2d_forward(const vmk_ss2d *inputs, float *y, float *border
     prepare(ss2d);
     const auto kernel = VMK_PICK(ss2d_forward);
 
-    // A task is an image and some groups of channels: many share the packing of a block, few keep x
-    // and y of all four directions in L2.
-    const int64_t groups = ss2d.groups(), threads = vmk_threads(), wanted = 4 * threads;
-    int64_t size = std::max<int64_t>(1, std::min<int64_t>(4, groups * ss2d.batch / wanted));
+    // A task is an image and some groups of channels: few keep x and y of all four directions in L2,
+    // many share the packing of a block. Where that is done once for all tasks of an image, two
+    // groups are enough: it takes a third off the scan of 96 channels at 64 x 64 tokens.
+    constexpr int64_t most_packed = (16 << 20) / sizeof(float);
+    const int64_t groups = ss2d.groups(), threads = vmk_threads(), packed = 4 * ss2d.blocks() * ss2d.packed_size();
+    const bool packs_once = packed <= most_packed;
+    const int64_t most = packs_once ? 2 : 4;
+    const int64_t size = std::max<int64_t>(1, std::min(most, groups * ss2d.batch / (4 * threads)));
     const int64_t parts = (groups + size - 1) / size;
     const bool split = ss2d.batch * parts < 2 * threads && threads > 1;
     const int64_t count = ss2d.batch * ss2d.tokens() * ss2d.channels;
-    if (!split) {
-        parallel(ss2d.batch * parts, [&](int64_t i) {
-            const int64_t first = i % parts * size;
-            kernel(ss2d, i / parts, 0, 4, first, std::min(groups, first + size), y, borders);
-        });
-    } else {
+    const auto scan = [&](int64_t image, int64_t first_direction, int64_t end_direction, int64_t part, float *to) {
+        kernel(ss2d, image, first_direction, end_direction, part * size, std::min(groups, (part + 1) * size), to, borders);
+    };
+    if (split) {
         // Too few tasks for the threads: each direction gets its own y, and they are added in the
         // order that one task would use.
         float *others = scratch(Slot::callB, 3 * count);
         parallel(ss2d.batch * parts * 4, [&](int64_t i) {
-            const int64_t direction = i % 4, first = i / 4 % parts * size;
-            kernel(
-                ss2d, i / 4 / parts, direction, direction + 1, first, std::min(groups, first + size),
-                direction == 0 ? y : others + (direction - 1) * count, borders);
+            const int64_t direction = i % 4;
+            scan(i / 4 / parts, direction, direction + 1, i / 4 % parts, direction == 0 ? y : others + (direction - 1) * count);
         });
         add_in_order(count, y, others, others + count, others + 2 * count);
+        return;
+    }
+    if (packs_once && parts > 1) {
+        const auto pack = VMK_PICK(ss2d_pack);
+        ss2d.packed = scratch(Slot::callC, packed);
+        for (int64_t image = 0; image < ss2d.batch; image++) {
+            parallel(4 * ss2d.blocks(), [&](int64_t i) { pack(ss2d, image, i / ss2d.blocks(), i % ss2d.blocks()); });
+            parallel(parts, [&](int64_t part) { scan(image, 0, 4, part, y); });
+        }
+    } else {
+        parallel(ss2d.batch * parts, [&](int64_t i) { scan(i / parts, 0, 4, i % parts, y); });
     }
 }
 

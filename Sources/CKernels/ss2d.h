@@ -46,6 +46,13 @@ struct SS2D {
         return prepared + (direction * groups() + group) * prepared_size();
     }
 
+    // Delta, B and C of one image's blocks as pack() leaves them: [4, blocks, packed_size]. NULL if
+    // every task packs for itself.
+    float *packed;
+    // Delta comes last and is copied by whole vectors: some numbers behind it belong to it.
+    int64_t packed_size() const { return ss2d_block * (rank + 2 * padded_states()) + ss2d_lanes; }
+    float *packed_for(int64_t direction, int64_t block) const { return packed + (direction * blocks() + block) * packed_size(); }
+
     // States at the start of block 1, 2, ...: [B, 4, blocks - 1, padded N, groups * 16].
     int64_t border_size() const { return padded_states() * groups() * ss2d_lanes; }
     int64_t border_offset(int64_t image, int64_t direction, int64_t block) const {
@@ -61,6 +68,9 @@ struct SS2D {
 
 /// Writes SS2D::prepared for one direction and group.
 VMK_KERNEL(void, ss2d_prepare, const vmk::SS2D &ss2d, int64_t direction, int64_t group, float *prepared)
+
+/// Packs one block of an image for all tasks.
+VMK_KERNEL(void, ss2d_pack, const vmk::SS2D &ss2d, int64_t image, int64_t direction, int64_t block)
 
 /// Scans one image in directions first_direction..<end_direction, channels of groups
 /// first_group..<end_group. The first direction overwrites y, the others add to it.

@@ -48,6 +48,8 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
         /// for one that is not needed.
         var values: Int?
         var packed: (float32: Int?, bfloat16: Int?)
+        /// In dtProjsWeight's entry: the scan's parameters.
+        var scan: ScanForm?
 
         func prepare(from bytes: UnsafeRawBufferPointer, in memory: UnsafeMutableRawPointer) {
             guard let source = bytes.baseAddress, let type = stored?.kernelType else { return }
@@ -57,6 +59,13 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
             if let offset = packed.float32 { vmk_pack_stored_weight(columns, depth, VMK_FLOAT32, type, source, memory + offset) }
             if let offset = packed.bfloat16 { vmk_pack_stored_weight(columns, depth, VMK_BFLOAT16, type, source, memory + offset) }
         }
+    }
+
+    /// The scan's parameters side by side.
+    private struct ScanForm {
+        let parameters: SS2DParameters<KernelParameter>
+        var shape: vmk_ss2d_shape
+        var offset = -1
     }
 
     private let lookup: (_ key: String) -> StoredWeight?
@@ -76,7 +85,7 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
         self.lookup = lookup
     }
 
-    deinit { memory?.deallocate() }
+    deinit { vmk_free(memory) }
 
     /// The stored weight of that key, prepared for its use; see ``/VMUNet/ParameterSource``.
     public func parameter(_ key: String, _ shape: [Int], _ use: ParameterUse, _ initial: InitialValues) -> KernelParameter {
@@ -90,7 +99,7 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
         } else {
             misfits.missing.append(key)
         }
-        entries.append(Entry(key: key, stored: found, parameter: parameter, values: nil, packed: (nil, nil)))
+        entries.append(Entry(key: key, stored: found, parameter: parameter, values: nil, packed: (nil, nil), scan: nil))
         return parameter
     }
 
@@ -131,6 +140,18 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
         return at(entries[parameter.index].packed.float32)
     }
 
+    /// The scan's parameters as it reads them.
+    func scan(_ parameters: SS2DParameters<KernelParameter>, channels: Int) -> UnsafePointer<Float> {
+        let index = parameters.dtProjsWeight.index
+        if entries[index].scan == nil {
+            let shape = vmk_ss2d_shape(
+                batch: 0, height: 0, width: 0, channels: Int64(channels), states: Int64(parameters.aLogs.inputs),
+                rank: Int64(parameters.dtProjsWeight.inputs / channels))
+            entries[index].scan = ScanForm(parameters: parameters, shape: shape)
+        }
+        return at(entries[index].scan?.offset).assumingMemoryBound(to: Float.self)
+    }
+
     /// Before the forms are prepared: some address, never read.
     private func at(_ offset: Int?) -> UnsafeRawPointer {
         guard let memory else { return UnsafeRawPointer(bitPattern: 64)! }
@@ -153,13 +174,43 @@ public final class KernelWeights: ParameterSource, @unchecked Sendable {
             room(&entries[i].values, parameter.outputs * parameter.inputs * 4)
             room(&entries[i].packed.float32, packedBytes)
             room(&entries[i].packed.bfloat16, packedBytes)
+            if var scan = entries[i].scan {
+                scan.offset = next
+                next += (4 * Int(vmk_ss2d_prepared_count(&scan.shape)) + 63) & ~63
+                entries[i].scan = scan
+            }
         }
         bytes = next
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(next, 64), alignment: 64)
+        guard let memory = vmk_allocate(Int64(max(next, 64))) else { preconditionFailure("no memory for the weights") }
         self.memory = memory
         for i in entries.indices {
             entries[i].stored?.withBytes { entries[i].prepare(from: $0, in: memory) }
-            entries[i].stored = nil
+            if let scan = entries[i].scan { prepare(scan, in: memory) }
         }
+        for i in entries.indices { entries[i].stored = nil }
+    }
+
+    private func prepare(_ scan: ScanForm, in memory: UnsafeMutableRawPointer) {
+        let parameters = scan.parameters
+        let (weight, bias) = (floats(parameters.dtProjsWeight), floats(parameters.dtProjsBias))
+        let (aLogs, ds) = (floats(parameters.aLogs), floats(parameters.ds))
+        var inputs = vmk_ss2d(
+            shape: scan.shape, x_type: VMK_FLOAT32, x: nil, x_stride: 0, projection: nil, dt_weight: weight, dt_bias: bias, A_logs: aLogs,
+            Ds: ds, prepared: nil)
+        vmk_ss2d_prepare(&inputs, (memory + scan.offset).assumingMemoryBound(to: Float.self))
+        for values in [weight, bias, aLogs, ds] { values.deallocate() }
+    }
+
+    /// A stored weight in float32; zeros if there is none.
+    private func floats(_ parameter: KernelParameter) -> UnsafeMutablePointer<Float> {
+        let count = parameter.outputs * parameter.inputs
+        let values = UnsafeMutablePointer<Float>.allocate(capacity: max(count, 1))
+        values.initialize(repeating: 0, count: count)
+        let stored = entries[parameter.index].stored
+        stored?.withBytes { bytes in
+            guard let source = bytes.baseAddress else { return }
+            vmk_cast(Int64(count), stored?.kernelType ?? VMK_FLOAT32, source, VMK_FLOAT32, values)
+        }
+        return values
     }
 }

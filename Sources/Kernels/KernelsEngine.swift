@@ -84,13 +84,12 @@ package enum KernelsEngine: Engine {
 
     /// Adds the selective scan in four directions.
     package static func ss2d(_ x: Tensor, _ parameters: SS2DParameters<KernelParameter>) -> Tensor {
-        let (tape, weights) = (x.tape, x.tape.weights)
+        let tape = x.tape
         let projection = product(x, parameters.xProjWeight, bias: nil, residual: nil, VMK_FLOAT32)
         let y = tape.map(like: x, type: VMK_FLOAT32)
         let scan = Scan(
             x: x.place, projection: projection.place, y: y.place, shape: Shape(x), states: parameters.aLogs.inputs,
-            rank: parameters.dtProjsWeight.inputs / x.channels, dtWeight: weights.values(parameters.dtProjsWeight),
-            dtBias: weights.values(parameters.dtProjsBias), aLogs: weights.values(parameters.aLogs), ds: weights.values(parameters.ds))
+            rank: parameters.dtProjsWeight.inputs / x.channels, prepared: tape.weights.scan(parameters, channels: x.channels))
         tape.append(.scan(scan), [x, projection], y)
         return y
     }

@@ -90,10 +90,7 @@ struct Scan {
     let shape: Shape
     let states: Int
     let rank: Int
-    let dtWeight: UnsafePointer<Float>
-    let dtBias: UnsafePointer<Float>
-    let aLogs: UnsafePointer<Float>
-    let ds: UnsafePointer<Float>
+    let prepared: UnsafePointer<Float>
 }
 
 /// The memory of one forward pass.
@@ -145,8 +142,8 @@ extension Step {
                 shape: vmk_ss2d_shape(
                     batch: s.batch, height: s.height, width: s.width, channels: s.channels, states: Int64(scan.states),
                     rank: Int64(scan.rank)),
-                x_type: s.type, x: at(scan.x), x_stride: s.stride, projection: at.floats(scan.projection), dt_weight: scan.dtWeight,
-                dt_bias: scan.dtBias, A_logs: scan.aLogs, Ds: scan.ds)
+                x_type: s.type, x: at(scan.x), x_stride: s.stride, projection: at.floats(scan.projection), dt_weight: nil,
+                dt_bias: nil, A_logs: nil, Ds: nil, prepared: scan.prepared)
             vmk_ss2d_forward(&inputs, at.floats(scan.y), nil)
         case .normGate(let y, let z, let out, let rows, let norm):
             var inputs = vmk_norm_gate(

@@ -67,7 +67,7 @@ modules=(
         Sources/Segmentation/Volumes/{IntensityWindow,PlaneSize,SliceResizer,SplineZoom}.swift)"
     "VMUNetBrowser:$(echo Sources/VMUNetBrowser/*.swift)"
 )
-kernels=(Sources/CKernels/{dispatch,elementwise,entries,kernels_portable,ss2d} Sources/VMUNetBrowser/{memory,threads})
+kernels=(Sources/CKernels/{allocate,dispatch,elementwise,entries,kernels_portable,ss2d} Sources/VMUNetBrowser/{memory,threads})
 
 features=(-msimd128 -matomics -mbulk-memory)
 cxx=("$tools/clang++" --target=wasm32-wasi --sysroot=/usr -nostdinc++ -isystem "$headers" -std=c++17 -O2 -DNDEBUG -fno-exceptions -fno-rtti

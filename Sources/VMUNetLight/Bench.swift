@@ -33,8 +33,7 @@ struct Bench: ToolCommand {
         }
         var random = SmallRandom()
         let images = (0..<B * C * size * size).map { _ in random.next() * 255 }
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(plan.memoryBytes, 64), alignment: 64)
-        defer { memory.deallocate() }
+        let memory = MapMemory(bytes: plan.memoryBytes)
         var logits = [Float](repeating: 0, count: plan.logitCount)
         let times = try options.times {
             images.withUnsafeBufferPointer { images in

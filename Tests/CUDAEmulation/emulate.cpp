@@ -180,7 +180,8 @@ Result reference(const Case &c) {
         c.dt_weight.data(),
         c.dt_bias.data(),
         c.A_logs.data(),
-        c.Ds.data()};
+        c.Ds.data(),
+        nullptr};
     const vmk_ss2d_gradients gradients{r.dx.data(),       r.dprojection.data(), r.ddt_weight.data(),
                                        r.ddt_bias.data(), r.dA_logs.data(),     r.dDs.data()};
     vmk_ss2d_forward_reference(&ss2d, r.y.data());

@@ -62,7 +62,7 @@ struct SS2DCase {
                                 var inputs = vmk_ss2d(
                                     shape: shape, x_type: type, x: x, x_stride: Int64(stride), projection: projection.baseAddress,
                                     dt_weight: dtWeight.baseAddress, dt_bias: dtBias.baseAddress, A_logs: ALogs.baseAddress,
-                                    Ds: Ds.baseAddress)
+                                    Ds: Ds.baseAddress, prepared: nil)
                                 body(&inputs)
                             }
                         }

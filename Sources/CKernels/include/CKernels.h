@@ -10,6 +10,7 @@
 #include "vmk_instruction_set.h"
 #include "vmk_layer_norm.h"
 #include "vmk_linear.h"
+#include "vmk_memory.h"
 #include "vmk_merge_norm.h"
 #include "vmk_norm_gate.h"
 #include "vmk_patchify.h"

@@ -21,7 +21,15 @@ typedef struct {
     const float *dt_bias;     // [4, D]
     const float *A_logs;      // [4 D, N]
     const float *Ds;          // [4 D]
+    const float *prepared;    // the four above by vmk_ss2d_prepare, which then are not read; or NULL
 } vmk_ss2d;
+
+/// How many floats `prepared` holds; height, width and batch do not matter.
+int64_t vmk_ss2d_prepared_count(const vmk_ss2d_shape *shape);
+
+/// Puts dt_weight, dt_bias, A = -exp(A_logs) and Ds side by side as the scan reads them, once for
+/// any number of calls. A call without it does so itself.
+void vmk_ss2d_prepare(const vmk_ss2d *inputs, float *prepared);
 
 /// Shaped like the inputs; x is float32 without gaps, and only the part through the scan: the part
 /// through the projection follows from that gradient.

@@ -17,7 +17,7 @@ public final class KernelsInference: InferenceNetwork {
     /// Plans, and memory that no call is using.
     private struct Kept {
         var plans: [Shape: Plan] = [:]
-        var memories: [Workspace] = []
+        var memories: [MapMemory] = []
     }
 
     private struct Shape: Hashable {
@@ -64,11 +64,11 @@ public final class KernelsInference: InferenceNetwork {
                 expected: "\(batch)×\(inputChannels)×\(height)×\(width) values, height and width multiples of \(sizeMultiple)",
                 got: "\(images.count) values")
         }
-        let workspace = try take(bytes: plan.memoryBytes, logits: plan.logitCount)
-        defer { kept.withLock { $0.memories.append(workspace) } }
+        let memory = try take(bytes: plan.memoryBytes, logits: plan.logitCount)
+        defer { kept.withLock { $0.memories.append(memory) } }
         return [Float](unsafeUninitializedCapacity: plan.logitCount) { logits, count in
             images.withUnsafeBufferPointer {
-                plan.run(images: $0.baseAddress!, logits: logits.baseAddress!, memory: workspace.start)
+                plan.run(images: $0.baseAddress!, logits: logits.baseAddress!, memory: memory)
             }
             count = plan.logitCount
         }
@@ -91,13 +91,13 @@ public final class KernelsInference: InferenceNetwork {
     }
 
     /// Memory of at least this many bytes. Memory that is too small is replaced by larger.
-    private func take(bytes: Int, logits: Int) throws(DataError) -> Workspace {
+    private func take(bytes: Int, logits: Int) throws(DataError) -> MapMemory {
         let last = kept.withLock { $0.memories.popLast() }
         if let last, last.bytes >= bytes { return last }
         try DataError.requireMemory(
             bytes + 4 * logits, for: "the network's maps",
             remedy: "Lower --image-size or --batch-size: both are what a pass takes its memory for.")
-        return Workspace(bytes: bytes)
+        return MapMemory(bytes: bytes)
     }
 }
 
@@ -122,19 +122,6 @@ extension ConfigurationError: WeightsProblem {
 extension Compute.Precision {
     /// In the network's terms.
     public var ofProducts: Precision { self == .bf16 ? .bfloat16 : .float32 }
-}
-
-/// Memory for the maps of one forward pass.
-private final class Workspace: @unchecked Sendable {
-    let start: UnsafeMutableRawPointer
-    let bytes: Int
-
-    init(bytes: Int) {
-        self.bytes = bytes
-        start = .allocate(byteCount: max(bytes, 64), alignment: 64)
-    }
-
-    deinit { start.deallocate() }
 }
 
 extension StoredWeight {

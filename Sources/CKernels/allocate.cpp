@@ -1,0 +1,24 @@
+#include <cstdlib>
+
+#include "include/vmk_memory.h"
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+extern "C" void *vmk_allocate(int64_t bytes) {
+    constexpr size_t line = 64, large_page = size_t{2} << 20;
+    if (bytes > 0 && static_cast<uint64_t>(bytes) > SIZE_MAX - large_page) return nullptr;
+    const size_t count = bytes > 0 ? static_cast<size_t>(bytes) : 1;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (count >= large_page) {
+        void *memory = std::aligned_alloc(large_page, (count + line - 1) / line * line);
+        // Whole large pages alone, so that no more memory is taken than asked for.
+        if (memory) madvise(memory, count / large_page * large_page, MADV_HUGEPAGE);
+        return memory;
+    }
+#endif
+    return std::aligned_alloc(line, (count + line - 1) / line * line);
+}
+
+extern "C" void vmk_free(void *memory) { std::free(memory); }

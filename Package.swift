@@ -116,7 +116,7 @@ let package = Package(
             name: "TensorFilesTests", dependencies: ["TestSupport", "TensorFiles", "Files"],
             exclude: ["Fixtures", "make_fixtures.py", "make_checkpoints.py"]),
         .testTarget(name: "DICOMTests", dependencies: ["TestSupport", "DICOM", "TensorFiles", "Files"], exclude: ["Fixtures"]),
-        .testTarget(name: "ImagingTests", dependencies: ["TestSupport", "Imaging", "Files"], exclude: ["Fixtures"]),
+        .testTarget(name: "ImagingTests", dependencies: ["TestSupport", "Imaging", "CPNGCodec", "CZlib", "Files"], exclude: ["Fixtures"]),
         .testTarget(name: "TorchTests", dependencies: ["TestSupport", "Training", "Torch", "TensorFiles"]),
         .testTarget(
             name: "KernelsTests",

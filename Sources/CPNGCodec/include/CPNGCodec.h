@@ -27,4 +27,10 @@ int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out
 // memory is short.
 int cpng_filter(const uint8_t *pixels, size_t row_bytes, int channels, size_t first, size_t rows, uint8_t *out);
 
+// Compresses `count` bytes, at least one, to raw DEFLATE in `out`, which has cpng_deflate_room(count)
+// bytes. Returns how many it took. The result ends on a whole byte, so that another can follow it
+// unless it is the last, and refers to nothing before its start.
+size_t cpng_deflate(const uint8_t *in, size_t count, int is_last, uint8_t *out);
+size_t cpng_deflate_room(size_t count);
+
 #endif

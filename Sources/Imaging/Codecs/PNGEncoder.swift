@@ -61,29 +61,14 @@ enum PNGEncoder {
             }
             guard status == 0 else { return }
             sum = adler32_z(1, filtered, filtered.count)
-            var stream = z_stream()
-            // Filtering leaves only noise in a photograph; searching long matches would take time
-            // and save nothing, so runs suffice.
-            let isColor = picture.channels > 1
-            guard
-                deflateInit2_(
-                    &stream, isColor ? 1 : 6, Z_DEFLATED, -15, 9, isColor ? Z_RLE : Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-                    Int32(MemoryLayout<z_stream>.size)) == Z_OK
-            else { return }
-            defer { deflateEnd(&stream) }
-            // A few extra bytes end a band on a whole byte, so that the next can follow.
-            let room = Int(deflateBound(&stream, UInt(length))) + 16
-            packed = filtered.withUnsafeBufferPointer { filtered in
-                [UInt8](unsafeUninitializedCapacity: room) { out, count in
-                    stream.next_in = UnsafeMutablePointer(mutating: filtered.baseAddress)
-                    stream.avail_in = UInt32(filtered.count)
-                    stream.next_out = out.baseAddress
-                    stream.avail_out = UInt32(room)
-                    let status = deflate(&stream, isLast ? Z_FINISH : Z_FULL_FLUSH)
-                    isSound = status == (isLast ? Z_STREAM_END : Z_OK) && stream.avail_in == 0
-                    count = room - Int(stream.avail_out)
+            let packed = filtered.withUnsafeBufferPointer { filtered in
+                [UInt8](unsafeUninitializedCapacity: cpng_deflate_room(length)) { out, count in
+                    count = cpng_deflate(filtered.baseAddress!, length, isLast ? 1 : 0, out.baseAddress!)
                 }
             }
+            // Without the room that was not needed.
+            self.packed = Array(packed[...])
+            isSound = true
         }
     }
 

@@ -66,3 +66,16 @@ extension StringProtocol {
         return String(rest)
     }
 }
+
+extension String {
+    /// Whether `part` occurs, byte for byte. The standard library's search of one string in another
+    /// takes milliseconds for the keys of a network.
+    package func holds(_ part: StaticString) -> Bool {
+        var text = self
+        return text.withUTF8 { text in
+            guard text.count >= part.utf8CodeUnitCount else { return false }
+            let part = UnsafeBufferPointer(start: part.utf8Start, count: part.utf8CodeUnitCount)
+            return (0...text.count - part.count).contains { text[$0...].starts(with: part) }
+        }
+    }
+}

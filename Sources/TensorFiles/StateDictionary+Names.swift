@@ -9,7 +9,7 @@ extension StateDictionary {
     /// (DataParallel, AveragedModel), `_orig_mod.` and its like anywhere. Nil if two names become
     /// equal.
     public func strippingWrapperNames() -> StateDictionary? {
-        guard keys.contains(where: { $0.hasPrefix("module.") || $0.contains("_orig_mod.") || $0.contains("_module.") }) else { return self }
+        guard keys.contains(where: { $0.hasPrefix("module.") || $0.holds("_orig_mod.") || $0.holds("_module.") }) else { return self }
         var names: Set<String> = []
         var result = self
         result.removeAll()

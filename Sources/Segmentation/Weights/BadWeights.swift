@@ -53,13 +53,22 @@ extension StateDictionary {
 extension HostTensor {
     /// True if no value is NaN or infinite.
     package var isFinite: Bool {
-        guard elementType == .float32 else { return floats.allSatisfy(\.isFinite) }
-        return bytes.withUnsafeBytes { raw in
-            // An exponent of all ones is NaN or infinite. The loop has no branch, so that it runs
-            // at memory speed.
-            let words = raw.bindMemory(to: UInt32.self)
-            var bad: UInt32 = 0
-            for word in words { bad |= (word & 0x7F80_0000) == 0x7F80_0000 ? 1 : 0 }
+        switch elementType {
+        case .float64: isFinite(UInt64.self, exponent: 0x7FF0_0000_0000_0000)
+        case .float32: isFinite(UInt32.self, exponent: 0x7F80_0000)
+        case .bfloat16: isFinite(UInt16.self, exponent: 0x7F80)
+        case .float16: isFinite(UInt16.self, exponent: 0x7C00)
+        default: true
+        }
+    }
+
+    /// An exponent of all ones is NaN or infinite. The loop has no branch, so that it runs at
+    /// memory speed.
+    @inline(__always)
+    private func isFinite<Word: FixedWidthInteger & UnsignedInteger>(_: Word.Type, exponent: Word) -> Bool {
+        bytes.withUnsafeBytes { raw in
+            var bad: Word = 0
+            for word in raw.bindMemory(to: Word.self) { bad |= (word & exponent) == exponent ? 1 : 0 }
             return bad == 0
         }
     }

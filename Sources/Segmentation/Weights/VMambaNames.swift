@@ -1,3 +1,4 @@
+import Files
 import TensorFiles
 
 extension StateDictionary {
@@ -13,7 +14,7 @@ extension StateDictionary {
     /// Gives the layers of VMamba's first version the names that its first code had for them, and
     /// says so.
     mutating func takeOlderNames() {
-        guard keys.contains(where: { $0.contains(".blocks.") && $0.contains(".op.") }), VMambaVersion(self) == nil else { return }
+        guard keys.contains(where: { $0.holds(".op.") && $0.holds(".blocks.") }), VMambaVersion(self) == nil else { return }
         let before = self
         removeAll()
         for (key, tensor) in before { self[Self.older(key)] = tensor }

@@ -156,7 +156,7 @@ if Context.environment["VMUNET_RELIABILITY"] != nil {
     package.targets += [
         .target(name: "CFuzzer", path: "Reliability/CFuzzer"),
         .target(
-            name: "Campaign", dependencies: ["Files", "Runs", "Segmentation", "VMUNet", "TensorFiles", "Imaging", "CZlib"],
+            name: "Campaign", dependencies: ["Files", "Runs", "Segmentation", "VMUNet", "TensorFiles", "Imaging", "DICOM", "CZlib"],
             path: "Reliability/Campaign"),
         .executableTarget(name: "fuzz", dependencies: ["Campaign", "CFuzzer"], path: "Reliability/Fuzz"),
         .executableTarget(name: "mutate", dependencies: ["Campaign"], path: "Reliability/Mutate"),

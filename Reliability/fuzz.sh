@@ -69,7 +69,7 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=0:malloc_conte
 # How large an input may grow: as large as the format needs to say everything that its reader knows.
 largest() {
     case $1 in
-        pth | npz | hdf5 | keys) printf 16384 ;;
+        pth | npz | hdf5 | keys | dicom*) printf 16384 ;;
         *) printf 4096 ;;
     esac
 }

@@ -19,13 +19,18 @@ enum Promise {
             hold(!["Swift.", "Foundation", "Yams."].contains { type.hasPrefix($0) }, "\(type) came through: \(text)")
         }
         hold(!isNamed || strstr(text, file.name) != nil, "\(type) does not name the file: \(text)")
-        hold(text.utf8.count <= 4096, "\(type) is \(text.utf8.count) bytes long: \(text.prefix(200))")
+        checkText(text, of: type)
         // Unless it is the file that says so.
-        hold(strstr(text, "Fault(") == nil || file.contains("Fault("), "\(type) shows internals: \(text)")
+        hold(strstr(text, "Fault(kind:") == nil || file.contains("Fault(kind:"), "\(type) shows internals: \(text)")
+    }
+
+    /// A note, or an error's text: short, and without characters that control a terminal.
+    static func checkText(_ text: String, of type: @autoclosure () -> String) {
+        hold(text.utf8.count <= 4096, "\(type()) is \(text.utf8.count) bytes long: \(text.prefix(200))")
         for scalar in text.unicodeScalars where scalar.value < 0x20 || scalar.value > 0x7E {
             switch scalar.properties.generalCategory {
             case .control, .lineSeparator, .paragraphSeparator:
-                hold(false, "\(type) has the character \(scalar.value): \(text.debugDescription)")
+                hold(false, "\(type()) has the character \(scalar.value): \(text.debugDescription)")
             default: break
             }
         }

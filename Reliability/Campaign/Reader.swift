@@ -46,4 +46,4 @@ extension Reader {
 }
 
 /// Every reader of the package.
-public let readers: [any Reader] = weightsReaders + arrayReaders + volumeReaders + pictureReaders + textReaders
+public let readers: [any Reader] = weightsReaders + arrayReaders + volumeReaders + dicomReaders + pictureReaders + textReaders

@@ -37,7 +37,7 @@ public final class Scratch {
         return url
     }
 
-    func contains(_ word: String) -> Bool { String(decoding: bytes, as: UTF8.self).contains(word) }
+    func contains(_ word: String) -> Bool { Data(bytes).range(of: Data(word.utf8)) != nil }
 
     func put(_ bytes: [UInt8], ending: String) {
         self.bytes = bytes

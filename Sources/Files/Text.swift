@@ -38,6 +38,11 @@ package func grouped(_ value: Int) -> String {
     return text
 }
 
+/// A number and the word for what it counts: "1 slice", "3 slices".
+package func counted(_ count: Int, _ one: String, _ many: String? = nil) -> String {
+    "\(count) \(count == 1 ? one : many ?? one + "s")"
+}
+
 /// A whole number in decimal, however large.
 private func whole(_ value: Double) -> String {
     if let small = Int(exactly: value) { return String(small) }

@@ -24,9 +24,20 @@ struct EncodedData {
     enum Start: Equatable {
         /// This many decoded bytes precede the voxels.
         case skip(Int)
-        /// The voxels are the file's last decoded bytes.
-        case end
+        /// The voxels are the file's last decoded bytes, after at most so many others.
+        case end(after: Int)
+
+        /// So many bytes of each of `parts` files, or with −1 all but the last. Nil for more than all
+        /// files together may skip: what is skipped has to be unpacked.
+        init?(skipping bytes: Int, parts: Int) {
+            guard (-1...EncodedData.mostSkipped / parts).contains(bytes) else { return nil }
+            self = bytes < 0 ? .end(after: EncodedData.largestSurplus / parts) : .skip(bytes)
+        }
     }
+
+    /// The most bytes, and lines, that a header may skip.
+    private static let mostSkipped = 1 << 30
+    static let mostSkippedLines = 1 << 20
 
     /// Data from an offset of the file; `count` bytes of them are voxels.
     init(_ file: FileReader, from position: Int, _ encoding: DataEncoding, of elementType: ElementType, start: Start, count: Int) throws {
@@ -58,6 +69,23 @@ struct EncodedData {
         }
     }
 
+    /// An array's data: from `position` of the header's file, or in files that it names, equal
+    /// parts one after the other. `data` opens a given number of bytes in one file.
+    init(
+        at position: Int, of file: FileReader, or files: [URL]?, shape: [Int], of elementType: ElementType,
+        _ data: @escaping (_ file: FileReader, _ position: Int, _ count: Int) throws -> EncodedData
+    ) throws {
+        guard let count = HostTensor.byteCount(shape: shape, elementType: elementType) else {
+            throw Fault(.corrupt, "its header declares an impossible shape \(shape)")
+        }
+        guard let files else {
+            self = try data(file, position, count)
+            return
+        }
+        let chain = try ChainedStream(files, bytes: count, of: elementType) { try data($0, 0, $1) }
+        (stream, largestSize, finish) = (chain, chain.largestSize, { try chain.finish() })
+    }
+
     private static func open(
         _ file: FileReader, _ position: Int, _ encoding: DataEncoding
     ) throws -> (stream: any PackedStream, largestSize: Int) {
@@ -73,11 +101,18 @@ struct EncodedData {
     /// The bytes before the voxels. If the voxels come last, the data is decompressed once to count
     /// its bytes.
     private static func skipped(_ start: Start, _ count: Int, _ file: FileReader, _ position: Int, _ encoding: DataEncoding) throws -> Int {
-        if case .skip(let skipped) = start { return skipped }
-        let length = try open(file, position, encoding).stream.drain(count + largestSurplus, "the data")
-        guard length >= count else { throw Fault(.truncated, "truncated: the voxels take \(count) bytes, of which there are \(length)") }
-        guard length < count + largestSurplus else { throw surplus }
-        return length - count
+        switch start {
+        case .skip(let skipped): return skipped
+        case .end(let most):
+            let (bound, overflow) = count.addingReportingOverflow(most)
+            guard !overflow else { throw Fault(.corrupt, "its header declares an impossible size of \(count) bytes") }
+            let length = try open(file, position, encoding).stream.drain(bound, "the data")
+            guard length >= count else {
+                throw Fault(.truncated, "truncated: the voxels take \(count) bytes, of which there are \(length)")
+            }
+            guard length < bound else { throw surplus }
+            return length - count
+        }
     }
 
     /// The most bytes, such as a header, before voxels that come last.

@@ -130,9 +130,9 @@ struct OddVolumeTests {
         #expect(try NIfTIFile.read(name).values == expected)
         #expect(try NIfTIFile.source(name).floats(limit: 60, allChannels: false) == expected)
         // No voxel takes more than four bytes, whatever its type.
-        let narrow = try NIfTIFile.readNarrow(name, voxels: 60)
+        let narrow = try VolumeFormat.nifti.readNarrow(name, voxels: 60)
         #expect(narrow.values == expected && narrow.voxels.elementType.byteCount <= 4)
-        #expect(try #require(throws: FileError.self) { try NIfTIFile.readNarrow(name, voxels: 59) }.kind == .limit)
+        #expect(try #require(throws: FileError.self) { try VolumeFormat.nifti.readNarrow(name, voxels: 59) }.kind == .limit)
     }
 
     @Test func tellsThePairsThatAreWhole() throws {

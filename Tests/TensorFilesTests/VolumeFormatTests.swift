@@ -152,6 +152,9 @@ struct VolumeFormatTests {
             try NRRDFile.write(volume(oblique), labels: labels, to: url)
             #expect(try NRRDFile.segments(url) == labels)
             #expect(try NRRDFile.segments(Self.folder.appendingPathComponent("raw.nrrd")) == [])
+            let odd = "NRRD0004\nSegment0_ID:=a\nSegment0_Color:=nan inf 1\nSegment0_LabelValue:=-9223372036854775808\n\n"
+            try TestFiles.put(Array(odd.utf8), at: url)
+            #expect(try NRRDFile.segments(url) == [VolumeLabel(value: .min, name: "a", color: [128, 128, 128])])
         }
     }
 
@@ -216,7 +219,11 @@ struct VolumeFormatTests {
         ("encoding: raw\n", "encoding: raw\nbyte skip: -5\n", .corrupt), ("encoding: raw\n", "encoding: raw\nline skip: 99\n", .truncated),
         ("encoding: raw\n", "encoding: raw\ndata file: /etc/passwd\n", .unsupported),
         ("encoding: raw\n", "encoding: raw\ndata file: ../secret\n", .unsupported),
-        ("encoding: raw\n", "encoding: raw\ndata file: s%d 1 1000000000 1\n", .limit), ("NRRD0004", "NRRD0009", .unsupported),
+        ("encoding: raw\n", "encoding: raw\ndata file: s%d 1 1000000000 1\n", .limit),
+        ("encoding: raw\n", "encoding: raw\nbyte skip: 1073741824\ndata file: s%d 1 4096 1\n", .corrupt),
+        ("encoding: raw\n", "encoding: raw\nline skip: 1048576\ndata file: s%d 1 4096 1\n", .corrupt),
+        ("encoding: raw\n", "encoding: raw\ndata file: LIST\n", .unsupported),
+        ("encoding: raw\n", "encoding: raw\ndata file: s%d -9223372036854775808 1 1\n", .corrupt), ("NRRD0004", "NRRD0009", .unsupported),
     ]) func refusesHeadersThatLie(from: String, to: String, kind: FileError.Kind) throws {
         // Bytes after the header are no text.
         let bytes = [UInt8](try Data(contentsOf: Self.folder.appendingPathComponent("ras.nrrd")))
@@ -226,6 +233,23 @@ struct VolumeFormatTests {
         let error = try TestFiles.refusal(changed, as: "x.nrrd") { try VolumeFormat.nrrd.read($0) }
         #expect(error.kind == kind, "\(error)")
         #expect(error.file.contains("x.nrrd") && !error.remedy.isEmpty)
+    }
+
+    /// Voxels that come last, as many as a number can say.
+    @Test func theLargestSizeIsRefused() throws {
+        try withTemporaryFolder { folder in
+            let packed = folder.appendingPathComponent("x.gz")
+            try TestFiles.pack([1, 2, 3], at: packed)
+            let data = [UInt8](try Data(contentsOf: packed))
+            let nrrd = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 9223372036854775807 1 1\nencoding: gzip\nbyte skip: -1\n\n"
+            let meta =
+                "NDims = 3\nDimSize = 9223372036854775807 1 1\nElementType = MET_UCHAR\nCompressedData = True\n"
+                + "HeaderSize = -1\nElementDataFile = LOCAL\n"
+            for (name, text) in [("x.nrrd", nrrd), ("x.mha", meta)] {
+                let error = try TestFiles.refusal(Array(text.utf8) + data, as: name) { try VolumeFormat($0)?.read($0) }
+                #expect(error.kind == .corrupt, "\(error)")
+            }
+        }
     }
 
     @Test func damagedBzip2IsRefused() throws {

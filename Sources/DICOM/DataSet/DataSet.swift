@@ -49,17 +49,19 @@ public struct DataSet: Sendable {
         return String(validating: bytes, as: UTF8.self) ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
     }
 
-    /// Numbers written as text and separated by backslashes; nil if one is invalid.
+    /// Binary numbers, or numbers written as text and separated by backslashes; nil if one is
+    /// invalid or not finite.
     func decimals(_ tag: Tag) -> [Double]? {
         guard let element = elements[tag], let bytes = bytes(tag) else { return nil }
+        let found: [Double]
         switch element.representation {
-        case "FD": return numbers(bytes, 8) { Double(bitPattern: UInt64($0)) }
-        case "FL": return numbers(bytes, 4) { Double(Float(bitPattern: UInt32(truncatingIfNeeded: $0))) }
+        case "FD": found = numbers(bytes, 8) { Double(bitPattern: UInt64($0)) }
+        case "FL": found = numbers(bytes, 4) { Double(Float(bitPattern: UInt32(truncatingIfNeeded: $0))) }
         default:
             let parts = (Self.text(bytes) ?? "").split(separator: "\\", omittingEmptySubsequences: false)
-            let numbers = parts.map { Double(String($0.filter { $0 != " " && $0 != "\0" })) }
-            return numbers.isEmpty || numbers.contains { $0?.isFinite != true } ? nil : numbers.compactMap(\.self)
+            found = parts.map { Double(String($0.filter { $0 != " " && $0 != "\0" })) ?? .nan }
         }
+        return found.isEmpty || !found.allSatisfy(\.isFinite) ? nil : found
     }
 
     func decimal(_ tag: Tag) -> Double? { decimals(tag)?.first }

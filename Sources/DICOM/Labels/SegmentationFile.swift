@@ -47,7 +47,7 @@ public struct SegmentationFile: Sendable {
         guard let rows = set.integer(.rows), let columns = set.integer(.columns), (1...32_767).contains(rows),
             (1...32_767).contains(columns),
             let bits = set.integer(.bitsAllocated), kind == "BINARY" ? bits == 1 : bits == 8 || bits == 16,
-            let count = set.integer(.frames), (1...1 << 20).contains(count)
+            let count = set.integer(.frames), (1...1 << 17).contains(count)
         else { throw Fault(.corrupt, "does not say of which size and kind its frames are") }
         (self.rows, self.columns, self.bits, isLabelMap) = (rows, columns, bits, kind == "LABELMAP")
         whole = set.integer(.maximumFraction) ?? 255

@@ -53,7 +53,7 @@ public struct StructureSet: Sendable {
 
     private func drawn(on grid: VoxelGrid) throws -> (labels: [UInt8], notes: [String]) {
         var canvas = try LabelCanvas(count: grid.shape.reduce(1, *))
-        var beside = 0
+        var (beside, work) = (0, 0)
         for (label, contours) in zip(regions, contours) {
             var edges: [Int: [Edge]] = [:]
             for contour in contours {
@@ -73,7 +73,12 @@ public struct StructureSet: Sendable {
                     edges[Int(slice), default: []].append(a[1] < b[1] ? Edge(from: a, to: b) : Edge(from: b, to: a))
                 }
             }
-            for (slice, edges) in edges { fill(edges, slice, UInt8(label.value), grid, &canvas) }
+            for (slice, edges) in edges {
+                work += fill(edges, slice, UInt8(label.value), grid, &canvas)
+                guard work <= Self.mostWork(grid) else {
+                    throw Fault(.limit, "draws over the image far more often than regions do", remedy: "save fewer regions in a file")
+                }
+            }
         }
         var notes = canvas.notes
         if beside > 0 { notes.append("\(beside) contours lie beside the image") }
@@ -84,12 +89,19 @@ public struct StructureSet: Sendable {
         let from: [Double], to: [Double]
     }
 
-    /// Between every second crossing of a row of voxel centres.
-    private func fill(_ edges: [Edge], _ slice: Int, _ label: UInt8, _ grid: VoxelGrid, _ canvas: inout LabelCanvas) {
+    /// A file of regions draws a voxel, or crosses a row, that often at most.
+    private static func mostWork(_ grid: VoxelGrid) -> Int { 32 * grid.shape.reduce(1, *) + 1 << 20 }
+
+    /// Between every second crossing of a row of voxel centres. Returns the number of crossings and
+    /// of voxels drawn.
+    private func fill(_ edges: [Edge], _ slice: Int, _ label: UInt8, _ grid: VoxelGrid, _ canvas: inout LabelCanvas) -> Int {
         var rows: [Int: [Double]] = [:]
+        var work = 0
         for edge in edges {
             let first = max(0, Int(edge.from[1].rounded(.up))), last = min(grid.shape[1] - 1, Int(edge.to[1].rounded(.up)) - 1)
             guard first <= last else { continue }
+            work += last - first + 1
+            guard work <= Self.mostWork(grid) else { return work }
             for row in first...last {
                 let share = (Double(row) - edge.from[1]) / (edge.to[1] - edge.from[1])
                 rows[row, default: []].append(edge.from[0] + share * (edge.to[0] - edge.from[0]))
@@ -100,9 +112,11 @@ public struct StructureSet: Sendable {
             for pair in stride(from: 0, to: sorted.count - 1, by: 2) {
                 let first = max(0, Int(sorted[pair].rounded(.up))), last = min(grid.shape[2] - 1, Int(sorted[pair + 1].rounded(.up)) - 1)
                 guard first <= last else { continue }
+                work += last - first + 1
                 for column in first...last { canvas.put(label, at: (slice * grid.shape[1] + row) * grid.shape[2] + column) }
             }
         }
+        return work
     }
 
     private func points(_ contour: DataSet) throws -> [[Double]] {

@@ -97,7 +97,7 @@ public struct DICOMSeries: Sendable, Equatable {
         let first = images[0]
         let parts = [
             first.modality?.printable(limit: 16), first.seriesDescription?.printable(limit: 64) ?? "no description",
-            "\(frames) slice\(frames == 1 ? "" : "s") of \(first.rows)×\(first.columns)", uid.isEmpty ? "no UID" : uid.printable(limit: 64),
+            "\(counted(frames, "slice")) of \(first.rows)×\(first.columns)", uid.isEmpty ? "no UID" : uid.printable(limit: 64),
         ]
         return parts.compactMap(\.self).joined(separator: ", ")
     }

@@ -40,7 +40,7 @@ struct DICOMImage: Sendable {
         (self.rows, self.columns) = (rows, columns)
         bits = try PixelBits(set)
         let count = set.integer(.frames) ?? 1
-        guard (1...1 << 20).contains(count) else { throw Fault(.corrupt, "declares \(count) frames") }
+        guard (1...1 << 16).contains(count) else { throw Fault(.corrupt, "declares \(count) frames") }
         frames = Self.frames(set, count)
         modality = set.text(.modality)
         seriesUID = set.text(.seriesUID) ?? ""
@@ -50,6 +50,27 @@ struct DICOMImage: Sendable {
         sopClass = set.text(.sopClass) ?? file.meta.text(.mediaStorageClass) ?? ""
         sopInstance = set.text(.sopInstance) ?? file.meta.text(.mediaStorageInstance) ?? ""
     }
+
+    /// Throws if the file cannot hold the pixels that it declares, before there is memory for them.
+    func requirePixels() throws {
+        let isPlain = file.syntax.pixels == .native
+        let stored: Int
+        switch file.dataSet[.pixels]?.value {
+        case .place(_, let count)?: stored = count
+        case .bytes(let bytes)?: stored = bytes.count
+        case .fragments(let pieces)? where !isPlain: stored = pieces.reduce(0) { $0 + $1.count }
+        default: throw Fault(.corrupt, "has packed pixels, where its head says that they are plain")
+        }
+        let size = rows * columns * bits.allocated / 8 * frames.count
+        let ratio = isPlain ? 1 : file.syntax.pixels == .runLength ? RunLength.largestRatio : Self.largestRatio
+        guard size <= stored * ratio else { throw Fault(.truncated, "truncated: its pixels have \(stored) of \(size) bytes") }
+    }
+
+    /// The most that JPEG, JPEG-LS and JPEG 2000 are believed to pack.
+    private static let largestRatio = 1 << 14
+
+    /// Lengths beyond a kilometre, in millimetres, are no places of a scanner.
+    private static let farthest = 1e6
 
     private static func frames(_ set: DataSet, _ count: Int) -> [Frame] {
         let shared = set.first(.sharedGroups), each = set.items(.frameGroups)
@@ -61,13 +82,15 @@ struct DICOMImage: Sendable {
                 for place in places { if let found = place.first(group)?.decimals(tag) { return found } }
                 return set.decimals(tag)
             }
-            let orientation = find(.planeOrientation, .orientation).flatMap { $0.count == 6 ? $0 : nil }
-            let position = find(.planePosition, .position).flatMap { $0.count == 3 ? $0 : nil }
+            func lengths(_ group: Tag, _ tag: Tag, _ count: Int? = nil) -> [Double]? {
+                find(group, tag).flatMap { $0.count == count ?? $0.count && $0.allSatisfy { abs($0) < farthest } ? $0 : nil }
+            }
+            let orientation = lengths(.planeOrientation, .orientation, 6), position = lengths(.planePosition, .position, 3)
             return Frame(
                 position: position, rowDirection: orientation.map { Array($0[0..<3]) },
                 columnDirection: orientation.map { Array($0[3..<6]) },
-                spacing: find(.pixelMeasures, .pixelSpacing).flatMap { $0.count == 2 && $0.allSatisfy { $0 > 0 } ? $0 : nil },
-                thickness: (find(.pixelMeasures, .spacingBetweenSlices) ?? find(.pixelMeasures, .sliceThickness))?.first.map(abs),
+                spacing: lengths(.pixelMeasures, .pixelSpacing, 2).flatMap { $0.allSatisfy { $0 > 0 } ? $0 : nil },
+                thickness: (lengths(.pixelMeasures, .spacingBetweenSlices) ?? lengths(.pixelMeasures, .sliceThickness))?.first.map(abs),
                 slope: find(.valueTransformation, .slope)?.first ?? 1, intercept: find(.valueTransformation, .intercept)?.first ?? 0)
         }
     }
@@ -100,8 +123,9 @@ struct PixelBits: Sendable, Equatable {
                 remedy: "give the series of images")
         }
         stored = set.integer(.bitsStored) ?? allocated
+        guard (1...allocated).contains(stored) else { throw Fault(.corrupt, "declares \(stored) bits in pixels of \(allocated)") }
         highBit = set.integer(.highBit) ?? stored - 1
-        guard (1...allocated).contains(stored), (stored - 1..<allocated).contains(highBit) else {
+        guard (stored - 1..<allocated).contains(highBit) else {
             throw Fault(.corrupt, "declares \(stored) bits up to bit \(highBit) in pixels of \(allocated)")
         }
         isSigned = set.integer(.pixelSign) == 1

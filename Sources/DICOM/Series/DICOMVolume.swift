@@ -42,13 +42,11 @@ public struct DICOMVolume: Sendable {
     }
 
     private init(_ series: DICOMSeries, _ options: Options) throws {
+        for image in series.images { try naming(image.file.url) { try image.requirePixels() } }
         var stack = try SliceStack(series, repairs: options.resamples)
         let images = series.images, (rows, columns) = (images[0].rows, images[0].columns)
         let area = rows * columns
-        guard let bytes = HostTensor.byteCount(shape: [stack.slices.count, area], elementType: .float32), bytes <= options.limit else {
-            throw Fault(.limit, "holds more than \(Memory.size(options.limit)) of voxels", remedy: "give fewer slices")
-        }
-        try Memory.ask(for: bytes)
+        let bytes = try Self.bytes(stack.slices.count, area, options)
         var values = [Float](repeating: 0, count: bytes / 4)
         var padding = PaddingCensus(count: values.count)
         let places = Dictionary(uniqueKeysWithValues: stack.slices.enumerated().map { ([$1.image, $1.frame], $0) })
@@ -69,6 +67,7 @@ public struct DICOMVolume: Sendable {
         if !stack.isEven {
             let old = stack.places
             let (count, step) = stack.even()
+            _ = try Self.bytes(count, area, options)
             values = try Self.interpolated(values, area: area, at: old, count: count, step: step)
             notes.append(contentsOf: stack.notes.suffix(1))
             isWhole = false
@@ -80,9 +79,17 @@ public struct DICOMVolume: Sendable {
         source = isWhole ? DICOMSource(series, stack) : nil
     }
 
+    /// The bytes of that many slices' values, for which there is memory.
+    private static func bytes(_ slices: Int, _ area: Int, _ options: Options) throws -> Int {
+        guard let bytes = HostTensor.byteCount(shape: [slices, area], elementType: .float32), bytes <= options.limit else {
+            throw Fault(.limit, "holds more than \(Memory.size(options.limit)) of voxels", remedy: "give fewer slices")
+        }
+        try Memory.ask(for: bytes)
+        return bytes
+    }
+
     /// Interpolates linearly between the slices around each place.
     private static func interpolated(_ values: [Float], area: Int, at places: [Double], count: Int, step: Double) throws -> [Float] {
-        try Memory.ask(for: 4 * count * area)
         var result = [Float](repeating: 0, count: count * area)
         var below = 0
         for k in 0..<count {

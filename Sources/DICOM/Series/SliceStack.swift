@@ -64,7 +64,7 @@ struct SliceStack {
             (place($0), images[$0.image].instanceNumber ?? 0, $0.frame) < (place($1), images[$1.image].instanceNumber ?? 0, $1.frame)
         }
 
-        var kept: [Slice] = []
+        var kept: [Slice] = [], passedOver = 0
         for slice in slices {
             guard let last = kept.last, place(slice) - place(last) < Self.samePlace else {
                 kept.append(slice)
@@ -75,8 +75,10 @@ struct SliceStack {
                     .unsupported, "\(name(last)) and \(name(slice)) are two slices at one place",
                     remedy: "give one of the two series apart, or use the first of each by --resample")
             }
-            notes.append("of \(name(last)) and \(name(slice)), at one place, the first is taken")
+            passedOver += 1
+            if passedOver <= 4 { notes.append("of \(name(last)) and \(name(slice)), at one place, the first is taken") }
         }
+        if passedOver > 4 { notes.append("of \(counted(passedOver - 4, "further slice")) at places of others likewise") }
         let start = place(kept[0])
         places = kept.map { place($0) - start }
         let thickness = first.thickness.flatMap { $0 > 0 ? $0 : nil } ?? 1
@@ -159,6 +161,6 @@ struct SliceStack {
 
     static func text(_ value: Double) -> String {
         let rounded = (value * 100).rounded() / 100
-        return rounded == rounded.rounded() ? String(Int(rounded)) : String(rounded)
+        return Int(exactly: rounded).map(String.init) ?? String(rounded)
     }
 }

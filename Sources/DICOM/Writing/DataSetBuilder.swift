@@ -73,7 +73,7 @@ struct DataSetBuilder {
     /// A number in the sixteen characters that DICOM allows.
     static func decimal(_ value: Double) -> String {
         guard value != 0, value.isFinite else { return "0" }
-        if let whole = Int(exactly: value), abs(whole) < 1_000_000_000_000_000 { return String(whole) }
+        if let whole = Int(exactly: value), whole.magnitude < 1_000_000_000_000_000 { return String(whole) }
         let exact = "\(value)"
         if exact.count <= 16 { return exact }
         var scale = 1e13

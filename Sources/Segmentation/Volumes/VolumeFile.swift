@@ -67,10 +67,7 @@ public struct VolumeFile: Sendable {
         default:
             let volume: NIfTIVolume
             do throws(TensorFileError) {
-                switch VolumeFormat(url) {
-                case .nifti?, nil: volume = try NIfTIFile.readNarrow(url, voxels: Self.largestVolume)
-                case let format?: volume = try format.read(url, limit: Self.largestArray)
-                }
+                volume = try (VolumeFormat(url) ?? .nifti).readNarrow(url, voxels: Self.largestVolume)
             } catch { throw DataError(error) }
             let shape = volume.voxels.shape
             guard shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }) else {

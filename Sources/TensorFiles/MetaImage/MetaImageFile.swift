@@ -7,6 +7,7 @@ import Files
 #endif
 
 /// MetaImage files, `.mha` and `.mhd` with separate data: raw, compressed with zlib, or text.
+/// ``VolumeFormat/metaImage`` reads them.
 ///
 /// Data files must be in the header's folder or below, as for ``NRRDFile``.
 package enum MetaImageFile {
@@ -38,61 +39,37 @@ package enum MetaImageFile {
 
     // MARK: Reading
 
-    static func open(_ url: URL) throws -> (source: VoxelSource, order: ChannelOrder) {
+    /// The voxels that a header describes.
+    static func source(_ url: URL) throws -> VoxelSource {
         let file = try FileReader(url)
         let header = try MetaImageHeader(file)
         let layout = try MetaImageLayout(header)
-        guard let total = HostTensor.byteCount(shape: layout.sizes, elementType: layout.volume.elementType) else {
-            throw Fault(.corrupt, "its header declares an impossible shape \(layout.sizes)")
+        let files = try dataFiles(header, beside: url), skip = try header.integer("headersize") ?? 0
+        guard let start = EncodedData.Start(skipping: skip, parts: max(1, files?.count ?? 1)) else {
+            throw Fault(.corrupt, "its header skips \(skip) bytes, which is not possible")
         }
-        let name = header["elementdatafile"] ?? ""
-        func data(_ file: FileReader, from position: Int, count: Int) throws -> EncodedData {
-            let skip = try header.integer("headersize") ?? 0
-            guard (-1...1 << 30).contains(skip) else { throw Fault(.corrupt, "its header skips \(skip) bytes, which is not possible") }
-            return try EncodedData(
-                file, from: position, layout.encoding, of: layout.volume.elementType, start: skip < 0 ? .end : .skip(skip), count: count)
+        let data = try EncodedData(
+            at: header.dataOffset, of: file, or: files, shape: layout.sizes, of: layout.volume.elementType
+        ) { file, position, count in
+            try EncodedData(file, from: position, layout.encoding, of: layout.volume.elementType, start: start, count: count)
         }
-        func source(_ stream: any ByteStream, _ largestSize: Int, _ finish: @escaping () throws -> Void) -> VoxelSource {
-            VoxelSource(
-                header: layout.volume, isBigEndian: layout.isBigEndian, stream: stream, largestSize: largestSize, finish: finish)
-        }
-        let files = try files(name, header, layout, beside: url)
-        guard let files else {
-            let data = try data(file, from: header.dataOffset, count: total)
-            return (source(data.stream, data.largestSize, data.finish), layout.order)
-        }
-        let chain = try ChainedStream(files, bytes: total, of: layout.volume.elementType) { try data($0, from: 0, count: $1) }
-        return (source(chain, chain.largestSize, { try chain.finish() }), layout.order)
+        return VoxelSource(
+            header: layout.volume, order: layout.order, isBigEndian: layout.isBigEndian, stream: data.stream,
+            largestSize: data.largestSize, finish: data.finish)
     }
 
-    /// The data files; nil if the data is in this file.
-    private static func files(
-        _ name: String, _ header: MetaImageHeader, _ layout: MetaImageLayout, beside url: URL
-    ) throws -> [URL]? {
-        if name.uppercased() == "LOCAL" { return nil }
-        let words = name.split(separator: " ").map(String.init)
-        var names = [name]
-        if words.first?.uppercased() == "LIST" {
-            names = header.listedFiles
-        } else if words.count > 1, let pattern = NumberedName(words[0]) {
-            let numbers = words.dropFirst().compactMap { Int($0) }
-            guard numbers.count == words.count - 1, (2...3).contains(numbers.count), numbers.last != 0,
-                numbers.allSatisfy({ abs($0) < 1 << 30 })
-            else {
-                throw Fault(.corrupt, "its header names its data files by '\(name.printable(limit: 60))', which is no pattern and range")
-            }
-            names = []
-            for number in stride(from: numbers[0], through: numbers[1], by: numbers.count == 3 ? numbers[2] : 1) {
-                guard names.count <= mostFiles else { break }
-                names.append(pattern.name(number))
-            }
+    /// One name, a list after the header, or a pattern with a range of numbers; nil if the data is
+    /// in the header's file.
+    private static func dataFiles(_ header: MetaImageHeader, beside url: URL) throws -> [URL]? {
+        let text = header["elementdatafile"] ?? ""
+        let words = text.split(separator: " ").map(String.init)
+        switch words.first?.uppercased() {
+        case "LOCAL" where words.count == 1: return nil
+        case "LIST": return try DataFiles.urls(header.listedFiles, beside: url)
+        case _? where words.count > 1 && DataFiles.isPattern(words[0]): return try DataFiles.urls(DataFiles.names(words), beside: url)
+        default: return try DataFiles.urls([text], beside: url)
         }
-        guard names.count <= mostFiles else { throw Fault(.limit, "names more than \(mostFiles) data files") }
-        return try names.map { try DataFile.url($0, beside: url) }
     }
-
-    /// The most files that a header may name.
-    private static let mostFiles = 4096
 
     // MARK: Writing
 

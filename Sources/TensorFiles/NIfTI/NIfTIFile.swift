@@ -23,12 +23,6 @@ public enum NIfTIFile {
         try naming(url) { try source(url).image(limit: limit, allChannels: false) }
     }
 
-    /// Reads one volume of at most `voxels` voxels, four bytes a voxel or less in memory: wider
-    /// types become float32 while they are read, and are in the image's unit then.
-    package static func readNarrow(_ url: URL, voxels: Int) throws(TensorFileError) -> VolumeImage {
-        try naming(url) { try source(url).narrowImage(limit: voxels) }
-    }
-
     /// True if the name is one of a pair of files, `.hdr` and `.img`, packed or not.
     package static func isOfPair(_ url: URL) -> Bool { Pair(url) != nil }
 

@@ -41,7 +41,7 @@ enum SegmentKeys {
         for i in 0..<65_536 {
             guard let name = keys["Segment\(i)_Name"] ?? keys["Segment\(i)_ID"] else { break }
             guard keys["Segment\(i)_Layer", default: "0"] == "0" else { continue }
-            let parts = keys["Segment\(i)_Color", default: ""].split(separator: " ").compactMap { Double($0) }
+            let parts = keys["Segment\(i)_Color", default: ""].split(separator: " ").compactMap { Double($0) }.filter(\.isFinite)
             let color = parts.count == 3 ? parts.map { UInt8(min(max($0 * 255, 0), 255).rounded()) } : [128, 128, 128]
             labels.append(VolumeLabel(value: Int(keys["Segment\(i)_LabelValue"] ?? "") ?? 1, name: name.trimmed, color: color))
         }

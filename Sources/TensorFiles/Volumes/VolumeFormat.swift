@@ -33,35 +33,35 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
         self = format
     }
 
-    /// Voxels as stored. `allChannels` also accepts a file of several channels, as (channels,
-    /// slices, rows, columns).
+    /// Voxels as stored, of one volume or of all channels as (channels, slices, rows, columns); at
+    /// most `limit` bytes.
     ///
-    /// Memory is bounded by `limit` bytes and by the file's real size.
+    /// Memory is bounded by `limit` and by the file's real size.
     public func read(_ url: URL, limit: Int = NIfTIFile.defaultLimit, allChannels: Bool = false) throws(TensorFileError) -> VolumeImage {
-        try naming(url) {
-            let (source, order) = try open(url)
-            return try source.image(limit: limit, allChannels: allChannels, order: order)
-        }
+        try naming(url) { try source(url).image(limit: limit, allChannels: allChannels) }
+    }
+
+    /// One volume of at most `voxels` voxels, four bytes a voxel or less in memory: wider types
+    /// become float32 while they are read, and are in the image's unit then.
+    package func readNarrow(_ url: URL, voxels: Int) throws(TensorFileError) -> VolumeImage {
+        try naming(url) { try source(url).narrowImage(limit: voxels) }
     }
 
     /// The values as floats, converted while reading; at most `limit` of them.
     public func floats(_ url: URL, limit: Int, allChannels: Bool = false) throws(TensorFileError) -> [Float] {
-        try naming(url) {
-            let (source, order) = try open(url)
-            return order.sorted(try source.floats(limit: limit, allChannels: allChannels), channels: source.header.channels)
-        }
+        try naming(url) { try source(url).floats(limit: limit, allChannels: allChannels) }
     }
 
     /// A file's header.
     public func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
-        try naming(url) { try open(url).source.header }
+        try naming(url) { try source(url).header }
     }
 
-    private func open(_ url: URL) throws -> (source: VoxelSource, order: ChannelOrder) {
+    private func source(_ url: URL) throws -> VoxelSource {
         switch self {
-        case .nifti: (try NIfTIFile.source(url), .volumes)
-        case .nrrd: try NRRDFile.open(url)
-        case .metaImage: try MetaImageFile.open(url)
+        case .nifti: try NIfTIFile.source(url)
+        case .nrrd: try NRRDFile.source(url)
+        case .metaImage: try MetaImageFile.source(url)
         }
     }
 

@@ -3,6 +3,7 @@ import Files
 /// A file's voxels before they are read: their place and storage.
 struct VoxelSource {
     let header: VolumeHeader
+    var order = ChannelOrder.volumes
     let isBigEndian: Bool
     let stream: any ByteStream
     /// The most bytes that the rest of the file can hold.
@@ -17,22 +18,12 @@ struct VoxelSource {
         var bytes = try stream.read(count, "the array of voxels")
         try finish()
         if isBigEndian { bytes.swapBytes(of: header.elementType.byteCount) }
+        bytes = order.sorted(bytes, channels: header.channels, elementSize: header.elementType.byteCount)
         let shape = header.channels == 1 ? header.shape : [header.channels] + header.shape
         var image = VolumeImage(
             voxels: HostTensor(unchecked: shape, header.elementType, bytes), slope: header.slope, intercept: header.intercept,
             geometry: header.geometry)
         image.notes = header.notes
-        return image
-    }
-
-    /// Like ``image(limit:allChannels:)``, with interleaved channels separated.
-    func image(limit: Int, allChannels: Bool, order: ChannelOrder) throws -> VolumeImage {
-        var image = try image(limit: limit, allChannels: allChannels)
-        guard order != .volumes, header.channels > 1 else { return image }
-        let voxels = image.voxels
-        image.voxels = HostTensor(
-            unchecked: voxels.shape, voxels.elementType,
-            order.sorted(voxels.bytes, channels: header.channels, elementSize: voxels.elementType.byteCount))
         return image
     }
 
@@ -63,7 +54,7 @@ struct VoxelSource {
             filled = count
         }
         try finish()
-        return values
+        return order.sorted(values, channels: header.channels)
     }
 
     /// The number of voxels, for whose values there is memory.

@@ -63,7 +63,8 @@ public final class Trainer {
         guard let path = configuration.initialWeights else { return (network, nil) }
         let file = URL(filePath: path)
         let weights = try NetworkWeights.read(file, choosing: configuration.initialWeightsSet.map(WeightsChoice.init(name:)) ?? .model)
-        try weights.requireFinite(file: file.relativePath)
+        try weights.requireUsable(file: file.relativePath)
+        _ = try weights.origin(file: file.relativePath)
         do {
             var report = try PretrainedWeights.apply(weights, to: network)
             report.notes = weights.notes + report.notes

@@ -33,11 +33,22 @@ import Testing
         #expect(got.notes == [])
     }
 
-    @Test(arguments: [("thop", 14), ("thop_parallel_legacy", 14)])
+    @Test(arguments: [("thop", 14), ("thop_parallel_legacy", 14), ("thop_around", 28)])
     func leavesOutCounters(name: String, count: Int) throws {
         let got = try Self.read(name)
         Self.expect(got, equals: try Self.weights())
         #expect(got.notes == ["\(count) counters that thop left in the weights (total_ops, total_params) were removed"])
+    }
+
+    /// Without them the others would be other weights.
+    @Test(arguments: [
+        ("complex", "ComplexFloatStorage"), ("float8", "float8_e4m3fn"), ("sparse", "sparse_tensor"), ("quantized", "qtensor"),
+        ("odd_parameter", "ComplexFloatStorage"), ("all_complex", "ComplexFloatStorage"),
+    ])
+    func refusesTensorsOfKindsThatAreNotRead(name: String, kind: String) throws {
+        let error = try #require(throws: FileError.self) { try Self.read(name) }
+        #expect(error.kind == .unsupported && error.reason.contains("of a kind that is not read (\(kind))"), "\(error)")
+        #expect(error.reason.contains(name == "all_complex" ? "others" : "'odd'") && error.remedy.contains("to_dense().float()"))
     }
 
     @Test func keepsATensorThatOnlyHasACountersName() throws {

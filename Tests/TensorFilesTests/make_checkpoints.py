@@ -15,6 +15,7 @@ modules = {""} | {".".join(k.split(".")[:i]) + "." for k in W for i in range(1, 
 counters = {m + n: torch.zeros(1, dtype=torch.float64) for m in sorted(modules) for n in ("total_ops", "total_params")}
 save("thop.pth", {**W, **counters})
 save("thop_parallel_legacy.pth", {"model_state_dict": {"module." + k: v for k, v in {**W, **counters}.items()}}, _use_new_zipfile_serialization=False)
+save("thop_around.pth", {**counters, **{"module." + k: v for k, v in {**W, **counters}.items()}})  # of the wrapped network
 save("counter_names.pth", {**W, "vmunet.total_ops": torch.ones(3)})  # a tensor of that name which is no counter
 
 # Wrappers inside and outside the names.
@@ -44,3 +45,12 @@ save("two_nets.pth", {"netA": W, "netB": average})
 
 # A name whose letters hold those of an average, but not its word.
 save("semantic.pth", {"semantic": W, "schema": {"version": 2}})
+
+# Tensors of kinds that are not read, alone or among others.
+one = torch.ones(2)
+for name, odd in {
+    "complex": one.to(torch.complex64), "float8": one.to(torch.float8_e4m3fn), "sparse": one.to_sparse(),
+    "quantized": torch.quantize_per_tensor(one, 0.1, 0, torch.qint8), "odd_parameter": torch.nn.Parameter(one.to(torch.complex64)),
+}.items():
+    save(f"{name}.pth", {**W, "odd": odd})
+save("all_complex.pth", {"model": {k: v.to(torch.complex64) for k, v in W.items()}})

@@ -49,7 +49,7 @@ kinds = {n: torch.tensor([0, 1, 2, 100], dtype=getattr(torch, n)) for n in names
 kinds["float16.special"] = torch.tensor([float("inf"), float("-inf"), 65504, 6e-8, -0.0, 1 / 3], dtype=torch.float16)
 kinds["bfloat16.special"] = torch.tensor([float("inf"), 3e38, 1e-40, -0.0, 1 / 3], dtype=torch.bfloat16)
 save_file(kinds, path("types.safetensors"))
-save({**kinds, "complex": torch.ones(2, dtype=torch.complex64), "quantized": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}, path("types.pth"))
+save(kinds, path("types.pth"))
 save(kinds, path("types_legacy.pth"), _use_new_zipfile_serialization=False)
 
 # Things that are not data.

@@ -127,14 +127,11 @@ public struct Segmenter: Sendable {
         } catch let error as any WeightsProblem {
             throw BadWeights(file: file, weights: weights, problem: error)
         }
-        try weights.requireFinite(file: file)
+        try weights.requireUsable(file: file)
         guard network.classes <= 256 else {
             throw BadWeights(file: file, reason: "is a network of \(network.classes) classes; a mask's labels are 0 to 255")
         }
-        let known: WeightsMetadata
-        do throws(MetadataError) { known = try WeightsMetadata(weights.metadata) } catch {
-            throw BadWeights(file: file, reason: "\(error.problem)", remedy: error.remedy)
-        }
+        let known = try weights.origin(file: file)
         metadata = known
         convention = InputConvention(known, options: input)
         self.imageSize = imageSize ?? known.imageSize ?? 256

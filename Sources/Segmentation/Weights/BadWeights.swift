@@ -42,8 +42,22 @@ public struct BadWeights: UserError, LocalizedError {
 }
 
 extension StateDictionary {
-    /// Throws ``BadWeights`` for a tensor with NaN or infinite values: such a network is useless.
-    package func requireFinite(file: String) throws {
+    /// What the weights were trained on, as far as they say it. Throws ``BadWeights`` for a newer
+    /// format, and for values that make no sense.
+    package func origin(file: String) throws -> WeightsMetadata {
+        do throws(MetadataError) { return try WeightsMetadata(metadata) } catch {
+            throw BadWeights(file: file, reason: error.problem, remedy: error.remedy)
+        }
+    }
+
+    /// Throws ``BadWeights`` for a tensor with NaN or infinite values, and for one of quantised
+    /// numbers without their scale: such a network is useless.
+    package func requireUsable(file: String) throws {
+        for (key, tensor) in self where [.int8, .uint8].contains(tensor.elementType) && tensor.count > 1 {
+            throw BadWeights(
+                file: file, reason: "\(key) holds \(tensor.elementType.rawValue) numbers, as a quantised network does",
+                remedy: "give the weights from before they were quantised")
+        }
         for (key, tensor) in self where !tensor.isFinite {
             throw BadWeights(file: file, reason: "\(key) has values that are not finite: the training that wrote it went wrong")
         }

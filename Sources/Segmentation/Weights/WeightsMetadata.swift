@@ -64,9 +64,12 @@ public struct WeightsMetadata: Sendable, Equatable {
     public init(_ values: [String: MetadataValue]) throws(MetadataError) {
         var reader = MetadataReader(values: values)
         format = try reader.value("format_version") { $0.integerValue }
-        if let format, !(1...Self.newestFormat).contains(format) {
+        // A form that is no number is a later one too, where the rest is ours.
+        let isOurs = format != nil || values["input"].flatMap { Input(rawValue: $0.text) } != nil
+        if let written = values["format_version"], isOurs, !(1...Self.newestFormat).contains(format ?? 0) {
             throw MetadataError(
-                key: "format_version", problem: "is written in form \(format), this version reads up to \(Self.newestFormat)",
+                key: "format_version",
+                problem: "is written in form \(written.text.printable(limit: 20)), this version reads up to \(Self.newestFormat)",
                 remedy: "use a newer vmunet, or weights that this one wrote")
         }
         reader.isStrict = format != nil
@@ -137,6 +140,10 @@ public struct WeightsMetadata: Sendable, Equatable {
             parts.append(modality)
         }
         if let channels, channels.count > 1 { parts.append("channels " + channels.joined(separator: " + ")) }
+        if let classNames, (3...16).contains(classNames.count) {
+            let names = classNames.dropFirst().map { $0.printable(limit: 40) }
+            parts.append("classes " + names.joined(separator: names.contains { $0.contains(",") } ? "; " : ", "))
+        }
         if let window { parts.append("window \(window)") }
         if let normalization { parts.append("intensities " + normalization.map(\.description).joined(separator: "; ")) }
         if let voxelOrder { parts.append("voxel order \(voxelOrder)") }

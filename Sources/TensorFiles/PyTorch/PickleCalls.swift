@@ -12,8 +12,10 @@ extension PickleHeap {
         case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
             return try rebuildTensor(arguments, typeAt: name.hasSuffix("v3") ? 6 : nil)
         case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state":
-            guard case .tensor(let index)? = arguments.first else { return .foreign(name) }
-            return .tensor(index)
+            switch arguments.first {
+            case .tensor?, .foreignTensor?: return arguments[0]
+            default: return .foreign(name)
+            }
         case "torch._tensor._rebuild_from_type_v2":
             return try rebuildFromType(arguments)
         case "collections.OrderedDict", "builtins.dict", "__builtin__.dict":
@@ -25,7 +27,10 @@ extension PickleHeap {
             if case .sequence = first { return first }
             return .foreign(name)
         case "_codecs.encode": return .opaque
-        default: return .foreign(name)
+        default:
+            // Sparse and quantised tensors, for example.
+            let rebuild = "torch._utils._rebuild_"
+            return name.hasPrefix(rebuild) ? .foreignTensor(String(name.dropFirst(rebuild.count))) : .foreign(name)
         }
     }
 
@@ -71,7 +76,7 @@ extension PickleHeap {
             type = .typed(.uint8)
         }
         guard case .typed(let elementType) = type else {
-            if case .unsupported(let name, _) = type { return .foreign(name) }
+            if case .unsupported(let name, _) = type { return .foreignTensor(name.split(separator: ".").last.map(String.init) ?? name) }
             return .foreign("torch.UntypedStorage")
         }
         return tensor(TensorRecipe(storage: storage, elementType: elementType, offset: offset, shape: shape, strides: strides))
@@ -87,8 +92,10 @@ extension PickleHeap {
         case "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
             return try rebuildTensor(sequences[index], typeAt: function.hasSuffix("v3") ? 6 : nil)
         case "torch._utils._rebuild_parameter":
-            if case .tensor(let tensor)? = sequences[index].first { return .tensor(tensor) }
-            return .foreign(function)
+            switch sequences[index].first {
+            case .tensor?, .foreignTensor?: return sequences[index][0]
+            default: return .foreign(function)
+            }
         default: return .foreign(function)
         }
     }

@@ -136,7 +136,7 @@ struct PickleMachine {
     private mutating func append(_ items: [PickleValue]) throws {
         switch try top() {
         case .sequence(let index): heap.sequences[index] += items
-        case .foreign: break
+        case .foreign, .foreignTensor: break
         default: throw Fault(.corrupt, "finds no list")
         }
     }
@@ -146,7 +146,7 @@ struct PickleMachine {
         switch try top() {
         case .dictionary(let index):
             for i in stride(from: 0, to: items.count, by: 2) { try set(items[i], items[i + 1], in: index) }
-        case .foreign: break
+        case .foreign, .foreignTensor: break
         default: throw Fault(.corrupt, "finds no dictionary")
         }
     }

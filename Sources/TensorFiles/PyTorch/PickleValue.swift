@@ -17,6 +17,8 @@ enum PickleValue {
     case global(String)
     /// The result of calling or instantiating that name; it does not exist.
     case foreign(String)
+    /// A tensor of a kind that is not read, by the kind's name.
+    case foreignTensor(String)
     case storage(Int)
     case tensor(Int)
 }

@@ -22,10 +22,13 @@ struct StateDictionaryFinder {
         /// The keys that lead to it; empty at the top.
         var path: [String]
         var tensors: [(key: String, tensor: Int)]
+        /// Tensors of kinds that are not read, with the kind's name.
+        var unread: [(key: String, kind: String)]
         /// The plain values in it and in the dictionaries around it.
         var metadata: [String: MetadataValue]
 
         var name: String { path.joined(separator: ".") }
+        var count: Int { tensors.count + unread.count }
         var isAverage: Bool { path.contains(where: WeightsChoice.isAverage) }
         var isTrainingState: Bool { path.contains(where: WeightsChoice.isTrainingState) }
         /// The smaller is preferred.
@@ -48,15 +51,15 @@ struct StateDictionaryFinder {
                 throw Fault(
                     .missing, "holds no weights under '\(name.printable())', but under \(list(all))", remedy: "name one of these")
             }
-            return Found(tensors: candidate.tensors, metadata: candidate.metadata)
+            return try found(candidate, passedOver: [])
         case .average:
             guard let candidate = largest(averages) else {
                 throw Fault(.missing, "holds no averaged weights, only those \(place(largest(own)))", remedy: "take the model's own")
             }
-            return found(candidate, passedOver: averages + own)
+            return try found(candidate, passedOver: averages + own)
         case .model:
             guard let candidate = largest(own) ?? largest(averages) else { throw noWeights(root) }
-            return found(candidate, passedOver: weights)
+            return try found(candidate, passedOver: weights)
         }
     }
 
@@ -64,16 +67,23 @@ struct StateDictionaryFinder {
     /// first.
     private func largest(_ candidates: [Candidate]) -> Candidate? {
         candidates.enumerated().min { a, b in
-            (-a.element.tensors.count, a.element.preference, a.offset) < (-b.element.tensors.count, b.element.preference, b.offset)
+            (-a.element.count, a.element.preference, a.offset) < (-b.element.count, b.element.preference, b.offset)
         }?.element
     }
 
     /// The result, with a note if another set could have been meant: averaged weights, or one of
-    /// similar size.
-    private func found(_ candidate: Candidate, passedOver: [Candidate]) -> Found {
+    /// similar size. Throws for tensors that are not read: weights without them are others.
+    private func found(_ candidate: Candidate, passedOver: [Candidate]) throws -> Found {
+        if let (key, kind) = candidate.unread.first {
+            let others = candidate.unread.count > 1 ? " and \(candidate.unread.count - 1) others" : ""
+            throw Fault(
+                .unsupported,
+                "holds '\(key.printable(limit: 80))'\(others) as a tensor of a kind that is not read (\(kind.printable(limit: 60)))",
+                remedy: "save dense tensors of real numbers: {k: v.to_dense().float() for k, v in weights.items()}")
+        }
         var result = Found(tensors: candidate.tensors, metadata: candidate.metadata)
         let others = passedOver.filter {
-            $0.path != candidate.path && 2 * $0.tensors.count >= candidate.tensors.count
+            $0.path != candidate.path && 2 * $0.count >= candidate.count
         }
         if !others.isEmpty {
             let what = candidate.isAverage ? "the averaged weights" : "the weights"
@@ -149,10 +159,13 @@ struct StateDictionaryFinder {
             let tensors = entries.compactMap { entry -> (key: String, tensor: Int)? in
                 if case .tensor(let tensor) = entry.value { (entry.key, tensor) } else { nil }
             }
-            if !tensors.isEmpty {
+            let unread = entries.compactMap { entry -> (key: String, kind: String)? in
+                if case .foreignTensor(let kind) = entry.value { (entry.key, kind) } else { nil }
+            }
+            if !tensors.isEmpty || !unread.isEmpty {
                 var own = known
                 for attribute in attributes(dictionary) { own.merge(scalars(heap.dictionaries[attribute].unique)) { $1 } }
-                candidates.append(Candidate(path: path, tensors: tensors, metadata: own))
+                candidates.append(Candidate(path: path, tensors: tensors, unread: unread, metadata: own))
             }
             for entry in entries { visit(entry.value, path: path + [entry.key], metadata: known) }
         }

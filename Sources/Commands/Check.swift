@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Segmentation
 
 #if canImport(FoundationEssentials)
@@ -82,7 +83,7 @@ package struct Check: ToolCommand {
         if problems.count > 50 { lines.append("  … and \(problems.count - 50) more; --json lists all") }
         var remedies: [String] = []
         for problem in problems where !problem.remedy.isEmpty && !remedies.contains(problem.remedy) { remedies.append(problem.remedy) }
-        return "\(folder): \(problems.count == 1 ? "1 problem" : "\(problems.count) problems"):\n"
+        return "\(folder): \(counted(problems.count, "problem")):\n"
             + (lines + remedies.prefix(5)).joined(separator: "\n")
     }
 

@@ -46,6 +46,9 @@ package struct Evaluate: ToolCommand {
     @Option(help: "The least probability of a foreground pixel.")
     var threshold: Double?
 
+    @Option(help: "The label of unlabelled pixels, which are left out. Default: the one that training left out.")
+    var ignoredLabel: Int?
+
     @Option(help: "The least grey of a binary mask's foreground, as a fraction of white.")
     var maskThreshold: Double?
 
@@ -89,6 +92,7 @@ package struct Evaluate: ToolCommand {
             throw ValidationError("--tolerance: expected 0 or more, got \(tolerance)")
         }
         try Require.count(batchSize, "--batch-size", upTo: 65536)
+        if let ignoredLabel { try Require.count(ignoredLabel, "--ignored-label", from: 0, upTo: 255) }
         try Require.share(maskThreshold, "--mask-threshold")
         if let sliceAxis { try Require.count(sliceAxis, "--slice-axis", upTo: 3) }
     }
@@ -104,7 +108,7 @@ package struct Evaluate: ToolCommand {
         let split = self.split ?? layout.evaluationSplit
         var settings = DataSettings(dataset, path: data)
         (settings.imageSize, settings.classes) = (segmenter.imageSize, segmenter.network.classes)
-        (settings.classNames, settings.ignoredLabel) = (segmenter.classNames, segmenter.ignoredLabel.map(Int.init))
+        (settings.classNames, settings.ignoredLabel) = (segmenter.classNames, ignoredLabel ?? segmenter.ignoredLabel.map(Int.init))
         if let maskThreshold { settings.maskThreshold = maskThreshold }
         try takeIntensities(&settings, segmenter)
         if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
@@ -178,7 +182,7 @@ package struct Evaluate: ToolCommand {
         let empty = result.emptyPictures
         if empty.count > 0 {
             lines.append(
-                "\(empty.count) pictures are empty: \(empty.foundEmpty) predicted empty, left out of the mean over pictures; \(empty.withFindings) with findings, IoU 0"
+                "\(counted(empty.count, "picture is", "pictures are")) empty: \(empty.foundEmpty) predicted empty, left out of the mean over pictures; \(empty.withFindings) with findings, IoU 0"
             )
         }
         lines.append("loss \(fixedPoint(result.loss, digits: 4)) over \(result.images.count) pictures")

@@ -23,11 +23,13 @@ struct BinaryMask {
         do throws(PictureError) { picture = try PictureFile.read(url) } catch { throw DataError(error, url) }
         mask = Mask(picture: Picture(width: picture.width, height: picture.height, channels: 1), traits: MaskTraits())
         if picture.channels == 3 {
-            if let colors = try Self.twoColors(of: picture, url) {
+            switch try Self.paint(of: picture, url) {
+            case .grey: picture = picture.grey
+            case .colors(let colors):
                 paint(picture, colors)
                 return
+            case .labels(let labels): picture = labels
             }
-            picture = picture.grey
         }
         if picture.pixels.allSatisfy({ $0 == 0 }), let labels = try? PictureFile.readLabels(url) {
             // 16-bit values are read by their high byte: 0 and 1, or 0 and 255, would all be 0.
@@ -129,9 +131,17 @@ struct BinaryMask {
         var foreground: Int
     }
 
-    /// The two colours of a painted mask; nil if it is grey. Throws for more colours, which no rule
-    /// could divide.
-    private static func twoColors(of picture: Picture, _ url: URL) throws(DataError) -> TwoColors? {
+    /// What a mask in colour holds.
+    private enum Paint {
+        case grey
+        case colors(TwoColors)
+        /// A palette's indices.
+        case labels(Picture)
+    }
+
+    /// Two colours, or a palette's indices where there are more. Throws for more colours without a
+    /// palette, which no rule could divide.
+    private static func paint(of picture: Picture, _ url: URL) throws(DataError) -> Paint {
         var counts: [Int: Int] = [:]
         var spread = 0
         picture.pixels.withUnsafeBufferPointer { rgb in
@@ -150,10 +160,11 @@ struct BinaryMask {
             if last.count > 0, counts.count < 4096 { counts[last.color, default: 0] += last.count }
         }
         // JPEG tints grey slightly.
-        guard spread > 24 else { return nil }
+        guard spread > 24 else { return .grey }
         let colors = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
-        if colors.count == 1 { return TwoColors(background: 0, foreground: colors[0]) }
+        if colors.count == 1 { return .colors(TwoColors(background: 0, foreground: colors[0])) }
         guard colors.count == 2 else {
+            if let labels = try? PictureFile.readLabels(url) { return .labels(labels) }
             throw DataError(
                 .greyMask, path: url.path,
                 "this mask is painted in \(counts.count < 4096 ? "\(counts.count)" : "thousands of") colours "
@@ -163,7 +174,7 @@ struct BinaryMask {
         // Paint usually stands on black, or else on white; otherwise take the brighter colour.
         let (a, b) = (colors[0], colors[1])
         let background = [0, 0xFFFFFF].first { $0 == a || $0 == b } ?? (luma(a) < luma(b) ? a : b)
-        return TwoColors(background: background, foreground: background == a ? b : a)
+        return .colors(TwoColors(background: background, foreground: background == a ? b : a))
     }
 
     private mutating func paint(_ picture: Picture, _ colors: TwoColors) {

@@ -1,3 +1,4 @@
+import Files
 import Imaging
 
 #if canImport(FoundationEssentials)
@@ -69,7 +70,7 @@ package struct MaskReader: Sendable, Equatable {
     }
 
     private func outOfRange(_ beyond: [Int], _ counts: [Int], _ url: URL) -> DataError {
-        let shown = beyond.suffix(3).reversed().map { "\($0) (\(Self.pixels(counts[$0])))" }.joined(separator: ", ")
+        let shown = beyond.suffix(3).reversed().map { "\($0) (\(counted(counts[$0], "pixel")))" }.joined(separator: ", ")
         let used = (0..<256).filter { counts[$0] > 0 && UInt8($0) != ignoredLabel }
         let remedy =
             if used.allSatisfy({ $0 == 0 || $0 == 255 }) {
@@ -98,8 +99,6 @@ package struct MaskReader: Sendable, Equatable {
         }
         return counts
     }
-
-    static func pixels(_ count: Int) -> String { count == 1 ? "1 pixel" : "\(count) pixels" }
 }
 
 extension MaskTraits {

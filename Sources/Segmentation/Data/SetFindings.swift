@@ -45,13 +45,12 @@ package struct SetFindings: Sendable, Equatable {
     /// Notes about the set for the user, a line each.
     package func notes(classes: Int, threshold: Double) -> [String] {
         var lines: [String] = []
-        func these(_ count: Int) -> String { count == 1 ? "1 mask is" : "\(count) masks are" }
         if !empty.isEmpty {
             lines.append(
                 "\(empty.count) of \(masks) masks are empty, as of healthy pictures: they count in the pooled scores; "
                     + "a picture that is empty and found empty is left out of the mean over pictures")
         }
-        if classes == 1, !full.isEmpty { lines.append("\(these(full.count)) foreground everywhere") }
+        if classes == 1, !full.isEmpty { lines.append("\(counted(full.count, "mask is", "masks are")) foreground everywhere") }
         if grey.masks > 0 {
             let share = Double(grey.pixels) / Double(max(grey.of, 1)) * 100
             lines.append(
@@ -63,7 +62,7 @@ package struct SetFindings: Sendable, Equatable {
                 "\(takenAsStored) pictures are taken as they are stored, not as their EXIF orientation turns them: their masks fit only so")
         }
         for (color, count) in colors.sorted(by: { $0.key < $1.key }) {
-            lines.append("\(these(count)) painted in two colours: \(color) is taken as the foreground")
+            lines.append("\(counted(count, "mask is", "masks are")) painted in two colours: \(color) is taken as the foreground")
         }
         if ignored.masks > 0 { lines.append("\(ignored.masks) of \(masks) masks have pixels that nobody labelled: they count nowhere") }
         if classes > 1 { lines += Self.unseen(labels, classes: classes, where: "mask") }

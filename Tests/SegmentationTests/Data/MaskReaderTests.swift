@@ -45,6 +45,28 @@ import Testing
         #expect(try MaskReader().read(folder.url.appending(path: "mask.png")).picture.pixels == expected)
     }
 
+    /// Pascal VOC's way, written by Pillow: a palette whose last entry, 255, outlines the objects.
+    @Test func aPaletteWithUnlabelledPixels() throws {
+        let png =
+            "iVBORw0KGgoAAAANSUhEUgAAAAQAAAABCAMAAADO4v//AAADAFBMVEUAAACAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+            + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+            + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+            + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+            + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+            + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+            + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+            + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+            + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+            + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAADg4MDaqXn2AAAADUlEQVR4nGNg"
+            + "YPzPCAACBwECqfa5CgAAAABJRU5ErkJggg=="
+        let url = folder.url.appending(path: "void.png")
+        try folder.write(Array(try #require(Data(base64Encoded: png))), "void.png")
+        #expect(try MaskReader(ignoredLabel: 255).read(url).picture.pixels == [0, 1, 255, 1])
+        #expect(try MaskReader(classes: 2, ignoredLabel: 255).read(url).picture.pixels == [0, 1, 255, 1])
+        let error = try #require(throws: DataError.self) { try MaskReader().read(url) }
+        #expect(error.remedy.contains("--ignored-label 255"))
+    }
+
     private func mask(_ picture: Picture, _ reader: MaskReader = MaskReader(), as name: String = "mask.png") throws -> Mask {
         try folder.write(picture, name)
         return try reader.read(folder.url.appending(path: name))

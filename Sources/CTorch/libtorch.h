@@ -4,6 +4,9 @@
 #pragma once
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wc++20-extensions"
+#if !__has_include(<ATen/ATen.h>)
+#error "libtorch's headers are not found. In the package's folder: eval \"$(./vmunet env)\", then swift build."
+#endif
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>

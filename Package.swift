@@ -102,7 +102,8 @@ let package = Package(
         .executableTarget(
             name: "VMUNetTool",
             dependencies: [
-                "Commands", "ReportCommand", "Training", "Networks", "Runs", "Segmentation", "VMUNet", "Torch", "TensorFiles", "Imaging",
+                "Commands", "ReportCommand", "Report", "Training", "Networks", "Runs", "Segmentation", "VMUNet", "Torch", "TensorFiles",
+                "Imaging",
                 "Files",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

@@ -26,7 +26,7 @@ VMUNetReport: Commands ReportCommand Segmentation ArgumentParser
 Server: Commands DICOM Files TensorFiles Imaging Segmentation Hummingbird HTTPTypes NIOCore NIOHTTPTypes GRDB Logging Metrics CoreMetrics ServiceLifecycle
 VMUNetServe: Server Commands Files Segmentation ArgumentParser Logging Metrics
 VMUNetBrowser: CBrowser Imaging Kernels Segmentation VMUNet
-VMUNetTool: Commands ReportCommand Training Networks Runs Segmentation VMUNet Torch Files TensorFiles Imaging ArgumentParser
+VMUNetTool: Commands ReportCommand Report Training Networks Runs Segmentation VMUNet Torch Files TensorFiles Imaging ArgumentParser
 '
 # every module may import these
 system=' Foundation FoundationEssentials Dispatch Synchronization Glibc Musl Darwin '

@@ -15,4 +15,5 @@
 #include "elementwise.h"
 #include "operators.h"
 #include "parallel.h"
+#include "selective_scan.h"
 #include "ss2d.h"

@@ -4,41 +4,91 @@ import VMUNet
 /// A place in the tree of checkpoint keys, in a store of libtorch's tensors.
 typealias TorchPath = ParameterPath<ParameterStore>
 
-/// A convolution with padding that keeps the map's size, as `nn.Conv2d` with its initial weights.
+/// A convolution, as `nn.Conv2d`. Its padding keeps the map's size where the stride is 1.
 struct Convolution: Sendable {
-    let weight: Tensor  // weight [outputs, inputs, k, k]
-    let bias: Tensor?  // bias [outputs]
-
-    init(_ path: TorchPath, _ inputs: Int, _ outputs: Int, kernel k: Int, hasBias: Bool = true) {
-        let bound = 1 / Double(inputs * k * k).squareRoot()
-        weight = path.parameter("weight", [outputs, inputs, k, k], .uniform(bound: bound))
-        bias = hasBias ? path.parameter("bias", [outputs], .uniform(bound: bound)) : nil
+    /// The distribution of new weights.
+    enum Start: Sendable {
+        /// PyTorch's own: uniform in ±1/√fan-in, the bias as well.
+        case uniform
+        /// Normal, of variance 2 / fan-out; the bias is zero.
+        case normal
     }
 
-    /// [B, inputs, H, W] → [B, outputs, H, W], in `precision`.
-    func callAsFunction(_ x: Tensor, _ precision: Precision) -> Tensor {
+    let weight: Tensor  // weight [outputs, inputs / groups, k, k]
+    let bias: Tensor?  // bias [outputs]
+    let stride: Int
+    let dilation: Int
+    let groups: Int
+
+    init(
+        _ path: TorchPath, _ inputs: Int, _ outputs: Int, kernel k: Int, stride: Int = 1, dilation: Int = 1, groups: Int = 1,
+        hasBias: Bool = true, start: Start = .uniform
+    ) {
+        let bound = 1 / Double(inputs / groups * k * k).squareRoot()
+        let values: (weight: InitialValues, bias: InitialValues) =
+            switch start {
+            case .uniform: (.uniform(bound: bound), .uniform(bound: bound))
+            case .normal: (.normal(2 / Double(k * k * outputs / groups)), .constant(0))
+            }
+        weight = path.parameter("weight", [outputs, inputs / groups, k, k], values.weight)
+        bias = hasBias ? path.parameter("bias", [outputs], values.bias) : nil
+        (self.stride, self.dilation, self.groups) = (stride, dilation, groups)
+    }
+
+    /// [B, inputs, H, W] → [B, outputs, ⌈H / stride⌉, ⌈W / stride⌉], in `precision`.
+    func callAsFunction(_ x: Tensor, _ precision: Precision) -> Tensor { self(x, weight: weight, precision) }
+
+    /// With other weights in the place of its own, such as its own standardised.
+    func callAsFunction(_ x: Tensor, weight: Tensor, _ precision: Precision) -> Tensor {
         let type = precision.elementType
-        return x.to(type).convolved(weight.to(type), bias: bias?.to(type), padding: weight.size(-1) / 2)
+        return x.to(type).convolved(
+            weight.to(type), bias: bias?.to(type), stride: stride, padding: weight.size(-1) / 2 * dilation, dilation: dilation,
+            groups: groups)
     }
 }
 
-/// A transposed convolution of a stride of its own size: the map `scale` times as large, as
-/// `nn.ConvTranspose2d`.
+/// A transposed convolution that makes the map `scale` times as large, as `nn.ConvTranspose2d` of
+/// that stride.
 struct TransposedConvolution: Sendable {
-    let weight: Tensor  // weight [inputs, outputs, scale, scale]
-    let bias: Tensor  // bias [outputs]
+    let weight: Tensor  // weight [inputs, outputs, k, k]
+    let bias: Tensor?  // bias [outputs]
+    let scale: Int
 
-    init(_ path: TorchPath, _ inputs: Int, _ outputs: Int, scale: Int) {
+    /// Its size is its stride unless `kernel` is given: then the map is padded by one, as far as
+    /// the result needs no more.
+    init(_ path: TorchPath, _ inputs: Int, _ outputs: Int, scale: Int, kernel: Int? = nil, hasBias: Bool = true) {
+        let k = kernel ?? scale
         // PyTorch takes the second axis for the fan-in, here the outputs.
-        let bound = 1 / Double(outputs * scale * scale).squareRoot()
-        weight = path.parameter("weight", [inputs, outputs, scale, scale], .uniform(bound: bound))
-        bias = path.parameter("bias", [outputs], .uniform(bound: bound))
+        let bound = 1 / Double(outputs * k * k).squareRoot()
+        weight = path.parameter("weight", [inputs, outputs, k, k], .uniform(bound: bound))
+        bias = hasBias ? path.parameter("bias", [outputs], .uniform(bound: bound)) : nil
+        self.scale = scale
     }
 
     /// [B, inputs, H, W] → [B, outputs, scale · H, scale · W], in `precision`.
     func callAsFunction(_ x: Tensor, _ precision: Precision) -> Tensor {
         let type = precision.elementType
-        return x.to(type).convolvedTransposed(weight.to(type), bias: bias.to(type), stride: weight.size(-1))
+        let padding = (weight.size(-1) - scale + 1) / 2
+        return x.to(type).convolvedTransposed(
+            weight.to(type), bias: bias?.to(type), stride: scale, padding: padding, more: scale + 2 * padding - weight.size(-1))
+    }
+}
+
+/// Normalises groups of channels of each image, as `nn.GroupNorm`; float32.
+struct GroupNorm: Sendable {
+    let weight: Tensor  // weight [C]
+    let bias: Tensor  // bias [C]
+    let groups: Int
+    let epsilon: Double
+
+    init(_ path: TorchPath, channels C: Int, groups: Int, epsilon: Double = 1e-5) {
+        weight = path.parameter("weight", [C], .constant(1))
+        bias = path.parameter("bias", [C], .constant(0))
+        (self.groups, self.epsilon) = (groups, epsilon)
+    }
+
+    func callAsFunction(_ x: Tensor) -> Tensor {
+        x.to(.float32).groupNormalized(groups, weight: weight, bias: bias, epsilon: epsilon)
     }
 }
 
@@ -69,7 +119,17 @@ struct BatchNorm: Sendable {
     }
 }
 
+extension InitialValues {
+    /// Normal around 0, of this variance.
+    static func normal(_ variance: Double) -> InitialValues {
+        .truncatedNormal(standardDeviation: variance.squareRoot(), limit: .infinity)
+    }
+}
+
 extension Tensor {
+    /// Twice as large, bilinear, corners aligned.
+    func doubled() -> Tensor { upsampledBilinear(height: 2 * size(2), width: 2 * size(3), alignsCorners: true) }
+
     /// Pictures of one channel as ones of `channels` alike.
     func repeated(channels: Int) -> Tensor {
         size(1) == 1 && channels > 1 ? .concatenated(Array(repeating: self, count: channels), axis: 1) : self

@@ -25,12 +25,16 @@ package struct NetworkKind: Sendable {
     package let name: String
     /// Its name in the literature: `U-Net`.
     package let title: String
+    /// How published weights of the kind are told from others; nil if by their metadata alone.
+    let published: PublishedKeys?
     /// Builds one, new or of a checkpoint's weights; reads every setting of the kind from
     /// `options`.
     let build: @Sendable (_ options: inout NetworkOptions, _ shape: NetworkShape, _ store: ParameterStore) throws -> any SegmentationNetwork
 
     /// Every kind there is: to add one, name it here.
-    package static let all: [NetworkKind] = [.vmunet, .unet]
+    package static let all: [NetworkKind] = [
+        .vmunet, .unet, .unetPlusPlus, .attentionUNet, .malunet, .ultralightVMUNet, .vmunetV2, .swinUNet, .transUNet,
+    ]
 
     /// A kind by its name.
     ///
@@ -44,12 +48,12 @@ package struct NetworkKind: Sendable {
     }
 
     init(
-        _ name: String, title: String,
+        _ name: String, title: String, published: PublishedKeys? = nil,
         build:
             @escaping @Sendable (_ options: inout NetworkOptions, _ shape: NetworkShape, _ store: ParameterStore) throws ->
             any SegmentationNetwork
     ) {
-        (self.name, self.title, self.build) = (name, title, build)
+        (self.name, self.title, self.published, self.build) = (name, title, published, build)
     }
 }
 

@@ -74,6 +74,13 @@ package final class ParameterStore: ParameterSource {
         return tensor
     }
 
+    /// One whose values follow from the network's sizes.
+    func buffer(_ key: String, _ shape: [Int], _ type: ElementType, values: () -> Tensor) -> Tensor {
+        let tensor = found(key, shape: shape, type) ?? values()
+        buffers.append((key, tensor))
+        return tensor
+    }
+
     /// Nil if an initial value is needed. Missing weights are never allocated: a damaged or hostile
     /// file may declare a network of any size.
     private func found(_ key: String, shape: [Int], _ type: ElementType = .float32) -> Tensor? {
@@ -98,6 +105,11 @@ extension ParameterPath where Source == ParameterStore {
     /// A tensor that belongs to the weights but that no optimiser updates.
     func buffer(_ name: String, _ shape: [Int], _ initial: Double, _ type: ElementType = .float32) -> Tensor {
         source.buffer((self / name).key, shape, initial, type)
+    }
+
+    /// One whose values follow from the network's sizes.
+    func buffer(_ name: String, _ shape: [Int], _ type: ElementType, values: () -> Tensor) -> Tensor {
+        source.buffer((self / name).key, shape, type, values: values)
     }
 }
 

@@ -51,6 +51,7 @@ public enum PretrainedWeights {
     ///   convolution fits any network and proves nothing.
     @discardableResult
     package static func apply(_ weights: StateDictionary, to network: any SegmentationNetwork) throws -> Report {
+        let weights = NetworkKind.published(weights)?.weights ?? weights
         var report = Report()
         var used: Set<String> = []
         guard

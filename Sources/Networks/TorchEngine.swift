@@ -26,11 +26,13 @@ package enum TorchEngine: Engine {
     ) -> Tensor {
         // A convolution's weight [C, channels, 4, 4] as a matrix with C rows.
         let matrix = weight.rank == 2 ? weight : weight.reshaped([weight.size(0), weight.count / max(weight.size(0), 1)])
+        OperationCount.add { x.count * matrix.size(0) }
         let type: Operator.Argument = precision.map { .elementType($0.elementType) } ?? .none
         return linearOp(.tensor(x), .tensor(matrix), .optional(bias), .optional(residual), type)
     }
 
     package static func linearHalves(_ x: Tensor, _ weight: Tensor) -> (Tensor, Tensor) {
+        OperationCount.add { x.count * weight.size(0) }
         let halves = linearHalvesOp([.tensor(x), .tensor(weight)], results: 2)
         return (halves[0], halves[1])
     }
@@ -40,11 +42,14 @@ package enum TorchEngine: Engine {
     }
 
     package static func depthwiseConvolutionSiLU(_ x: Tensor, _ weight: Tensor, _ bias: Tensor) -> Tensor {
-        depthwiseOp(.tensor(x), .tensor(weight), .tensor(bias))
+        OperationCount.add { x.count * weight.size(2) * weight.size(3) }
+        return depthwiseOp(.tensor(x), .tensor(weight), .tensor(bias))
     }
 
     package static func ss2d(_ x: Tensor, _ p: SS2DParameters<Tensor>) -> Tensor {
-        ss2dOp(.tensor(x), .tensor(p.xProjWeight), .tensor(p.dtProjsWeight), .tensor(p.dtProjsBias), .tensor(p.aLogs), .tensor(p.ds))
+        // Four directions: their projections, and three multiply-adds for an update of the scan.
+        OperationCount.add { x.count * 4 * (p.xProjWeight.size(1) + p.dtProjsWeight.size(2) + 3 * p.aLogs.size(1)) }
+        return ss2dOp(.tensor(x), .tensor(p.xProjWeight), .tensor(p.dtProjsWeight), .tensor(p.dtProjsBias), .tensor(p.aLogs), .tensor(p.ds))
     }
 
     package static func normGate(_ y: Tensor, _ weight: Tensor, _ bias: Tensor, _ z: Tensor) -> Tensor {
@@ -60,7 +65,8 @@ package enum TorchEngine: Engine {
     }
 
     package static func head(_ x: Tensor, normWeight: Tensor, normBias: Tensor, weight: Tensor, bias: Tensor) -> Tensor {
-        headOp(.tensor(x), .tensor(normWeight), .tensor(normBias), .tensor(weight), .tensor(bias))
+        OperationCount.add { x.count * weight.size(0) }
+        return headOp(.tensor(x), .tensor(normWeight), .tensor(normBias), .tensor(weight), .tensor(bias))
     }
 
     package static func addBranch(_ x: Tensor, _ branch: Tensor, scale: Tensor?) -> Tensor {

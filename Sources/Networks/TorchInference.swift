@@ -13,7 +13,8 @@ package struct TorchInference: InferenceNetwork {
     private let device: Device
 
     /// Loads these weights onto the device that `compute` names. Their metadata names the kind of
-    /// network and its settings. Without metadata it is a VM-UNet; keys and shapes tell its sizes.
+    /// network and its settings. Without metadata, keys tell the kind, and shapes the sizes of a
+    /// VM-UNet; another kind has its published ones.
     ///
     /// - Throws: ``/VMUNet/WeightsMismatch``, ``/VMUNet/ConfigurationError`` or
     ///   ``NetworkSettingsError`` for weights that do not fit the network, and ``DeviceError``.
@@ -54,9 +55,14 @@ package struct TorchInference: InferenceNetwork {
 extension StateDictionary {
     /// The network that these weights are of.
     fileprivate func network() throws -> any SegmentationNetwork {
-        guard var settings = try NetworkSettings(metadata), settings.name != NetworkSettings.vmunet else {
-            return try TorchVMUNet(weights: self)
+        guard var settings = try NetworkSettings(metadata) else {
+            guard let (kind, shape, weights) = NetworkKind.published(self) else { return try TorchVMUNet(weights: self) }
+            let size = try WeightsMetadata(metadata).imageSize ?? shape.imageSize
+            return try NetworkSettings(kind.name).network(
+                NetworkShape(classes: shape.classes, inputChannels: shape.inputChannels, imageSize: size),
+                from: ParameterStore(weights: weights))
         }
+        guard settings.name != NetworkSettings.vmunet else { return try TorchVMUNet(weights: self) }
         guard let (classes, inputChannels) = settings.takeShape() else {
             throw ConfigurationError(what: "network_options", expected: "classes and input_channels", got: "none that make sense")
         }

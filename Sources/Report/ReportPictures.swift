@@ -49,11 +49,12 @@ struct ReportPicture {
 
     func plain(_ caption: String = "picture") throws -> ReportContent.Tile { try tile(picture, caption) }
 
-    func truthTile(_ caption: String = "truth") throws -> ReportContent.Tile {
-        try tile(
-            isBinary
-                ? Overlay.outline(truth, on: picture, color: Self.truthColor, lineWidth: 3)
-                : Overlay.draw(truth, on: picture, lineWidth: 2), caption)
+    func truthTile(_ caption: String = "truth") throws -> ReportContent.Tile { try tile(truthDrawn(), caption) }
+
+    /// The picture with the truth's outline, or its classes in their colours.
+    func truthDrawn() throws -> Picture {
+        try isBinary
+            ? Overlay.outline(truth, on: picture, color: Self.truthColor, lineWidth: 3) : Overlay.draw(truth, on: picture, lineWidth: 2)
     }
 
     /// For a binary set, both outlines; the truth's is wider, so it shows where they agree. For
@@ -63,9 +64,18 @@ struct ReportPicture {
     {
         let mask = mask(finding, threshold: threshold, size)
         let caption = caption + (mask.pixels.contains { $0 != 0 } ? "" : ": nothing found")
-        guard isBinary else { return try tile(Overlay.draw(mask, on: picture, lineWidth: 2), caption) }
+        return try tile(foundDrawn(mask), caption)
+    }
+
+    /// As ``found(_:threshold:size:caption:)``, as a picture.
+    func foundDrawn(_ finding: Answer, threshold: Float, size: (height: Int, width: Int)) throws -> Picture {
+        try foundDrawn(mask(finding, threshold: threshold, size))
+    }
+
+    private func foundDrawn(_ mask: Picture) throws -> Picture {
+        guard isBinary else { return try Overlay.draw(mask, on: picture, lineWidth: 2) }
         let below = try Overlay.outline(truth, on: picture, color: Self.truthColor, lineWidth: 5)
-        return try tile(Overlay.outline(mask, on: below, color: Self.foundColor, lineWidth: 3), caption)
+        return try Overlay.outline(mask, on: below, color: Self.foundColor, lineWidth: 3)
     }
 
     private func tile(_ picture: Picture, _ caption: String) throws -> ReportContent.Tile {

@@ -47,6 +47,17 @@ private enum Aten {
     static let clampMax = Operator("aten::clamp_max")
     static let notEqual = Operator("aten::ne", "Scalar")
     static let clampMin = Operator("aten::clamp_min")
+    static let linear = Operator("aten::linear")
+    static let matmul = Operator("aten::matmul")
+    static let layerNorm = Operator("aten::layer_norm")
+    static let gelu = Operator("aten::gelu")
+    static let silu = Operator("aten::silu")
+    static let sqrt = Operator("aten::sqrt")
+    static let dropout = Operator("aten::dropout")
+    static let roll = Operator("aten::roll")
+    static let meanAxes = Operator("aten::mean", "dim")
+    static let maxAxis = Operator("aten::max", "dim")
+    static let indexSelect = Operator("aten::index_select")
     static let linalgNorm = Operator("aten::linalg_vector_norm")
 }
 
@@ -64,6 +75,11 @@ extension Tensor {
     package func sum() -> Tensor { Aten.sum(.tensor(self)) }
     package func sum(axes: [Int]) -> Tensor { Aten.sumAxes(.tensor(self), .ints(axes)) }
     package func mean() -> Tensor { Aten.mean(.tensor(self)) }
+    /// Means along axes, which stay with one entry.
+    package func mean(keepingAxes axes: [Int]) -> Tensor { Aten.meanAxes(.tensor(self), .ints(axes), .bool(true)) }
+    /// The greatest values along an axis, which stays with one entry. The first of equal ones takes
+    /// the gradient.
+    package func greatest(keepingAxis axis: Int) -> Tensor { Aten.maxAxis([.tensor(self), .int(axis), .bool(true)], results: 2)[0] }
 
     package func reshaped(_ shape: [Int]) -> Tensor { Aten.reshape(.tensor(self), .ints(shape)) }
     package func permuted(_ axes: [Int]) -> Tensor { Aten.permute(.tensor(self), .ints(axes)) }
@@ -78,6 +94,43 @@ extension Tensor {
     /// The values in another element type; the tensor itself if it already has that type.
     package func to(_ type: ElementType) -> Tensor {
         type == elementType ? self : Aten.to(.tensor(self), .elementType(type))
+    }
+
+    /// x·Wᵀ + b: [.., K] by a weight [N, K] → [.., N].
+    package func linear(_ weight: Tensor, bias: Tensor? = nil) -> Tensor {
+        OperationCount.add { count * weight.size(0) }
+        return Aten.linear(.tensor(self), .tensor(weight), .optional(bias))
+    }
+    /// Products of matrices [.., M, K] and [.., K, N], one for each place before them.
+    package func multiplied(by other: Tensor) -> Tensor {
+        OperationCount.add { count * other.size(-1) }
+        return Aten.matmul(.tensor(self), .tensor(other))
+    }
+    /// Normalised over the last axis, then scaled and shifted.
+    package func layerNormalized(weight: Tensor, bias: Tensor, epsilon: Double) -> Tensor {
+        Aten.layerNorm(.tensor(self), .ints([weight.count]), .tensor(weight), .tensor(bias), .double(epsilon), .bool(true))
+    }
+    /// Half of x (1 + erf(x / √2)).
+    package func gelu() -> Tensor { Aten.gelu(.tensor(self), .string("none")) }
+    /// x · sigmoid(x).
+    package func silu() -> Tensor { Aten.silu(.tensor(self)) }
+    package func squareRoot() -> Tensor { Aten.sqrt(.tensor(self)) }
+    package func exponential() -> Tensor { Aten.exp(.tensor(self)) }
+    /// Each value zero with probability `rate`, the others as much larger.
+    package func droppedOut(_ rate: Double) -> Tensor { Aten.dropout(.tensor(self), .double(rate), .bool(true)) }
+    /// Every axis moved by its shift; what leaves at one end enters at the other.
+    package func rolled(_ shifts: [Int], axes: [Int]) -> Tensor { Aten.roll(.tensor(self), .ints(shifts), .ints(axes)) }
+    /// The entries of an axis at these indices (int64).
+    package func selected(axis: Int, at indices: Tensor) -> Tensor { Aten.indexSelect(.tensor(self), .int(axis), .tensor(indices)) }
+    package func transposed(_ a: Int, _ b: Int) -> Tensor {
+        var axes = Array(0..<rank)
+        axes.swapAt(a < 0 ? a + rank : a, b < 0 ? b + rank : b)
+        return permuted(axes)
+    }
+    /// `count` equal parts of an axis, as views.
+    package func parts(_ count: Int, axis: Int) -> [Tensor] {
+        let length = size(axis) / count
+        return (0..<count).map { narrowed(axis: axis, start: $0 * length, length: length) }
     }
 
     package func sigmoid() -> Tensor { Aten.sigmoid(.tensor(self)) }
@@ -142,10 +195,15 @@ extension Tensor {
     }
     package func floored() -> Tensor { Aten.floor(.tensor(self)) }
 
+    /// `count` times a number, made on the device.
+    package static func row(_ value: Double, count: Int, on device: Device) -> Tensor {
+        Aten.full(.ints([count]), .double(value), named: [("device", .device(device))])
+    }
+
     /// A row of numbers made on the device: nothing is copied there, and recorded work may make
     /// one.
     package static func row(_ values: [Double], on device: Device) -> Tensor {
-        .concatenated(values.map { Aten.full(.ints([1]), .double($0), named: [("device", .device(device))]) }, axis: 0)
+        .concatenated(values.map { row($0, count: 1, on: device) }, axis: 0)
     }
 }
 

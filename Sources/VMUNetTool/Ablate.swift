@@ -83,15 +83,7 @@ struct Ablate: ToolCommand {
         }
         let stop = StopSignal()
         let display = TrainingDisplay()
-        let result = try runner.run(shouldStop: { stop.isSet }) { report in
-            switch report {
-            case .cell(let cell, let state, let index, let count):
-                Console.note("\(index + 1)/\(count) \(cell.name)" + (state == .interrupted ? ", continuing" : ""))
-            case .note(let text): Console.note(text)
-            case .training(let report): display.show(report)
-            case .failed(let cell, let error): Console.note("\(cell.name) failed: \(error)")
-            }
-        }
+        let result = try runner.run(shouldStop: { stop.isSet }) { Self.show($0, display) }
         Console.status("")
         if json { try Console.json(result) } else { Console.out(result.markdown.trimmingCharacters(in: .newlines)) }
         if result.isInterrupted {
@@ -101,8 +93,19 @@ struct Ablate: ToolCommand {
         if result.rows.contains(where: { $0.state == .failed }) { throw ExitCode(ExitStatus.internalError) }
     }
 
+    /// Tells of a grid's progress.
+    static func show(_ progress: AblationProgress, _ display: TrainingDisplay) {
+        switch progress {
+        case .cell(let cell, let state, let index, let count):
+            Console.note("\(index + 1)/\(count) \(cell.name)" + (state == .interrupted ? ", continuing" : ""))
+        case .note(let text): Console.note(text)
+        case .training(let report): display.show(report)
+        case .failed(let cell, let error): Console.note("\(cell.name) failed: \(error)")
+        }
+    }
+
     private func grid() throws -> AblationGrid {
-        guard let table else { return try AblationGrid(yamlFile: URL(filePath: config ?? "")) { try apply(to: &$0, given: $1) } }
+        guard let table else { return try AblationGrid(yamlFile: URL(filePath: config ?? "")) { try options.lay(over: &$0, given: $1) } }
         guard config != nil || options.dataset != nil else {
             throw ValidationError("--dataset is needed: \(DatasetLayouts.names) (or --config)")
         }
@@ -110,29 +113,12 @@ struct Ablate: ToolCommand {
             try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: options.dataset) }
             ?? RunConfiguration(options.dataset ?? .folder)
         let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
-        do { try apply(to: &base, given: Set(given.keys)) } catch let error as RunConfigurationError {
+        do { try options.lay(over: &base, given: Set(given.keys)) } catch let error as RunConfigurationError {
             throw error.fault(of: config ?? "", lines: given) ?? error
         }
         var weights: [String: String] = [:]
         if let vmambaT { weights["VMamba-T"] = vmambaT }
         if let vmambaS { weights["VMamba-S"] = vmambaS }
         return try table.grid(base, initialWeights: weights)
-    }
-
-    /// Applies the command line to the base; `given` has the keys that the configuration file gave.
-    private func apply(to settings: inout RunConfiguration, given: Set<String>) throws {
-        try options.apply(to: &settings)
-        guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
-        let classes = options.givenClasses(given)
-        try settings.takeClassesFromSet(givenCount: classes.count, givenNames: classes.names)
-        try settings.takePlanFromSet(givenSize: options.imageSize != nil || given.contains("data.image_size"))
-        do {
-            try settings.validate()
-            _ = try settings.completed()
-        } catch let error as RunConfigurationError {
-            // Settings from the file are the file's fault, others the command line's.
-            if error.problems.contains(where: { given.contains($0.key) }) { throw error }
-            throw ValidationError("\(error)")
-        }
     }
 }

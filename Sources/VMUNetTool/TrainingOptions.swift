@@ -3,6 +3,7 @@ import Commands
 import Networks
 import Runs
 import Segmentation
+import Training
 
 /// The settings that commands which train take from the command line, over those of a file or the
 /// published ones.
@@ -76,6 +77,24 @@ struct TrainingOptions: ParsableArguments {
             throw ValidationError("\(option) belongs to VM-UNet; settings of the network \(settings.network.name) come from --config")
         }
         if let classes = network.classes { settings.data.classes = classes }
+    }
+
+    /// Lays the options over the base of several runs, which is checked; `given` has the keys that
+    /// the configuration file gave.
+    func lay(over settings: inout RunConfiguration, given: Set<String>) throws {
+        try apply(to: &settings)
+        guard !settings.data.path.isEmpty else { throw ValidationError("--data is needed: the data set's folder") }
+        let classes = givenClasses(given)
+        try settings.takeClassesFromSet(givenCount: classes.count, givenNames: classes.names)
+        try settings.takePlanFromSet(givenSize: imageSize != nil || given.contains("data.image_size"))
+        do {
+            try settings.validate()
+            _ = try settings.completed()
+        } catch let error as RunConfigurationError {
+            // Settings from the file are the file's fault, others the command line's.
+            if error.problems.contains(where: { given.contains($0.key) }) { throw error }
+            throw ValidationError("\(error)")
+        }
     }
 
     /// Tells whether the user gave the number of classes and their names, by an option or among a

@@ -1,15 +1,5 @@
-"""U-Net in PyTorch's own modules, in float64: the yardstick of Sources/Networks/Kinds/UNet.swift.
-
-    unet.py FOLDER CHANNELS UPSAMPLING CLASSES BATCH HEIGHT WIDTH
-
-writes FOLDER/weights.safetensors, as the network begins, and FOLDER/case.safetensors: pictures, labels, the logits of the
-first training step, its gradients, the losses of three steps of SGD, the weights and running statistics after them, and
-the logits in evaluation then.
-"""
-import sys
+"""U-Net in PyTorch's own modules: the yardstick of Sources/Networks/Kinds/UNet.swift."""
 import torch
-import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
 
@@ -77,47 +67,5 @@ class UNet(nn.Module):
         return self.outc(self.up4(y, a))
 
 
-def main():
-    folder, channels, upsampling, classes, batch, height, width = sys.argv[1], int(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:8])
-    torch.manual_seed(7)
-    model = UNet(channels, upsampling == "bilinear", classes).double()
-    with torch.no_grad():  # nothing is zero or one, so that a wrong use shows
-        for key, value in model.state_dict().items():
-            if ".double_conv.1." in key or ".double_conv.4." in key:
-                if key.endswith(("weight", "running_var")):
-                    value.uniform_(0.5, 1.5)
-                elif key.endswith(("bias", "running_mean")):
-                    value.normal_(0, 0.2)
-    model.load_state_dict({k: v.float().double() if v.is_floating_point() else v for k, v in model.state_dict().items()})
-    float32 = lambda items: {k: (v.float() if v.is_floating_point() else v).contiguous().clone() for k, v in items}
-    save_file(float32(model.state_dict().items()), folder + "/weights.safetensors")
-    x = torch.randn(batch, 3, height, width).double()
-    x = x.float().double()
-    if classes == 1:
-        target = (torch.rand(batch, 1, height, width) > 0.6).double()
-        loss_of = lambda y: F.binary_cross_entropy_with_logits(y, target)
-    else:
-        target = torch.randint(0, classes, (batch, height, width))
-        loss_of = lambda y: F.cross_entropy(y, target)
-    case = {"x": x, "target": target}
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    losses = []
-    for step in range(3):
-        optimizer.zero_grad()
-        logits = model(x)
-        loss = loss_of(logits)
-        loss.backward()
-        losses.append(loss.detach())
-        if step == 0:
-            case["logits"] = logits.detach()
-            case.update({"grad." + k: p.grad.clone() for k, p in model.named_parameters()})
-        optimizer.step()
-    case["losses"] = torch.stack(losses)
-    case.update({"after." + k: v.clone() for k, v in model.state_dict().items()})
-    model.eval()
-    with torch.no_grad():
-        case["evaluated"] = model(x)
-    save_file(float32(case.items()), folder + "/case.safetensors")
-
-
-main()
+def make(classes, size, channels=64, upsampling="transposed"):
+    return UNet(channels, upsampling == "bilinear", classes)

@@ -15,6 +15,7 @@
 #include "vmk_norm_gate.h"
 #include "vmk_patchify.h"
 #include "vmk_residual.h"
+#include "vmk_selective_scan.h"
 #include "vmk_ss2d.h"
 #include "vmk_threads.h"
 #include "vmk_types.h"

@@ -68,6 +68,24 @@ at::Tensor ss2d(
     return (y.select(1, 0) + back.select(1, 0)).view({B, H, W, D}) + by_columns;
 }
 
+at::Tensor selective_scan(
+    const at::Tensor &u, const at::Tensor &delta, const at::Tensor &A, const at::Tensor &B, const at::Tensor &C, const at::Tensor &D,
+    const at::Tensor &delta_bias, bool softplus) {
+    const auto channels = u.size(1), length = u.size(2);
+    at::Tensor step = delta_bias.defined() ? delta + delta_bias.unsqueeze(-1) : delta;
+    if (softplus) step = at::softplus(step);
+    const at::Tensor input = step * u;
+    const at::Tensor Bs = B.repeat_interleave(channels / B.size(1), 1), Cs = C.repeat_interleave(channels / C.size(1), 1);  // [B, D, N, L]
+    at::Tensor h = at::zeros({u.size(0), channels, A.size(1)}, u.options());
+    std::vector<at::Tensor> ys;
+    for (int64_t l = 0; l < length; l++) {
+        h = at::exp(step.select(2, l).unsqueeze(-1) * A) * h + input.select(2, l).unsqueeze(-1) * Bs.select(3, l);
+        ys.push_back((h * Cs.select(3, l)).sum(-1));
+    }
+    const at::Tensor y = length > 0 ? at::stack(ys, 2) : at::zeros_like(u);
+    return D.defined() ? y + u * D.unsqueeze(-1) : y;
+}
+
 at::Tensor norm_gate(const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z) {
     return (normalized(y, weight, bias) * at::silu(z.to(at::kFloat))).to(z.scalar_type());
 }

@@ -17,6 +17,10 @@ at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, co
 at::Tensor ss2d(
     const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
     const at::Tensor &A_logs, const at::Tensor &Ds);
+/// u and delta [B, D, L], A [D, N], B and C [B, G, N, L]; D and delta_bias [D] or undefined.
+at::Tensor selective_scan(
+    const at::Tensor &u, const at::Tensor &delta, const at::Tensor &A, const at::Tensor &B, const at::Tensor &C, const at::Tensor &D,
+    const at::Tensor &delta_bias, bool softplus);
 at::Tensor norm_gate(const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z);
 at::Tensor merge_norm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType dtype);
 at::Tensor expand_norm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, int64_t scale);

@@ -18,6 +18,9 @@ at::Tensor depthwise_conv_silu(const at::Tensor &x, const at::Tensor &weight, co
 at::Tensor ss2d(
     const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
     const at::Tensor &A_logs, const at::Tensor &Ds);
+at::Tensor selective_scan(
+    const at::Tensor &u, const at::Tensor &delta, const at::Tensor &A, const at::Tensor &B, const at::Tensor &C,
+    const std::optional<at::Tensor> &D, const std::optional<at::Tensor> &delta_bias, bool softplus);
 at::Tensor norm_gate(const at::Tensor &y, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &z);
 at::Tensor merge_norm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type);
 at::Tensor expand_norm(const at::Tensor &e, const at::Tensor &weight, const at::Tensor &bias, int64_t scale);

@@ -21,6 +21,13 @@ TORCH_LIBRARY(vmunet, library) {
     // float32.
     library.def(
         "ss2d(Tensor x, Tensor x_proj_weight, Tensor dt_projs_weight, Tensor dt_projs_bias, Tensor A_logs, Tensor Ds) -> Tensor", ss2d);
+    // The selective scan of sequences in one direction: u and delta [B, D, L], A [D, N], B and C
+    // [B, N, L] or [B, groups, N, L], D and delta_bias [D] → y [B, D, L].
+    library.def(
+        "selective_scan(Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor? D=None, Tensor? delta_bias=None, bool "
+        "softplus=False) "
+        "-> Tensor",
+        selective_scan);
     // LayerNorm(y) · silu(z): both [B, H, W, D].
     library.def("norm_gate(Tensor y, Tensor weight, Tensor bias, Tensor z) -> Tensor", norm_gate);
     // Patch merging up to its Linear: [B, H, W, C] → [B, H/2, W/2, 4C].

@@ -5,7 +5,10 @@ import VMUNet
 extension NetworkKind {
     /// U-Net (Ronneberger et al., 2015) with batch normalisation and padded convolutions, under the
     /// keys of the usual PyTorch implementation.
-    static let unet = NetworkKind("unet", title: "U-Net") { options, shape, store in
+    static let unet = NetworkKind(
+        "unet", title: "U-Net",
+        published: .init(marker: "inc.double_conv.0.weight", stem: "inc.double_conv.0.weight", head: "outc.conv.weight")
+    ) { options, shape, store in
         let channels = options.integer("channels", 64, in: 2...256)
         let upsampling = options.choice("upsampling", UNet.Upsampling.transposed)
         return try UNet(
@@ -112,9 +115,7 @@ struct UNet: SegmentationNetwork {
         }
 
         func callAsFunction(_ x: Tensor, skip: Tensor, _ mode: ForwardMode) -> Tensor {
-            let larger =
-                upsample?(x, mode.precision)
-                ?? x.upsampledBilinear(height: 2 * x.size(2), width: 2 * x.size(3), alignsCorners: true)
+            let larger = upsample?(x, mode.precision) ?? x.doubled()
             return convolutions(.concatenated([skip, larger], axis: 1), mode)
         }
     }

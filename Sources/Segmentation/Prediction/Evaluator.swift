@@ -39,6 +39,8 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
         public var name: String
         /// Its scores.
         public var scores: BinaryScores
+        /// Its pixels, for each scored class: the foreground, or every class but the background.
+        public var counts: [ConfusionCounts]
     }
 
     /// One class's scores over the whole set.
@@ -198,7 +200,7 @@ private struct Tally {
         let scored = classes == 1 ? 0..<1 : 1..<classes
         let total = (0..<max(classes, 1)).map { c in images.reduce(ConfusionCounts()) { $0 + $1.counts[c] } }
         func scores(_ counts: [ConfusionCounts]) -> BinaryScores { BinaryScores(meanOf: scored.map { BinaryScores(counts[$0]) }) }
-        let each = images.map { EvaluationResult.Image(name: $0.name, scores: scores($0.counts)) }
+        let each = images.map { EvaluationResult.Image(name: $0.name, scores: scores($0.counts), counts: Array($0.counts[scored])) }
         var empty = EvaluationResult.EmptyPictures()
         var counted: [BinaryScores] = []
         for (image, picture) in zip(images, each) {

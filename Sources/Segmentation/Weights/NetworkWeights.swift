@@ -30,9 +30,17 @@ extension StateDictionary {
     /// has for what newer code of VMamba calls otherwise.
     public var networkWeights: StateDictionary {
         var result = withoutTrainingState
+        guard isOfVMamba else { return result }
         result.takePrefixOff()
         result.takeOlderNames()
         return result
+    }
+
+    /// True of VM-UNet's weights, of VMamba's, and of those that no other network claims. VM-UNetV2
+    /// has VM-UNet's encoder under the same name, but no decoder of it.
+    private var isOfVMamba: Bool {
+        if let name = metadata["network"]?.text, name != NetworkSettings.vmunet { return false }
+        return !keys.contains { $0.hasSuffix("sdi_1.convs.0.weight") || $0.hasSuffix(".relative_position_bias_table") }
     }
 
     /// Without the state of optimisers, and without averaged weights where there are others.

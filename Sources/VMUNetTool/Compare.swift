@@ -1,0 +1,139 @@
+import ArgumentParser
+import Commands
+import Files
+import Foundation
+import Imaging
+import Report
+import Runs
+import Segmentation
+import Torch
+import Training
+
+struct Compare: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Train several networks under one configuration and print the paper's Table I or II, with what is more than chance.",
+        discussion: """
+            Every network is trained with every seed on the same pictures in the same order, with the same augmentation, for the same epochs or the \
+            same minutes. RUNS/RUN is each run's folder; RUNS/comparison.md, comparison.json and comparison.png hold the tables and the pictures. The \
+            same command continues an interrupted comparison. Scores are of the best weights on the validation set, volumes where the set has some.
+
+            Examples:
+              vmunet compare --networks vmunet-small,unet,malunet --seeds 1,2,3 --data ISIC17 --dataset isic17 --epochs 50 --runs runs/compare
+              vmunet compare --networks vmunet-tiny,ultralight-vm-unet --data cells --image-size 128 --minutes 20 --runs runs/cells
+            """)
+
+    @Option(help: "Networks with commas between: \(ComparisonGrid.names.joined(separator: ", ")).")
+    var networks: String
+
+    @Option(help: "Seeds with commas between.")
+    var seeds = "1,2,3"
+
+    @Option(help: "Train each run for as many epochs as fit into so many minutes, measured at the start, instead of --epochs.")
+    var minutes: Double?
+
+    @Option(help: "A configuration in YAML that all networks share.")
+    var config: String?
+
+    @Option(help: "The folder for the runs, the tables and the pictures.")
+    var runs: String
+
+    @OptionGroup var options: TrainingOptions
+
+    @Flag(help: "Only list the runs and their progress.")
+    var dryRun = false
+
+    @Flag(help: "Print the result as one JSON object on standard output instead of the tables.")
+    var json = false
+
+    /// Rows of the picture: the best, the worst and those between.
+    private static let rows = 5
+
+    private var names: [String] { networks.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }
+
+    func validate() throws {
+        guard options.kind == nil, options.seed == nil else {
+            throw ValidationError("give --networks and --seeds, not --network and --seed")
+        }
+        guard options.initialWeights == nil else {
+            throw ValidationError("--init fits one kind of network: compare trains from random weights")
+        }
+        guard minutes == nil || options.epochs == nil else { throw ValidationError("give --epochs or --minutes") }
+        if let minutes, !(minutes > 0 && minutes <= 100_000) { throw ValidationError("--minutes: expected more than 0, got \(minutes)") }
+        guard Set(names).count == names.count, !names.isEmpty else {
+            throw ValidationError("--networks: expected different networks, got \(networks)")
+        }
+        for name in names where !ComparisonGrid.names.contains(name) {
+            throw ValidationError("--networks: expected some of \(ComparisonGrid.names.joined(separator: ", ")), got \(name)")
+        }
+        _ = try parsedSeeds()
+    }
+
+    private func parsedSeeds() throws -> [UInt64] {
+        let numbers = seeds.split(separator: ",").map { UInt64($0.trimmingCharacters(in: .whitespaces)) }
+        let known = numbers.compactMap { $0 }
+        guard known.count == numbers.count, !known.isEmpty, Set(known).count == known.count else {
+            throw ValidationError("--seeds: expected different whole numbers such as 1,2,3, got \(seeds)")
+        }
+        return known
+    }
+
+    func run() throws {
+        try Torch.allowTF32(options.compute.tf32)
+        let (base, seeds, folder) = (try base(), try parsedSeeds(), URL(filePath: runs))
+        var comparison = try ComparisonGrid(base, networks: names, seeds: seeds)
+        if let minutes, !dryRun {
+            let epochs = try ComparisonRunner.epochs(within: minutes, comparison, in: folder, note: Console.note)
+            comparison = try ComparisonGrid(base, networks: names, seeds: seeds, epochs: epochs)
+        }
+        let runner = ComparisonRunner(comparison, in: folder, compileGraph: options.compute.compileGraph)
+        let cells = comparison.grid.cells
+        if dryRun {
+            for (cell, state) in zip(cells, try runner.states()) { Console.note("  \(cell.name): \(state.rawValue)") }
+            return
+        }
+        Console.note(
+            "\(comparison.grid.title): \(cells.count) runs, \(try runner.states().count { $0 == .finished }) of them trained, in \(folder.relativePath)"
+        )
+        let stop = StopSignal()
+        let display = TrainingDisplay()
+        let result = try runner.run(shouldStop: { stop.isSet }) { progress in
+            switch progress {
+            case .training(let report): Ablate.show(report, display)
+            case .scoring(let run, let share): Console.status("scoring \(run) \(Console.bar(share))")
+            }
+        }
+        Console.status("")
+        if !result.isInterrupted { try draw(comparison, runner) }
+        if json { try Console.json(result) } else { Console.out(result.markdown.trimmingCharacters(in: .newlines)) }
+        if result.isInterrupted {
+            Console.note("stopped and saved; the same command continues")
+            throw ExitCode(ExitStatus.interrupted)
+        }
+        if result.rows.contains(where: { $0.missing > 0 }) { throw ExitCode(ExitStatus.internalError) }
+    }
+
+    /// Draws some validation pictures with every network of the first seed, from the one on which
+    /// the networks agree most with the truth to the one on which they do least.
+    private func draw(_ comparison: ComparisonGrid, _ runner: ComparisonRunner) throws {
+        let found = try runner.figure(rows: Self.rows)
+        guard var figure = try found.map({ try ComparisonFigure($0.set, samples: $0.samples, networks: $0.networks.map(\.name)) }),
+            let networks = found?.networks
+        else { return }
+        for network in networks {
+            let segmenter = try network.segmenter()
+            try figure.add(segmenter.network, threshold: segmenter.threshold)
+        }
+        try PictureFile.write(figure.drawn(), to: runner.folder.appending(path: "comparison.png"))
+    }
+
+    private func base() throws -> RunConfiguration {
+        var base =
+            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: options.dataset) }
+            ?? RunConfiguration(try Dataset.chosen(options.dataset, for: options.data ?? ""))
+        let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
+        do { try options.lay(over: &base, given: Set(given.keys)) } catch let error as RunConfigurationError {
+            throw error.fault(of: config ?? "", lines: given) ?? error
+        }
+        return base
+    }
+}

@@ -117,7 +117,7 @@ import VMUNet
                 try withTorchErrors { loss.backward() }
             }
             if step == 0 {
-                let error = maximumRelativeError(logits.floats(), golden["logits"]!.floats)
+                let error = relativeError(logits.floats(), golden["logits"]!.floats)
                 #expect(error < setting.tolerance, "logits: \(error)")
                 // A gradient that is zero but for rounding, as of a bias before a normalisation, is
                 // held against the others.
@@ -143,12 +143,12 @@ import VMUNet
             if key.hasSuffix("num_batches_tracked") {
                 #expect(tensor.elementType == .int64 && tensor.floats == [3])
             } else {
-                let error = maximumRelativeError(tensor.floats, expected.floats)
+                let error = relativeError(tensor.floats, expected.floats)
                 #expect(error < setting.laterTolerance, "\(key) after three steps: \(error)")
             }
         }
         let evaluated = try withTorchErrors { withoutGradients { network(x, .inference).floats() } }
-        #expect(maximumRelativeError(evaluated, golden["evaluated"]!.floats) < 10 * setting.laterTolerance)
+        #expect(relativeError(evaluated, golden["evaluated"]!.floats) < 10 * setting.laterTolerance)
         let count = OperationCount.of { withoutGradients { _ = network(x.narrowed(axis: 0, start: 0, length: 1), .inference) } }
         #expect(count - setting.scanMultiplyAdds == golden["multiply_adds"]!.integers?.first)
     }

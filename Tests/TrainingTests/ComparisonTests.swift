@@ -35,7 +35,7 @@ extension TrainingSuites {
                     "network-vmunet_tiny_seed-1", "network-vmunet_tiny_seed-9", "network-unet_seed-1", "network-unet_seed-9",
                     "network-vmunet_seed-1", "network-vmunet_seed-9",
                 ])
-            #expect(cells[0].configuration.vmunet?.presetName == "tiny" && cells[4].configuration.vmunet?.presetName == "base")
+            #expect(cells[0].configuration.vmunet?.preset == .tiny && cells[4].configuration.vmunet?.preset == .base)
             #expect(cells[2].configuration.network == .other(NetworkSettings("unet")) && cells[3].configuration.seed == 9)
             #expect(cells[2].configuration.epochs == 7 && cells[2].configuration.schedule == .cosineAnnealing(tMax: 7))
             #expect(cells[0].configuration.epochs == base.epochs && cells[0].configuration.schedule == base.schedule)

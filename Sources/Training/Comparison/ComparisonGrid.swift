@@ -17,7 +17,7 @@ public struct ComparisonGrid: Sendable {
     public static var names: [String] {
         NetworkKind.all.flatMap { kind in
             [kind.name]
-                + (kind.name == NetworkSettings.vmunet ? VMUNetConfiguration.presets.keys.sorted().map { kind.name + "-" + $0 } : [])
+                + (kind.name == NetworkSettings.vmunet ? VMUNetConfiguration.Preset.allCases.map { "\(kind.name)-\($0.rawValue)" } : [])
         }
     }
 
@@ -36,10 +36,10 @@ public struct ComparisonGrid: Sendable {
                     problems: [.init(key: "network.name", expected: "one of \(Self.names.joined(separator: ", "))", got: name)])
             }
             var settings: [AblationGrid.Setting] = []
-            let preset = VMUNetConfiguration.presets.keys.first { name == NetworkSettings.vmunet + "-" + $0 }
+            let preset = VMUNetConfiguration.Preset.allCases.first { name == "\(NetworkSettings.vmunet)-\($0.rawValue)" }
             let kind = preset == nil ? name : NetworkSettings.vmunet
             if preset != nil || kind != base.network.name { settings.append(.init("network.name", kind)) }
-            if let preset { settings.append(.init("network.preset", preset)) }
+            if let preset { settings.append(.init("network.preset", preset.rawValue)) }
             if let count = epochs[name] {
                 settings.append(.init("epochs", "\(count)"))
                 if case .cosineAnnealing = base.schedule { settings.append(.init("schedule.t_max", "\(count)")) }

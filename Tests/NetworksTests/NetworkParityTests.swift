@@ -24,10 +24,12 @@ import VMUNet
         var width = 96
         /// Relative to the largest logit.
         var tolerance = 1e-5
-        /// Of gradients: a ReLU at zero may take the other side in float32.
+        /// Of gradients: a ReLU at zero may take the other side in float32. PyTorch's own float32 is
+        /// up to 2e-2 from its float64 in TransUNet, with these sizes.
         var gradientTolerance: Float = 1e-4
         /// Of later losses, weights and logits: sums over every pixel in float32, where a ReLU at
-        /// zero may take the other side, go into each step.
+        /// zero may take the other side, go into each step. PyTorch's own float32 ends up to 7e-2
+        /// from its float64 in Attention U-Net.
         var laterTolerance = 1e-4
         /// The multiply-adds of the scans, which PyTorch's counter does not see.
         var scanMultiplyAdds = 0
@@ -68,7 +70,7 @@ import VMUNet
                 laterTolerance: 1e-3),
             Case(
                 oracle: "attention_unet", settings: .init("attention-unet", ["channels": .integer(4)]), classes: 3, height: 48, width: 32,
-                tolerance: 1e-4, gradientTolerance: 1e-3, laterTolerance: 1e-3),
+                tolerance: 1e-4, gradientTolerance: 1e-3, laterTolerance: 1e-2),
             Case(oracle: "malunet", settings: .init("malunet", sixStages)),
             Case(oracle: "malunet", settings: .init("malunet", sixStages), classes: 4, width: 64),
             Case(
@@ -76,13 +78,13 @@ import VMUNet
                 scanMultiplyAdds: 3 * 16 * 4 * ultralightUpdates),
             Case(
                 oracle: "vmunet_v2", settings: .init("vmunet-v2", vmunetV2), height: 32, width: 64,
-                scanMultiplyAdds: 3 * 16 * 4 * 2 * vmunetV2Updates),
+                scanMultiplyAdds: 2 * vmunetV2Scans),
             Case(
                 oracle: "vmunet_v2", settings: .init("vmunet-v2", vmunetV2), classes: 3, height: 32, width: 32,
-                scanMultiplyAdds: 3 * 16 * 4 * vmunetV2Updates),
+                scanMultiplyAdds: vmunetV2Scans),
             Case(oracle: "swin_unet", settings: .init("swin-unet", swin), width: 128),
-            Case(oracle: "swin_unet", settings: .init("swin-unet", swin), classes: 9),
-            Case(oracle: "transunet", settings: .init("transunet", transformer)),
+            Case(oracle: "swin_unet", settings: .init("swin-unet", swin), classes: 9, width: 128),
+            Case(oracle: "transunet", settings: .init("transunet", transformer), gradientTolerance: 3e-2),
         ])
     func equalsPyTorch(_ setting: Case) throws {
         let folder = try TemporaryFolder()
@@ -162,6 +164,10 @@ import VMUNet
         return a * inner(8) + b * inner(12) + c * inner(16) + d * inner(20) + c * inner(16) + b * inner(12)
     }
     private static var vmunetV2Updates: Int { 8 * 8 * 32 + 2 * 4 * 4 * 64 + 2 * 2 * 128 }
+
+    /// The steps of the first stage, of rank 1, count among them: PyTorch multiplies element by
+    /// element there, which its counter does not see either.
+    private static var vmunetV2Scans: Int { 3 * 16 * 4 * vmunetV2Updates + 4 * 8 * 8 * 32 }
 
     /// Numbers of the published code at its defaults, three channels and one class, except where it
     /// says otherwise.

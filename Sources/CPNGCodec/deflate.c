@@ -39,7 +39,7 @@ static void fill(lengths *table) {
     table->extra_bits[longest_run] = table->extra[longest_run] = 0;
 }
 
-// How many bytes from `at` on equal the one before, 0 if fewer than the shortest run.
+// Counts the bytes from `at` on that equal the one before; 0 if fewer than the shortest run.
 static inline size_t run_at(const uint8_t *in, size_t at, size_t count) {
     uint32_t here, before;
     if (at == 0 || count - at < shortest_run) return 0;

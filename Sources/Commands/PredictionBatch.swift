@@ -276,7 +276,7 @@ struct PredictionBatch {
         }
     }
 
-    /// How the intensities were mapped, and the pixels that the network sees.
+    /// The intensities' mapping, and the pixels that the network sees.
     private static func mapping(_ volume: PreparedVolume) -> String {
         let same = Set(volume.normalizations).count == 1 ? Array(volume.normalizations.prefix(1)) : volume.normalizations
         let maps = same.map { if case .window(let window) = $0 { "window \(window)" } else { "\($0)" } }.joined(separator: "; ")

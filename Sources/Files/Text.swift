@@ -73,7 +73,7 @@ extension StringProtocol {
 }
 
 extension String {
-    /// Whether `part` occurs, byte for byte. The standard library's search of one string in another
+    /// True if `part` occurs, byte for byte. The standard library's search of one string in another
     /// takes milliseconds for the keys of a network.
     package func holds(_ part: StaticString) -> Bool {
         var text = self

@@ -85,7 +85,7 @@ public enum Overlay {
         }
     }
 
-    /// Where the run of labels that begins at `start` ends; eight at a time.
+    /// The end of the run of labels that begins at `start`; compares eight at a time.
     private static func endOfRun(_ row: UnsafePointer<UInt8>, from start: Int, _ width: Int) -> Int {
         let label = row[start]
         let eight = UInt64(label) &* 0x0101_0101_0101_0101

@@ -1,10 +1,47 @@
 import Torch
 import VMUNet
 
-/// The common part of MALUNet (Ruan et al., 2022) and UltraLight VM-UNet (Wu et al., 2024): six
-/// stages of few channels, three of them convolutions, and skips through a bridge of attention. They
-/// differ in their other stages.
-struct SixStageUNet<Stage: SixStageUNetStage>: Sendable {
+/// MALUNet (Ruan et al., 2022) and UltraLight VM-UNet (Wu et al., 2024): six stages of few channels,
+/// three of them convolutions, and skips through a bridge of attention. The other stages are where
+/// they differ. Published keys.
+struct SixStageUNet<Stage: SixStageUNetStage>: SegmentationNetwork {
+    let parameters: [(key: String, tensor: Tensor)]
+    private let shape: NetworkShape
+    /// Of the six stages, multiples of four.
+    private let channels: [Int]
+    private let layers: SixStageLayers<Stage>
+
+    var classes: Int { shape.classes }
+    var inputChannels: Int { shape.inputChannels }
+    var sizeMultiple: Int { 32 }
+
+    init(_ shape: NetworkShape, channels: [Int], _ store: ParameterStore) throws {
+        (self.shape, self.channels) = (shape, channels)
+        layers = try withTorchErrors {
+            SixStageLayers(store.root, channels: channels, inputChannels: shape.inputChannels, classes: shape.classes)
+        }
+        parameters = try store.finish()
+    }
+
+    func rebuilt(from store: ParameterStore) throws -> SixStageUNet { try SixStageUNet(shape, channels: channels, store) }
+
+    func callAsFunction(_ images: Tensor, _ mode: ForwardMode) -> Tensor { layers(images.repeated(channels: inputChannels), mode) }
+}
+
+extension NetworkKind {
+    /// A network of six stages; `marker` is a key that only its stages have.
+    static func sixStages<Stage: SixStageUNetStage>(
+        _ name: String, title: String, of stage: Stage.Type, marker: String
+    ) -> NetworkKind {
+        NetworkKind(name, title: title, published: .init(marker: marker, stem: "encoder1.0.weight", head: "final.weight")) {
+            options, shape, store in
+            let channels = try options.stageChannels()
+            return try SixStageUNet<Stage>(shape, channels: channels, store)
+        }
+    }
+}
+
+private struct SixStageLayers<Stage: SixStageUNetStage>: Sendable {
     private let encoder: [Convolution]  // encoder1.0 … encoder3.0
     private let encoderStages: [Stage]  // encoder4 … encoder6
     private let encoderNorms: [GroupNorm]  // ebn1 … ebn5

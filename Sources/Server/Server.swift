@@ -7,7 +7,7 @@ import Metrics
 import NIOCore
 import ServiceLifecycle
 
-/// How a server is set up.
+/// A server's settings.
 package struct ServerConfiguration: Sendable {
     package var host = "127.0.0.1"
     package var port = 8080

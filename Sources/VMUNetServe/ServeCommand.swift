@@ -106,7 +106,7 @@ struct Serve: ParsableCommand {
             (maxPixels, "--max-pixels"), (maxJobs, "--max-jobs"), (maxJobsPerClient, "--max-jobs-per-client"),
             (maxWaiting, "--max-waiting"),
         ] { if let value { try Require.count(value, name, upTo: 1_000_000_000) } }
-        if let threads { try Require.count(threads, "--threads", upTo: 4096) }
+        try Require.threads(threads)
     }
 
     func run() throws {

@@ -94,7 +94,7 @@ struct HostileHeaderTests {
         }
     }
 
-    /// What is too short to stand for so many pixels is refused before there is memory for them.
+    /// A stream too short for its pixels is refused before memory is taken for them.
     @Test func runLengthsExpandByTheirMost() throws {
         var packed = [UInt8](repeating: 0, count: 64)
         (packed[0], packed[4]) = (1, 64)

@@ -3,7 +3,7 @@ import CZlib
 import Imaging
 import Testing
 
-/// What `cpng_deflate` writes, read by zlib.
+/// `cpng_deflate` writes, zlib reads.
 @Suite struct DeflateTests {
     private func compressed(_ bytes: [UInt8], isLast: Bool = true) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: cpng_deflate_room(bytes.count)) { out, count in

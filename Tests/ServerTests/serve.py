@@ -198,7 +198,7 @@ for secret in ("SECRET", "Secret", "IM0001", "ct.nii", "example.jpg", str(argume
     assert secret not in everything, secret
 tell("logs and the store name nobody")
 
-# What is damaged fails alone, with a reason.
+# A damaged upload fails alone, with a reason.
 for damaged in (b"\x1f\x8b" + bytes(1000), series()[:-2000], path.read_bytes()[:-300]):
     status, _, body = server.ask("/v1/jobs", damaged)
     job = finished(server, json.loads(body)["id"])

@@ -60,7 +60,7 @@ def look(chromium, address, picture, volume, out, screenshots, mask, labels):
         row.locator(".open").click()
         page.locator(".plane canvas[aria-label*=shows]").first.wait_for()
         assert page.locator(".plane").count() == 3
-        # What is tinted on the screen is what is labelled in the file.
+        # The screen tints the pixels that the file labels.
         index = int(page.get_by_role("slider", name="Axial plane").input_value())
         tinted, width, height = page.evaluate("""() => {
             const canvas = document.querySelector('.plane canvas'), { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);

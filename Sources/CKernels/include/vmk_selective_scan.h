@@ -28,7 +28,7 @@ typedef struct {
     float *u, *delta, *A, *B, *C, *skip, *delta_bias;
 } vmk_selective_scan_gradients;
 
-/// How many floats `borders` holds: the states that forward leaves for backward, one set for each
+/// The number of floats in `borders`: the states that forward leaves for backward, one set for each
 /// 64 tokens. May be 0.
 int64_t vmk_selective_scan_border_count(const vmk_selective_scan_shape *shape);
 

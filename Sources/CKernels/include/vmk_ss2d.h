@@ -24,7 +24,7 @@ typedef struct {
     const float *prepared;    // the four above by vmk_ss2d_prepare, which then are not read; or NULL
 } vmk_ss2d;
 
-/// How many floats `prepared` holds; height, width and batch do not matter.
+/// The number of floats in `prepared`; height, width and batch do not matter.
 int64_t vmk_ss2d_prepared_count(const vmk_ss2d_shape *shape);
 
 /// Puts dt_weight, dt_bias, A = -exp(A_logs) and Ds side by side as the scan reads them, once for

@@ -1,138 +1,103 @@
-import Segmentation
 import Torch
 import VMUNet
 
 extension NetworkKind {
     /// MALUNet (Ruan et al., 2022), under its published keys.
-    static let malunet = NetworkKind(
-        "malunet", title: "MALUNet",
-        published: .init(marker: "encoder4.0.linear_0.weight", stem: "encoder1.0.weight", head: "final.weight")
-    ) { options, shape, store in
-        let channels = try options.stageChannels()
-        return try MALUNet(.init(classes: shape.classes, inputChannels: shape.inputChannels, channels: channels), store)
-    }
+    static let malunet = sixStages("malunet", title: "MALUNet", of: MALUNetStage.self, marker: "encoder4.0.linear_0.weight")
 }
 
 /// MALUNet: external attention and dilated gated attention in six stages, 0.18 million parameters.
-struct MALUNet: SegmentationNetwork {
-    struct Configuration: Sendable {
-        var classes = 1
-        var inputChannels = 3
-        /// Of the six stages, multiples of four.
-        var channels = [8, 16, 24, 32, 48, 64]
+typealias MALUNet = SixStageUNet<MALUNetStage>
+
+/// External attention, then dilated gated attention; the other way round in the decoder.
+struct MALUNetStage: SixStageUNetStage {
+    let external: ExternalAttention  // 0, in the decoder 1
+    let gated: DilatedGatedAttention  // 1, in the decoder 0
+    let isDecoder: Bool
+
+    init(_ path: TorchPath, _ inputs: Int, _ outputs: Int, isDecoder: Bool) {
+        self.isDecoder = isDecoder
+        external = ExternalAttention(path / (isDecoder ? 1 : 0), channels: isDecoder ? outputs : inputs)
+        gated = DilatedGatedAttention(path / (isDecoder ? 0 : 1), inputs, outputs)
     }
 
-    let configuration: Configuration
-    let parameters: [(key: String, tensor: Tensor)]
-    private let stages: SixStageUNet<Stage>
+    func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {
+        isDecoder ? external(gated(x, mode), mode) : gated(external(x, mode), mode)
+    }
+}
 
-    var classes: Int { configuration.classes }
-    var inputChannels: Int { configuration.inputChannels }
-    var sizeMultiple: Int { 32 }
+/// Attention to a memory that all pictures share: the keys and values are weights. The
+/// attention is normalised twice, over the places and over the memory.
+struct ExternalAttention: Sendable {
+    let input: Convolution  // conv1
+    let keys: Tensor  // linear_0.weight [4C, C, 1]
+    let values: Tensor  // linear_1.weight [C, 4C, 1]
+    let output: Convolution  // conv2
+    let norm: GroupNorm  // norm_layer
 
-    init(_ configuration: Configuration, _ store: ParameterStore) throws {
-        self.configuration = configuration
-        stages = try withTorchErrors {
-            SixStageUNet(
-                store.root, channels: configuration.channels, inputChannels: configuration.inputChannels, classes: configuration.classes)
-        }
-        parameters = try store.finish()
+    init(_ path: TorchPath, channels C: Int) {
+        input = Convolution(path / "conv1", C, C, kernel: 1, start: .normal)
+        keys = path.parameter("linear_0.weight", [4 * C, C, 1], .normal(2 / Double(C)))
+        values = path.parameter("linear_1.weight", [C, 4 * C, 1], .normal(2 / Double(C)))
+        output = Convolution(path / "conv2", C, C, kernel: 1, hasBias: false, start: .normal)
+        norm = GroupNorm(path / "norm_layer", channels: C, groups: 4)
     }
 
-    func rebuilt(from store: ParameterStore) throws -> MALUNet { try MALUNet(configuration, store) }
+    func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {  // [B, C, H, W]
+        let (B, C, H, W) = (x.size(0), x.size(1), x.size(2), x.size(3))
+        let tokens = input(x, mode.precision).reshaped([B, C, H * W])
+        let type = tokens.elementType
+        let attention = tokens.convolvedAlong(keys.to(type)).to(.float32).softmax(axis: -1)  // [B, 4C, HW]
+        let normalized = attention / (attention.sum(axes: [1]).reshaped([B, 1, H * W]) + 1e-9)
+        let y = normalized.to(type).convolvedAlong(values.to(type)).reshaped([B, C, H, W])
+        return (norm(output(y, mode.precision)) + x).gelu()
+    }
+}
 
-    func callAsFunction(_ images: Tensor, _ mode: ForwardMode) -> Tensor { stages(images.repeated(channels: inputChannels), mode) }
+/// Four depthwise convolutions of different reach, side by side, then a gated attention unit.
+struct DilatedGatedAttention: Sendable {
+    let reaches: [Convolution]  // mda0 … mda3
+    let norm: GroupNorm  // norm_layer
+    let mix: Convolution  // conv
+    let gate: SeparableConvolution  // gau.w1.0
+    let content: SeparableConvolution  // gau.w2.0
+    let output: SeparableConvolution  // gau.wo.0
+    let skip: Convolution  // gau.cw
 
-    /// External attention, then dilated gated attention; the other way round in the decoder.
-    struct Stage: SixStageUNetStage {
-        let external: ExternalAttention  // 0, in the decoder 1
-        let gated: DilatedGatedAttention  // 1, in the decoder 0
-        let isDecoder: Bool
-
-        init(_ path: TorchPath, _ inputs: Int, _ outputs: Int, isDecoder: Bool) {
-            self.isDecoder = isDecoder
-            external = ExternalAttention(path / (isDecoder ? 1 : 0), channels: isDecoder ? outputs : inputs)
-            gated = DilatedGatedAttention(path / (isDecoder ? 0 : 1), inputs, outputs)
+    init(_ path: TorchPath, _ inputs: Int, _ outputs: Int) {
+        let C = inputs
+        reaches = [7, 5, 2, 1].enumerated().map { i, dilation in
+            Convolution(path / "mda\(i)", C / 4, C / 4, kernel: 3, dilation: dilation, groups: C / 4, start: .normal)
         }
-
-        func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {
-            isDecoder ? external(gated(x, mode), mode) : gated(external(x, mode), mode)
-        }
+        norm = GroupNorm(path / "norm_layer", channels: C, groups: 4)
+        mix = Convolution(path / "conv", C, C, kernel: 1, start: .normal)
+        gate = SeparableConvolution(path / "gau" / "w1" / 0, C, C, kernel: 3)
+        content = SeparableConvolution(path / "gau" / "w2" / 0, C, C, kernel: 5)
+        output = SeparableConvolution(path / "gau" / "wo" / 0, C, outputs, kernel: 3)
+        skip = Convolution(path / "gau" / "cw", C, outputs, kernel: 1, start: .normal)
     }
 
-    /// Attention to a memory that all pictures share: the keys and values are weights. The
-    /// attention is normalised twice, over the places and over the memory.
-    struct ExternalAttention: Sendable {
-        let input: Convolution  // conv1
-        let keys: Tensor  // linear_0.weight [4C, C, 1]
-        let values: Tensor  // linear_1.weight [C, 4C, 1]
-        let output: Convolution  // conv2
-        let norm: GroupNorm  // norm_layer
+    func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {  // [B, inputs, H, W]
+        let reached = zip(reaches, x.parts(4, axis: 1)).map { $0($1, mode.precision) }
+        let y = mix(norm(.concatenated(reached, axis: 1)), mode.precision).gelu()
+        let gated = gate(y, mode).sigmoid() * content(y, mode).gelu()
+        return output(gated, mode).gelu() + skip(y, mode.precision)  // [B, outputs, H, W]
+    }
+}
 
-        init(_ path: TorchPath, channels C: Int) {
-            input = Convolution(path / "conv1", C, C, kernel: 1, start: .normal)
-            keys = path.parameter("linear_0.weight", [4 * C, C, 1], .normal(2 / Double(C)))
-            values = path.parameter("linear_1.weight", [C, 4 * C, 1], .normal(2 / Double(C)))
-            output = Convolution(path / "conv2", C, C, kernel: 1, hasBias: false, start: .normal)
-            norm = GroupNorm(path / "norm_layer", channels: C, groups: 4)
-        }
+/// A depthwise convolution, group normalisation, and a 1×1 convolution.
+struct SeparableConvolution: Sendable {
+    let depthwise: Convolution  // conv1
+    let norm: GroupNorm  // norm_layer
+    let pointwise: Convolution  // conv2
 
-        func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {  // [B, C, H, W]
-            let (B, C, H, W) = (x.size(0), x.size(1), x.size(2), x.size(3))
-            let tokens = input(x, mode.precision).reshaped([B, C, H * W])
-            let type = tokens.elementType
-            let attention = tokens.convolvedAlong(keys.to(type)).to(.float32).softmax(axis: -1)  // [B, 4C, HW]
-            let normalized = attention / (attention.sum(axes: [1]).reshaped([B, 1, H * W]) + 1e-9)
-            let y = normalized.to(type).convolvedAlong(values.to(type)).reshaped([B, C, H, W])
-            return (norm(output(y, mode.precision)) + x).gelu()
-        }
+    init(_ path: TorchPath, _ inputs: Int, _ outputs: Int, kernel: Int) {
+        depthwise = Convolution(path / "conv1", inputs, inputs, kernel: kernel, groups: inputs, start: .normal)
+        norm = GroupNorm(path / "norm_layer", channels: inputs, groups: 4)
+        pointwise = Convolution(path / "conv2", inputs, outputs, kernel: 1, start: .normal)
     }
 
-    /// Four depthwise convolutions of different reach, side by side, then a gated attention unit.
-    struct DilatedGatedAttention: Sendable {
-        let reaches: [Convolution]  // mda0 … mda3
-        let norm: GroupNorm  // norm_layer
-        let mix: Convolution  // conv
-        let gate: SeparableConvolution  // gau.w1.0
-        let content: SeparableConvolution  // gau.w2.0
-        let output: SeparableConvolution  // gau.wo.0
-        let skip: Convolution  // gau.cw
-
-        init(_ path: TorchPath, _ inputs: Int, _ outputs: Int) {
-            let C = inputs
-            reaches = [7, 5, 2, 1].enumerated().map { i, dilation in
-                Convolution(path / "mda\(i)", C / 4, C / 4, kernel: 3, dilation: dilation, groups: C / 4, start: .normal)
-            }
-            norm = GroupNorm(path / "norm_layer", channels: C, groups: 4)
-            mix = Convolution(path / "conv", C, C, kernel: 1, start: .normal)
-            gate = SeparableConvolution(path / "gau" / "w1" / 0, C, C, kernel: 3)
-            content = SeparableConvolution(path / "gau" / "w2" / 0, C, C, kernel: 5)
-            output = SeparableConvolution(path / "gau" / "wo" / 0, C, outputs, kernel: 3)
-            skip = Convolution(path / "gau" / "cw", C, outputs, kernel: 1, start: .normal)
-        }
-
-        func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {  // [B, inputs, H, W]
-            let reached = zip(reaches, x.parts(4, axis: 1)).map { $0($1, mode.precision) }
-            let y = mix(norm(.concatenated(reached, axis: 1)), mode.precision).gelu()
-            let gated = gate(y, mode).sigmoid() * content(y, mode).gelu()
-            return output(gated, mode).gelu() + skip(y, mode.precision)  // [B, outputs, H, W]
-        }
-    }
-
-    /// A depthwise convolution, group normalisation, and a 1×1 convolution.
-    struct SeparableConvolution: Sendable {
-        let depthwise: Convolution  // conv1
-        let norm: GroupNorm  // norm_layer
-        let pointwise: Convolution  // conv2
-
-        init(_ path: TorchPath, _ inputs: Int, _ outputs: Int, kernel: Int) {
-            depthwise = Convolution(path / "conv1", inputs, inputs, kernel: kernel, groups: inputs, start: .normal)
-            norm = GroupNorm(path / "norm_layer", channels: inputs, groups: 4)
-            pointwise = Convolution(path / "conv2", inputs, outputs, kernel: 1, start: .normal)
-        }
-
-        func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {
-            pointwise(norm(depthwise(x, mode.precision)), mode.precision)
-        }
+    func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {
+        pointwise(norm(depthwise(x, mode.precision)), mode.precision)
     }
 }

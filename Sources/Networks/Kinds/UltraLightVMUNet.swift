@@ -1,72 +1,38 @@
-import Segmentation
 import Torch
 import VMUNet
 
 extension NetworkKind {
     /// UltraLight VM-UNet (Wu et al., 2024), under its published keys.
-    static let ultralightVMUNet = NetworkKind(
-        "ultralight-vm-unet", title: "UltraLight VM-UNet",
-        published: .init(marker: "encoder4.0.mamba.A_log", stem: "encoder1.0.weight", head: "final.weight")
-    ) { options, shape, store in
-        let channels = try options.stageChannels()
-        return try UltraLightVMUNet(.init(classes: shape.classes, inputChannels: shape.inputChannels, channels: channels), store)
-    }
+    static let ultralightVMUNet = sixStages(
+        "ultralight-vm-unet", title: "UltraLight VM-UNet", of: ParallelMamba.self, marker: "encoder4.0.mamba.A_log")
 }
 
 /// UltraLight VM-UNet: Mamba on quarters of the channels, in six stages, 0.05 million parameters.
-struct UltraLightVMUNet: SegmentationNetwork {
-    struct Configuration: Sendable {
-        var classes = 1
-        var inputChannels = 3
-        /// Of the six stages, multiples of four.
-        var channels = [8, 16, 24, 32, 48, 64]
+typealias UltraLightVMUNet = SixStageUNet<ParallelMamba>
+
+/// The paper's PVM layer: one Mamba for each quarter of the channels, with a skip of its own
+/// scale, then a layer across all of them.
+struct ParallelMamba: SixStageUNetStage {
+    let skipScale: Tensor  // 0.skip_scale [1]
+    let norm: LayerNorm  // 0.norm, before and after
+    let mamba: Mamba  // 0.mamba, the same for all quarters
+    let projection: Linear  // 0.proj
+
+    init(_ path: TorchPath, _ inputs: Int, _ outputs: Int, isDecoder: Bool) {
+        let path = path / 0
+        skipScale = path.parameter("skip_scale", [1], .constant(1))
+        norm = LayerNorm(path / "norm", channels: inputs)
+        mamba = Mamba(path / "mamba", channels: inputs / 4)
+        projection = Linear(path / "proj", inputs, outputs)
     }
 
-    let configuration: Configuration
-    let parameters: [(key: String, tensor: Tensor)]
-    private let stages: SixStageUNet<ParallelMamba>
-
-    var classes: Int { configuration.classes }
-    var inputChannels: Int { configuration.inputChannels }
-    var sizeMultiple: Int { 32 }
-
-    init(_ configuration: Configuration, _ store: ParameterStore) throws {
-        self.configuration = configuration
-        stages = try withTorchErrors {
-            SixStageUNet(
-                store.root, channels: configuration.channels, inputChannels: configuration.inputChannels, classes: configuration.classes)
-        }
-        parameters = try store.finish()
-    }
-
-    func rebuilt(from store: ParameterStore) throws -> UltraLightVMUNet { try UltraLightVMUNet(configuration, store) }
-
-    func callAsFunction(_ images: Tensor, _ mode: ForwardMode) -> Tensor { stages(images.repeated(channels: inputChannels), mode) }
-
-    /// The paper's PVM layer: one Mamba for each quarter of the channels, with a skip of its own
-    /// scale, then a layer across all of them.
-    struct ParallelMamba: SixStageUNetStage {
-        let skipScale: Tensor  // 0.skip_scale [1]
-        let norm: LayerNorm  // 0.norm, before and after
-        let mamba: Mamba  // 0.mamba, the same for all quarters
-        let projection: Linear  // 0.proj
-
-        init(_ path: TorchPath, _ inputs: Int, _ outputs: Int, isDecoder: Bool) {
-            let path = path / 0
-            skipScale = path.parameter("skip_scale", [1], .constant(1))
-            norm = LayerNorm(path / "norm", channels: inputs)
-            mamba = Mamba(path / "mamba", channels: inputs / 4)
-            projection = Linear(path / "proj", inputs, outputs)
-        }
-
-        func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {  // [B, inputs, H, W]
-            let (B, H, W) = (x.size(0), x.size(2), x.size(3))
-            let tokens = norm(x.reshaped([B, x.size(1), H * W]).transposed(1, 2))  // [B, HW, inputs]
-            // The quarters are more images to the one Mamba.
-            let quarters = Tensor.concatenated(tokens.parts(4, axis: 2), axis: 0)  // [4B, HW, inputs / 4]
-            let mixed = mamba(quarters, mode) + skipScale * quarters
-            let y = projection(norm(.concatenated(mixed.parts(4, axis: 0), axis: 2)), mode.precision)  // [B, HW, outputs]
-            return y.transposed(1, 2).reshaped([B, y.size(2), H, W])
-        }
+    func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {  // [B, inputs, H, W]
+        let (B, H, W) = (x.size(0), x.size(2), x.size(3))
+        let tokens = norm(x.reshaped([B, x.size(1), H * W]).transposed(1, 2))  // [B, HW, inputs]
+        // The quarters are more images to the one Mamba.
+        let quarters = Tensor.concatenated(tokens.parts(4, axis: 2), axis: 0)  // [4B, HW, inputs / 4]
+        let mixed = mamba(quarters, mode) + skipScale * quarters
+        let y = projection(norm(.concatenated(mixed.parts(4, axis: 0), axis: 2)), mode.precision)  // [B, HW, outputs]
+        return y.transposed(1, 2).reshaped([B, y.size(2), H, W])
     }
 }

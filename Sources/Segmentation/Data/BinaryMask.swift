@@ -131,7 +131,7 @@ struct BinaryMask {
         var foreground: Int
     }
 
-    /// What a mask in colour holds.
+    /// The contents of a mask in colour.
     private enum Paint {
         case grey
         case colors(TwoColors)

@@ -8,7 +8,7 @@ public struct InputConvention: Sendable, Equatable {
     public let window: IntensityWindow
     /// The voxel order to turn volumes to; nil keeps the stored order.
     public let voxelOrder: VoxelOrder?
-    /// How slices meet the network's input.
+    /// Fits slices to the network's input.
     public let sliceFit: SliceFit
     /// The spacing that slices are resampled to; nil keeps theirs.
     public let sliceSpacing: VoxelSpacing?
@@ -16,7 +16,7 @@ public struct InputConvention: Sendable, Equatable {
     public let neighbors: Int
     /// The channels' names, if the weights record them.
     public let channels: [String]?
-    /// How each channel is mapped; nil maps all by ``window``.
+    /// Each channel's mapping; nil maps all by ``window``.
     public let normalizations: [Normalization]?
     /// Assumptions about pictures, each with the option that changes it.
     public let pictureAssumptions: [String]
@@ -67,7 +67,7 @@ public struct InputConvention: Sendable, Equatable {
         (pictureAssumptions, volumeAssumptions) = (pictures, volumes)
     }
 
-    /// How a channel of a volume is mapped.
+    /// The mapping of a volume's channel.
     public func normalization(of channel: Int) -> Normalization {
         guard let normalizations, !normalizations.isEmpty else { return .window(window) }
         return normalizations[min(channel, normalizations.count - 1)]

@@ -10,7 +10,7 @@ package struct PreparedVolume: Sendable {
     private let neighbors: Int
     /// The shape of the turned volume.
     package let shape: VolumeShape
-    /// How its slices meet the network's input.
+    /// Fits its slices to the network's input.
     package let fit: SliceFit
     /// The size of its slices at the spacing of training.
     package let plane: PlaneSize
@@ -18,7 +18,7 @@ package struct PreparedVolume: Sendable {
     package let turnBack: VolumeTurn
     /// The window that was applied to the first channel, or that shows it best.
     package let window: IntensityWindow
-    /// How each channel was mapped.
+    /// Each channel's mapping.
     package let normalizations: [Normalization]
     /// The order that the volume was turned to; nil if it kept the stored order.
     package let voxelOrder: VoxelOrder?

@@ -19,7 +19,7 @@ extension VolumeSegmenter {
         /// Notes about this volume for the reader of the result, a line each.
         public let notes: [String]
 
-        /// How much of a class was found, in millilitres; nil if the file does not say how large a
+        /// The volume of a class that was found, in millilitres; nil if the file does not say how large a
         /// voxel is.
         public func milliliters(of label: UInt8) -> Double? {
             spacing.map { Double(voxels(of: label)) * $0.depth * $0.height * $0.width / 1000 }

@@ -1,6 +1,6 @@
 import Files
 
-/// How one channel of a volume is mapped for a network.
+/// Maps one channel of a volume for a network.
 public enum Normalization: Sendable, Hashable {
     /// To 0…1 by a window.
     case window(IntensityWindow)

@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// How slices meet the network's square input.
+/// Fits slices to the network's square input.
 public enum SliceFit: String, Sendable, Codable, CaseIterable {
     /// Stretched to its size, as in the published protocol.
     case stretch
@@ -35,7 +35,7 @@ struct PlaneTiles: Sendable {
     let size: PlaneSize
     /// The plane's row and column at each square's first pixel; negative where it is filled up.
     let corners: [(row: Int, column: Int)]
-    /// How much a square's pixels count where squares overlap: a bell, since a network knows least
+    /// The weight of a square's pixels where squares overlap: a bell, since a network knows least
     /// at the border.
     let weights: [Float]
 
@@ -47,7 +47,7 @@ struct PlaneTiles: Sendable {
         weights = rows.flatMap { row in across.map { row * $0 } }
     }
 
-    /// Where squares begin along an axis.
+    /// The starts of squares along an axis.
     static func starts(_ extent: Int, _ size: Int) -> [Int] {
         guard extent > size else { return [-((size - extent) / 2)] }
         let steps = (2 * (extent - size) + size - 1) / size

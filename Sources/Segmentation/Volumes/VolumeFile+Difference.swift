@@ -2,7 +2,7 @@ import Files
 import TensorFiles
 
 extension VolumeFile {
-    /// How another volume's voxels differ from these, as a clause; nil if each voxel lies at the
+    /// Says as a clause how another volume's voxels differ from these; nil if each voxel lies at the
     /// same place. Headers that do not place their voxels are not compared.
     func difference(from other: VolumeFile) -> String? {
         difference(shape: other.shape, geometry: other.geometry)

@@ -42,7 +42,7 @@ public struct BadWeights: UserError, LocalizedError {
 }
 
 extension StateDictionary {
-    /// What the weights were trained on, as far as they say it. Throws ``BadWeights`` for a newer
+    /// The metadata of the weights, as far as they have some. Throws ``BadWeights`` for a newer
     /// format, and for values that make no sense.
     package func origin(file: String) throws -> WeightsMetadata {
         do throws(MetadataError) { return try WeightsMetadata(metadata) } catch {

@@ -25,7 +25,7 @@ struct Job: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
     /// Slices of the volume, once they are known, and those that are done.
     var slices: Int?
     var slicesDone = 0
-    /// How often it was begun.
+    /// The number of times it was begun.
     var attempts = 0
     /// Seconds since 1970.
     let created: Double

@@ -91,7 +91,7 @@ struct JobView: Codable, Sendable {
         }
     }
 
-    /// How many planes there are of a kind.
+    /// The number of planes of a kind.
     func count(_ plane: Plane) -> Int {
         switch plane {
         case .axial: shape.depth

@@ -34,7 +34,7 @@ public enum SafetensorsFile {
         return result
     }
 
-    /// What each tensor's bytes are, read by two threads: half of the time is the first touch of
+    /// Each tensor's bytes, read by two threads: half of the time is the first touch of
     /// their memory.
     private static func bytes(
         of entries: [SafetensorsHeader.Entry], from start: Int, in file: FileReader

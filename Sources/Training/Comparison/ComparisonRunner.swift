@@ -104,7 +104,7 @@ public struct ComparisonRunner: Sendable {
 
     // MARK: - Budgets
 
-    /// How many epochs fit into so many minutes of training, for each network: three steps of each
+    /// The epochs that fit into so many minutes of training, for each network: three steps of each
     /// are timed. Written to `budget.json` and read from there when the comparison continues, so
     /// that its runs stay the same.
     ///

@@ -60,7 +60,7 @@ struct VolumePlanTests {
             }
             #expect(own.voxelOrder == VoxelOrder("RAS") && own.spacing?.text == "2,3,0.5" && own.inputChannels == 1)
             #expect(own.normalization == [.window(.percentiles)])
-            // What was decided is in the weights, and predicting reads it from there.
+            // The weights carry the plan, and predicting reads it from there.
             let metadata = try WeightsMetadata(settings.dataset.layout.origin(settings).values)
             #expect(metadata.channels == ["MR"] && metadata.sliceFit == .spacing && metadata.neighbors == 1 && metadata.inputChannels == 3)
             let convention = InputConvention(metadata)

@@ -147,7 +147,7 @@ struct VolumeSetTests {
         }
     }
 
-    /// What does not fit is named with its case, all of it at once.
+    /// Every misfit is named with its case, all at once.
     @Test func misfitsAreNamed() throws {
         try withVolumeSet { set in
             try nnunet(set)

@@ -29,7 +29,7 @@ public protocol DatasetLayout: Sendable {
     var namesItsClasses: Bool { get }
     /// True if zoom and colour jitter apply.
     var allowsJitter: Bool { get }
-    /// Whether intensities of any range are mapped for the network.
+    /// True if intensities of any range are mapped for the network.
     var mapsIntensities: Bool { get }
     /// The part to score by default.
     var evaluationSplit: String { get }

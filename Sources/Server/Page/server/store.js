@@ -1,4 +1,4 @@
-// What stays in this browser: files' names, which the server never learns, and pictures with their
+// Kept in this browser: files' names, which the server never learns, and pictures with their
 // masks.
 
 const names = "vmunet-names";

@@ -6,7 +6,7 @@ import Synchronization
 /// its spacing, neighbouring slices as further channels, cut to the network's size.
 struct CaseSlices: SegmentationDataset {
     private let store: CaseStore
-    /// Where each sample comes from. In training, slices with rare classes come several times.
+    /// The source of each sample. In training, slices with rare classes come several times.
     private let slices: [(volume: Int, slice: Int)]
     /// Classes that occur in a slice or more.
     private let found: Set<UInt8>

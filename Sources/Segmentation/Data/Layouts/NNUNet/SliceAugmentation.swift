@@ -8,7 +8,7 @@ import Imaging
     import Darwin
 #endif
 
-/// How slices of volumes are varied: turned, magnified and moved a little, in brightness and
+/// Varies slices of volumes: turned, magnified and moved a little, in brightness and
 /// contrast. They are not mirrored, for a body's two sides and ends are not the same.
 struct SliceAugmentation: Sendable, Equatable {
     /// Degrees on either side, uniform.
@@ -23,7 +23,7 @@ struct SliceAugmentation: Sendable, Equatable {
     /// The share of squares that are laid around a pixel of a class, each class equally often.
     var foregroundShare = 2.0 / 3
 
-    /// What random numbers give for one slice. Always draws the same count of numbers, so that one
+    /// One slice's random changes. Always draws the same count of numbers, so that one
     /// outcome does not change another.
     struct Draw: Sendable {
         var degrees = 0.0

@@ -26,7 +26,7 @@ struct VolumeCases: Sendable {
     private(set) var problems: [String] = []
     let directory: URL
 
-    /// Where a part's images and labels are: nnU-Net's and the Decathlon's folders, then plain
+    /// The folders of a part's images and labels: nnU-Net's and the Decathlon's folders, then plain
     /// ones.
     private static func folders(of part: String) -> [(images: String, labels: String)] {
         switch part {
@@ -74,7 +74,7 @@ struct VolumeCases: Sendable {
         }
     }
 
-    /// Whether it is a folder that begins with a DICOM file.
+    /// True for a folder that begins with a DICOM file.
     private static func holdsDICOM(_ folder: URL) -> Bool {
         guard FolderListing.isFolder(folder), let first = try? FolderListing.list(folder).first else { return false }
         return DICOMFile.isDICOM(folder.appending(path: first))

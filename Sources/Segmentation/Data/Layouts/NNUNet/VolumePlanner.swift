@@ -24,7 +24,7 @@ struct VolumePlanner {
     private let description: VolumeSetDescription
     private var facts: [Facts] = []
 
-    /// What a case says that the plan depends on.
+    /// The facts of a case that the plan depends on.
     private struct Facts: Sendable {
         var channels: Int
         var order: VoxelOrder?

@@ -8,7 +8,7 @@ import TensorFiles
     import Foundation
 #endif
 
-/// What a set's `dataset.json` says, in nnU-Net's form or the Decathlon's.
+/// A set's `dataset.json`, in nnU-Net's form or the Decathlon's.
 ///
 /// Regions, which overlap, become classes, which do not: a voxel has the class of the last region
 /// that holds it, as nnU-Net writes its results. So one network learns both, and each region is the
@@ -137,7 +137,7 @@ struct VolumeSetDescription: Sendable, Equatable {
                     remedy: "List regions from the largest to those within them, in labels and regions_class_order.")
             }
             regions.append(LabelRegion(name: part.name, labels: members))
-            // What the class is when other regions lie within this one.
+            // The class where other regions lie within this one.
             if members.count > 1, let own = zip(order, parts).first(where: { $0.1.name == part.name })?.0 {
                 names[own] = "rest of \(part.name)"
             }

@@ -2,7 +2,7 @@
 # Measures a machine with an NVIDIA GPU in one run: parity with the CPU, times and memory beside
 # PyTorch's, and each kernel's speed relative to the GPU's. Writes docs/results/gpu.md.
 #
-#   Benchmarks/gpu.sh [--output FILE.md] [--no-peer] [--preset base|small|tiny] [--runs N]
+#   Benchmarks/gpu.sh [--output FILE.md] [--no-peer] [--no-graph] [--preset base|small|tiny] [--runs N] [--seconds N] [--steps parity,times,kernels,memory]
 #   Benchmarks/gpu.sh --cpu-dry-run      runs the same steps in small sizes on the CPU, into a temporary file: a check of the script, not a measurement
 #
 # VMUNET_PYTHON   the Python whose torch the peer uses, and this package too unless VMUNET_TORCH is set (default: python3)

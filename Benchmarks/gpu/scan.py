@@ -1,5 +1,6 @@
-"""scan.cu as a differentiable function of PyTorch, compiled by torch's own NVRTC. Needs neither nvcc nor a C++ compiler."""
-import functools, os
+"""Selective scans as differentiable functions of PyTorch: the public ones that are installed, and scan.cu, compiled by torch's own NVRTC, which needs
+neither nvcc nor a C++ compiler. All take oracle.scan_loop's arguments."""
+import functools, os, time
 import torch
 
 THREADS, CHUNK = 128, 512  # scan.cu's
@@ -43,3 +44,67 @@ class SelectiveScan(torch.autograd.Function):
 def selective_scan(u, delta, A, B, C, skip, bias):
     """As oracle.scan_loop: u, delta (b, G D, L), A (G D, N), B, C (b, G, N, L), skip, bias (G D)."""
     return SelectiveScan.apply(u, delta, A, B, C, skip, bias)
+
+
+def mamba_scan():
+    import mamba_ssm
+    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+    return (f"mamba_ssm {mamba_ssm.__version__}'s selective_scan_cuda",
+            lambda u, dt, A, B, C, D, bias: selective_scan_fn(u, dt.to(u.dtype), A, B.to(u.dtype), C.to(u.dtype), D, None, bias, True))
+
+
+def vmamba_scan():
+    import selective_scan_cuda_oflex as library
+
+    class Scan(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, u, delta, A, B, C, skip, bias):
+            u, delta, B, C = (t.contiguous() for t in (u, delta.to(u.dtype), B.to(u.dtype), C.to(u.dtype)))
+            y, states, *_ = library.fwd(u, delta, A.contiguous(), B, C, skip, bias, True, 1, True)
+            ctx.save_for_backward(u, delta, A, B, C, skip, bias, states)
+            return y
+
+        @staticmethod
+        def backward(ctx, dy):
+            u, delta, A, B, C, skip, bias, states = ctx.saved_tensors
+            return tuple(library.bwd(u, delta, A, B, C, skip, bias, dy.contiguous(), states, True, 1)[:7])
+
+    return "VMamba's selective_scan_cuda_oflex", Scan.apply
+
+
+def plain_scan():
+    return "a plain CUDA scan (Benchmarks/gpu/scan.cu, block-parallel along the tokens, compiled by torch's NVRTC)", selective_scan
+
+
+def seconds(scan, type):
+    """Forward and backward at the size of the base network's first stage, eight pictures; infinite if the scan fails."""
+    random = lambda *shape: torch.randn(*shape, device="cuda")
+    u, delta, B, C = random(8, 768, 4096).to(type), random(8, 768, 4096).to(type), random(8, 4, 16, 4096).to(type), random(8, 4, 16, 4096).to(type)
+    inputs = [u, delta, -torch.rand(768, 16, device="cuda"), B, C, random(768), random(768)]
+    inputs = [x.requires_grad_() for x in inputs]
+    best = float("inf")
+    for _ in range(4):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        y = scan(*inputs)
+        torch.autograd.grad(y, inputs, torch.ones_like(y))
+        torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def fastest(type=torch.bfloat16):
+    """The fastest scan of those that work here, its name, and every one's time or failure."""
+    found, said = [], []
+    for make in (mamba_scan, vmamba_scan, plain_scan):
+        try:
+            name, scan = make()
+            took = seconds(scan, type)
+            found.append((took, name, scan))
+            said.append(f"{name} {took * 1e3:.2f} ms")
+        except Exception as error:  # not installed, or not for this GPU
+            said.append(f"{make.__name__}: {(str(error).splitlines() or [type(error).__name__])[0]}")
+    if not found:
+        raise RuntimeError("; ".join(said))
+    took, name, scan = min(found, key=lambda each: each[0])
+    return scan, name, "; ".join(said)

@@ -40,21 +40,31 @@ Driver open_driver(std::string &why_not) {
     return d;
 }
 
-/// libnvrtc.so.12, libnvrtc.so.13 and so on in a folder, newest first.
-std::vector<std::string> compilers_in(const std::string &folder) {
+bool begins(const char *name, const char *start) { return std::strncmp(name, start, std::strlen(start)) == 0; }
+
+/// Tells libnvrtc.so.12, libnvrtc-1234.so.13 and so on from what lies beside them: an "alt" build
+/// and the built-in functions.
+bool is_compiler(const char *name) {
+    return begins(name, "libnvrtc.so") ||
+        (begins(name, "libnvrtc-") && std::strstr(name, ".so.") && !begins(name, "libnvrtc-builtins"));
+}
+
+bool is_builtins(const char *name) { return begins(name, "libnvrtc-builtins") && std::strstr(name, ".so") && !std::strstr(name, ".alt."); }
+
+/// The files of a folder whose names are `wanted`, the last name first: newer versions before
+/// older ones.
+std::vector<std::string> files_in(const std::string &folder, bool (*wanted)(const char *)) {
     std::vector<std::string> found;
     DIR *listing = opendir(folder.c_str());
     if (!listing) return found;
-    while (const dirent *entry = readdir(listing)) {
-        const char *name = entry->d_name;
-        if (std::strncmp(name, "libnvrtc.so", 11) == 0 ||
-            (std::strncmp(name, "libnvrtc-", 9) == 0 && std::strstr(name, ".so.") && std::strncmp(name, "libnvrtc-builtins", 17) != 0))
-            found.push_back(folder + "/" + name);
-    }
+    while (const dirent *entry = readdir(listing))
+        if (wanted(entry->d_name)) found.push_back(folder + "/" + entry->d_name);
     closedir(listing);
     std::sort(found.rbegin(), found.rend());
     return found;
 }
+
+std::vector<std::string> compilers_in(const std::string &folder) { return files_in(folder, is_compiler); }
 
 /// Where a site-packages folder may hold the compiler: torch's own copy, or the packages for CUDA
 /// 13 and 12.
@@ -70,6 +80,10 @@ std::vector<std::string> compilers_in_packages(const std::string &packages) {
 std::string parent(const std::string &path) { return path.substr(0, std::min(path.rfind('/'), path.size())); }
 
 bool open_nvrtc(const std::string &path, Nvrtc &n, std::string &why_not) {
+    // NVRTC opens its built-in functions by their name alone, and its packages record no path to
+    // them: an opened library of that name is what it finds.
+    if (path.find('/') != std::string::npos)
+        for (const auto &builtins : files_in(parent(path), is_builtins)) dlopen(builtins.c_str(), RTLD_NOW | RTLD_LOCAL);
     void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         const char *reason = dlerror();

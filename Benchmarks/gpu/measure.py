@@ -132,7 +132,11 @@ def parity():
              *([f"**The network's work could not be recorded**: {found['failure']}", ""] if found.get("failure") else []),
              "| what | precision | forward | limit | worst gradient | limit | same bits twice |", "|---|---|---|---|---|---|---|"]
     number = lambda value: "–" if value is None else f"{value:.1e}"
-    for row in found["rows"]:
+    rows, gradients = [row for row in found["rows"] if row["kind"] != "gradients"], [row for row in found["rows"] if row["kind"] == "gradients"]
+    worst = max(gradients, key=lambda row: (not row["isDeterministic"], row["gradient"] or 0), default=None)
+    if worst:  # of hundreds of parameters, the worst says enough
+        rows.insert(next((i for i, row in enumerate(rows) if row["kind"] == "recorded"), len(rows)), {**worst, "kind": f"gradients of all {len(gradients)} groups of parameters:", "name": "the worst"})
+    for row in rows:
         forward, gradient = row.get("forward"), row.get("gradient")
         beyond = (forward or 0) > row["forwardLimit"] or (gradient or 0) > row["gradientLimit"]
         worst = f" ({row['worst']})" if row.get("worst") else ""
@@ -231,7 +235,20 @@ def facts():
             + (f"; revision {revision}" if revision else "") + f"; {datetime.date.today().isoformat()}. Model: {preset}.")
 
 
+BY_HAND = "<!-- From here on: written by hand, and kept. -->"
+
+
+def by_hand():
+    try:
+        with open(output) as file:
+            text = file.read()
+    except OSError:
+        return ""
+    return text[text.index(BY_HAND):] if BY_HAND in text else ""
+
+
 def write(sections):
+    kept = by_hand()
     report = ["# On an NVIDIA GPU", ""]
     if dry:
         report += ["**A dry run on a CPU: no number here says anything about a GPU.**", ""]
@@ -240,7 +257,7 @@ def write(sections):
         report += ["", f"## {title}", "", *lines]
     os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
     with open(output + ".new", "w") as file:
-        file.write("\n".join(report) + "\n")
+        file.write("\n".join(report) + "\n" + ("\n" + kept if kept else ""))
     os.replace(output + ".new", output)
 
 

@@ -23,6 +23,6 @@ for job; do
     # 130: interrupted and saved; 124: timeout's word for it
     case $code in 0 | 124 | 130) ;; *) echo "train.sh: $name ended with status $code" >&2 && status=70 && continue ;; esac
     "$tool" convert --bf16 "$output/$name/checkpoints/best.safetensors" "$output/$name.safetensors" &&
-        "$tool" evaluate --weights "$output/$name.safetensors" --data "$data" --dataset isic17 --device $device --json >"$output/$name.json" || status=70
+        "$tool" evaluate --weights "$output/$name.safetensors" --data "$data" --dataset isic17 --device $device --json "$output/$name.json" >/dev/null || status=70
 done
 exit $status

@@ -31,7 +31,7 @@ import Testing
             ? folder : nil
     }
 
-    private static let wantsNVRTC: Comment = "set VMUNET_PYTHON to a Python with nvidia-cuda-nvrtc-cu12, or VMUNET_NVRTC to NVRTC's folder"
+    private static let wantsNVRTC: Comment = "set VMUNET_PYTHON to a Python with nvidia-cuda-nvrtc, or VMUNET_NVRTC to NVRTC's folder"
 
     // MARK: - NVRTC
 

@@ -45,8 +45,7 @@ bool begins(const char *name, const char *start) { return std::strncmp(name, sta
 /// Tells libnvrtc.so.12, libnvrtc-1234.so.13 and so on from what lies beside them: an "alt" build
 /// and the built-in functions.
 bool is_compiler(const char *name) {
-    return begins(name, "libnvrtc.so") ||
-        (begins(name, "libnvrtc-") && std::strstr(name, ".so.") && !begins(name, "libnvrtc-builtins"));
+    return begins(name, "libnvrtc.so") || (begins(name, "libnvrtc-") && std::strstr(name, ".so.") && !begins(name, "libnvrtc-builtins"));
 }
 
 bool is_builtins(const char *name) { return begins(name, "libnvrtc-builtins") && std::strstr(name, ".so") && !std::strstr(name, ".alt."); }

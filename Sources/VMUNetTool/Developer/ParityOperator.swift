@@ -17,13 +17,19 @@ struct ParityOperator {
 
     let name: String
     let inputs: [Input]
-    /// Computes the result from the inputs and the products' element type.
-    let call: ([Tensor], ElementType) -> Tensor
+    /// Computes the results from the inputs and the products' element type.
+    let results: ([Tensor], ElementType) -> [Tensor]
 
-    private init(_ name: String, _ inputs: [Input], _ call: @escaping (Operator, [Operator.Argument], ElementType) -> Tensor) {
+    private init(_ name: String, _ inputs: [Input], _ call: @escaping (Operator, [Operator.Argument], ElementType) -> [Tensor]) {
         let op = Operator("vmunet::" + name)
         (self.name, self.inputs) = (name, inputs)
-        self.call = { tensors, type in call(op, tensors.map(Operator.Argument.tensor), type) }
+        results = { tensors, type in call(op, tensors.map(Operator.Argument.tensor), type) }
+    }
+
+    /// Computes the results as one tensor.
+    func call(_ inputs: [Tensor], _ type: ElementType) -> Tensor {
+        let results = results(inputs, type)
+        return results.count == 1 ? results[0] : Tensor.concatenated(results, axis: -1)
     }
 
     /// Multiplications and additions of its forward matrix product; 0 without one.
@@ -54,17 +60,17 @@ struct ParityOperator {
         }
         let all = [
             ParityOperator("patchify", [Input(name: "image", shape: [B, 3, 4 * side, 4 * side], hasGradient: false)]) { op, x, _ in
-                op(x, results: 1)[0]
+                op(x, results: 1)
             },
-            ParityOperator("linear", [activation("x", map + [C]), matrix("weight", [D, C])]) { op, x, _ in op(x, results: 1)[0] },
+            ParityOperator("linear", [activation("x", map + [C]), matrix("weight", [D, C])]) { op, x, _ in op(x, results: 1) },
             ParityOperator("linear", [activation("x", map + [D]), matrix("weight", [C, D]), Input(name: "residual", shape: map + [C])]) {
                 op, x, _ in
-                op([x[0], x[1], .none, x[2]], results: 1)[0]
+                op([x[0], x[1], .none, x[2]], results: 1)
             },
             ParityOperator("linear_halves", [activation("x", map + [C]), matrix("weight", [2 * D, C])]) { op, x, _ in
-                Tensor.concatenated(op(x, results: 2), axis: -1)
+                op(x, results: 2)
             },
-            ParityOperator("layer_norm", [stream(map + [C])] + norm(C)) { op, x, type in op(x + [.elementType(type)], results: 1)[0] },
+            ParityOperator("layer_norm", [stream(map + [C])] + norm(C)) { op, x, type in op(x + [.elementType(type)], results: 1) },
             ParityOperator(
                 "depthwise_conv_silu",
                 [
@@ -72,7 +78,7 @@ struct ParityOperator {
                     Input(name: "bias", shape: [D], spread: 1),
                 ]
             ) {
-                op, x, _ in op(x, results: 1)[0]
+                op, x, _ in op(x, results: 1)
             },
             ParityOperator(
                 "ss2d",
@@ -82,23 +88,23 @@ struct ParityOperator {
                     Input(name: "dt_projs_bias", shape: [4, D], mean: -3), Input(name: "A_logs", shape: [4 * D, N], spread: 1, mean: 1),
                     Input(name: "Ds", shape: [4 * D], spread: 1, mean: 1),
                 ]
-            ) { op, x, _ in op(x, results: 1)[0] },
-            ParityOperator("norm_gate", [stream(map + [D])] + norm(D) + [activation("z", map + [D], 6)]) { op, x, _ in op(x, results: 1)[0]
+            ) { op, x, _ in op(x, results: 1) },
+            ParityOperator("norm_gate", [stream(map + [D])] + norm(D) + [activation("z", map + [D], 6)]) { op, x, _ in op(x, results: 1)
             },
-            ParityOperator("merge_norm", [stream(map + [C])] + norm(4 * C)) { op, x, type in op(x + [.elementType(type)], results: 1)[0] },
-            ParityOperator("expand_norm", [activation("x", map + [4 * C])] + norm(C)) { op, x, _ in op(x + [.int(2)], results: 1)[0] },
+            ParityOperator("merge_norm", [stream(map + [C])] + norm(4 * C)) { op, x, type in op(x + [.elementType(type)], results: 1) },
+            ParityOperator("expand_norm", [activation("x", map + [4 * C])] + norm(C)) { op, x, _ in op(x + [.int(2)], results: 1) },
             ParityOperator(
                 "head",
                 [activation("x", map + [16 * c])] + norm(c) + [
                     matrix("conv_weight", [configuration.classes, c, 1, 1]), Input(name: "conv_bias", shape: [configuration.classes]),
                 ]
             ) {
-                op, x, _ in op(x, results: 1)[0]
+                op, x, _ in op(x, results: 1)
             },
             ParityOperator(
                 "add_branch", [stream(map + [C]), activation("branch", map + [C]), Input(name: "scale", shape: [B], hasGradient: false)]
             ) {
-                op, x, _ in op(x, results: 1)[0]
+                op, x, _ in op(x, results: 1)
             },
         ]
         // Only the first stage handles pictures and logits.

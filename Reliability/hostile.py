@@ -256,7 +256,7 @@ def tiled_tiff(width, height, tile_width, tile_height, samples, bits):
 
 
 def bmp_runs(width, height, runs):
-    """Eight bits a pixel in runs of 255, as many as said."""
+    """Eight bits per pixel in runs of 255, as many as said."""
     data = b"\xff\x01" * runs + b"\x00\x01"
     head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(data), 1, 1, 256, 0)
     return b"BM" + struct.pack("<IHHI", 54 + 1024 + len(data), 0, 0, 54 + 1024) + head + bytes(1024) + data

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Mutated files through the built tool, one process a file.
+"""Mutated files through the built tool, one process per file.
 
     Reliability/tool.py [--count N] [--seed S]     goes on where the last run with this seed ended
 
@@ -33,7 +33,7 @@ def kind_of(path):
 
 
 def is_given(path):
-    """Lists of keys are no files that a user could give. Settings go to the tool with libtorch, which takes long to start: one in ten."""
+    """A user cannot give lists of keys as files. Settings go to the tool with libtorch, which takes long to start: one in ten."""
     kind = kind_of(path)
     return kind != "keys" and (kind not in ("yaml", "grid") or int(path.name.split("-")[0]) // 20 % 10 == 0)
 

@@ -87,7 +87,7 @@ package enum Console {
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 20 ? Int(size.ws_col) : 100
     }
 
-    /// Failures of standard error are ignored: they are no reason to end a training run.
+    /// Failures of standard error are ignored: they must not end a training run.
     private static func write(_ text: String) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {

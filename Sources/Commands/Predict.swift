@@ -21,7 +21,7 @@ package struct Predict: ToolCommand {
               vmunet predict --weights best.safetensors ct.nii.gz --output segmented
 
             A mask holds 0 and 255 or, with several classes, the labels' numbers. Volumes are segmented slice by slice, in the voxel order \
-            and intensity window that the weights were trained on, and written as .nii.gz with the input's geometry. In a folder a result is \
+            and intensity window that the weights were trained on, and written as .nii.gz with the input's geometry. In a folder, a result is \
             named like its input, NAME.png or NAME.nii.gz; inputs with equal names become FOLDER_NAME or NAME.ENDING. predictions.json beside the \
             results lists each input with its files, what was found, the weights and the settings.
 

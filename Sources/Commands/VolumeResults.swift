@@ -98,7 +98,7 @@ package struct VolumeResults {
             throw InputError("is no DICOM series: a DICOM result refers to the images that it belongs to; choose another --format")
         }
         throw InputError(
-            "was interpolated, so that its slices are no images of the archive; leave --resample out, or choose another --format")
+            "was interpolated, so its slices are not images of the archive; leave --resample out, or choose another --format")
     }
 
     /// The tables of names and colours, beside the label maps of a folder.

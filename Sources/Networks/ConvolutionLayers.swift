@@ -38,7 +38,7 @@ struct Convolution: Sendable {
     /// [B, inputs, H, W] → [B, outputs, ⌈H / stride⌉, ⌈W / stride⌉], in `precision`.
     func callAsFunction(_ x: Tensor, _ precision: Precision) -> Tensor { self(x, weight: weight, precision) }
 
-    /// With other weights in the place of its own, such as its own standardised.
+    /// Convolves with `weight` instead of its own weights, such as their standardised form.
     func callAsFunction(_ x: Tensor, weight: Tensor, _ precision: Precision) -> Tensor {
         let type = precision.elementType
         return x.to(type).convolved(
@@ -47,15 +47,15 @@ struct Convolution: Sendable {
     }
 }
 
-/// A transposed convolution that makes the map `scale` times as large, as `nn.ConvTranspose2d` of
-/// that stride.
+/// A transposed convolution that enlarges the map by `scale`, as `nn.ConvTranspose2d` with that
+/// stride.
 struct TransposedConvolution: Sendable {
     let weight: Tensor  // weight [inputs, outputs, k, k]
     let bias: Tensor?  // bias [outputs]
     let scale: Int
 
-    /// Its size is its stride unless `kernel` is given: then the map is padded by one, as far as
-    /// the result needs no more.
+    /// The kernel is as wide as the stride unless given; a given kernel's padding keeps the output
+    /// at `scale` times the input.
     init(_ path: TorchPath, _ inputs: Int, _ outputs: Int, scale: Int, kernel: Int? = nil, hasBias: Bool = true) {
         let k = kernel ?? scale
         // PyTorch takes the second axis for the fan-in, here the outputs.
@@ -100,7 +100,7 @@ struct BatchNorm: Sendable {
     let bias: Tensor  // bias [C]
     let runningMean: Tensor  // running_mean [C]
     let runningVariance: Tensor  // running_var [C]
-    let batches: Tensor  // num_batches_tracked [], which nothing here reads and PyTorch wants
+    let batches: Tensor  // num_batches_tracked [], for PyTorch alone
 
     init(_ path: TorchPath, channels C: Int) {
         weight = path.parameter("weight", [C], .constant(1))
@@ -110,7 +110,8 @@ struct BatchNorm: Sendable {
         batches = path.buffer("num_batches_tracked", [], 0, .int64)
     }
 
-    /// By the batch's statistics in training, which go into the running ones; by those otherwise.
+    /// Training normalises by the batch's statistics and updates the running ones; inference uses
+    /// the running ones.
     func callAsFunction(_ x: Tensor, isTraining: Bool) -> Tensor {
         if isTraining { batches.add(1) }
         return x.batchNormalized(
@@ -127,10 +128,10 @@ extension InitialValues {
 }
 
 extension Tensor {
-    /// Twice as large, bilinear, corners aligned.
+    /// Enlarges to twice the size, bilinear, corners aligned.
     func doubled() -> Tensor { upsampledBilinear(height: 2 * size(2), width: 2 * size(3), alignsCorners: true) }
 
-    /// Pictures of one channel as ones of `channels` alike.
+    /// Repeats a single channel to `channels`; other pictures stay as they are.
     func repeated(channels: Int) -> Tensor {
         size(1) == 1 && channels > 1 ? .concatenated(Array(repeating: self, count: channels), axis: 1) : self
     }

@@ -15,7 +15,7 @@ extension Torch {
 }
 
 extension Compute.Device {
-    /// The device to use; `auto` takes a GPU if there is one that works. Throws ``DeviceError`` if
+    /// The device to use; `auto` takes a working GPU if there is one. Throws ``DeviceError`` if
     /// a GPU is requested but cannot be used.
     ///
     /// `note` receives the reason if `auto` leaves a GPU unused; by default it is written to

@@ -21,7 +21,7 @@ extension SegmentationNetwork {
     }
 }
 
-/// Notes the first module whose output is not finite, on the one thread that runs the network.
+/// Notes the first module whose output is not finite. Used on the thread that runs the network.
 final class FiniteWatch: @unchecked Sendable {
     @TaskLocal static var current: FiniteWatch?
 

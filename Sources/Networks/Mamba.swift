@@ -1,8 +1,8 @@
 import Torch
 import VMUNet
 
-/// Mamba (Gu and Dao, 2023) on sequences: a gate beside a short convolution and a selective scan,
-/// both of which look back only.
+/// Mamba (Gu and Dao, 2023) on sequences: a short causal convolution and a selective scan, with a
+/// gate.
 struct Mamba: Sendable {
     private static let kernel = 4
 
@@ -10,7 +10,7 @@ struct Mamba: Sendable {
     let convolution: Tensor  // conv1d.weight [D, 1, 4]
     let convolutionBias: Tensor  // conv1d.bias [D]
     let xProjection: Linear  // x_proj       D → R + 2N, no bias
-    let stepProjection: Linear  // dt_proj      R → D, whose bias the scan adds
+    let stepProjection: Linear  // dt_proj      R → D; the scan adds its bias
     let aLog: Tensor  // A_log [D, N]
     let skip: Tensor  // D [D]
     let outProjection: Linear  // out_proj     D → C, no bias
@@ -33,7 +33,7 @@ struct Mamba: Sendable {
         let R = stepProjection.weight.size(1)
         let halves = inProjection(x, mode.precision).to(.float32).transposed(1, 2).parts(2, axis: 1)  // [B, D, L] each
         let (inputs, z) = (halves[0], halves[1])
-        // Padded at both ends, of which the later one is cut off.
+        // Pads both ends and cuts the later one off, which makes the convolution causal.
         let u = inputs.convolvedAlong(convolution, bias: convolutionBias, padding: Self.kernel - 1, groups: D)
             .narrowed(axis: 2, start: 0, length: L).silu()  // [B, D, L]
         let projected = xProjection(u.transposed(1, 2), mode.precision).to(.float32)  // [B, L, R + 2N]

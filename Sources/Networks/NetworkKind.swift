@@ -6,14 +6,14 @@ import VMUNet
 /// Sizes that a network must fit: the data's classes and channels, and the size of resized
 /// pictures.
 package struct NetworkShape: Sendable, Hashable {
-    /// Classes of the answer; 1 is foreground against background.
+    /// Classes of the output; 1 is foreground against background.
     package var classes: Int
-    /// Channels of the pictures; one of one channel is repeated where there are more.
+    /// Channels of the pictures; a single channel is repeated if the network has more.
     package var inputChannels: Int
     /// Height and width of pictures in pixels, for networks that are made for one size.
     package var imageSize: Int
 
-    /// Three channels unless said otherwise.
+    /// Three channels unless given.
     package init(classes: Int, inputChannels: Int = 3, imageSize: Int) {
         (self.classes, self.inputChannels, self.imageSize) = (classes, inputChannels, imageSize)
     }
@@ -25,20 +25,20 @@ package struct NetworkKind: Sendable {
     package let name: String
     /// Its name in the literature: `U-Net`.
     package let title: String
-    /// How published weights of the kind are told from others; nil if by their metadata alone.
+    /// Identifies published weights of this kind; nil if only metadata identifies them.
     let published: PublishedKeys?
-    /// Builds one, new or of a checkpoint's weights; reads every setting of the kind from
+    /// Builds a network, new or with a checkpoint's weights; reads every setting of the kind from
     /// `options`.
     let build: @Sendable (_ options: inout NetworkOptions, _ shape: NetworkShape, _ store: ParameterStore) throws -> any SegmentationNetwork
 
-    /// Every kind there is: to add one, name it here.
+    /// All kinds. To add one, name it here.
     package static let all: [NetworkKind] = [
         .vmunet, .unet, .unetPlusPlus, .attentionUNet, .malunet, .ultralightVMUNet, .vmunetV2, .swinUNet, .transUNet,
     ]
 
     /// A kind by its name.
     ///
-    /// - Throws: ``NetworkSettingsError`` where there is none.
+    /// - Throws: ``NetworkSettingsError`` if there is none.
     package init(named name: String) throws(NetworkSettingsError) {
         guard let known = Self.all.first(where: { $0.name == name }) else {
             let names = Self.all.map(\.name).joined(separator: ", ")
@@ -58,18 +58,18 @@ package struct NetworkKind: Sendable {
 }
 
 extension NetworkSettings {
-    /// A network of this kind: new, or of the weights or tensors in the store.
+    /// A network of this kind, new or with the store's weights or tensors.
     ///
-    /// - Throws: ``NetworkSettingsError`` listing every setting that makes no sense,
-    ///   ``/VMUNet/WeightsMismatch`` for weights that do not fit, an error of libtorch where memory
+    /// - Throws: ``NetworkSettingsError`` listing every invalid setting,
+    ///   ``/VMUNet/WeightsMismatch`` for weights that do not fit, an error of libtorch if memory
     ///   does not suffice.
     package func network(_ shape: NetworkShape, from store: ParameterStore = ParameterStore()) throws -> any SegmentationNetwork {
         try built(shape, from: store).network
     }
 
-    /// These settings with the default of each that is missing.
+    /// These settings, with defaults for those that are missing.
     ///
-    /// - Throws: ``NetworkSettingsError`` listing every setting that makes no sense.
+    /// - Throws: ``NetworkSettingsError`` listing every invalid setting.
     package func completed(for shape: NetworkShape) throws -> NetworkSettings {
         try built(shape, from: .outline()).settings
     }
@@ -100,13 +100,13 @@ extension NetworkSettings {
     }
 }
 
-/// Settings of a network that make no sense: all of them.
+/// A network's invalid settings, all in one error.
 public struct NetworkSettingsError: WeightsProblem, Equatable {
-    /// One of them.
+    /// One invalid setting.
     public struct Problem: Sendable, Equatable {
         /// The key in a configuration's section `network`.
         public let option: String
-        /// The values that make sense.
+        /// The valid values.
         public let expected: String
         /// The value given.
         public let got: String
@@ -120,7 +120,7 @@ public struct NetworkSettingsError: WeightsProblem, Equatable {
     public var problem: String {
         problems.map { "network.\($0.option): expected \($0.expected), got \($0.got)" }.joined(separator: "\n")
     }
-    /// None but what was expected.
+    /// Empty: the problem lists the valid values.
     public var remedy: String { "" }
     /// The ``problem``.
     public var description: String { problem }

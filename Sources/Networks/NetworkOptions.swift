@@ -1,10 +1,10 @@
 import Segmentation
 
-/// Reads a kind's settings while its network is built: what was given, or a default; notes what
-/// makes no sense.
+/// Reads a kind's settings while its network is built: the given value or a default. Collects
+/// invalid ones.
 ///
-/// Each setting is read once. ``finish()`` then has all of them, defaults included, as a run's
-/// `config.yaml` keeps them.
+/// Each setting is read once. ``finish()`` then returns all of them, defaults included, for a run's
+/// `config.yaml`.
 struct NetworkOptions {
     private let given: [String: OptionValue]
     private var complete: [String: OptionValue] = [:]
@@ -71,8 +71,7 @@ struct NetworkOptions {
         return value
     }
 
-    /// Every setting, defaults included. Throws for those that make no sense and those that nobody
-    /// read.
+    /// Every setting, defaults included. Throws if one is invalid or was never read.
     func finish() throws(NetworkSettingsError) -> [String: OptionValue] {
         let known = complete.keys.sorted().joined(separator: ", ")
         let unknown = given.keys.filter { complete[$0] == nil }.sorted()

@@ -26,7 +26,7 @@ package final class ParameterStore: ParameterSource {
     /// (`Torch.manualSeed`).
     package init() { (weights, tensors, isOutline) = (nil, [:], false) }
 
-    /// A store that takes parameters and buffers from a checkpoint.
+    /// A store that serves parameters and buffers from a checkpoint.
     package init(weights: StateDictionary) { (self.weights, tensors, isOutline) = (weights, [:], false) }
 
     /// A store that returns these tensors themselves, for the same network on another device or in
@@ -35,14 +35,13 @@ package final class ParameterStore: ParameterSource {
 
     private init(outline: Void) { (weights, tensors, isOutline) = (nil, [:], true) }
 
-    /// A store whose tensors have no values. It answers questions about a network before there is
-    /// one.
+    /// A store whose tensors have no values, for questions about a network that is not built yet.
     static func outline() -> ParameterStore { ParameterStore(outline: ()) }
 
     /// The root of the keys.
     package var root: ParameterPath<ParameterStore> { ParameterPath(self) }
 
-    /// The parameters, once all were asked for.
+    /// The parameters, once all have been requested.
     ///
     /// - Throws: ``/VMUNet/WeightsMismatch`` listing every key that is missing, unexpected or of
     ///   another shape.
@@ -74,7 +73,7 @@ package final class ParameterStore: ParameterSource {
         return tensor
     }
 
-    /// One whose values follow from the network's sizes.
+    /// A buffer whose values follow from the network's sizes.
     func buffer(_ key: String, _ shape: [Int], _ type: ElementType, values: () -> Tensor) -> Tensor {
         let tensor = found(key, shape: shape, type) ?? values()
         buffers.append((key, tensor))
@@ -107,7 +106,7 @@ extension ParameterPath where Source == ParameterStore {
         source.buffer((self / name).key, shape, initial, type)
     }
 
-    /// One whose values follow from the network's sizes.
+    /// A buffer whose values follow from the network's sizes.
     func buffer(_ name: String, _ shape: [Int], _ type: ElementType, values: () -> Tensor) -> Tensor {
         source.buffer((self / name).key, shape, type, values: values)
     }

@@ -2,7 +2,7 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// Initial weights for training: another network's of the same kind. For VM-UNet also VMamba's,
+/// Initial weights for training, from another network of the same kind. VM-UNet also takes VMamba's,
 /// which fill the encoder and, mirrored, the decoder.
 public enum PretrainedWeights {
     /// The tensors that were taken, left at their initial values, or not used.
@@ -43,9 +43,9 @@ public enum PretrainedWeights {
     /// Copies every tensor of `weights` whose key and shape the network has, parameters and
     /// buffers.
     ///
-    /// The first layer's kernels of another number of channels, such as an RGB network's three,
-    /// are averaged over their channels, and each channel of this network gets the average times
-    /// theirs ÷ ours: a picture that is the same in all channels gives the same maps as before.
+    /// If the first layer has another number of channels, such as an RGB network's three, its
+    /// kernels are averaged over them, and each channel of this network gets the average times
+    /// theirs ÷ ours. A picture with equal channels then gives the same maps as before.
     ///
     /// - Throws: ``NothingFits`` unless a tensor of a block fits: a class bias or the first
     ///   convolution fits any network and proves nothing.
@@ -85,7 +85,7 @@ public enum PretrainedWeights {
         return report
     }
 
-    /// The kernels of a first layer [out, channels, rows, columns] for another number of channels;
+    /// Adapts a first layer's kernels [out, channels, rows, columns] to another number of channels;
     /// nil for other tensors.
     private static func otherChannels(
         _ weights: StateDictionary, _ key: String, _ shape: [Int], _ channels: Int
@@ -122,8 +122,8 @@ public enum PretrainedWeights {
 }
 
 extension SegmentationNetwork {
-    /// The parameters that tell a network from others: VM-UNet's blocks, otherwise weights that see
-    /// neither pictures nor classes.
+    /// The parameters that identify a network: VM-UNet's blocks, otherwise the weights between its
+    /// first and last layer.
     fileprivate var body: [(key: String, tensor: Tensor)] {
         let blocks = parameters.filter { $0.key.contains(".blocks.") }
         if !blocks.isEmpty { return blocks }

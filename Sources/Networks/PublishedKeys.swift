@@ -1,22 +1,22 @@
 import Segmentation
 import TensorFiles
 
-/// Keys by which a kind's published weights, which have no metadata, are told from other kinds'.
+/// Keys that identify a kind's published weights, which have no metadata.
 struct PublishedKeys: Sendable {
-    /// Weights with this key are of the kind. No other kind has it.
+    /// A key that only this kind has.
     let marker: String
     /// The first convolution's weight [.., input channels, .., ..].
     let stem: String
     /// The last layer's weight [classes, ..].
     let head: String
-    /// The height and width of pictures that the weights are made for, where they are; a key's
-    /// shape tells it.
+    /// The height and width of pictures if the weights are made for one size, read off a key's
+    /// shape.
     var imageSize: @Sendable (StateDictionary) -> Int? = { _ in nil }
 }
 
 extension NetworkKind {
-    /// The kind of weights that say nothing of it, and the weights under the kind's keys; nil where
-    /// no kind has a key of theirs. A wrapper's prefix before every key is taken off.
+    /// Identifies weights without metadata by their keys. Returns the kind, and the weights without
+    /// a wrapper's prefix; nil if no kind matches.
     static func published(_ weights: StateDictionary) -> (kind: NetworkKind, shape: NetworkShape, weights: StateDictionary)? {
         for kind in all {
             guard let keys = kind.published, let key = weights.keys.first(where: { $0 == keys.marker || $0.hasSuffix("." + keys.marker) })
@@ -32,7 +32,7 @@ extension NetworkKind {
 }
 
 extension StateDictionary {
-    /// The tensors whose keys begin so, without that beginning, and the others as they are.
+    /// Removes this prefix from the keys that begin with it.
     fileprivate func withoutPrefix(_ prefix: String) -> StateDictionary {
         guard !prefix.isEmpty else { return self }
         var result = self

@@ -1,13 +1,13 @@
 import Torch
 import VMUNet
 
-/// MALUNet (Ruan et al., 2022) and UltraLight VM-UNet (Wu et al., 2024): six stages of few channels,
-/// three of them convolutions, and skips through a bridge of attention. The other stages are where
-/// they differ. Published keys.
+/// MALUNet (Ruan et al., 2022) and UltraLight VM-UNet (Wu et al., 2024), under their published keys:
+/// six stages of few channels, with skips through an attention bridge. Three stages are convolutions;
+/// the two networks differ in the others.
 struct SixStageUNet<Stage: SixStageUNetStage>: SegmentationNetwork {
     let parameters: [(key: String, tensor: Tensor)]
     private let shape: NetworkShape
-    /// Of the six stages, multiples of four.
+    /// Channels of the six stages, multiples of four.
     private let channels: [Int]
     private let layers: SixStageLayers<Stage>
 
@@ -93,7 +93,7 @@ protocol SixStageUNetStage: Sendable {
     func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor
 }
 
-/// Attention over the places of each skip, then over the channels of all of them.
+/// Spatial attention on each skip, then channel attention across all of them.
 private struct AttentionBridge: Sendable {
     let places: Convolution  // satt.shared_conv2d.0
     let along: Tensor  // catt.get_all_att.weight [1, 1, 3]

@@ -6,8 +6,8 @@ struct Linear: Sendable {
     let weight: Tensor  // weight [outputs, inputs]
     let bias: Tensor?  // bias [outputs]
 
-    /// Weights begin as a transformer's usually do, normal of deviation 0.02, and biases at zero,
-    /// unless given.
+    /// Unless given, weights start normal with deviation 0.02, as usual for transformers, and biases
+    /// at zero.
     init(
         _ path: TorchPath, _ inputs: Int, _ outputs: Int, hasBias: Bool = true, weights: InitialValues = .transformer,
         biases: InitialValues = .constant(0)
@@ -38,7 +38,7 @@ struct LayerNorm: Sendable {
     func callAsFunction(_ x: Tensor) -> Tensor { x.to(.float32).layerNormalized(weight: weight, bias: bias, epsilon: epsilon) }
 }
 
-/// Two layers with GELU between them, as transformers have after their attention.
+/// A transformer's MLP: two Linears with GELU between them.
 struct TokenMLP: Sendable {
     let first: Linear  // fc1
     let second: Linear  // fc2
@@ -60,17 +60,16 @@ struct TokenMLP: Sendable {
 }
 
 extension InitialValues {
-    /// Normal of deviation 0.02, within ±2.
+    /// Normal with deviation 0.02, within ±2.
     static let transformer = InitialValues.truncatedNormal(standardDeviation: 0.02, limit: 2)
 }
 
 extension Tensor {
-    /// In training, each value zero with probability `rate`.
+    /// Dropout: zeroes each value with probability `rate` in training.
     func droppedOut(_ rate: Double, _ mode: ForwardMode) -> Tensor { mode.isTraining && rate > 0 ? droppedOut(rate) : self }
 
-    /// Attention of queries, keys and values [B, heads, tokens, channels of a head]: each token's
-    /// mean of the values by softmax(query · key / √channels + bias). A bias [parts, heads, tokens,
-    /// tokens] repeats every `parts` of B.
+    /// Attention: softmax(Q · Kᵀ / √channels + bias) · V, with Q, K and V [B, heads, tokens, channels
+    /// per head]. A bias [parts, heads, tokens, tokens] repeats after every `parts` of B.
     static func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor, bias: Tensor? = nil) -> Tensor {
         let scale = 1 / Double(q.size(-1)).squareRoot()
         var scores = (q * scale).multiplied(by: k.transposed(-2, -1)).to(.float32)  // [B, heads, tokens, tokens]

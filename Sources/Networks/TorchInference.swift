@@ -13,8 +13,8 @@ package struct TorchInference: InferenceNetwork {
     private let device: Device
 
     /// Loads these weights onto the device that `compute` names. Their metadata names the kind of
-    /// network and its settings. Without metadata, keys tell the kind, and shapes the sizes of a
-    /// VM-UNet; another kind has its published ones.
+    /// network and its settings. Without metadata, the keys identify the kind; a VM-UNet's sizes
+    /// are read off its shapes, and another kind has its published sizes.
     ///
     /// - Throws: ``/VMUNet/WeightsMismatch``, ``/VMUNet/ConfigurationError`` or
     ///   ``NetworkSettingsError`` for weights that do not fit the network, and ``DeviceError``.
@@ -53,7 +53,7 @@ package struct TorchInference: InferenceNetwork {
 }
 
 extension StateDictionary {
-    /// The network that these weights are of.
+    /// Builds the network of these weights.
     fileprivate func network() throws -> any SegmentationNetwork {
         guard var settings = try NetworkSettings(metadata) else {
             guard let (kind, shape, weights) = NetworkKind.published(self) else { return try TorchVMUNet(weights: self) }
@@ -64,7 +64,7 @@ extension StateDictionary {
         }
         guard settings.name != NetworkSettings.vmunet else { return try TorchVMUNet(weights: self) }
         guard let (classes, inputChannels) = settings.takeShape() else {
-            throw ConfigurationError(what: "network_options", expected: "classes and input_channels", got: "none that make sense")
+            throw ConfigurationError(what: "network_options", expected: "valid classes and input_channels", got: "none")
         }
         let shape = NetworkShape(
             classes: classes, inputChannels: inputChannels, imageSize: try WeightsMetadata(metadata).imageSize ?? 256)

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Segmentation
 
-/// Appends events to `metrics.jsonl`, one a line, as they happen.
+/// Appends events to `metrics.jsonl`, one per line, as they happen.
 package final class MetricsLog {
     private let handle: FileHandle
     private let url: URL

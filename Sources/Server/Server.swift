@@ -16,9 +16,9 @@ package struct ServerConfiguration: Sendable {
     /// The folder of jobs and of the audit log.
     package var data: URL
     package var models: ServedModels
-    /// The page's files by their paths; empty where there is no page.
+    /// The page's files by their paths; empty if there is no page.
     package var page = ServedPage()
-    /// The executable whose command `job` runs one job.
+    /// The executable with the command `job`.
     package var program: URL
 
     package init(access: Access, data: URL, models: ServedModels, program: URL) {
@@ -26,14 +26,14 @@ package struct ServerConfiguration: Sendable {
     }
 }
 
-/// The server: routes, jobs and what they share.
+/// The server: its routes and its jobs.
 package struct Server: Sendable {
     let configuration: ServerConfiguration
     let jobs: JobService
     let metrics: MetricsStore
     private let logger: Logger
 
-    /// - Throws: what opening the store throws.
+    /// - Throws: an error if the store cannot be opened.
     package init(_ configuration: ServerConfiguration, metrics: MetricsStore, logger: Logger) throws {
         self.configuration = configuration
         self.metrics = metrics
@@ -43,7 +43,7 @@ package struct Server: Sendable {
             logger: logger)
     }
 
-    /// Every route, behind what all requests pass.
+    /// Every route, behind the middleware of all requests.
     func router() -> Router<ServerContext> {
         let router = Router(context: ServerContext.self)
         router.add(middleware: AnswerMiddleware())

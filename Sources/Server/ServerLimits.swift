@@ -1,4 +1,4 @@
-/// The limits of one server. Requests beyond them are refused with a status that says so.
+/// The limits of a server. Requests beyond them are refused with a status that says so.
 package struct ServerLimits: Sendable {
     /// Bytes of a picture's file.
     package var pictureBytes = 64 << 20

@@ -94,7 +94,7 @@ final class BZip2Stream: PackedStream {
     private func begin(isFirst: Bool) throws -> Bool {
         let head = try bits.bytesOrNothing(4)
         guard head.count == 4, head[0...2].elementsEqual("BZh".utf8), (0x31...0x39).contains(head[3]) else {
-            guard !isFirst else { throw Fault(.corrupt, "its data are no bzip2 stream, as its header says") }
+            guard !isFirst else { throw Fault(.corrupt, "its header promises a bzip2 stream, but the data is not one") }
             return false
         }
         level = Int(head[3] - 0x30)
@@ -116,7 +116,7 @@ final class BZip2Stream: PackedStream {
                 try block()
                 return true
             }
-            guard magic == Self.endMagic else { throw Self.damage("a block does not begin as one") }
+            guard magic == Self.endMagic else { throw Self.damage("a block's signature is wrong") }
             bits.alignToByte()
             guard try begin(isFirst: false) else {
                 isAtEnd = true
@@ -129,13 +129,13 @@ final class BZip2Stream: PackedStream {
 
     private func block() throws {
         guard try bits.read(1) == 0 else {
-            throw Fault(.unsupported, "was compressed by a bzip2 of before 1997", remedy: "compress it by gzip")
+            throw Fault(.unsupported, "was compressed by a bzip2 from before 1997", remedy: "compress it with gzip")
         }
         let origin = Int(try bits.read(24))
         let used = try symbols()
         let tables = try codeTables(symbols: used.count + 2)
         let data = try symbolsOfBlock(used, tables)
-        guard origin < data.count else { throw Self.damage("a block's place is outside of it") }
+        guard origin < data.count else { throw Self.damage("a block's starting point lies outside the block") }
         // Undoes the transform: each symbol leads to the one that follows it in the text.
         var starts = [Int](repeating: 0, count: 257)
         for byte in data { starts[Int(byte) + 1] += 1 }
@@ -176,7 +176,7 @@ final class BZip2Stream: PackedStream {
             var steps = 0
             while try bits.read(1) == 1 {
                 steps += 1
-                guard steps < count else { throw Self.damage("a table is chosen that is not there") }
+                guard steps < count else { throw Self.damage("a block selects a table that does not exist") }
             }
             order.insert(order.remove(at: steps), at: 0)
             selectors.append(order[0])
@@ -256,7 +256,7 @@ private struct BZip2Code {
             code = code << 1 | Int(try bits.read(1))
             if code - first[length] < counts[length], code >= first[length] { return symbols[offset[length] + code - first[length]] }
         }
-        throw BZip2Stream.damage("a code is none of its table's")
+        throw BZip2Stream.damage("a code is not in its table")
     }
 }
 

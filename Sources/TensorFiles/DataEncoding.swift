@@ -27,8 +27,8 @@ struct EncodedData {
         /// The voxels are the file's last decoded bytes, after at most so many others.
         case end(after: Int)
 
-        /// So many bytes of each of `parts` files, or with −1 all but the last. Nil for more than all
-        /// files together may skip: what is skipped has to be unpacked.
+        /// Skips this many bytes in each of `parts` files; −1 means that the voxels come last. Nil if
+        /// the files together skip more than allowed, since skipped bytes have to be unpacked.
         init?(skipping bytes: Int, parts: Int) {
             guard (-1...EncodedData.mostSkipped / parts).contains(bytes) else { return nil }
             self = bytes < 0 ? .end(after: EncodedData.largestSurplus / parts) : .skip(bytes)
@@ -63,14 +63,14 @@ struct EncodedData {
             finish = { guard try hex.isAtEnd() else { throw Self.surplus } }
         case .gzip, .zlib, .bzip2:
             let packed = try Self.open(file, position, encoding)
-            try packed.stream.skip(try Self.skipped(start, count, file, position, encoding), "what lies before the voxels")
+            try packed.stream.skip(try Self.skipped(start, count, file, position, encoding), "the data before the voxels")
             (stream, largestSize) = packed
             finish = { try Self.requireEnd(try packed.stream.drain(1 << 16, "the array of voxels")) }
         }
     }
 
-    /// An array's data: from `position` of the header's file, or in files that it names, equal
-    /// parts one after the other. `data` opens a given number of bytes in one file.
+    /// An array's data: at `position` of the header's file, or in equal parts in the files that the
+    /// header names. `data` opens a given number of bytes in one file.
     init(
         at position: Int, of file: FileReader, or files: [URL]?, shape: [Int], of elementType: ElementType,
         _ data: @escaping (_ file: FileReader, _ position: Int, _ count: Int) throws -> EncodedData
@@ -94,7 +94,7 @@ struct EncodedData {
             return (stream, stream.largestSize)
         }
         let stream = try encoding == .zlib ? GzipStream(zlib: file, from: position) : GzipStream(file, from: position)
-        guard stream.isPacked else { throw Fault(.corrupt, "its data are no gzip stream, as its header says") }
+        guard stream.isPacked else { throw Fault(.corrupt, "its header promises a gzip stream, but the data is not one") }
         return (stream, stream.largestSize)
     }
 
@@ -120,11 +120,11 @@ struct EncodedData {
 
     private static var surplus: Fault {
         Fault(
-            .corrupt, "goes on after the voxels that its header declares",
-            remedy: "correct its header's sizes, or how many bytes it skips before the voxels")
+            .corrupt, "holds more data than the voxels that its header declares",
+            remedy: "correct the sizes in its header, or the number of bytes to skip before the voxels")
     }
 
-    /// A line's end may follow.
+    /// A line break may follow.
     private static func requireEnd(_ rest: Int) throws { guard rest <= 2 else { throw surplus } }
 }
 
@@ -144,7 +144,7 @@ final class ChainedStream: ByteStream {
         _ urls: [URL], bytes: Int, of elementType: ElementType, _ data: @escaping (_ file: FileReader, _ count: Int) throws -> EncodedData
     ) throws {
         guard !urls.isEmpty, bytes.isMultiple(of: urls.count), (bytes / urls.count).isMultiple(of: elementType.byteCount) else {
-            throw Fault(.corrupt, "its header divides the voxels among \(urls.count) files, which does not come out even")
+            throw Fault(.corrupt, "its header divides the voxels among \(urls.count) files, which cannot share them evenly")
         }
         let each = bytes / urls.count
         open = { try data(FileReader(urls[$0]), each) }

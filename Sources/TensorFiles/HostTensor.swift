@@ -38,10 +38,8 @@ public struct HostTensor: Sendable, Equatable {
         try HostTensor(shape: shape, elementType: elementType, bytes: bytes)
     }
 
-    /// Elements that lie at strides, as a tensor of their own; strides count elements and may be
-    /// negative.
-    ///
-    /// Every one of them must lie inside.
+    /// Copies strided elements into a tensor of their own. Strides count elements and may be
+    /// negative; every element must lie inside this tensor.
     package func gathered(from start: Int, shape: [Int], strides: [Int]) -> HostTensor {
         var (least, greatest) = (start, start)
         for (length, stride) in zip(shape, strides) where length > 0 {

@@ -47,7 +47,7 @@ extension StateDictionary {
     /// The clean-up of names that all readers of weights share.
     func underPlainNames() throws -> StateDictionary {
         var counted = self
-        // First, because thop on a wrapped network counts beside the prefix as well as behind it.
+        // First: on a wrapped network, thop leaves counters with and without the prefix.
         counted.removeCounters()
         guard let plain = counted.strippingWrapperNames() else {
             throw Fault(.corrupt, "has weights of the same name with and without the prefix 'module.'", remedy: "save one set of weights")

@@ -27,7 +27,7 @@ final class TextStream: ByteStream {
                 throw Fault(.truncated, "truncated: \(what) has \(offset / size) of \(buffer.count / size) numbers")
             }
             guard put(word, buffer, offset) else {
-                throw Fault(.corrupt, "\(what) holds '\(word.printable(limit: 20))', which is no number of its type")
+                throw Fault(.corrupt, "\(what) holds '\(word.printable(limit: 20))', which is not a number of its type")
             }
         }
     }

@@ -7,7 +7,7 @@ public enum WeightsChoice: Sendable, Equatable {
     /// The set of this name, such as `params` or `model.state_dict`.
     case named(String)
 
-    /// The choice that a user names: `model`, `average`, or a set's name.
+    /// Parses a user's choice: `model`, `average`, or a set's name.
     public init(name: String) {
         switch name {
         case "model": self = .model

@@ -48,7 +48,7 @@ extension Tensor {
             .tensor(self), .tensor(weight), .optional(bias), .ints([1]), .ints([padding]), .ints([1]), .int(groups))
     }
 
-    /// Group normalisation: each image's channels in `groups`, then scale and shift a channel.
+    /// Group normalisation: each image's channels in `groups`, then a scale and shift per channel.
     package func groupNormalized(_ groups: Int, weight: Tensor, bias: Tensor, epsilon: Double) -> Tensor {
         Aten.groupNorm(.tensor(self), .int(groups), .tensor(weight), .tensor(bias), .double(epsilon), .bool(true))
     }

@@ -45,8 +45,8 @@ public protocol Engine {
     /// Stochastic depth, for each image of x: 1 / (1 − rate) with probability 1 − rate, otherwise
     /// 0. Called in training only.
     static func branchScale(rate: Double, imagesOf x: Tensor) -> Tensor
-    /// Runs a module of the network, named as in checkpoints. Engines measure time here and look
-    /// for values that are not finite.
+    /// Runs a module of the network, named as in checkpoints. Engines measure time and look for NaN
+    /// here.
     static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor
 }
 
@@ -77,7 +77,7 @@ public enum Precision: Sendable, Hashable {
     case float32, bfloat16
 }
 
-/// How a forward pass runs: its precision, and whether stochastic depth is drawn.
+/// Settings of a forward pass: its precision, and stochastic depth on or off.
 public struct ForwardMode: Sendable {
     /// Element type of the matrix products; the patch embedding and the final projection are
     /// float32 in every mode.

@@ -12,7 +12,7 @@ public protocol ParameterSource {
     func finish() throws(WeightsMismatch) -> Parameters
 }
 
-/// How the network uses a parameter. Engines may prepare matrices for their products.
+/// The use of a parameter. Engines may prepare matrices for their products.
 public enum ParameterUse: Sendable {
     /// Read as it is.
     case values
@@ -98,8 +98,8 @@ public struct WeightsMismatch: Error, Sendable, Equatable {
     /// True if the weights fit.
     public var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && wrongShape.isEmpty }
 
-    /// How many keys of each kind a message lists. A damaged or hostile file may misfit in a
-    /// hundred thousand places.
+    /// The most keys of each kind in a message; a damaged or hostile file may misfit in a hundred
+    /// thousand places.
     private static let listed = 20
 
     /// The three counts, then up to twenty lines of each kind.

@@ -3,7 +3,7 @@ extension VMUNet {
     /// DropPath(SS2D-branch(LayerNorm(x)))`.
     struct VSSBlock {
         let norm: LayerNorm  // ln_1
-        let branch: Branch  // self_attention, its name in checkpoints; there is no attention in it
+        let branch: Branch  // self_attention in checkpoints, though it has no attention
         let dropRate: Double
 
         init(_ path: Path, channels C: Int, stateSize: Int, dropRate: Double) {
@@ -42,7 +42,7 @@ extension VMUNet {
             guard mode.isTraining, dropRate > 0 else {
                 return outProjection(gated, addedTo: x)  // [B, H, W, C]
             }
-            let scale = Operators.branchScale(rate: dropRate, imagesOf: x)  // [B]: 0, or what makes up for it
+            let scale = Operators.branchScale(rate: dropRate, imagesOf: x)  // [B]: 0 or 1 / (1 − rate)
             return Operators.addBranch(x, outProjection(gated), scale: scale)
         }
     }

@@ -39,26 +39,26 @@ struct Serve: ParsableCommand {
               vmunet serve --host 0.0.0.0 --tokens tokens.txt
               curl -T photo.jpg http://127.0.0.1:8080/v1/predict --output mask.png
 
-            Only this machine reaches it unless --host says otherwise, which then needs --tokens. docs/server.md tells everything: the interface, limits, \
-            metrics, and how to run it behind nginx and systemd. Research software, not a medical device.
+            Only this machine can reach it unless --host says otherwise, which needs --tokens. docs/server.md describes the interface, limits and \
+            metrics, and running it behind nginx and systemd. Research software, not a medical device.
             """)
 
-    @Option(help: "Weights to serve, .pth or .safetensors; again for each more. Default: as for predict.")
+    @Option(help: "Weights to serve, .pth or .safetensors; may be repeated. Default: as for predict.")
     var weights: [String] = []
 
     @Option(help: "The address to listen on.")
     var host = "127.0.0.1"
 
-    @Option(help: "The port to listen on; 0 takes one that is free.")
+    @Option(help: "The port to listen on; 0 takes a free one.")
     var port = 8080
 
-    @Option(help: "A file of tokens, one a line; a request then needs one of them.")
+    @Option(help: "A file of tokens, one per line; requests then need one of them.")
     var tokens: String?
 
-    @Flag(help: "Let anyone who reaches the address ask, without a token.")
+    @Flag(help: "Let anyone who reaches the address in, without a token.")
     var withoutToken = false
 
-    @Option(help: "The folder for jobs and the audit log. Default: vmunet-server in this user's data.")
+    @Option(help: "The folder for jobs and the audit log. Default: vmunet-server in this user's data folder.")
     var data: String?
 
     @Option(help: "Hours that finished jobs are kept.")
@@ -76,16 +76,16 @@ struct Serve: ParsableCommand {
     @Option(help: "The most pixels of a picture.")
     var maxPixels: Int?
 
-    @Option(help: "The most jobs that wait or run.")
+    @Option(help: "The most jobs waiting or running.")
     var maxJobs: Int?
 
-    @Option(help: "The most jobs of one client that wait or run.")
+    @Option(help: "The most jobs of one client waiting or running.")
     var maxJobsPerClient: Int?
 
     @Option(help: "The most bytes of one client's jobs on the disk, such as 20G.")
     var maxStorePerClient: Bytes?
 
-    @Option(help: "The most pictures that wait or run.")
+    @Option(help: "The most pictures waiting or running.")
     var maxWaiting: Int?
 
     @Option(help: "Minutes after which a job is ended.")
@@ -113,18 +113,18 @@ struct Serve: ParsableCommand {
         let access = try access()
         let urls = weights.isEmpty ? [InstalledWeights.url()].compactMap(\.self) : weights.map { URL(filePath: $0) }
         guard let first = urls.first else {
-            throw ValidationError("--weights is needed: those that come with the package are not beside this tool")
+            throw ValidationError("--weights is needed: the package's own weights are not beside this tool")
         }
         guard let program = executablePath() else { throw ValidationError("this program cannot find its own file") }
         let models = try urls.map { try ServedModel($0, compute: Compute(threads: threads)) }
         guard Set(models.map(\.name)).count == models.count else {
-            throw ValidationError("--weights: two files have one name, by which requests choose; rename one")
+            throw ValidationError("--weights: two files have the same name, and requests choose by name; rename one")
         }
         let folder = data.map { URL(filePath: $0) } ?? Self.usualFolder
         var configuration = ServerConfiguration(access: access, data: folder, models: ServedModels(models), program: URL(filePath: program))
         (configuration.host, configuration.port, configuration.limits) = (host, port, limits)
         let page = try ServedPage(weights: first, in: folder.appending(path: "page"))
-        if page == nil { Console.note("note: the page's files are not beside this tool; there is the interface alone") }
+        if page == nil { Console.note("note: the page's files are not beside this tool; only the interface is served") }
         configuration.page = page ?? ServedPage()
         let metrics = MetricsStore()
         MetricsSystem.bootstrap(metrics)
@@ -133,7 +133,7 @@ struct Serve: ParsableCommand {
         let host = host
         try Blocking.run {
             try await server.run { port in
-                Console.note("serving on http://\(host.contains(":") ? "[\(host)]" : host):\(port); stop it by Ctrl-C")
+                Console.note("serving on http://\(host.contains(":") ? "[\(host)]" : host):\(port); press Ctrl-C to stop")
             }
         }
     }
@@ -146,12 +146,12 @@ struct Serve: ParsableCommand {
             }
             .filter { !$0.isEmpty && !$0.hasPrefix("#") }
             guard !known.isEmpty else {
-                throw ValidationError("--tokens: \(tokens) holds none; make one by: openssl rand -hex 32 >> \(tokens)")
+                throw ValidationError("--tokens: \(tokens) holds none; make one with: openssl rand -hex 32 >> \(tokens)")
             }
         }
         guard !known.isEmpty || withoutToken || ["127.0.0.1", "::1", "localhost"].contains(host) else {
             throw ValidationError(
-                "--host \(host) lets other machines in: name their tokens by --tokens FILE, or let anyone in by --without-token")
+                "--host \(host) lets other machines in: give tokens with --tokens FILE, or let anyone in with --without-token")
         }
         if withoutToken, known.isEmpty {
             Console.note("warning: anyone who reaches \(host):\(port) can send files, read every job's result and delete it")
@@ -200,7 +200,7 @@ struct Bytes: ExpressibleByArgument {
     }
 }
 
-/// Runs what is asynchronous from a command that is not.
+/// Runs asynchronous work from a synchronous command.
 enum Blocking {
     private final class Outcome: Sendable {
         let error = Mutex<(any Error)?>(nil)

@@ -40,7 +40,7 @@ struct LabelsTests {
         let (labels, notes) = try file.labels(shape: volume.shape, geometry: volume.geometry)
         let expected = [UInt8](try Data(contentsOf: folder.appendingPathComponent("structures_\(name).raw")))
         #expect(labels == expected && notes == [] && expected.contains(1) && expected.contains(2))
-        // A contour beside the image is told.
+        // A contour beside the image is reported.
         let (_, cut) = try file.labels(shape: [3, 32, 40], geometry: volume.geometry)
         #expect(cut == ["2 contours lie beside the image"])
     }

@@ -23,7 +23,7 @@ struct SegmentationObjectTests {
         VolumeLabel(value: 4, name: "nothing of it", color: [9, 9, 9]),
     ]
 
-    /// Two blobs that are alike from no side.
+    /// Two blobs without any symmetry.
     private func labels() -> [UInt8] {
         var labels = [UInt8](repeating: 0, count: 6 * 32 * 40)
         for z in 0..<6 {
@@ -47,7 +47,7 @@ struct SegmentationObjectTests {
             try SegmentationObject(labels: labels, names: names, source: try #require(volume.source)).write(to: url)
             let raw = folder.appendingPathComponent("labels.raw")
             try Data(labels).write(to: raw)
-            // highdicom's own reader of the images says where each voxel is: in millimetres, of
+            // highdicom's own reader gives the voxels' places in millimetres, of
             // each label.
             let text = try Python.run(
                 """

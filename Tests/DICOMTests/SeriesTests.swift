@@ -31,7 +31,7 @@ enum Fixtures {
         slices.flatMap { k in (0..<32).flatMap { y in (0..<40).map { x in Float((k * 37 + y * 16 + x) * 7 % 1200 - 1000) } } }
     }
 
-    /// The program that decodes JPEG; nil where it was not built.
+    /// The program that decodes JPEG; nil if it was not built.
     static let decoder: URL? = {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let program = root.appendingPathComponent(".build/dicom/vmunet-dicom")
@@ -39,7 +39,7 @@ enum Fixtures {
     }()
 }
 
-/// Series of scanners, one trouble each.
+/// Series as scanners write them, each with one peculiarity.
 @Suite("DICOM series")
 struct SeriesTests {
     private let straight = [[-2, 0, 0, 31.5], [0, -1.5, 0, 20.25], [0, 0, 5, 0]]

@@ -128,7 +128,7 @@ extension FormatTests {
         }
     }
 
-    /// Comments in a file are no pixels.
+    /// Comments in a file are not pixels.
     @Test func onlyCodedBytesCount() throws {
         var bytes = try [UInt8](Data(contentsOf: url("turned1.jpg")))
         let frame = try #require((2..<bytes.count).first { bytes[$0...].starts(with: [0xFF, 0xC0]) })

@@ -32,7 +32,7 @@ import Testing
     private static func cases() -> [[UInt8]] {
         var random = CounterRandom(seed: 5, stream: 0)
         var cases: [[UInt8]] = [[0], [255], [7, 7], [1, 2, 3], [UInt8](0...255)]
-        // Runs around the shortest and the longest that a code stands for.
+        // Runs around the shortest and longest length of a code.
         for run in [2, 3, 4, 5, 6, 10, 11, 12, 130, 257, 258, 259, 260, 515, 516, 517, 5000] {
             cases.append([UInt8](repeating: 9, count: run))
             cases.append([1] + [UInt8](repeating: 9, count: run) + [2] + [UInt8](repeating: 2, count: run))
@@ -56,7 +56,7 @@ import Testing
             let alone = compressed(bytes)
             #expect(alone.count <= cpng_deflate_room(bytes.count))
             #expect(inflated(alone, count: bytes.count) == bytes, "\(bytes.count) bytes")
-            // Pieces one behind the other are one stream.
+            // Consecutive pieces form one stream.
             let joined = compressed(bytes, isLast: false) + compressed([3, 3, 3, 3, 3], isLast: false) + alone
             #expect(inflated(joined, count: 2 * bytes.count + 5) == bytes + [3, 3, 3, 3, 3] + bytes, "\(bytes.count) bytes thrice")
         }

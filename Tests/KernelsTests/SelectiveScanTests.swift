@@ -72,7 +72,7 @@ import Torch
         }
     }
 
-    /// The kernels check nothing: shapes that do not fit are refused before.
+    /// The kernels check nothing, so shapes that do not fit are refused before the call.
     @Test func shapesThatDoNotFitAreRefused() throws {
         func scan(_ u: [Int], _ A: [Int], _ B: [Int]) throws {
             let make = { (shape: [Int]) in Tensor.random(count: shape.reduce(1, *)).reshaped(shape) }

@@ -31,7 +31,7 @@ enum Random {
                 let shape = tensor.shape
                 let isMatrix = shape.count > 1 && key.hasSuffix(".weight")
                 let fan = Float(isMatrix ? shape[1...].reduce(1, *) : shape.last!)
-                // Chosen once a tensor: names compared for each of 30 million values would take
+                // Chosen once per tensor: comparing names for each of 30 million values would take
                 // minutes.
                 let value: (Int, Float) -> Float
                 if key.hasSuffix("A_logs") {

@@ -6,7 +6,7 @@ import VMUNet
 
 @testable import Networks
 
-/// Kinds of networks by name, their settings, and the way through weights.
+/// Kinds of networks by name, their settings, and their way through weights and back.
 @Suite struct NetworkKindTests {
     private let shape = NetworkShape(classes: 3, imageSize: 64)
     private let small = NetworkSettings("unet", ["channels": .integer(2)])
@@ -55,7 +55,7 @@ import VMUNet
         #expect(throws: MetadataError.self) { try NetworkSettings(["network": .string("unet"), "network_options": .string("[1")]) }
     }
 
-    /// Weights alone make the network that they are of, and it answers as before.
+    /// Weights alone rebuild their network, with the same output.
     @Test func weightsSayTheirNetwork() throws {
         Torch.manualSeed(5)
         let settings = try small.completed(for: shape)

@@ -93,7 +93,7 @@ import VMUNet
         let golden = try SafetensorsFile.read(folder.url.appending(path: "case.safetensors"))
         let network = try setting.network(ParameterStore(weights: weights))
         #expect(Set(try network.stateDictionary().keys) == Set(weights.keys))
-        // Buffers that follow from the sizes are those of the weights.
+        // Buffers derived from the sizes equal those of the weights.
         for (key, tensor) in try setting.network(ParameterStore()).stateDictionary()
         where key.hasSuffix("attn_mask") || key.hasSuffix("position_index") {
             #expect(tensor.floats == weights[key]?.floats, "\(key)")

@@ -8,7 +8,7 @@ import VMUNet
 
 @testable import Networks
 
-/// Weights that others published, which say nothing of their network.
+/// Published weights, which have no metadata.
 @Suite(.serialized) struct PublishedWeightsTests {
     /// The folder `checkpoints` beside the golden cases.
     private static let checkpoints = ProcessInfo.processInfo.environment["VMUNET_FIXTURES"]
@@ -40,8 +40,8 @@ import VMUNet
         "transunet": ["width": .integer(32), "hidden": .integer(8), "layers": .integer(1), "heads": .integer(2), "mlp": .integer(8)],
     ]
 
-    /// Keys tell each kind from all others, also behind a wrapper's prefix, through the door that
-    /// renames VMamba's.
+    /// Keys identify each kind, also behind a wrapper's prefix and through the reader that renames
+    /// VMamba's keys.
     @Test(arguments: NetworkKind.all.map(\.name).filter { $0 != NetworkSettings.vmunet }, ["", "module.", "net.model."])
     func keysTellTheKind(_ name: String, _ prefix: String) throws {
         let shape = NetworkShape(classes: 3, inputChannels: 2, imageSize: 64)
@@ -52,12 +52,12 @@ import VMUNet
         #expect(found.kind.name == name && found.shape.classes == 3 && found.shape.inputChannels == 2)
         #expect(Set(found.weights.keys) == Set(own.keys))
         if ["swin-unet", "transunet"].contains(name) { #expect(found.shape.imageSize == 64) }
-        // Weights of VM-UNet are of none of these.
+        // VM-UNet's weights match none of these.
         let vmunet = try TorchVMUNet(VMUNetConfiguration(dims: [4, 8, 16, 32], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1]))
         #expect(NetworkKind.published(try vmunet.stateDictionary()) == nil)
     }
 
-    /// Pictures of another size than a network was made for get masks and places of their own.
+    /// Pictures of another size than the network's get their own attention masks and positions.
     @Test func otherSizesAreAnswered() throws {
         Torch.manualSeed(8)
         let settings = NetworkSettings(

@@ -6,7 +6,7 @@ import VMUNet
 
 @testable import Networks
 
-/// A network with batch normalisation: how many weights it has, what it does in evaluation and in
+/// A network with batch normalisation: its number of weights, and its behaviour in evaluation and in
 /// bfloat16.
 @Suite(.serialized) struct UNetTests {
     struct Case: Sendable {
@@ -25,8 +25,8 @@ import VMUNet
         #expect(try Case().settings.parameterCount(shape) == small.parameters.reduce(0) { $0 + $1.tensor.count })
     }
 
-    /// Evaluation neither reads the batch's statistics nor writes the running ones; one channel is
-    /// three alike.
+    /// Evaluation neither reads the batch's statistics nor writes the running ones; a single channel
+    /// is repeated.
     @Test func evaluationLeavesTheStatisticsAlone() throws {
         Torch.manualSeed(3)
         let network = try Case().network()

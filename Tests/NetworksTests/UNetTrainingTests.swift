@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Training
 
-/// A U-Net through the trainer: what a run leaves, and a run that was stopped and continued.
+/// A U-Net through the trainer: the files of a run, and a run that was stopped and continued.
 @Suite(.serialized) struct UNetTrainingTests {
     private static func settings(_ data: URL) throws -> RunConfiguration {
         var settings = try RunConfiguration(yaml: "network: {name: unet, channels: 2}", dataset: .folder)

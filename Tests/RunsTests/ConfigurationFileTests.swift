@@ -13,8 +13,7 @@ struct ConfigurationFileTests {
         #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yaml: yaml, path: "run.yaml") }
     }
 
-    /// Keys are others' words: what steers a terminal is escaped by the error itself, whoever
-    /// prints it.
+    /// Keys come from outside, so the error itself escapes characters that steer a terminal.
     @Test func messagesAreSafeToPrint() throws {
         let text = try #require(error("optimizer: {\"learning\\t\\e[31m_rate\": 1}")).description
         #expect(text.contains("optimizer.learning\\u{9}\\u{1b}[31m_rate: expected one of name, learning_rate"))

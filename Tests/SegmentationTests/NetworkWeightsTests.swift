@@ -46,8 +46,7 @@ import Testing
         try Self.expect(Self.renamed(weights) { String($0.dropFirst("vmunet.".count)) }, gives: weights)
     }
 
-    /// A tensor beside the network stays, so that whoever builds one says that it does not belong
-    /// there.
+    /// A tensor beside the network stays, so that building the network reports it as unexpected.
     @Test func keepsWhatIsNotTheNetworks() throws {
         var (weights, expected) = (Self.renamed(try Self.weights()) { "model." + $0 }, try Self.weights())
         let other = HostTensor([1, 2] as [Float])
@@ -136,7 +135,7 @@ import Testing
 
     /// One layer of a later version at a time.
     @Test(arguments: [
-        "an MLP in every block", "no gate beside the scan", "one state a channel", "convolutions between the stages",
+        "an MLP in every block", "no gate beside the scan", "one state per channel", "convolutions between the stages",
         "a patch embedding of two convolutions",
     ])
     func namesALaterVMamba(trait: String) throws {
@@ -148,7 +147,7 @@ import Testing
             let input = try #require(weights[block + "op.in_proj.weight"])
             weights[block + "op.in_proj.weight"] = HostTensor(
                 Array(input.floats.prefix(input.count / 2)), shape: [input.shape[0] / 2, input.shape[1]])
-        case "one state a channel":
+        case "one state per channel":
             let rows = try #require(weights[block + "op.A_logs"]).shape[0]
             weights[block + "op.A_logs"] = HostTensor([Float](repeating: 0, count: rows), shape: [rows, 1])
         case "convolutions between the stages":

@@ -47,7 +47,7 @@ import Testing
         #expect(PairedBootstrap(count: 5, draws: 50, seed: 2, scores: score).difference(0, 1) != a.difference(0, 1))
     }
 
-    /// A method against itself is no difference; one that is better on every picture is.
+    /// A method does not differ from itself; one that is better on every picture does.
     @Test func whatIsRealIsCalledSo() {
         let bootstrap = PairedBootstrap(count: 12, draws: 2000) { weights in
             let one = weights.enumerated().reduce(0) { $0 + Double($1.element * $1.offset) } / 12

@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    /// Infinite errors are left out of the honest mean; the paper's scoring does not know the
+    /// Infinite errors are left out of the honest mean; the paper's scoring lacks the
     /// metric. JSON has it under its key.
     @Test func summariesAndFilesHaveIt() throws {
         let scores = try [(8, 10), (10, 0), (0, 10)].map { predicted, labelled in

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Segmentation
 
-/// Volumes as they come: pairs of files, types of eight bytes, headers with something odd.
+/// Volumes as found in practice: pairs of files, types of eight bytes, headers with something odd.
 @Suite struct VolumeFileTests {
     private static let geometry = NIfTIGeometry(spacing: [0.5, 0.75, 3])
 

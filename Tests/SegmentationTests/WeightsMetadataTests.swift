@@ -27,7 +27,7 @@ import Testing
             let error = #expect(throws: MetadataError.self) { try WeightsMetadata(["format_version": .string(form)]) }
             #expect(error?.description.contains("form \(form)") == true && error?.remedy.contains("newer vmunet") == true)
         }
-        // Beyond a number's range, and of another kind; in foreign weights it means nothing.
+        // Out of range, and of another type; in foreign weights the key means nothing.
         for form in ["1180591620717411303424", "2.1", "two"] {
             let values: [String: MetadataValue] = ["format_version": .string(form), "input": .string("volumes")]
             let error = #expect(throws: MetadataError.self) { try WeightsMetadata(values) }

@@ -27,7 +27,7 @@ struct AskedServer {
         var detail: String { json["detail"] as? String ?? "" }
     }
 
-    /// - Parameter folder: where jobs lie; nil makes a new one.
+    /// - Parameter folder: the folder of jobs; nil makes a new one.
     init(
         tokens: [String] = [], models: [ServedModel]? = nil, folder: URL? = nil, program: String = "/bin/false",
         limits change: (inout ServerLimits) -> Void = { _ in }

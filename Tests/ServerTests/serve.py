@@ -206,7 +206,7 @@ for damaged in (b"\x1f\x8b" + bytes(1000), series()[:-2000], path.read_bytes()[:
 assert server.ask("/healthz")[0] == 200
 tell("damaged volumes fail with a reason")
 
-# Mutated uploads and requests: never 500, never the end.
+# Mutated uploads and requests: never a 500, never a crash.
 sources = [picture.read_bytes(), mask.read_bytes()]
 for _ in range(arguments.mutations):
     body = bytearray(random.choice(sources))
@@ -233,7 +233,7 @@ for job in server.json("/v1/jobs")["jobs"]:
 assert list((data / "jobs").iterdir()) == [] and list((data / "incoming").iterdir()) == []
 tell("DELETE removes every file")
 
-# SIGKILL in the midst of jobs; each is finished once.
+# SIGKILL during jobs; each is finished once.
 reference = arguments.out / "long-own.nii.gz"
 subprocess.run([arguments.vmunet, "predict", long, "--output", reference, "--quiet", "--weights", arguments.weights], check=True)
 reference = numpy.asarray(nibabel.load(reference).dataobj)
@@ -246,7 +246,7 @@ for turn in range(arguments.kills):
     server = Server()
 for job in known:
     told = finished(server, job)
-    # Five ends of the server in its midst are the job's own fault.
+    # A job during which the server ends five times fails.
     assert told["state"] == "done" or (told["state"] == "failed" and "ended 5 times" in told["problem"]["detail"]), told
     if told["state"] == "done":
         result.write_bytes(server.ask(f"/v1/jobs/{job}/result")[2])
@@ -260,7 +260,7 @@ if arguments.chromium:
     look(arguments.chromium, server.address, picture, long, arguments.out, arguments.screenshots, numpy.array(Image.open(mask)), reference)
     tell("the page shows and saves the same")
 
-# A clean end puts a running job back.
+# A clean stop returns a running job to the queue.
 running = json.loads(server.ask("/v1/jobs", long.read_bytes())[2])["id"]
 while server.json(f"/v1/jobs/{running}")["state"] == "queued":
     time.sleep(0.02)

@@ -102,7 +102,7 @@ import Testing
         let limit = try #require(throws: TensorFileError.self) { try archive.read("label", limit: 100_000) }
         #expect(limit.kind == .limit && limit.reason.contains("more than the 100000 allowed"))
         let missing = try #require(throws: TensorFileError.self) { try archive.read("mask") }
-        #expect(missing.reason == "has no array 'mask', but: image, label")
+        #expect(missing.reason == "has no array 'mask'; it has: image, label")
         #expect(throws: TensorFileError.self) { try NPZFile(TestFiles.fixture("f4.npy")) }
     }
 }

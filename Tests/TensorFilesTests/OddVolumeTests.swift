@@ -33,12 +33,12 @@ struct OddVolumeTests {
     }
 
     @Test(arguments: [
-        ("sform_zeros.nii", "its header's matrix (sform) is no placement: only the spacing is known of the voxels' place"),
-        ("sform_flat.nii", "its header's matrix (sform) is no placement: only the spacing is known of the voxels' place"),
-        ("sform_zeros_qform.nii", "its header's matrix (sform) is no placement: the quaternion is taken instead"),
-        ("quaternion_too_long.nii", "its header's quaternion (qform) is no rotation: only the spacing is known of the voxels' place"),
-        ("quaternion_too_long_sform.nii", "its header's quaternion (qform) is no rotation: the matrix is taken"),
-        ("spacing_zero.nii", "its header gives voxels no size"),
+        ("sform_zeros.nii", "its header's matrix (sform) places nothing: only the voxels' spacing is known"),
+        ("sform_flat.nii", "its header's matrix (sform) places nothing: only the voxels' spacing is known"),
+        ("sform_zeros_qform.nii", "its header's matrix (sform) places nothing: the quaternion is used instead"),
+        ("quaternion_too_long.nii", "its header's quaternion (qform) is not a rotation: only the voxels' spacing is known"),
+        ("quaternion_too_long_sform.nii", "its header's quaternion (qform) is not a rotation: the matrix is used instead"),
+        ("spacing_zero.nii", "its header gives no voxel size"),
     ])
     func saysWhatIsOdd(name: String, note: String) throws {
         let volume = try NIfTIFile.read(file(name))

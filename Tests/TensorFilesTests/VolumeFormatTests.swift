@@ -59,7 +59,7 @@ struct VolumeFormatTests {
         for name in ["vectors.mha", "four.nrrd", "colours.nrrd"] {
             let url = Self.folder.appendingPathComponent(name)
             let error = try #require(throws: TensorFileError.self) { try format(url).read(url) }
-            #expect(error.kind == .unsupported && error.remedy == "save one volume a file")
+            #expect(error.kind == .unsupported && error.remedy == "save one volume per file")
         }
     }
 
@@ -235,7 +235,7 @@ struct VolumeFormatTests {
         #expect(error.file.contains("x.nrrd") && !error.remedy.isEmpty)
     }
 
-    /// Voxels that come last, as many as a number can say.
+    /// Voxels at the end of the data, with the largest size that a header can declare.
     @Test func theLargestSizeIsRefused() throws {
         try withTemporaryFolder { folder in
             let packed = folder.appendingPathComponent("x.gz")

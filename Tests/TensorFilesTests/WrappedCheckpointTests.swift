@@ -40,7 +40,7 @@ import Testing
         #expect(got.notes == ["\(count) counters that thop left in the weights (total_ops, total_params) were removed"])
     }
 
-    /// Without them the others would be other weights.
+    /// Reading only the rest would change the network.
     @Test(arguments: [
         ("complex", "ComplexFloatStorage"), ("float8", "float8_e4m3fn"), ("sparse", "sparse_tensor"), ("quantized", "qtensor"),
         ("odd_parameter", "ComplexFloatStorage"), ("all_complex", "ComplexFloatStorage"),

@@ -16,7 +16,7 @@ counters = {m + n: torch.zeros(1, dtype=torch.float64) for m in sorted(modules) 
 save("thop.pth", {**W, **counters})
 save("thop_parallel_legacy.pth", {"model_state_dict": {"module." + k: v for k, v in {**W, **counters}.items()}}, _use_new_zipfile_serialization=False)
 save("thop_around.pth", {**counters, **{"module." + k: v for k, v in {**W, **counters}.items()}})  # of the wrapped network
-save("counter_names.pth", {**W, "vmunet.total_ops": torch.ones(3)})  # a tensor of that name which is no counter
+save("counter_names.pth", {**W, "vmunet.total_ops": torch.ones(3)})  # a tensor with a counter's name that is not one
 
 # Wrappers inside and outside the names.
 inner = lambda name: {k.replace("vmunet.", f"vmunet.{name}.", 1): v for k, v in W.items()}
@@ -24,7 +24,7 @@ save("compile_inner.pth", inner("_orig_mod"))
 save("fsdp.pth", {"model": inner("_fsdp_wrapped_module._checkpoint_wrapped_module")})
 save("swa.pth", {"n_averaged": torch.tensor(7), **{"module." + k: v for k, v in W.items()}})
 
-# Where trainers put them.
+# The places that trainers put them in.
 save("nnunet.pth", {"network_weights": W, "optimizer_state": {}, "grad_scaler_state": None, "logging": {"a": [1.0]}, "_best_ema": np.float32(.3),
                     "current_epoch": 4, "init_args": {"fold": 0}, "trainer_name": "x", "inference_allowed_mirroring_axes": (0, 1)})
 for name in ("net", "generator", "Weights of the network"): save(f"{name.split()[0]}.pth", {name: W, "epoch": 3})

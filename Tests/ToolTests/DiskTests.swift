@@ -61,7 +61,7 @@ extension ToolTests {
             #expect(try Tool.shell("exec \"$@\" > /dev/full", "summary").code == 65)
         }
 
-        /// Undeliverable messages are no reason to fail, nor may they end up in the next file that
+        /// Undeliverable messages do not end a run, nor may they end up in the next file that
         /// is opened.
         @Test(arguments: ["2> /dev/full", "2>&-", "<&- >&- 2>&-"])
         func standardErrorThatTakesNothing(redirection: String) throws {

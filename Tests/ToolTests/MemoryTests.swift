@@ -5,7 +5,7 @@
     import Testing
 
     extension ToolTests {
-        /// Memory that cannot be had is an error with a way out, on every path; one input that is
+        /// Running out of memory is an error with a way out on every path; one input that is
         /// too large ends no batch.
         @Suite(.enabled(if: Tool.light != nil, "set VMUNET_LIGHT_BINARY to the tool without libtorch"))
         struct MemoryTests {

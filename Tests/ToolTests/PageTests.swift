@@ -255,7 +255,7 @@ extension ToolTests {
             #expect(shown.items.count == files.count)
         }
 
-        /// Weights that are none get a message, and those before stay.
+        /// Files that are not weights get a message, and the previous weights stay.
         @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
         func hostileWeightsGetAMessage() throws {
             let folder = try Scratch.folder(), picture = folder.appending(path: "good.png")

@@ -92,7 +92,7 @@ extension ToolTests {
             #expect(bytes[128..<132] == Data("DICM".utf8))
             expectDone(try predict(series("plain"), "--format", "dicom-sc", to: folder))
             #expect(names(folder.appending(path: "plain_sc")) == (1...6).map { "IM000\($0).dcm" })
-            // Nothing of the patient leaves but in those two, which archives file by it.
+            // Only those two carry the patient's data, by which archives file them.
             #expect(!(try text(folder.appending(path: "predictions.json"))).contains("SECRET"))
         }
 

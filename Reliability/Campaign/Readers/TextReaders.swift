@@ -89,7 +89,7 @@ private struct RunReader: Reader {
     }
 }
 
-/// An architecture given by keys and shapes, one a line: `vmunet.final_conv.weight 1,24,1,1`.
+/// An architecture given by keys and shapes, one per line: `vmunet.final_conv.weight 1,24,1,1`.
 private struct ArchitectureReader: Reader {
     let name = "keys"
     let ending = "txt"

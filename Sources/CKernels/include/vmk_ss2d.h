@@ -5,7 +5,7 @@
 
 VMK_BEGIN
 
-/// A map of `channels` (D), scanned with `states` (N, 1...256) a channel; `rank` (R) is the width
+/// A map of `channels` (D), scanned with `states` (N, 1...256) per channel; `rank` (R) is the width
 /// of the step's projection.
 typedef struct {
     int64_t batch, height, width, channels, states, rank;

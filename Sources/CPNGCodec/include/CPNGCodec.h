@@ -18,7 +18,7 @@ typedef enum {
     CPNG_RGBA = 3    // as CPNG_RGB, with alpha behind each pixel, 255 where the file has none
 } cpng_layout;
 
-// Decodes a whole PNG into `out`, `row_bytes` bytes a row, which must equal the decoder's own row
+// Decodes a whole PNG into `out`, `row_bytes` bytes per row, which must equal the decoder's own row
 // size. Returns 0, or -1 with a message.
 int cpng_read(const uint8_t *data, size_t size, cpng_layout layout, uint8_t *out, size_t row_bytes, char *message);
 

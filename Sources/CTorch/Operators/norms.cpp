@@ -10,7 +10,7 @@ using torch::autograd::variable_list;
 
 namespace {
 
-/// One value a row, written by forward and read by backward; undefined if no backward follows.
+/// One value per row, written by forward and read by backward; undefined if no backward follows.
 struct Statistics {
     at::Tensor mean, rstd;
     static Statistics of_rows(int64_t rows, const at::Tensor &like) {

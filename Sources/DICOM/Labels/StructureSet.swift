@@ -15,7 +15,7 @@ public struct StructureSet: Sendable {
     private let file: DICOMFile
     private let contours: [[DataSet]]
 
-    /// Reads the names. Throws ``/Files/FileError`` for files that are no structure set.
+    /// Reads the names. Throws ``/Files/FileError`` for files that are not structure sets.
     public init(_ url: URL) throws(FileError) {
         let file = try DICOMFile(url)
         self = try naming(url) { try StructureSet(file) }
@@ -123,7 +123,7 @@ public struct StructureSet: Sendable {
         let text = String(decoding: try file.bytes(.contourData, of: contour) ?? [], as: UTF8.self)
         let numbers = text.split(separator: "\\").map { Double(String($0.filter { $0 != " " && $0 != "\0" })) ?? .nan }
         guard numbers.count.isMultiple(of: 3), numbers.allSatisfy(\.isFinite) else {
-            throw Fault(.corrupt, "has a contour whose points are no numbers")
+            throw Fault(.corrupt, "has a contour whose points are not numbers")
         }
         return stride(from: 0, to: numbers.count, by: 3).map { Array(numbers[$0..<$0 + 3]) }
     }

@@ -69,7 +69,7 @@ struct DICOMImage: Sendable {
     /// The most that JPEG, JPEG-LS and JPEG 2000 are believed to pack.
     private static let largestRatio = 1 << 14
 
-    /// Lengths beyond a kilometre, in millimetres, are no places of a scanner.
+    /// Lengths beyond a kilometre, in millimetres, cannot be places of a scanner.
     private static let farthest = 1e6
 
     private static func frames(_ set: DataSet, _ count: Int) -> [Frame] {

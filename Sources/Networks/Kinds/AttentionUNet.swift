@@ -13,13 +13,13 @@ extension NetworkKind {
     }
 }
 
-/// Attention U-Net: a U-Net whose skips pass through gates. A gate weighs each place of the skip by
-/// what the way up already knows of it.
+/// Attention U-Net: a U-Net whose skips pass through gates. A gate weighs each position of the skip
+/// by the decoder's map at that position.
 struct AttentionUNet: SegmentationNetwork {
     struct Configuration: Sendable {
         var classes = 1
         var inputChannels = 3
-        /// Of the largest map; 64 make 34.9 million parameters.
+        /// Channels of the largest map; 64 make 34.9 million parameters.
         var channels = 64
     }
 
@@ -64,7 +64,7 @@ struct AttentionUNet: SegmentationNetwork {
         return TorchEngine.module("Conv_1x1") { output(x, .float32) }  // [B, classes, H, W]
     }
 
-    /// Some 3×3 convolutions, each with batch normalisation and ReLU.
+    /// 3×3 convolutions, each with batch normalisation and ReLU.
     private struct Convolutions: Sendable {
         let layers: [(Convolution, BatchNorm)]  // 0 and 1, 3 and 4
 
@@ -83,9 +83,9 @@ struct AttentionUNet: SegmentationNetwork {
         }
     }
 
-    /// The map twice as large, beside the gated one of the way down; then convolutions.
+    /// Doubles the map, concatenates the gated skip, and convolves.
     private struct Up: Sendable {
-        let convolution: Convolutions  // Upi.up, whose 0 enlarges the map
+        let convolution: Convolutions  // Upi.up, after upsampling (up.0)
         let gate: Gate  // Atti
         let convolutions: Convolutions  // Up_convi.conv
 
@@ -101,8 +101,8 @@ struct AttentionUNet: SegmentationNetwork {
         }
     }
 
-    /// Additive attention: the skip times sigmoid(ψ(relu(W_g g + W_x x))), one number for each
-    /// place.
+    /// Additive attention: the skip times sigmoid(ψ(relu(W_g g + W_x x))), one factor per
+    /// position.
     private struct Gate: Sendable {
         let ofGate: (Convolution, BatchNorm)  // W_g.0, W_g.1
         let ofSkip: (Convolution, BatchNorm)  // W_x.0, W_x.1

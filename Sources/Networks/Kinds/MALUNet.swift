@@ -9,7 +9,7 @@ extension NetworkKind {
 /// MALUNet: external attention and dilated gated attention in six stages, 0.18 million parameters.
 typealias MALUNet = SixStageUNet<MALUNetStage>
 
-/// External attention, then dilated gated attention; the other way round in the decoder.
+/// External attention, then dilated gated attention; in the decoder the order is reversed.
 struct MALUNetStage: SixStageUNetStage {
     let external: ExternalAttention  // 0, in the decoder 1
     let gated: DilatedGatedAttention  // 1, in the decoder 0
@@ -26,8 +26,8 @@ struct MALUNetStage: SixStageUNetStage {
     }
 }
 
-/// Attention to a memory that all pictures share: the keys and values are weights. The
-/// attention is normalised twice, over the places and over the memory.
+/// Attention to a memory shared by all pictures: keys and values are weights. The attention is
+/// normalised twice, over the positions and over the memory.
 struct ExternalAttention: Sendable {
     let input: Convolution  // conv1
     let keys: Tensor  // linear_0.weight [4C, C, 1]
@@ -54,7 +54,7 @@ struct ExternalAttention: Sendable {
     }
 }
 
-/// Four depthwise convolutions of different reach, side by side, then a gated attention unit.
+/// Four parallel depthwise convolutions of different reach, then a gated attention unit.
 struct DilatedGatedAttention: Sendable {
     let reaches: [Convolution]  // mda0 … mda3
     let norm: GroupNorm  // norm_layer

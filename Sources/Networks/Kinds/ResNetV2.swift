@@ -24,7 +24,7 @@ struct ResNetV2: Sendable {
         }
     }
 
-    /// The map of 1/16 of the size, and those of 1/2, 1/4 and 1/8.
+    /// Returns the map at 1/16 of the size, and the skips at 1/2, 1/4 and 1/8.
     func callAsFunction(_ images: Tensor, _ mode: ForwardMode) -> (Tensor, skips: [Tensor]) {
         let (H, W) = (images.size(2), images.size(3))
         var x = TorchEngine.module("hybrid_model.root") { rootNorm(root.standardized(images, mode.precision)).rectified() }
@@ -37,7 +37,7 @@ struct ResNetV2: Sendable {
         return (x, skips)
     }
 
-    /// A bottleneck: 1×1, 3×3 and 1×1 convolutions beside the residual.
+    /// A residual bottleneck: 1×1, 3×3 and 1×1 convolutions.
     struct Unit: Sendable {
         let convolutions: [Convolution]  // conv1 … conv3
         let norms: [GroupNorm]  // gn1 … gn3
@@ -72,7 +72,7 @@ struct ResNetV2: Sendable {
 }
 
 extension Convolution {
-    /// With each output's weights at mean 0 and variance 1.
+    /// Convolves with each output's weights standardised to mean 0 and variance 1.
     fileprivate func standardized(_ x: Tensor, _ precision: Precision) -> Tensor {
         let difference = weight - weight.mean(keepingAxes: [1, 2, 3])
         let variance = (difference * difference).mean(keepingAxes: [1, 2, 3])

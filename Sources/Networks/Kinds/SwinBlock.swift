@@ -1,16 +1,16 @@
 import Torch
 import VMUNet
 
-/// A block of Swin-Unet: attention inside windows, then two layers, both beside the residual.
+/// A block of Swin-Unet: attention inside windows, then an MLP, each with a residual connection.
 struct SwinBlock: Sendable {
     struct Configuration: Sendable {
         var channels: Int
         var heads: Int
-        /// Rows and columns of the map that it is made for.
+        /// Rows and columns of the map that the block is built for.
         var side: Int
         /// Rows and columns of a window.
         var window: Int
-        /// By half a window, so that neighbouring windows meet.
+        /// True if windows are shifted by half their size, which connects neighbouring windows.
         var isShifted: Bool
         var dropRate: Double
     }
@@ -18,12 +18,12 @@ struct SwinBlock: Sendable {
     let configuration: Configuration
     let norm: LayerNorm  // norm1
     let positionBias: Tensor  // attn.relative_position_bias_table [(2w − 1)², heads]
-    let positions: Tensor  // attn.relative_position_index [w², w²], the table's row for two places
+    let positions: Tensor  // attn.relative_position_index [w², w²], the table's row for a pair of positions
     let queriesKeysValues: Linear  // attn.qkv
     let projection: Linear  // attn.proj
     let mlpNorm: LayerNorm  // norm2
     let mlp: TokenMLP  // mlp
-    /// −100 for two places of a shifted window that do not touch in the map: [windows, w², w²].
+    /// −100 for positions of a shifted window that are not neighbours in the map: [windows, w², w²].
     let mask: Tensor?  // attn_mask
 
     init(_ path: TorchPath, _ configuration: Configuration) {
@@ -77,28 +77,28 @@ struct SwinBlock: Sendable {
         return shift > 0 ? map.rolled([shift, shift], axes: [1, 2]) : map
     }
 
-    /// The scores' bias: a number for each two places' distance, and the mask; [1 or windows,
-    /// heads, w², w²].
+    /// The bias of the attention scores: a value per relative position, plus the mask; [1 or
+    /// windows, heads, w², w²].
     private func bias(height: Int, width: Int, on device: Device) -> Tensor {
         let (N, w, heads) = (configuration.window * configuration.window, configuration.window, configuration.heads)
         let byDistance = positionBias.selected(axis: 0, at: positions.reshaped([N * N])).reshaped([1, N, N, heads]).permuted([0, 3, 1, 2])
         guard let mask else { return byDistance }
-        // A picture of another size than the network's has another mask.
+        // Pictures of another size than the network's need a mask of their own.
         let isOwnSize = height == configuration.side && width == configuration.side
         let ofMap = isOwnSize ? mask : Self.mask(height: height, width: width, window: w, on: device)
         return byDistance + ofMap.reshaped([-1, 1, N, N])
     }
 
-    /// The map's windows one after the other: [B, H, W, C] → [B · windows, w², C].
+    /// Divides the map into windows: [B, H, W, C] → [B · windows, w², C].
     private static func windows(_ x: Tensor, _ w: Int) -> Tensor {
         let (H, W, C) = (x.size(1), x.size(2), x.size(3))
         return x.reshaped([-1, H / w, w, W / w, w, C]).permuted([0, 1, 3, 2, 4, 5]).reshaped([-1, w * w, C])
     }
 
-    /// The mask of maps of this size, made on the device.
+    /// Computes the mask for maps of this size on the device.
     private static func mask(height: Int, width: Int, window w: Int, on device: Device) -> Tensor {
-        // A shift brings three parts together: all but the last window, the last one's beginning,
-        // and its end, which was the map's other edge.
+        // A shift creates three parts: all but the last window, the beginning of the last window,
+        // and its end, which comes from the opposite edge of the map.
         func part(_ length: Int) -> Tensor {
             let ends = [length - w, length - w / 2, length]
             return .concatenated(

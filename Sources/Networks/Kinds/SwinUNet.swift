@@ -16,7 +16,7 @@ extension NetworkKind {
         configuration.channels = options.integer("channels", 96, in: 4...4096)
         configuration.depths = options.integers("depths", [2, 2, 2, 2], in: 1...1000)
         configuration.heads = options.integers("heads", [3, 6, 12, 24], in: 1...4096)
-        // Windows of 7 fit pictures of 224, those of 8 powers of two.
+        // Windows of 7 fit pictures of 224; windows of 8 fit powers of two.
         configuration.window = options.integer("window", shape.imageSize.isMultiple(of: 7) ? 7 : 8, in: 2...64)
         configuration.dropPath = options.number("drop_path", 0.2, in: 0..<1)
         try configuration.validate()
@@ -24,27 +24,25 @@ extension NetworkKind {
     }
 }
 
-/// Swin-Unet: a U-Net of attention in windows, which shift by half their size in every second
-/// block. Maps are channels-last.
-///
-/// The blocks are in SwinBlock.swift.
+/// Swin-Unet: a U-Net whose blocks attend inside windows; every second block shifts its windows by
+/// half their size. Maps are channels-last. The blocks are in SwinBlock.swift.
 struct SwinUNet: SegmentationNetwork {
     struct Configuration: Sendable {
         var classes = 1
         var inputChannels = 3
-        /// Of pictures; it decides which maps are smaller than a window.
+        /// Height and width of pictures; decides which maps are smaller than a window.
         var imageSize = 224
-        /// Of the largest map.
+        /// Channels of the largest map.
         var channels = 96
-        /// Blocks of the encoder's stages; the decoder has the same.
+        /// Blocks of each encoder stage; the decoder mirrors them.
         var depths = [2, 2, 2, 2]
-        /// Heads of attention of the stages.
+        /// Attention heads of each stage.
         var heads = [3, 6, 12, 24]
         /// Rows and columns of a window.
         var window = 7
         var dropPath = 0.2
 
-        /// Of stage i's maps, and of its windows.
+        /// The side of stage i's maps; the side of its windows.
         func side(_ i: Int) -> Int { (imageSize / 4) >> i }
         func window(_ i: Int) -> Int { min(window, side(i)) }
 
@@ -83,7 +81,7 @@ struct SwinUNet: SegmentationNetwork {
 
     var classes: Int { configuration.classes }
     var inputChannels: Int { configuration.inputChannels }
-    /// Every stage's map must be made of whole windows.
+    /// Every stage's map must consist of whole windows.
     var sizeMultiple: Int { (0..<4).reduce(32) { lcm($0, configuration.window($1) * 4 << $1) } }
 
     init(_ configuration: Configuration, _ store: ParameterStore) throws {
@@ -136,7 +134,7 @@ struct SwinUNet: SegmentationNetwork {
 
     func rebuilt(from store: ParameterStore) throws -> SwinUNet { try SwinUNet(configuration, store) }
 
-    /// The size of pictures that published weights are made for, from a shifted block's mask.
+    /// The picture size of published weights, read off a shifted block's mask.
     @Sendable static func imageSize(_ weights: StateDictionary) -> Int? {
         guard let mask = weights["swin_unet.layers.0.blocks.1.attn_mask"]?.shape, mask.count == 3 else { return nil }
         return 4 * Int((Double(mask[0]) * Double(mask[1])).squareRoot().rounded())
@@ -181,7 +179,7 @@ struct SwinUNet: SegmentationNetwork {
         return x
     }
 
-    /// More channels, which become a larger map: [B, H, W, C] → [B, H · scale, W · scale, ..].
+    /// Expands channels into space: [B, H, W, C] → [B, H · scale, W · scale, ..].
     private func expanded(_ x: Tensor, _ layers: (Linear, LayerNorm), scale: Int, _ mode: ForwardMode) -> Tensor {
         TorchEngine.expandNorm(layers.0(x, mode.precision).to(.float32), layers.1.weight, layers.1.bias, scale: scale)
     }

@@ -7,8 +7,7 @@ import VMUNet
 package typealias TorchVMUNet = VMUNet<TorchEngine>
 
 extension NetworkKind {
-    /// The paper's network. Its sizes are a ``/VMUNet/VMUNetConfiguration``, which configurations
-    /// hold as such.
+    /// The paper's network. Run configurations keep its sizes as a ``/VMUNet/VMUNetConfiguration``.
     static let vmunet = NetworkKind(NetworkSettings.vmunet, title: "VM-UNet") { options, shape, store in
         var configuration = VMUNetConfiguration(classes: shape.classes, inputChannels: shape.inputChannels)
         configuration.dims = options.integers("dims", configuration.dims, in: 4...131_072)
@@ -38,7 +37,7 @@ extension VMUNet where E == TorchEngine {
     /// A network with a checkpoint's weights, whose keys and shapes define the architecture.
     ///
     /// - Throws: ``/VMUNet/WeightsMismatch`` with every key that is missing, unexpected or of
-    ///   another shape, and ``/VMUNet/ConfigurationError`` if they define no architecture.
+    ///   another shape, and ``/VMUNet/ConfigurationError`` if they define none.
     package init(weights: StateDictionary) throws {
         try self.init(try VMUNetConfiguration(readFrom: weights), ParameterStore(weights: weights))
     }

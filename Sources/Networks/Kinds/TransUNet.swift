@@ -4,8 +4,8 @@ import Torch
 import VMUNet
 
 extension NetworkKind {
-    /// TransUNet (Chen et al., 2021) as R50-ViT-B/16, under its published keys; no pretrained weights
-    /// come with it.
+    /// TransUNet (Chen et al., 2021) as R50-ViT-B/16, under its published keys and without pretrained
+    /// weights.
     static let transUNet = NetworkKind(
         "transunet", title: "TransUNet",
         published: .init(
@@ -27,19 +27,17 @@ extension NetworkKind {
     }
 }
 
-/// TransUNet: a residual network, a transformer on its smallest map, and a way up with the residual
-/// network's maps beside it.
-///
-/// The residual network is in ResNetV2.swift.
+/// TransUNet: a residual network, a transformer on its smallest map, and a decoder with skips from
+/// the residual network, which is in ResNetV2.swift.
 struct TransUNet: SegmentationNetwork {
     struct Configuration: Sendable {
         var classes = 1
         var inputChannels = 3
-        /// Of pictures; the transformer learns a place for each square of 16×16.
+        /// Height and width of pictures; the transformer learns a position for each square of 16×16.
         var imageSize = 224
-        /// Of the residual network's first map, a multiple of 32.
+        /// Channels of the residual network's first map, a multiple of 32.
         var width = 64
-        /// Of the residual network's blocks.
+        /// Units of each block of the residual network.
         var units = [3, 4, 9]
         /// Channels, blocks, heads and inner width of the transformer.
         var hidden = 768
@@ -104,7 +102,7 @@ struct TransUNet: SegmentationNetwork {
 
     func rebuilt(from store: ParameterStore) throws -> TransUNet { try TransUNet(configuration, store) }
 
-    /// The size of pictures that published weights are made for.
+    /// The picture size of published weights.
     @Sendable static func imageSize(_ weights: StateDictionary) -> Int? {
         guard let places = weights["transformer.embeddings.position_embeddings"]?.shape, places.count == 3 else { return nil }
         return 16 * Int(Double(places[1]).squareRoot().rounded())
@@ -127,7 +125,7 @@ struct TransUNet: SegmentationNetwork {
         return TorchEngine.module("segmentation_head") { output(x, .float32) }  // [B, classes, H, W]
     }
 
-    /// The learned places, interpolated for pictures of another size.
+    /// The learned positions, interpolated for pictures of another size.
     private func places(height: Int, width: Int) -> Tensor {
         let side = configuration.imageSize / 16
         if height == side, width == side { return places }
@@ -136,7 +134,7 @@ struct TransUNet: SegmentationNetwork {
             .transposed(1, 2)
     }
 
-    /// A transformer's block: attention over all tokens, then two layers.
+    /// A transformer block: attention over all tokens, then an MLP.
     private struct Block: Sendable {
         let norm: LayerNorm  // attention_norm
         let query: Linear  // attn.query
@@ -183,7 +181,7 @@ struct TransUNet: SegmentationNetwork {
         }
     }
 
-    /// The map twice as large, beside one of the residual network's; then convolutions.
+    /// Doubles the map, concatenates a skip of the residual network, and convolves.
     private struct Up: Sendable {
         let first: NormedConvolution  // conv1
         let second: NormedConvolution  // conv2

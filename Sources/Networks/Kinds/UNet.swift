@@ -16,10 +16,10 @@ extension NetworkKind {
     }
 }
 
-/// U-Net: four times half the size and twice the channels, and back, each step with the map of its
-/// size on the way down beside it.
+/// U-Net: four steps down, each halving the size and doubling the channels, and four steps up, each
+/// with a skip from the map of its size.
 struct UNet: SegmentationNetwork {
-    /// How maps become twice as large on the way up.
+    /// Doubles a map on the way up.
     enum Upsampling: String, CaseIterable, Sendable {
         /// By a learned convolution.
         case transposed
@@ -82,7 +82,7 @@ struct UNet: SegmentationNetwork {
         return TorchEngine.module("outc") { output(x, .float32) }  // [B, classes, H, W]
     }
 
-    /// Twice a 3×3 convolution, batch normalisation and ReLU.
+    /// A 3×3 convolution, batch normalisation and ReLU, twice.
     private struct DoubleConvolution: Sendable {
         let first: Convolution  // double_conv.0
         let firstNorm: BatchNorm  // double_conv.1
@@ -103,7 +103,7 @@ struct UNet: SegmentationNetwork {
         }
     }
 
-    /// The map twice as large, beside that of the way down; then convolutions.
+    /// Doubles the map, concatenates the skip, and convolves.
     private struct Up: Sendable {
         let upsample: TransposedConvolution?  // up
         let convolutions: DoubleConvolution  // conv

@@ -13,15 +13,15 @@ extension NetworkKind {
     }
 }
 
-/// UNet++: a U-Net whose skips pass through convolutions of their own, each beside the maps of its
-/// row and the next smaller one.
+/// UNet++: a U-Net with nested skips. Each node convolves the earlier maps of its row together with
+/// the doubled map from the row below.
 ///
-/// `nodes[i][j]` is the paper's Xⁱʲ: row i has maps of 1/2ⁱ of the size, column 0 is the way down.
+/// `nodes[i][j]` is the paper's Xⁱʲ: row i has maps at 1/2ⁱ of the size, column 0 is the way down.
 struct UNetPlusPlus: SegmentationNetwork {
     struct Configuration: Sendable {
         var classes = 1
         var inputChannels = 3
-        /// Of the largest maps; 32 make 9.2 million parameters.
+        /// Channels of the largest maps; 32 make 9.2 million parameters.
         var channels = 32
     }
 
@@ -61,7 +61,7 @@ struct UNetPlusPlus: SegmentationNetwork {
         for i in 0..<Self.rows {
             let input = i > 0 ? maps[i - 1][0].maxPooled(2) : images.repeated(channels: inputChannels)
             maps.append([TorchEngine.module("conv\(i)_0") { nodes[i][0](input, mode) }])
-            // The diagonal that this map completes.
+            // This map completes a diagonal of nodes.
             for j in 0..<i {
                 let row = i - 1 - j
                 let beside = Tensor.concatenated(maps[row] + [maps[row + 1][j].doubled()], axis: 1)
@@ -71,7 +71,7 @@ struct UNetPlusPlus: SegmentationNetwork {
         return TorchEngine.module("final") { output(maps[0][Self.rows - 1], .float32) }  // [B, classes, H, W]
     }
 
-    /// Twice a 3×3 convolution, batch normalisation and ReLU.
+    /// A 3×3 convolution, batch normalisation and ReLU, twice.
     private struct Node: Sendable {
         let first: Convolution  // conv1
         let firstNorm: BatchNorm  // bn1

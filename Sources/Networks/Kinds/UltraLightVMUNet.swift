@@ -10,8 +10,8 @@ extension NetworkKind {
 /// UltraLight VM-UNet: Mamba on quarters of the channels, in six stages, 0.05 million parameters.
 typealias UltraLightVMUNet = SixStageUNet<ParallelMamba>
 
-/// The paper's PVM layer: one Mamba for each quarter of the channels, with a skip of its own
-/// scale, then a layer across all of them.
+/// The paper's PVM layer: the same Mamba on each quarter of the channels, with a scaled skip, then
+/// a Linear across all channels.
 struct ParallelMamba: SixStageUNetStage {
     let skipScale: Tensor  // 0.skip_scale [1]
     let norm: LayerNorm  // 0.norm, before and after
@@ -29,7 +29,7 @@ struct ParallelMamba: SixStageUNetStage {
     func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {  // [B, inputs, H, W]
         let (B, H, W) = (x.size(0), x.size(2), x.size(3))
         let tokens = norm(x.reshaped([B, x.size(1), H * W]).transposed(1, 2))  // [B, HW, inputs]
-        // The quarters are more images to the one Mamba.
+        // Treat the quarters as more images of the batch.
         let quarters = Tensor.concatenated(tokens.parts(4, axis: 2), axis: 0)  // [4B, HW, inputs / 4]
         let mixed = mamba(quarters, mode) + skipScale * quarters
         let y = projection(norm(.concatenated(mixed.parts(4, axis: 0), axis: 2)), mode.precision)  // [B, HW, outputs]

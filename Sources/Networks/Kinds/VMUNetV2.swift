@@ -18,16 +18,16 @@ extension NetworkKind {
     }
 }
 
-/// VM-UNetV2: VM-UNet's encoder, whose skips are weighed by attention to channels and places and
-/// multiplied with each other at every scale (the paper's SDI), then a light way up.
+/// VM-UNetV2: VM-UNet's encoder; its skips are weighed by channel and spatial attention and
+/// multiplied with each other at every scale (the paper's SDI); then a light decoder.
 ///
-/// As in the published code the encoder's skips are its stages' inputs, so its last stage has
-/// weights that nothing depends on.
+/// As in the published code, the skips are the inputs of the encoder's stages, so the last stage's
+/// weights have no effect.
 struct VMUNetV2: SegmentationNetwork {
     struct Configuration: Sendable {
-        /// Sizes of the encoder, and the classes; its decoder has no meaning here.
+        /// Sizes of the encoder, and the classes; its decoder depths are ignored.
         var encoder = VMUNetConfiguration()
-        /// Of every skip in the decoder.
+        /// Channels of every skip in the decoder.
         var skipChannels = 48
     }
 
@@ -39,7 +39,7 @@ struct VMUNetV2: SegmentationNetwork {
     private let skips: [Skip]  // ca_i, sa_i, Translayer_i
     private let infusions: [Infusion]  // sdi_1 … sdi_4
     private let outputs: [Convolution]  // seg_outs.0 … seg_outs.3, coarse to fine
-    private let up: [TransposedConvolution]  // deconv2 … deconv5, the last of which nothing uses
+    private let up: [TransposedConvolution]  // deconv2 … deconv5; deconv5 is unused
     private let upOfOutput: TransposedConvolution  // deconv6
 
     var classes: Int { configuration.encoder.classes }
@@ -83,14 +83,14 @@ struct VMUNetV2: SegmentationNetwork {
         }
         return TorchEngine.module("seg_outs") {
             let logits = enlarged(outputs[3](x, .float32))  // [B, classes, H, W]
-            // The second finest answer takes part where there is one class.
+            // With one class, the second finest output contributes.
             return classes == 1 ? logits + upOfOutput(enlarged(outputs[2](coarser, .float32)), .float32) : logits
         }
     }
 
     private func enlarged(_ x: Tensor) -> Tensor { x.upsampledBilinear(height: 4 * x.size(2), width: 4 * x.size(3)) }
 
-    /// A skip weighed by attention to its channels, then to its places, and in fewer channels.
+    /// Weighs a skip by channel attention, then spatial attention, and reduces its channels.
     private struct Skip: Sendable {
         let squeeze: Convolution  // ca_i.fc1
         let excite: Convolution  // ca_i.fc2
@@ -117,7 +117,7 @@ struct VMUNetV2: SegmentationNetwork {
         }
     }
 
-    /// Every skip in the size of one of them, each through a convolution, multiplied.
+    /// Resizes every skip to one size, convolves each, and multiplies them.
     private struct Infusion: Sendable {
         let convolutions: [Convolution]  // 0 … 3
 

@@ -64,7 +64,7 @@ package struct Batch: Sendable {
             guard let values = plane(sample.target), values.count == area else {
                 throw DataError(
                     .shape, path: sample.name, "its target is of another kind or size than its picture or its neighbours'",
-                    remedy: "Samples of one set must have targets of one kind, one value a pixel.")
+                    remedy: "Samples of one set must have targets of one kind, one value per pixel.")
             }
             all += values
         }

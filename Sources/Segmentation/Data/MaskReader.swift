@@ -78,7 +78,7 @@ package struct MaskReader: Sendable, Equatable {
             } else if beyond == [255] {
                 "255 usually marks pixels that nobody labelled: set data.ignored_label (--ignored-label 255)."
             } else if used.count > 32 {
-                "So many values are no labels: save the mask as PNG, resized by nearest neighbour alone; JPEG changes labels."
+                "These are too many values for labels: save the mask as PNG, resized by nearest neighbour alone; JPEG changes labels."
             } else if used.count <= classes {
                 "Its labels are \(used.map(String.init).joined(separator: ", ")): number them 0, 1, 2 and so on."
             } else {

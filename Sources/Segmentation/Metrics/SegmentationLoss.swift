@@ -38,7 +38,7 @@ public struct SegmentationLoss: Sendable, Hashable {
     /// BceDice (equation 5). The Dice term is 1 − mean over pictures of (2Σpt + 1) / (Σp + Σt + 1).
     /// Both terms ignore negative targets.
     private func binary(_ logits: Logits, _ truth: [Float]) -> Double {
-        precondition(logits.classes == 1 && truth.count == logits.values.count, "one logit and one target a pixel")
+        precondition(logits.classes == 1 && truth.count == logits.values.count, "one logit and one target per pixel")
         var (crossEntropy, counted, dice) = (0.0, 0, 0.0)
         for picture in 0..<logits.batch {
             var (overlap, total) = (0.0, 0.0)
@@ -60,7 +60,7 @@ public struct SegmentationLoss: Sendable, Hashable {
     /// Σt² + 1e-5), with sums over the whole batch. The cross-entropy is 0 if no pixel counts.
     private func manyClasses(_ logits: Logits, _ truth: [UInt8]) -> Double {
         let (classes, area) = (logits.classes, logits.area)
-        precondition(truth.count == logits.batch * area, "one label a pixel")
+        precondition(truth.count == logits.batch * area, "one label per pixel")
         var (crossEntropy, weight) = (0.0, 0.0)
         var overlap = [Double](repeating: 0, count: classes)
         var (squares, pixels) = (overlap, overlap)

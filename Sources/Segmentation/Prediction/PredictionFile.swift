@@ -24,7 +24,7 @@ package struct PredictionFile: Sendable {
         guard FileManager.default.fileExists(atPath: url.path) else { return }
         guard let data = try? Data(contentsOf: url), let found = try? JSONDecoder().decode([PredictionRecord].self, from: data) else {
             throw DataError(
-                .unreadable, path: url.relativePath, "is there already, and is no list of predictions",
+                .unreadable, path: url.relativePath, "exists already, and is not a list of predictions",
                 remedy: "Move it away, or choose another --output.")
         }
         for record in found { add(record) }

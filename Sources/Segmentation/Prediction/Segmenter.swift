@@ -71,7 +71,7 @@ public struct Segmenter: Sendable {
             return Picture(width: mask.width, height: mask.height, channels: 1, pixels: grey)
         }
 
-        /// The share of the picture that a class takes, 0…1; 0 for a label that is no class's.
+        /// The share of the picture that a class takes, 0…1; 0 for a label without a class.
         public func share(of label: Int) -> Double {
             guard pixels.indices.contains(label) else { return 0 }
             return Double(pixels[label]) / Double(mask.pixels.count)

@@ -9,7 +9,7 @@ import TensorFiles
 extension VolumeSegmenter {
     /// The classes in a volume's file.
     public struct Result: Sendable {
-        /// A label a voxel, in the file's own order (slices, rows, columns); of a binary network 0
+        /// One label per voxel, in the file's own order (slices, rows, columns); of a binary network 0
         /// and 1.
         public let labels: LabelVolume
         /// The voxels' place, from the file.

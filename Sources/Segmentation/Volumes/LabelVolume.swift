@@ -75,7 +75,7 @@ public struct VolumeError: UserError, Equatable {
 public struct LabelVolume: Sendable, Equatable {
     /// The extent in voxels.
     public let shape: VolumeShape
-    /// A label a voxel, row-major (slices, rows, columns).
+    /// One label per voxel, row-major (slices, rows, columns).
     public let labels: [UInt8]
 
     /// The longest axis for distances; NIfTI-1 has the same limit.

@@ -47,7 +47,7 @@ public struct VolumeFile: Sendable {
         return extensions.first { name.hasSuffix($0) && name.count > $0.count }
     }
 
-    /// Reads a volume, which takes at most four bytes a voxel. Throws ``DataError``, which names
+    /// Reads a volume, which takes at most four bytes per voxel. Throws ``DataError``, which names
     /// the file, if it is damaged, lacks `image`, has a wrong rank, is too large, or has values
     /// that are not finite.
     public init(_ url: URL) throws(DataError) {
@@ -171,7 +171,7 @@ public struct VolumeFile: Sendable {
 }
 
 extension VolumeFile {
-    /// All intensities in the file's unit, (slices, rows, columns), row-major: four bytes a voxel.
+    /// All intensities in the file's unit, (slices, rows, columns), row-major: four bytes per voxel.
     public var intensities: [Float] { floats(voxels) }
 
     /// The intensities of a slice as it is stored, (rows, columns).

@@ -62,7 +62,7 @@ package struct VMambaVersion: Equatable {
         {
             traits.append("no gate beside the scan")
         }
-        if let states = shape(".A_logs"), states.count == 2, states[1] == 1 { traits.append("one state a channel") }
+        if let states = shape(".A_logs"), states.count == 2, states[1] == 1 { traits.append("one state per channel") }
         if let step = weights[prefix + "layers.0.downsample.1.weight"]?.shape, step.count == 4 {
             traits.append("convolutions between the stages")
         }

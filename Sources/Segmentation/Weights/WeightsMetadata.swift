@@ -31,7 +31,7 @@ public struct WeightsMetadata: Sendable, Equatable {
     public var voxelOrder: VoxelOrder?
     /// Volumes: millimetres between slices, rows and columns in the training set.
     public var spacing: VoxelSpacing?
-    /// Volumes: how each channel's intensities were mapped, where that is no window for all.
+    /// Volumes: how each channel's intensities were mapped, unless one window serves all.
     public var normalization: [Normalization]?
     /// Volumes: the channels' names, in the order of the network's input.
     public var channels: [String]?
@@ -64,7 +64,7 @@ public struct WeightsMetadata: Sendable, Equatable {
     public init(_ values: [String: MetadataValue]) throws(MetadataError) {
         var reader = MetadataReader(values: values)
         format = try reader.value("format_version") { $0.integerValue }
-        // A form that is no number is a later one too, where the rest is ours.
+        // In our own weights, a version that is not a number is a later version too.
         let isOurs = format != nil || values["input"].flatMap { Input(rawValue: $0.text) } != nil
         if let written = values["format_version"], isOurs, !(1...Self.newestFormat).contains(format ?? 0) {
             throw MetadataError(

@@ -3,7 +3,7 @@ struct Accept {
     /// Ranges as they stand, with their quality 0…1.
     private let ranges: [(range: Substring, quality: Double)]
 
-    /// Without the field, everything is welcome.
+    /// Without the field, every type is acceptable.
     init(_ field: String?) {
         ranges = (field ?? "*/*").prefix(4096).split(separator: ",").map { part in
             let pieces = part.split(separator: ";").map { $0.trimmingPrefix { $0 == " " || $0 == "\t" } }
@@ -13,8 +13,8 @@ struct Accept {
         }
     }
 
-    /// Of the types that there are, in our order of preference, the one that is wanted most; nil if
-    /// none is.
+    /// The most wanted of these types, which are in our order of preference; nil if none is
+    /// acceptable.
     func best(_ types: [String]) -> String? {
         var best: (type: String, quality: Double)?
         for type in types {

@@ -3,10 +3,10 @@ import HTTPTypes
 import Hummingbird
 import TensorFiles
 
-/// The tokens that may ask. None: whoever reaches the server may.
+/// The tokens that grant access. Without tokens, anyone who reaches the server has access.
 package struct Access: Sendable {
-    /// SHA-256 of each token, in hexadecimal: all of one length, so that comparing them tells
-    /// nothing of a token's.
+    /// SHA-256 of each token, in hexadecimal: equally long, so that comparing reveals no token's
+    /// length.
     private let digests: [[UInt8]]
 
     /// - Throws: ``BadToken`` for a token that can be guessed.
@@ -21,9 +21,9 @@ package struct Access: Sendable {
     var isOpen: Bool { digests.isEmpty }
 
     /// The mark of the token in an `Authorization` field: the first 12 digits of its SHA-256. Nil
-    /// for one that is none of ours.
+    /// for an unknown token.
     ///
-    /// Every digest is compared whole, so the time says nothing of where they differ.
+    /// Every digest is compared whole, so the time does not reveal where they differ.
     func mark(_ authorization: String?) -> String? {
         guard let authorization, authorization.utf8.count < 4096, authorization.lowercased().hasPrefix("bearer ") else { return nil }
         let given = Array(SHA256.hexadecimal(of: Array(authorization.dropFirst(7).utf8)).utf8)
@@ -41,17 +41,17 @@ struct BadToken: UserError {
     let line: Int
     var subject: String { "token \(line)" }
     var problem: String { "has fewer than \(Access.shortest) characters" }
-    var remedy: String { "make one by: openssl rand -hex 32" }
+    var remedy: String { "make one with: openssl rand -hex 32" }
     var category: UserErrorCategory { .usage }
 }
 
-/// Lets requests through that carry a token, where there are any.
+/// Refuses requests without a valid token, if the server has tokens.
 struct AccessMiddleware: RouterMiddleware {
     typealias Context = ServerContext
     let access: Access
 
-    /// Paths that carry no data of anybody's: a page must load before a token can be typed, and
-    /// monitors have none.
+    /// Paths without anybody's data: a page must load before a token can be typed, and monitors have
+    /// none.
     private static func isPublic(_ path: String) -> Bool { !path.hasPrefix("/v1/") && path != "/metrics" }
 
     func handle(

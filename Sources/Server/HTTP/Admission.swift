@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Counts what each client, and all together, have under way; what exceeds a limit does not begin.
+/// Counts the work under way, per client and in total, and refuses work beyond a limit.
 final class Admission: Sendable {
     private struct State {
         var count = 0
@@ -11,12 +11,12 @@ final class Admission: Sendable {
     private let state = Mutex(State())
     private let most: Int, mostAmount: Int, mostPerClient: Int
 
-    /// The limits: how many at all, their amounts together, and how many of one client.
+    /// The limits: pieces of work in total, their summed amounts, and pieces per client.
     init(most: Int, amount: Int, perClient: Int) { (self.most, mostAmount, mostPerClient) = (most, amount, perClient) }
 
     var count: Int { state.withLock { $0.count } }
 
-    /// Runs `work` if there is room for it, an amount of so much.
+    /// Runs `work`, which takes `amount`, if there is room for it.
     func take<Value>(_ amount: Int, client: String, _ work: () async throws -> Value) async throws -> Value {
         try state.withLock { state in
             guard state.clients[client, default: 0] < mostPerClient else {
@@ -24,7 +24,7 @@ final class Admission: Sendable {
                     .tooManyRequests, "\(mostPerClient) requests of yours are under way", remedy: "wait for their answers", retryAfter: 1)
             }
             guard state.count < most, state.amount + amount <= mostAmount || state.count == 0 else {
-                throw Problem(.serviceUnavailable, "too many requests wait", remedy: "send it again later", retryAfter: 1)
+                throw Problem(.serviceUnavailable, "too many requests are waiting", remedy: "send it again later", retryAfter: 1)
             }
             state.count += 1
             state.amount += amount

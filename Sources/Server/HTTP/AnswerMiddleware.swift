@@ -4,12 +4,12 @@ import Hummingbird
 import Logging
 import Metrics
 
-/// The outermost: turns errors into problems, adds what every answer carries, and writes one line
-/// of log a request, without names or paths of files.
+/// The outermost middleware: turns errors into problems, adds the headers of every response, and
+/// logs one line per request, without names or paths of files.
 struct AnswerMiddleware: RouterMiddleware {
     typealias Context = ServerContext
 
-    /// The rights of this server's pages: to run its own scripts and WebAssembly, and nothing from
+    /// The content security policy: pages run this server's scripts and WebAssembly, and nothing from
     /// elsewhere.
     static let policy =
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -61,6 +61,6 @@ extension HTTPField.Name {
 
 extension HTTPRequest.Method {
     static let usual: [Self] = [.get, .head, .post, .put, .delete, .patch, .options, .trace]
-    /// The method, or "other": a client's inventions would fill logs and metrics.
+    /// The method, or "other", so that invented methods do not fill logs and metrics.
     var known: String { Self.usual.contains(self) ? rawValue : "other" }
 }

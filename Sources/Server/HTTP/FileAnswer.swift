@@ -8,7 +8,7 @@ import NIOCore
 enum FileAnswer {
     private static let piece = 1 << 18
 
-    /// `name` is how a browser calls what it saves.
+    /// `name` is the file name that a browser suggests.
     static func response(_ url: URL, type: String, name: String? = nil) async throws -> Response {
         guard let file = try? FileHandle(forReadingFrom: url), let size = try? Int(file.seekToEnd()), (try? file.seek(toOffset: 0)) != nil
         else { throw Problem.notFound }

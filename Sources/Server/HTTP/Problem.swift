@@ -3,11 +3,11 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 
-/// A refusal as RFC 9457 writes it, `application/problem+json`: the status, what is wrong, and the
+/// A refusal as RFC 9457 defines it, `application/problem+json`: the status, the problem and the
 /// way out.
 package struct Problem: Error, Sendable, HTTPResponseError {
     package let status: HTTPResponse.Status
-    /// One clause, without names or paths of the asker's files.
+    /// One clause, without names or paths of the client's files.
     let detail: String
     /// The way out; empty if nothing helps.
     let remedy: String
@@ -32,7 +32,7 @@ package struct Problem: Error, Sendable, HTTPResponseError {
         let remedy: String?
     }
 
-    /// The answer, whatever the request asks for.
+    /// The response, in this form whatever the request accepts.
     func response() -> Response {
         let body = Body(title: status.reasonPhrase, status: status.code, detail: detail, remedy: remedy.isEmpty ? nil : remedy)
         var response = Response.json(body, status: status)
@@ -47,7 +47,7 @@ package struct Problem: Error, Sendable, HTTPResponseError {
 }
 
 extension Problem {
-    static let notFound = Problem(.notFound, "there is no such address here", remedy: "GET /openapi.json lists what is")
+    static let notFound = Problem(.notFound, "there is no such address here", remedy: "GET /openapi.json lists all addresses")
 
     /// A file that cannot be segmented: 413 for its size, 415 for its kind, 507 for a full disk,
     /// else 422. The subject stays out, for it is a path of this machine.
@@ -61,7 +61,7 @@ extension Problem {
         self.init(status, error.problem.printable(limit: 500), remedy: error.remedy.printable(limit: 300))
     }
 
-    /// Any error. Those that are not meant for people are not told.
+    /// Any error. The details of errors that are not meant for users stay in the log.
     init(any error: any Error) {
         switch error {
         case let problem as Problem: self = problem
@@ -78,7 +78,7 @@ extension Response {
     static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Nothing that is answered holds a number that is not finite.
+        // Encoding fails only for numbers that are not finite, which no response has.
         let bytes = (try? encoder.encode(value)) ?? Data("{}".utf8)
         return .bytes([UInt8](bytes), type: "application/json", status: status)
     }

@@ -5,11 +5,11 @@ extension Request {
     /// The length that the request declares; nil if it does not.
     var declaredLength: Int? { headers[.contentLength].flatMap { Int($0) } }
 
-    /// Passes the body on, piece by piece. Throws ``Problem`` where it is longer than `limit`, or
-    /// takes longer than `seconds`.
+    /// Passes the body on, piece by piece. Throws ``Problem`` if it exceeds `limit` bytes or takes
+    /// longer than `seconds`.
     func readBody(upTo limit: Int, seconds: Int, _ take: (ByteBuffer) throws -> Void) async throws {
         func tooLarge() -> Problem {
-            Problem(.contentTooLarge, "is larger than the \(limit) bytes that are taken here", remedy: "send a smaller file")
+            Problem(.contentTooLarge, "is larger than the \(limit) bytes that this server takes", remedy: "send a smaller file")
         }
         if let length = declaredLength, length > limit { throw tooLarge() }
         let end = ContinuousClock.now + .seconds(seconds)

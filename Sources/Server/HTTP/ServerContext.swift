@@ -2,14 +2,14 @@ import Hummingbird
 import Logging
 import NIOCore
 
-/// The values that accompany a request on its way.
+/// The values that accompany a request.
 struct ServerContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    /// The asker's address, without the port.
+    /// The client's address, without the port.
     let address: String
-    /// Who asks, for limits and the audit log: a token's mark, or the address.
+    /// The client's name in limits and the audit log: a token's mark, or the address.
     var client: String
-    /// Whose jobs the asker sees: a token's mark; empty where none is needed.
+    /// The owner whose jobs the client sees: a token's mark; empty if no token is needed.
     var owner = ""
 
     init(source: ApplicationRequestContextSource) {

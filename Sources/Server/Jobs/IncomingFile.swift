@@ -12,7 +12,7 @@ final class IncomingFile {
     private(set) var head: [UInt8] = []
     private var isKept = false
 
-    /// - Throws: ``Problem`` 507 where the disk is full.
+    /// - Throws: ``Problem`` 507 if the disk is full.
     init(_ id: String, in files: JobFiles) throws {
         (self.id, self.files) = (id, files)
         let folder = files.incoming.appending(path: id)
@@ -56,7 +56,7 @@ final class IncomingFile {
         if let failure { throw Self.problem(failure) }
     }
 
-    /// Moves the file, whole and flushed, to where jobs lie.
+    /// Moves the file, whole and flushed, into the folder of jobs.
     func keep(as kind: VolumeKind, _ work: VolumeWork) throws {
         guard fsync(descriptor) == 0 else { throw Self.problem(errno) }
         let folder = files.incoming.appending(path: id)

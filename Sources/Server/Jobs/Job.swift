@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 
-/// A volume to segment, as the store keeps it. Nothing of it says whose it is but `owner`.
+/// A volume to segment, as the store keeps it. Only `owner` says whose it is.
 struct Job: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
     static let databaseTableName = "job"
 
@@ -9,9 +9,10 @@ struct Job: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
 
     /// 32 hexadecimal digits that cannot be guessed.
     let id: String
-    /// The mark of the token that sent it; empty where none is needed. Others do not see the job.
+    /// The mark of the token that sent it; empty if no token is needed. Other tokens do not see the
+    /// job.
     let owner: String
-    /// Who counts for the limits: the token's mark, or the address.
+    /// The client for the limits: the token's mark, or the address.
     let client: String
     /// The kind of its file.
     let kind: VolumeKind
@@ -22,16 +23,16 @@ struct Job: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
     let weights: String
     let threshold: Double?
     var state = State.queued
-    /// Slices of the volume, once they are known, and those that are done.
+    /// Slices of the volume, once known, and slices done.
     var slices: Int?
     var slicesDone = 0
-    /// The number of times it was begun.
+    /// The number of starts.
     var attempts = 0
     /// Seconds since 1970.
     let created: Double
     var started: Double?
     var finished: Double?
-    /// Why it failed, and what helps.
+    /// The reason for a failure, and the way out.
     var problem: String?
     var remedy: String?
 
@@ -45,11 +46,11 @@ struct Job: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
         }.joined()
     }
 
-    /// True for text with the form of a job's name: only then does it become part of a path.
+    /// True for text in the form of a job's identifier; only such text becomes part of a path.
     static func isID(_ text: String) -> Bool { text.utf8.count == 32 && text.utf8.allSatisfy { (48...57) ~= $0 || (97...102) ~= $0 } }
 }
 
-/// The kinds of files that jobs take, told by their first bytes.
+/// The kinds of files that jobs take, recognised by their first bytes.
 enum VolumeKind: String, Codable, Sendable {
     case nifti = "nii"
     case packedNIfTI = "nii.gz"
@@ -59,10 +60,10 @@ enum VolumeKind: String, Codable, Sendable {
     case dicom = "dcm"
     case zip
 
-    /// First bytes that suffice.
+    /// The number of first bytes that suffice.
     static let headLength = 512
 
-    /// Nil where a file that starts so is none of them.
+    /// Nil if the file is of none of these kinds.
     init?(_ head: [UInt8]) {
         func has(_ text: String, at offset: Int = 0) -> Bool {
             head.count >= offset + text.utf8.count && head[offset...].starts(with: text.utf8)

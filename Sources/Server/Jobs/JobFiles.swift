@@ -1,20 +1,20 @@
 import Files
 import Foundation
 
-/// The places of jobs' files. All names are ours; nothing of an upload becomes part of a path.
+/// The places of jobs' files. All names are ours; no part of an upload becomes part of a path.
 ///
-///     incoming/ID/    a file that is still arriving; of no worth after a restart
+///     incoming/ID/    a file that is still arriving; useless after a restart
 ///     jobs/ID/        input.KIND and work.json, until the job is done
-///     jobs/ID/result/ what was found, moved here as a whole
+///     jobs/ID/result/ the result, moved here as a whole
 struct JobFiles: Sendable {
     let root: URL
 
-    /// - Throws: ``/Files/FileError`` where a folder cannot be made.
+    /// - Throws: ``/Files/FileError`` if a folder cannot be made.
     init(_ root: URL) throws(FileError) {
         self.root = root
         for folder in [root, incoming, jobs] {
             try Folder.make(folder)
-            // Pictures of people: for this user's eyes alone.
+            // Patients' pictures: only this user may read them.
             _ = chmod(folder.path, 0o700)
         }
     }
@@ -27,13 +27,13 @@ struct JobFiles: Sendable {
     func result(_ id: String) -> URL { folder(id).appending(path: "result") }
     func hasResult(_ id: String) -> Bool { FileManager.default.fileExists(atPath: result(id).path) }
 
-    /// Removes a job's files. A half-removed job is gone from the store first, so that a restart
-    /// finishes it.
+    /// Removes a job's files. Remove it from the store first: a restart then finishes a removal that
+    /// was interrupted.
     func remove(_ id: String) {
         for folder in [folder(id), incoming.appending(path: id)] { try? FileManager.default.removeItem(at: folder) }
     }
 
-    /// Removes everything that belongs to none of these jobs.
+    /// Removes the files of all other jobs.
     func sweep(keeping ids: Set<String>) {
         for place in [incoming, jobs] {
             for name in (try? FileManager.default.contentsOfDirectory(atPath: place.path)) ?? []
@@ -52,7 +52,7 @@ struct JobFiles: Sendable {
         return sum
     }
 
-    /// Bytes that are free where the files lie; nil where the system does not tell.
+    /// Free bytes on the files' disk; nil if the system does not say.
     var room: Int? {
         var status = statvfs()
         guard statvfs(root.path, &status) == 0 else { return nil }

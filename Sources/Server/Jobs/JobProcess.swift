@@ -1,15 +1,15 @@
 import Foundation
 import Synchronization
 
-/// The process that reads and segments one job's volume. Whatever a damaged or hostile file does to
-/// it, the server goes on.
+/// The process that reads and segments one job's volume. A damaged or hostile file can end it, but
+/// not the server.
 final class JobProcess: Sendable {
     private struct State {
         var process: Foundation.Process?
         var isEnded = false
     }
 
-    /// The process' end.
+    /// The end of the process.
     enum Outcome: Equatable {
         /// By itself, with this code.
         case exit(Int32)
@@ -21,8 +21,8 @@ final class JobProcess: Sendable {
 
     private let state = Mutex(State())
 
-    /// Runs `program job FOLDER`, passes on what it tells, and returns how it ended. Its input stays
-    /// open until then: it ends itself when that closes, so it never outlives this process.
+    /// Runs `program job FOLDER`, passes its notices on, and returns its outcome. Its input stays open
+    /// until then; it exits when that closes, so it never outlives this process.
     func run(_ program: URL, folder: URL, tell: @escaping @Sendable (WorkNotice) async -> Void) async throws -> Outcome {
         let process = Foundation.Process(), input = Pipe(), output = Pipe()
         process.executableURL = program
@@ -70,11 +70,11 @@ final class JobProcess: Sendable {
     }
 }
 
-/// A line that a job's process tells its server.
+/// A line from a job's process to its server.
 struct WorkNotice: Codable, Sendable {
     var slices: Int?
     var done: Int?
-    /// The file's fault, and the way out.
+    /// The problem with the file, and the way out.
     var problem: String?
     var remedy: String?
 }

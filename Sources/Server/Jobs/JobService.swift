@@ -7,10 +7,10 @@ import Metrics
 import NIOCore
 import ServiceLifecycle
 
-/// Takes jobs, runs them one after the other, and keeps what was found for a time.
+/// Takes jobs, runs them one after the other, and keeps their results for a time.
 ///
-/// A job is on the disk before it is acknowledged. Its result is moved into place as a whole, and
-/// the store is told afterwards: a restart finds either, and finishes what is missing once.
+/// A job is on the disk before it is acknowledged. Its result is moved into place as a whole before
+/// the store records it, so a restart knows what is left to do, and does it once.
 package actor JobService: Service {
     let files: JobFiles
     let store: JobStore
@@ -30,15 +30,15 @@ package actor JobService: Service {
     private let wakeups: AsyncStream<Void>
     private nonisolated let wake: AsyncStream<Void>.Continuation
 
-    /// A restart ends what it interrupts; a job that was begun more often than this is the reason.
+    /// The most starts of a job: one that keeps ending with the server is probably the reason.
     private static let mostAttempts = 5
-    /// Kept free on the disk for the store and for results.
+    /// Bytes to keep free on the disk for the store and for results.
     private static let reserve = 64 << 20
 
     /// - Parameters:
-    ///   - folder: where jobs lie.
-    ///   - program: the executable whose command `job` runs one.
-    /// - Throws: what making the folder and opening the store throw.
+    ///   - folder: the folder of jobs.
+    ///   - program: the executable with the command `job`.
+    /// - Throws: an error if the folder cannot be made or the store cannot be opened.
     package init(folder: URL, models: ServedModels, limits: ServerLimits, program: URL, logger: Logger) throws {
         files = try JobFiles(folder)
         store = try JobStore(files.database)
@@ -49,7 +49,7 @@ package actor JobService: Service {
 
     // MARK: Running
 
-    /// Runs jobs until the server stops; the one under way is then begun anew by the next start.
+    /// Runs jobs until the server stops; the next start begins an interrupted job again.
     package func run() async throws {
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -70,8 +70,8 @@ package actor JobService: Service {
         wake.finish()
     }
 
-    /// To be called before the first request: what has its result is done, what was running is queued again, and what is in
-    /// no list is removed.
+    /// Call before the first request. Jobs with a result become done, jobs that were running are
+    /// queued again, and files of unknown jobs are removed.
     func recover() async throws {
         let jobs = try await store.all()
         files.sweep(keeping: Set(jobs.map(\.id)))
@@ -111,11 +111,11 @@ package actor JobService: Service {
         let refusal = refusals.removeValue(forKey: job.id)
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         Recorder(label: "vmunet_stage_seconds", dimensions: [("stage", "job")]).record(seconds)
-        // Deleted meanwhile: its process may have made files after they were removed.
+        // Deleted meanwhile: its process may have written files after their removal.
         guard try await store.job(job.id) != nil else { return files.remove(job.id) }
         if files.hasResult(job.id) { return try await finish(job) }
         if isStopping {
-            // No fault of the job's.
+            // The server is stopping, so this start does not count.
             try await store.change(job.id) { ($0.state, $0.attempts, $0.slicesDone) = (.queued, $0.attempts - 1, 0) }
             return
         }
@@ -124,7 +124,8 @@ package actor JobService: Service {
         case .ended: try await fail(job, "took more than \(limits.jobSeconds) seconds", "send a smaller volume")
         case .exit, .crash:
             try await fail(
-                job, "its process ended early: the file is damaged, or takes more than the \(Memory.size(limits.jobMemory)) a job may",
+                job,
+                "its process ended early: the file is damaged, or needs more than the \(Memory.size(limits.jobMemory)) that a job may take",
                 "send a smaller volume, or export it again")
         }
     }
@@ -140,7 +141,7 @@ package actor JobService: Service {
     }
 
     private func finish(_ job: Job) async throws {
-        // The input is not needed any more, and it is a patient's.
+        // Remove the input, which is a patient's, as soon as it is no longer needed.
         for name in ["input." + job.kind.rawValue, VolumeWork.name] {
             try? FileManager.default.removeItem(at: files.folder(job.id).appending(path: name))
         }
@@ -167,8 +168,8 @@ package actor JobService: Service {
 
     // MARK: Requests
 
-    /// Takes an upload, which `read` passes on piece by piece. Returns its job, which is on the disk
-    /// then.
+    /// Takes an upload, which `read` passes on piece by piece. Returns its job once it is on the
+    /// disk.
     nonisolated func receive(
         model: ServedModel, threshold: Double?, owner: String, client: String, declared: Int?,
         read: (_ take: (ByteBuffer) throws -> Void) async throws -> Void
@@ -196,7 +197,7 @@ package actor JobService: Service {
         guard file.bytes > 0 else { throw Problem(.unprocessableContent, "is empty", remedy: "send a volume as the request's body") }
         guard let kind = VolumeKind(file.head) else {
             throw Problem(
-                .unsupportedMediaType, "is \(FileSignature.of(file.head, size: file.bytes).name), not a volume that is read here",
+                .unsupportedMediaType, "is \(FileSignature.of(file.head, size: file.bytes).name), not a volume that this server reads",
                 remedy: "send NIfTI, NRRD, MetaImage, or a ZIP of a DICOM series")
         }
         let job = Job(
@@ -212,7 +213,7 @@ package actor JobService: Service {
 
     private func arrived() { arriving -= 1 }
 
-    /// Counts a job as arriving. Throws ``Problem`` where there is no room for it.
+    /// Counts a job as arriving. Throws ``Problem`` if there is no room for it.
     private func admit(_ client: String, _ declared: Int?) async throws {
         guard !isStopping else {
             throw Problem(.serviceUnavailable, "the server is stopping", remedy: "send it again later", retryAfter: 10)
@@ -227,16 +228,17 @@ package actor JobService: Service {
     private func check(_ client: String, _ declared: Int?) async throws {
         let all = try await store.all(), waiting = all.count(where: \.isWaiting)
         guard waiting + arriving <= limits.waitingJobs else {
-            throw Problem(.serviceUnavailable, "\(waiting) jobs wait", remedy: "send it again later", retryAfter: 30)
+            throw Problem(.serviceUnavailable, "\(waiting) jobs are waiting", remedy: "send it again later", retryAfter: 30)
         }
         let own = all.filter { $0.client == client }
         guard own.count(where: \.isWaiting) < limits.jobsPerClient else {
-            throw Problem(.tooManyRequests, "\(limits.jobsPerClient) jobs of yours wait", remedy: "wait for one of them", retryAfter: 30)
+            throw Problem(
+                .tooManyRequests, "\(limits.jobsPerClient) jobs of yours are waiting", remedy: "wait for one of them", retryAfter: 30)
         }
         let held = own.reduce(0) { $0 + files.size($1.id) }
         guard held + (declared ?? 0) <= limits.bytesPerClient else {
             throw Problem(
-                .tooManyRequests, "your jobs hold \(Memory.size(held)), of \(Memory.size(limits.bytesPerClient))",
+                .tooManyRequests, "your jobs hold \(Memory.size(held)) of \(Memory.size(limits.bytesPerClient))",
                 remedy: "delete some that are done", retryAfter: 60)
         }
         guard hasRoom(for: declared ?? 0) else { throw IncomingFile.problem(ENOSPC) }
@@ -260,8 +262,8 @@ package actor JobService: Service {
 
     // MARK: Progress
 
-    /// A job as it changes, beginning with how it is; ends when the job does. Every 15 seconds it
-    /// is told anew, so that nobody between takes the connection for dead.
+    /// A job's states, from the current one to its end. Every 15 seconds the state is repeated, so
+    /// that no proxy takes the connection for dead.
     func changes(of id: String) async -> AsyncStream<Job> {
         let (stream, continuation) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .bufferingNewest(1))
         nextListener += 1
@@ -289,7 +291,7 @@ package actor JobService: Service {
         await expire()
     }
 
-    /// Removes what has been kept long enough.
+    /// Removes expired results and audit lines.
     private func expire() async {
         let limit = Date().timeIntervalSince1970 - Double(limits.retention)
         for job in (try? await store.all()) ?? [] where !job.isWaiting && (job.finished ?? job.created) < limit {

@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 
-/// The jobs and the audit log, in SQLite. What a call has written survives the process' end.
+/// The jobs and the audit log, in SQLite. Written data survives a crash of the process.
 struct JobStore: Sendable {
     let database: DatabasePool
 
@@ -9,7 +9,7 @@ struct JobStore: Sendable {
     init(_ url: URL) throws {
         var configuration = Configuration()
         configuration.prepareDatabase { db in
-            // A 202 outlives a power failure; what is deleted is overwritten.
+            // An acknowledged job outlives a power failure; deleted rows are overwritten.
             try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON")
         }
         configuration.busyMode = .timeout(10)
@@ -18,7 +18,7 @@ struct JobStore: Sendable {
         try Self.migrator.migrate(database)
     }
 
-    /// Each step is run once on a store, in this order. Steps are added and never changed.
+    /// Each migration runs once on a store, in this order. Add migrations; never change one.
     private static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1: jobs and audit log") { db in
@@ -79,7 +79,7 @@ struct JobStore: Sendable {
         }
     }
 
-    /// Changes a job that is still there. Returns it, or nil where it was deleted.
+    /// Changes a job. Returns it, or nil if it was deleted.
     @discardableResult func change(_ id: String, _ change: @escaping @Sendable (inout Job) -> Void) async throws -> Job? {
         try await database.write { db in
             guard var job = try Job.fetchOne(db, key: id) else { return nil }
@@ -102,7 +102,7 @@ struct JobStore: Sendable {
     }
 }
 
-/// Who did what and when: tokens' marks instead of names, jobs' and requests' numbers instead of
+/// The record of access: tokens' marks instead of names, jobs' and requests' numbers instead of
 /// files.
 struct AuditLog: Sendable {
     let store: JobStore
@@ -121,10 +121,10 @@ struct AuditLog: Sendable {
         var seconds: Double?
     }
 
-    /// Adds a line. A log that cannot be written stops no answer; `/healthz` tells of the store.
+    /// Adds a line. A failure does not stop the response; `/healthz` reports the store's state.
     func add(_ line: Line) async { try? await store.database.write { try line.insert($0) } }
 
-    /// Removes lines that are older than so many seconds.
+    /// Removes lines older than `seconds`.
     func expire(_ seconds: Int) async {
         let limit = Date(timeIntervalSinceNow: -Double(seconds)).formatted(.iso8601)
         _ = try? await store.database.write { try $0.execute(sql: "DELETE FROM audit WHERE time < ?", arguments: [limit]) }

@@ -4,16 +4,16 @@ import Imaging
 import Segmentation
 import TensorFiles
 
-/// A result as it is looked at: two volumes of bytes, turned so that columns run to the patient's
-/// left, rows to the back and slices to the head.
+/// A result for viewing: two volumes of bytes, turned so that columns run to the patient's left, rows
+/// to the back and slices to the head.
 struct JobView: Codable, Sendable {
     /// Slices, rows and columns.
     let shape: VolumeShape
-    /// Millimetres between them; nil where the file does not say.
+    /// Millimetres between them; nil if the file does not say.
     let spacing: VoxelSpacing?
-    /// True if the file says how the voxels lie. If not, they are shown as they are stored.
+    /// True if the file gives the voxels' directions; otherwise they are shown as stored.
     let isOriented: Bool
-    /// The slice, row and column where most was found.
+    /// The slice, row and column with the most labelled voxels.
     let center: [Int]
     let labels: [Label]
     let notes: [String]
@@ -37,7 +37,7 @@ struct JobView: Codable, Sendable {
 
     private static let name = "view.json"
 
-    /// The two things that a plane can show.
+    /// The two layers of a plane.
     enum Layer: String, CaseIterable, Sendable { case image, labels }
 
     /// The planes: slices, rows and columns.
@@ -70,7 +70,7 @@ struct JobView: Codable, Sendable {
         try JSONDecoder().decode(JobView.self, from: Data(contentsOf: folder.appending(path: name)))
     }
 
-    /// Along each axis the place with the most labelled voxels; the middle where there are none.
+    /// Along each axis, the position with the most labelled voxels; the middle if there are none.
     private static func center(_ labels: [UInt8], _ shape: VolumeShape) -> [Int] {
         var sums = [
             [Int](repeating: 0, count: shape.depth), [Int](repeating: 0, count: shape.height), [Int](repeating: 0, count: shape.width),
@@ -100,7 +100,7 @@ struct JobView: Codable, Sendable {
         }
     }
 
-    /// A plane as a grey PNG, head or front above. Reads no more of the file than it needs.
+    /// A plane as a grey PNG, head or front at the top. Reads only that part of the file.
     func png(_ layer: Layer, _ plane: Plane, _ index: Int, in folder: URL) throws -> [UInt8] {
         let file = try FileHandle(forReadingFrom: folder.appending(path: layer.rawValue))
         defer { try? file.close() }

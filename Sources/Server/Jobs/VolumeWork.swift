@@ -15,7 +15,7 @@ struct VolumeWork: Codable, Sendable {
     let weights: String
     let digest: String
     let threshold: Double?
-    /// Bytes of memory and seconds of a processor that it may take.
+    /// The most bytes of memory and seconds of processor time.
     let memory: Int
     let seconds: Int
     let archiveFiles: Int
@@ -28,7 +28,7 @@ struct VolumeWork: Codable, Sendable {
     }
 }
 
-/// The command `job`: reads one volume, which may be damaged or hostile, and writes what is found.
+/// The command `job`: reads one volume, which may be damaged or hostile, and writes the result.
 package enum VolumeWorker {
     /// Runs the work in a job's folder. Its result appears there as a whole, under `result`.
     package static func run(_ folder: URL) {
@@ -52,7 +52,7 @@ package enum VolumeWorker {
         FileHandle.standardOutput.write(line + Data("\n".utf8))
     }
 
-    /// Takes from this process what it does not need, before it looks at the file.
+    /// Limits this process before it looks at the file.
     private static func confine(_ work: VolumeWork) {
         func limit(_ resource: Int32, _ value: Int) {
             var limits = rlimit(rlim_cur: rlim_t(value), rlim_max: rlim_t(value))
@@ -67,9 +67,9 @@ package enum VolumeWorker {
         limit(memory, work.memory)
         limit(time, work.seconds * ProcessInfo.processInfo.activeProcessorCount)
         limit(core, 0)
-        // Pictures come first.
+        // Leave the processor to pictures first.
         setpriority(process, 0, 10)
-        // The server's end, however it comes, is this process' end.
+        // Exit when the server ends, for whatever reason.
         Thread.detachNewThread {
             var byte: UInt8 = 0
             while read(0, &byte, 1) > 0 {}
@@ -117,7 +117,7 @@ private struct VolumeJob {
         return volumes[0]
     }
 
-    /// Unpacks an archive under names of our own, with the endings that say a file's kind.
+    /// Unpacks an archive under names of our own, keeping the extensions that identify a file's kind.
     private func unpack(_ archive: URL) throws -> URL {
         let zip = try ZipReader(FileReader(archive))
         let entries = zip.entries.filter { !$0.name.hasSuffix("/") && $0.size > 0 }
@@ -132,7 +132,7 @@ private struct VolumeJob {
             throw Fault(
                 .limit,
                 "holds \(entries.count) files of \(Memory.size(total)), more than the \(work.archiveFiles) files or "
-                    + "\(Memory.size(work.archiveBytes)) that are taken here", remedy: "send one series")
+                    + "\(Memory.size(work.archiveBytes)) that this server takes", remedy: "send one series")
         }
         let place = folder.appending(path: "unpacked")
         try? FileManager.default.removeItem(at: place)
@@ -187,7 +187,7 @@ private struct VolumeJob {
     }
 }
 
-/// The files of a result that can be asked for.
+/// The files of a result that clients can request.
 enum JobResult: String, CaseIterable, Sendable {
     case nifti = "labels.nii.gz"
     case segmentation = "segmentation.dcm"
@@ -196,7 +196,7 @@ enum JobResult: String, CaseIterable, Sendable {
     case table = "statistics.csv"
     case overview = "overview.png"
 
-    /// By which `Accept` chooses it.
+    /// The media type that `Accept` names.
     var type: String {
         switch self {
         case .nifti: "application/x-nifti"

@@ -23,7 +23,7 @@ package final class MetricsStore: MetricsFactory {
     private let state = Mutex(State())
     /// Upper bounds of the histograms' buckets, in seconds.
     private static let bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600]
-    /// Series beyond this many are not kept: what clients send must not fill the memory.
+    /// The most series; further ones are dropped, so that clients cannot fill the memory.
     private static let mostSeries = 2000
 
     package init() {}

@@ -3,17 +3,17 @@ import Imaging
 import Metrics
 import Segmentation
 
-/// A picture's file, and how to segment it.
+/// A picture to segment.
 struct PictureWork: Sendable {
     let bytes: [UInt8]
     let segmenter: Segmenter
-    /// True to encode the mask as a file; otherwise numbers alone.
+    /// True to encode the mask as a file; false for numbers alone.
     let wantsMask: Bool
 
-    /// In errors, instead of a path.
+    /// The subject of errors, instead of a path.
     static let name = "the picture"
 
-    /// Decodes, segments and encodes, on the thread that calls.
+    /// Decodes, segments and encodes on the calling thread.
     func run() throws -> PictureAnswer {
         let start = ContinuousClock.now
         let picture = try PictureFile.decode(bytes, name: Self.name)

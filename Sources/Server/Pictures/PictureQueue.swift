@@ -4,8 +4,8 @@ import Metrics
 import Segmentation
 import Synchronization
 
-/// Runs pictures that wait together side by side, a thread each; one that waits alone has all
-/// threads. Large ones run beside them, one at a time, so that none holds up the others.
+/// Runs waiting pictures side by side, one thread each; a single picture gets all threads. Large
+/// pictures run beside the others, one at a time, so that they hold up none.
 final class PictureQueue: Sendable {
     private struct Waiting {
         let work: PictureWork
@@ -29,10 +29,10 @@ final class PictureQueue: Sendable {
     private let small = DispatchQueue(label: "pictures", qos: .userInitiated)
     private let large = DispatchQueue(label: "large pictures", qos: .utility)
 
-    /// `network` divides work over threads, which all networks share.
+    /// `network` divides work over the threads that all networks share.
     init(_ network: any InferenceNetwork, sharedPixels: Int) { (self.network, self.sharedPixels) = (network, sharedPixels) }
 
-    /// Segments a picture of so many pixels when its turn comes.
+    /// Segments a picture of `pixels` pixels when its turn comes.
     func run(_ work: PictureWork, pixels: Int) async throws -> PictureAnswer {
         try await withCheckedThrowingContinuation { continuation in
             let waiting = Waiting(work: work, since: .now, answer: continuation)
@@ -56,7 +56,7 @@ final class PictureQueue: Sendable {
             if count == 1 {
                 next()?.run()
             } else {
-                // Each thread takes the next until none is left, those that came meanwhile too.
+                // Each thread takes the next until none is left, new arrivals included.
                 network.sideBySide(count) { _ in while let waiting = self.next() { waiting.run() } }
             }
         }

@@ -2,9 +2,9 @@ import Foundation
 import Segmentation
 import TensorFiles
 
-/// Weights that the server answers with.
+/// Weights that the server offers.
 package struct ServedModel: Sendable {
-    /// The file's name without its ending, by which requests choose it.
+    /// The file's name without its extension; requests choose a model by it.
     package let name: String
     /// The weights' file.
     package let url: URL
@@ -14,7 +14,7 @@ package struct ServedModel: Sendable {
 
     /// Loads weights.
     ///
-    /// - Throws: what reading them throws.
+    /// - Throws: an error if they cannot be read.
     package init(_ url: URL, compute: Compute = Compute()) throws {
         name = url.deletingPathExtension().lastPathComponent
         self.url = url
@@ -26,7 +26,7 @@ package struct ServedModel: Sendable {
     struct Listed: Encodable {
         let name: String
         let digest: String
-        /// "pictures" or "volumes"; nil where the weights do not say.
+        /// "pictures" or "volumes"; nil if the weights do not say.
         let input: String?
         let classes: [Class]
         let imageSize: Int
@@ -53,23 +53,23 @@ package struct ServedModel: Sendable {
 }
 
 extension Segmenter {
-    /// Its threshold without the dust of single precision.
+    /// Its threshold, rounded to hide single precision's error.
     var shownThreshold: Double { (Double(threshold) * 1e6).rounded() / 1e6 }
 }
 
-/// The models of a server; the first is the one that is meant where none is named.
+/// The models of a server; the first is the default.
 package struct ServedModels: Sendable {
     package let all: [ServedModel]
 
     package init(_ all: [ServedModel]) { self.all = all }
 
-    /// The model of that name, or the first; nil where none has the name.
+    /// The model of that name, or the first without a name; nil if there is none of that name.
     func named(_ name: String?) -> ServedModel? { name.map { name in all.first { $0.name == name } } ?? all.first }
 
-    /// The request's model, by `?model=`. Throws ``Problem`` where there is none of that name.
+    /// The request's model, by `?model=`. Throws ``Problem`` if there is none of that name.
     func chosen(_ name: String?) throws -> ServedModel {
         guard let model = named(name) else {
-            throw Problem(.badRequest, "there is no such model", remedy: "GET /v1/models lists those that are served")
+            throw Problem(.badRequest, "there is no such model", remedy: "GET /v1/models lists the models")
         }
         return model
     }

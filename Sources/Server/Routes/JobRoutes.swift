@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `/v1/jobs` and what is below it.
+/// The routes under `/v1/jobs`.
 struct JobRoutes {
     let models: ServedModels
     let limits: ServerLimits
@@ -17,7 +17,7 @@ struct JobRoutes {
         routes.add("/v1/jobs/:id/view/:layer/:plane/:index", [.get: view])
     }
 
-    /// A job as it is told.
+    /// A job in responses.
     struct Shown: Encodable {
         let id: String
         let state: Job.State
@@ -32,7 +32,7 @@ struct JobRoutes {
         let created: String
         let started: String?
         let finished: String?
-        /// When it will be removed.
+        /// The time of its removal.
         let expires: String?
         let problem: Fault?
         let result: JobView?
@@ -66,7 +66,7 @@ struct JobRoutes {
 
     // MARK: Requests
 
-    /// The asker's job of the path. Others' are not there for them.
+    /// The job that the path names, if it is the client's; others' jobs do not exist for it.
     private func job(_ context: ServerContext) async throws -> Job {
         guard let id = context.parameters.get("id"), Job.isID(id), let job = try await jobs.store.job(id), job.owner == context.owner
         else {
@@ -122,7 +122,7 @@ struct JobRoutes {
         let job = try await job(context)
         guard job.state == .done else {
             throw Problem(
-                .conflict, job.state == .failed ? "the job failed" : "the job is not done yet", remedy: "GET /v1/jobs/ID says its state",
+                .conflict, job.state == .failed ? "the job failed" : "the job is not done yet", remedy: "GET /v1/jobs/ID shows its state",
                 retryAfter: job.isWaiting ? 2 : nil)
         }
         return job
@@ -135,7 +135,7 @@ struct JobRoutes {
         guard let type = Accept(request.headers[.accept]).best(there.map(\.type)), let wanted = there.first(where: { $0.type == type })
         else {
             throw Problem(
-                .notAcceptable, "there is no result of that kind", remedy: "ask for \(there.map(\.type).joined(separator: ", ")) by Accept")
+                .notAcceptable, "there is no such result", remedy: "name one of \(there.map(\.type).joined(separator: ", ")) in Accept")
         }
         await jobs.audit.add(.init(client: context.client, action: "read", subject: job.id, weights: job.weights))
         return try await FileAnswer.response(
@@ -162,7 +162,7 @@ extension ServedModels {
         guard let model, model.segmenter.metadata.input != .pictures else {
             throw Problem(
                 .unprocessableContent, "these weights were trained on pictures",
-                remedy: "name weights for volumes by ?model=, of those that GET /v1/models lists")
+                remedy: "choose weights for volumes with ?model=; GET /v1/models lists them")
         }
         return model
     }

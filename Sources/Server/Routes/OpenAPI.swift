@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Segmentation
 
-/// The interface as OpenAPI 3.1 describes it.
+/// The description of the interface in OpenAPI 3.1.
 enum OpenAPI {
     static func text(_ limits: ServerLimits) -> String {
         let encoder = JSONEncoder()
@@ -46,7 +46,7 @@ enum OpenAPI {
             ],
             "/v1/models": [
                 "get": operation(
-                    "models", "The weights that are served, the first of them where none is named.", answers: ["200": json("Models")])
+                    "models", "The models, the default first.", answers: ["200": json("Models")])
             ],
             "/v1/predict": [
                 "post": predict("predict", limits),
@@ -56,7 +56,7 @@ enum OpenAPI {
                 "get": operation("jobs", "Your jobs, the newest first.", answers: ["200": json("Jobs")]),
                 "post": operation(
                     "createJob",
-                    "Takes a volume: NIfTI, NRRD, MetaImage, or a ZIP of a DICOM series; at most \(Memory.size(limits.volumeBytes)). It is on the disk when 202 is said.",
+                    "Takes a volume: NIfTI, NRRD, MetaImage, or a ZIP of a DICOM series; at most \(Memory.size(limits.volumeBytes)). It is on the disk when the server answers 202.",
                     parameters: [model, threshold], body: ["application/octet-stream": binary, "application/zip": binary],
                     answers: [
                         "202": .object([
@@ -67,10 +67,10 @@ enum OpenAPI {
             ],
             "/v1/jobs/{id}": [
                 "get": operation(
-                    "job", "A job's state, progress and, once it is done, what was found.", parameters: [id], answers: ["200": json("Job")],
+                    "job", "A job's state, progress and, once it is done, its result.", parameters: [id], answers: ["200": json("Job")],
                     problems: ["404"]),
                 "delete": operation(
-                    "deleteJob", "Removes every trace of a job; one that runs is ended.", parameters: [id],
+                    "deleteJob", "Removes every trace of a job, and stops it if it runs.", parameters: [id],
                     answers: ["204": ["description": "Gone"]], problems: ["404"]),
             ],
             "/v1/jobs/{id}/events": [
@@ -80,7 +80,7 @@ enum OpenAPI {
             ],
             "/v1/jobs/{id}/result": [
                 "get": operation(
-                    "result", "The result, of the kind that `Accept` asks for.", parameters: [id], answers: ["200": results],
+                    "result", "The result, as the type named in `Accept`.", parameters: [id], answers: ["200": results],
                     problems: ["404", "406", "409"])
             ],
             "/v1/jobs/{id}/view/{layer}/{plane}/{index}": [
@@ -99,11 +99,11 @@ enum OpenAPI {
     private static func predict(_ name: String, _ limits: ServerLimits) -> JSONValue {
         operation(
             name,
-            "Segments the picture that is the body: PNG, JPEG, BMP or TIFF, at most \(Memory.size(limits.pictureBytes)) and \(limits.picturePixels) pixels.",
+            "Segments the picture in the body: PNG, JPEG, BMP or TIFF, at most \(Memory.size(limits.pictureBytes)) and \(limits.picturePixels) pixels.",
             parameters: [model, threshold], body: ["image/png": binary, "image/jpeg": binary, "application/octet-stream": binary],
             answers: [
                 "200": [
-                    "description": "A mask of the picture's size: 0 and 255 or, of several classes, labels; or what was found, as JSON",
+                    "description": "A mask of the picture's size (0 and 255, or labels if there are several classes), or numbers as JSON",
                     "content": ["image/png": ["schema": binary], "application/json": ["schema": reference("Found")]],
                 ]
             ], problems: ["400", "406", "408", "413", "415", "422", "429", "500", "503"])
@@ -177,7 +177,7 @@ enum OpenAPI {
         "securitySchemes": ["token": ["type": "http", "scheme": "bearer"]],
         "responses": [
             "Problem": [
-                "description": "What is wrong, and the way out", "content": ["application/problem+json": ["schema": reference("Problem")]],
+                "description": "The problem and the way out", "content": ["application/problem+json": ["schema": reference("Problem")]],
             ]
         ],
         "schemas": [
@@ -227,7 +227,7 @@ enum OpenAPI {
     ]
 }
 
-/// JSON as literals write it.
+/// JSON values, written as literals.
 enum JSONValue: Encodable, Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
     ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {

@@ -10,7 +10,7 @@ struct OperationRoutes {
     let models: ServedModels
     let metrics: MetricsStore
     let pictures: PictureRoutes
-    /// Nil where no jobs are taken.
+    /// Nil if the server takes no jobs.
     let jobs: JobService?
     let limits: ServerLimits
 
@@ -30,12 +30,12 @@ struct OperationRoutes {
     private struct Health: Encodable {
         var status = "ok"
         var version = Provenance.version
-        /// Of each check, "ok" or what is wrong.
+        /// The result of each check: "ok" or the problem.
         var checks: [String: String] = [:]
     }
 
-    /// Runs a picture through each network, writes to the store, and looks at the disk. 503 where
-    /// one fails.
+    /// Runs a picture through each network, writes to the store, and looks at the disk. Answers 503
+    /// if one fails.
     private func health() async -> Response {
         var health = Health()
         let size = 64
@@ -68,9 +68,9 @@ struct OperationRoutes {
     }
 }
 
-/// This process.
+/// Figures about this process.
 enum OwnProcess {
-    /// Bytes of memory that it holds; 0 where the system does not tell.
+    /// Bytes of memory in use; 0 if the system does not say.
     static var residentBytes: Int {
         let fields = (systemText("/proc/self/statm") ?? "").split(separator: " ")
         return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0

@@ -44,10 +44,10 @@ struct PictureRoutes {
         let segmenter = try model.segmenter.with(query)
         let accepts = Accept(request.headers[.accept])
         guard let type = accepts.best(["image/png", "application/json"]) else {
-            throw Problem(.notAcceptable, "answers are image/png or application/json", remedy: "ask for one of them by Accept")
+            throw Problem(.notAcceptable, "answers are image/png or application/json", remedy: "name one of them in Accept")
         }
         let start = ContinuousClock.now
-        // A body without a declared length reserves the most that it may take.
+        // A body without a declared length reserves the maximum.
         let expected = min(request.declaredLength ?? limits.pictureBytes, limits.pictureBytes)
         let answer = try await admission.take(expected, client: context.client) {
             var bytes: [UInt8] = []
@@ -67,8 +67,8 @@ struct PictureRoutes {
                 threshold: segmenter.network.classes == 1 ? segmenter.shownThreshold : nil, classes: answer.classes))
     }
 
-    /// The picture's pixels, by its header. Throws ``Problem`` for what is no picture, too large, or
-    /// not for these weights.
+    /// The picture's number of pixels, from its header. Throws ``Problem`` if it is not a picture, too
+    /// large, or not for these weights.
     private func check(_ bytes: [UInt8], for model: ServedModel) throws -> Int {
         let info: PictureInfo
         do { info = try PictureFile.info(bytes, name: PictureWork.name) } catch {
@@ -81,7 +81,7 @@ struct PictureRoutes {
         let pixels = info.width * info.height
         guard pixels <= limits.picturePixels else {
             throw Problem(
-                .contentTooLarge, "has \(info.width)×\(info.height) pixels, more than the \(limits.picturePixels) that are taken here",
+                .contentTooLarge, "has \(info.width)×\(info.height) pixels, more than the \(limits.picturePixels) that this server takes",
                 remedy: "send a smaller picture")
         }
         guard model.segmenter.metadata.input != .volumes else {
@@ -92,7 +92,7 @@ struct PictureRoutes {
 }
 
 extension Segmenter {
-    /// With the request's `?threshold=`, where there is one.
+    /// Applies the request's `?threshold=`, if any.
     func with(_ query: Parameters) throws -> Segmenter {
         guard let text = query.get("threshold") else { return self }
         guard let threshold = Double(text), let copy = with(threshold: threshold) else {

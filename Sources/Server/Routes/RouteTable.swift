@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 
-/// The router's paths, each with its methods; any other method is 405 with those in `Allow`.
+/// The router's paths and their methods. Any other method gets 405, with the valid ones in `Allow`.
 struct RouteTable {
     typealias Handler = @Sendable (Request, ServerContext) async throws -> Response
 

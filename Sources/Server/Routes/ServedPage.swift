@@ -9,8 +9,8 @@ package struct ServedPage: Sendable {
 
     package init() {}
 
-    /// Lays the page with these weights into `folder`, where it is served from. Nil where the
-    /// page's files are not beside the program.
+    /// Writes the page with these weights into `folder`, to be served from there. Nil if the page's
+    /// files are not beside the program.
     package init?(weights: URL, in folder: URL) throws {
         guard let page = PageFiles.find(), let own = PageFiles.folder(with: "server.html", at: ["Sources/Server/Page", "server-page"])
         else { return nil }

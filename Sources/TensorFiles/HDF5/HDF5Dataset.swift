@@ -117,7 +117,7 @@ struct HDF5Dataset {
         let form = try (0..<4).map { _ in try fields.byte() } + [try fields.word()]
         let forms: [[Int]: ElementType] = [[10, 5, 0, 10, 15]: .float16, [23, 8, 0, 23, 127]: .float32, [52, 11, 0, 52, 1023]: .float64]
         guard flags & 0x40 == 0, let type = forms[form], type.byteCount == size else {
-            throw Fault(.unsupported, "holds floating-point numbers of another form than IEEE's", remedy: remedy)
+            throw Fault(.unsupported, "holds floating-point numbers that are not IEEE's", remedy: remedy)
         }
         return (type, isBigEndian)
     }

@@ -46,7 +46,7 @@ package enum MetaImageFile {
         let layout = try MetaImageLayout(header)
         let files = try dataFiles(header, beside: url), skip = try header.integer("headersize") ?? 0
         guard let start = EncodedData.Start(skipping: skip, parts: max(1, files?.count ?? 1)) else {
-            throw Fault(.corrupt, "its header skips \(skip) bytes, which is not possible")
+            throw Fault(.corrupt, "its header skips an impossible number of bytes: \(skip)")
         }
         let data = try EncodedData(
             at: header.dataOffset, of: file, or: files, shape: layout.sizes, of: layout.volume.elementType

@@ -30,7 +30,7 @@ struct MetaImageHeader {
                     throw FileSignature.refusal(
                         Array(text.prefix(FileSignature.headLength)), size: file.size, expected: "a MetaImage", remedy: "give a volume")
                 }
-                throw Fault(.corrupt, "has a line '\(line.printable(limit: 40))' in its header that is no field")
+                throw Fault(.corrupt, "has a line '\(line.printable(limit: 40))' in its header that is not a field")
             }
             let name = String(line[..<equals]).trimmed.lowercased()
             fields[name] = String(line[line.index(after: equals)...]).trimmed
@@ -53,7 +53,7 @@ struct MetaImageHeader {
             guard let text = fields[name], !text.isEmpty else { continue }
             let numbers = text.split(whereSeparator: \.isWhitespace).map { Double($0) ?? .nan }
             guard numbers.allSatisfy(\.isFinite) else {
-                throw Fault(.corrupt, "its header's \(name) is '\(text.printable(limit: 60))', which are no numbers")
+                throw Fault(.corrupt, "its header's \(name) is '\(text.printable(limit: 60))', not a list of numbers")
             }
             return numbers
         }
@@ -63,7 +63,7 @@ struct MetaImageHeader {
     func integer(_ name: String) throws -> Int? {
         guard let text = fields[name] else { return nil }
         guard let value = Int(text) else {
-            throw Fault(.corrupt, "its header's \(name) is '\(text.printable(limit: 40))', no whole number")
+            throw Fault(.corrupt, "its header's \(name) is '\(text.printable(limit: 40))', not a whole number")
         }
         return value
     }

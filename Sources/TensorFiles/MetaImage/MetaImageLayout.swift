@@ -41,7 +41,7 @@ struct MetaImageLayout {
         sizes = (values > 1 ? [values] : []) + lengths
         let further = lengths.dropFirst(3).reduce(1, *)
         guard values == 1 || further == 1 else {
-            throw Fault(.unsupported, "has several values a voxel and more than three axes", remedy: "save one volume a file")
+            throw Fault(.unsupported, "has several values per voxel and more than three axes", remedy: "save one volume per file")
         }
         order = values > 1 ? .inside(1) : .volumes
         var (geometry, notes) = try Self.geometry(header, dimensions: count)
@@ -76,7 +76,7 @@ struct MetaImageLayout {
         if columns.isEmpty {
             geometry = VolumeGeometry(spacing: [1, 1, 1])
             (geometry.quaternionCode, geometry.matrixCode) = (0, 0)
-            notes.append("its header gives voxels no size")
+            notes.append("its header gives no voxel size")
         } else {
             let axes = PlacedAxes(columns, origin: (0..<3).map { $0 < count ? offset[$0] : 0 })
             geometry = VolumeGeometry(affine: axes.affine(signs: PlacedAxes.leftPosterior))

@@ -23,10 +23,10 @@ public enum NIfTIFile {
         try naming(url) { try source(url).image(limit: limit, allChannels: false) }
     }
 
-    /// True if the name is one of a pair of files, `.hdr` and `.img`, packed or not.
+    /// True if the name belongs to a pair of files, `.hdr` and `.img`, packed or not.
     package static func isOfPair(_ url: URL) -> Bool { Pair(url) != nil }
 
-    /// The pair's header, whichever of the two is named, where both are there.
+    /// The header of a pair, given either file's name; nil unless both exist.
     package static func pairHeader(_ url: URL) -> URL? {
         guard let pair = Pair(url), systemHas(pair.header.path), systemHas(pair.image.path) else { return nil }
         return pair.header
@@ -82,7 +82,7 @@ public enum NIfTIFile {
         guard HostTensor.elementCount(shape: shape) == labels.count else {
             throw TensorFileError(
                 .unwritable, file: url.relativePath, reason: "\(labels.count) labels do not have shape \(shape)",
-                remedy: "give one label a voxel")
+                remedy: "give one label per voxel")
         }
         try write(VolumeImage(voxels: HostTensor(labels, shape: shape), geometry: geometry, description: description), to: url)
     }

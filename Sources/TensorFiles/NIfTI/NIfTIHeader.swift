@@ -109,7 +109,7 @@ struct NIfTIHeader {
             throw Fault(.unsupported, "holds \(what)", remedy: "save it as an integer type or as float32")
         }
         guard bits == 8 * elementType.byteCount else {
-            throw Fault(.corrupt, "its header declares \(bits) bits a voxel, where its type has \(8 * elementType.byteCount)")
+            throw Fault(.corrupt, "its header declares \(bits) bits per voxel, but its type has \(8 * elementType.byteCount)")
         }
         return elementType
     }
@@ -136,7 +136,7 @@ struct NIfTIHeader {
         geometry.units = isVersion2 ? Int(fields.integer(500, Int32.self)) & 0xFF : Int(fields.integer(123, UInt8.self))
         let isNumber = geometry.matrixCode <= 0 || geometry.matrix.joined().allSatisfy(\.isFinite)
         guard isNumber, geometry.affine.joined().allSatisfy(\.isFinite) else {
-            throw Fault(.corrupt, "its header places the voxels by something that is not a number")
+            throw Fault(.corrupt, "its header's placement of the voxels holds a value that is not a number")
         }
         return geometry
     }
@@ -180,8 +180,8 @@ struct NIfTIHeader {
         // NIfTI-2 stores the placement in double precision, which may not fit here.
         guard (try? NIfTIHeader(Array(bytes.prefix(version1Size)), isBigEndian: false, isPair: false)) != nil else {
             throw Fault(
-                .unwritable, "cannot hold where the volume lies: a number of its header is too large for NIfTI-1",
-                remedy: "correct the header of the volume that it comes from")
+                .unwritable, "cannot hold the volume's placement: a number is too large for NIfTI-1",
+                remedy: "correct the header of the source volume")
         }
         return bytes
     }
@@ -206,13 +206,13 @@ extension VolumeGeometry {
     fileprivate var problems: [String] {
         var problems: [String] = []
         let instead =
-            quaternionCode > 0 && hasUsableQuaternion ? "the quaternion is taken instead" : "only the spacing is known of the voxels' place"
-        if matrixCode > 0, !hasUsableMatrix { problems.append("its header's matrix (sform) is no placement: \(instead)") }
+            quaternionCode > 0 && hasUsableQuaternion ? "the quaternion is used instead" : "only the voxels' spacing is known"
+        if matrixCode > 0, !hasUsableMatrix { problems.append("its header's matrix (sform) places nothing: \(instead)") }
         if quaternionCode > 0, !hasUsableQuaternion {
-            let instead = matrixCode > 0 && hasUsableMatrix ? "the matrix is taken" : "only the spacing is known of the voxels' place"
-            problems.append("its header's quaternion (qform) is no rotation: \(instead)")
+            let instead = matrixCode > 0 && hasUsableMatrix ? "the matrix is used instead" : "only the voxels' spacing is known"
+            problems.append("its header's quaternion (qform) is not a rotation: \(instead)")
         }
-        if voxelSize == nil { problems.append("its header gives voxels no size") }
+        if voxelSize == nil { problems.append("its header gives no voxel size") }
         return problems
     }
 }

@@ -26,7 +26,7 @@ package enum NRRDFile {
         let lines = try header.integer("lineskip") ?? 0, bytes = try header.integer("byteskip") ?? 0
         guard (0...EncodedData.mostSkippedLines / parts).contains(lines), let start = EncodedData.Start(skipping: bytes, parts: parts)
         else {
-            throw Fault(.corrupt, "its header skips \(lines) lines and \(bytes) bytes, which is not possible")
+            throw Fault(.corrupt, "its header skips an impossible amount: \(lines) lines and \(bytes) bytes")
         }
         let data = try EncodedData(
             at: header.dataOffset ?? file.size, of: file, or: files, shape: layout.sizes, of: layout.volume.elementType
@@ -43,7 +43,7 @@ package enum NRRDFile {
         var (position, left) = (position, count)
         while left > 0 {
             let block = try file.bytes(at: position, count: 1 << 16)
-            guard !block.isEmpty else { throw Fault(.truncated, "truncated: its header skips \(count) lines, and there are not so many") }
+            guard !block.isEmpty else { throw Fault(.truncated, "truncated: its header skips \(count) lines, more than there are") }
             var used = block.count
             for (i, byte) in block.enumerated() where byte == UInt8(ascii: "\n") {
                 left -= 1

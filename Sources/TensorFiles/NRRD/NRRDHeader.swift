@@ -23,7 +23,7 @@ struct NRRDHeader {
             throw FileSignature.refusal(text, size: file.size, expected: "an NRRD file", remedy: "give a volume")
         }
         guard (UInt8(ascii: "1")...UInt8(ascii: "5")).contains(text[7]) else {
-            throw Fault(.unsupported, "is of a version of NRRD that is not known", remedy: "save it as NRRD0005 or before")
+            throw Fault(.unsupported, "has an unknown version of NRRD", remedy: "save it as NRRD0005 or older")
         }
         var (start, isFirst, isList) = (0, true, false)
         while start < text.count {
@@ -53,7 +53,7 @@ struct NRRDHeader {
 
     private mutating func add(_ line: String) throws {
         guard let colon = line.firstIndex(of: ":") else {
-            throw Fault(.corrupt, "has a line '\(line.printable(limit: 40))' in its header that is no field")
+            throw Fault(.corrupt, "has a line '\(line.printable(limit: 40))' in its header that is not a field")
         }
         let after = line.index(after: colon)
         if after < line.endIndex, line[after] == "=" {
@@ -91,7 +91,7 @@ struct NRRDHeader {
     func integer(_ field: String) throws -> Int? {
         guard let text = fields[field] else { return nil }
         guard let value = Int(text) else {
-            throw Fault(.corrupt, "its header's '\(field)' is '\(text.printable(limit: 40))', no whole number")
+            throw Fault(.corrupt, "its header's '\(field)' is '\(text.printable(limit: 40))', not a whole number")
         }
         return value
     }
@@ -107,7 +107,7 @@ struct NRRDHeader {
             if part.hasPrefix("none") { return nil }
             let numbers = part.split(separator: ")").first?.split(separator: ",").map { Double(String($0)) } ?? []
             guard !numbers.isEmpty, !numbers.contains(nil) else {
-                throw Fault(.corrupt, "its header's '\(field)' is '\(text.printable(limit: 60))', no list of vectors")
+                throw Fault(.corrupt, "its header's '\(field)' is '\(text.printable(limit: 60))', not a list of vectors")
             }
             let vector = numbers.compactMap(\.self)
             return vector.allSatisfy(\.isNaN) ? nil : vector

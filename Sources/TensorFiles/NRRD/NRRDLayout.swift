@@ -97,7 +97,7 @@ private struct NRRDAxes {
         if channels > 1 {
             let used = further.filter { sizes[$0] > 1 }
             guard used.count == 1 else {
-                throw Fault(.unsupported, "has more than one axis that is no direction of space", remedy: "save one volume a file")
+                throw Fault(.unsupported, "has more than one axis that is not spatial", remedy: "save one volume per file")
             }
             let below = sizes[..<used[0]].reduce(1, *)
             order = below * channels == sizes.reduce(1, *) ? .volumes : .inside(below)
@@ -117,7 +117,7 @@ private struct NRRDAxes {
         }
         // A fourth axis without description is the last.
         if spatial.count > 3 { spatial = Array(spatial.prefix(3)) }
-        guard !spatial.isEmpty else { throw Fault(.unsupported, "has no axis that is a direction of space", remedy: "save it as a volume") }
+        guard !spatial.isEmpty else { throw Fault(.unsupported, "has no spatial axis", remedy: "save it as a volume") }
         return spatial
     }
 
@@ -137,16 +137,16 @@ private struct NRRDAxes {
         let columns = spatial.map { directions[$0] ?? [] }
         guard columns.allSatisfy({ $0.count == 3 && $0.allSatisfy(\.isFinite) }) else {
             guard columns.allSatisfy({ $0.count == 2 && $0.allSatisfy(\.isFinite) }) else {
-                throw Fault(.corrupt, "its header's space directions are no vectors of two or three numbers")
+                throw Fault(.corrupt, "its header's space directions are not vectors of two or three numbers")
             }
             let lengths = columns.map { unit * ($0[0] * $0[0] + $0[1] * $0[1]).squareRoot() } + [1, 1, 1]
             geometry = VolumeGeometry(spacing: lengths.prefix(3).map { $0 > 0 ? $0 : 1 })
             (geometry.quaternionCode, geometry.matrixCode) = (0, 0)
-            notes.append("its header places it in a plane: which side is left is not known")
+            notes.append("its header places it in a plane, so left and right are unknown")
             return
         }
         let origin = try header.vectors("spaceorigin")?.first.flatMap { $0 } ?? [0, 0, 0]
-        guard origin.count == 3, origin.allSatisfy(\.isFinite) else { throw Fault(.corrupt, "its header's space origin is no point") }
+        guard origin.count == 3, origin.allSatisfy(\.isFinite) else { throw Fault(.corrupt, "its header's space origin is not a point") }
         let signs = Self.signs(header.fields["space"])
         let matrix = PlacedAxes(columns.map { $0.map { $0 * unit } }, origin: origin.map { $0 * unit })
         geometry = VolumeGeometry(affine: matrix.affine(signs: signs ?? [1, 1, 1]))

@@ -61,7 +61,7 @@ public struct NPZFile: Sendable {
     private static func entry(_ name: String, of archive: ZipReader) throws -> ZipReader.Entry {
         guard let entry = archive.entries.first(where: { $0.name == name + ".npy" }) else {
             let have = archive.entries.compactMap { arrayName($0.name) }.prefix(20).joined(separator: ", ").printable(limit: 200)
-            throw Fault(.missing, "has no array '\(name.printable())', but: \(have)", remedy: "save the array under that name")
+            throw Fault(.missing, "has no array '\(name.printable())'; it has: \(have)", remedy: "save the array under that name")
         }
         return entry
     }

@@ -170,7 +170,7 @@ struct PickleMachine {
         default: slot = Int(try input.littleEndian(UInt32.self))
         }
         if opcode == .get || opcode == .binGet || opcode == .longBinGet {
-            guard let value = memo[slot] else { throw Fault(.corrupt, "nothing is remembered as \(slot)") }
+            guard let value = memo[slot] else { throw Fault(.corrupt, "slot \(slot) of its memo is empty") }
             try push(value)
         } else {
             memo[slot] = try top()
@@ -207,7 +207,7 @@ struct PickleMachine {
             if let value = Int(digits) { return .integer(value) }
             if !digits.isEmpty, digits.drop(while: { $0 == "-" }).allSatisfy(\.isNumber) { return .opaque }
         }
-        throw Fault(.corrupt, "no number: '\(text.printable())'")
+        throw Fault(.corrupt, "not a number: '\(text.printable())'")
     }
 
     /// Little-endian two's complement of any length.
@@ -293,7 +293,7 @@ struct PickleMachine {
             try spend(0)
             return result
         case .foreign(let name): return .foreign(name)
-        default: throw Fault(.corrupt, "calls what is not a name")
+        default: throw Fault(.corrupt, "calls something that is not a name")
         }
     }
 

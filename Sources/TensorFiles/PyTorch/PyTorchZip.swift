@@ -45,7 +45,7 @@ final class PyTorchZip: StorageSource {
         var bytes = try archive.read(entry, limit: byteCount)
         let size = storage.type.byteCount ?? 1
         if isBigEndian, storage.type == .untyped {
-            throw Fault(.unsupported, "was saved on a big-endian machine, with storages of no type")
+            throw Fault(.unsupported, "was saved on a big-endian machine, with untyped storages")
         }
         if isBigEndian { bytes.swapBytes(of: size) }
         return bytes

@@ -72,7 +72,7 @@ struct StateDictionaryFinder {
     }
 
     /// The result, with a note if another set could have been meant: averaged weights, or one of
-    /// similar size. Throws for tensors that are not read: weights without them are others.
+    /// similar size. Throws if a tensor cannot be read: without it the weights would be different.
     private func found(_ candidate: Candidate, passedOver: [Candidate]) throws -> Found {
         if let (key, kind) = candidate.unread.first {
             let others = candidate.unread.count > 1 ? " and \(candidate.unread.count - 1) others" : ""

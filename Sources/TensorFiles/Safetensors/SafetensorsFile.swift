@@ -34,8 +34,8 @@ public enum SafetensorsFile {
         return result
     }
 
-    /// Each tensor's bytes, read by two threads: half of the time is the first touch of
-    /// their memory.
+    /// Reads each tensor's bytes on two threads: half of the time is the first touch of their
+    /// memory.
     private static func bytes(
         of entries: [SafetensorsHeader.Entry], from start: Int, in file: FileReader
     ) -> [Result<[UInt8], FileError>] {

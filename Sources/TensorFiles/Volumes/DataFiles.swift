@@ -21,14 +21,14 @@ enum DataFiles {
             let parts = name.split(separator: "/", omittingEmptySubsequences: false)
             guard !name.isEmpty, !name.hasPrefix("/"), !parts.contains(".."), !name.utf8.contains(0) else {
                 throw Fault(
-                    .unsupported, "names the data file '\(name.printable(limit: 80))', outside of its own folder",
-                    remedy: "put both into one folder, and the bare name into the header")
+                    .unsupported, "names the data file '\(name.printable(limit: 80))', outside its own folder",
+                    remedy: "put both into one folder, and the bare file name into the header")
             }
             return header.deletingLastPathComponent().appendingPathComponent(name)
         }
     }
 
-    /// The names that a pattern, the first number, the last and possibly a step stand for:
+    /// Expands a pattern, its first and last number and, optionally, a step into names:
     /// "slice%03d.raw 1 20 1".
     static func names(_ words: [String]) throws -> [String] {
         let numbers = words.dropFirst().compactMap { Int($0) }
@@ -36,9 +36,9 @@ enum DataFiles {
             numbers.allSatisfy({ (-1 << 30...1 << 30).contains($0) }), numbers.count < 3 || numbers[2] != 0
         else {
             let text = words.joined(separator: " ").printable(limit: 60)
-            throw Fault(.corrupt, "its header names its data files by '\(text)', which is no pattern and range")
+            throw Fault(.corrupt, "its header names its data files by '\(text)', which is not a pattern with a range")
         }
-        // One more than may be is enough for the refusal.
+        // One more than the limit is enough to refuse.
         let range = stride(from: numbers[0], through: numbers[1], by: numbers.count == 3 ? numbers[2] : 1)
         return range.prefix(most + 1).map(pattern.name)
     }

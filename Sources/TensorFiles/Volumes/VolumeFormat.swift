@@ -6,7 +6,7 @@ import Files
     import Foundation
 #endif
 
-/// The formats of volumes: recognises files by name, and reads and writes all formats the same way.
+/// The formats of volumes, recognised by file name, and read and written the same way.
 public enum VolumeFormat: String, Sendable, CaseIterable {
     /// NIfTI and Analyze: `.nii`, `.nii.gz`, `.hdr` with `.img`.
     case nifti = "nii.gz"
@@ -41,8 +41,8 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
         try naming(url) { try source(url).image(limit: limit, allChannels: allChannels) }
     }
 
-    /// One volume of at most `voxels` voxels, four bytes a voxel or less in memory: wider types
-    /// become float32 while they are read, and are in the image's unit then.
+    /// One volume of at most `voxels` voxels, four bytes per voxel or less in memory: wider types
+    /// become float32 while they are read, converted to the image's unit.
     package func readNarrow(_ url: URL, voxels: Int) throws(TensorFileError) -> VolumeImage {
         try naming(url) { try source(url).narrowImage(limit: voxels) }
     }

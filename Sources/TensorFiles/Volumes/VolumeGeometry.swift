@@ -166,7 +166,7 @@ public struct VolumeGeometry: Sendable, Equatable {
         return String(letters)
     }
 
-    /// How closely a voxel axis follows a world axis.
+    /// The share of a voxel axis's length along its closest world axis.
     private func clarity(_ affine: [[Double]], axis: Int) -> Double {
         let length = Self.length(affine, axis: axis)
         let largest = affine.map { abs($0[axis]) }.max() ?? 0

@@ -34,7 +34,7 @@ struct VoxelSource {
             return try image(limit: limit.multipliedReportingOverflow(by: header.elementType.byteCount).partialValue, allChannels: false)
         }
         let count = try count(limit: limit, allChannels: false)
-        // Straight into the tensor's bytes: a second copy of a large volume need not exist.
+        // Write into the tensor's bytes, so that a large volume exists only once.
         let bytes = try [UInt8](unsafeUninitializedCapacity: 4 * count) { out, filled in
             try convert(count, into: UnsafeMutableRawBufferPointer(out).bindMemory(to: Float.self))
             filled = 4 * count
@@ -57,7 +57,7 @@ struct VoxelSource {
         return order.sorted(values, channels: header.channels)
     }
 
-    /// The number of voxels, for whose values there is memory.
+    /// The number of voxels, once memory for their values is certain.
     private func count(limit: Int, allChannels: Bool) throws -> Int {
         let count = try byteCount(limit: .max, allChannels: allChannels) / header.elementType.byteCount
         guard count <= limit else { throw Fault(.limit, "holds \(count) voxels, more than the \(limit) allowed", remedy: Self.smaller) }
@@ -87,7 +87,7 @@ struct VoxelSource {
         guard header.channels == 1 || allChannels else {
             throw Fault(
                 .unsupported, "holds more than one volume: \((header.shape.reversed() + [header.channels]))",
-                remedy: "save one volume a file")
+                remedy: "save one volume per file")
         }
         guard let count = HostTensor.byteCount(shape: [header.channels] + header.shape, elementType: header.elementType) else {
             throw Fault(.corrupt, "its header declares an impossible shape \(header.shape)")

@@ -30,7 +30,7 @@ public struct NetworkComparison: Sendable, Codable, Equatable {
     public struct Row: Sendable, Codable, Equatable {
         /// The network's label.
         public var network: String
-        /// Runs that are done and scored, one a seed.
+        /// Runs that are done and scored, one per seed.
         public var seeds: [UInt64]
         /// Runs whose loss was not finite or that are not done.
         public var missing: Int

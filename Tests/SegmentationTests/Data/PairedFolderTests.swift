@@ -180,15 +180,14 @@ import Testing
         #expect(set.notes == (["_strange", "x"].contains(ending) ? ["masks are named NAME\(ending)"] : []))
     }
 
-    /// `img_07.png` with `mask_07.png`: both have a text of their own around the name that they
-    /// share.
+    /// `img_07.png` with `mask_07.png`: each wraps the shared name in text of its own.
     @Test(arguments: ["img_N mask_N", "N_image N-gt", "scan-N-raw N_groundtruth"]) func namesInsideOtherTexts(names: String) throws {
         let (picture, mask) = (names.split(separator: " ")[0], names.split(separator: " ")[1])
         for (i, core) in ["07", "08", "17"].enumerated() {
             try folder.write(.noise(width: 8, height: 9 + i), "train/images/\(picture.replacing("N", with: core)).png")
             try folder.write(.disc(width: 8, height: 9 + i), "train/masks/\(mask.replacing("N", with: core)).png")
         }
-        // Sizes differ from pair to pair: none can be another's.
+        // Each pair has its own size, so a mismatch fails.
         let set = try open()
         try set.verify()
         #expect(set.count == 3)
@@ -196,7 +195,7 @@ import Testing
         #expect(set.notes == ["pictures are named \(shown.0), masks \(shown.1)"])
     }
 
-    /// Names that share numbers alone are no pairs.
+    /// Names that share only numbers do not pair.
     @Test func numbersAloneDoNotPair() throws {
         for i in 1...3 {
             try folder.write(.noise(width: 8, height: 8), "train/images/cat\(i).png")
@@ -226,7 +225,7 @@ import Testing
         #expect(try open("c").pairs.map(\.name) == ["X", "x"])
     }
 
-    /// A JPEG whose EXIF says how its camera lay.
+    /// A JPEG with an EXIF orientation.
     private func photograph(_ picture: Picture, orientation: UInt8) throws -> [UInt8] {
         let jpeg = try PictureFile.jpeg(picture, quality: 95)
         let tiff: [UInt8] =
@@ -245,7 +244,7 @@ import Testing
         #expect(try seen.examine().takenAsStored == 0)
         let shown = try #require(try seen.picture(at: 0))
         #expect((shown.width, shown.height) == (12, 20))
-        // EXIF 6 turns to the right: what was above lies right; 8 turns to the left.
+        // EXIF 6 turns to the right, so the top becomes the right side; 8 turns to the left.
         #expect((shown[10, 11] > 128) == (orientation == 6) && (shown[10, 0] > 128) == (orientation == 8))
         try folder.write(photograph(stored, orientation: orientation), "stored/images/a.jpg")
         try folder.write(.disc(width: 20, height: 12), "stored/masks/a.png")

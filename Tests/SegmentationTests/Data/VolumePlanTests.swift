@@ -7,7 +7,7 @@ import Testing
 
 @testable import Segmentation
 
-/// A network that answers what it sees: class 1 where the first channel is above 0.5.
+/// A network that predicts class 1 where the first channel is above 0.5.
 struct BrightnessNetwork: InferenceNetwork {
     let classes = 2
     var inputChannels = 1
@@ -113,7 +113,7 @@ struct VolumePlanTests {
     }
 
     /// Labels come back on the file's own grid, in its own order, whatever spacing and size the
-    /// network has: planes that are filled up, and planes that are cut into squares.
+    /// network has, and whether planes are padded or cut into squares.
     @Test(arguments: ["RAS", "LPS", "SAL", "ASR"], [32, 64])
     func labelsComeBackOntoTheGrid(_ stored: String, _ size: Int) throws {
         try withVolumeSet { set in
@@ -150,7 +150,7 @@ struct VolumePlanTests {
                 #expect(labels.shape == turned && done == 9)
                 let found = turn.inverse.applied(to: labels.labels, turned).map { $0 == 1 }
                 let wrong = zip(found, inside).count { $0 != $1 }
-                // At the file's own spacing exactly; otherwise but for some pixels of the edges.
+                // Exact at the file's own spacing; at others, some edge pixels may differ.
                 let allowed = target == 1 ? 0 : inside.count { $0 } / 6
                 #expect(wrong <= allowed, "\(target): \(wrong)")
                 let (same, probabilities) = try segmenter(convention, size: size).segmentWithProbabilities(volume)
@@ -179,7 +179,8 @@ struct VolumePlanTests {
 
     // MARK: Intensities
 
-    /// As NumPy computes mean and deviation; of what is not 0 where a background was removed.
+    /// Mean and deviation as NumPy computes them, over voxels other than 0 if the background was
+    /// removed.
     @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"), arguments: [false, true])
     func zScoreEqualsNumPy(_ isCut: Bool) throws {
         try withVolumeSet { set in
@@ -203,7 +204,7 @@ struct VolumePlanTests {
         }
     }
 
-    /// Channels in their order, each with its neighbours; the last slice stands for those beyond.
+    /// Channels in their order, each with its neighbours; the last slice is repeated beyond the end.
     @Test func neighborsAreChannels() throws {
         try withVolumeSet { set in
             let (D, H, W) = (4, 9, 8)
@@ -252,7 +253,7 @@ struct VolumePlanTests {
             // The slice lies in the middle, its rows from 22 on, its columns from 24 on.
             #expect(labels[(22 + 10) * 64 + 24 + 8] == 2 && labels[(22 + 9) * 64 + 24 + 8] == 1 && labels[0] == 0)
             #expect(sample.image[64 * 64 + (22 + 10) * 64 + 24 + 8] == loaded.image[320 + 10 * 16 + 8] && sample.image[0] == 0)
-            // Varied alike by equal numbers, and still with all of its organ in sight.
+            // Equal numbers vary it equally, and the whole organ stays in sight.
             let random = DataRandom.augmentation(seed: 1, epoch: 2, index: 3)
             let (a, b) = (set0.prepare(loaded, random: random), set0.prepare(loaded, random: random))
             #expect(a == b && a != sample)

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("nnU-Net's and the Decathlon's layouts")
 struct VolumeSetTests {
-    /// One channel a file, two channels, cases A and B.
+    /// Cases A and B of two channels, one file per channel.
     private func nnunet(_ set: VolumeSetFolder, _ labels: String = #"{"background": 0, "organ": 1, "tumour": 2}"#) throws {
         for (name, label) in [("A", UInt8(1)), ("B", 2)] {
             let ball = VolumeSetFolder.ball(label, at: (6, 10, 8))
@@ -138,7 +138,7 @@ struct VolumeSetTests {
         }
     }
 
-    /// Overlapping regions of which none holds the other cannot be told from one label map.
+    /// Overlapping regions, neither inside the other, cannot be recovered from one label map.
     @Test func regionsThatDoNotNest() throws {
         try withVolumeSet { set in
             try set.json(#"{"channel_names": {}, "labels": {"background": 0, "a": [1, 2], "b": [2, 3]}, "regions_class_order": [1, 2]}"#)

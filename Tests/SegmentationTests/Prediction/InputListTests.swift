@@ -51,7 +51,7 @@ import Testing
         let list = InputList([path("")])
         #expect(list.items.map(\.url.lastPathComponent) == ["p.hdr", "q.HDR"] && list.items.allSatisfy(\.isVolume))
         #expect(list.items.map(\.name) == ["p", "q"] && list.passedOver.description == "1 hdr, 1 img")
-        // Whichever of the two is named stands for both.
+        // Naming either file names the pair.
         #expect(InputList([path("p.img"), path("p.hdr")]).items.map(\.url.lastPathComponent) == ["p.img"])
     }
 

@@ -134,7 +134,7 @@ import Testing
             }
         }
         #expect(indices == Array(inputs.indices) && errors == [2, 6])
-        // Each picture is told of once, those that failed too.
+        // Each picture is reported once, failed ones too.
         #expect(progress.all.map { $0[0] }.sorted() == Array(1...inputs.count) && progress.all.allSatisfy { $0[1] == inputs.count })
         var none = segmenter.results(of: []).makeAsyncIterator()
         #expect(try await none.next() == nil)
@@ -154,9 +154,9 @@ import Testing
             do { _ = try await task.value } catch is CancellationError { cancelled += 1 }
         }
         for task in tasks.prefix(8) { _ = try await task.value }
-        // Those that were in the network already may end as they would have.
+        // Pictures already in the network may finish.
         #expect(cancelled > 0)
-        // Every turn was given back: the next ones get theirs.
+        // Every turn was returned, so later calls get theirs.
         for _ in 0..<4 { _ = try await segmenter.segment(.picture(picture)) }
     }
 
@@ -203,7 +203,7 @@ import Testing
         await #expect(throws: DataError.self) { try await volumes.segment(URL(filePath: "/nowhere.nii")) }
     }
 
-    // MARK: Networks of others
+    // MARK: Other networks
 
     @Test func aNetworkThatGivesTooFewLogitsIsAnError() throws {
         let loader = NetworkLoader { _, _ in CountingNetwork() }

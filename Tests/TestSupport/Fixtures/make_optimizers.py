@@ -32,7 +32,7 @@ KEYS = {"learning_rate": "lr", "epsilon": "eps", "learning_rate_decay": "lr_deca
 
 
 def run(name, options, sparse):
-    # Plain loops in float64, rounded once: the true sequence, free of how PyTorch happens to round.
+    # Plain loops in float64, rounded once: the true sequence, independent of PyTorch's rounding.
     parameters = [torch.nn.Parameter(p.double()) for p in START]
     optimizer = CLASSES[name](parameters, foreach=False, **{KEYS.get(k, k): v for k, v in options.items()})
     rows = []

@@ -1,6 +1,6 @@
-// The server's interface as the page uses it.
+// The page's access to the server.
 
-/** A refusal: what is wrong, and the way out. */
+/** A refusal: the problem and the way out. */
 export class Refusal extends Error {
     constructor(status, message, remedy = "") {
         super(message);
@@ -11,13 +11,13 @@ export class Refusal extends Error {
 
 const key = "vmunet-token";
 
-/** The token of this tab; empty where none is needed. */
+/** The token of this tab; empty if none is needed. */
 export const token = {
     get: () => sessionStorage.getItem(key) ?? "",
     set: (value) => sessionStorage.setItem(key, value),
 };
 
-/** Asks the server. Throws a Refusal for anything but success. */
+/** Sends a request. Throws a Refusal unless it succeeds. */
 export async function ask(path, { method = "GET", body, accept = "application/json", signal } = {}) {
     const headers = { Accept: accept };
     if (token.get()) headers.Authorization = `Bearer ${token.get()}`;
@@ -38,7 +38,7 @@ const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) + (/[.!
 export const json = async (path, options) => (await ask(path, options)).json();
 export const blob = async (path, accept) => (await ask(path, { accept })).blob();
 
-/** Sends a file as a job; `progress` gets 0…1. With XMLHttpRequest, for `fetch` tells nothing of what it has sent. */
+/** Sends a file as a job; `progress` gets 0…1. Uses XMLHttpRequest, because `fetch` does not report upload progress. */
 export function sendJob(file, query, progress) {
     return new Promise((resolve, reject) => {
         const request = new XMLHttpRequest();

@@ -1,4 +1,4 @@
-// The page of a server: sends files, lists jobs with their state, shows what was found.
+// The server's page: sends files, lists jobs with their state, shows results.
 
 import { $, announce, make } from "../app/dom.js";
 import { droppedFiles } from "../app/opening.js";
@@ -65,7 +65,7 @@ function refreshList() {
     if (focused) document.querySelector(`.open[data-id="${focused}"]`)?.focus();
 }
 
-// MARK: What is shown
+// MARK: The result
 
 function select(id) {
     current = id;
@@ -127,7 +127,7 @@ function showPanel(entry, isDone) {
     $("report").hidden = !isDone;
 }
 
-// MARK: Taking away
+// MARK: Saving and deleting
 
 function save(data, name) {
     const link = make("a", { href: URL.createObjectURL(data), download: name });
@@ -222,7 +222,7 @@ async function segment(entry, threshold) {
     await pictures.keep(entries.get(entry.id));
 }
 
-/** The part of a slider's line that is filled. */
+/** Fills a slider's track up to its value. */
 const fill = (slider) => slider.style.setProperty("--share", (slider.value - slider.min) / (slider.max - slider.min));
 
 $("threshold").oninput = ({ target }) => {
@@ -243,7 +243,7 @@ $("opacity").oninput = ({ target }) => {
 const isPicture = ({ name, type }) => /^image\//.test(type) || /\.(png|jpe?g|bmp|tiff?)$/i.test(name);
 const isVolume = ({ name }) => /\.(nii|nii\.gz|nrrd|mha|zip|npz|h5)$/i.test(name);
 
-/** Pictures and volumes each by themselves; everything else together is a DICOM series. */
+/** Sends pictures and volumes one by one, and all other files together as a DICOM series. */
 async function take(files) {
     const all = [...files];
     for (const file of all.filter(isPicture)) {

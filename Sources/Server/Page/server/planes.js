@@ -17,14 +17,14 @@ async function grey(image) {
 }
 
 export class Planes {
-    /** `place` is the element that holds them. */
+    /** `place` is the element to fill. */
     constructor(place) {
         this.place = place;
         this.style = { opacity: 0.45, hidden: new Set() };
         this.planes = [];
     }
 
-    /** Shows a finished job; nothing for null. */
+    /** Shows a finished job, or nothing for null. */
     show(job) {
         if (this.job?.id === job?.id) return;
         this.job = job;
@@ -56,7 +56,7 @@ export class Planes {
         for (const plane of this.planes) this.draw(plane);
     }
 
-    /** Fetches a plane; while one is under way, the last that was asked for comes next. */
+    /** Fetches a plane. While one is under way, only the latest request waits. */
     async load(plane) {
         plane.number.textContent = `${Number(plane.slider.value) + 1} / ${plane.count}`;
         plane.wanted = Number(plane.slider.value);
@@ -90,7 +90,7 @@ export class Planes {
             for (let c = 0; c < 3; c++) pixels.data[4 * i + c] = color ? value * (1 - opacity) + color[c] * opacity : value;
             pixels.data[4 * i + 3] = 255;
         }
-        // Drawn at the proportions of millimetres.
+        // Scale by the spacing, so that proportions are right.
         const scale = Math.max(1, Math.min(4, Math.floor(700 / Math.max(image.width, image.height))));
         plane.canvas.width = image.width * scale;
         plane.canvas.height = Math.max(1, Math.round(image.height * scale * plane.ratio));

@@ -4,7 +4,7 @@
 const names = "vmunet-names";
 const all = () => JSON.parse(localStorage.getItem(names) ?? "{}");
 
-/** The name of a job's file; part of the job's own where it was sent from elsewhere. */
+/** The name of a job's file; for a job from another browser, part of its identifier. */
 export const nameOf = (id) => all()[id] ?? `Job ${id.slice(0, 8)}`;
 
 export function rememberName(id, name) {

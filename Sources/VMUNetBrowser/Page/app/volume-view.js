@@ -42,7 +42,7 @@ export class VolumeView {
         this.redraw();
     }
 
-    /** One label a voxel, in the volume's own order; null for none. */
+    /** One label per voxel, in the volume's own order; null for none. */
     setLabels(labels) {
         if (labels === this.#labels) return;
         this.#labels = labels;

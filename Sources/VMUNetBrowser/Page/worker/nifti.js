@@ -81,7 +81,7 @@ function parseHeader(bytes) {
 
     const rank = integer(40, 16), lengths = Array.from({ length: 7 }, (_, i) => (i < rank ? integer(42 + 2 * i, 24 + 8 * i) : 1));
     if (rank < 1 || rank > 7 || lengths.some((n) => n < 1 || n > largestExtent)) throw damaged("its header declares an impossible shape");
-    if (lengths.slice(3).some((n) => n !== 1)) throw new Problem("This file holds more than one volume.", "Save one volume a file.");
+    if (lengths.slice(3).some((n) => n !== 1)) throw new Problem("This file holds more than one volume.", "Save one volume per file.");
     const type = view.getInt16(isSecond ? 12 : 70, little), bits = view.getInt16(isSecond ? 14 : 72, little);
     if (!voxelTypes[type]) throw new Problem(`This file holds voxels of NIfTI type ${type}, which the page does not read.`, "Save it as int16 or float32.");
     const voxelBytes = voxelTypes[type][0].BYTES_PER_ELEMENT;
@@ -133,7 +133,7 @@ function placement(matrix, view, isSecond, little) {
         return Number.isFinite(length) && length > 0 ? length : 1;
     });
     const clarity = (axis) => Math.max(...column(axis).map(Math.abs)) / (Math.hypot(...column(axis)) || Infinity);
-    if (!matrix.flat().every(Number.isFinite)) throw damaged("its header places the voxels by something that is not a number");
+    if (!matrix.flat().every(Number.isFinite)) throw damaged("its header's placement of the voxels holds a value that is not a number");
     const free = new Set([0, 1, 2]), axes = [];
     let isPlaced = true;
     for (const axis of [0, 1, 2].sort((a, b) => clarity(b) - clarity(a))) {

@@ -7,7 +7,7 @@ import { Problem } from "./problem.js";
 import { inflated, deflated } from "./streams.js";
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-/** Samples a pixel, by PNG's colour type. */
+/** Samples per pixel, by PNG's colour type. */
 const samplesOf = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 const depthsOf = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
 /** Adam7: first column, first row, column step, row step of each pass. */
@@ -89,7 +89,7 @@ function chunks(bytes, header) {
     return { palette, parts, orientation };
 }
 
-/** Width, height and bytes a row of each pass; one pass where the file is not interlaced. */
+/** Width, height and bytes per row of each pass; one pass where the file is not interlaced. */
 function sizes({ width, height, depth, color, isInterlaced }) {
     const bits = depth * samplesOf[color];
     return (isInterlaced ? passes : [[0, 0, 1, 1]])
@@ -161,7 +161,7 @@ function unfilter(filter, line, above, n) {
     }
 }
 
-/** A PNG file of 8 bits a channel, 1 (grey) or 3 channels. */
+/** A PNG file of 8 bits per channel, 1 (grey) or 3 channels. */
 export async function encode({ width, height, channels, pixels }) {
     const rowBytes = width * channels, rows = new Uint8Array(height * (rowBytes + 1));
     for (let y = 0; y < height; y++) {

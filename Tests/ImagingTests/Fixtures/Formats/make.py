@@ -200,7 +200,7 @@ open(at("exif_behind.png"), "wb").write(plain[:-12] + chunk(b"eXIf", exif(6, ">"
 expect("exif_behind.png", np.rot90(rgb, -1), format="png", orientation=6)
 mask = Image.fromarray(bilevel * np.uint8(3)); e = Image.Exif(); e[0x112] = 8; mask.save(at("turned_mask.png"), exif=e)
 expect("turned_mask.png", np.rot90(bilevel * np.uint8(3)), labels=np.rot90(bilevel * np.uint8(3)), mask=np.rot90(bilevel * np.uint8(3)), format="png", orientation=8)
-# EXIF that is damaged, or says what there is not, counts as none; XMP before it is passed over.
+# Damaged or false EXIF is ignored; XMP before it is skipped.
 jpeg = io.BytesIO(); picture.save(jpeg, "JPEG", quality=95, subsampling=0); jpeg = jpeg.getvalue()
 app1 = lambda data: b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data
 seen = np.asarray(Image.open(io.BytesIO(jpeg)))

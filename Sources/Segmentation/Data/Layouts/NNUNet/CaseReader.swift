@@ -75,7 +75,7 @@ struct CaseReader: Sendable {
             }
             guard let values = labels.labels else {
                 throw fault(
-                    one, .labelOutOfRange, "its label holds values that are no whole numbers of 0…255",
+                    one, .labelOutOfRange, "its label holds values that are not whole numbers from 0 to 255",
                     remedy: "Save the number of each voxel's class; resample labels by nearest neighbour alone.")
             }
             stored = values

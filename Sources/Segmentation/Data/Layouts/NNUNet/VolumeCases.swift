@@ -179,7 +179,7 @@ extension VolumeCases {
         if let folds = try Self.givenFolds(directory) {
             guard folds.indices.contains(fold) else {
                 throw DataError(
-                    .noPairs, path: directory.path, "its splits_final.json has \(folds.count) folds, there is no fold \(fold)",
+                    .noPairs, path: directory.path, "its splits_final.json has \(folds.count) folds, so there is no fold \(fold)",
                     remedy: "Choose one from 0 to \(folds.count - 1).")
             }
             let (training, validation) = (Set(folds[fold].train), Set(folds[fold].val))
@@ -197,7 +197,7 @@ extension VolumeCases {
         guard cases.count > 1, fold < folds else {
             throw DataError(
                 .noPairs, path: directory.path,
-                cases.count > 1 ? "is divided into \(folds) parts, there is no fold \(fold)" : "one case cannot be divided",
+                cases.count > 1 ? "is divided into \(folds) parts, so there is no fold \(fold)" : "one case cannot be divided",
                 remedy: "Choose a fold from 0 to \(folds - 1), or train on all cases: validation_fraction 0.")
         }
         var random = DataRandom.split(seed: Self.lot)
@@ -221,7 +221,7 @@ extension VolumeCases {
         guard FileManager.default.fileExists(atPath: file.path) else { return nil }
         guard let text = SynapseLayout.text(of: file), let folds = try? JSONDecoder().decode([Fold].self, from: Data(text.utf8)) else {
             throw DataError(
-                .unreadable, path: file.path, "is no list of folds",
+                .unreadable, path: file.path, "is not a list of folds",
                 remedy: #"Write [{"train": ["CASE", …], "val": ["CASE", …]}, …], as nnU-Net does, or remove it."#)
         }
         return folds

@@ -52,7 +52,7 @@ struct VolumeSetDescription: Sendable, Equatable {
         guard let text = SynapseLayout.text(of: file), let raw = try? JSONDecoder().decode(DescriptionFile.self, from: Data(text.utf8))
         else {
             throw DataError(
-                .unreadable, path: file.path, "is no dataset.json with 'labels' of names and numbers",
+                .unreadable, path: file.path, "is not a dataset.json with 'labels' of names and numbers",
                 remedy: #"Write "labels": {"background": 0, "liver": 1, …} and "channel_names": {"0": "CT"}, as nnU-Net documents them."#)
         }
         do throws(Misfit) {

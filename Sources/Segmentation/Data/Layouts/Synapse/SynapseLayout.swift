@@ -32,7 +32,7 @@ struct SynapseLayout: Sendable {
         let astray = names.filter { $0.contains("/") || $0.contains("\\") || $0.hasPrefix(".") || $0.contains("\0") }
         guard astray.isEmpty else {
             throw DataError(
-                .unreadable, path: file.path, problems: astray.map { "'\($0.prefix(40))' is no name of a case" },
+                .unreadable, path: file.path, problems: astray.map { "'\($0.prefix(40))' is not the name of a case" },
                 remedy: "Write names without folders and extensions.")
         }
         var seen: Set<String> = []
@@ -69,7 +69,7 @@ struct SynapseLayout: Sendable {
             throw DataError(
                 .missingFolder, path: published.path,
                 others.isEmpty ? "there is no such list" : "there are \(others.count) such lists, none of them named lists_Synapse",
-                remedy: "Write the cases' names, one a line, into it.")
+                remedy: "Write the cases' names, one per line, into it.")
         }
         return others[0]
     }
@@ -148,7 +148,7 @@ enum SynapseArrays {
         let values = tensor.elementType == .uint8 ? tensor.bytes : tensor.floats.map { UInt8(exactly: $0) }.compactMap(\.self)
         guard values.count == tensor.count else {
             throw DataError(
-                .labelOutOfRange, path: path, "its label holds values that are no whole numbers of 0…255",
+                .labelOutOfRange, path: path, "its label holds values that are not whole numbers from 0 to 255",
                 remedy: "Save the number of each pixel's class; resize labels by nearest neighbour alone.")
         }
         if let classes, let wrong = values.first(where: { Int($0) >= classes && $0 != ignoredLabel }) {

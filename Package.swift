@@ -68,7 +68,7 @@ let package = Package(
         // look for the file.
         .target(name: "CShippedWeights", cSettings: [.headerSearchPath("../../Weights")]),
         .target(name: "ShippedWeights", dependencies: ["CShippedWeights", "Segmentation"]),
-        // What a run is told and what it leaves behind; reading it needs no libtorch.
+        // A run's settings and results; reading them needs no libtorch.
         .target(
             name: "Runs", dependencies: ["Files", "Segmentation", "VMUNet", "TensorFiles", .product(name: "Yams", package: "Yams")]),
         .target(name: "Report", dependencies: ["Files", "Runs", "Segmentation", "VMUNet", "TensorFiles", "Imaging"]),
@@ -86,13 +86,13 @@ let package = Package(
         .target(
             name: "ReportCommand",
             dependencies: ["Commands", "Report", "Files", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
-        // What predicts: no libtorch.
+        // The programs that predict: no libtorch.
         .executableTarget(
             name: "VMUNetLight",
             dependencies: [
                 "Commands", "Segmentation", "Kernels", "VMUNet", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        // What reads runs: YAML, and no libtorch.
+        // The program that reads runs: YAML, and no libtorch.
         .executableTarget(
             name: "VMUNetReport",
             dependencies: [

@@ -66,7 +66,7 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=0:malloc_conte
     # shellcheck disable=SC2046 # one word a reader
     set -- $("$mutate" list)
 }
-# How large an input may grow: as large as the format needs to say everything that its reader knows.
+# The largest input: as long as the format needs for everything that its reader understands.
 largest() {
     case $1 in
         pth | npz | hdf5 | keys | dicom*) printf 16384 ;;

@@ -8,7 +8,7 @@ public protocol Reader: Sendable {
     var fixtures: [String] { get }
     /// Inputs in addition to the fixtures.
     var examples: [[UInt8]] { get }
-    /// How its format wraps parts, so that mutations get past lengths and checksums.
+    /// The lengths and checksums around the format's parts, so that mutations get past them.
     var envelope: Envelope { get }
 
     /// The inputs in a fixture, usually the fixture itself.

@@ -44,7 +44,7 @@ void breathe() {
 #endif
 }
 
-/// How long a thread spins before it sleeps, in nanoseconds. Waking it takes longer than most
+/// Nanoseconds that a thread spins before it sleeps. Waking it takes longer than most
 /// pauses between two kernels, so it spins for about such a pause, but only briefly if other
 /// programs want the processors.
 constexpr int64_t long_patience = 1000000, short_patience = 20000;

@@ -98,7 +98,7 @@ VMK_INLINE vf min(vf a, vf b) { return a < b ? a : b; }
 VMK_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
 VMK_INLINE vf abs(vf x) { return from_bits(bits(x) & 0x7fffffff); }
 
-/// Whether a comparison holds in any lane.
+/// True if a comparison holds in any lane.
 VMK_INLINE bool any(vi comparison) {
 #if defined(VMK_AVX512)
     return _mm512_movepi32_mask(__builtin_bit_cast(__m512i, comparison)) != 0;

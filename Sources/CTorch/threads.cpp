@@ -1,4 +1,4 @@
-// How many threads there are, and how OpenMP's wait.
+// The number of threads, and the way in which OpenMP's wait.
 #include "threads.h"
 
 #include <pthread.h>

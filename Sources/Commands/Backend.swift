@@ -1,6 +1,6 @@
 import Segmentation
 
-/// The engine of an executable's commands, set once for all that they do.
+/// The engine of an executable's commands, set once.
 package struct Backend: Sendable {
     /// Builds networks from weights.
     package let networks: NetworkLoader

@@ -12,8 +12,8 @@ package enum InstalledWeights {
     /// Overrides it: a file's path.
     package static let variable = "VMUNET_WEIGHTS"
     static let file = "Weights/isic17.safetensors"
-    /// How many folders above the executable to search: a build lies four below its package, an
-    /// installed tool one.
+    /// The number of folders above the executable to search: a build lies four below its package,
+    /// an installed tool one.
     private static let levels = 6
 
     /// The file named by `VMUNET_WEIGHTS`, else `Weights/isic17.safetensors` in a folder above the

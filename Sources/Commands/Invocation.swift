@@ -4,7 +4,7 @@
     import Foundation
 #endif
 
-/// How the user starts the tool, for usage lines and hints that can be followed.
+/// The command that starts the tool, for usage lines and hints that the user can follow.
 package enum Invocation {
     /// The wrapper script passes on how it was called, since the programs behind it have other
     /// names and places.

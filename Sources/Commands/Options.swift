@@ -33,14 +33,14 @@ package struct ComputeOptions: ParsableArguments {
     package var threads: Int?
 
     @Flag(
-        help: "Compute by libtorch on the CPU as well: what networks other than VM-UNet need. ./vmunet then takes the program that has it.")
+        help: "Compute with libtorch on the CPU too, which networks other than VM-UNet need. ./vmunet then runs the program with libtorch.")
     package var libtorch = false
 
     package init() {}
 
     package func validate() throws {
         if libtorch, !Backend.current.hasLibtorch {
-            throw ValidationError("--libtorch: this program computes without it; give the command to vmunet-train, as ./vmunet does")
+            throw ValidationError("--libtorch: this program is built without it; run the command with vmunet-train, as ./vmunet does")
         }
         try Require.threads(threads)
         for (isAsked, name) in gpuOptions where isAsked {
@@ -63,7 +63,7 @@ package struct ComputeOptions: ParsableArguments {
     }
 }
 
-/// How much a command prints.
+/// The amount of output.
 package struct OutputOptions: ParsableArguments {
     @Flag(help: "Print only errors on standard error.")
     package var quiet = false
@@ -103,9 +103,9 @@ extension Dataset {
             throw InputError("\(data): there is no such folder; check the path")
         }
         guard let found = Dataset(recognising: folder) else {
-            throw ValidationError("--dataset is needed, since the folder does not tell: \(DatasetLayouts.names)")
+            throw ValidationError("--dataset is needed, since the folder's contents do not decide: \(DatasetLayouts.names)")
         }
-        Console.note("data set: \(found.rawValue), as \(data) is laid out; --dataset says otherwise")
+        Console.note("data set: \(found.rawValue), judging by the layout of \(data); --dataset overrides this")
         return found
     }
 }

@@ -36,7 +36,7 @@ package struct Page: ToolCommand {
             throw InputError("the page's files are not beside this tool; take the whole release, or build in the package's own folder")
         }
         guard let weights = weights.map({ URL(filePath: $0) }) ?? InstalledWeights.url() else {
-            throw ValidationError("--weights is needed: those that come with the package are not beside this tool")
+            throw ValidationError("--weights is needed: the package's own weights are not beside this tool")
         }
         try files.write(to: URL(filePath: output), weights: weights)
         Console.note("written to \(output); to look at it: python3 -m http.server --directory \(output)")

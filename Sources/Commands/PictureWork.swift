@@ -16,7 +16,7 @@ struct PictureWork: Sendable {
     let overlay: Bool
     let probability: Bool
 
-    /// Segments the picture and writes its results. Returns how many pixels have each label.
+    /// Segments the picture and writes its results. Returns each label's number of pixels.
     func run(_ segmenter: Segmenter) throws -> [Int] {
         let picture = try PictureFile.read(picture)
         let found = try segmenter.segment(picture)

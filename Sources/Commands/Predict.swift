@@ -23,7 +23,7 @@ package struct Predict: ToolCommand {
             A mask holds 0 and 255 or, with several classes, the labels' numbers. Volumes are segmented slice by slice, in the voxel order \
             and intensity window that the weights were trained on, and written as .nii.gz with the input's geometry. In a folder, a result is \
             named like its input, NAME.png or NAME.nii.gz; inputs with equal names become FOLDER_NAME or NAME.ENDING. predictions.json beside the \
-            results lists each input with its files, what was found, the weights and the settings.
+            results lists each input with its files, the classes found, the weights and the settings.
 
             An input that cannot be segmented does not stop the others; it is reported at the end, with exit code 65. With --raw, a .npy of float32 \
             [B, C, H, W] goes into the network unchanged, and its logits are written.
@@ -66,12 +66,15 @@ package struct Predict: ToolCommand {
             """)
     var format: VolumeOutput?
 
-    @Option(help: "Of several DICOM series in a folder the one to segment: its number in the list that is shown without this, or its UID.")
+    @Option(
+        help:
+            "The DICOM series to segment if a folder holds several: its number in the list that is shown without this option, or its UID."
+    )
     var series: String?
 
     @Flag(
         help:
-            "DICOM series: interpolate where slices are missing or unevenly spaced, take the first of two at one place, pass over damaged files."
+            "DICOM series: interpolate where slices are missing or unevenly spaced, take the first of two at one place, skip damaged files."
     )
     var resample = false
 

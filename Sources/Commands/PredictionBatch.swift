@@ -199,7 +199,7 @@ struct PredictionBatch {
             }
             guard result.lastPathComponent.utf8.count <= Self.longestName else {
                 throw InputError(
-                    "its result's name would be \(result.lastPathComponent.utf8.count) bytes long, the limit is \(Self.longestName); rename it"
+                    "its result's name would be \(result.lastPathComponent.utf8.count) bytes long, and the limit is \(Self.longestName); rename it"
                 )
             }
             if case .beside = target, !command.force, !command.skipDone, FileManager.default.fileExists(atPath: result.path) {

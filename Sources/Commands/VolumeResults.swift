@@ -95,7 +95,7 @@ package struct VolumeResults {
     private func source() throws -> DICOMSource {
         if let source = volume.source { return source }
         guard item.series != nil else {
-            throw InputError("is no DICOM series: a DICOM result refers to the images that it belongs to; choose another --format")
+            throw InputError("is not a DICOM series, and a DICOM result must refer to its images; choose another --format")
         }
         throw InputError(
             "was interpolated, so its slices are not images of the archive; leave --resample out, or choose another --format")

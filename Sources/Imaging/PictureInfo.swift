@@ -16,7 +16,7 @@ public struct PictureInfo: Sendable, Equatable {
     public let format: Format
     /// Columns and rows as the file stores them.
     public let stored: (width: Int, height: Int)
-    /// How to turn the stored picture for viewing.
+    /// The rotation of the stored picture for viewing.
     public let orientation: PictureOrientation
     /// Bits per sample: 1, 2, 4, 8 or 16.
     public let bits: Int

@@ -1,4 +1,4 @@
-/// How to turn a stored picture for viewing: EXIF's orientation and its numbers.
+/// The rotation of a stored picture for viewing: EXIF's orientation and its numbers.
 public enum PictureOrientation: Int, Sendable, CaseIterable {
     /// Stored upright.
     case upright = 1

@@ -19,7 +19,7 @@ public struct RunReport: Sendable {
         /// Shows pictures' names instead of numbers; nil shows names of the published sets only,
         /// which are public.
         public var showsNames: Bool?
-        /// How many pictures to show of the best, the middle and the worst.
+        /// The number of pictures to show of the best, the middle and the worst.
         public var examples = 3
         /// Runs the best weights on the validation split. Without it the page has no pictures, and
         /// only the scores recorded in training.

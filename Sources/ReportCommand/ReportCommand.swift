@@ -26,7 +26,7 @@ package struct ReportCommand: ToolCommand {
     @Option(help: "The data set's folder. Default: the one in the run's config.yaml.")
     var data: String?
 
-    @Option(help: "How many pictures to show of the best, the median and the worst.")
+    @Option(help: "The number of pictures to show of the best, the median and the worst.")
     var examples = 3
 
     @Flag(inversion: .prefixedNo, help: "Show the pictures' file names.")

@@ -5,7 +5,7 @@ extension TorchError {
     package var memoryAdvice: String? {
         guard isOutOfMemory else { return nil }
         let common = "lower --batch-size or --image-size"
-        // How libtorch and this package word errors of a GPU's allocator, the driver and cuBLAS.
+        // The wording of errors of a GPU's allocator, the driver and cuBLAS, in libtorch and here.
         let isOnGPU = ["CUDA", "CUBLAS", "CUDNN"].contains { reason.contains($0) }
         return isOnGPU
             ? common + ", take --precision bf16 or a smaller --preset, or compute on the CPU with --device cpu"

@@ -166,7 +166,7 @@ extension Tensor {
         return Aten.bce(.tensor(self), .tensor(target), .tensor(weight))
     }
 
-    /// How a loss combines its values; the raw values are libtorch's.
+    /// A loss's reduction of its values; the raw values are libtorch's.
     package enum Reduction: Int, Sendable { case mean = 1, sum = 2 }
 
     /// Cross-entropy of logits [B, classes, …] against labels [B, …] (int64): weighted mean or sum

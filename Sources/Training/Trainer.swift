@@ -27,7 +27,7 @@ public final class Trainer {
     private let mode: ForwardMode
     private let compileGraph: Bool
 
-    /// How ``Trainer/run(shouldStop:report:)`` ended.
+    /// The end of ``Trainer/run(shouldStop:report:)``.
     public enum Outcome: Sendable, Equatable {
         case finished
         /// The validation loss has not fallen for as many epochs as the configuration allows.

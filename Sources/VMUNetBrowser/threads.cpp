@@ -34,7 +34,7 @@ struct Work {
 /// again when `turn` is even and `inside` zero.
 Work work;
 std::atomic<int> turn{0}, inside{0};
-/// Whether a helper found no memory. It cannot throw to whoever asked for the work, who would wait
+/// True if a helper found no memory. It cannot throw to whoever asked for the work, who would wait
 /// for it.
 std::atomic<bool> has_failed{false};
 int threads = 1, calls = 0;

@@ -24,7 +24,7 @@ struct Ablate: ToolCommand {
               vmunet ablate --config grid.yaml --runs runs/grid
             """)
 
-    @Option(help: "Which of the paper's tables: III (initial weights), IV (drop path), V (blocks), VI (input size).")
+    @Option(help: "The paper's table: III (initial weights), IV (drop path), V (blocks), VI (input size).")
     var table: PaperTable?
 
     @Option(help: "A grid in YAML; with --table, a configuration to start from.")
@@ -93,7 +93,7 @@ struct Ablate: ToolCommand {
         if result.rows.contains(where: { $0.state == .failed }) { throw ExitCode(ExitStatus.internalError) }
     }
 
-    /// Tells of a grid's progress.
+    /// Reports a grid's progress.
     static func show(_ progress: AblationProgress, _ display: TrainingDisplay) {
         switch progress {
         case .cell(let cell, let state, let index, let count):

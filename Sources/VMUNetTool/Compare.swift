@@ -11,24 +11,24 @@ import Training
 
 struct Compare: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Train several networks under one configuration and print the paper's Table I or II, with what is more than chance.",
+        abstract: "Train several networks under one configuration and print the paper's Table I or II; tests which differences exceed chance.",
         discussion: """
             Every network is trained with every seed on the same pictures in the same order, with the same augmentation, for the same epochs or the \
             same minutes. RUNS/RUN is each run's folder; RUNS/comparison.md, comparison.json and comparison.png hold the tables and the pictures. The \
-            same command continues an interrupted comparison. Scores are of the best weights on the validation set, volumes where the set has some.
+            same command continues an interrupted comparison. Scores are those of the best weights on the validation set, by volume if the set has volumes.
 
             Examples:
               vmunet compare --networks vmunet-small,unet,malunet --seeds 1,2,3 --data ISIC17 --dataset isic17 --epochs 50 --runs runs/compare
               vmunet compare --networks vmunet-tiny,ultralight-vm-unet --data cells --image-size 128 --minutes 20 --runs runs/cells
             """)
 
-    @Option(help: "Networks with commas between: \(ComparisonGrid.names.joined(separator: ", ")).")
+    @Option(help: "Networks, separated by commas: \(ComparisonGrid.names.joined(separator: ", ")).")
     var networks: String
 
-    @Option(help: "Seeds with commas between.")
+    @Option(help: "Seeds, separated by commas.")
     var seeds = "1,2,3"
 
-    @Option(help: "Train each run for as many epochs as fit into so many minutes, measured at the start, instead of --epochs.")
+    @Option(help: "Train each run for the epochs that fit into this many minutes, measured at the start, instead of --epochs.")
     var minutes: Double?
 
     @Option(help: "A configuration in YAML that all networks share.")

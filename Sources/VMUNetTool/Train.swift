@@ -66,10 +66,10 @@ struct Train: ToolCommand {
     )
     var spacing: VoxelSpacing?
 
-    @Option(help: "Volumes: slices on each side of a slice that the network sees as further channels. Default: 1, where there is room.")
+    @Option(help: "Volumes: neighbouring slices on each side, as further channels. Default: 1, if the input's channels allow it.")
     var neighbors: Int?
 
-    @Option(help: "Volumes: which of the equal parts of the cases validates, from 0. Default: 0.")
+    @Option(help: "Volumes: the fold of the cases that validates, from 0. Default: 0.")
     var fold: Int?
 
     @Option(help: "The kind of pictures, such as CT or dermoscopy. Stored with the weights.")

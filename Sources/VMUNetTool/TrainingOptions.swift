@@ -17,7 +17,7 @@ struct TrainingOptions: ParsableArguments {
     @Option(
         name: .customLong("network"),
         help:
-            "The kind of network: \(NetworkKind.all.map(\.name).joined(separator: ", ")); settings of others than VM-UNet come from --config."
+            "The kind of network: \(NetworkKind.all.map(\.name).joined(separator: ", ")); settings of networks other than VM-UNet come from --config."
     )
     var kind: String?
 

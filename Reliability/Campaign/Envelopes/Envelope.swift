@@ -1,4 +1,4 @@
-/// How a format wraps its parts in lengths and checksums. Unwrapped, mutated and wrapped again, an
+/// A format's lengths and checksums around its parts. Unwrapped, mutated and wrapped again, an
 /// input gets past those checks.
 public struct Envelope: Sendable {
     /// A part and its label: a chunk's type, a member's name, a marker.

@@ -5,7 +5,7 @@
 
 VMK_BEGIN
 
-/// How many bytes `vmk_pack_weight` may write for a matrix of `columns` columns and `depth` rows.
+/// The most bytes that `vmk_pack_weight` writes for a matrix of `columns` columns and `depth` rows.
 int64_t vmk_packed_bytes(int64_t columns, int64_t depth);
 
 /// Prepares a weight [out, in] for products with x of `type`, for the instruction set in use and no

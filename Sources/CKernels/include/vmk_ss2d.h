@@ -37,7 +37,7 @@ typedef struct {
     float *x, *projection, *dt_weight, *dt_bias, *A_logs, *Ds;
 } vmk_ss2d_gradients;
 
-/// How many floats `borders` holds: the states that forward leaves for backward, one set for each
+/// The number of floats in `borders`: the states that forward leaves for backward, one set for each
 /// 64 tokens. May be 0.
 int64_t vmk_ss2d_border_count(const vmk_ss2d_shape *shape);
 

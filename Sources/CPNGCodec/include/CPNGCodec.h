@@ -9,7 +9,7 @@
 
 enum { CPNG_MESSAGE_SIZE = 160 };
 
-// How cpng_read lays out a pixel.
+// The layout of a pixel from cpng_read.
 typedef enum {
     CPNG_COLOR = 0,  // 8-bit grey or RGB as the file has it; palettes become RGB, 16 bit keeps the high byte, alpha is dropped
     CPNG_RGB = 1,    // as CPNG_COLOR, grey repeated to RGB

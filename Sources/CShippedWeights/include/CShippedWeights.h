@@ -10,7 +10,7 @@ extern const unsigned char vmunet_isic17_end[];
 // The file's bytes, aligned to 64.
 static inline const unsigned char *vmunet_isic17(void) { return vmunet_isic17_begin; }
 
-// How many there are.
+// Their number.
 static inline size_t vmunet_isic17_count(void) { return (size_t)(vmunet_isic17_end - vmunet_isic17_begin); }
 
 #endif

@@ -13,7 +13,7 @@ inline std::atomic<bool> use_kernels{true};
 
 constexpr float norm_epsilon = 1e-5f;  // of every LayerNorm
 
-/// Whether the CPU kernels take this tensor.
+/// True if the CPU kernels take this tensor.
 inline bool has_kernels(const at::Tensor &x) {
     return use_kernels && x.is_cpu() && x.numel() > 0 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
@@ -35,7 +35,7 @@ inline const float *floats(const std::optional<at::Tensor> &x) { return x && x->
 
 inline at::Tensor float32(const at::Tensor &x) { return x.to(at::kFloat).contiguous(); }
 
-/// Whether x is rows: contiguous channels and one stride between all tokens, like a contiguous map
+/// True if x is rows: contiguous channels and one stride between all tokens, like a contiguous map
 /// or half of one. Axes of size one have any stride.
 inline bool is_rows(const at::Tensor &x) {
     if (x.size(-1) > 1 && x.stride(-1) != 1) return false;

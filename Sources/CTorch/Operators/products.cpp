@@ -22,7 +22,7 @@ at::Tensor packed(const float *weight, int64_t columns, int64_t depth, bool tran
     return room;
 }
 
-/// Where RecordingProducts collects weights; NULL while this thread records nothing.
+/// The weights that RecordingProducts collects; NULL while this thread records nothing.
 thread_local std::vector<at::Tensor> *used_in_recording = nullptr;
 
 /// Training uses a weight once between two changes: it is prepared for one product, always in the
@@ -89,7 +89,7 @@ private:
     std::map<Key, Entry> entries_;
 };
 
-/// How a weight [N, K] lies in memory: row after row, column after column (a contiguous matrix's
+/// The layout of a weight [N, K] in memory: row after row, column after column (a contiguous matrix's
 /// transpose), or otherwise.
 enum class Layout { rows, columns, other };
 
@@ -100,7 +100,7 @@ Layout layout_of(const at::Tensor &weight) {
     return weight.stride(0) == 1 && weight.stride(1) == N ? Layout::columns : Layout::other;
 }
 
-/// Whether the vector kernels run. They beat oneDNN on all shapes of the network: by 2 to 15 % in
+/// True if the vector kernels run. They beat oneDNN on all shapes of the network: by 2 to 15 % in
 /// float32 at one picture, and by more where oneDNN must reorder the weight first. On Arm, the
 /// portable kernel does not beat libtorch's product.
 bool has_fast_products() { return std::string_view(vmk_instruction_set()) != "portable"; }

@@ -7,10 +7,10 @@
 
 namespace ctorch {
 
-/// Whether a weight stays the same between products (inference) or changes after each (training).
+/// The lifetime of a weight: constant between products (inference) or changed after each (training).
 enum class Weight { constant, changing };
 
-/// How inference uses a weight. One that an optimiser may change is never kept: libtorch's fused
+/// The use of a weight in inference. One that an optimiser may change is never kept: libtorch's fused
 /// steps do not count a tensor's versions, so the change would go unnoticed.
 inline Weight use_of(const at::Tensor &weight) { return weight.requires_grad() ? Weight::changing : Weight::constant; }
 
@@ -28,7 +28,7 @@ private:
     std::vector<at::Tensor> *before_;
 };
 
-/// What a product adds, its result's type, and how it may treat its weight.
+/// A product's addends, its result's type, and the treatment of its weight.
 struct ProductOptions {
     Weight use;
     // If unset: x's type, or float32 with an addend.

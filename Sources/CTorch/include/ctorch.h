@@ -36,7 +36,7 @@ typedef struct {
 } ct_value;
 
 const char *ct_last_error(void);
-/// Whether this thread's last error was an allocation that did not fit.
+/// True if this thread's last error was an allocation that did not fit.
 bool ct_last_error_is_out_of_memory(void);
 
 // Operators.
@@ -92,14 +92,14 @@ const char *ct_instruction_set(void);
 
 // NVIDIA GPUs. Nothing of CUDA is linked; its libraries are opened when a GPU is asked for.
 typedef enum { CT_CUDA_READY = 0, CT_CUDA_NO_GPU, CT_CUDA_UNUSABLE } ct_cuda_state;
-/// Whether a GPU or its driver is here, usable or not. Opens the driver alone.
+/// True if a GPU or its driver is here, usable or not. Opens the driver alone.
 bool ct_nvidia_gpu_present(void);
 /// Opens the driver, the compiler NVRTC and libtorch's CUDA half, and tries them. Later calls
 /// repeat the answer.
 ct_cuda_state ct_load_cuda(void);
 /// Why the GPU cannot be used, and the way out; empty if it can.
 const char *ct_cuda_reason(void);
-/// Whether ct_load_cuda found a GPU ready.
+/// True if ct_load_cuda found a GPU ready.
 bool ct_cuda_available(void);
 /// Lets float32 matrix products and convolutions use TF32, with ten bits of mantissa. Off by
 /// default; may be set before the GPU is loaded.

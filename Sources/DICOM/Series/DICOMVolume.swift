@@ -20,7 +20,7 @@ public struct DICOMVolume: Sendable {
     /// The slices' origin, for results that go back to an archive; nil if slices were interpolated.
     public let source: DICOMSource?
 
-    /// How to read a series.
+    /// Settings for reading a series.
     public struct Options: Sendable {
         /// Repairs what it can: interpolates if slices are missing or unevenly spaced, and takes
         /// the first of two slices at one place.

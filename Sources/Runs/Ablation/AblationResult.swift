@@ -54,7 +54,8 @@ public struct AblationResult: Sendable, Codable, Equatable {
     public let axes: [String]
     /// The settings that all cells share.
     public let settings: [String]
-    /// How the shared settings differ from the paper's. The paper's scores mean little without it.
+    /// The differences of the shared settings from the paper's. The paper's scores mean little
+    /// without them.
     public let differences: [String]
     /// The cells, in the grid's order.
     public let rows: [Row]
@@ -145,7 +146,7 @@ extension RunConfiguration {
         facts.filter { varied.isDisjoint(with: $0.keys) && !$0.text.hasPrefix("its own") }.map(\.text)
     }
 
-    /// How this differs from the paper's own settings for the data set.
+    /// The differences from the paper's own settings for the data set.
     fileprivate func differences(without varied: Set<String>) -> [String] {
         var published = RunConfiguration(data.dataset)
         published.initialWeights = "VMamba-S"

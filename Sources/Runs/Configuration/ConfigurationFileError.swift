@@ -13,7 +13,7 @@ public struct ConfigurationFileError: UserError, Equatable, LocalizedError {
     public let expected: String
     /// The value found.
     public let got: String
-    /// How the user can fix it.
+    /// The way to fix it.
     public let remedy: String
 
     init(path: String, line: Int? = nil, key: String = "", expected: String, got: String, remedy: String = "") {

@@ -58,7 +58,7 @@ extension RunConfiguration {
             crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel)
     }
 
-    /// How the run scores a set.
+    /// The run's rules for scoring a set.
     public var evaluation: Evaluator.Options {
         var options = Evaluator.Options()
         (options.batchSize, options.threshold) = (min(batchSize, 8), Float(threshold))

@@ -36,9 +36,9 @@ public enum Schedule: Sendable, Hashable, Codable {
 
         /// The factor by which the rate falls.
         public var factor = 0.1
-        /// How many losses in a row may be no better before the rate falls.
+        /// The number of losses in a row without improvement after which the rate falls.
         public var patience = 10
-        /// How much a loss must be below the least to count as better.
+        /// The margin by which a loss must be below the least to count as better.
         public var threshold = 1e-4
         /// True if ``threshold`` is relative to the best loss.
         public var thresholdMode = ThresholdMode.relative

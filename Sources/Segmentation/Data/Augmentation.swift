@@ -8,7 +8,7 @@ import Imaging
     import Darwin
 #endif
 
-/// How a training picture is varied: flipped and rotated as published (paper, section IV-B),
+/// The variation of a training picture: flips and rotations as published (paper, section IV-B),
 /// optionally also in size and colour.
 package struct Augmentation: Sendable, Equatable, Codable {
     /// The probability of mirroring left and right.

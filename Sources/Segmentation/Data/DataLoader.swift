@@ -11,7 +11,7 @@ import Imaging
 /// A batch depends only on (seed, epoch, step): not on the number of threads, the cache, or where
 /// the epoch was entered.
 package final class DataLoader: Sendable {
-    /// How samples are drawn, and at what cost.
+    /// Settings of drawing samples, and of its cost.
     package struct Options: Sendable, Equatable {
         /// Samples in a batch; the last of an epoch may have fewer.
         package var batchSize = 32
@@ -49,7 +49,7 @@ package final class DataLoader: Sendable {
 
     /// The source of the samples.
     package let dataset: any SegmentationDataset
-    /// How they are drawn.
+    /// The settings of drawing them.
     package let options: Options
     /// The order of the samples.
     package let order: EpochOrder

@@ -13,7 +13,7 @@ import Imaging
 /// `_mask`. Hidden files are ignored, unsupported files are counted. Samples are in byte order of
 /// their names.
 package struct PairedFolder: SegmentationDataset {
-    /// How to read pictures and masks, and the size of the network's input.
+    /// Settings for reading pictures and masks, and the size of the network's input.
     package struct Options: Sendable, Equatable {
         /// Rows that pictures are resized to.
         package var height: Int
@@ -21,7 +21,7 @@ package struct PairedFolder: SegmentationDataset {
         package var width: Int
         /// The accepted masks, and the number of classes.
         package var masks: MaskReader
-        /// How samples vary in training.
+        /// The variation of samples in training.
         package var augmentation: Augmentation
 
         /// Square pictures, with the published augmentation by default.
@@ -34,7 +34,7 @@ package struct PairedFolder: SegmentationDataset {
 
     /// The pairs, in byte order of their names.
     package let pairs: [PicturePair]
-    /// How to read them.
+    /// Settings for reading them.
     package let options: Options
     /// Notes for the user on pairing and on ignored files, a line each.
     package let notes: [String]

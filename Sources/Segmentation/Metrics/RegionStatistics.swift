@@ -4,7 +4,7 @@
     import Foundation
 #endif
 
-/// How large a label's region is, and how bright the image is there.
+/// The size of a label's region, and the image's intensities in it.
 package struct RegionStatistics: Sendable, Codable, Equatable {
     /// The label's number.
     package var label: Int

@@ -86,7 +86,7 @@ private struct NetworkScorer: BatchScorer {
 
 /// Runs a network over a set and scores it.
 public struct Evaluator {
-    /// How to score a set.
+    /// Settings for scoring a set.
     public struct Options: Sendable {
         /// Pictures per batch.
         public var batchSize = 8

@@ -73,6 +73,6 @@ public struct InputConvention: Sendable, Equatable {
         return normalizations[min(channel, normalizations.count - 1)]
     }
 
-    /// How volumes are mapped, in a word: "zscore".
+    /// The mapping of volumes' intensities, in a word: "zscore".
     public var mapping: String { normalizations.map { $0.map(\.description).joined(separator: "; ") } ?? window.description }
 }

@@ -18,7 +18,7 @@ public struct VolumeSegmenter: Sendable {
     public let networkSize: PlaneSize
     /// Slices in one forward pass, at least 1.
     public let batchSize: Int
-    /// How the network wants its input.
+    /// The form of the network's input.
     public let convention: InputConvention
     let threshold: Float
 

@@ -1,4 +1,4 @@
-/// How a volume's intensities are mapped to the 0…1 that networks for volumes are trained on.
+/// Maps a volume's intensities to the 0…1 that networks for volumes are trained on.
 public enum IntensityWindow: Sendable, Hashable {
     /// Unchanged: files in Synapse's layout already hold 0…1.
     case none

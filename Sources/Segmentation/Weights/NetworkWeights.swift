@@ -90,7 +90,7 @@ extension StateDictionary {
     /// Takes off what stands before a network's first layer in every one of its keys, such as
     /// Lightning's `model.`.
     ///
-    /// Where two networks lie side by side, the larger is taken out of its prefix; what does not
+    /// If two networks lie side by side, the larger is taken out of its prefix; what does not
     /// share it stays as it is, and whoever builds a network of it says that it does not belong
     /// there.
     private mutating func takePrefixOff() {

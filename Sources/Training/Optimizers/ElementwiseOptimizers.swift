@@ -160,7 +160,7 @@ struct ASGDRule: UpdateRule {
     let averages: [Tensor]
     /// Each parameter's next rate, set by the learning rate of its previous step.
     let rates: Tensor
-    /// How far each average moves towards the weights; all the way until step t0.
+    /// The share by which each average moves towards the weights; all the way until step t0.
     let weights: Tensor
 
     init(_ state: OptimizerState, _ options: OptimizerConfiguration) {

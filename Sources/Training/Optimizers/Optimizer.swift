@@ -13,7 +13,7 @@ package protocol Optimizer: AnyObject {
     /// The state's tensors under stable names ("exp_avg.3" belongs to parameter 3; "step" counts
     /// each parameter's updates). Overwriting their values restores the state.
     var state: [(name: String, tensor: Tensor)] { get }
-    /// How often ``step()`` was called.
+    /// The number of calls of ``step()``.
     var steps: Int { get set }
 }
 

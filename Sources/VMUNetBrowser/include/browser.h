@@ -12,7 +12,7 @@ void *vmunet_allocate(int32_t bytes);
 /// Gives memory back; NULL is fine.
 void vmunet_release(void *memory);
 
-/// How many calls of vmk_parallel were done since `vmunet_begin_progress`.
+/// The number of calls of vmk_parallel done since `vmunet_begin_progress`.
 int32_t vmunet_progress(void);
 
 #ifdef __cplusplus

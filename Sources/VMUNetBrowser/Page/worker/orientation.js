@@ -1,4 +1,4 @@
-// How a stored picture must be turned to be seen upright: EXIF's orientation, 1 to 8.
+// The rotation that shows a stored picture upright: EXIF's orientation, 1 to 8.
 
 const orientationTag = 0x112;
 

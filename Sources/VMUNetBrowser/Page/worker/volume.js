@@ -43,9 +43,9 @@ export async function segmentVolume(network, volume, window, report, isCancelled
 }
 
 /**
- * How a volume is turned to the voxel order that the network was trained on, such as RAS: the
- * directions in which columns, rows and slices grow. {sizes, apply(values), undo(labels)}; nothing
- * is copied where it lies so already, or weights or volume say nothing.
+ * Turns a volume to the voxel order that the network was trained on, such as RAS: the directions in
+ * which columns, rows and slices grow. {sizes, apply(values), undo(labels)}. Copies nothing if the
+ * order fits already, or is unknown.
  */
 function turn({ width, height, depth, axes, isPlaced }, order) {
     const from = [width, height, depth], strides = [1, width, width * height];

@@ -1,6 +1,6 @@
 import Files
 
-/// How to read arrays of volumes, which their files do not tell.
+/// Facts about arrays of volumes that their files do not record.
 public struct ArrayReading: Sendable, Equatable {
     /// The axis across slices, 1 to 3; the first in Synapse's layout.
     public var sliceAxis = 1

@@ -1,11 +1,11 @@
 import Imaging
 
-/// How Synapse's training slices are varied: a quarter turn and a flip, or else perhaps a small
+/// The variation of Synapse's training slices: a quarter turn and a flip, or else perhaps a small
 /// rotation.
 package struct SynapseAugmentation: Sendable, Equatable, Codable {
     /// The probability of a random quarter turn followed by a random flip.
     package var turnAndFlip = 0.5
-    /// The probability of a rotation if there was no turn.
+    /// The probability of a rotation if there was no quarter turn.
     package var rotation = 0.5
     /// Rotations are by whole degrees from −this to below this.
     package var largestAngle = 20

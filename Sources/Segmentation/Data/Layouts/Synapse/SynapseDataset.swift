@@ -14,7 +14,7 @@ package struct SynapseDataset: SegmentationDataset {
     package struct Options: Sendable, Equatable {
         /// Rows and columns that slices are resized to.
         package var size: PlaneSize
-        /// How slices are varied in training.
+        /// The variation of slices in training.
         package var augmentation: SynapseAugmentation
         /// An allowed label beyond the classes, for ignored pixels.
         package var ignoredLabel: UInt8?
@@ -37,7 +37,7 @@ package struct SynapseDataset: SegmentationDataset {
     package let cases: [String]
     /// The classes' names, background first.
     package let classNames: [String]
-    /// How slices are prepared.
+    /// The preparation of slices.
     package let options: Options
     private let files: [URL]
 

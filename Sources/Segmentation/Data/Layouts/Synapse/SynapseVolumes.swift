@@ -50,7 +50,7 @@ package struct SynapseVolumes: VolumeDataset {
     package let classNames: [String]
     /// An allowed label beyond the classes, for ignored voxels.
     package let ignoredLabel: UInt8?
-    /// How to read the files' arrays.
+    /// Facts about the files' arrays.
     package var reading = ArrayReading()
     private let files: [URL]
 

@@ -42,7 +42,7 @@ VMK_OPERATORS
 namespace avx512 {
 VMK_OPERATORS
 }
-// Products of bfloat16 pairs, where the processor has them.
+// Products of bfloat16 pairs, if the processor has them.
 namespace avx512_bfloat16 {
 VMK_LINEAR_KERNELS
 }

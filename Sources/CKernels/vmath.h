@@ -11,9 +11,9 @@
 
 /// G = 32. 2^(i/32) comes from a table in two registers (vpermt2ps); 2^f = 1 + c1 f + c2 f^2 with a
 /// relative error of 1.05e-7 at the right end; vscalefps multiplies by a power of two, under- and
-/// overflow included. In the scan's loop a core of Zen 5 does 1.5e10 updates per second; a polynomial
-/// of degree five without a table 1.25e10; adding the exponent as an integer 1.05e10. The table's
-/// instructions run on pipes that multiply-adds do not need.
+/// overflow included. In the scan's loop a core of Zen 5 does 1.5e10 updates per second; a
+/// polynomial of degree five without a table 1.25e10; adding the exponent as an integer 1.05e10.
+/// The table's instructions run on pipes that multiply-adds do not need.
 struct Exp2 {
     __m512 low, high;
 

@@ -16,7 +16,7 @@ static void fail(png_structp png, png_const_charp text) {
     longjmp(png_jmpbuf(png), 1);
 }
 
-// Warnings concern chunks that do not affect pixels; what does is an error.
+// Warnings concern chunks that do not affect pixels; anything that does is an error.
 static void ignore(png_structp png, png_const_charp text) {
     (void)png;
     (void)text;

@@ -1,5 +1,5 @@
 // The file of weights becomes part of the program: found from any package, in any place, and read from the disk page by page.
-// After a change of the weights this file has to be touched: the build does not look into what .incbin names.
+// Touch this file after a change of the weights: the build does not watch files that .incbin names.
 #if defined(__APPLE__)
 #define SYMBOL(name) _##name
         .section __TEXT,__const

@@ -13,7 +13,7 @@
 #include "ctorch.h"
 #include "libtorch.h"
 
-// OpenMP's, by hand because Swift's clang has none. Absent where libtorch has threads of its own.
+// OpenMP's, by hand because Swift's clang has none. Absent if libtorch has threads of its own.
 extern "C" {
 void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, unsigned flags) __attribute__((weak));
 int omp_get_num_procs(void) __attribute__((weak));

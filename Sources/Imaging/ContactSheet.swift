@@ -59,7 +59,7 @@ public struct ContactSheet: Sendable {
 }
 
 extension Picture {
-    /// Copies a picture with equal channels into this one, where it must fit.
+    /// Copies a picture with equal channels into this one; it must fit.
     fileprivate mutating func paste(_ picture: Picture, left: Int, top: Int) {
         let length = picture.width * channels
         for y in 0..<picture.height {

@@ -4,7 +4,7 @@ import VMUNet
 /// A place in the tree of checkpoint keys, in a store of libtorch's tensors.
 typealias TorchPath = ParameterPath<ParameterStore>
 
-/// A convolution, as `nn.Conv2d`. Its padding keeps the map's size where the stride is 1.
+/// A convolution, as `nn.Conv2d`. Its padding keeps the map's size if the stride is 1.
 struct Convolution: Sendable {
     /// The distribution of new weights.
     enum Start: Sendable {

@@ -45,7 +45,7 @@ extension Compute.Device {
 
 /// A device cannot be used.
 public struct DeviceError: UserError {
-    /// Everything that is missing, and where to get it.
+    /// Everything that is missing, and its source.
     public let reason: String
     /// The command-line option.
     public var subject: String { "--device cuda" }

@@ -9,7 +9,8 @@ package final class Inference: @unchecked Sendable {
     private let mode: ForwardMode
     private let device: Device
     private let isRecorded: Bool
-    /// Guards the fields below and the work itself, since a graph has one set of inputs and results.
+    /// Guards the fields below and the work itself, since a graph has one set of inputs and
+    /// results.
     private let lock = NSLock()
     /// Keyed by one picture's shape.
     private var recorded: [[Int]: Recorded] = [:]

@@ -2,8 +2,8 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// Initial weights for training, from another network of the same kind. VM-UNet also takes VMamba's,
-/// which fill the encoder and, mirrored, the decoder.
+/// Initial weights for training, from another network of the same kind. VM-UNet also takes
+/// VMamba's, which fill the encoder and, mirrored, the decoder.
 public enum PretrainedWeights {
     /// The tensors that were taken, left at their initial values, or not used.
     public struct Report: Sendable, Equatable {

@@ -4,8 +4,8 @@ import VMUNet
 
 /// A network that can be trained, as the trainer, validation and checkpoints see it.
 ///
-/// To add one, write a conforming type that takes its tensors from a ``ParameterStore``, which checks
-/// keys and shapes, and add a line to ``NetworkKind/all``. Copies share the tensors.
+/// To add one, write a conforming type that takes its tensors from a ``ParameterStore``, which
+/// checks keys and shapes, and add a line to ``NetworkKind/all``. Copies share the tensors.
 package protocol SegmentationNetwork: Sendable {
     /// Classes of its output; 1 is foreground against background.
     var classes: Int { get }

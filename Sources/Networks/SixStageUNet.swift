@@ -1,9 +1,9 @@
 import Torch
 import VMUNet
 
-/// MALUNet (Ruan et al., 2022) and UltraLight VM-UNet (Wu et al., 2024), under their published keys:
-/// six stages of few channels, with skips through an attention bridge. Three stages are convolutions;
-/// the two networks differ in the others.
+/// MALUNet (Ruan et al., 2022) and UltraLight VM-UNet (Wu et al., 2024), under their published
+/// keys: six stages of few channels, with skips through an attention bridge. Three stages are
+/// convolutions; the two networks differ in the others.
 struct SixStageUNet<Stage: SixStageUNetStage>: SegmentationNetwork {
     let parameters: [(key: String, tensor: Tensor)]
     private let shape: NetworkShape

@@ -6,8 +6,8 @@ struct Linear: Sendable {
     let weight: Tensor  // weight [outputs, inputs]
     let bias: Tensor?  // bias [outputs]
 
-    /// Unless given, weights start normal with deviation 0.02, as usual for transformers, and biases
-    /// at zero.
+    /// Unless given, weights start normal with deviation 0.02, as usual for transformers, and
+    /// biases at zero.
     init(
         _ path: TorchPath, _ inputs: Int, _ outputs: Int, hasBias: Bool = true, weights: InitialValues = .transformer,
         biases: InitialValues = .constant(0)
@@ -68,8 +68,8 @@ extension Tensor {
     /// Dropout: zeroes each value with probability `rate` in training.
     func droppedOut(_ rate: Double, _ mode: ForwardMode) -> Tensor { mode.isTraining && rate > 0 ? droppedOut(rate) : self }
 
-    /// Attention: softmax(Q · Kᵀ / √channels + bias) · V, with Q, K and V [B, heads, tokens, channels
-    /// per head]. A bias [parts, heads, tokens, tokens] repeats after every `parts` of B.
+    /// Attention: softmax(Q · Kᵀ / √channels + bias) · V, with Q, K and V [B, heads, tokens,
+    /// channels per head]. A bias [parts, heads, tokens, tokens] repeats after every `parts` of B.
     static func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor, bias: Tensor? = nil) -> Tensor {
         let scale = 1 / Double(q.size(-1)).squareRoot()
         var scores = (q * scale).multiplied(by: k.transposed(-2, -1)).to(.float32)  // [B, heads, tokens, tokens]

@@ -1,7 +1,7 @@
 import Imaging
 import Segmentation
 
-/// The paper's Figure 4: pictures of a set, their truth, and what several networks find in them.
+/// The paper's Figure 4: pictures of a set, their truth, and the masks of several networks.
 package struct ComparisonFigure {
     private let set: any SegmentationDataset
     private var rows: [Row] = []
@@ -16,7 +16,7 @@ package struct ComparisonFigure {
     }
 
     /// A row for each of these samples of the set; each network's answers are added by
-    /// ``add(_:threshold:)``, in the order of their names. Throws what the set throws.
+    /// ``add(_:threshold:)``, in the order of their names. Rethrows the set's errors.
     package init(_ set: any SegmentationDataset, samples: [(index: Int, caption: String)], networks: [String]) throws {
         (self.set, self.networks) = (set, networks)
         rows = try samples.map { index, caption in
@@ -27,7 +27,7 @@ package struct ComparisonFigure {
         }
     }
 
-    /// Draws what the next network finds. Throws what the network throws.
+    /// Draws the next network's masks. Rethrows the network's errors.
     package mutating func add(_ network: any InferenceNetwork, threshold: Float) throws {
         for i in rows.indices {
             let (sample, size) = (rows[i].sample, rows[i].size)

@@ -13,7 +13,7 @@ struct LineChart {
         var color: Int
         /// Ascending in x. Values that are not finite break the line.
         var points: [Point]
-        /// Drawn faintly behind the other series; cut where it leaves their range.
+        /// Drawn faintly behind the other series, and clipped to their range.
         var isFaint = false
         /// The latest value, or another note for the legend.
         var note = ""

@@ -23,12 +23,12 @@ struct ReportContent: Sendable {
         var evaluation: Evaluation?
         /// Scores of the best weights on the set's test volumes, if it has any.
         var volumes: VolumeScoreSummary?
-        /// Some of those volumes, three planes each with what was found.
+        /// Some of those volumes, three planes each with the predicted labels.
         var previews: [Tile] = []
         var examples: [Example] = []
         /// The weights' record of their training, and their digest.
         var weights: (summary: String?, digest: String)?
-        /// Notes on what is left out, and why.
+        /// Notes on omissions and their reasons.
         var notes: [String] = []
     }
 

@@ -132,7 +132,7 @@ public struct RunReport: Sendable {
         do {
             dataset = try validationSet(configuration)
         } catch let error as DataError where options.data == nil {
-            // The data may have been moved; what was recorded is still worth a page.
+            // The data may have been moved; the recorded values are still worth a page.
             skip("the validation pictures were not found", "; name their folder with --data (\(error))")
             return nil
         }
@@ -143,7 +143,7 @@ public struct RunReport: Sendable {
                 name: name, weights: folder.best, configuration: configuration, dataset: dataset, options: options, networks: networks,
                 progress: { progress(.scoring(run: name, done: $0, of: $1)) })
         } catch let error as BadWeights where configuration.vmunet == nil {
-            // This program may not compute the network; what was recorded is still worth a page.
+            // This program may not compute the network; the recorded values are still worth a page.
             skip("the network cannot be run here", ": \(error)")
             return nil
         }

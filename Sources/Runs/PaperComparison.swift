@@ -2,10 +2,10 @@ import Segmentation
 
 /// The paper's comparison with other networks (Tables I and II), in percent and millimetres.
 package enum PaperComparison {
-    /// Table I: mIoU, DSC, Acc, Spe, Sen; nil where the paper has no such network or set.
+    /// Table I: mIoU, DSC, Acc, Spe, Sen; nil if the paper has no such network or set.
     package static func pictures(_ network: String, on dataset: Dataset) -> [Double]? { tableI[dataset.rawValue]?[family(network)] }
 
-    /// Table II: DSC and HD95 on Synapse; nil where the paper has no such network or set.
+    /// Table II: DSC and HD95 on Synapse; nil if the paper has no such network or set.
     package static func volumes(_ network: String, on dataset: Dataset) -> (dice: Double, hd95: Double)? {
         dataset.rawValue == "synapse" ? tableII[family(network)] : nil
     }

@@ -31,7 +31,7 @@ package struct RunEnvironment: Sendable, Codable, Equatable {
             parameters
     }
 
-    /// This machine, now. The caller gives what only libtorch knows.
+    /// This machine, now. The caller passes the values that only libtorch knows.
     package init(instructionSet: String, libtorch: String, device: String, parameters: Int?) {
         date = Date.now.formatted(.iso8601)
         let process = ProcessInfo.processInfo

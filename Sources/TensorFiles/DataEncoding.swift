@@ -27,8 +27,8 @@ struct EncodedData {
         /// The voxels are the file's last decoded bytes, after at most so many others.
         case end(after: Int)
 
-        /// Skips this many bytes in each of `parts` files; −1 means that the voxels come last. Nil if
-        /// the files together skip more than allowed, since skipped bytes have to be unpacked.
+        /// Skips this many bytes in each of `parts` files; −1 means that the voxels come last. Nil
+        /// if the files together skip more than allowed, since skipped bytes have to be unpacked.
         init?(skipping bytes: Int, parts: Int) {
             guard (-1...EncodedData.mostSkipped / parts).contains(bytes) else { return nil }
             self = bytes < 0 ? .end(after: EncodedData.largestSurplus / parts) : .skip(bytes)

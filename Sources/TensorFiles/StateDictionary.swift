@@ -5,8 +5,8 @@ public struct StateDictionary: Sendable, Equatable {
     private var tensors: [String: HostTensor] = [:]
     /// Plain numbers and strings beside the tensors in the file, such as the epoch.
     public var metadata: [String: MetadataValue] = [:]
-    /// Notes on what reading removed, renamed or chose: clauses without a full stop, to show to the
-    /// user once.
+    /// Notes on removals, renamings and choices while reading: clauses without a full stop, to show
+    /// to the user once.
     public var notes: [String] = []
 
     /// An empty dictionary.

@@ -11,7 +11,8 @@ extension Tensor {
         return self
     }
 
-    /// The sum of what ``backward()`` has computed for this leaf; nil before the first call.
+    /// The sum of the gradients that ``backward()`` has computed for this leaf; nil before the
+    /// first call.
     package var gradient: Tensor? {
         var result: ct_tensor?
         guard check(ct_gradient(handle, &result), "gradient"), let result else { return nil }

@@ -8,7 +8,7 @@ package enum CUDAStatus: Sendable, Equatable {
     case ready
     /// There is no GPU; `reason` tells a user who wants one what is missing.
     case noGPU(reason: String)
-    /// There is a GPU, but something else is missing; `reason` says what, and how to get it.
+    /// There is a GPU, but something else is missing; `reason` names it and its source.
     case unusable(reason: String)
 }
 
@@ -73,7 +73,7 @@ package enum CUDAKernels {
         case norm(width: Int)
         case depthwise(channels: Int)
         case residual(channels: Int)
-        /// Sums what several blocks left of one array.
+        /// Sums the partial results of several blocks.
         case sum(count: Int)
 
         fileprivate var description: (name: String, size: Int, rank: Int) {

@@ -12,7 +12,7 @@ package final class OperationCount: @unchecked Sendable {
         return count.multiplyAdds
     }
 
-    /// Adds what an operation takes, if anyone counts.
+    /// Adds an operation's multiply-adds, if anyone counts.
     package static func add(_ multiplyAdds: () -> Int) {
         if let current { current.multiplyAdds += multiplyAdds() }
     }

@@ -118,7 +118,7 @@ extension Tensor {
     package func exponential() -> Tensor { Aten.exp(.tensor(self)) }
     /// Each value zero with probability `rate`, the others as much larger.
     package func droppedOut(_ rate: Double) -> Tensor { Aten.dropout(.tensor(self), .double(rate), .bool(true)) }
-    /// Every axis moved by its shift; what leaves at one end enters at the other.
+    /// Rolls every axis by its shift; values that leave at one end enter at the other.
     package func rolled(_ shifts: [Int], axes: [Int]) -> Tensor { Aten.roll(.tensor(self), .ints(shifts), .ints(axes)) }
     /// The entries of an axis at these indices (int64).
     package func selected(axis: Int, at indices: Tensor) -> Tensor { Aten.indexSelect(.tensor(self), .int(axis), .tensor(indices)) }
@@ -182,7 +182,7 @@ extension Tensor {
     package func clamped(below limit: Int) -> Tensor { Aten.clampMax(.tensor(self), .int(limit - 1)) }
     /// Raises values below `least` to `least`.
     package func clamped(min least: Double) -> Tensor { Aten.clampMin(.tensor(self), .double(least)) }
-    /// 0 where a value equals `value`, otherwise 1, float32.
+    /// 0 for each value that equals `value`, otherwise 1, float32.
     package func differs(from value: Int) -> Tensor { Aten.notEqual(.tensor(self), .int(value)).to(.float32) }
 
     /// Labels [..] (int64) → [.., classes], zeros and ones, int64.

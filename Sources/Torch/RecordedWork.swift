@@ -17,7 +17,7 @@ import CTorch
 ///   to the stream that it was made in.
 ///
 /// Every call draws new random numbers, the same as without recording: libtorch gives a replay its
-/// generator's seed and offset, and advances the offset by what the work uses.
+/// generator's seed and offset, and advances the offset by the numbers that the work draws.
 ///
 /// Calls must not overlap, neither with each other nor with readers of the last call's results.
 package final class RecordedWork {

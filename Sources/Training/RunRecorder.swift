@@ -13,7 +13,7 @@ final class RunRecorder {
     private let log: MetricsLog
     private let board: TensorBoardLog
 
-    /// Continues at `position`; what a stopped run wrote after its checkpoint is cut off.
+    /// Continues at `position`; records that a stopped run wrote after its checkpoint are cut off.
     ///
     /// Throws ``/Files/FolderError`` if another process is training in the folder, or if it cannot
     /// be written to.

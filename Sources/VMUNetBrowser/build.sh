@@ -53,7 +53,7 @@ if [ $only_same = yes ]; then
     cmp -s "$work/compilers.txt" "$browser/Page/compilers.txt" || fail "the compilers are others than those in Page/compilers.txt"
 fi
 
-# All paths are relative, since Swift writes a hash of its options into what it compiles.
+# All paths are relative, since Swift writes a hash of its options into its output.
 mkdir "$work/modules"
 ln -s "$sources" "$work/Sources"
 cd "$work"

@@ -82,7 +82,7 @@ extern "C" int32_t vmunet_progress() { return calls; }
 
 VMUNET_EXPORT(vmunet_set_threads) void vmunet_set_threads(int count) { vmk_set_threads(count); }
 
-/// Memory for a helper's stack and thread-local variables, `bytes` of them; NULL where there is
+/// Memory for a helper's stack and thread-local variables, `bytes` of them; NULL if there is
 /// none.
 VMUNET_EXPORT(vmunet_helper_memory) void *vmunet_helper_memory(int bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); }
 

@@ -11,7 +11,7 @@ import Training
 
 struct Compare: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Train several networks under one configuration and print the paper's Table I or II; tests which differences exceed chance.",
+        abstract: "Train several networks under one configuration; print the paper's Table I or II, and test the differences.",
         discussion: """
             Every network is trained with every seed on the same pictures in the same order, with the same augmentation, for the same epochs or the \
             same minutes. RUNS/RUN is each run's folder; RUNS/comparison.md, comparison.json and comparison.png hold the tables and the pictures. The \

@@ -6,8 +6,8 @@ import VMUNet
 
 @testable import Networks
 
-/// A network with batch normalisation: its number of weights, and its behaviour in evaluation and in
-/// bfloat16.
+/// A network with batch normalisation: its number of weights, and its behaviour in evaluation and
+/// in bfloat16.
 @Suite(.serialized) struct UNetTests {
     struct Case: Sendable {
         var channels = 4
@@ -25,8 +25,8 @@ import VMUNet
         #expect(try Case().settings.parameterCount(shape) == small.parameters.reduce(0) { $0 + $1.tensor.count })
     }
 
-    /// Evaluation neither reads the batch's statistics nor writes the running ones; a single channel
-    /// is repeated.
+    /// Evaluation neither reads the batch's statistics nor writes the running ones; a single
+    /// channel is repeated.
     @Test func evaluationLeavesTheStatisticsAlone() throws {
         Torch.manualSeed(3)
         let network = try Case().network()

@@ -206,8 +206,8 @@ struct SynapseTests {
         }
     }
 
-    /// A few labels and a distant one do not make 256 classes; a class missing from a small set still
-    /// counts. A file that would unpack to more than a slice is not unpacked.
+    /// A few labels and a distant one do not make 256 classes; a class missing from a small set
+    /// still counts. A file that would unpack to more than a slice is not unpacked.
     @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
     func labelsThatAreNoClasses() throws {
         try withSet(slices: ["a", "b"]) { folder in

@@ -73,7 +73,8 @@ def rezip(source, target, change=lambda name, data: data):
             b.writestr(zipfile.ZipInfo(n), change(n, a.read(n)), zipfile.ZIP_DEFLATED)
 rezip("plain.pth", "deflated.pth")
 rezip("plain.pth", "big_endian.pth", lambda n, d: b"big" if n.endswith("byteorder") else np.frombuffer(d, "<f4").astype(">f4").tobytes() if "/data/" in n and "/.data/" not in n else d)
-# Small files that unpack to a lot: a record that fits its tensor, a record of that size where four bytes belong, a pickle.
+# Small files that unpack to a lot: a record that fits its tensor, a record of that size where four
+# bytes belong, a pickle.
 save({"model": {"a": torch.zeros(25_000_000)}}, path("bomb.pth")); rezip("bomb.pth", "bomb.pth.tmp"); os.replace(path("bomb.pth.tmp"), path("bomb.pth"))
 save({"a": torch.zeros(1)}, path("one.pth"))
 rezip("one.pth", "bomb_pickle.pth", lambda n, d: bytes(100_000_000) if n.endswith("data.pkl") else d)

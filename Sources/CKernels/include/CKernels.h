@@ -1,4 +1,4 @@
-// The network's own arithmetic on plain pointers, where no library reaches this CPU's speed: a
+// The network's arithmetic on plain pointers, for which no library reaches this CPU's speed: a
 // header an operator.
 #pragma once
 

@@ -5,7 +5,7 @@
 
 VMK_BEGIN
 
-/// Copies where the types are the same.
+/// Copies if the types are the same.
 void vmk_cast(int64_t count, vmk_type from_type, const void *from, vmk_type to_type, void *to);
 
 VMK_END

@@ -23,7 +23,7 @@ typedef struct {
     bool softplus;            // step = softplus(delta + delta_bias), otherwise delta + delta_bias
 } vmk_selective_scan;
 
-/// Shaped like the inputs. `skip` and `delta_bias` are written where the inputs have them.
+/// Shaped like the inputs. `skip` and `delta_bias` are written if the inputs have them.
 typedef struct {
     float *u, *delta, *A, *B, *C, *skip, *delta_bias;
 } vmk_selective_scan_gradients;

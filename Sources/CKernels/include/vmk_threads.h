@@ -5,7 +5,8 @@
 
 VMK_BEGIN
 
-/// The number of threads that share the work: OMP_NUM_THREADS, or the processors that this process may use.
+/// The number of threads that share the work: OMP_NUM_THREADS, or the processors that this process
+/// may use.
 int vmk_threads(void);
 
 /// Sets the number of threads; less than one restores the default.

@@ -18,6 +18,6 @@
 #define VMK_END
 #endif
 
-/// The element type of activations. A bfloat16 is the upper half of a float32 in a uint16_t, rounded to
-/// nearest even; arithmetic is float32.
+/// The element type of activations. A bfloat16 is the upper half of a float32 in a uint16_t,
+/// rounded to nearest even; arithmetic is float32.
 typedef enum { VMK_FLOAT32 = 0, VMK_BFLOAT16 = 1 } vmk_type;

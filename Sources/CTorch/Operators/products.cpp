@@ -89,8 +89,8 @@ private:
     std::map<Key, Entry> entries_;
 };
 
-/// The layout of a weight [N, K] in memory: row after row, column after column (a contiguous matrix's
-/// transpose), or otherwise.
+/// The layout of a weight [N, K] in memory: row after row, column after column (a contiguous
+/// matrix's transpose), or otherwise.
 enum class Layout { rows, columns, other };
 
 Layout layout_of(const at::Tensor &weight) {

@@ -7,11 +7,12 @@
 
 namespace ctorch {
 
-/// The lifetime of a weight: constant between products (inference) or changed after each (training).
+/// The lifetime of a weight: constant between products (inference) or changed after each
+/// (training).
 enum class Weight { constant, changing };
 
-/// The use of a weight in inference. One that an optimiser may change is never kept: libtorch's fused
-/// steps do not count a tensor's versions, so the change would go unnoticed.
+/// The use of a weight in inference. One that an optimiser may change is never kept: libtorch's
+/// fused steps do not count a tensor's versions, so the change would go unnoticed.
 inline Weight use_of(const at::Tensor &weight) { return weight.requires_grad() ? Weight::changing : Weight::constant; }
 
 /// While one lives, this thread's products are being recorded. The prepared weights that they read

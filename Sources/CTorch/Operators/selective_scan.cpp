@@ -62,7 +62,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> run(const Scan &scan, bool for_ba
     return {y, borders, last};
 }
 
-/// Of u, delta, A, B, C, D and delta_bias; undefined where there are none.
+/// The gradients of u, delta, A, B, C, D and delta_bias; undefined if there are none.
 std::array<at::Tensor, 7> run_backward(const Scan &scan, const at::Tensor &borders, const at::Tensor &dy) {
     const auto arguments = scan.arguments();
     std::array<at::Tensor, 7> d{

@@ -23,7 +23,8 @@ struct SwinBlock: Sendable {
     let projection: Linear  // attn.proj
     let mlpNorm: LayerNorm  // norm2
     let mlp: TokenMLP  // mlp
-    /// −100 for positions of a shifted window that are not neighbours in the map: [windows, w², w²].
+    /// −100 for positions of a shifted window that are not neighbours in the map: [windows, w²,
+    /// w²].
     let mask: Tensor?  // attn_mask
 
     init(_ path: TorchPath, _ configuration: Configuration) {

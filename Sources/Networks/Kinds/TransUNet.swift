@@ -4,8 +4,8 @@ import Torch
 import VMUNet
 
 extension NetworkKind {
-    /// TransUNet (Chen et al., 2021) as R50-ViT-B/16, under its published keys and without pretrained
-    /// weights.
+    /// TransUNet (Chen et al., 2021) as R50-ViT-B/16, under its published keys and without
+    /// pretrained weights.
     static let transUNet = NetworkKind(
         "transunet", title: "TransUNet",
         published: .init(
@@ -33,7 +33,8 @@ struct TransUNet: SegmentationNetwork {
     struct Configuration: Sendable {
         var classes = 1
         var inputChannels = 3
-        /// Height and width of pictures; the transformer learns a position for each square of 16×16.
+        /// Height and width of pictures; the transformer learns a position for each square of
+        /// 16×16.
         var imageSize = 224
         /// Channels of the residual network's first map, a multiple of 32.
         var width = 64

@@ -141,7 +141,7 @@ public struct RunConfigurationError: UserError, Equatable {
     public var subject: String { problems.map(\.key).joined(separator: ", ") }
     /// A line for each problem.
     public var problem: String { description }
-    /// Empty: each problem says what was expected.
+    /// Empty: each problem names the valid values.
     public var remedy: String { "" }
 
     /// A line for each problem.

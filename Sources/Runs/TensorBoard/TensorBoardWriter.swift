@@ -13,7 +13,7 @@ package final class TensorBoardWriter {
 
     /// Starts a new file in `folder`, creating the folder if necessary; existing files stay.
     ///
-    /// `firstStep` is the step at which a run continues: readers drop what earlier files say about
+    /// `firstStep` is the step at which a run continues: readers drop earlier files' values for
     /// it and later steps.
     ///
     /// Throws ``/Files/FolderError`` if the folder cannot be written to.

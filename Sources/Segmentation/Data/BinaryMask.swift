@@ -139,7 +139,7 @@ struct BinaryMask {
         case labels(Picture)
     }
 
-    /// Two colours, or a palette's indices where there are more. Throws for more colours without a
+    /// Two colours, or a palette's indices if there are more. Throws for more colours without a
     /// palette, which no rule could divide.
     private static func paint(of picture: Picture, _ url: URL) throws(DataError) -> Paint {
         var counts: [Int: Int] = [:]

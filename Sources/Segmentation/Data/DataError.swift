@@ -20,7 +20,7 @@ public struct DataError: UserError, Equatable, LocalizedError {
         case unreadable
         /// A picture and its mask differ in size.
         case sizeMismatch
-        /// Masks have only one value where more are expected.
+        /// Masks have only one value, but more are expected.
         case uniformMask
         /// A binary mask has values or colours that no rule can divide in two.
         case greyMask

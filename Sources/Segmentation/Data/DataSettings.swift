@@ -41,7 +41,7 @@ public struct DataSettings: Sendable, Hashable, Codable {
     /// Volumes: the channels' names, in the order of the network's input; nil for pictures and for
     /// slices of one channel, which the network gets three times.
     public var channels: [String]?
-    /// Volumes with ``channels``: how each is mapped, where ``window`` does not map all.
+    /// Volumes with ``channels``: the mapping of each, unless ``window`` maps all.
     public var normalization: [Normalization]?
     /// Volumes with ``channels``: slices on each side of a slice that are channels as well.
     public var neighbors: Int?

@@ -59,7 +59,7 @@ package struct PairedFolder: SegmentationDataset {
         let passedOver = pairing.passedOver.withoutNotes
         self.init(
             pairs: pairing.pairs, options: options,
-            notes: pairing.notes + (passedOver.isEmpty ? [] : ["\(folder.lastPathComponent): passed over \(passedOver)"]))
+            notes: pairing.notes + (passedOver.isEmpty ? [] : ["\(folder.lastPathComponent): skipped \(passedOver)"]))
     }
 
     /// A split to evaluate: `DIR/SPLIT/{images,masks}` or, without a folder `SPLIT`,

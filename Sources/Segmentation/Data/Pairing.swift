@@ -189,7 +189,7 @@ private struct FramedNames {
     let pairs: [(name: String, mask: String)]
     let description: String
 
-    /// Nil unless what is left of the names pairs every mask with one picture, and the masks' text
+    /// Nil unless the rest of the names pairs every mask with one picture, and the masks' text
     /// says that they are masks.
     init?(masks: [String], pictures: [String]) {
         guard masks.count > 1, masks.count == pictures.count else { return nil }
@@ -203,7 +203,7 @@ private struct FramedNames {
         description = "pictures are named \(ofPictures), masks \(ofMasks)"
     }
 
-    /// The text before and behind what differs in a list of names; digits belong to what differs.
+    /// The text that all names of a list share at the start and at the end, without digits.
     private struct Frame: CustomStringConvertible {
         let prefix: String
         let suffix: String

@@ -4,7 +4,7 @@ import Imaging
 public struct Sample: Sendable, Equatable {
     /// Each pixel's truth.
     public enum Target: Sendable, Equatable {
-        /// The foreground's probability, 0…1, height × width: soft where a mask was resized,
+        /// The foreground's probability, 0…1, height × width: soft if a mask was resized,
         /// negative for unlabelled pixels.
         case binary([Float])
         /// The class of each pixel, height × width.

@@ -18,9 +18,9 @@ public struct PairedBootstrap: Sendable {
         public var high: Double
         /// Twice the share of draws on the other side of zero, at most 1.
         public var p: Double
-        /// `p` where several differences are tested at once: Holm's correction.
+        /// `p` with Holm's correction for several differences tested at once.
         public var adjusted: Double
-        /// True where `adjusted` is below 0.05.
+        /// True if `adjusted` is below 0.05.
         public var isReal: Bool { adjusted < 0.05 }
     }
 

@@ -172,10 +172,10 @@ package struct InputList: Sendable {
             + (folders > 0 ? "; --recursive looks into its sub-folders" : "; check the path")
     }
 
-    // MARK: What was passed over
+    // MARK: Skipped files
 
-    /// Notes on what was skipped and why, a line each: "passed over 3 webp: WebP pictures are not
-    /// read; …". Empty if nothing was.
+    /// Notes on skipped files and the reasons, one line each: "skipped 3 webp: WebP pictures
+    /// are not read; …". Empty if nothing was.
     package var notes: [String] {
         var lines: [String] = []
         let counted = passedOver.filtered { !["db", "ini", "txt", "md", "json", "csv"].contains($0) }
@@ -183,7 +183,7 @@ package struct InputList: Sendable {
             let ways = counted.counts.keys.sorted().compactMap { Self.advice[$0].map { "\($0.kind): \($0.wayOut)" } }
             var shown: [String] = []
             for way in ways where !shown.contains(way) { shown.append(way) }
-            lines.append("passed over \(counted)" + (shown.isEmpty ? "" : " (" + shown.joined(separator: "; ") + ")"))
+            lines.append("skipped \(counted)" + (shown.isEmpty ? "" : " (" + shown.joined(separator: "; ") + ")"))
         }
         if foldersLeft > 0 {
             lines.append("\(foldersLeft) sub-folder\(foldersLeft == 1 ? " was" : "s were") not entered: --recursive enters them")

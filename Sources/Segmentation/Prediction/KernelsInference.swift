@@ -115,7 +115,7 @@ extension ConfigurationError: WeightsProblem {
     public var subject: String { what }
     /// The values expected and found.
     public var problem: String { "expected \(expected), got \(got)" }
-    /// Empty: the problem says what was expected.
+    /// Empty: the problem names the expected values.
     public var remedy: String { "" }
 }
 

@@ -13,8 +13,8 @@ public enum PictureInput: Sendable {
     case file(URL)
     /// The content of such a file; `name` stands for the path in errors.
     case data(Data, name: String = "a picture in memory")
-    /// Pixels, one byte per channel: rows from top to bottom, `rowStride` bytes from the start of one
-    /// to the start of the next, without padding where it is nil. Opacity is dropped.
+    /// Pixels, one byte per channel: rows from top to bottom, `rowStride` bytes from the start of
+    /// one to the start of the next, without padding if it is nil. Opacity is dropped.
     case pixels([UInt8], width: Int, height: Int, layout: PixelLayout, rowStride: Int? = nil)
     /// A picture that was read before.
     case picture(Picture)

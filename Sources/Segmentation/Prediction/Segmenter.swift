@@ -85,12 +85,12 @@ public struct Segmenter: Sendable {
     ///   - url: a `.safetensors` or `.pth` file; its content decides.
     ///   - choice: which weights to take if a checkpoint has several sets.
     ///   - imageSize: height and width at which the network sees pictures, a multiple of 32; nil
-    ///     takes the size of training, 256 where the weights say nothing.
+    ///     takes the size of training, or 256 if the weights do not record it.
     ///   - threshold: the probability from which on a pixel is foreground; nil takes the weights'
     ///     own, or 0.5.
-    ///   - input: what the caller knows better than the weights about their input.
+    ///   - input: facts about the network's input that override the weights' own.
     ///   - compute: how to compute.
-    ///   - networks: what builds the network; the package's own kernels unless given.
+    ///   - networks: builds the network; the package's own kernels unless given.
     /// - Throws: ``/TensorFiles/TensorFileError`` for a file that cannot be read, ``BadWeights``
     ///   for one that is no network's and for a size or a threshold that it cannot have, and what
     ///   `networks` throws for a device that cannot be used.

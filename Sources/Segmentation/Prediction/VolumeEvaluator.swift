@@ -20,7 +20,7 @@ public struct VolumeEvaluator: Sendable {
         public var share: Double { (Double(volume) + Double(slice) / Double(max(slices, 1))) / Double(max(volumes, 1)) }
     }
 
-    /// `spacing` applies to all volumes, in millimetres. Nil takes each volume's own; where its file
+    /// `spacing` applies to all volumes, in millimetres. Nil takes each volume's own; if its file
     /// records none, distances are counted in voxels.
     public init(
         _ volumes: any VolumeDataset, segmenter: VolumeSegmenter, spacing: VoxelSpacing? = nil,

@@ -9,8 +9,8 @@ import TensorFiles
 extension VolumeSegmenter {
     /// The classes in a volume's file.
     public struct Result: Sendable {
-        /// One label per voxel, in the file's own order (slices, rows, columns); of a binary network 0
-        /// and 1.
+        /// One label per voxel, in the file's own order (slices, rows, columns); of a binary
+        /// network 0 and 1.
         public let labels: LabelVolume
         /// The voxels' place, from the file.
         public let geometry: NIfTIGeometry
@@ -28,7 +28,7 @@ extension VolumeSegmenter {
         /// Voxels of a class.
         public func voxels(of label: UInt8) -> Int { labels.labels.count { $0 == label } }
 
-        /// Writes the labels as NIfTI with the file's geometry, whole or not at all; packed where
+        /// Writes the labels as NIfTI with the file's geometry, whole or not at all; packed if
         /// the name ends in `.gz`.
         ///
         /// - Throws: ``/TensorFiles/TensorFileError`` if the file cannot be written.

@@ -67,7 +67,7 @@ public struct VolumeError: UserError, Equatable {
     public var subject: String { operation }
     /// The expected and the actual value.
     public var problem: String { "expected \(expected), got \(got)" }
-    /// Empty: the problem says what was expected.
+    /// Empty: the problem names the expected values.
     public var remedy: String { "" }
 }
 
@@ -107,7 +107,7 @@ public struct LabelVolume: Sendable, Equatable {
         return try LabelVolume(shape: shape, labels: zip(labels, truth.labels).map { $1 == ignored ? 0 : $0 })
     }
 
-    /// 1 where the label is one of these, otherwise 0.
+    /// 1 at voxels with one of these labels, otherwise 0.
     func merging(_ members: Set<UInt8>) throws(VolumeError) -> LabelVolume {
         let isMember = (0..<256).map { members.contains(UInt8($0)) ? UInt8(1) : 0 }
         return try LabelVolume(shape: shape, labels: labels.map { isMember[Int($0)] })

@@ -72,7 +72,7 @@ struct IntensityMap: Sendable {
 }
 
 extension VolumeFile {
-    /// Of all voxels, or of those that are not 0 where at least a quarter are.
+    /// Over all voxels, or over those other than 0 if at least a quarter are 0.
     fileprivate var meanAndDeviation: (mean: Double, deviation: Double) {
         var (all, others) = (Moments(), Moments())
         for k in 0..<shape.depth {

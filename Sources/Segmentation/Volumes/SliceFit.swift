@@ -17,7 +17,7 @@ public enum SliceFit: String, Sendable, Codable, CaseIterable {
 
 extension PlaneSize {
     /// The pixels that slices of this size and spacing get at another spacing: borders stay where
-    /// they are, so that the result is the same piece of the body. Unchanged where one is unknown.
+    /// they are, so that the result is the same piece of the body. Unchanged if one is unknown.
     func resampled(from spacing: VoxelSpacing?, to target: VoxelSpacing?) -> PlaneSize {
         guard let spacing, let target else { return self }
         func pixels(_ count: Int, _ from: Double, _ to: Double) -> Int {
@@ -33,9 +33,9 @@ extension PlaneSize {
 struct PlaneTiles: Sendable {
     let plane: PlaneSize
     let size: PlaneSize
-    /// The plane's row and column at each square's first pixel; negative where it is filled up.
+    /// The plane's row and column at each square's first pixel; negative if it is padded.
     let corners: [(row: Int, column: Int)]
-    /// The weight of a square's pixels where squares overlap: a bell, since a network knows least
+    /// The weights of a square's pixels in overlaps, a bell: a network knows least
     /// at the border.
     let weights: [Float]
 

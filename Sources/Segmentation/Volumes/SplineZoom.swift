@@ -181,7 +181,7 @@ package struct NearestZoom: Sendable {
     }
 }
 
-/// Input positions of every output position, corners on corners; nil where rounding puts one beyond
+/// Input positions of every output position, corners on corners; nil if rounding puts one beyond
 /// the last input.
 private func samplePositions(from inputCount: Int, to outputCount: Int) -> [Double?] {
     // One output position takes the first input; the same step as SciPy's (1) keeps the two in

@@ -83,7 +83,7 @@ public struct VolumeFile: Sendable {
         try requireFinite(url.relativePath)
     }
 
-    /// Reads a volume's channels, which lie along a fourth axis of the file; one where it has
+    /// Reads a volume's channels, which lie along a fourth axis of the file; one if it has
     /// none. Throws ``DataError`` like ``init(_:)``.
     public static func channels(of url: URL) throws(DataError) -> [VolumeFile] {
         guard let format = VolumeFormat(url) else { return [try VolumeFile(url)] }
@@ -171,7 +171,8 @@ public struct VolumeFile: Sendable {
 }
 
 extension VolumeFile {
-    /// All intensities in the file's unit, (slices, rows, columns), row-major: four bytes per voxel.
+    /// All intensities in the file's unit, (slices, rows, columns), row-major: four bytes per
+    /// voxel.
     public var intensities: [Float] { floats(voxels) }
 
     /// The intensities of a slice as it is stored, (rows, columns).

@@ -1,7 +1,7 @@
 import Imaging
 import TensorFiles
 
-/// A volume with its labels drawn on it: three planes through the largest extent of what was found,
+/// A volume with its labels drawn on it: three planes through the labels' largest extent,
 /// then some slices, in millimetres.
 package enum VolumePreview {
     /// Planes are shown as radiologists look at them: front above, head above, the patient's right

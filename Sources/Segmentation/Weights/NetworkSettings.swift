@@ -7,7 +7,7 @@ import TensorFiles
 #endif
 
 /// A kind of network by its name, and the kind's own settings: the section `network` of a
-/// configuration, and what weights carry.
+/// configuration and of weights.
 ///
 /// Nothing here knows which kinds there are or what their settings mean: the module that computes
 /// networks does.
@@ -84,7 +84,7 @@ extension NetworkSettings {
 
     private static let (classesKey, channelsKey) = ("classes", "input_channels")
 
-    /// These settings with the shape that the data gave the network: what weights carry.
+    /// These settings with the shape that the data gave the network, as weights record them.
     package func carrying(classes: Int, inputChannels: Int) -> NetworkSettings {
         var settings = self
         settings.options[Self.classesKey] = .integer(classes)

@@ -43,7 +43,7 @@ extension StateDictionary {
         return !keys.contains { $0.hasSuffix("sdi_1.convs.0.weight") || $0.hasSuffix(".relative_position_bias_table") }
     }
 
-    /// Without the state of optimisers, and without averaged weights where there are others.
+    /// Without the state of optimisers, and without averaged weights if there are others.
     private var withoutTrainingState: StateDictionary {
         var result = filter { !WeightsChoice.isTrainingState($0.firstPart) }
         let averages = Set(result.keys.lazy.map(\.firstPart).filter(WeightsChoice.isAverage))

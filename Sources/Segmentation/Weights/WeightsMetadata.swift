@@ -2,7 +2,7 @@ import Files
 import Imaging
 import TensorFiles
 
-/// Metadata beside weights' tensors: what they were trained on, and the form of their input.
+/// Metadata beside weights' tensors: the record of their training, and the form of their input.
 ///
 /// Each value has its own key, as text in `.safetensors` and beside the state dictionary in `.pth`.
 /// Foreign weights may lack all of it. Assumptions are then reported to the user and never guessed

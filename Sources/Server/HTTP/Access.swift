@@ -50,8 +50,8 @@ struct AccessMiddleware: RouterMiddleware {
     typealias Context = ServerContext
     let access: Access
 
-    /// Paths without anybody's data: a page must load before a token can be typed, and monitors have
-    /// none.
+    /// Paths without anybody's data: a page must load before a token can be typed, and monitors
+    /// have none.
     private static func isPublic(_ path: String) -> Bool { !path.hasPrefix("/v1/") && path != "/metrics" }
 
     func handle(

@@ -9,8 +9,8 @@ import Metrics
 struct AnswerMiddleware: RouterMiddleware {
     typealias Context = ServerContext
 
-    /// The content security policy: pages run this server's scripts and WebAssembly, and nothing from
-    /// elsewhere.
+    /// The content security policy: pages run this server's scripts and WebAssembly, and nothing
+    /// from elsewhere.
     static let policy =
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
         + "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -2,8 +2,8 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// Answers `Expect: 100-continue`; without an answer, clients such as curl wait a second before they
-/// send a body. Stays silent if the body is too large for any route.
+/// Answers `Expect: 100-continue`; without an answer, clients such as curl wait a second before
+/// they send a body. Stays silent if the body is too large for any route.
 final class ContinueHandler: ChannelInboundHandler, RemovableChannelHandler, Sendable {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart

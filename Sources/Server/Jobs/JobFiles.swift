@@ -27,8 +27,8 @@ struct JobFiles: Sendable {
     func result(_ id: String) -> URL { folder(id).appending(path: "result") }
     func hasResult(_ id: String) -> Bool { FileManager.default.fileExists(atPath: result(id).path) }
 
-    /// Removes a job's files. Remove it from the store first: a restart then finishes a removal that
-    /// was interrupted.
+    /// Removes a job's files. Remove it from the store first: a restart then finishes a removal
+    /// that was interrupted.
     func remove(_ id: String) {
         for folder in [folder(id), incoming.appending(path: id)] { try? FileManager.default.removeItem(at: folder) }
     }

@@ -21,8 +21,8 @@ final class JobProcess: Sendable {
 
     private let state = Mutex(State())
 
-    /// Runs `program job FOLDER`, passes its notices on, and returns its outcome. Its input stays open
-    /// until then; it exits when that closes, so it never outlives this process.
+    /// Runs `program job FOLDER`, passes its notices on, and returns its outcome. Its input stays
+    /// open until then; it exits when that closes, so it never outlives this process.
     func run(_ program: URL, folder: URL, tell: @escaping @Sendable (WorkNotice) async -> Void) async throws -> Outcome {
         let process = Foundation.Process(), input = Pipe(), output = Pipe()
         process.executableURL = program

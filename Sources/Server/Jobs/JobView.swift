@@ -4,8 +4,8 @@ import Imaging
 import Segmentation
 import TensorFiles
 
-/// A result for viewing: two volumes of bytes, turned so that columns run to the patient's left, rows
-/// to the back and slices to the head.
+/// A result for viewing: two volumes of bytes, turned so that columns run to the patient's left,
+/// rows to the back and slices to the head.
 struct JobView: Codable, Sendable {
     /// Slices, rows and columns.
     let shape: VolumeShape

@@ -117,7 +117,8 @@ private struct VolumeJob {
         return volumes[0]
     }
 
-    /// Unpacks an archive under names of our own, keeping the extensions that identify a file's kind.
+    /// Unpacks an archive under names of our own, keeping the extensions that identify a file's
+    /// kind.
     private func unpack(_ archive: URL) throws -> URL {
         let zip = try ZipReader(FileReader(archive))
         let entries = zip.entries.filter { !$0.name.hasSuffix("/") && $0.size > 0 }

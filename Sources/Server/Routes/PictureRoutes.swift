@@ -67,8 +67,8 @@ struct PictureRoutes {
                 threshold: segmenter.network.classes == 1 ? segmenter.shownThreshold : nil, classes: answer.classes))
     }
 
-    /// The picture's number of pixels, from its header. Throws ``Problem`` if it is not a picture, too
-    /// large, or not for these weights.
+    /// The picture's number of pixels, from its header. Throws ``Problem`` if it is not a picture,
+    /// too large, or not for these weights.
     private func check(_ bytes: [UInt8], for model: ServedModel) throws -> Int {
         let info: PictureInfo
         do { info = try PictureFile.info(bytes, name: PictureWork.name) } catch {

@@ -15,7 +15,7 @@ struct HDF5Container {
     private let base: Int
     private let root: Int
 
-    /// Bounds on what a file can make us follow; sound files stay far below them.
+    /// Limits on the blocks to follow; sound files stay far below them.
     private static let mostBlocks = 256
     private static let mostMessages = 4096
     private static let mostNodes = 4096

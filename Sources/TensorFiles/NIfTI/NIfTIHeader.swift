@@ -202,7 +202,7 @@ struct NIfTIHeader {
 }
 
 extension VolumeGeometry {
-    /// Oddities of the placement in NIfTI's fields, and what is used instead.
+    /// Oddities of the placement in NIfTI's fields, and the replacement used.
     fileprivate var problems: [String] {
         var problems: [String] = []
         let instead =

@@ -3,8 +3,8 @@ import Files
 /// The few calls, by name, that a checkpoint of tensors consists of. Nothing from the file is ever
 /// run.
 extension PickleHeap {
-    /// The value that `name(arguments…)` describes. Adds to `work` what the call costs beyond one
-    /// step.
+    /// The value that `name(arguments…)` describes. Adds the call's cost beyond one step to
+    /// `work`.
     mutating func construct(
         _ name: String, _ arguments: [PickleValue], work: inout Int
     ) throws -> PickleValue {

@@ -26,7 +26,7 @@ public struct ComparisonGrid: Sendable {
     /// over which a cosine schedule then falls.
     ///
     /// - Throws: ``/Runs/RunConfigurationError`` for an unknown network,
-    ///   ``/Runs/ConfigurationFileError`` where the base does not allow a network or two runs would
+    ///   ``/Runs/ConfigurationFileError`` if the base does not allow a network or two runs would
     ///   be the same.
     public init(_ base: RunConfiguration, networks: [String], seeds: [UInt64], epochs: [String: Int] = [:]) throws {
         (self.networks, self.seeds) = (networks, seeds)

@@ -31,8 +31,8 @@ public struct ComparisonRunner: Sendable {
     /// Each run's progress, in the grid's order. Throws as ``AblationRunner/state(of:)`` does.
     public func states() throws -> [AblationResult.State] { try comparison.grid.cells.map(runner.state) }
 
-    /// Trains and scores what is left. `isInterrupted` of the result tells whether `shouldStop`
-    /// ended it.
+    /// Trains and scores the remaining runs. `isInterrupted` of the result tells whether
+    /// `shouldStop` ended it.
     ///
     /// Throws what ``AblationRunner/run(shouldStop:report:)`` and the evaluators throw.
     public func run(shouldStop: () -> Bool = { false }, report: (Progress) -> Void = { _ in }) throws -> NetworkComparison {
@@ -76,7 +76,7 @@ public struct ComparisonRunner: Sendable {
     }
 
     /// Evenly chosen pictures for a figure; nil for sets of volumes, and while nothing is scored.
-    /// Throws what the set throws.
+    /// Rethrows the set's errors.
     public func figure(rows: Int) throws -> Figure? {
         guard let seed = comparison.seeds.first else { return nil }
         let scored = comparison.grid.cells.filter { $0.configuration.seed == seed }.compactMap { cell in
@@ -104,11 +104,11 @@ public struct ComparisonRunner: Sendable {
 
     // MARK: - Budgets
 
-    /// The epochs that fit into so many minutes of training, for each network: three steps of each
+    /// The epochs that fit into `minutes` of training, for each network: three steps of each
     /// are timed. Written to `budget.json` and read from there when the comparison continues, so
     /// that its runs stay the same.
     ///
-    /// Throws ``/Files/FolderError`` where the folder's budget is another one.
+    /// Throws ``/Files/FolderError`` if the folder's budget differs.
     public static func epochs(
         within minutes: Double, _ comparison: ComparisonGrid, in folder: URL, note: (String) -> Void
     ) throws -> [String: Int] {
@@ -140,7 +140,8 @@ public struct ComparisonRunner: Sendable {
         var epochs: [String: Int] = [:]
     }
 
-    /// Of training and validation, by the steps after the first, which makes what later ones reuse.
+    /// Times training and validation by the steps after the first, which allocates for the later
+    /// ones.
     private static func secondsPerEpoch(_ configuration: RunConfiguration) throws -> Double {
         let trial = FileManager.default.temporaryDirectory.appending(path: "vmunet-trial-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: trial) }
@@ -158,7 +159,7 @@ public struct ComparisonRunner: Sendable {
     }
 }
 
-/// The most memory that this process has held since the last reset; Linux tells it.
+/// The most memory that this process has held since the last reset; Linux reports it.
 private enum PeakMemory {
     static func reset() { try? Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs")) }
 

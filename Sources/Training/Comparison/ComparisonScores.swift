@@ -32,7 +32,7 @@ struct ComparisonScores: Sendable, Codable {
         try AtomicFile.write(Array(encoder.encode(self) + Data("\n".utf8)), to: Self.file(run))
     }
 
-    /// Scores a finished run's best weights on the data that it was validated on, volumes where the
+    /// Scores a finished run's best weights on its validation data, volumes if the
     /// set has some.
     init(_ cell: AblationGrid.Cell, in run: RunFolder, progress: (_ share: Double) -> Void) throws {
         let settings = cell.configuration

@@ -39,7 +39,7 @@ extension NetworkComparison {
             lines += [
                 "Differences in DSC, each network's mean over its seeds, tested by a paired bootstrap over \(count) \(unit) (10 000 draws, the same for"
                     + " all networks). The interval holds 95 % of the draws; p has Holm's correction for \(pairs.count) pairs, and a difference with p < 0.05"
-                    + " is called real. It tells whether other \(unit) of this kind would agree, not whether other seeds would.", "",
+                    + " is called real. It says whether other \(unit) of this kind would agree, not whether other seeds would.", "",
             ]
             lines += [Self.line(["pair", "difference", "interval", "p", ""]), Self.line(["---", "---:", "---:", "---:", "---"])]
             for pair in pairs.sorted(by: { abs($0.difference.difference) > abs($1.difference.difference) }) {
@@ -49,7 +49,7 @@ extension NetworkComparison {
                 var cells = ["\(better) over \(worse)", String(format: "%.2f", 100 * abs(d.difference))]
                 cells.append(String(format: "%.2f … %.2f", 100 * ends[0], 100 * ends[1]))
                 cells.append(String(format: d.adjusted < 0.001 ? "%.4f" : "%.3f", d.adjusted))
-                lines.append(Self.line(cells + [d.isReal ? "real" : "not told apart"]))
+                lines.append(Self.line(cells + [d.isReal ? "real" : "not distinguishable"]))
             }
         }
         return lines.joined(separator: "\n") + "\n"

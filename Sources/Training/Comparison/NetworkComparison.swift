@@ -8,7 +8,7 @@ import Torch
 /// A comparison's results: the paper's Tables I or II with mean and deviation over seeds, and which
 /// differences are more than chance.
 public struct NetworkComparison: Sendable, Codable, Equatable {
-    /// A mean over seeds, and the standard deviation where there are several.
+    /// A mean over seeds, and the standard deviation if there are several.
     public struct Spread: Sendable, Codable, Equatable {
         /// The mean.
         public var mean: Double
@@ -70,14 +70,14 @@ public struct NetworkComparison: Sendable, Codable, Equatable {
     public let pairs: [Pair]
     /// Pictures or volumes that the pairs were tested on.
     public let count: Int
-    /// True where the scores are of volumes.
+    /// True if the scores are of volumes.
     public let isOfVolumes: Bool
-    /// True where the comparison was interrupted; not saved.
+    /// True if the comparison was interrupted; not saved.
     public internal(set) var isInterrupted = false
 
     private enum CodingKeys: String, CodingKey { case title, dataset, columns, rows, pairs, count, isOfVolumes = "is_of_volumes" }
 
-    /// Gathers what the runs' folders hold.
+    /// Gathers the results in the runs' folders.
     init(_ comparison: ComparisonGrid, in folder: URL, states: [AblationResult.State]) throws {
         (title, dataset) = (comparison.grid.title, comparison.grid.base.data.dataset)
         var scored: [(network: String, seed: UInt64, scores: ComparisonScores)] = []

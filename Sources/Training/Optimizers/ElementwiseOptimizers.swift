@@ -2,7 +2,7 @@ import Foundation
 import Runs
 import Torch
 
-/// An optimizer made of a rule on lists of tensors, where libtorch has no fused step for every
+/// An optimizer made of a rule on lists of tensors, if libtorch has no fused step for every
 /// device.
 final class ElementwiseOptimizer<Rule: UpdateRule>: Optimizer {
     var learningRate: Double

@@ -1,4 +1,4 @@
-// The page: opens files, shows what is found, and lets the reader look at it and save it. A worker
+// The page: opens files, shows their results, and saves them. A worker
 // does the work.
 
 import { $, announce } from "./app/dom.js";

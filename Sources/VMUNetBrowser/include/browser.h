@@ -7,7 +7,7 @@
 extern "C" {
 #endif
 
-/// Memory for `bytes` bytes, aligned to 64; NULL where there is none.
+/// Memory for `bytes` bytes, aligned to 64; NULL if there is none.
 void *vmunet_allocate(int32_t bytes);
 /// Gives memory back; NULL is fine.
 void vmunet_release(void *memory);

@@ -266,7 +266,7 @@ import Testing
         try folder.writePairs(2, split: "train")
         try folder.write([1], "train/images/p.webp")
         try folder.write([1], "train/images/notes.txt")
-        #expect(try open().notes == ["train: passed over 1 webp"])
+        #expect(try open().notes == ["train: skipped 1 webp"])
         try folder.write(.disc(width: 8, height: 8), "train/masks/p.png")
         let error = try #require(fault { _ = try open() })
         #expect(error.problems == ["mask without a picture: p.png (p.webp is there, a kind that is not read)"])

@@ -204,7 +204,8 @@ struct VolumePlanTests {
         }
     }
 
-    /// Channels in their order, each with its neighbours; the last slice is repeated beyond the end.
+    /// Channels in their order, each with its neighbours; the last slice is repeated beyond the
+    /// end.
     @Test func neighborsAreChannels() throws {
         try withVolumeSet { set in
             let (D, H, W) = (4, 9, 8)

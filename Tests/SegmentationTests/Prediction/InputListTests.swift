@@ -25,7 +25,7 @@ import Testing
         #expect(list.items.map(\.isVolume) == [false, false, true])
         #expect(list.failures.isEmpty && list.foldersLeft == 2 && list.passedOver.count == 4)
         #expect(list.notes.count == 2)
-        #expect(list.notes[0].hasPrefix("passed over 2 webp, 1 dcm ("))
+        #expect(list.notes[0].hasPrefix("skipped 2 webp, 1 dcm ("))
         #expect(list.notes[0].contains("WebP: convert them to PNG") && list.notes[1].contains("--recursive"))
         let deep = InputList([path("")], recursive: true)
         let ends: [String] = deep.items.suffix(2).map { String($0.path.suffix(8)) }

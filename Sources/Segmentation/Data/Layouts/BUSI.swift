@@ -5,7 +5,7 @@
 #endif
 
 /// BUSI, breast ultrasound, as it is published: `DIR/{benign,malignant,normal}/NAME.png` with
-/// `NAME_mask.png` beside it, and `NAME_mask_1.png` and so on where a picture has several lesions.
+/// `NAME_mask.png` beside it, and `NAME_mask_1.png` and so on if a picture has several lesions.
 struct BUSI: PicturesWithMasks {
     let name = "busi"
     let modality: String? = "ultrasound"
@@ -85,7 +85,7 @@ private struct NeighbouringMasks {
         let rest = passedOver.withoutNotes
         return PairedFolder(
             pairs: pairs.sorted { FolderListing.byteOrder($0.name, $1.name) }, options: options,
-            notes: rest.isEmpty ? [] : ["passed over \(rest)"])
+            notes: rest.isEmpty ? [] : ["skipped \(rest)"])
     }
 
     /// "benign (100)" for "benign (100)_mask_1"; nil if the name is not a mask's.

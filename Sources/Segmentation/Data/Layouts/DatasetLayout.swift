@@ -46,13 +46,13 @@ public protocol DatasetLayout: Sendable {
     func resolvingClasses(_ settings: DataSettings, givenCount: Bool, givenNames: Bool) throws(DataError) -> DataSettings
 
     /// The settings with how the set's volumes are to be turned, resampled and mapped, decided once
-    /// for a run; what they give already is kept. `givenSize` tells whether the user, not a preset,
+    /// for a run; given values are kept. `givenSize` tells whether the user, not a preset,
     /// gave the network's input size.
     ///
     /// Throws ``DataError`` that names every case which does not fit.
     func planned(_ settings: DataSettings, givenSize: Bool) throws(DataError) -> DataSettings
 
-    /// The sets for training and validation; `seed` chooses what is held back. Throws
+    /// The sets for training and validation; `seed` chooses the held-back samples. Throws
     /// ``DataError``, which lists everything wrong with them.
     func trainingData(_ settings: DataSettings, seed: UInt64) throws -> TrainingData
 

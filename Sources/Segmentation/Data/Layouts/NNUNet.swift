@@ -31,7 +31,7 @@ struct NNUNet: DatasetLayout {
         (metadata.channels, metadata.neighbors, metadata.inputChannels) = (settings.channels, settings.neighbors, settings.inputChannels)
         metadata.window = settings.window
         if settings.window == nil {
-            // One window is what every reader of weights understands.
+            // Every reader of weights understands a single window.
             if case .window(let window)? = settings.normalization?.first, settings.normalization?.count == 1 {
                 metadata.window = window
             } else {
@@ -164,7 +164,7 @@ struct NNUNet: DatasetLayout {
         return try CaseSlices(cases(settings, description, split: split), settings, description: description, repeats: false)
     }
 
-    /// The held-back cases; all where none are.
+    /// The held-back cases, or all if none are.
     func reportVolumes(_ settings: DataSettings) throws -> (any VolumeDataset)? {
         let volumes = try volumes(settings, split: "val", classNames: settings.classNames)
         return volumes.flatMap { $0.count > 0 ? $0 : nil }

@@ -1,4 +1,4 @@
-// The list of what was opened, each with a small picture and a word about how far it is.
+// The list of opened files, each with a small picture and its progress.
 
 import { $, make } from "./dom.js";
 import { percent, millilitres } from "./format.js";

@@ -1,4 +1,4 @@
-// Keeps the page for use without a connection, where the browser lets it: on https and on the
+// Keeps the page for use without a connection, if the browser allows it: on https and on the
 // reader's own machine.
 
 /** Registers the service worker of this version of the page; answers whether all of it is kept. */

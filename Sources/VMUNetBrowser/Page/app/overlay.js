@@ -100,7 +100,7 @@ function outline(labels, width, height, reach) {
  * The overlay of a rectangle of the screen as ImageData.
  *
  * @param found {width, height} of the picture, and {probabilities, size} of a binary network or {labels} of any
- * @param view {scale, x, y} as of `places`; scaleY where pixels are not square
+ * @param view {scale, x, y} as of `places`; scaleY if pixels are not square
  * @param style {threshold, opacity, lineWidth (pixels of the screen), isMask, hidden (a set of labels)}
  */
 export function drawOverlay(found, view, width, height, style) {

@@ -1,4 +1,4 @@
-// Saving what was found, as files of the reader's own.
+// Saves results as files.
 
 import { announce } from "./dom.js";
 import { stem } from "./format.js";

@@ -1,4 +1,4 @@
-// From a picture's file to its pixels, and to what the page shows of it.
+// From a picture's file to its pixels and their display.
 
 import * as PNG from "./png.js";
 import { Problem } from "./problem.js";
@@ -50,7 +50,7 @@ function limit({ width, height }) {
 
 /**
  * Refuses a JPEG that claims more pixels than are taken, since the browser would take memory for
- * them, and one without its end marker: browsers show what there is of a file that was cut off.
+ * them, and one without its end marker: browsers show the remains of a truncated file.
  */
 function checkJPEG(bytes) {
     for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; ) {
@@ -106,7 +106,7 @@ async function shown(source) {
     return small;
 }
 
-/** Why a browser could not decode a file, as far as its first bytes tell. */
+/** The reason that a browser could not decode a file, judging by its first bytes. */
 function unreadable(bytes) {
     const text = (from, count) => String.fromCharCode(...bytes.subarray(from, from + count));
     const is = (...values) => values.every((value, i) => bytes[i] === value);

@@ -59,7 +59,7 @@ function makeMemory(shared) {
 }
 
 /**
- * Makes a module that wants shared memory one that wants memory of its own, where the browser
+ * Makes a module that wants shared memory one that wants memory of its own, if the browser
  * shares none: the flag of its memory's import. Its atomic instructions are valid in both.
  */
 function makeUnshared(code) {

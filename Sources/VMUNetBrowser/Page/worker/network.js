@@ -42,8 +42,8 @@ export class Network {
     }
 
     /**
-     * Makes the network of a safetensors file, whose keys say the architecture, and tells what it
-     * is: {classes, classNames, parameters, preset, imageSize, threshold, input ("pictures",
+     * Builds the network of a safetensors file, whose keys give the architecture, and returns what
+     * it is: {classes, classNames, parameters, preset, imageSize, threshold, input ("pictures",
      * "volumes" or null), threads}.
      */
     load(bytes) {

@@ -1,5 +1,5 @@
 // NIfTI files (.nii, .nii.gz), one volume each. The header that was read is kept whole, so that
-// labels are written where the image lay.
+// labels get the image's geometry.
 
 import { Problem } from "./problem.js";
 import { allocate, deflated, inflated, inflatedHead } from "./streams.js";
@@ -120,7 +120,7 @@ function spansSpace([[a, b, c], [d, e, f], [g, h, i]]) {
 }
 
 /**
- * Millimetres between voxels along columns, rows and slices, 1 where the header gives none; and for
+ * Millimetres between voxels along columns, rows and slices, 1 if the header gives none; and for
  * each direction of the patient (right, anterior, superior) the voxel axis that follows it best,
  * and whether it runs that way or the other; `isPlaced` is whether the header says so.
  */

@@ -9,8 +9,8 @@ function streamOf(parts) {
 }
 
 /**
- * The unpacked bytes of `parts`, at most `limit` of them; what follows is not unpacked. `format` is
- * DecompressionStream's. Throws what the stream throws where the data is damaged or ends too early.
+ * The unpacked bytes of `parts`, at most `limit` of them; the rest is not unpacked. `format` is
+ * DecompressionStream's. Rethrows the stream's error if the data is damaged or ends too early.
  */
 export async function inflated(parts, format, limit) {
     const reader = streamOf(parts).pipeThrough(new DecompressionStream(format)).getReader();

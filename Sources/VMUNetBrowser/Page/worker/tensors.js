@@ -1,4 +1,4 @@
-// From a safetensors file's tensors to what the module takes, and to what the page tells of them.
+// Prepares a safetensors file's tensors for the module, and their description for the page.
 
 import { Problem } from "./problem.js";
 import { allocate } from "./streams.js";
@@ -10,7 +10,7 @@ const codes = { F32: 0, BF16: 1 };
  * A table of the tensors, sorted by key, and their bytes in the same order, float16 made float32.
  * For each tensor the table has, in words of 32 bits: bytes of the key, the key (filled up to whole
  * words), type (0 float32, 1 bfloat16), axes, extents, place of the values in memory. Sets each
- * tensor's `address`: where in the table its place is to be written.
+ * tensor's `address`: the place in the table for its own address.
  */
 export function readTensors(bytes, tensors) {
     const sorted = [...tensors].sort(([a], [b]) => compare(a, b)), parts = [], data = [];

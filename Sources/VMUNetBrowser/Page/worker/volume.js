@@ -1,4 +1,4 @@
-// Segments a volume slice by slice, and makes what the page shows of it.
+// Segments a volume slice by slice, and prepares its display.
 
 import { Problem } from "./problem.js";
 import { allocate } from "./streams.js";
@@ -9,7 +9,8 @@ const smallestSide = 8;
 /**
  * Labels of a volume, with millilitres of each class.
  *
- * @param window how intensities become the network's: null for what the weights say, else "percentiles", "minmax" or [low, high]
+ * @param window the mapping of intensities: null for the weights' own, else "percentiles", "minmax"
+ * or [low, high]
  * @param report told {shown}: the volume in 256 greys, then {share} of the slices done
  */
 export async function segmentVolume(network, volume, window, report, isCancelled) {

@@ -117,7 +117,7 @@ struct CaseSlices: SegmentationDataset {
     }
 
     /// A square of the network's size: in training varied, and often around a pixel of a class;
-    /// otherwise around the middle of what is labelled.
+    /// otherwise around the middle of the labelled pixels.
     func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
         guard case .labels(let labels) = sample.target else { return sample }
         let plane = PlaneSize(height: sample.height, width: sample.width)

@@ -60,7 +60,7 @@ struct SliceSquare: Sendable {
     var degrees = 0.0
     var zoom = 1.0
 
-    /// A square around a place, moved so that it leaves the slice only where it must.
+    /// A square around a place, moved to leave the slice no more than it must.
     init(_ plane: PlaneSize, size: PlaneSize, around place: (row: Double, column: Double)) {
         func middle(_ extent: Int, _ size: Int, _ place: Double) -> Double {
             let start =

@@ -36,7 +36,7 @@ struct VolumeCases: Sendable {
         }
     }
 
-    /// The part's two folders; nil where they are not both there, or hold no volumes.
+    /// The part's two folders; nil if they are not both there, or hold no volumes.
     static func place(of part: String, in directory: URL) -> (images: URL, labels: URL)? {
         for (images, labels) in folders(of: part) {
             let (images, labels) = (directory.appending(path: images), directory.appending(path: labels))
@@ -47,7 +47,7 @@ struct VolumeCases: Sendable {
     }
 
     /// The cases of a part: those that the description lists, or all in the folders. Throws
-    /// ``DataError`` where there are none.
+    /// ``DataError`` if there are none.
     init(_ directory: URL, part: String, description: VolumeSetDescription?) throws(DataError) {
         self.directory = directory
         guard let place = Self.place(of: part, in: directory) else {

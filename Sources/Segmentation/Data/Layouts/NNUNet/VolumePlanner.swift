@@ -7,9 +7,9 @@ import Files
 #endif
 
 /// Decides once how a set's volumes meet the network: voxel order, spacing, intensities, size. The
-/// run's configuration and its weights keep what was decided.
+/// run's configuration and its weights keep the decisions.
 ///
-/// - Slices lie across the axis with the largest median spacing; where the axes differ by less than
+/// - Slices lie across the axis with the largest median spacing; if the axes differ by less than
 ///   a tenth, across the axis that most files store last.
 /// - Slices are resampled to the median spacing within them. The distance between slices stays each
 ///   volume's own, as in nnU-Net's two-dimensional plans: interpolating thick slices invents
@@ -143,7 +143,7 @@ struct VolumePlanner {
         return turn(stored.turn(to: order), value)
     }
 
-    /// The median spacing of the turned volumes; nil where none is known.
+    /// The median spacing of the turned volumes; nil if none is known.
     private func spacing(in order: VoxelOrder?) -> VoxelSpacing? {
         let all = facts.compactMap { one in one.spacing.map { turned(one, to: order, $0) { $0.applied(to: $1) } } }
         guard !all.isEmpty else { return nil }

@@ -137,7 +137,7 @@ struct VolumeSetDescription: Sendable, Equatable {
                     remedy: "List regions from the largest to those within them, in labels and regions_class_order.")
             }
             regions.append(LabelRegion(name: part.name, labels: members))
-            // The class where other regions lie within this one.
+            // The class around other regions that lie within this one.
             if members.count > 1, let own = zip(order, parts).first(where: { $0.1.name == part.name })?.0 {
                 names[own] = "rest of \(part.name)"
             }

@@ -31,7 +31,7 @@ public struct SynapseVolume: Sendable {
     /// The first channel's intensities as 0…1 for people to look at, (slices, rows, columns).
     public var shown: [Float] { channels.first.map { IntensityWindow.percentiles.applied(to: $0.intensities) } ?? image }
 
-    /// Millimetres between slices, rows and columns; nil where no file records them.
+    /// Millimetres between slices, rows and columns; nil if no file records them.
     public var spacing: VoxelSpacing? { channels.first?.spacing }
 
     /// Slices, rows and columns.

@@ -29,20 +29,9 @@ package struct Check: ToolCommand {
     @Option(help: "Classes; 1 is foreground against background. Default: the layout's, or what the set's own files declare.")
     var classes: Int?
 
-    @Option(help: "The label of unlabelled pixels.")
-    var ignoredLabel: Int?
+    @OptionGroup var files: DataOptions
 
-    @Option(help: "The least grey of a binary mask's foreground, as a fraction of white.")
-    var maskThreshold: Double?
-
-    @Option(help: "Slices and volumes: normalized if files hold 0…1, raw if the window maps them.")
-    var intensities: DataSettings.Intensities?
-
-    @Option(parsing: .unconditional, help: "Slices and volumes: LOW,HIGH, minmax, percentiles or none, like data.window.")
-    var window: IntensityWindow?
-
-    @Option(help: "Volumes: the arrays' axis across slices, 1 to 3; default 1.")
-    var sliceAxis: Int?
+    @OptionGroup var axis: SliceAxisOption
 
     @Flag(help: "One JSON object on standard output.")
     var json = false
@@ -56,9 +45,6 @@ package struct Check: ToolCommand {
 
     package func validate() throws {
         if let classes { try Require.count(classes, "--classes", upTo: 256) }
-        if let ignoredLabel { try Require.count(ignoredLabel, "--ignored-label", from: 0, upTo: 255) }
-        try Require.share(maskThreshold, "--mask-threshold")
-        if let sliceAxis { try Require.count(sliceAxis, "--slice-axis", upTo: 3) }
         try Require.threads(threads)
     }
 
@@ -67,10 +53,9 @@ package struct Check: ToolCommand {
         var settings = DataSettings(dataset, path: data)
         if let classes { settings.classes = classes }
         if settings.classNames?.count != settings.classes || dataset.layout.namesItsClasses { settings.classNames = nil }
-        settings.ignoredLabel = ignoredLabel
-        if let maskThreshold { settings.maskThreshold = maskThreshold }
-        (settings.window, settings.sliceAxis) = (window, sliceAxis ?? 1)
-        settings.intensities = intensities ?? (window == nil ? .normalized : .raw)
+        settings.sliceAxis = axis.sliceAxis ?? 1
+        settings.intensities = files.window == nil ? .normalized : .raw
+        files.apply(to: &settings)
         let check = dataset.layout.check(settings, givenClasses: classes != nil)
         if json { try Console.json(check) } else { Console.out(check.description) }
         guard !check.problems.isEmpty else { return Console.note("no problems found") }

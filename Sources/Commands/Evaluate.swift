@@ -46,11 +46,7 @@ package struct Evaluate: ToolCommand {
     @Option(help: "The least probability of a foreground pixel.")
     var threshold: Double?
 
-    @Option(help: "The label of unlabelled pixels, which are left out. Default: the one that training left out.")
-    var ignoredLabel: Int?
-
-    @Option(help: "The least grey of a binary mask's foreground, as a fraction of white.")
-    var maskThreshold: Double?
+    @OptionGroup var files: DataOptions
 
     @Option(help: "Volumes: a folder for their predicted labels, as NAME.nii.gz.")
     var predictions: String?
@@ -62,14 +58,7 @@ package struct Evaluate: ToolCommand {
             """)
     var spacing: VoxelSpacing?
 
-    @Option(help: "Slices and volumes: normalized if files hold 0…1, raw if the window maps them.")
-    var intensities: DataSettings.Intensities?
-
-    @Option(parsing: .unconditional, help: "Raw intensities: LOW,HIGH or minmax. Default: the weights' own window.")
-    var window: IntensityWindow?
-
-    @Option(help: "Volumes: the arrays' axis across slices, 1 to 3; default 1.")
-    var sliceAxis: Int?
+    @OptionGroup var axis: SliceAxisOption
 
     @Option(help: "Volumes: also the normalised surface Dice at this tolerance, in the unit of HD95.")
     var tolerance: Double?
@@ -92,9 +81,6 @@ package struct Evaluate: ToolCommand {
             throw ValidationError("--tolerance: expected 0 or more, got \(tolerance)")
         }
         try Require.count(batchSize, "--batch-size", upTo: 65536)
-        if let ignoredLabel { try Require.count(ignoredLabel, "--ignored-label", from: 0, upTo: 255) }
-        try Require.share(maskThreshold, "--mask-threshold")
-        if let sliceAxis { try Require.count(sliceAxis, "--slice-axis", upTo: 3) }
     }
 
     package func run() throws {
@@ -108,9 +94,11 @@ package struct Evaluate: ToolCommand {
         let split = self.split ?? layout.evaluationSplit
         var settings = DataSettings(dataset, path: data)
         (settings.imageSize, settings.classes) = (segmenter.imageSize, segmenter.network.classes)
-        (settings.classNames, settings.ignoredLabel) = (segmenter.classNames, ignoredLabel ?? segmenter.ignoredLabel.map(Int.init))
-        if let maskThreshold { settings.maskThreshold = maskThreshold }
-        try takeIntensities(&settings, segmenter)
+        (settings.classNames, settings.ignoredLabel) = (segmenter.classNames, segmenter.ignoredLabel.map(Int.init))
+        (settings.window, settings.sliceAxis) = (segmenter.metadata.window, axis.sliceAxis ?? 1)
+        settings.intensities = files.window == nil ? .normalized : .raw
+        files.apply(to: &settings)
+        try checkIntensities(settings)
         if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
             return try score(volumes, segmenter)
         }
@@ -150,12 +138,8 @@ package struct Evaluate: ToolCommand {
             "\(error)\n\(weights) is a network of \(classes == 1 ? "one class" : "\(classes) classes"): score it on masks of as many")
     }
 
-    /// Sets how the files' intensities are mapped: as requested, otherwise by the weights' own
-    /// window.
-    private func takeIntensities(_ settings: inout DataSettings, _ segmenter: Segmenter) throws {
-        settings.sliceAxis = sliceAxis ?? 1
-        settings.window = window ?? segmenter.metadata.window
-        settings.intensities = intensities ?? (window == nil ? .normalized : .raw)
+    /// Raw intensities need a window that does not depend on the volume.
+    private func checkIntensities(_ settings: DataSettings) throws {
         guard settings.intensities == .raw else { return }
         switch settings.window {
         case .fixed, .range: break

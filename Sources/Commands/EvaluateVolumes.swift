@@ -32,7 +32,7 @@ extension Evaluate {
             }
         }
         Console.status("")
-        if let stored, let problem = SliceFindings.intensityProblem(stored, isMapped: intensities == .raw || window != nil) {
+        if let stored, let problem = SliceFindings.intensityProblem(stored, isMapped: files.intensities == .raw || files.window != nil) {
             Console.note("note: " + problem)
         }
         if let folder { Console.note("\(summary.volumes.count) label volumes in \(folder.relativePath)") }

@@ -27,6 +27,9 @@ package struct Page: ToolCommand {
     @Option(help: "Weights for the page, instead of those that come with the package.")
     var weights: String?
 
+    @Flag(help: "Print the page's files and size as one JSON object on standard output.")
+    var json = false
+
     @OptionGroup package var telling: OutputOptions
 
     package init() {}
@@ -38,8 +41,21 @@ package struct Page: ToolCommand {
         guard let weights = weights.map({ URL(filePath: $0) }) ?? InstalledWeights.url() else {
             throw ValidationError("--weights is needed: the package's own weights are not beside this tool")
         }
-        try files.write(to: URL(filePath: output), weights: weights)
+        let written = try files.write(to: URL(filePath: output), weights: weights)
         Console.note("written to \(output); to look at it: python3 -m http.server --directory \(output)")
+        guard json else { return }
+        let bytes = try written.files.reduce(0) { sum, name in
+            let values = try URL(filePath: output).appending(path: name).resourceValues(forKeys: [.fileSizeKey])
+            return sum + (values.fileSize ?? 0)
+        }
+        try Console.json(Result(folder: output, version: written.version, weights: written.weights, files: written.files, bytes: bytes))
+    }
+
+    /// The output of `--json`: files relative to the folder, and their size together.
+    private struct Result: Encodable {
+        let folder, version, weights: String
+        let files: [String]
+        let bytes: Int
     }
 }
 
@@ -83,9 +99,10 @@ package struct PageFiles {
         return nil
     }
 
-    /// Writes the page whole or not at all. `server` is the address of a server's own page, which
-    /// it then offers.
-    package func write(to output: URL, weights: URL, server: String? = nil) throws {
+    /// Writes the page whole or not at all, and returns its list of files. `server` is the address
+    /// of a server's own page, which it then offers.
+    @discardableResult
+    package func write(to output: URL, weights: URL, server: String? = nil) throws -> List {
         let manager = FileManager.default
         let target = URL(filePath: output.standardizedFileURL.path)
         let exists = manager.fileExists(atPath: target.path)
@@ -99,8 +116,9 @@ package struct PageFiles {
         try manager.createDirectory(at: parent, withIntermediateDirectories: true)
         let made = parent.appending(path: ".\(name).new"), old = parent.appending(path: ".\(name).old")
         for left in [made, old] where manager.fileExists(atPath: left.path) { try manager.removeItem(at: left) }
+        let list: List
         do {
-            try fill(made, weights: weights, server: server)
+            list = try fill(made, weights: weights, server: server)
             if exists { try manager.moveItem(at: target, to: old) }
             do {
                 try manager.moveItem(at: made, to: target)
@@ -113,9 +131,10 @@ package struct PageFiles {
             throw error
         }
         if exists { try? manager.removeItem(at: old) }
+        return list
     }
 
-    private func fill(_ made: URL, weights: URL, server: String?) throws {
+    private func fill(_ made: URL, weights: URL, server: String?) throws -> List {
         let manager = FileManager.default
         for inner in ["app", "worker", "weights"] {
             try manager.createDirectory(at: made.appending(path: inner), withIntermediateDirectories: true)
@@ -135,9 +154,11 @@ package struct PageFiles {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try encoder.encode(list).write(to: made.appending(path: Self.list))
+        return list
     }
 
-    private struct List: Encodable {
+    /// The page's own list of its files, `page.json`.
+    package struct List: Encodable {
         let version: String
         let weights: String
         let files: [String]

@@ -4,7 +4,7 @@
     import Foundation
 #endif
 
-/// A file could not be read or written: file, reason and remedy, in one line.
+/// A file or folder could not be read or written: its path, the reason and the remedy, in one line.
 public struct FileError: UserError, Equatable, LocalizedError {
     /// The kind of fault, coarse enough to act on.
     public enum Kind: String, Sendable {
@@ -26,11 +26,13 @@ public struct FileError: UserError, Equatable, LocalizedError {
         case memory
         /// The system refuses to write the file.
         case unwritable
+        /// The folder is in use, or holds something else that must stay.
+        case occupied
     }
 
     /// The kind of fault.
     public let kind: Kind
-    /// The file's path, as given.
+    /// The path of the file or folder, as given.
     public let file: String
     /// The fault, without the file's name.
     public let reason: String
@@ -72,6 +74,7 @@ extension FileError.Kind {
         case .limit: "if you trust its source, save it again in a plain form"
         case .memory: "close other programs, make the file smaller or use a machine with more memory"
         case .unwritable: "check the folder, its permissions and the disk's free space"
+        case .occupied: "choose another folder"
         }
     }
 }

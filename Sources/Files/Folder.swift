@@ -24,6 +24,17 @@ package enum Folder {
         }
     }
 
+    /// Creates a folder and its parents; `option` names what the user can change if that fails.
+    package static func make(_ url: URL, option: String) throws(FileError) {
+        do {
+            try make(url)
+        } catch {
+            throw FileError(
+                error.kind, file: url.relativePath, reason: error.reason,
+                remedy: "choose another \(option), or change the permissions")
+        }
+    }
+
     private static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

@@ -74,6 +74,23 @@ struct TransposedConvolution: Sendable {
     }
 }
 
+/// A 3×3 convolution, batch normalisation and ReLU.
+struct NormedConvolution: Sendable {
+    let convolution: Convolution
+    let norm: BatchNorm
+
+    /// The paths are those of the two layers.
+    init(_ convolution: TorchPath, norm: TorchPath, _ inputs: Int, _ outputs: Int, hasBias: Bool = true) {
+        self.convolution = Convolution(convolution, inputs, outputs, kernel: 3, hasBias: hasBias)
+        self.norm = BatchNorm(norm, channels: outputs)
+    }
+
+    /// [B, inputs, H, W] → [B, outputs, H, W].
+    func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {
+        norm(convolution(x, mode.precision), isTraining: mode.isTraining).rectified()
+    }
+}
+
 /// Normalises groups of channels of each image, as `nn.GroupNorm`; float32.
 struct GroupNorm: Sendable {
     let weight: Tensor  // weight [C]

@@ -42,7 +42,7 @@ package struct NetworkKind: Sendable {
     package init(named name: String) throws(NetworkSettingsError) {
         guard let known = Self.all.first(where: { $0.name == name }) else {
             let names = Self.all.map(\.name).joined(separator: ", ")
-            throw NetworkSettingsError(problems: [.init(option: "name", expected: "one of \(names)", got: name)])
+            throw NetworkSettingsError(problems: [.init("name", expected: "one of \(names)", got: name)])
         }
         self = known
     }
@@ -92,7 +92,7 @@ extension NetworkSettings {
         if !shape.imageSize.isMultiple(of: network.sizeMultiple) {
             throw NetworkSettingsError(problems: [
                 .init(
-                    option: "name", expected: "pictures of a multiple of \(network.sizeMultiple) for \(name)",
+                    "name", expected: "pictures of a multiple of \(network.sizeMultiple) for \(name)",
                     got: "an image size of \(shape.imageSize)")
             ])
         }
@@ -102,26 +102,17 @@ extension NetworkSettings {
 
 /// A network's invalid settings, all in one error.
 public struct NetworkSettingsError: WeightsProblem, Equatable {
-    /// One invalid setting.
-    public struct Problem: Sendable, Equatable {
-        /// The key in a configuration's section `network`.
-        public let option: String
-        /// The valid values.
-        public let expected: String
-        /// The value given.
-        public let got: String
-    }
-
-    /// At least one.
-    public let problems: [Problem]
+    /// At least one; keys are from the root, such as `network.channels`.
+    public let problems: [InvalidSetting]
     /// The keys at fault.
-    public var subject: String { problems.map { "network." + $0.option }.joined(separator: ", ") }
-    /// The values expected and found.
-    public var problem: String {
-        problems.map { "network.\($0.option): expected \($0.expected), got \($0.got)" }.joined(separator: "\n")
-    }
+    public var subject: String { problems.map(\.key).joined(separator: ", ") }
+    /// A line for each setting.
+    public var problem: String { problems.lines }
     /// Empty: the problem lists the valid values.
     public var remedy: String { "" }
     /// The ``problem``.
     public var description: String { problem }
+
+    /// An error about settings; their keys are those of the section `network`.
+    init(problems: [InvalidSetting]) { self.problems = problems.map { $0.inside("network") } }
 }

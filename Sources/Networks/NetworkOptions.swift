@@ -1,3 +1,4 @@
+import Files
 import Segmentation
 
 /// Reads a kind's settings while its network is built: the given value or a default. Collects
@@ -8,7 +9,7 @@ import Segmentation
 struct NetworkOptions {
     private let given: [String: OptionValue]
     private var complete: [String: OptionValue] = [:]
-    private var problems: [NetworkSettingsError.Problem] = []
+    private var problems: [InvalidSetting] = []
 
     init(_ given: [String: OptionValue]) { self.given = given }
 
@@ -64,7 +65,7 @@ struct NetworkOptions {
             if let usable = read(given) {
                 value = usable
             } else {
-                problems.append(.init(option: key, expected: expected, got: "\(given.description.prefix(60))"))
+                problems.append(.init(key, expected: expected, got: "\(given.description.prefix(60))"))
             }
         }
         complete[key] = box(value)
@@ -76,7 +77,7 @@ struct NetworkOptions {
         let known = complete.keys.sorted().joined(separator: ", ")
         let unknown = given.keys.filter { complete[$0] == nil }.sorted()
         let all =
-            problems + unknown.map { .init(option: $0, expected: known.isEmpty ? "no settings" : "one of \(known)", got: "an unknown key") }
+            problems + unknown.map { .init($0, expected: known.isEmpty ? "no settings" : "one of \(known)", got: "an unknown key") }
         if !all.isEmpty { throw NetworkSettingsError(problems: all) }
         return complete
     }

@@ -127,7 +127,7 @@ extension NetworkOptions {
     mutating func stageChannels() throws(NetworkSettingsError) -> [Int] {
         let channels = integers("channels", [8, 16, 24, 32, 48, 64], in: 4...1024)
         guard channels.allSatisfy({ $0.isMultiple(of: 4) }) else {
-            throw NetworkSettingsError(problems: [.init(option: "channels", expected: "multiples of 4", got: "\(channels)")])
+            throw NetworkSettingsError(problems: [.init("channels", expected: "multiples of 4", got: "\(channels)")])
         }
         return channels
     }

@@ -50,25 +50,31 @@ public struct RunReport: Sendable {
         self.networks = networks
     }
 
-    /// Writes the page about these runs' folders, whole or not at all.
+    /// Writes the page about these runs' folders, whole or not at all. Returns the runs' scores.
     ///
-    /// Throws ``/Files/FolderError`` for a folder that holds no run;
+    /// Throws ``/Files/FileError`` for a folder that holds no run;
     /// ``/Runs/ConfigurationFileError``, ``/Segmentation/BadWeights`` and
     /// ``/TensorFiles/TensorFileError`` for damaged files; ``/Segmentation/DataError`` for a
     /// requested data folder that is none.
-    public func write(_ folders: [URL], to url: URL, progress: (Progress) -> Void = { _ in }) throws {
-        let page = try html(of: folders, progress: progress)
+    @discardableResult
+    public func write(_ folders: [URL], to url: URL, progress: (Progress) -> Void = { _ in }) throws -> [ReportedRun] {
+        let content = try content(of: folders, progress: progress)
         do {
-            try AtomicFile.write(to: url) { try $0.write(Array(page.utf8)) }
+            try AtomicFile.write(to: url) { try $0.write(Array(ReportPage(content: content).html.utf8)) }
         } catch {
-            throw FolderError(
-                folder: url.relativePath, reason: "cannot write the report (\(error))",
+            throw FileError(
+                .unwritable, file: url.relativePath, reason: "cannot write the report (\(error))",
                 remedy: "choose another --output, or check the disk's free space")
         }
+        return content.runs.map(ReportedRun.init)
     }
 
     /// The page as text. See ``write(_:to:progress:)``.
     public func html(of folders: [URL], progress: (Progress) -> Void = { _ in }) throws -> String {
+        ReportPage(content: try content(of: folders, progress: progress)).html
+    }
+
+    private func content(of folders: [URL], progress: (Progress) -> Void) throws -> ReportContent {
         precondition(!folders.isEmpty, "a report needs at least one run")
         let names = Self.names(of: folders)
         var content = ReportContent(runs: [], date: Date.now.formatted(.iso8601.year().month().day()))
@@ -77,8 +83,9 @@ public struct RunReport: Sendable {
         for (url, name) in zip(folders, names) {
             let folder = RunFolder(existing: url)
             guard FileManager.default.fileExists(atPath: folder.configuration.path) else {
-                throw FolderError(
-                    folder: url.relativePath, reason: "it holds no run (no config.yaml)", remedy: "give the folder that `train --run` wrote"
+                throw FileError(
+                    .missing, file: url.relativePath, reason: "it holds no run (no config.yaml)",
+                    remedy: "give the folder that `train --run` wrote"
                 )
             }
             let configuration = try RunConfiguration(yamlFile: folder.configuration)
@@ -90,7 +97,7 @@ public struct RunReport: Sendable {
         }
         if let first = datasets.first, datasets.allSatisfy({ $0 == first }) { content.published = PublishedResults.on(first) }
         if folders.count > 1 { content.comparison = try grid(scored.compactMap(\.self)) }
-        return ReportPage(content: content).html
+        return content
     }
 
     // MARK: - Gathering

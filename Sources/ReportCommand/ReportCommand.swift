@@ -15,6 +15,7 @@ package struct ReportCommand: ToolCommand {
             Examples:
               vmunet report runs/first
               vmunet report runs/first runs/second --output both.html
+              vmunet report runs/first --json > scores.json
             """)
 
     @Argument(help: "Folders of runs, as train writes them.")
@@ -34,6 +35,9 @@ package struct ReportCommand: ToolCommand {
 
     @Flag(help: "Do not run the network: no pictures, and only the scores recorded in training.")
     var curvesOnly = false
+
+    @Flag(help: "Print the page's path and the runs' scores as one JSON object on standard output.")
+    var json = false
 
     @OptionGroup var compute: ComputeOptions
 
@@ -55,7 +59,7 @@ package struct ReportCommand: ToolCommand {
         let page =
             output.map { URL(filePath: $0) }
             ?? (folders.count == 1 ? folders[0].appending(path: "report.html") : URL(filePath: "report.html"))
-        try RunReport(options, networks: Backend.current.networks).write(folders, to: page) { progress in
+        let reported = try RunReport(options, networks: Backend.current.networks).write(folders, to: page) { progress in
             switch progress {
             case .scoring(let run, let done, let count):
                 Console.status("scoring \(run) \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
@@ -67,5 +71,12 @@ package struct ReportCommand: ToolCommand {
             }
         }
         Console.note("report in \(page.relativePath)\n\(page.absoluteURL.absoluteString)")
+        if json { try Console.json(Result(page: page.relativePath, runs: reported)) }
+    }
+
+    /// The output of `--json`.
+    private struct Result: Encodable {
+        let page: String
+        let runs: [ReportedRun]
     }
 }

@@ -36,9 +36,9 @@ package final class MetricsLog {
         do { try handle.write(contentsOf: line) } catch { throw Self.unwritable(url, error) }
     }
 
-    private static func unwritable(_ url: URL, _ error: any Error) -> FolderError {
-        FolderError(
-            folder: url.relativePath, reason: "cannot be written: \(systemReason(error))",
+    private static func unwritable(_ url: URL, _ error: any Error) -> FileError {
+        FileError(
+            .unwritable, file: url.relativePath, reason: "cannot be written: \(systemReason(error))",
             remedy: "check its permissions and the disk's free space, then continue with --resume")
     }
 

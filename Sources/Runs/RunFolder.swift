@@ -21,20 +21,21 @@ public struct RunFolder: Sendable {
     /// An existing folder.
     public init(existing url: URL) { self.url = url }
 
-    /// Creates a new run's folder and its parents. Throws ``/Files/FolderError`` if it already
+    /// Creates a new run's folder and its parents. Throws ``/Files/FileError`` if it already
     /// holds a run or cannot be written to.
     public static func create(_ url: URL) throws -> RunFolder {
         let run = RunFolder(existing: url)
         let files = FileManager.default
         if [run.configuration, run.metrics, run.last].contains(where: { files.fileExists(atPath: $0.path) }) {
-            throw FolderError(
-                folder: url.relativePath, reason: "it holds another run", remedy: "continue it with --resume, or choose another --run")
+            throw FileError(
+                .occupied, file: url.relativePath, reason: "it holds another run",
+                remedy: "continue it with --resume, or choose another --run")
         }
         try Folder.make(url.appending(path: "checkpoints"), option: "--run")
         // Find out now, not after the first epoch, that nothing can be written.
         guard let probe = TemporaryFile(in: url.path) else {
-            throw FolderError(
-                folder: url.relativePath, reason: "it is not writable (\(systemMessage()))",
+            throw FileError(
+                .unwritable, file: url.relativePath, reason: "it is not writable (\(systemMessage()))",
                 remedy: "choose another --run, or change its permissions")
         }
         unlink(probe.path)
@@ -52,8 +53,8 @@ package final class RunLock {
         // A file system without locks gives no protection.
         guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
         close(descriptor)
-        throw FolderError(
-            folder: folder.url.relativePath, reason: "another process is training in it",
+        throw FileError(
+            .occupied, file: folder.url.relativePath, reason: "another process is training in it",
             remedy: "wait until that has ended, or choose another --run")
     }
 

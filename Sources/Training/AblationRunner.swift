@@ -34,15 +34,15 @@ public struct AblationRunner: Sendable {
 
     /// A cell's progress, judged by its folder.
     ///
-    /// Throws ``/Files/FolderError`` if the folder holds a run with other settings,
+    /// Throws ``/Files/FileError`` if the folder holds a run with other settings,
     /// ``/Runs/ConfigurationFileError`` if its `config.yaml` is unsound.
     public func state(of cell: AblationGrid.Cell) throws -> AblationResult.State {
         let run = RunFolder(existing: folder.appending(path: cell.name))
         guard FileManager.default.fileExists(atPath: run.configuration.path) else { return .pending }
         let found = try RunConfiguration(yamlFile: run.configuration)
         guard try found == cell.configuration.completed() else {
-            throw FolderError(
-                folder: run.url.relativePath,
+            throw FileError(
+                .occupied, file: run.url.relativePath,
                 reason: "it holds a run with other settings\(try found.difference(from: cell.configuration).map { " (\($0))" } ?? "")",
                 remedy: "choose another folder for the grid, or the settings that it started with")
         }

@@ -15,12 +15,13 @@ struct Checkpoint {
     var position: TrainingPosition
 
     /// Reads a run's last checkpoint. Throws ``/TensorFiles/TensorFileError`` for a damaged file,
-    /// ``/Files/FolderError`` for a file of another kind.
+    /// ``/Files/FileError`` for a file of another kind.
     init(_ url: URL) throws {
         tensors = try WeightsFile.read(url)
         guard let position = TrainingPosition(tensors.metadata[TrainingPosition.key]?.text) else {
-            throw FolderError(
-                folder: url.relativePath, reason: "it holds weights only, no checkpoint of a run", remedy: "start from it with --init")
+            throw FileError(
+                .wrongFormat, file: url.relativePath, reason: "it holds weights only, no checkpoint of a run",
+                remedy: "start from it with --init")
         }
         self.position = position
     }
@@ -54,8 +55,8 @@ struct Checkpoint {
             for (prefix, state) in [("optimizer.", optimizer.state), ("ema.", average?.state ?? [])] {
                 for (name, tensor) in state {
                     guard let saved = tensors[prefix + name], saved.shape == tensor.shape else {
-                        throw FolderError(
-                            folder: "the checkpoint", reason: "it has no \(prefix)\(name) of shape \(tensor.shape)",
+                        throw FileError(
+                            .wrongFormat, file: "the checkpoint", reason: "it has no \(prefix)\(name) of shape \(tensor.shape)",
                             remedy: "resume with the optimiser that the run started with")
                     }
                     tensor.assign(Tensor(saved))

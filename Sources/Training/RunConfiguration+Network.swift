@@ -24,8 +24,7 @@ extension RunConfiguration {
         do {
             copy.network = .other(try settings.completed(for: shape))
         } catch let error as NetworkSettingsError {
-            throw RunConfigurationError(
-                problems: error.problems.map { Problem(key: "network." + $0.option, expected: $0.expected, got: $0.got) })
+            throw RunConfigurationError(problems: error.problems)
         }
         return copy
     }

@@ -15,7 +15,7 @@ final class RunRecorder {
 
     /// Continues at `position`; records that a stopped run wrote after its checkpoint are cut off.
     ///
-    /// Throws ``/Files/FolderError`` if another process is training in the folder, or if it cannot
+    /// Throws ``/Files/FileError`` if another process is training in the folder, or if it cannot
     /// be written to.
     init(_ folder: RunFolder, _ configuration: RunConfiguration, after position: TrainingPosition, stepsPerEpoch: Int, on device: Device)
         throws

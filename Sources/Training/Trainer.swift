@@ -94,8 +94,8 @@ public final class Trainer {
         }
         let steps = EpochOrder(count: data.training.count, batchSize: configuration.batchSize, seed: 0, shuffle: false).stepsPerEpoch
         if let problem = checkpoint.position.problem(stepsPerEpoch: steps, samples: data.training.count) {
-            throw FolderError(
-                folder: folder.last.relativePath, reason: "its position in the run is impossible: \(problem)",
+            throw FileError(
+                .corrupt, file: folder.last.relativePath, reason: "its position in the run is impossible: \(problem)",
                 remedy: "resume with the data that the run started with; otherwise the file is damaged: start from its weights with --init")
         }
         let trainer = try Trainer(
@@ -134,7 +134,7 @@ public final class Trainer {
     /// before it stops.
     ///
     /// Throws ``NonFiniteLoss`` before a loss that is not finite does any harm;
-    /// ``/Files/FolderError`` if another process is training in the folder; and, after saving, what
+    /// ``/Files/FileError`` if another process is training in the folder; and, after saving, what
     /// the data set throws.
     public func run(shouldStop: () -> Bool = { false }, report: (TrainingProgress) -> Void = { _ in }) throws -> Outcome {
         let recorder = try RunRecorder(folder, configuration, after: position, stepsPerEpoch: loader.stepsPerEpoch, on: device)

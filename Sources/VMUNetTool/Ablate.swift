@@ -30,8 +30,7 @@ struct Ablate: ToolCommand {
     @Option(help: "A grid in YAML; with --table, a configuration to start from.")
     var config: String?
 
-    @Option(help: "The folder for the runs and the table.")
-    var runs: String
+    @OptionGroup var output: GridOptions
 
     @OptionGroup var options: TrainingOptions
 
@@ -40,12 +39,6 @@ struct Ablate: ToolCommand {
 
     @Option(name: .customLong("vmamba-s"), help: "Table III: the file of VMamba-S's weights.")
     var vmambaS: String?
-
-    @Flag(help: "Only list the runs and their progress.")
-    var dryRun = false
-
-    @Flag(help: "Print the result as one JSON object on standard output instead of the table.")
-    var json = false
 
     @OptionGroup var telling: OutputOptions
 
@@ -70,14 +63,13 @@ struct Ablate: ToolCommand {
     }
 
     func run() throws {
-        try Torch.allowTF32(options.compute.tf32)
-        if let threads = options.compute.threads { Torch.threads = threads }
-        let runner = AblationRunner(try grid(), in: URL(filePath: runs), compileGraph: options.compute.compileGraph)
+        try options.prepare()
+        let runner = AblationRunner(try grid(), in: output.folder, compileGraph: options.compute.compileGraph)
         let cells = runner.grid.cells
         let states = try cells.map { try runner.state(of: $0) }
         Console.note(
             "\(runner.grid.title): \(cells.count) runs, \(states.count { $0 == .finished }) of them done, in \(runner.folder.relativePath)")
-        if dryRun {
+        if output.dryRun {
             for (cell, state) in zip(cells, states) { Console.note("  \(cell.name): \(state.rawValue)") }
             return
         }
@@ -85,12 +77,9 @@ struct Ablate: ToolCommand {
         let display = TrainingDisplay()
         let result = try runner.run(shouldStop: { stop.isSet }) { Self.show($0, display) }
         Console.status("")
-        if json { try Console.json(result) } else { Console.out(result.markdown.trimmingCharacters(in: .newlines)) }
-        if result.isInterrupted {
-            Console.note("stopped and saved; the same command continues")
-            throw ExitCode(ExitStatus.interrupted)
-        }
-        if result.rows.contains(where: { $0.state == .failed }) { throw ExitCode(ExitStatus.internalError) }
+        try output.finish(
+            result, markdown: result.markdown, isInterrupted: result.isInterrupted,
+            hasFailed: result.rows.contains { $0.state == .failed })
     }
 
     /// Reports a grid's progress.

@@ -9,7 +9,7 @@ import Segmentation
 import Torch
 import Training
 
-struct Compare: ParsableCommand {
+struct Compare: ToolCommand {
     static let configuration = CommandConfiguration(
         abstract: "Train several networks under one configuration; print the paper's Table I or II, and test the differences.",
         discussion: """
@@ -34,16 +34,13 @@ struct Compare: ParsableCommand {
     @Option(help: "A configuration in YAML that all networks share.")
     var config: String?
 
-    @Option(help: "The folder for the runs, the tables and the pictures.")
-    var runs: String
+    @OptionGroup var output: GridOptions
 
     @OptionGroup var options: TrainingOptions
 
-    @Flag(help: "Only list the runs and their progress.")
-    var dryRun = false
+    @OptionGroup var telling: OutputOptions
 
-    @Flag(help: "Print the result as one JSON object on standard output instead of the tables.")
-    var json = false
+    var computing: ComputeOptions? { options.compute }
 
     /// Rows of the picture: the best, the worst and those between.
     private static let rows = 5
@@ -78,16 +75,16 @@ struct Compare: ParsableCommand {
     }
 
     func run() throws {
-        try Torch.allowTF32(options.compute.tf32)
-        let (base, seeds, folder) = (try base(), try parsedSeeds(), URL(filePath: runs))
+        try options.prepare()
+        let (base, seeds, folder) = (try base(), try parsedSeeds(), output.folder)
         var comparison = try ComparisonGrid(base, networks: names, seeds: seeds)
-        if let minutes, !dryRun {
+        if let minutes, !output.dryRun {
             let epochs = try ComparisonRunner.epochs(within: minutes, comparison, in: folder, note: Console.note)
             comparison = try ComparisonGrid(base, networks: names, seeds: seeds, epochs: epochs)
         }
         let runner = ComparisonRunner(comparison, in: folder, compileGraph: options.compute.compileGraph)
         let cells = comparison.grid.cells
-        if dryRun {
+        if output.dryRun {
             for (cell, state) in zip(cells, try runner.states()) { Console.note("  \(cell.name): \(state.rawValue)") }
             return
         }
@@ -104,12 +101,9 @@ struct Compare: ParsableCommand {
         }
         Console.status("")
         if !result.isInterrupted { try draw(comparison, runner) }
-        if json { try Console.json(result) } else { Console.out(result.markdown.trimmingCharacters(in: .newlines)) }
-        if result.isInterrupted {
-            Console.note("stopped and saved; the same command continues")
-            throw ExitCode(ExitStatus.interrupted)
-        }
-        if result.rows.contains(where: { $0.missing > 0 }) { throw ExitCode(ExitStatus.internalError) }
+        try output.finish(
+            result, markdown: result.markdown, isInterrupted: result.isInterrupted,
+            hasFailed: result.rows.contains { $0.missing > 0 })
     }
 
     /// Draws some validation pictures with every network of the first seed, from the one on which

@@ -43,19 +43,7 @@ struct Train: ToolCommand {
     )
     var validationFraction: Double?
 
-    @Option(help: "The label of unlabelled pixels, which the loss and the scores ignore.")
-    var ignoredLabel: Int?
-
-    @Option(help: "The least grey of a binary mask's foreground, as a fraction of white. Default: 0.5.")
-    var maskThreshold: Double?
-
-    @Option(
-        parsing: .unconditional,
-        help: "Slices and volumes: the intensities mapped to 0…1: LOW,HIGH, minmax, percentiles or none. Stored with the weights.")
-    var window: IntensityWindow?
-
-    @Option(help: "Slices: normalized if files hold 0…1, raw if --window maps them.")
-    var intensities: DataSettings.Intensities?
+    @OptionGroup var files: DataOptions
 
     @Option(help: "Slices and volumes: the directions of columns, rows and slices, such as RAS. Stored with the weights.")
     var voxelOrder: VoxelOrderOption?
@@ -92,8 +80,7 @@ struct Train: ToolCommand {
     var computing: ComputeOptions? { options.compute }
 
     func run() throws {
-        try Torch.allowTF32(options.compute.tf32)
-        if let threads = options.compute.threads { Torch.threads = threads }
+        try options.prepare()
         let dataset =
             try config == nil && !resume
             ? options.data.map { try Dataset.chosen(options.dataset, for: $0) } ?? options.dataset : options.dataset
@@ -197,8 +184,9 @@ struct Train: ToolCommand {
     /// the device.
     private func resumed(_ run: RunFolder) throws -> RunConfiguration {
         guard FileManager.default.fileExists(atPath: run.configuration.path) else {
-            throw FolderError(
-                folder: run.url.relativePath, reason: "it holds no run", remedy: "name a run's folder, or start a run without --resume")
+            throw FileError(
+                .missing, file: run.url.relativePath, reason: "it holds no run",
+                remedy: "name a run's folder, or start a run without --resume")
         }
         let saved = try RunConfiguration(yamlFile: run.configuration)
         var wanted = saved
@@ -226,10 +214,7 @@ struct Train: ToolCommand {
             settings.vmunet?.dropPath = dropPath
         }
         if let validationFraction { settings.data.validationFraction = validationFraction }
-        if let ignoredLabel { settings.data.ignoredLabel = ignoredLabel }
-        if let maskThreshold { settings.data.maskThreshold = maskThreshold }
-        if let window { settings.data.window = window }
-        if let intensities { settings.data.intensities = intensities }
+        files.apply(to: &settings.data)
         if case .order(let order)? = voxelOrder { settings.data.voxelOrder = order }
         if let spacing { settings.data.spacing = spacing }
         if let neighbors { settings.data.neighbors = neighbors }

@@ -45,6 +45,12 @@ struct TrainingOptions: ParsableArguments {
 
     @OptionGroup var compute: ComputeOptions
 
+    /// Applies the options that concern the whole process.
+    func prepare() throws {
+        try Torch.allowTF32(compute.tf32)
+        if let threads = compute.threads { Torch.threads = threads }
+    }
+
     /// Lays the options that were given over the settings.
     func apply(to settings: inout RunConfiguration) throws {
         if let data { settings.data.path = data }

@@ -26,7 +26,7 @@ import VMUNet
     @Test func everySettingThatMakesNoSenseIsListed() throws {
         let settings = NetworkSettings("unet", ["channels": .text("many"), "upsampling": .text("nearest"), "chanels": .integer(3)])
         let error = try #require(throws: NetworkSettingsError.self) { try settings.completed(for: shape) }
-        #expect(error.problems.map(\.option) == ["channels", "upsampling", "chanels"])
+        #expect(error.problems.map(\.key) == ["network.channels", "network.upsampling", "network.chanels"])
         #expect(error.description.contains("network.upsampling: expected one of transposed, bilinear, got nearest"))
         #expect(error.description.contains("network.chanels: expected one of channels, upsampling, got an unknown key"))
     }

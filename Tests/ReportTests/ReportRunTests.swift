@@ -90,10 +90,11 @@ struct ReportRunTests {
         #expect(reader.problem == nil && !page.contains(SynapseSet.url.path))
         let text = reader.text.split(separator: "\n").joined(separator: " ")
         #expect(text.contains("Scores of the test volumes") && text.contains("3 volumes") && !text.contains("Table II"))
-        let published: [Double] =
-            [expected.published.dice * 100, expected.published.hd95] + expected.published.classes.map { $0.dice * 100 }
-        let honestClasses: [Double] = expected.honest.classes.compactMap(\.dice).map { $0 * 100 }
-        let honest: [Double] = try [#require(expected.honest.dice) * 100, #require(expected.honest.hd95)] + honestClasses
+        func numbers(_ dice: Double?, _ hd95: Double?, _ classes: [Double?]) throws -> [Double] {
+            try [#require(dice) * 100, #require(hd95)] + classes.compactMap { $0 }.map { $0 * 100 }
+        }
+        let published = try numbers(expected.published.dice, expected.published.hd95, expected.published.classes.map(\.dice))
+        let honest = try numbers(expected.honest.dice, expected.honest.hd95, expected.honest.classes.map(\.dice))
         #expect(honest.count == 5 && published != honest)
         for scores in [published, honest] {
             let cells = scores.map { String(format: "%.2f", $0) }.joined()
@@ -176,6 +177,6 @@ struct ReportRunTests {
         #expect(PageReader(try RunReport(elsewhere, networks: .torch).html(of: [urls[0]])).all("img").count == 6)
         elsewhere.data = folder.appending(path: "nowhere").path
         #expect(throws: DataError.self) { try RunReport(elsewhere, networks: .torch).html(of: [urls[0]]) }
-        #expect(throws: FolderError.self) { try RunReport(options, networks: .torch).html(of: [moved]) }
+        #expect(throws: FileError.self) { try RunReport(options, networks: .torch).html(of: [moved]) }
     }
 }

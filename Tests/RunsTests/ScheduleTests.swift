@@ -98,7 +98,7 @@ struct ScheduleTests {
         (.warmUpMultiStep(warmUp: -1, milestones: []), "warm_up"), (.warmUpCosine(warmUp: 20, epochs: 20), "epochs"),
     ])
     func senselessOptionsAreNamed(schedule: Schedule, option: String) {
-        #expect(schedule.problems.map(\.option) == [option])
+        #expect(schedule.problems.map(\.key) == [option])
         // Even these values neither trap nor hang.
         for epoch in [0, 1, 5, 100] { _ = schedule.learningRate(base: 1, epoch: epoch, losses: [1, 2, 3]) }
     }

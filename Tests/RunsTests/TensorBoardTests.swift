@@ -68,7 +68,7 @@ struct TensorBoardTests {
         let file = FileManager.default.temporaryDirectory.appending(path: "tb-\(UUID().uuidString)")
         try Data("x".utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        #expect(throws: FolderError.self) { try TensorBoardWriter(folder: file.appending(path: "tensorboard")) }
+        #expect(throws: FileError.self) { try TensorBoardWriter(folder: file.appending(path: "tensorboard")) }
     }
 
     /// Every tag's [step, value] pairs as read by EventAccumulator.

@@ -7,13 +7,13 @@ import Testing
 
 /// Volumes as found in practice: pairs of files, types of eight bytes, headers with something odd.
 @Suite struct VolumeFileTests {
-    private static let geometry = NIfTIGeometry(spacing: [0.5, 0.75, 3])
+    private static let geometry = VolumeGeometry(spacing: [0.5, 0.75, 3])
 
     /// A pair made of a single file: the header without its last four bytes and with a pair's
     /// magic, and the voxels.
     private func writePair(_ voxels: HostTensor, in folder: URL, magic: String) throws {
         let whole = folder.appending(path: "whole.nii")
-        try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: Self.geometry), to: whole)
+        try NIfTIFile.write(VolumeImage(voxels: voxels, geometry: Self.geometry), to: whole)
         var header = try Data(contentsOf: whole).prefix(348)
         header.replaceSubrange(108..<112, with: [0, 0, 0, 0])  // voxels begin with their file
         header.replaceSubrange(344..<348, with: Array(magic.utf8) + [0])
@@ -44,7 +44,7 @@ import Testing
             var odd = Self.geometry
             (odd.quaternion, odd.matrix) = ([1, 1, 1], (0..<3).map { _ in [0, 0, 0, 0] })
             let voxels = HostTensor([UInt8](repeating: 3, count: 2 * 8 * 8), shape: [2, 8, 8])
-            try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: odd), to: input)
+            try NIfTIFile.write(VolumeImage(voxels: voxels, geometry: odd), to: input)
             let volume = try VolumeFile(input)
             #expect(volume.notes.count == 2 && volume.voxelOrder == nil && volume.geometry == odd)
             try LabelVolume(shape: volume.shape, labels: voxels.bytes).write(to: output, geometry: volume.geometry)
@@ -59,7 +59,7 @@ import Testing
             let values: [Double] = (0..<240).map { Double($0) / 7 - 12 }
             let url = folder.appending(path: "ct.nii.gz")
             try NIfTIFile.write(
-                NIfTIVolume(voxels: HostTensor(values, shape: [3, 10, 8]), slope: 2, intercept: -5, geometry: Self.geometry), to: url)
+                VolumeImage(voxels: HostTensor(values, shape: [3, 10, 8]), slope: 2, intercept: -5, geometry: Self.geometry), to: url)
             let expected: [Float] = values.map { Float(2 * $0 - 5) }
             #expect(try VolumeFile(url).intensities == expected)
         }

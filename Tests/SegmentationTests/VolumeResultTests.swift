@@ -87,6 +87,27 @@ struct VolumeResultTests {
         #expect(size(2) == (12, 60))  // 3 × 15 mm
     }
 
+    @Test func sheetsShowLabelledSlicesTheRadiologistsWay() throws {
+        let shape = VolumeShape(depth: 6, height: 8, width: 8)
+        var labels = [UInt8](repeating: 0, count: shape.count)
+        for voxel in 2 * 64..<3 * 64 { labels[voxel] = 1 }
+        var values = [Float](repeating: 0, count: shape.count)
+        values[2 * 64] = 1  // row 0, column 0 of the labelled slice
+        let volume = try LabelVolume(shape: shape, labels: labels)
+        let sheet = try VolumeSheet.draw(volume, on: values, orientation: "LPS", cellSize: 8)
+        #expect(sheet.width == 8 + 2 * 4)  // one cell: only one slice has labels
+        let plain = try LabelVolume(shape: VolumeShape(depth: 1, height: 8, width: 8), labels: [UInt8](repeating: 0, count: 64))
+        func bright(_ orientation: String) throws -> (Int, Int)? {
+            let sheet = try VolumeSheet.draw(plain, on: Array(values[128..<192]), orientation: orientation, cellSize: 8)
+            for y in 4..<12 { for x in 4..<12 where sheet[y, x, 0] == 255 { return (y - 4, x - 4) } }
+            return nil
+        }
+        #expect(try #require(try bright("LPS")) == (0, 0))
+        #expect(try #require(try bright("RAS")) == (7, 7))
+        #expect(try #require(try bright("LAS")) == (7, 0))
+        #expect(try #require(try bright("ASR")) == (0, 0))
+    }
+
     // MARK: Inputs
 
     private let series = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

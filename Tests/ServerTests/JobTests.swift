@@ -25,7 +25,7 @@ import Testing
         let url = FileManager.default.temporaryDirectory.appending(path: "volume-\(UUID().uuidString).nii.gz")
         defer { try? FileManager.default.removeItem(at: url) }
         try NIfTIFile.write(
-            VolumeImage(voxels: HostTensor(voxels, shape: [D, H, W]), geometry: NIfTIGeometry(spacing: [2, 2, 3])), to: url)
+            VolumeImage(voxels: HostTensor(voxels, shape: [D, H, W]), geometry: VolumeGeometry(spacing: [2, 2, 3])), to: url)
         return [UInt8](try Data(contentsOf: url))
     }
 

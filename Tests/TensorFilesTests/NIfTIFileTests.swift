@@ -78,7 +78,7 @@ struct NIfTIFileTests {
                     to: folder.appendingPathComponent(name.hasSuffix("gz") ? name : name + ".gz"))
             }
             try NIfTIFile.write(
-                labels: [3], shape: [1, 1, 1], geometry: NIfTIGeometry(spacing: [0.5, 0.75, 2]),
+                labels: [3], shape: [1, 1, 1], geometry: VolumeGeometry(spacing: [0.5, 0.75, 2]),
                 to: folder.appendingPathComponent("bare.nii"))
             let text = try Python.run(
                 """
@@ -153,7 +153,7 @@ struct NIfTIFileTests {
     @Test func whatDoesNotFitIsNotWritten() throws {
         try withTemporaryFolder { folder in
             let file = folder.appendingPathComponent("out.nii")
-            let geometry = NIfTIGeometry(spacing: [1, 1, 1])
+            let geometry = VolumeGeometry(spacing: [1, 1, 1])
             #expect(throws: TensorFileError.self) { try NIfTIFile.write(labels: [1, 2], shape: [1, 1, 1], geometry: geometry, to: file) }
             #expect(throws: TensorFileError.self) {
                 try NIfTIFile.write(labels: [UInt8](repeating: 0, count: 40000), shape: [1, 1, 40000], geometry: geometry, to: file)

@@ -74,9 +74,15 @@ extension ToolTests {
 
         @Test func reports() throws {
             let page = try Scratch.folder().appending(path: "page.html")
-            expectDone(try Tool.run("report", Self.learned.folder.path, "--output", page.path))
+            let outcome = try Tool.run("report", Self.learned.folder.path, "--output", page.path, "--json")
+            expectDone(outcome)
             let html = try text(page)
             #expect(html.contains("unet on folder") && html.contains("<img") && html.contains("channels"))
+            // The best weights score again what their epoch recorded.
+            let run = try #require((try json(outcome.out)["runs"] as? [[String: Any]])?.first)
+            let (best, pooled) = (try #require(run["best"] as? [String: Any]), try #require(run["pooled"] as? [String: Any]))
+            let (recorded, scored) = (try #require(best["dsc"] as? Double), try #require(pooled["dsc"] as? Double))
+            #expect(abs(recorded - scored) < 1e-6 && (run["weights_sha256"] as? String)?.count == 64)
         }
 
         @Test func isOneOfAGridsAxes() throws {

@@ -1,56 +1,16 @@
 import Foundation
-import Imaging
-import TensorFiles
 import Testing
 
 extension ToolTests {
-    /// `vmunet page`, and the page itself in a headless Chromium (page.py): its masks beside the
-    /// tool's.
+    /// `vmunet page`, and the WebAssembly in the repository.
     @Suite(.serialized) struct PageTests {
         private static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        private static let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].first {
-            FileManager.default.isExecutableFile(atPath: $0)
-        }
-        private static let data = Tool.environment["VMUNET_TEST_DATA"].map { URL(filePath: $0) }
-        private static let canBrowse = chromium != nil && Tool.python.map { hasPlaywright($0) } == true
-
-        private static func hasPlaywright(_ python: URL) -> Bool {
-            (try? Running(python, ["-c", "import playwright.sync_api"]).outcome().code) == 0
-        }
-
         /// Written once; no test changes it.
-        private static let page = Result { () throws -> URL in
+        static let page = Result { () throws -> URL in
             let folder = Scratch.root.appending(path: "page")
             expectDone(try Tool.run("page", "--output", folder.path))
             return folder
-        }
-
-        private struct Shown: Decodable {
-            struct Item: Decodable {
-                let name, state, text: String
-                let saved: String?
-            }
-            /// The page's state after each step.
-            struct Keyboard: Decodable {
-                let area, mode, threshold, lower, saved: String
-                let zoom: [String]
-            }
-            let items: [Item]
-            let statuses, foreign, errors: [String]
-            let keyboard: Keyboard?
-        }
-
-        private func browse(_ arguments: [String], _ files: [URL]) throws -> Shown {
-            let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "page.py").path
-            let all =
-                [script, try #require(Self.chromium), try Self.page.get().path, try Scratch.folder().path] + arguments + files.map(\.path)
-            let outcome = try Running(try #require(Tool.python), all).outcome()
-            try #require(outcome.code == 0, "\(outcome.error)")
-            let shown = try JSONDecoder().decode(Shown.self, from: Data(outcome.out.utf8))
-            #expect(shown.foreign.isEmpty)
-            #expect(shown.errors.isEmpty)
-            return shown
         }
 
         // MARK: The command
@@ -76,6 +36,17 @@ extension ToolTests {
                     #expect(files.contains { folder.appending(path: $0).standardizedFileURL.path == path }, "\(file): \(match.1)")
                 }
             }
+        }
+
+        @Test func jsonHasTheFilesAndTheirSize() throws {
+            let folder = try Scratch.folder().appending(path: "page")
+            let outcome = try Tool.run("page", "--output", folder.path, "--json")
+            expectDone(outcome)
+            let found = try json(outcome.out)
+            let files = try #require(found["files"] as? [String])
+            let sizes = try files.map { try Data(contentsOf: folder.appending(path: $0)).count }
+            #expect(files.contains("index.html") && found["bytes"] as? Int == sizes.reduce(0, +))
+            #expect(found["weights"] as? String == "weights/isic17.safetensors")
         }
 
         @Test func itReplacesAPageAndNothingElse() throws {
@@ -114,195 +85,6 @@ extension ToolTests {
                 )
                 #expect(built == kept, "\(name): run Sources/VMUNetBrowser/build.sh and commit what it gives")
             }
-        }
-
-        // MARK: In Chromium
-
-        /// Expects the masks that `vmunet predict` gives, save for one pixel in `share`.
-        private func expectTheTools(
-            _ items: [Shown.Item], _ folder: URL, oneIn share: Int = 10_000, sourceLocation: SourceLocation = #_sourceLocation
-        ) throws {
-            for item in items {
-                #expect(item.state == "done", "\(item.name): \(item.text)", sourceLocation: sourceLocation)
-                let mask = try PictureFile.read(URL(filePath: try #require(item.saved, sourceLocation: sourceLocation)))
-                let truth = try PictureFile.read(folder.appending(path: item.name).deletingPathExtension().appendingPathExtension("png"))
-                try #require((mask.width, mask.height, mask.channels) == (truth.width, truth.height, 1), sourceLocation: sourceLocation)
-                #expect(Set(mask.pixels) == [0, 255], "\(item.name)", sourceLocation: sourceLocation)
-                let differing = zip(mask.pixels, truth.pixels).count { $0 != $1 }
-                #expect(
-                    differing * share <= mask.pixels.count, "\(item.name): \(differing) of \(mask.pixels.count) differ",
-                    sourceLocation: sourceLocation)
-            }
-        }
-
-        /// PNG of every kind; with several threads, and without a connection, too.
-        @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
-        func masksAreTheTools() throws {
-            let (input, output) = (try Scratch.folder(), try Scratch.folder())
-            let lesion = LesionGenerator.sample(index: 16, size: 333, seed: 42).picture
-            try PictureFile.write(lesion, to: input.appending(path: "rgb.png"))
-            _ = try Tool.python(
-                """
-                import sys
-                import numpy as np
-                from PIL import Image
-                folder = sys.argv[1]
-                rgb = Image.open(folder + "/rgb.png")
-                rgb.convert("L").save(folder + "/grey.png")
-                rgb.quantize(64).save(folder + "/palette.png")
-                alpha = rgb.copy()
-                alpha.putalpha(Image.fromarray((np.indices((333, 333)).sum(0) % 256).astype(np.uint8)))
-                alpha.save(folder + "/alpha.png")
-                Image.fromarray(np.asarray(rgb.convert("L")).astype(np.uint16) * 257).save(folder + "/sixteen.png")
-                rgb.resize((1200, 700)).save(folder + "/wide.png")
-                rgb.resize((40, 90)).save(folder + "/small.png")
-                for orientation in (3, 6, 7):
-                    exif = Image.Exif()
-                    exif[0x112] = orientation
-                    rgb.resize((300, 200)).save(f"{folder}/turned{orientation}.png", exif=exif)
-                """, input.path)
-            let files = names(input).map { input.appending(path: $0) }
-            #expect(files.count == 10)
-            expectDone(try Tool.run(["predict", "--output", output.path] + files.map(\.path)))
-            try expectTheTools(try browse([], files).items, output)
-            for mode in ["--isolated", "--offline"] { try expectTheTools(try browse([mode], Array(files.prefix(2))).items, output) }
-        }
-
-        /// Dermoscopic pictures as PNG, one of them of six million pixels. As JPEG, which the
-        /// browser decodes, pixels along the outline may differ.
-        @Test(
-            .enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"),
-            .enabled(if: data != nil, "needs real pictures (VMUNET_TEST_DATA)"))
-        func masksOfRealPicturesAreTheTools() throws {
-            let (input, output) = (try Scratch.folder(), try Scratch.folder())
-            _ = try Tool.python(
-                """
-                import glob, shutil, sys
-                from PIL import Image
-                data, folder = sys.argv[1:]
-                small = sorted(glob.glob(data + "/isic17/val/images/*.jpg"))[:24:8]
-                large = sorted(glob.glob(data + "/isic17_fullres/images/*.jpg"))[:1]
-                for i, file in enumerate(small + large):
-                    Image.open(file).save(f"{folder}/{i}.png")
-                    shutil.copy(file, f"{folder}/jpeg{i}.jpg")
-                exif = Image.Exif()
-                exif[0x112] = 6
-                Image.open(small[0]).resize((300, 200)).save(folder + "/turned.jpg", exif=exif)
-                """, try #require(Self.data).path, input.path)
-            let files = names(input).map { input.appending(path: $0) }
-            try #require(files.count == 9)
-            expectDone(try Tool.run(["predict", "--output", output.path] + files.map(\.path)))
-            let items = try browse([], files).items, isJPEG = { (item: Shown.Item) in item.name.hasSuffix(".jpg") }
-            try expectTheTools(items.filter { !isJPEG($0) }, output)
-            try expectTheTools(items.filter(isJPEG), output, oneIn: 1000)
-        }
-
-        /// A CT with weights of nine classes: labels, and where they lie, are those of `vmunet
-        /// predict`.
-        @Test(
-            .enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"),
-            .enabled(if: data != nil && Tool.fixtures != nil, "needs a real volume (VMUNET_TEST_DATA) and VMUNET_FIXTURES"))
-        func labelsOfAVolumeAreTheTools() throws {
-            let output = try Scratch.folder()
-            let file = try #require(Self.data).appending(path: "volumes/spleen_ct/sub-spleen2_ct.nii.gz")
-            let weights = try #require(Tool.fixtures).appending(path: "model_small9_weights.safetensors")
-            expectDone(try Tool.run("predict", "--weights", weights.path, "--output", output.path, file.path))
-            let shown = try browse(["--weights", weights.path], [file]), item = try #require(shown.items.first)
-            #expect(item.state == "done", "\(item.text)")
-            let found = try NIfTIFile.read(URL(filePath: try #require(item.saved)))
-            let truth = try NIfTIFile.read(output.appending(path: file.lastPathComponent))
-            #expect(found.voxels.shape == truth.voxels.shape && found.geometry.affine == truth.geometry.affine)
-            let (a, b) = (try #require(found.labels), try #require(truth.labels))
-            #expect(Set(b).count > 3)
-            let differing = zip(a, b).count { $0 != $1 }
-            #expect(differing * 10_000 <= b.count, "\(differing) of \(b.count) differ")
-        }
-
-        /// Damaged and hostile pictures and volumes get a message, and the page goes on.
-        @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
-        func hostileFilesGetAMessage() throws {
-            let folder = try Scratch.folder()
-            let good = LesionGenerator.sample(index: 3, size: 96, seed: 1).picture
-            try PictureFile.write(good, to: folder.appending(path: "z_good.png"))
-            _ = try Tool.python(
-                """
-                import gzip, io, struct, sys, zlib
-                from PIL import Image
-                folder = sys.argv[1]
-                png = open(folder + "/z_good.png", "rb").read()
-                jpeg = io.BytesIO(); Image.open(folder + "/z_good.png").save(jpeg, "JPEG"); jpeg = jpeg.getvalue()
-                def chunk(kind, data): return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-                def bomb(width, height): return png[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-                def nifti(shape, kind=2, bits=8, offset=352.0):
-                    h = bytearray(352); struct.pack_into("<i", h, 0, 348); struct.pack_into("<8h", h, 40, 3, *shape, 1, 1, 1, 1)
-                    struct.pack_into("<hh", h, 70, kind, bits); struct.pack_into("<f", h, 108, offset); h[344:348] = b"n+1\\0"; return bytes(h)
-                files = {
-                    "empty.png": b"", "cut.png": png[:len(png) // 2], "flipped.png": png[:200] + bytes([png[200] ^ 255]) + png[201:],
-                    "huge.png": bomb(2**31 - 1, 2**31 - 1), "bomb.png": bomb(9000, 9000), "cut.jpg": jpeg[:len(jpeg) // 2],
-                    "huge.jpg": jpeg.replace(struct.pack(">HH", 96, 96), struct.pack(">HH", 65535, 65535), 1), "page.jpg": b"<!doctype html><html></html>",
-                    "text.png": b"no picture", "a.nii": b"no volume", "negative.nii": nifti((-5, 5, 5)), "large.nii": nifti((32767, 32767, 32767)),
-                    "short.nii": nifti((9, 9, 9)), "zip.nii.gz": gzip.compress(nifti((2000, 2000, 200)))[:200], "bomb.nii.gz": gzip.compress(nifti((1000, 1000, 900)) + bytes(1000)),
-                    "small.nii": nifti((4, 4, 4)) + bytes(64),
-                }
-                for name, data in files.items(): open(folder + "/" + name, "wb").write(data)
-                """, folder.path)
-            let files = names(folder).map { folder.appending(path: $0) }
-            let shown = try browse([], files)
-            for item in shown.items {
-                #expect(item.state == (item.name == "z_good.png" ? "done" : "failed"), "\(item.name): \(item.text)")
-                #expect(!item.text.contains("inside the page"), "\(item.name): \(item.text)")
-            }
-            #expect(shown.items.count == files.count)
-        }
-
-        /// Files that are not weights get a message, and the previous weights stay.
-        @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
-        func hostileWeightsGetAMessage() throws {
-            let folder = try Scratch.folder(), picture = folder.appending(path: "good.png")
-            try PictureFile.write(LesionGenerator.sample(index: 3, size: 96, seed: 1).picture, to: picture)
-            func safetensors(_ header: String, _ count: Int) -> Data {
-                var data = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
-                data.append(Data(header.utf8))
-                data.append(Data(count: count))
-                return data
-            }
-            let hostile = [
-                "text": Data("no weights".utf8), "long": Data([255, 255, 255, 255, 255, 255, 255, 127, 123]),
-                "other": safetensors(#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 8),
-                "outside": safetensors(#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,80]}}"#, 8),
-                "wrapped": safetensors(#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#, 0),
-                "deep": safetensors(String(repeating: "[", count: 100_000), 0),
-            ]
-            let all = try hostile.sorted { $0.key < $1.key }.map { name, data in
-                let file = folder.appending(path: name + ".safetensors")
-                try data.write(to: file)
-                return file
-            }
-            let shown = try browse(all.flatMap { ["--weights", $0.path] }, [picture])
-            #expect(shown.items.map(\.state) == ["done"])
-            try #require(shown.statuses.count == 1 + all.count)
-            for (file, status) in zip(all, shown.statuses.dropFirst()) {
-                #expect(status.contains("weights") || status.contains("safetensors"), "\(file.lastPathComponent): \(status)")
-                #expect(!status.contains("inside the page"), "\(file.lastPathComponent): \(status)")
-            }
-        }
-
-        /// Tab reaches everything, and keys zoom, choose and save.
-        @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
-        func theKeyboardAloneIsEnough() throws {
-            let keyboard = try #require(try browse(["--keyboard"], []).keyboard)
-            #expect(Set(keyboard.zoom).count == 2 && keyboard.zoom[0] == keyboard.zoom[2], "\(keyboard.zoom)")
-            #expect(keyboard.mode == "compare" && keyboard.threshold == "0.40" && keyboard.saved == "example_mask.png")
-            let areas = try [keyboard.area, keyboard.lower].map { try #require(Int($0.replacing(",", with: ""))) }
-            #expect(areas[0] > 1000 && areas[1] > areas[0], "a lower threshold takes in more: \(areas)")
-        }
-
-        @Test(
-            .enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"),
-            arguments: [(["--without-simd"], "SIMD"), (["--memory", "512"], "64 MB of memory")])
-        func whatIsMissingIsSaid(_ arguments: [String], _ words: String) throws {
-            let statuses = try browse(arguments, []).statuses
-            #expect(statuses.count == 1 && statuses[0].contains(words), "\(statuses)")
         }
     }
 }

@@ -110,7 +110,7 @@ extension ToolTests {
             let values: [Float] = (0..<3200).map { Float($0 % 50) }
             let voxels = HostTensor(values, shape: [2, 40, 40])
             let inputs = ["a.nii", "a.nii.gz"].map { folder.appending(path: $0) }
-            for url in inputs { try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: NIfTIGeometry(spacing: [1, 1, 1])), to: url) }
+            for url in inputs { try NIfTIFile.write(VolumeImage(voxels: voxels, geometry: VolumeGeometry(spacing: [1, 1, 1])), to: url) }
             let before = try Data(contentsOf: inputs[1])
             // Distinguished by their endings, neither replaces the other.
             expectDone(try predict(folder.path, "--force", to: folder))

@@ -111,7 +111,7 @@ extension TrainingSuites {
             #expect((epochs["ultralight-vm-unet"] ?? 0) >= 1)
             try Data(#"{"minutes": 0.5, "epochs": {"ultralight-vm-unet": 123}}"#.utf8).write(to: folder.appending(path: "budget.json"))
             #expect(try ComparisonRunner.epochs(within: 0.5, comparison, in: folder) { _ in } == ["ultralight-vm-unet": 123])
-            #expect(throws: FolderError.self) { try ComparisonRunner.epochs(within: 2, comparison, in: folder) { _ in } }
+            #expect(throws: FileError.self) { try ComparisonRunner.epochs(within: 2, comparison, in: folder) { _ in } }
         }
     }
 }

@@ -83,7 +83,7 @@ struct OptimizerTests {
         let parameters = network.parameters.map(\.tensor)
         let sgd = OptimizerConfiguration(.sgd).make(parameters)
         let checkpoint = try Checkpoint(network: network, optimizer: sgd, average: nil, position: TrainingPosition())
-        let error = #expect(throws: FolderError.self) { try checkpoint.restore(OptimizerConfiguration(.adam).make(parameters), nil) }
+        let error = #expect(throws: FileError.self) { try checkpoint.restore(OptimizerConfiguration(.adam).make(parameters), nil) }
         #expect(error?.reason.contains("no optimizer.exp_avg.0 of shape") == true)
     }
 
@@ -98,7 +98,7 @@ struct OptimizerTests {
         func problems(_ name: OptimizerConfiguration.Name, _ change: (inout OptimizerConfiguration) -> Void) -> [String] {
             var options = OptimizerConfiguration(name)
             change(&options)
-            return options.problems.map(\.option)
+            return options.problems.map(\.key)
         }
         #expect(problems(.adamw) { $0.betas = [0.9] } == ["betas"])
         #expect(problems(.adamw) { $0.betas = [0.9, 1] } == ["betas"])

@@ -21,30 +21,66 @@ struct Statistics {
     float *rstd_or_null() const { return rstd.defined() ? mutable_floats(rstd) : nullptr; }
 };
 
-struct LayerNorm : torch::autograd::Function<LayerNorm> {
-    static vmk_layer_norm arguments(const at::Tensor &x, const at::Tensor &weight, const Statistics &statistics) {
-        vmk_layer_norm norm{};
-        norm.rows = row_count(x), norm.channels = x.size(-1);
-        norm.x = floats(x), norm.x_stride = row_stride(x);
-        norm.weight = floats(weight), norm.epsilon = norm_epsilon;
+/// Rows as x has them: LayerNorm alone.
+struct PlainRows {
+    using Norm = vmk_layer_norm;
+    static constexpr auto kind = cuda::NormKind::plain;
+    static int64_t count(const at::Tensor &x) { return row_count(x); }
+    static at::Tensor result(const at::Tensor &x, at::ScalarType type) { return empty_rows(x, type); }
+    static Norm shape(const at::Tensor &x) {
+        Norm norm{};
+        norm.rows = row_count(x), norm.channels = x.size(-1), norm.x_stride = row_stride(x);
+        return norm;
+    }
+    static void forward(const Norm &norm, at::Tensor &y) { vmk_layer_norm_forward(&norm, type_of(y), y.mutable_data_ptr(), norm.channels); }
+    static void backward(const Norm &norm, const at::Tensor &dy, float *dx, float *dweight, float *dbias) {
+        const vmk_layer_norm_gradients d{dx, norm.channels, dweight, dbias};
+        vmk_layer_norm_backward(&norm, type_of(dy), dy.const_data_ptr(), norm.channels, &d);
+    }
+};
+
+/// Rows of four neighbours: patch merging.
+struct MergedRows {
+    using Norm = vmk_merge_norm;
+    static constexpr auto kind = cuda::NormKind::merged;
+    static int64_t count(const at::Tensor &x) { return row_count(x) / 4; }
+    static at::Tensor result(const at::Tensor &x, at::ScalarType type) {
+        return at::empty({x.size(0), x.size(1) / 2, x.size(2) / 2, 4 * x.size(3)}, x.options().dtype(type));
+    }
+    static Norm shape(const at::Tensor &x) {
+        Norm norm{};
+        norm.batch = x.size(0), norm.height = x.size(1), norm.width = x.size(2), norm.channels = x.size(3);
+        return norm;
+    }
+    static void forward(const Norm &norm, at::Tensor &y) { vmk_merge_norm_forward(&norm, type_of(y), y.mutable_data_ptr()); }
+    static void backward(const Norm &norm, const at::Tensor &dy, float *dx, float *dweight, float *dbias) {
+        const vmk_merge_norm_gradients d{dx, dweight, dbias};
+        vmk_merge_norm_backward(&norm, type_of(dy), dy.const_data_ptr(), &d);
+    }
+};
+
+template <class Rows> struct RowNorm : torch::autograd::Function<RowNorm<Rows>> {
+    static typename Rows::Norm arguments(const at::Tensor &x, const at::Tensor &weight, const Statistics &statistics) {
+        auto norm = Rows::shape(x);
+        norm.x = floats(x), norm.weight = floats(weight), norm.epsilon = norm_epsilon;
         norm.mean = statistics.mean_or_null(), norm.rstd = statistics.rstd_or_null();
         return norm;
     }
     static at::Tensor run(
         const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type, const Statistics &statistics) {
-        at::Tensor y = empty_rows(x, type);
+        at::Tensor y = Rows::result(x, type);
         if (x.is_cuda()) {
-            cuda::norm_forward({cuda::NormKind::plain, x, weight, bias, {}, statistics.mean, statistics.rstd}, y);
+            cuda::norm_forward({Rows::kind, x, weight, bias, {}, statistics.mean, statistics.rstd}, y);
             return y;
         }
         auto norm = arguments(x, weight, statistics);
         norm.bias = floats(bias);
-        vmk_layer_norm_forward(&norm, type_of(type), y.mutable_data_ptr(), x.size(-1));
+        Rows::forward(norm, y);
         return y;
     }
     static at::Tensor forward(
         AutogradContext *context, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, int64_t type) {
-        const auto statistics = Statistics::of_rows(row_count(x), x);
+        const auto statistics = Statistics::of_rows(Rows::count(x), x);
         context->save_for_backward({x, weight, statistics.mean, statistics.rstd});
         return run(x, weight, bias, static_cast<at::ScalarType>(type), statistics);
     }
@@ -52,16 +88,17 @@ struct LayerNorm : torch::autograd::Function<LayerNorm> {
         const auto saved = context->get_saved_variables();
         const at::Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
         if (x.is_cuda()) {
-            const auto d = cuda::norm_backward({cuda::NormKind::plain, x, weight, {}, {}, saved[2], saved[3]}, dy);
+            const auto d = cuda::norm_backward({Rows::kind, x, weight, {}, {}, saved[2], saved[3]}, dy);
             return {d.x, d.weight, d.bias, at::Tensor()};
         }
         at::Tensor dx = empty_rows(x, at::kFloat), dweight = at::empty_like(weight), dbias = at::empty_like(weight);
-        const auto norm = arguments(x, weight, {saved[2], saved[3]});
-        const vmk_layer_norm_gradients d{mutable_floats(dx), x.size(-1), mutable_floats(dweight), mutable_floats(dbias)};
-        vmk_layer_norm_backward(&norm, type_of(dy), dy.const_data_ptr(), x.size(-1), &d);
+        Rows::backward(arguments(x, weight, {saved[2], saved[3]}), dy, mutable_floats(dx), mutable_floats(dweight), mutable_floats(dbias));
         return {dx, dweight, dbias, at::Tensor()};
     }
 };
+
+using LayerNorm = RowNorm<PlainRows>;
+using MergeNorm = RowNorm<MergedRows>;
 
 struct NormGate : torch::autograd::Function<NormGate> {
     static vmk_norm_gate arguments(
@@ -106,48 +143,6 @@ struct NormGate : torch::autograd::Function<NormGate> {
             mutable_floats(dy), dz.mutable_data_ptr(), y.size(-1), mutable_floats(dweight), mutable_floats(dbias)};
         vmk_norm_gate_backward(&norm, dout.const_data_ptr(), &d);
         return {dy, dweight, dbias, dz};
-    }
-};
-
-struct MergeNorm : torch::autograd::Function<MergeNorm> {
-    static vmk_merge_norm arguments(const at::Tensor &x, const at::Tensor &weight, const Statistics &statistics) {
-        vmk_merge_norm norm{};
-        norm.batch = x.size(0), norm.height = x.size(1), norm.width = x.size(2), norm.channels = x.size(3);
-        norm.x = floats(x), norm.weight = floats(weight), norm.epsilon = norm_epsilon;
-        norm.mean = statistics.mean_or_null(), norm.rstd = statistics.rstd_or_null();
-        return norm;
-    }
-    static at::Tensor run(
-        const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, at::ScalarType type, const Statistics &statistics) {
-        const auto B = x.size(0), H = x.size(1), W = x.size(2), C = x.size(3);
-        at::Tensor y = at::empty({B, H / 2, W / 2, 4 * C}, x.options().dtype(type));
-        if (x.is_cuda()) {
-            cuda::norm_forward({cuda::NormKind::merged, x, weight, bias, {}, statistics.mean, statistics.rstd}, y);
-            return y;
-        }
-        auto norm = arguments(x, weight, statistics);
-        norm.bias = floats(bias);
-        vmk_merge_norm_forward(&norm, type_of(type), y.mutable_data_ptr());
-        return y;
-    }
-    static at::Tensor forward(
-        AutogradContext *context, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, int64_t type) {
-        const auto statistics = Statistics::of_rows(row_count(x) / 4, x);
-        context->save_for_backward({x, weight, statistics.mean, statistics.rstd});
-        return run(x, weight, bias, static_cast<at::ScalarType>(type), statistics);
-    }
-    static variable_list backward(AutogradContext *context, variable_list gradients) {
-        const auto saved = context->get_saved_variables();
-        const at::Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
-        if (x.is_cuda()) {
-            const auto d = cuda::norm_backward({cuda::NormKind::merged, x, weight, {}, {}, saved[2], saved[3]}, dy);
-            return {d.x, d.weight, d.bias, at::Tensor()};
-        }
-        at::Tensor dx = empty_rows(x, at::kFloat), dweight = at::empty_like(weight), dbias = at::empty_like(weight);
-        const auto norm = arguments(x, weight, {saved[2], saved[3]});
-        const vmk_merge_norm_gradients d{mutable_floats(dx), mutable_floats(dweight), mutable_floats(dbias)};
-        vmk_merge_norm_backward(&norm, type_of(dy), dy.const_data_ptr(), &d);
-        return {dx, dweight, dbias, at::Tensor()};
     }
 };
 

@@ -66,20 +66,17 @@ struct AttentionUNet: SegmentationNetwork {
 
     /// 3×3 convolutions, each with batch normalisation and ReLU.
     private struct Convolutions: Sendable {
-        let layers: [(Convolution, BatchNorm)]  // 0 and 1, 3 and 4
+        let layers: [NormedConvolution]  // 0 and 1, 3 and 4
 
         /// The first convolution's number is `first`.
         init(_ path: TorchPath, _ count: Int, first: Int = 0, _ inputs: Int, _ outputs: Int) {
             layers = (0..<count).map { i in
-                (
-                    Convolution(path / (first + 3 * i), i > 0 ? outputs : inputs, outputs, kernel: 3),
-                    BatchNorm(path / (first + 3 * i + 1), channels: outputs)
-                )
+                NormedConvolution(path / (first + 3 * i), norm: path / (first + 3 * i + 1), i > 0 ? outputs : inputs, outputs)
             }
         }
 
         func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {
-            layers.reduce(x) { x, layer in layer.1(layer.0(x, mode.precision), isTraining: mode.isTraining).rectified() }
+            layers.reduce(x) { x, layer in layer(x, mode) }
         }
     }
 

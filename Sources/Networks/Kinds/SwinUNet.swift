@@ -1,3 +1,4 @@
+import Files
 import Segmentation
 import TensorFiles
 import Torch
@@ -47,15 +48,15 @@ struct SwinUNet: SegmentationNetwork {
         func window(_ i: Int) -> Int { min(window, side(i)) }
 
         func validate() throws(NetworkSettingsError) {
-            var problems: [NetworkSettingsError.Problem] = []
+            var problems: [InvalidSetting] = []
             for i in 0..<4 where !(channels << i).isMultiple(of: heads[i]) {
-                problems.append(.init(option: "heads", expected: "divisors of \(channels << i) for stage \(i)", got: "\(heads[i])"))
+                problems.append(.init("heads", expected: "divisors of \(channels << i) for stage \(i)", got: "\(heads[i])"))
             }
             let fits = imageSize.isMultiple(of: 32) && (0..<4).allSatisfy { side($0).isMultiple(of: window($0)) }
             if !fits {
                 problems.append(
                     .init(
-                        option: "window", expected: "windows that divide the maps of pictures of \(imageSize)",
+                        "window", expected: "windows that divide the maps of pictures of \(imageSize)",
                         got: "\(window); 7 fits pictures of 224, 8 fits 128 and 256"))
             }
             if !problems.isEmpty { throw NetworkSettingsError(problems: problems) }

@@ -1,3 +1,4 @@
+import Files
 import Segmentation
 import TensorFiles
 import Torch
@@ -49,10 +50,10 @@ struct TransUNet: SegmentationNetwork {
         var dropout = 0.1
 
         func validate() throws(NetworkSettingsError) {
-            var problems: [NetworkSettingsError.Problem] = []
-            if !width.isMultiple(of: 32) { problems.append(.init(option: "width", expected: "a multiple of 32", got: "\(width)")) }
+            var problems: [InvalidSetting] = []
+            if !width.isMultiple(of: 32) { problems.append(.init("width", expected: "a multiple of 32", got: "\(width)")) }
             if !hidden.isMultiple(of: heads) {
-                problems.append(.init(option: "heads", expected: "a divisor of \(hidden)", got: "\(heads)"))
+                problems.append(.init("heads", expected: "a divisor of \(hidden)", got: "\(heads)"))
             }
             if !problems.isEmpty { throw NetworkSettingsError(problems: problems) }
         }
@@ -90,7 +91,7 @@ struct TransUNet: SegmentationNetwork {
             let places = (path / "embeddings").parameter("position_embeddings", [1, side * side, sizes.hidden], .constant(0))
             let blocks = (0..<sizes.layers).map { Block(path / "encoder" / "layer" / $0, sizes) }
             let norm = LayerNorm(path / "encoder" / "encoder_norm", channels: sizes.hidden, epsilon: Self.epsilon)
-            let neck = NormedConvolution(root / "decoder" / "conv_more", sizes.hidden, Self.neckChannels)
+            let neck = NormedConvolution.numbered(root / "decoder" / "conv_more", sizes.hidden, Self.neckChannels)
             let inputs = [Self.neckChannels] + sizes.decoderChannels, skips = [8, 4, 1, 0].map { $0 * sizes.width }
             let up = (0..<4).map { Up(root / "decoder" / "blocks" / $0, inputs[$0] + skips[$0], inputs[$0 + 1]) }
             let output = Convolution(root / "segmentation_head" / 0, inputs[4], sizes.classes, kernel: 3)
@@ -167,29 +168,14 @@ struct TransUNet: SegmentationNetwork {
         }
     }
 
-    /// A 3×3 convolution, batch normalisation and ReLU.
-    private struct NormedConvolution: Sendable {
-        let convolution: Convolution  // 0
-        let norm: BatchNorm  // 1
-
-        init(_ path: TorchPath, _ inputs: Int, _ outputs: Int) {
-            convolution = Convolution(path / 0, inputs, outputs, kernel: 3, hasBias: false)
-            norm = BatchNorm(path / 1, channels: outputs)
-        }
-
-        func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {
-            norm(convolution(x, mode.precision), isTraining: mode.isTraining).rectified()
-        }
-    }
-
     /// Doubles the map, concatenates a skip of the residual network, and convolves.
     private struct Up: Sendable {
         let first: NormedConvolution  // conv1
         let second: NormedConvolution  // conv2
 
         init(_ path: TorchPath, _ inputs: Int, _ outputs: Int) {
-            first = NormedConvolution(path / "conv1", inputs, outputs)
-            second = NormedConvolution(path / "conv2", outputs, outputs)
+            first = .numbered(path / "conv1", inputs, outputs)
+            second = .numbered(path / "conv2", outputs, outputs)
         }
 
         func callAsFunction(_ x: Tensor, skip: Tensor?, _ mode: ForwardMode) -> Tensor {
@@ -197,5 +183,12 @@ struct TransUNet: SegmentationNetwork {
             let both = skip.map { Tensor.concatenated([larger.to($0.elementType), $0], axis: 1) } ?? larger
             return second(first(both, mode), mode)
         }
+    }
+}
+
+extension NormedConvolution {
+    /// The convolution is `path`.0 and the norm `path`.1.
+    fileprivate static func numbered(_ path: TorchPath, _ inputs: Int, _ outputs: Int) -> NormedConvolution {
+        NormedConvolution(path / 0, norm: path / 1, inputs, outputs, hasBias: false)
     }
 }

@@ -82,25 +82,18 @@ struct UNet: SegmentationNetwork {
         return TorchEngine.module("outc") { output(x, .float32) }  // [B, classes, H, W]
     }
 
-    /// A 3×3 convolution, batch normalisation and ReLU, twice.
+    /// Two 3×3 convolutions, each with batch normalisation and ReLU.
     private struct DoubleConvolution: Sendable {
-        let first: Convolution  // double_conv.0
-        let firstNorm: BatchNorm  // double_conv.1
-        let second: Convolution  // double_conv.3
-        let secondNorm: BatchNorm  // double_conv.4
+        let first: NormedConvolution  // double_conv.0, double_conv.1
+        let second: NormedConvolution  // double_conv.3, double_conv.4
 
         init(_ path: TorchPath, _ inputs: Int, _ outputs: Int, between: Int? = nil) {
             let (path, middle) = (path / "double_conv", between ?? outputs)
-            first = Convolution(path / 0, inputs, middle, kernel: 3, hasBias: false)
-            firstNorm = BatchNorm(path / 1, channels: middle)
-            second = Convolution(path / 3, middle, outputs, kernel: 3, hasBias: false)
-            secondNorm = BatchNorm(path / 4, channels: outputs)
+            first = NormedConvolution(path / 0, norm: path / 1, inputs, middle, hasBias: false)
+            second = NormedConvolution(path / 3, norm: path / 4, middle, outputs, hasBias: false)
         }
 
-        func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {
-            let y = firstNorm(first(x, mode.precision), isTraining: mode.isTraining).rectified()
-            return secondNorm(second(y, mode.precision), isTraining: mode.isTraining).rectified()
-        }
+        func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor { second(first(x, mode), mode) }
     }
 
     /// Doubles the map, concatenates the skip, and convolves.

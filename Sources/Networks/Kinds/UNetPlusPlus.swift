@@ -71,23 +71,16 @@ struct UNetPlusPlus: SegmentationNetwork {
         return TorchEngine.module("final") { output(maps[0][Self.rows - 1], .float32) }  // [B, classes, H, W]
     }
 
-    /// A 3×3 convolution, batch normalisation and ReLU, twice.
+    /// Two 3×3 convolutions, each with batch normalisation and ReLU.
     private struct Node: Sendable {
-        let first: Convolution  // conv1
-        let firstNorm: BatchNorm  // bn1
-        let second: Convolution  // conv2
-        let secondNorm: BatchNorm  // bn2
+        let first: NormedConvolution  // conv1, bn1
+        let second: NormedConvolution  // conv2, bn2
 
         init(_ path: TorchPath, _ inputs: Int, _ outputs: Int) {
-            first = Convolution(path / "conv1", inputs, outputs, kernel: 3)
-            firstNorm = BatchNorm(path / "bn1", channels: outputs)
-            second = Convolution(path / "conv2", outputs, outputs, kernel: 3)
-            secondNorm = BatchNorm(path / "bn2", channels: outputs)
+            first = NormedConvolution(path / "conv1", norm: path / "bn1", inputs, outputs)
+            second = NormedConvolution(path / "conv2", norm: path / "bn2", outputs, outputs)
         }
 
-        func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor {
-            let y = firstNorm(first(x, mode.precision), isTraining: mode.isTraining).rectified()
-            return secondNorm(second(y, mode.precision), isTraining: mode.isTraining).rectified()
-        }
+        func callAsFunction(_ x: Tensor, _ mode: ForwardMode) -> Tensor { second(first(x, mode), mode) }
     }
 }

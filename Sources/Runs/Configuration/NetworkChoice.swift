@@ -31,8 +31,8 @@ public enum NetworkChoice: Sendable, Hashable, Codable {
 }
 
 extension RunConfiguration {
-    /// VM-UNet's sizes with the data's class count and input channels; set sizes or the class count,
-    /// both change. Nil if the run trains another network.
+    /// VM-UNet's sizes with the data's class count and input channels. Setting it sets the class
+    /// count too. Nil if the run trains another network.
     public var vmunet: VMUNetConfiguration? {
         get {
             guard case .vmunet(var sizes) = network else { return nil }

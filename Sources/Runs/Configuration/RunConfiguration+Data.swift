@@ -1,3 +1,4 @@
+import Files
 import Segmentation
 import TensorFiles
 
@@ -16,16 +17,16 @@ extension TrainingData {
 extension RunConfiguration {
     /// Throws ``RunConfigurationError`` for settings that need a validation loss.
     fileprivate func requireNoValidation() throws(RunConfigurationError) {
-        var problems: [Problem] = []
+        var problems: [InvalidSetting] = []
         if case .reduceOnPlateau = schedule {
             problems.append(
-                Problem(
-                    key: "schedule.name", expected: "a schedule that needs no validation (validation_fraction is 0)", got: schedule.name))
+                InvalidSetting(
+                    "schedule.name", expected: "a schedule that needs no validation (validation_fraction is 0)", got: schedule.name))
         }
         if let earlyStopping {
             problems.append(
-                Problem(
-                    key: "early_stopping", expected: "null if nothing is validated (validation_fraction is 0)", got: "\(earlyStopping)"))
+                InvalidSetting(
+                    "early_stopping", expected: "null if nothing is validated (validation_fraction is 0)", got: "\(earlyStopping)"))
         }
         if !problems.isEmpty { throw RunConfigurationError(problems: problems) }
     }

@@ -3,33 +3,16 @@ import Segmentation
 import VMUNet
 
 extension RunConfiguration {
-    /// A setting that makes no sense; `key` is its key in a configuration file.
-    public struct Problem: Sendable, Equatable, CustomStringConvertible {
-        /// The key, from the root.
-        public let key: String
-        /// The values that make sense.
-        public let expected: String
-        /// The value given.
-        public let got: String
-
-        package init(key: String, expected: String, got: String) { (self.key, self.expected, self.got) = (key, expected, got) }
-
-        /// Key, expected and given value.
-        public var description: String { "\(key): expected \(expected), got \(got)" }
-    }
-
-    /// Throws ``RunConfigurationError`` with every setting that makes no sense.
+    /// Throws ``RunConfigurationError`` with every invalid setting.
     public func validate() throws(RunConfigurationError) {
         let problems = problems
         if !problems.isEmpty { throw RunConfigurationError(problems: problems) }
     }
 
-    /// Every setting that makes no sense, in the order of the file.
-    public var problems: [Problem] {
-        var problems: [Problem] = []
-        func require(_ holds: Bool, _ key: String, _ expected: String, _ got: Any) {
-            if !holds { problems.append(Problem(key: key, expected: expected, got: "\(got)")) }
-        }
+    /// Every invalid setting, in the order of the file.
+    public var problems: [InvalidSetting] {
+        var problems: [InvalidSetting] = []
+        func require(_ holds: Bool, _ key: String, _ expected: String, _ got: Any) { problems.require(holds, key, expected, got) }
         func within(_ range: ClosedRange<Int>, _ key: String, _ value: Int?) {
             if let value { require(range.contains(value), key, "\(range.lowerBound) to \(range.upperBound)", value) }
         }
@@ -78,7 +61,7 @@ extension RunConfiguration {
         if case .vmunet(let sizes) = network {
             do { try sizes.validate() } catch {
                 let key = "network." + error.what.replacing(" ", with: "_")
-                problems.append(Problem(key: key, expected: error.expected, got: error.got))
+                problems.append(InvalidSetting(key, expected: error.expected, got: error.got))
             }
         }
         if let initialWeights { require(!initialWeights.isEmpty, "initial_weights", "a file's path, or null", "an empty text") }
@@ -97,8 +80,8 @@ extension RunConfiguration {
                 "\(data.classes) numbers of 0 or more, not all 0", weights)
         }
 
-        problems += optimizer.problems.map { Problem(key: "optimizer." + $0.option, expected: $0.expected, got: $0.got) }
-        problems += schedule.problems.map { Problem(key: "schedule." + $0.option, expected: $0.expected, got: $0.got) }
+        problems += optimizer.problems.map { $0.inside("optimizer") }
+        problems += schedule.problems.map { $0.inside("schedule") }
 
         within(1...1_000_000, "epochs", epochs)
         within(1...65536, "batch_size", batchSize)
@@ -130,12 +113,12 @@ extension RunConfigurationError {
     }
 }
 
-/// A configuration with settings that make no sense; lists all of them.
+/// A configuration with invalid settings; lists all of them.
 public struct RunConfigurationError: UserError, Equatable {
     /// At least one, in the order of the file.
-    public let problems: [RunConfiguration.Problem]
+    public let problems: [InvalidSetting]
 
-    package init(problems: [RunConfiguration.Problem]) { self.problems = problems }
+    package init(problems: [InvalidSetting]) { self.problems = problems }
 
     /// The faulty keys.
     public var subject: String { problems.map(\.key).joined(separator: ", ") }
@@ -145,5 +128,5 @@ public struct RunConfigurationError: UserError, Equatable {
     public var remedy: String { "" }
 
     /// A line for each problem.
-    public var description: String { problems.map { $0.description.printable() }.joined(separator: "\n") }
+    public var description: String { problems.lines }
 }

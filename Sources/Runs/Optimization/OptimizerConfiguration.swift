@@ -1,3 +1,5 @@
+import Files
+
 /// An optimizer's name and options, for configurations; `make(_:)` of the module Training creates
 /// the optimizer.
 ///
@@ -97,8 +99,8 @@ public struct OptimizerConfiguration: Sendable, Hashable, Codable {
     }
 
     /// The options whose values make no sense.
-    public var problems: [OptionProblem] {
-        var problems: [OptionProblem] = []
+    public var problems: [InvalidSetting] {
+        var problems: [InvalidSetting] = []
         func require(_ option: Option, _ holds: Bool, _ expected: String, _ got: Any) {
             if options.contains(option) { problems.require(holds, option.rawValue, expected, got) }
         }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The learning rate as a pure function of the epoch, without state to step or save. Each case
@@ -162,8 +163,8 @@ extension Schedule {
     }
 
     /// The options whose values make no sense.
-    public var problems: [OptionProblem] {
-        var problems: [OptionProblem] = []
+    public var problems: [InvalidSetting] {
+        var problems: [InvalidSetting] = []
         func atLeast(_ least: Int, _ value: Int, _ option: String) {
             problems.require((least...1_000_000_000).contains(value), option, "\(least) to 1000000000", value)
         }

@@ -16,15 +16,15 @@ package final class TensorBoardWriter {
     /// `firstStep` is the step at which a run continues: readers drop earlier files' values for
     /// it and later steps.
     ///
-    /// Throws ``/Files/FolderError`` if the folder cannot be written to.
+    /// Throws ``/Files/FileError`` if the folder cannot be written to.
     package init(folder: URL, firstStep: Int = 1) throws {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             url = try Self.newFile(in: folder)
             handle = try FileHandle(forWritingTo: url)
         } catch {
-            throw FolderError(
-                folder: folder.relativePath, reason: "the event file cannot be written (\(systemReason(error)))",
+            throw FileError(
+                .unwritable, file: folder.relativePath, reason: "the event file cannot be written (\(systemReason(error)))",
                 remedy: "check its permissions and the disk's free space")
         }
         var first = Self.event(step: 0)

@@ -10,73 +10,50 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
     public let volumes: [VolumeScores]
 
     /// The paper's scoring.
-    public struct Published: Sendable, Equatable {
-        /// The scored metrics.
-        public let metrics: [VolumeMetric]
-        /// The mean of the classes' means.
-        public let means: MetricValues
-        /// A mean over volumes for each class.
-        public let classes: [Class]
-        /// The mean Dice.
-        public var dice: Double { means[.dice] ?? 0 }
-        /// The mean HD95.
-        public var hd95: Double { means[.hd95] ?? 0 }
+    public typealias Published = ScoredMeans<PublishedDetails>
+    /// Honest scoring.
+    public typealias Honest = ScoredMeans<HonestDetails>
+
+    /// The paper's scoring of each class.
+    public struct PublishedDetails: Sendable, Codable, Equatable {
+        /// Means over volumes.
+        public let classes: [ScoredMeans<Class>]
 
         /// One class.
-        public struct Class: Sendable, Equatable {
+        public struct Class: Sendable, Codable, Equatable {
             /// The class's number in the labels.
             public let value: Int
             /// The class's name.
             public let name: String
-            /// The scored metrics.
-            public let metrics: [VolumeMetric]
-            /// Means over volumes.
-            public let means: MetricValues
-            /// The mean Dice.
-            public var dice: Double { means[.dice] ?? 0 }
-            /// The mean HD95.
-            public var hd95: Double { means[.hd95] ?? 0 }
         }
     }
 
-    /// Honest scoring.
-    public struct Honest: Sendable, Equatable {
-        /// The scored metrics.
-        public let metrics: [VolumeMetric]
-        /// The mean of the classes' means over finite values; nil if there was none.
-        public let means: MetricValues
+    /// Counts of honest scoring, and each class.
+    public struct HonestDetails: Sendable, Codable, Equatable {
         /// The number of (class, volume) pairs with infinite distance: predicted but absent, or
         /// missed.
         public let infinite: Int
         /// The number of (class, volume) pairs left out: absent from both.
         public let absent: Int
-        /// A mean over volumes for each class.
-        public let classes: [Class]
-        /// The mean Dice; nil if no class was in any volume.
-        public var dice: Double? { means[.dice] }
-        /// The mean HD95; nil if no class was in both volumes.
-        public var hd95: Double? { means[.hd95] }
+        /// Means over the volumes with a finite value.
+        public let classes: [ScoredMeans<Class>]
 
         /// One class.
-        public struct Class: Sendable, Equatable {
+        public struct Class: Sendable, Codable, Equatable {
             /// The class's number in the labels.
             public let value: Int
             /// The class's name.
             public let name: String
-            /// The scored metrics.
-            public let metrics: [VolumeMetric]
-            /// Means over the volumes with a finite value.
-            public let means: MetricValues
             /// The number of volumes in which it was predicted but is absent.
             public let predictedOnly: Int
             /// The number of volumes in which it was missed.
             public let missed: Int
             /// The number of volumes in which it is in neither.
             public let absent: Int
-            /// The mean Dice.
-            public var dice: Double? { means[.dice] }
-            /// The mean HD95.
-            public var hd95: Double? { means[.hd95] }
+
+            private enum CodingKeys: String, CodingKey {
+                case value, name, predictedOnly = "predicted_only", missed, absent
+            }
         }
     }
 
@@ -94,117 +71,27 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
         let metrics = first.classes.first?.metrics ?? VolumeMetric.published
         let publishedMetrics = metrics.filter { $0.publishedSpurious != nil }
 
-        var publishedClasses: [Published.Class] = []
-        var honestClasses: [Honest.Class] = []
+        var publishedClasses: [ScoredMeans<PublishedDetails.Class>] = []
+        var honestClasses: [ScoredMeans<HonestDetails.Class>] = []
         for (index, reference) in first.classes.enumerated() {
             let scores = volumes.map { $0.classes[index] }
             publishedClasses.append(
-                .init(
-                    value: reference.value, name: reference.name, metrics: publishedMetrics,
-                    means: Self.means(publishedMetrics) { metric in scores.map { $0.published(metric) } }))
+                .init(publishedMetrics, .init(value: reference.value, name: reference.name)) { metric in
+                    scores.map { $0.published(metric) }
+                })
             let count = { (presence: ClassScore.Presence) in scores.count { $0.presence == presence } }
-            honestClasses.append(
-                .init(
-                    value: reference.value, name: reference.name, metrics: metrics,
-                    means: Self.means(metrics) { metric in scores.compactMap { $0[metric] }.filter(\.isFinite) },
-                    predictedOnly: count(.predictedOnly), missed: count(.missed), absent: count(.absent)))
+            let counts = HonestDetails.Class(
+                value: reference.value, name: reference.name, predictedOnly: count(.predictedOnly), missed: count(.missed),
+                absent: count(.absent))
+            honestClasses.append(.init(metrics, counts) { metric in scores.compactMap { $0[metric] }.filter(\.isFinite) })
         }
-        published = Published(
-            metrics: publishedMetrics, means: Self.means(publishedMetrics) { metric in publishedClasses.map { $0.means[metric] ?? 0 } },
-            classes: publishedClasses)
+        published = Published(publishedMetrics, .init(classes: publishedClasses)) { metric in publishedClasses.map { $0.means[metric] ?? 0 }
+        }
         honest = Honest(
-            metrics: metrics, means: Self.means(metrics) { metric in honestClasses.compactMap { $0.means[metric] } },
-            infinite: honestClasses.reduce(0) { $0 + $1.predictedOnly + $1.missed },
-            absent: honestClasses.reduce(0) { $0 + $1.absent }, classes: honestClasses)
-    }
-
-    /// The mean of each metric's values; none without values.
-    private static func means(_ metrics: [VolumeMetric], _ values: (VolumeMetric) -> [Double]) -> MetricValues {
-        var means = MetricValues()
-        for metric in metrics {
-            let values = values(metric)
-            if !values.isEmpty { means[metric] = values.reduce(0, +) / Double(values.count) }
-        }
-        return means
-    }
-}
-
-// MARK: - Files
-
-extension VolumeScoreSummary.Published: Codable {
-    /// Written with one key a metric.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: MetricKey.self)
-        try means.encode(metrics, into: &container)
-        try container.encode(classes, forKey: MetricKey("classes"))
-    }
-
-    /// Read as it is written.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: MetricKey.self)
-        (metrics, means) = try MetricValues.decode(container)
-        classes = try container.decode([Class].self, forKey: MetricKey("classes"))
-    }
-}
-
-extension VolumeScoreSummary.Published.Class: Codable {
-    /// Written with one key a metric.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: MetricKey.self)
-        try container.encode(value, forKey: MetricKey("value"))
-        try container.encode(name, forKey: MetricKey("name"))
-        try means.encode(metrics, into: &container)
-    }
-
-    /// Read as it is written.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: MetricKey.self)
-        (metrics, means) = try MetricValues.decode(container)
-        value = try container.decode(Int.self, forKey: MetricKey("value"))
-        name = try container.decode(String.self, forKey: MetricKey("name"))
-    }
-}
-
-extension VolumeScoreSummary.Honest: Codable {
-    /// Written with one key a metric.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: MetricKey.self)
-        try means.encode(metrics, into: &container)
-        try container.encode(infinite, forKey: MetricKey("infinite"))
-        try container.encode(absent, forKey: MetricKey("absent"))
-        try container.encode(classes, forKey: MetricKey("classes"))
-    }
-
-    /// Read as it is written.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: MetricKey.self)
-        (metrics, means) = try MetricValues.decode(container)
-        infinite = try container.decode(Int.self, forKey: MetricKey("infinite"))
-        absent = try container.decode(Int.self, forKey: MetricKey("absent"))
-        classes = try container.decode([Class].self, forKey: MetricKey("classes"))
-    }
-}
-
-extension VolumeScoreSummary.Honest.Class: Codable {
-    /// Written with one key a metric.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: MetricKey.self)
-        try container.encode(value, forKey: MetricKey("value"))
-        try container.encode(name, forKey: MetricKey("name"))
-        try means.encode(metrics, into: &container)
-        try container.encode(predictedOnly, forKey: MetricKey("predicted_only"))
-        try container.encode(missed, forKey: MetricKey("missed"))
-        try container.encode(absent, forKey: MetricKey("absent"))
-    }
-
-    /// Read as it is written.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: MetricKey.self)
-        (metrics, means) = try MetricValues.decode(container)
-        value = try container.decode(Int.self, forKey: MetricKey("value"))
-        name = try container.decode(String.self, forKey: MetricKey("name"))
-        predictedOnly = try container.decode(Int.self, forKey: MetricKey("predicted_only"))
-        missed = try container.decode(Int.self, forKey: MetricKey("missed"))
-        absent = try container.decode(Int.self, forKey: MetricKey("absent"))
+            metrics,
+            .init(
+                infinite: honestClasses.reduce(0) { $0 + $1.predictedOnly + $1.missed }, absent: honestClasses.reduce(0) { $0 + $1.absent },
+                classes: honestClasses)
+        ) { metric in honestClasses.compactMap { $0.means[metric] } }
     }
 }

@@ -13,14 +13,13 @@ extension VolumeSegmenter {
         /// network 0 and 1.
         public let labels: LabelVolume
         /// The voxels' place, from the file.
-        public let geometry: NIfTIGeometry
+        public let geometry: VolumeGeometry
         /// Millimetres between slices, rows and columns; nil if the file does not say.
         public let spacing: VoxelSpacing?
         /// Notes about this volume for the reader of the result, a line each.
         public let notes: [String]
 
-        /// The volume of a class that was found, in millilitres; nil if the file does not say how large a
-        /// voxel is.
+        /// A class's volume in millilitres; nil if the file does not give the voxels' size.
         public func milliliters(of label: UInt8) -> Double? {
             spacing.map { Double(voxels(of: label)) * $0.depth * $0.height * $0.width / 1000 }
         }

@@ -2,8 +2,8 @@ import Files
 import TensorFiles
 
 extension VolumeFile {
-    /// Says as a clause how another volume's voxels differ from these; nil if each voxel lies at the
-    /// same place. Headers that do not place their voxels are not compared.
+    /// A clause about the difference of another volume's voxels from these; nil if each voxel lies at
+    /// the same place. Headers that do not place their voxels are not compared.
     func difference(from other: VolumeFile) -> String? {
         difference(shape: other.shape, geometry: other.geometry)
     }

@@ -17,7 +17,7 @@ public struct VolumeFile: Sendable {
     /// Slices, rows and columns as they are stored.
     public let shape: VolumeShape
     /// The voxels' placement, which only NIfTI records; otherwise voxels of 1 mm.
-    public let geometry: NIfTIGeometry
+    public let geometry: VolumeGeometry
     /// True if the intensities are already in 0…1, as in Synapse's layout.
     public let isNormalized: Bool
     /// Oddities and repairs of the file, a clause each, to show to the user once.
@@ -65,7 +65,7 @@ public struct VolumeFile: Sendable {
             }
             try self.init(array: tensor, path: url.relativePath)
         default:
-            let volume: NIfTIVolume
+            let volume: VolumeImage
             do throws(TensorFileError) {
                 volume = try (VolumeFormat(url) ?? .nifti).readNarrow(url, voxels: Self.largestVolume)
             } catch { throw DataError(error) }
@@ -125,7 +125,7 @@ public struct VolumeFile: Sendable {
         }
         try SynapseArrays.checkImage(array, path: path, rank: 2...3)
         let shape = Array(([1] + array.shape).suffix(3))
-        var geometry = NIfTIGeometry(spacing: [1, 1, 1])
+        var geometry = VolumeGeometry(spacing: [1, 1, 1])
         geometry.axes = array.shape.count
         let mayBeColor = array.shape.count == 3 && (3...4).contains(shape[0]) && min(shape[1], shape[2]) > 4
         self.init(
@@ -149,7 +149,7 @@ public struct VolumeFile: Sendable {
     }
 
     private init(
-        voxels: HostTensor, slope: Double, intercept: Double, shape: VolumeShape, geometry: NIfTIGeometry, isNormalized: Bool,
+        voxels: HostTensor, slope: Double, intercept: Double, shape: VolumeShape, geometry: VolumeGeometry, isNormalized: Bool,
         notes: [String] = [], source: DICOMSource? = nil
     ) {
         (self.notes, self.source) = (notes, source)
@@ -259,7 +259,7 @@ extension LabelVolume {
     }
 
     /// Writes the labels as NIfTI, compressed if the name ends in `.gz`.
-    public func write(to url: URL, geometry: NIfTIGeometry, description: String = "") throws(TensorFileError) {
+    public func write(to url: URL, geometry: VolumeGeometry, description: String = "") throws(TensorFileError) {
         try NIfTIFile.write(
             labels: labels, shape: [shape.depth, shape.height, shape.width], geometry: geometry.withoutUnusablePlacement,
             description: description, to: url)
@@ -268,5 +268,5 @@ extension LabelVolume {
 
 extension VoxelSpacing {
     /// A geometry with only this spacing.
-    public var geometry: NIfTIGeometry { NIfTIGeometry(spacing: [width, height, depth]) }
+    public var geometry: VolumeGeometry { VolumeGeometry(spacing: [width, height, depth]) }
 }

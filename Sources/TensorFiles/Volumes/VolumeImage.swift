@@ -58,8 +58,3 @@ public struct VolumeHeader: Sendable, Equatable {
     /// The number of voxels; nil if it overflows.
     public var count: Int? { HostTensor.elementCount(shape: [channels] + shape) }
 }
-
-/// The former name of ``VolumeImage``.
-public typealias NIfTIVolume = VolumeImage
-/// The former name of ``VolumeGeometry``.
-public typealias NIfTIGeometry = VolumeGeometry

@@ -33,7 +33,7 @@ public struct ComparisonGrid: Sendable {
         let variants = try networks.map { name in
             guard Self.names.contains(name) else {
                 throw RunConfigurationError(
-                    problems: [.init(key: "network.name", expected: "one of \(Self.names.joined(separator: ", "))", got: name)])
+                    problems: [.init("network.name", expected: "one of \(Self.names.joined(separator: ", "))", got: name)])
             }
             var settings: [AblationGrid.Setting] = []
             let preset = VMUNetConfiguration.Preset.allCases.first { name == "\(NetworkSettings.vmunet)-\($0.rawValue)" }

@@ -108,7 +108,7 @@ public struct ComparisonRunner: Sendable {
     /// are timed. Written to `budget.json` and read from there when the comparison continues, so
     /// that its runs stay the same.
     ///
-    /// Throws ``/Files/FolderError`` if the folder's budget differs.
+    /// Throws ``/Files/FileError`` if the folder's budget differs.
     public static func epochs(
         within minutes: Double, _ comparison: ComparisonGrid, in folder: URL, note: (String) -> Void
     ) throws -> [String: Int] {
@@ -116,8 +116,8 @@ public struct ComparisonRunner: Sendable {
         var budget = Budget(minutes: minutes)
         if let bytes = try? Data(contentsOf: file), let saved = try? JSONDecoder().decode(Budget.self, from: bytes) {
             guard saved.minutes == minutes else {
-                throw FolderError(
-                    folder: folder.relativePath, reason: "its runs have a budget of \(saved.minutes) minutes, not \(minutes)",
+                throw FileError(
+                    .occupied, file: folder.relativePath, reason: "its runs have a budget of \(saved.minutes) minutes, not \(minutes)",
                     remedy: "choose another --runs, or the minutes that it started with")
             }
             budget = saved

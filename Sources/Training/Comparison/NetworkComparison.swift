@@ -115,7 +115,7 @@ public struct NetworkComparison: Sendable, Codable, Equatable {
         for run in runs {
             if let volumes = run.volumes, let summary = try? VolumeScoreSummary(volumes) {
                 for metric in VolumeMetric.published { values[metric.name, default: []].append(summary.published.means[metric] ?? .nan) }
-                for of in summary.published.classes { values[classPrefix + of.name, default: []].append(of.dice) }
+                for of in summary.published.classes { values[classPrefix + of.name, default: []].append(of.dice ?? .nan) }
             } else if let pictures = run.pictures {
                 let pooled = pooledScores(pictures.map { ($0.counts, 1) })
                 for metric in BinaryMetric.all { if let value = pooled[metric] { values[metric.name, default: []].append(value) } }

@@ -4,14 +4,12 @@ import Torch
 
 /// An optimizer made of a rule on lists of tensors, if libtorch has no fused step for every
 /// device.
-final class ElementwiseOptimizer<Rule: UpdateRule>: Optimizer {
+final class ElementwiseOptimizer<Rule: UpdateRule>: StatefulOptimizer {
     var learningRate: Double
     var steps = 0
-    var parameters: [Tensor] { kept.parameters }
-    var state: [(name: String, tensor: Tensor)] { kept.named }
 
     private let options: OptimizerConfiguration
-    private let kept: OptimizerState
+    let kept: OptimizerState
     private let rule: Rule
 
     init(_ parameters: [Tensor], _ options: OptimizerConfiguration) {

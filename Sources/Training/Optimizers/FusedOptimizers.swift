@@ -2,17 +2,15 @@ import Runs
 import Torch
 
 /// Adam and AdamW through libtorch's fused step: one pass over weight, gradient and moments.
-final class FusedAdam: Optimizer {
+final class FusedAdam: StatefulOptimizer {
     private static let adam = Operator("aten::_fused_adam_")
     private static let adamW = Operator("aten::_fused_adamw_")
 
     var learningRate: Double
     var steps = 0
-    var parameters: [Tensor] { kept.parameters }
-    var state: [(name: String, tensor: Tensor)] { kept.named }
 
     private let options: OptimizerConfiguration
-    private let kept: OptimizerState
+    let kept: OptimizerState
     private let averages: [Tensor]
     private let squares: [Tensor]
     private let greatestSquares: [Tensor]
@@ -49,16 +47,14 @@ final class FusedAdam: Optimizer {
 }
 
 /// SGD through libtorch's fused step.
-final class FusedSGD: Optimizer {
+final class FusedSGD: StatefulOptimizer {
     private static let sgd = Operator("aten::_fused_sgd_")
 
     var learningRate: Double
     var steps = 0
-    var parameters: [Tensor] { kept.parameters }
-    var state: [(name: String, tensor: Tensor)] { kept.named }
 
     private let options: OptimizerConfiguration
-    private let kept: OptimizerState
+    let kept: OptimizerState
     private let momenta: [Tensor]
 
     init(_ parameters: [Tensor], _ options: OptimizerConfiguration) {

@@ -1,5 +1,15 @@
 import Torch
 
+/// An optimizer whose parameters and state an ``OptimizerState`` keeps.
+protocol StatefulOptimizer: Optimizer {
+    var kept: OptimizerState { get }
+}
+
+extension StatefulOptimizer {
+    var parameters: [Tensor] { kept.parameters }
+    var state: [(name: String, tensor: Tensor)] { kept.named }
+}
+
 /// The state common to all optimizers: the parameters, tensors for each of them under PyTorch's
 /// names, and each parameter's update count.
 ///
@@ -14,7 +24,7 @@ final class OptimizerState {
     /// Views of `counts`, one per parameter, without axes; fused steps take them.
     let counters: [Tensor]
 
-    /// - Parameter fused: whether the counts are on the parameters' device, for fused steps;
+    /// - Parameter fused: true to keep the counts on the parameters' device, for fused steps;
     ///   otherwise they are on the host.
     init(_ parameters: [Tensor], fused: Bool = false) {
         self.parameters = parameters

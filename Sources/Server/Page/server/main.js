@@ -1,7 +1,7 @@
 // The server's page: sends files, lists jobs with their state, shows results.
 
 import { $, announce, make } from "../app/dom.js";
-import { droppedFiles } from "../app/opening.js";
+import { acceptDrops } from "../app/opening.js";
 import { zip } from "../worker/zip.js";
 import { Refusal, ask, blob, follow, json, sendJob, token } from "./api.js";
 import { Planes } from "./planes.js";
@@ -328,18 +328,7 @@ for (const id of ["files", "folder"]) {
         target.value = "";
     };
 }
-let depth = 0;
-const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-addEventListener("dragenter", (event) => carriesFiles(event) && (depth++, ($("dropping").hidden = false)));
-addEventListener("dragleave", (event) => carriesFiles(event) && --depth <= 0 && ($("dropping").hidden = true));
-addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
-addEventListener("drop", async (event) => {
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    depth = 0;
-    $("dropping").hidden = true;
-    take(await droppedFiles(event.dataTransfer));
-});
+acceptDrops((files) => take([...files]));
 
 function describeModel() {
     const model = models.find(({ name }) => name === $("model").value);

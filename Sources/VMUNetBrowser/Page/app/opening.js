@@ -1,4 +1,4 @@
-// The ways in which files come to the page: chosen, dropped, pasted.
+// Takes files that the reader chooses, drops or pastes.
 
 import { $ } from "./dom.js";
 
@@ -19,6 +19,14 @@ export function acceptFiles({ open, weights }) {
         target.value = ""; // so that the same file can be chosen again
     };
 
+    acceptDrops(take);
+    addEventListener("paste", (event) => {
+        if (event.clipboardData?.files.length > 0) take(event.clipboardData.files);
+    });
+}
+
+/** Calls `take` with the files of each drop, and shows the place for them while they are dragged. */
+export function acceptDrops(take) {
     let depth = 0;
     const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
     addEventListener("dragenter", (event) => {
@@ -29,7 +37,7 @@ export function acceptFiles({ open, weights }) {
     addEventListener("dragleave", (event) => {
         if (!carriesFiles(event)) return;
         depth = Math.max(0, depth - 1);
-        $("dropping").hidden = depth > 0 ? false : true;
+        $("dropping").hidden = depth === 0;
     });
     addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
     addEventListener("drop", async (event) => {
@@ -39,13 +47,10 @@ export function acceptFiles({ open, weights }) {
         $("dropping").hidden = true;
         take(await droppedFiles(event.dataTransfer));
     });
-    addEventListener("paste", (event) => {
-        if (event.clipboardData?.files.length > 0) take(event.clipboardData.files);
-    });
 }
 
 /** The files of a drop, those in dropped folders too; hidden ones are left out. */
-export async function droppedFiles(transfer) {
+async function droppedFiles(transfer) {
     const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     if (!entries.some((entry) => entry.isDirectory)) return transfer.files;
     const files = [];

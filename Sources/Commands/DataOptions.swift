@@ -1,0 +1,48 @@
+import ArgumentParser
+import Segmentation
+
+/// Settings of a data set's files, over those of the layout, the weights or a configuration.
+package struct DataOptions: ParsableArguments {
+    @Option(help: "The label of unlabelled pixels, which loss and scores leave out. Default: the weights' or the configuration's own.")
+    package var ignoredLabel: Int?
+
+    @Option(help: "The least grey of a binary mask's foreground, as a fraction of white. Default: 0.5.")
+    package var maskThreshold: Double?
+
+    @Option(help: "Slices and volumes: normalized if files hold 0…1, raw if --window maps them.")
+    package var intensities: DataSettings.Intensities?
+
+    @Option(
+        parsing: .unconditional,
+        help:
+            "Slices and volumes: the intensities mapped to 0…1: LOW,HIGH, minmax, percentiles or none. Training stores them with the weights."
+    )
+    package var window: IntensityWindow?
+
+    package init() {}
+
+    package func validate() throws {
+        if let ignoredLabel { try Require.count(ignoredLabel, "--ignored-label", from: 0, upTo: 255) }
+        try Require.share(maskThreshold, "--mask-threshold")
+    }
+
+    /// Lays the options that were given over the settings.
+    package func apply(to settings: inout DataSettings) {
+        if let ignoredLabel { settings.ignoredLabel = ignoredLabel }
+        if let maskThreshold { settings.maskThreshold = maskThreshold }
+        if let window { settings.window = window }
+        if let intensities { settings.intensities = intensities }
+    }
+}
+
+/// The axis across slices in arrays of volumes, which their files do not record.
+package struct SliceAxisOption: ParsableArguments {
+    @Option(help: "Volumes: the arrays' axis across slices, 1 to 3. Default: 1.")
+    package var sliceAxis: Int?
+
+    package init() {}
+
+    package func validate() throws {
+        if let sliceAxis { try Require.count(sliceAxis, "--slice-axis", upTo: 3) }
+    }
+}

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Segmentation
 import TensorFiles
 
@@ -44,10 +45,7 @@ package struct Page: ToolCommand {
         let written = try files.write(to: URL(filePath: output), weights: weights)
         Console.note("written to \(output); to look at it: python3 -m http.server --directory \(output)")
         guard json else { return }
-        let bytes = try written.files.reduce(0) { sum, name in
-            let values = try URL(filePath: output).appending(path: name).resourceValues(forKeys: [.fileSizeKey])
-            return sum + (values.fileSize ?? 0)
-        }
+        let bytes = try written.files.reduce(0) { try $0 + FileReader(URL(filePath: output).appending(path: $1)).size }
         try Console.json(Result(folder: output, version: written.version, weights: written.weights, files: written.files, bytes: bytes))
     }
 

@@ -3,6 +3,7 @@ import Commands
 import Networks
 import Runs
 import Segmentation
+import Torch
 import Training
 
 /// The settings that commands which train take from the command line, over those of a file or the

@@ -101,7 +101,7 @@ struct ConfigurationFileTests {
         ("threshold: 1e999\n", 1, "threshold", "a number", "1e999"),
         ("data:\n  augment: 1\n", 2, "data.augment", "true or false", "1"),
         ("data:\n  path: {a: b}\n", 2, "data.path", "a text", "a section"),
-        ("data:\n  dataset: isic19\n", 2, "data.dataset", "one of isic17, isic18, busi, synapse, nnunet, folder", "isic19"),
+        ("data:\n  dataset: isic19\n", 2, "data.dataset", "one of " + Dataset.allCases.map(\.rawValue).joined(separator: ", "), "isic19"),
         ("network:\n  dims: [1, 2, x, 4]\n", 2, "network.dims", "a list, each a whole number", "a list of 4"),
         ("device: gpu\n", 1, "device", "one of auto, cpu, cuda", "gpu"),
         ("workers: few\n", 1, "workers", "a whole number, or null", "few"),

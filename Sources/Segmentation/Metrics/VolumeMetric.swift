@@ -130,10 +130,13 @@ public struct MetricValues: Sendable, Equatable {
         }
     }
 
-    /// Reads the metrics that are present, in the order of their names.
+    /// Reads the metrics that are present, in the order of ``VolumeMetric/all`` and then of their
+    /// names.
     static func decode(_ container: KeyedDecodingContainer<MetricKey>) throws -> (metrics: [VolumeMetric], values: MetricValues) {
         var values = MetricValues()
-        let metrics = container.allKeys.compactMap { VolumeMetric.named($0.stringValue) }.sorted { $0.name < $1.name }
+        let found = container.allKeys.compactMap { VolumeMetric.named($0.stringValue) }
+        let metrics =
+            VolumeMetric.all.filter(found.contains) + found.filter { !VolumeMetric.all.contains($0) }.sorted { $0.name < $1.name }
         for metric in metrics { values[metric] = try container.decodeIfPresent(Double.self, forKey: MetricKey(metric.name)) }
         return (metrics, values)
     }

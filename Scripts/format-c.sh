@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Formats the C, C++ and CUDA sources after .clang-format:  Scripts/format-c.sh          rewrites what differs
-#                                                           Scripts/format-c.sh --check  lists it and leaves with 1
-# clang-format is VMUNET_CLANG_FORMAT, or the one beside VMUNET_PYTHON, in ./test's environment, or on PATH. Versions format differently, so it must be
-# the version in Tests/requirements.txt; without it, --check prints a note and exits with 0, or with
-# 1 if CI is set.
+# Formats the C, C++ and CUDA sources after .clang-format:
+#
+#   Scripts/format-c.sh          rewrites files that differ
+#   Scripts/format-c.sh --check  lists them and exits with 1
+#
+# clang-format is VMUNET_CLANG_FORMAT, or the one beside VMUNET_PYTHON, in ./test's environment, or on
+# PATH. Versions format differently, so it must be the version in Tests/requirements.txt; without it,
+# --check prints a note and exits with 0, or with 1 if CI is set.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

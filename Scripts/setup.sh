@@ -228,7 +228,8 @@ swift_line() {
 
 # missing_packages [torch | server]: prints the packages (Debian's names, or Homebrew's on macOS)
 # whose tools, headers or libraries are missing, one per line: those that everything needs, or what
-# libtorch's set-up or the server needs beside them. The libraries are Package.swift's, by their pkg-config names.
+# libtorch's set-up or the server needs beside them. The libraries are Package.swift's, by their
+# pkg-config names.
 missing_packages() {
     local pair
     if [ "${1-}" = torch ]; then

@@ -2,6 +2,7 @@
 // like any other. Each is differentiable. Activations are channels-last: B images, H rows, W
 // columns, contiguous channels.
 #include "operators.h"
+#include "passes.h"
 
 using namespace ctorch;
 
@@ -38,4 +39,28 @@ TORCH_LIBRARY(vmunet, library) {
     library.def("head(Tensor x, Tensor norm_weight, Tensor norm_bias, Tensor conv_weight, Tensor conv_bias) -> Tensor", head);
     // x + scale[b]·branch: scale [B], or 1.
     library.def("add_branch(Tensor x, Tensor branch, Tensor? scale=None) -> Tensor", add_branch);
+
+    // The scans' passes apart, on a CPU, and how many floats forward leaves for backward.
+    library.def(
+        "ss2d_forward(Tensor x, Tensor x_proj_weight, Tensor dt_projs_weight, Tensor dt_projs_bias, Tensor A_logs, Tensor Ds, "
+        "bool for_backward) -> (Tensor y, Tensor projection, Tensor borders)");
+    library.def(
+        "ss2d_backward(Tensor x, Tensor x_proj_weight, Tensor dt_projs_weight, Tensor dt_projs_bias, Tensor A_logs, Tensor Ds, "
+        "Tensor projection, Tensor borders, Tensor dy) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+    library.def("ss2d_border_count(int batch, int height, int width, int channels, int states, int rank) -> int", ss2d_border_count);
+    library.def(
+        "selective_scan_forward(Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor? D, Tensor? delta_bias, bool softplus, "
+        "bool for_backward) -> (Tensor y, Tensor borders, Tensor last)");
+    library.def(
+        "selective_scan_backward(Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor? D, Tensor? delta_bias, bool softplus, "
+        "Tensor borders, Tensor dy) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+    library.def(
+        "selective_scan_border_count(int batch, int channels, int length, int states, int groups) -> int", selective_scan_border_count);
+}
+
+TORCH_LIBRARY_IMPL(vmunet, CPU, library) {
+    library.impl("ss2d_forward", ss2d_forward);
+    library.impl("ss2d_backward", ss2d_backward);
+    library.impl("selective_scan_forward", selective_scan_forward);
+    library.impl("selective_scan_backward", selective_scan_backward);
 }

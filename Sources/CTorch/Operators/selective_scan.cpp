@@ -2,6 +2,7 @@
 // own operators for other devices and types.
 #include "composite.h"
 #include "kernels.h"
+#include "passes.h"
 
 namespace ctorch {
 
@@ -110,6 +111,28 @@ at::Tensor selective_scan(
     }
     if (!at::GradMode::is_enabled()) return std::get<0>(run(Scan(u, delta, A, B, C, D, delta_bias, softplus), false));
     return SelectiveScan::apply(u, delta, A, B, C, D, delta_bias, softplus);
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> selective_scan_forward(
+    const at::Tensor &u, const at::Tensor &delta, const at::Tensor &A, const at::Tensor &B, const at::Tensor &C,
+    const std::optional<at::Tensor> &D, const std::optional<at::Tensor> &delta_bias, bool softplus, bool for_backward) {
+    use_threads_of_torch();
+    return run(Scan(u, delta, A, B, C, D, delta_bias, softplus), for_backward);
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> selective_scan_backward(
+    const at::Tensor &u, const at::Tensor &delta, const at::Tensor &A, const at::Tensor &B, const at::Tensor &C,
+    const std::optional<at::Tensor> &D, const std::optional<at::Tensor> &delta_bias, bool softplus, const at::Tensor &borders,
+    const at::Tensor &dy) {
+    use_threads_of_torch();
+    const auto d = run_backward(Scan(u, delta, A, B, C, D, delta_bias, softplus), borders, float32(dy));
+    const auto or_empty = [&](const at::Tensor &gradient) { return gradient.defined() ? gradient : at::empty({0}, u.options()); };
+    return {d[0], d[1], d[2], d[3].view(B.sizes()), d[4].view(C.sizes()), or_empty(d[5]), or_empty(d[6])};
+}
+
+int64_t selective_scan_border_count(int64_t batch, int64_t channels, int64_t length, int64_t states, int64_t groups) {
+    const vmk_selective_scan_shape shape{batch, channels, length, states, groups};
+    return vmk_selective_scan_border_count(&shape);
 }
 
 }  // namespace ctorch

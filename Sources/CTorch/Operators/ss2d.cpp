@@ -4,6 +4,7 @@
 #include "../CUDA/sum/sum.h"
 #include "composite.h"
 #include "kernels.h"
+#include "passes.h"
 #include "products.h"
 
 namespace ctorch {
@@ -71,24 +72,26 @@ struct SS2D : torch::autograd::Function<SS2D> {
         return product(d, weight, options.with_type(at::kFloat).with_addend(through_scan)).to(x.scalar_type());
     }
 
-    static variable_list backward(AutogradContext *context, variable_list of_outputs) {
-        const auto saved = context->get_saved_variables();
-        const at::Tensor &x = saved[0], &projection = saved[6], &borders = saved[7], dy = float32(of_outputs[0]);
-        const Weights w{saved[1], saved[2], saved[3], saved[4], saved[5]};
-        const auto gradients = scan_backward(x, projection, w, borders, dy);
+    /// Of x and the weights, in their order.
+    static std::array<at::Tensor, 6> gradients(
+        const at::Tensor &x, const Weights &w, const at::Tensor &projection, const at::Tensor &borders, const at::Tensor &dy) {
+        const auto gradients = scan_backward(x, projection, w, borders, float32(dy));
         const at::Tensor d = gradients.projection.to(x.scalar_type());
         const auto of = [](const at::Tensor &gradient, const at::Tensor &parameter) { return gradient.view(parameter.sizes()); };
         return {gradient_of_x(d, w, gradients.x, x), of(weight_gradient(d, x), w.x_proj), of(gradients.dt_weight, w.dt_weight),
                 of(gradients.dt_bias, w.dt_bias),    of(gradients.A_logs, w.A_logs),      of(gradients.Ds, w.Ds)};
     }
+
+    static variable_list backward(AutogradContext *context, variable_list of_outputs) {
+        const auto s = context->get_saved_variables();
+        const auto d = gradients(s[0], {s[1], s[2], s[3], s[4], s[5]}, s[6], s[7], of_outputs[0]);
+        return {d.begin(), d.end()};
+    }
 };
 
-}  // namespace
-
-at::Tensor ss2d(
+void check(
     const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
     const at::Tensor &A_logs, const at::Tensor &Ds) {
-    if (!has_kernels(x) && !cuda::has_ss2d(x)) return composite::ss2d(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
     expect_map("ss2d", x);
     TORCH_CHECK(x_proj_weight.dim() == 3 && dt_projs_weight.dim() == 3 && A_logs.dim() == 2, "ss2d: expected weights of ranks 3, 3 and 2");
     const auto D = x.size(3), N = A_logs.size(1), R = dt_projs_weight.size(2);
@@ -98,12 +101,47 @@ at::Tensor ss2d(
     expect_size("ss2d", "dt_projs_bias", dt_projs_bias, 4 * D);
     expect_size("ss2d", "A_logs", A_logs, 4 * D * N);
     expect_size("ss2d", "Ds", Ds, 4 * D);
+}
+
+}  // namespace
+
+at::Tensor ss2d(
+    const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
+    const at::Tensor &A_logs, const at::Tensor &Ds) {
+    if (!has_kernels(x) && !cuda::has_ss2d(x)) return composite::ss2d(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
+    check(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
     const at::Tensor map = as_rows(x);
     if (!at::GradMode::is_enabled()) {
         const SS2D::Weights w{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds};
         return SS2D::scan(map, SS2D::project(map, w, use_of(x_proj_weight)), w, false).first;
     }
     return SS2D::apply(map, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> ss2d_forward(
+    const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
+    const at::Tensor &A_logs, const at::Tensor &Ds, bool for_backward) {
+    TORCH_CHECK(has_kernels(x), "ss2d: no kernel for a map of ", x.scalar_type(), " and shape ", x.sizes());
+    check(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
+    use_threads_of_torch();
+    const SS2D::Weights w{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds};
+    const at::Tensor map = as_rows(x);
+    const at::Tensor projection = SS2D::project(map, w, for_backward ? Weight::changing : use_of(x_proj_weight));
+    const auto [y, borders] = SS2D::scan(map, projection, w, for_backward);
+    return {y, projection, borders.defined() ? borders : at::empty({0}, y.options())};
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> ss2d_backward(
+    const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
+    const at::Tensor &A_logs, const at::Tensor &Ds, const at::Tensor &projection, const at::Tensor &borders, const at::Tensor &dy) {
+    use_threads_of_torch();
+    const auto d = SS2D::gradients(as_rows(x), {x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds}, projection, borders, dy);
+    return {d[0], d[1], d[2], d[3], d[4], d[5]};
+}
+
+int64_t ss2d_border_count(int64_t batch, int64_t height, int64_t width, int64_t channels, int64_t states, int64_t rank) {
+    const vmk_ss2d_shape shape{batch, height, width, channels, states, rank};
+    return vmk_ss2d_border_count(&shape);
 }
 
 }  // namespace ctorch

@@ -76,7 +76,7 @@ class Outcome:
         controls = {c for c in text if unicodedata.category(c) == "Cc" and c not in "\n\r\t"}
         if controls:
             result.append(f"printed control characters {controls!r}: {text[:300]!r}")
-        for trace in ("Fatal error", ".swift:", "c10::", "Error Domain", "(null)", "Fault(", "std::", "NSCocoaError"):
+        for trace in ("Fatal error", ".swift:", "c10::", "vmunet::", "Error Domain", "(null)", "Fault(", "std::", "NSCocoaError"):
             if trace in text:
                 result.append(f"shows internals ({trace}): {text[-400:]!r}")
         return result

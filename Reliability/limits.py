@@ -167,6 +167,10 @@ def cases(base, run_folder):
             f"a batch beyond {megabytes} MB", "evaluate",
             ["--weights", weights, "--data", base / "discs", "--dataset", "folder", "--image-size", 2048, "--batch-size", 32],
             codes=(65, 70), memory_limit=megabytes * MB, honest=megabytes * MB, passes=30)
+    for megabytes in (900, 1000, 1100, 1200, 1500):
+        yield train(
+            f"a network beyond {megabytes} MB", "--preset", "base", "--image-size", 64, "--batch-size", 8, "--device", "cpu", "--epochs", 1,
+            codes=(0, 70), memory_limit=megabytes * MB, honest=megabytes * MB, passes=60)
     yield train("a batch beyond memory", *large, codes=(65, 70), memory_limit=2 * GB, honest=2 * GB, passes=30)
 
 

@@ -3,14 +3,14 @@
 // page faults, and slowed a matrix product into it from 400 to 115 GFLOP/s on two cores.
 #include "handles.h"
 
+#include <sys/mman.h>
+#include <sys/resource.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <new>
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 namespace {
 
@@ -19,6 +19,8 @@ constexpr size_t kept_from = 64 << 10;  // smaller blocks are malloc's
 // From this size on, ask for transparent huge pages: fewer TLB misses.
 constexpr size_t huge_from = 4 << 20;
 constexpr size_t huge_page = 2 << 20;
+// What Swift's own code may need, as in Memory.swift.
+constexpr size_t reserve = 48 << 20;
 
 /// Rounds up to an eighth of the size's power of two: wastes at most 12.5 %, and similar sizes
 /// reuse each other's blocks.
@@ -68,16 +70,31 @@ private:
             }
         }
         void *memory = nullptr;
-        if (posix_memalign(&memory, bytes >= huge_from ? huge_page : alignment, bytes) != 0) {
+        if (!leaves_reserve(bytes) || posix_memalign(&memory, bytes >= huge_from ? huge_page : alignment, bytes) != 0) {
             empty();
             TORCH_CHECK_WITH(
-                OutOfMemoryError, posix_memalign(&memory, alignment, bytes) == 0, "not enough memory: ", bytes,
+                OutOfMemoryError, leaves_reserve(bytes) && posix_memalign(&memory, alignment, bytes) == 0, "not enough memory: ", bytes,
                 " bytes could not be allocated");
         }
 #if defined(__linux__)
         if (bytes >= huge_from) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
         return new (memory) Header{bytes};
+    }
+
+    /// True unless the process's own limit on memory (`ulimit -v`) would leave less than the reserve.
+    /// Swift's arrays end the process where they find no memory; tensors can be refused.
+    static bool leaves_reserve(size_t bytes) {
+        static const bool is_limited = [] {
+            rlimit space{}, data{};
+            return getrlimit(RLIMIT_AS, &space) != 0 || getrlimit(RLIMIT_DATA, &data) != 0 || space.rlim_cur != RLIM_INFINITY ||
+                data.rlim_cur != RLIM_INFINITY;
+        }();
+        if (!is_limited || bytes < kept_from) return true;
+        void *place = mmap(nullptr, bytes + reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+        if (place == MAP_FAILED) return false;
+        munmap(place, bytes + reserve);
+        return true;
     }
 
     static void release(void *data) {

@@ -1,3 +1,5 @@
+import Files
+
 extension TorchError {
     /// The options that a user can lower when memory runs out; nil for any other error.
     ///
@@ -12,10 +14,11 @@ extension TorchError {
             : common + ", or take a smaller --preset"
     }
 
-    /// The reason's first sentence. libtorch's own text for a GPU continues with a page about its
-    /// allocator.
-    package var briefReason: String {
-        guard isOutOfMemory, let end = reason.range(of: ". ") else { return reason }
-        return String(reason[..<end.lowerBound])
+    /// The allocation that failed, for people: libtorch's own text names operators and files of its
+    /// sources, and for a GPU goes on with a page about its allocator.
+    package var shortage: String? {
+        guard let unit = reason.firstMatch(of: /([0-9.]+) (bytes|[KMGT]iB)/) else { return nil }
+        let amount = unit.2 == "bytes" ? Int(unit.1).map(Memory.size) : "\(unit.1) \(unit.2)"
+        return amount.map { "\($0) more were asked for" }
     }
 }

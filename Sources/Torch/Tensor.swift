@@ -1,4 +1,5 @@
 import CTorch
+import Files
 import TensorFiles
 
 /// An n-dimensional array of libtorch: a reference to values on a device, with autograd.
@@ -108,7 +109,14 @@ extension Tensor {
     }
 
     private func copied<Value>(count: Int, of type: Value.Type, zero: Value) -> [Value] {
-        if hasPendingError || !Recording.permits("copying to the host") { return Array(repeating: zero, count: count) }
+        let size = count * MemoryLayout<Value>.stride
+        // The scope of the failure throws; its result is nowhere used, so it takes no memory.
+        var nothing: [Value] { Array(repeating: zero, count: size < 1 << 20 ? count : 0) }
+        if hasPendingError || !Recording.permits("copying to the host") { return nothing }
+        do throws(Fault) { try Memory.ask(for: size) } catch {
+            report(TorchError(operation: "copying to the host", reason: error.reason, isOutOfMemory: true))
+            return nothing
+        }
         return Array(unsafeUninitializedCapacity: count) { buffer, initialized in
             check(ct_to_bytes(handle, buffer.baseAddress, count * MemoryLayout<Value>.stride), "copying to the host")
             initialized = count

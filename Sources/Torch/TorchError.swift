@@ -9,7 +9,7 @@ package struct TorchError: UserError {
     package let isOutOfMemory: Bool
 
     package var description: String {
-        memoryAdvice.map { "not enough memory (\(operation): \(briefReason)); \($0)" } ?? "\(operation): \(reason)"
+        memoryAdvice.map { "not enough memory\(shortage.map { " (\($0))" } ?? ""); \($0)" } ?? "\(operation): \(reason)"
     }
 
     /// The ``operation``.

@@ -46,8 +46,12 @@ package struct TorchScorer: BatchScorer {
             try withoutGradients {
                 let inputs = BatchTensors(batch, on: device)
                 let logits = try inference(inputs.images)
+                let values = logits.floats()
+                guard values.count == logits.count else {
+                    throw TorchError(operation: "scores", reason: "no values came back", isOutOfMemory: true)
+                }
                 let host = Logits(
-                    logits.floats(), batch: batch.count, classes: logits.size(1), height: batch.height, width: batch.width)
+                    values, batch: batch.count, classes: logits.size(1), height: batch.height, width: batch.width)
                 return (host, loss(logits, inputs.target).item)
             }
         }

@@ -120,9 +120,14 @@ public final class Trainer {
         if let workers = configuration.workers { options.workers = workers }
         loader = DataLoader(data.training, options)
         evaluator = data.validation.map { Evaluator($0, configuration.evaluation) }
-        let parameters = self.network.parameters.map { $0.tensor.requiringGrad() }
-        optimizer = configuration.optimizer.make(parameters)
-        average = configuration.emaDecay.map { ExponentialMovingAverage(parameters, decay: $0) }
+        let placed = self.network
+        (optimizer, average) = try withTorchErrors {
+            let parameters = placed.parameters.map { $0.tensor.requiringGrad() }
+            return (
+                configuration.optimizer.make(parameters),
+                configuration.emaDecay.map { ExponentialMovingAverage(parameters, decay: $0) }
+            )
+        }
         gradientStep = GradientStep(
             self.network, configuration.segmentationLoss, mode, optimizer, accumulate: configuration.accumulate,
             recordingBatchesOf: compileGraph ? configuration.batchSize : nil)

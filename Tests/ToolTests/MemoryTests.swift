@@ -70,6 +70,23 @@
                 }
             }
 
+            /// From too little for the network to too little for a step, also where libtorch's values
+            /// are copied into Swift's arrays.
+            @Test func aNetworkBeyondMemory() throws {
+                let base = try #require(
+                    (4...40).map { 64 * $0 }.first {
+                        (try? Tool.shell("ulimit -v \($0 << 10); exec \"$@\"", "train", "--help").code) == 0
+                    })
+                for more in [80, 180, 280] {
+                    let outcome = try Tool.shell(
+                        "ulimit -v \((base + more) << 10); exec \"$@\"", "train", "--data", Shared.discs.path, "--dataset", "folder",
+                        "--preset", "base", "--image-size", "64", "--batch-size", "8", "--device", "cpu", "--epochs", "1", "--run",
+                        try Scratch.folder().appending(path: "run").path)
+                    #expect(outcome.code == 70 && outcome.error.contains("--batch-size"), "\(more) MB: \(outcome)")
+                    for internals in ["vmunet::", "Fatal error", "alloc_cpu"] { #expect(!outcome.error.contains(internals)) }
+                }
+            }
+
             @Test func aBatchBeyondMemory() throws {
                 let run = try Scratch.folder().appending(path: "run")
                 let outcome = try Tool.shell(

@@ -108,7 +108,7 @@ func expectRefusal(
     #expect(outcome.code == code, "signal \(outcome.signal ?? 0): \(outcome.error)", sourceLocation: sourceLocation)
     #expect(outcome.out.isEmpty, sourceLocation: sourceLocation)
     for word in words { #expect(outcome.error.contains(word), "\(outcome.error)", sourceLocation: sourceLocation) }
-    for trace in ["Fatal error", "frame #", ".swift:", "c10::", "Error Domain", "(null)", "NSCocoaErrorDomain"] {
+    for trace in ["Fatal error", "frame #", ".swift:", "c10::", "vmunet::", "Error Domain", "(null)", "NSCocoaErrorDomain"] {
         #expect(!outcome.error.contains(trace), "\(outcome.error)", sourceLocation: sourceLocation)
     }
     let lines = outcome.error.split(separator: "\n").count

@@ -147,7 +147,16 @@ final class ChainedStream: ByteStream {
             throw Fault(.corrupt, "its header divides the voxels among \(urls.count) files, which cannot share them evenly")
         }
         let each = bytes / urls.count
-        open = { try data(FileReader(urls[$0]), each) }
+        open = { index in
+            let file: FileReader
+            do throws(FileError) { file = try FileReader(urls[index]) } catch {
+                // The header is the file that was given, and the one that is named.
+                throw Fault(
+                    error.kind, "its data file '\(urls[index].lastPathComponent.printable(limit: 80))' cannot be read: \(error.reason)",
+                    remedy: "put both into one folder, and the bare name into the header")
+            }
+            return try data(file, each)
+        }
         (files, bytesEach) = (urls.count, each)
         var size = 0
         for index in urls.indices { size = size.addingReportingOverflow(min(try open(index).largestSize, each)).partialValue }

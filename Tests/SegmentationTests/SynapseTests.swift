@@ -138,6 +138,28 @@ struct SynapseTests {
         }
     }
 
+    /// `dataset.json` also names the modality and the label that counts nowhere; regions need
+    /// nnU-Net's layout.
+    @Test func descriptionsSayMoreThanNames() throws {
+        try withSynapseSet(slices: ["a"]) { folder in
+            let json = folder.appendingPathComponent("dataset.json")
+            func resolved(_ text: String, ignoredLabel: Int? = nil) throws -> DataSettings {
+                try Data(text.utf8).write(to: json)
+                var settings = DataSettings(.synapse, path: folder.path)
+                settings.ignoredLabel = ignoredLabel
+                return try Dataset.synapse.layout.resolvingClasses(settings, givenCount: false, givenNames: false)
+            }
+            let text = #"{"channel_names": {"0": "MRI"}, "labels": {"background": 0, "heart": 1, "ignore": 2}}"#
+            let settings = try resolved(text)
+            #expect(settings.modality == "MRI" && settings.ignoredLabel == 2 && settings.classNames == ["background", "heart"])
+            #expect(Dataset.synapse.layout.origin(settings).modality == "MRI")
+            #expect(try resolved(text, ignoredLabel: 255).ignoredLabel == 255)
+            let regions = #"{"labels": {"background": 0, "whole": [1, 2], "core": 2}, "regions_class_order": [1, 2]}"#
+            let error = try #require(throws: DataError.self) { try resolved(regions) }
+            #expect(error.problem.contains("regions") && error.remedy.contains("--dataset nnunet"))
+        }
+    }
+
     /// A few labels and a distant one do not make 256 classes; a class missing from a small set
     /// still counts. A file that would unpack to more than a slice is not unpacked.
     @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))

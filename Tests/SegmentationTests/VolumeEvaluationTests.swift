@@ -172,4 +172,26 @@ struct VolumeEvaluationTests {
             #expect(score.predicted == found.labels.count { $0 == UInt8(score.value) } && (0...1).contains(score.dice ?? 0))
         }
     }
+
+    /// Arrays do not record where their slices lie: (rows, columns, slices) looks like many thin
+    /// slices.
+    @Test func slicesAlongAnotherAxisAreDoubted() throws {
+        func volume(_ depth: Int, _ height: Int, _ width: Int) throws -> SynapseVolume {
+            let shape = VolumeShape(depth: depth, height: height, width: width)
+            let label = try LabelVolume(shape: shape, labels: [UInt8](repeating: 0, count: shape.count))
+            return SynapseVolume(name: "a", image: [Float](repeating: 0, count: shape.count), label: label)
+        }
+        #expect(try volume(6, 80, 96).sliceDoubt == nil)
+        #expect(try #require(volume(80, 96, 12).sliceDoubt).contains("80 slices of 96×12 pixels"))
+        struct One: VolumeDataset {
+            let volume: SynapseVolume
+            let classNames = ["background", "disc", "block", "dot"]
+            let ignoredLabel: UInt8? = nil
+            var count: Int { 1 }
+            func load(at _: Int) throws(DataError) -> SynapseVolume { volume }
+        }
+        let evaluator = VolumeEvaluator(One(volume: try volume(80, 96, 6)), segmenter: VolumeSegmenter(try SynapseSet.segmenter()))
+        let error = try #require(throws: DataError.self) { try evaluator.evaluate() }
+        #expect(error.problem.contains("96×6 pixels") && error.remedy.contains("--slice-axis"))
+    }
 }

@@ -57,6 +57,19 @@ struct OddVolumeTests {
         #expect(try #require(bare.voxelSize).depth == 4)
     }
 
+    /// A matrix of NaN places nothing; the quaternion does, as in nibabel's `get_qform`.
+    @Test func takesTheQuaternionWhereTheMatrixIsNoNumber() throws {
+        try withTemporaryFolder { folder in
+            var bytes = [UInt8](try Data(contentsOf: file("sform_zeros_qform.nii")))
+            for i in 0..<12 { bytes.replaceSubrange(280 + 4 * i..<284 + 4 * i, with: [0, 0, 0xC0, 0x7F]) }
+            let url = folder.appendingPathComponent("nan.nii")
+            try Data(bytes).write(to: url)
+            let volume = try NIfTIFile.read(url)
+            #expect(volume.notes == ["its header's matrix (sform) is no placement: the quaternion is taken instead"])
+            expectAffine(volume, try expected().sform_zeros_qform.affine)
+        }
+    }
+
     @Test(arguments: ["labels.nii.gz", "flat.nii"]) func soundFilesHaveNoNotes(name: String) throws {
         #expect(try NIfTIFile.read(volumeFiles.appendingPathComponent(name)).notes == [])
     }

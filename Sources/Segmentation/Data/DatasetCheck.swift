@@ -72,7 +72,7 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
     /// A few lines for people: contents, then notes.
     public var description: String {
         var lines = parts.map { part in
-            var words = ["\(part.name): \(part.samples) samples"]
+            var words = ["\(part.name): \(counted(part.samples, "sample"))"]
             if let width = Self.span(part.widths), let height = Self.span(part.heights) { words.append("\(width)×\(height) pixels") }
             if let foreground = part.foreground { words.append("\(fixedPoint(foreground, digits: 1)) % foreground") }
             if part.labels.count > 2 { words.append("labels " + part.labels.map(String.init).joined(separator: ", ")) }
@@ -132,11 +132,7 @@ extension DatasetCheck {
                         stored: volume.image + extremes, labels: volume.label.labels, ignoring: volumes.ignoredLabel,
                         rows: volume.shape.height,
                         columns: volume.shape.width))
-                if volume.channels.isEmpty, volume.shape.depth > 3 * min(volume.shape.height, volume.shape.width) {
-                    notes.append(
-                        "\(part): \(volume.name) has \(volume.shape.depth) slices of \(volume.shape.height)×\(volume.shape.width) pixels: where slices "
-                            + "lie along another axis, data.slice_axis (--slice-axis) says so")
-                }
+                if let doubt = volume.sliceDoubt { notes.append("\(part): \(doubt)") }
             } catch { add(error) }
         }
         add(

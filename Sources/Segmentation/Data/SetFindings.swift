@@ -47,26 +47,33 @@ package struct SetFindings: Sendable, Equatable {
         var lines: [String] = []
         if !empty.isEmpty {
             lines.append(
-                "\(empty.count) of \(masks) masks are empty, as of healthy pictures: they count in the pooled scores; "
+                "\(Self.share(empty.count, of: masks, "is", "are")) empty, as of healthy pictures: they count in the pooled scores; "
                     + "a picture that is empty and found empty is left out of the mean over pictures")
         }
         if classes == 1, !full.isEmpty { lines.append("\(counted(full.count, "mask is", "masks are")) foreground everywhere") }
         if grey.masks > 0 {
             let share = Double(grey.pixels) / Double(max(grey.of, 1)) * 100
             lines.append(
-                "\(grey.masks) of \(masks) masks hold grey values (\(fixedPoint(share, digits: 1)) % of their pixels), cut at "
+                "\(Self.share(grey.masks, of: masks, "holds", "hold")) grey values (\(fixedPoint(share, digits: 1)) % of their pixels), cut at "
                     + "\(fixedPoint(threshold, digits: 2)) of white: data.mask_threshold changes that")
         }
         if takenAsStored > 0 {
             lines.append(
-                "\(takenAsStored) pictures are taken as they are stored, not as their EXIF orientation turns them: their masks fit only so")
+                "\(counted(takenAsStored, "picture is", "pictures are")) taken as stored, not as the EXIF orientation says: "
+                    + "only so does the mask fit")
         }
         for (color, count) in colors.sorted(by: { $0.key < $1.key }) {
             lines.append("\(counted(count, "mask is", "masks are")) painted in two colours: \(color) is taken as the foreground")
         }
-        if ignored.masks > 0 { lines.append("\(ignored.masks) of \(masks) masks have pixels that nobody labelled: they count nowhere") }
+        if ignored.masks > 0 {
+            lines.append("\(Self.share(ignored.masks, of: masks, "has", "have")) pixels that nobody labelled: they count nowhere")
+        }
         if classes > 1 { lines += Self.unseen(labels, classes: classes, where: "mask") }
         return lines
+    }
+
+    private static func share(_ count: Int, of masks: Int, _ one: String, _ many: String) -> String {
+        "\(count) of \(counted(masks, "mask")) \(count == 1 ? one : many)"
     }
 
     /// A line that names the labels that never occur, if there are any.

@@ -57,6 +57,12 @@ public struct VolumeEvaluator: Sendable {
     /// Labels in the volume's own order.
     private func predict(_ volume: SynapseVolume, progress: (_ slices: Int, _ of: Int) -> Void) throws -> LabelVolume {
         guard !volume.channels.isEmpty else {
+            guard min(volume.shape.height, volume.shape.width) >= PreparedVolume.smallestSide else {
+                throw DataError(
+                    .shape, path: volume.name,
+                    "its slices are \(volume.shape.height)×\(volume.shape.width) pixels, too small to show anything",
+                    remedy: "Where slices lie along another axis, data.slice_axis (--slice-axis) says so.")
+            }
             return try segmenter.segment(volume.image, shape: volume.shape) { progress($0, volume.shape.depth) }
         }
         let prepared = try PreparedVolume(volume.channels, path: volume.name, convention: segmenter.convention)

@@ -59,7 +59,9 @@ extension StateDictionary {
                 remedy: "give the weights from before they were quantised")
         }
         for (key, tensor) in self where !tensor.isFinite {
-            throw BadWeights(file: file, reason: "\(key) has values that are not finite: the training that wrote it went wrong")
+            throw BadWeights(
+                file: file, reason: "\(key) has values that are not finite: the training that wrote it went wrong",
+                remedy: "take a checkpoint from before that, or train again at a lower learning rate")
         }
     }
 }

@@ -134,9 +134,8 @@ struct NIfTIHeader {
         geometry.offset = (0..<3).map { number(268, 376, $0) }
         geometry.matrix = (0..<3).map { row in (0..<4).map { number(280, 400, 4 * row + $0) } }
         geometry.units = isVersion2 ? Int(fields.integer(500, Int32.self)) & 0xFF : Int(fields.integer(123, UInt8.self))
-        let isNumber = geometry.matrixCode <= 0 || geometry.matrix.joined().allSatisfy(\.isFinite)
-        guard isNumber, geometry.affine.joined().allSatisfy(\.isFinite) else {
-            throw Fault(.corrupt, "its header's placement of the voxels holds a value that is not a number")
+        guard geometry.affine.joined().allSatisfy(\.isFinite) else {
+            throw Fault(.corrupt, "its header gives the voxels a size that is not a number")
         }
         return geometry
     }
@@ -175,10 +174,13 @@ struct NIfTIHeader {
         bytes.replaceSubrange(148..<(148 + text.count), with: text)
         put(Int16(clamping: geometry.quaternionCode), at: 252)
         put(Int16(clamping: geometry.matrixCode), at: 254)
-        put(geometry.quaternion + geometry.offset + geometry.matrix.flatMap { $0 }, at: 256)
+        let placement = geometry.quaternion + geometry.offset + geometry.matrix.flatMap { $0 }
+        put(placement, at: 256)
         bytes.replaceSubrange(344..<348, with: [0x6E, 0x2B, 0x31, 0])
         // NIfTI-2 stores the placement in double precision, which may not fit here.
-        guard (try? NIfTIHeader(Array(bytes.prefix(version1Size)), isBigEndian: false, isPair: false)) != nil else {
+        guard placement.allSatisfy({ Float($0).isFinite || !$0.isFinite }),
+            (try? NIfTIHeader(Array(bytes.prefix(version1Size)), isBigEndian: false, isPair: false)) != nil
+        else {
             throw Fault(
                 .unwritable, "cannot hold the volume's placement: a number is too large for NIfTI-1",
                 remedy: "correct the header of the source volume")

@@ -110,7 +110,7 @@ struct NNUNet: DatasetLayout {
         guard !training.isEmpty else {
             throw DataError(.noPairs, path: directory.path, "leaves no case to train on", remedy: "Choose another fold.")
         }
-        let part = "\(training.count) cases to train on, \(validation.count) held back"
+        let part = "\(counted(training.count, "case")) to train on, \(validation.count) held back"
         return TrainingData(
             training: try CaseSlices(training, settings, description: description, repeats: true),
             validation: validation.isEmpty

@@ -60,7 +60,7 @@ extension PicturesWithMasks {
         }
         let (training, validation) = try all.divided(validationFraction: settings.validationFraction, seed: seed)
         let note =
-            "the set has no part 'val': \(validation.count) of \(all.count) pictures, drawn by the seed, are held back to validate; "
+            "the set has no part 'val': \(validation.count) of \(counted(all.count, "picture")), drawn by the seed, held back to validate; "
             + "where a patient has several pictures, divide the set yourself; validation_fraction 0 trains on all"
         return TrainingData(training: training, validation: validation, notes: [note])
     }

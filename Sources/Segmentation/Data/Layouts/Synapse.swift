@@ -1,3 +1,5 @@
+import Files
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -78,10 +80,15 @@ struct Synapse: DatasetLayout {
 
     /// The number and names of the classes come from the set, see
     /// ``SynapseClasses/names(in:configured:ignoredLabel:)``. What the user gave is kept: the
-    /// names, or the number, with names from the set's files or numbers.
+    /// names, or the number, with names from the set's files or numbers. `dataset.json` also names
+    /// the modality and the label of voxels that count nowhere.
     func resolvingClasses(_ settings: DataSettings, givenCount: Bool, givenNames: Bool) throws(DataError) -> DataSettings {
         var settings = settings
         let directory = URL(filePath: settings.path)
+        if let description = try? SynapseClasses.description(in: directory) {
+            settings.modality = settings.modality ?? description.modality
+            settings.ignoredLabel = settings.ignoredLabel ?? description.storedIgnoredLabel
+        }
         if givenNames, let names = settings.classNames {
             if !givenCount { settings.classes = names.count }
             return settings
@@ -122,8 +129,8 @@ struct Synapse: DatasetLayout {
         }
         let (training, validation) = try all.divided(validationFraction: settings.validationFraction, seed: seed)
         let note = """
-            the set has no list 'val': \(validation.patients.count) of \(all.patients.count) cases (\(validation.count) slices), drawn by the seed, are held back to \
-            validate, each taken for a patient of its own: where a patient has several, lists/lists_Synapse/val.txt says which; validation_fraction 0 trains on all, \
+            the set has no list 'val': \(validation.patients.count) of \(counted(all.patients.count, "case")) (\(counted(validation.count, "slice"))), drawn by the seed, held back \
+            to validate, each taken for a patient of its own: where a patient has several, lists/lists_Synapse/val.txt says which; validation_fraction 0 trains on all, \
             as published
             """
         return TrainingData(training: training, validation: validation, notes: unknownOrigin(settings) + [note])

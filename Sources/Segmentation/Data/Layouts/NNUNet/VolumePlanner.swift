@@ -109,7 +109,7 @@ struct VolumePlanner {
                 remedy: "The network takes at most \(VolumeFile.largestChannelCount): lower data.neighbors (--neighbors).")
         }
         if !givenSize { plan.imageSize = size(plan) }
-        plan.modality = settings.modality ?? (names.count == 1 && !description.channels.isEmpty ? String(names[0].prefix(80)) : nil)
+        plan.modality = settings.modality ?? description.modality
         return plan
     }
 

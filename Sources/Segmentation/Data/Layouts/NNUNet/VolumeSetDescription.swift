@@ -22,6 +22,10 @@ struct VolumeSetDescription: Sendable, Equatable {
     var classes: [UInt8?] = []
     /// The class number of voxels that count nowhere.
     var ignoredLabel: UInt8?
+    /// The number that ``ignoredLabel`` has in the files.
+    var storedIgnoredLabel: Int? { ignoredLabel.flatMap { classes.firstIndex(of: $0) } }
+    /// The name of the only channel, such as "CT"; nil if there are several, or none is named.
+    var modality: String? { channels.count == 1 ? String(channels[0].prefix(80)) : nil }
     /// Regions to score, if the set defines any.
     var regions: [LabelRegion] = []
     /// Cases that it lists: images and labels relative to the folder.

@@ -16,8 +16,8 @@ package enum SynapseClasses {
     /// or the labels have only one class.
     package static func names(in directory: URL, configured: [String]? = nil, ignoredLabel: Int? = nil) throws(DataError) -> [String] {
         if let configured { return try checked(configured, path: directory.path) }
-        let (json, text) = (directory.appending(path: "dataset.json"), directory.appending(path: "classes.txt"))
-        if FileManager.default.fileExists(atPath: json.path) { return try checked(fromJSON(json), path: json.path) }
+        if let description = try description(in: directory) { return description.classNames }
+        let text = directory.appending(path: "classes.txt")
         if FileManager.default.fileExists(atPath: text.path) {
             guard let lines = SynapseLayout.text(of: text) else {
                 throw DataError(
@@ -49,44 +49,17 @@ package enum SynapseClasses {
         return names
     }
 
-    /// nnU-Net's `labels`: `{"background": 0, "aorta": 1}` or, in its first version, `{"0":
-    /// "background", "1": "aorta"}`.
-    private static func fromJSON(_ file: URL) throws(DataError) -> [String] {
-        struct Description: Decodable {
-            let labels: [String: Label]
-
-            enum Label: Decodable {
-                case number(Int)
-                case name(String)
-
-                init(from decoder: any Decoder) throws {
-                    let container = try decoder.singleValueContainer()
-                    if let number = try? container.decode(Int.self) {
-                        self = .number(number)
-                    } else {
-                        self = .name(try container.decode(String.self))
-                    }
-                }
-            }
+    /// The set's `dataset.json`, in nnU-Net's form; nil without one. Throws ``DataError`` for
+    /// regions: a slice's label is one class.
+    static func description(in directory: URL) throws(DataError) -> VolumeSetDescription? {
+        guard let description = try VolumeSetDescription(in: directory) else { return nil }
+        guard description.regions.isEmpty else {
+            throw DataError(
+                .unreadable, path: directory.appending(path: "dataset.json").path,
+                "its labels are regions that overlap, which arrays of this layout are not read with",
+                remedy: "Give each class one number, or train on the volumes themselves in nnU-Net's layout (--dataset nnunet).")
         }
-        let remedy = #"Write "labels": {"background": 0, "aorta": 1, …} with the numbers 0, 1, 2 and so on."#
-        guard let text = SynapseLayout.text(of: file),
-            let labels = try? JSONDecoder().decode(Description.self, from: Data(text.utf8)).labels
-        else { throw DataError(.unreadable, path: file.path, "has no 'labels' of names and numbers", remedy: remedy) }
-        var names: [Int: String] = [:]
-        for (key, label) in labels {
-            switch label {
-            case .number(let number): names[number] = key
-            case .name(let name): if let number = Int(key) { names[number] = name }
-            }
-        }
-        // nnU-Net's reserved name for ignored pixels is not a class.
-        names = names.filter { $0.value != "ignore" }
-        let ordered = (0..<names.count).compactMap { names[$0] }
-        guard ordered.count == names.count, !ordered.isEmpty else {
-            throw DataError(.unreadable, path: file.path, "its labels are not numbered 0, 1, 2 and so on", remedy: remedy)
-        }
-        return ordered
+        return description
     }
 
     /// One more than the largest label of the training slices, or of the test volumes if there are

@@ -37,6 +37,14 @@ public struct SynapseVolume: Sendable {
     /// Slices, rows and columns.
     public var shape: VolumeShape { label.shape }
 
+    /// A line about slices that seem to lie along another axis; nil if these look like slices. Files
+    /// that record their voxels' place need none.
+    package var sliceDoubt: String? {
+        guard channels.isEmpty, shape.depth > 3 * min(shape.height, shape.width) else { return nil }
+        return "\(name) has \(shape.depth) slices of \(shape.height)×\(shape.width) pixels: where slices lie along another axis, "
+            + "data.slice_axis (--slice-axis) says so"
+    }
+
     /// The intensities of one slice, (rows, columns).
     public func slice(_ index: Int) -> [Float] { Array(image[index * shape.plane.count..<(index + 1) * shape.plane.count]) }
 }

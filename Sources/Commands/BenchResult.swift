@@ -52,7 +52,7 @@ package struct BenchResult: Encodable, CustomStringConvertible {
     /// 3.94 images/s, peak memory 0.36 GiB".
     package var description: String {
         "\(train ? "training step" : "inference") \(image_size)×\(image_size), batch \(batch_size), \(precision), \(device)"
-            + "\(compile_graph ? " as a graph" : ""), \(threads) threads, \(instruction_set): median \(fixedPoint(median_seconds, digits: 4)) s "
+            + "\(compile_graph ? " as a graph" : ""), \(counted(threads, "thread")), \(instruction_set): median \(fixedPoint(median_seconds, digits: 4)) s "
             + "(least \(fixedPoint(minimum_seconds, digits: 4))), \(fixedPoint(images_per_second, digits: 2)) images/s, "
             + "peak memory \(fixedPoint(Double(peak_memory_bytes) / 1_073_741_824, digits: 2)) GiB"
     }

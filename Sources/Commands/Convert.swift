@@ -66,7 +66,7 @@ package struct Convert: ToolCommand {
         }
         if toBFloat16 { for key in kept.keys { kept[key] = kept[key]?.converted(toFloatingPoint: .bfloat16) } }
         try WeightsFile.write(kept, to: url)
-        Console.note("\(kept.count) tensors written to \(output)")
+        Console.note("\(counted(kept.count, "tensor")) written to \(output)")
         if json {
             let bytes = kept.reduce(0) { $0 + $1.tensor.bytes.count }
             try Console.json(Output(file: output, tensors: kept.count, bytes: bytes, notes: kept.notes))

@@ -169,7 +169,7 @@ package struct Evaluate: ToolCommand {
                 "\(counted(empty.count, "picture is", "pictures are")) empty: \(empty.foundEmpty) predicted empty, left out of the mean over pictures; \(empty.withFindings) with findings, IoU 0"
             )
         }
-        lines.append("loss \(fixedPoint(result.loss, digits: 4)) over \(result.images.count) pictures")
+        lines.append("loss \(fixedPoint(result.loss, digits: 4)) over \(counted(result.images.count, "picture"))")
         return lines.joined(separator: "\n")
     }
 }

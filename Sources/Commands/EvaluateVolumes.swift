@@ -15,6 +15,7 @@ extension Evaluate {
         if let folder { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
         let provenance = "vmunet \(Provenance.version), weights sha256 \(WeightsDigest(of: URL(filePath: weights)).value.prefix(32))"
         var stored: ClosedRange<Float>?
+        var doubts: [String] = []
         let evaluator = VolumeEvaluator(
             volumes, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize), spacing: spacing,
             metrics: VolumeMetric.all + (tolerance.map { [.normalizedSurfaceDice(tolerance: $0)] } ?? []))
@@ -23,6 +24,7 @@ extension Evaluate {
                 "scoring \(Console.bar(progress.share)) volume \(progress.volume + 1)/\(progress.volumes), slice \(progress.slice)/\(progress.slices)"
             )
         } keep: { volume, prediction in
+            if let doubt = volume.sliceDoubt { doubts.append(doubt) }
             if let least = volume.image.min(), let greatest = volume.image.max() {
                 stored = min(least, stored?.lowerBound ?? least)...max(greatest, stored?.upperBound ?? greatest)
             }
@@ -35,7 +37,8 @@ extension Evaluate {
         if let stored, let problem = SliceFindings.intensityProblem(stored, isMapped: files.intensities == .raw || files.window != nil) {
             Console.note("note: " + problem)
         }
-        if let folder { Console.note("\(summary.volumes.count) label volumes in \(folder.relativePath)") }
+        for doubt in doubts.prefix(3) { Console.note("note: " + doubt) }
+        if let folder { Console.note("\(counted(summary.volumes.count, "label volume")) in \(folder.relativePath)") }
         if let json, json != "-" { try write(summary, to: URL(filePath: json)) }
         if json == "-" { try Console.json(summary) } else { Console.out(Self.table(summary)) }
     }
@@ -73,9 +76,9 @@ extension Evaluate {
                     + ["\(missed)", "\(spurious)", "\(honest.absent)"]))
         lines.append(
             """
-            \(summary.volumes.count) volumes, HD95 in \(unit). published: the paper's scoring, where a class predicted but absent counts as Dice 1 and \
+            \(counted(summary.volumes.count, "volume")), HD95 in \(unit). published: the paper's scoring, where a class predicted but absent counts as Dice 1 and \
             HD95 0.
-            honest: such a class counts as Dice 0, absent classes are left out, and HD95 is the mean of finite values (\(honest.infinite) are infinite: missed or spurious).
+            honest: such a class counts as Dice 0, absent classes are left out, and HD95 is the mean of finite values (\(honest.infinite) \(honest.infinite == 1 ? "is" : "are") infinite: missed or spurious).
             """)
         return lines.joined(separator: "\n")
     }

@@ -34,7 +34,8 @@ package struct Predict: ToolCommand {
 
     @OptionGroup var choice: WeightsOptions
 
-    @Argument(help: "Pictures, volumes (.nii, .nii.gz; .npy.h5 and .npz with an array named image), and folders of them.")
+    @Argument(
+        help: "Pictures, volumes (NIfTI, NRRD, MetaImage, DICOM; .npy.h5 and .npz with an array named image), and folders of them.")
     var inputs: [String] = []
 
     @Option(
@@ -51,7 +52,11 @@ package struct Predict: ToolCommand {
     @Flag(help: "Also write NAME_overlay.png: the picture with the outline and a translucent fill; for a volume, a sheet of some slices.")
     var overlay = false
 
-    @Flag(help: "Also write NAME_probability.png: the foreground's probability in grey. Pictures only.")
+    @Flag(
+        help: """
+            Also write NAME_probability.png: the foreground's probability in grey. For a volume, a volume for each class: NAME_probability_1.nii.gz \
+            and on.
+            """)
     var probabilities = false
 
     @Flag(

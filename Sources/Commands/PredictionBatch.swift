@@ -1,5 +1,6 @@
 import ArgumentParser
 import DICOM
+import Files
 import Imaging
 import Segmentation
 import TensorFiles
@@ -252,8 +253,9 @@ struct PredictionBatch {
         let slices = prepared.shape.depth, networked = VolumeSegmenter(segmenter)
         let passes = (slices + networked.batchSize - 1) / networked.batchSize
         Console.note(
-            "\(item.path): \(slices) slices of \(prepared.shape.height)×\(prepared.shape.width)\(Self.mapping(prepared)), "
-                + "\(prepared.voxelOrder.map { "voxel order \($0)" } ?? "voxels as stored"), \(passes) passes through the network")
+            "\(item.path): \(counted(slices, "slice")) of \(prepared.shape.height)×\(prepared.shape.width)\(Self.mapping(prepared)), "
+                + "\(prepared.voxelOrder.map { "voxel order \($0)" } ?? "voxels as stored"), \(counted(passes, "pass", "passes")) through the network"
+        )
         func tell(_ done: Int) {
             Console.status(
                 "segmenting \(Console.bar(Double(done) / Double(slices))) slice \(done)/\(slices)  \(item.url.lastPathComponent)")

@@ -67,7 +67,7 @@ package struct VolumeResults {
     private var amounts: [String] {
         names.map { label in
             let count = labels.labels.reduce(0) { $0 + ($1 == UInt8(truncatingIfNeeded: label.value) ? 1 : 0) }
-            guard let size = volume.voxelVolume else { return "\(label.name) \(count) voxels" }
+            guard let size = volume.voxelVolume else { return "\(label.name) \(counted(count, "voxel"))" }
             return "\(label.name) \((Double(count) * size / 100).rounded() / 10) ml"
         }
     }

@@ -45,7 +45,7 @@ public enum PictureError: UserError, Equatable {
             "claims \(width)×\(height) pixels, the limit is \(limit / 1_000_000) million"
         case .unsupported(_, let reason), .memory(_, let reason): reason
         case .notLabels(_, let reason): "cannot be read as labels: \(reason)"
-        case .unwritable(_, let reason): "cannot be written: \(reason)"
+        case .unwritable(_, let reason): reason.hasPrefix("cannot be ") ? reason : "cannot be written: \(reason)"
         case .mismatch(_, let expected, let got): "expected \(expected), got \(got)"
         }
     }
@@ -53,7 +53,8 @@ public enum PictureError: UserError, Equatable {
     /// A way out for the user.
     public var remedy: String {
         switch self {
-        case .unreadable, .unwritable, .mismatch: ""
+        case .unwritable(_, let reason): reason.hasPrefix("cannot be ") ? FileError.Kind.unwritable.usualRemedy : ""
+        case .unreadable, .mismatch: ""
         case .empty, .damaged: "copy or download it again"
         case .notAPicture(_, _, let advice): advice
         case .tooLarge: "make it smaller"

@@ -21,7 +21,7 @@ enum ReportTables {
             if let evaluation = run.evaluation {
                 rows += "<tr><th scope=\"row\">\(name)pooled over all pixels\(epoch)</th>\(cells(evaluation.pooled))</tr>\n"
                 rows +=
-                    "<tr><th scope=\"row\">\(name)mean over \(evaluation.pictures) pictures\(epoch)</th>\(cells(evaluation.perImageMean))</tr>\n"
+                    "<tr><th scope=\"row\">\(name)mean over \(counted(evaluation.pictures, "picture"))\(epoch)</th>\(cells(evaluation.perImageMean))</tr>\n"
                 for item in evaluation.classes {
                     rows += "<tr class=\"part\"><th scope=\"row\">\(item.name)</th>\(cells(item.scores))</tr>\n"
                 }

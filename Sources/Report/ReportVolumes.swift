@@ -65,7 +65,7 @@ extension ReportTables {
         return """
             <div class="scroll"><table class="numbers"><thead><tr><th></th>\(HTML.each(["DSC%", "HD95"] + names) { "<th scope=\"col\">\($0)</th>" })</tr></thead><tbody>
             \(rows)</tbody></table></div>
-            <p class="muted">Means over \(shown[0].volumes?.volumes.count ?? 0) volumes, DSC of each class; HD95 in \(unit). Published scoring gives a class DSC 100 and HD95 0 if it is predicted \
+            <p class="muted">Means over \(counted(shown[0].volumes?.volumes.count ?? 0, "volume")), DSC of each class; HD95 in \(unit). Published scoring gives a class DSC 100 and HD95 0 if it is predicted \
             but absent, and 0 and 0 if it is missed or absent from both. Honest scoring leaves out classes absent from both, counts missed and spurious ones as DSC 0, and averages the \
             distances that are finite (infinite: \(infinite)).</p>
 

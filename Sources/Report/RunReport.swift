@@ -52,20 +52,15 @@ public struct RunReport: Sendable {
 
     /// Writes the page about these runs' folders, whole or not at all. Returns the runs' scores.
     ///
-    /// Throws ``/Files/FileError`` for a folder that holds no run;
+    /// Throws ``/Files/FileError`` for a folder that holds no run, and where the page cannot
+    /// be written;
     /// ``/Runs/ConfigurationFileError``, ``/Segmentation/BadWeights`` and
     /// ``/TensorFiles/TensorFileError`` for damaged files; ``/Segmentation/DataError`` for a
     /// requested data folder that is none.
     @discardableResult
     public func write(_ folders: [URL], to url: URL, progress: (Progress) -> Void = { _ in }) throws -> [ReportedRun] {
         let content = try content(of: folders, progress: progress)
-        do {
-            try AtomicFile.write(to: url) { try $0.write(Array(ReportPage(content: content).html.utf8)) }
-        } catch {
-            throw FileError(
-                .unwritable, file: url.relativePath, reason: "cannot write the report (\(error))",
-                remedy: "choose another --output, or check the disk's free space")
-        }
+        try AtomicFile.write(Array(ReportPage(content: content).html.utf8), to: url)
         return content.runs.map(ReportedRun.init)
     }
 

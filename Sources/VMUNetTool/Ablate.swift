@@ -1,5 +1,6 @@
 import ArgumentParser
 import Commands
+import Files
 import Foundation
 import Networks
 import Runs
@@ -68,7 +69,8 @@ struct Ablate: ToolCommand {
         let cells = runner.grid.cells
         let states = try cells.map { try runner.state(of: $0) }
         Console.note(
-            "\(runner.grid.title): \(cells.count) runs, \(states.count { $0 == .finished }) of them done, in \(runner.folder.relativePath)")
+            "\(runner.grid.title): \(counted(cells.count, "run")), \(states.count { $0 == .finished }) of them done, in \(runner.folder.relativePath)"
+        )
         if output.dryRun {
             for (cell, state) in zip(cells, states) { Console.note("  \(cell.name): \(state.rawValue)") }
             return

@@ -89,7 +89,7 @@ struct Compare: ToolCommand {
             return
         }
         Console.note(
-            "\(comparison.grid.title): \(cells.count) runs, \(try runner.states().count { $0 == .finished }) of them trained, in \(folder.relativePath)"
+            "\(comparison.grid.title): \(counted(cells.count, "run")), \(try runner.states().count { $0 == .finished }) of them trained, in \(folder.relativePath)"
         )
         let stop = StopSignal()
         let display = TrainingDisplay()

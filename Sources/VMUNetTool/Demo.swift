@@ -26,10 +26,10 @@ struct Demo: ToolCommand {
     var output = "demo"
 
     @Option(help: "Pictures to train on.")
-    var pictures = 400
+    var pictures = Self.usual.pictures
 
     @Option(help: "Epochs.")
-    var epochs = 14
+    var epochs = Self.usual.epochs
 
     @Option(help: "Height and width of the pictures.")
     var imageSize = 96
@@ -43,6 +43,8 @@ struct Demo: ToolCommand {
     @OptionGroup var telling: OutputOptions
 
     static let validation = 60
+    /// What surely reaches the target.
+    static let usual = (pictures: 400, epochs: 14)
     static let target = 0.80
 
     func validate() throws {
@@ -68,7 +70,8 @@ struct Demo: ToolCommand {
         try Folder.make(folder, option: "--output")
         try Data().write(to: folder.appending(path: ".demo"))
 
-        Console.note("1. \(pictures) pictures to train on and \(Self.validation) to validate, generated into \(data.relativePath)")
+        Console.note(
+            "1. \(counted(pictures, "picture")) to train on and \(Self.validation) to validate, generated into \(data.relativePath)")
         try LesionGenerator.write(train: pictures, validation: Self.validation, size: imageSize, seed: 42, to: data) { done in
             Console.status("   \(Console.bar(Double(done) / Double(pictures + Self.validation))) \(done)")
         }
@@ -84,7 +87,7 @@ struct Demo: ToolCommand {
         settings.device = .cpu
         let sets = try TrainingData(settings)
         Console.note(
-            "2. training a tiny VM-UNet (\(try settings.parameterCount()) parameters) for \(epochs) epochs"
+            "2. training a tiny VM-UNet (\(try settings.parameterCount()) parameters) for \(counted(epochs, "epoch"))"
         )
         let (trainer, _) = try Trainer.begin(settings, in: runFolder, data: sets)
         let stop = StopSignal()
@@ -110,9 +113,8 @@ struct Demo: ToolCommand {
             "   see \(sheet.relativePath): picture, truth, prediction\(shipped == nil ? "" : ", the package's own weights"); best at the top, worst at the bottom"
         )
         if json { try Console.json(Scores(trained: result, shipped: shipped?.scores)) }
-        guard let miou = result.pooled.miou, miou >= Self.target else {
-            throw DemoMissed(miou: result.pooled.miou ?? 0)
-        }
+        let miou = result.pooled.miou ?? 0
+        guard miou >= Self.target || pictures < Self.usual.pictures || epochs < Self.usual.epochs else { throw DemoMissed(miou: miou) }
         Console.note("done: mIoU \(percent(miou)) on unseen pictures")
     }
 

@@ -94,7 +94,8 @@ struct Train: ToolCommand {
         if resume {
             trainer = try Trainer.resume(configuration, in: folder, data: sets, compileGraph: options.compute.compileGraph)
             if trainer.isFinished {
-                Console.note("\(folder.relativePath) is finished after \(trainer.position.epoch) epochs; a larger --epochs continues it")
+                Console.note(
+                    "\(folder.relativePath) is finished after \(counted(trainer.position.epoch, "epoch")); a larger --epochs continues it")
                 return try tell(RunFolder(existing: folder), .finished, epochs: trainer.position.epoch)
             }
             Console.note("resuming \(folder.relativePath) after epoch \(trainer.position.epoch), step \(trainer.position.step)")
@@ -104,7 +105,7 @@ struct Train: ToolCommand {
             if let report = begun.initialWeights { Self.tell(report) }
         }
         Console.note(
-            "\(Self.network(configuration)) of \(Self.classes(configuration)), \(sets.training.count) pictures to train on, "
+            "\(Self.network(configuration)) of \(Self.classes(configuration)), \(counted(sets.training.count, "picture")) to train on, "
                 + "\(sets.validation?.count ?? 0) to validate, "
                 + "\(configuration.data.imageSize)×\(configuration.data.imageSize), run in \(folder.relativePath)")
         let display = TrainingDisplay()

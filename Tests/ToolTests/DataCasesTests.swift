@@ -45,7 +45,7 @@ extension ToolTests {
             let trained = try train(folder)
             expectDone(trained)
             #expect(
-                trained.error.contains("training: 1 of 6 masks are empty") && trained.error.contains("validation: 1 of 3 masks are empty"))
+                trained.error.contains("training: 1 of 6 masks is empty") && trained.error.contains("validation: 1 of 3 masks is empty"))
             let outcome = try evaluate(folder, "--json", "-")
             expectDone(outcome)
             let result = try json(outcome.out)
@@ -124,7 +124,7 @@ extension ToolTests {
             try FileManager.default.removeItem(at: folder.appending(path: "val"))
             let outcome = try train(folder)
             expectDone(outcome)
-            #expect(outcome.error.contains("2 of 10 pictures, drawn by the seed, are held back"))
+            #expect(outcome.error.contains("2 of 10 pictures, drawn by the seed, held back"))
             #expect(outcome.error.contains("8 pictures to train on, 2 to validate"))
             let all = try train(folder, "--validation-fraction", "0")
             expectDone(all)

@@ -70,16 +70,10 @@ extension RunConfiguration {
         }
     }
 
-    /// Writes the configuration to a file, whole or not at all.
+    /// Writes the configuration to a file, whole or not at all. Throws ``/Files/FileError`` if it
+    /// cannot.
     public func write(to url: URL) throws {
-        let text = try yaml
-        do {
-            try AtomicFile.write(to: url) { try $0.write(Array(text.utf8)) }
-        } catch {
-            throw ConfigurationFileError(
-                path: url.relativePath, expected: "a file that can be written", got: "\(error)",
-                remedy: "check the folder, its permissions and the disk's free space")
-        }
+        try AtomicFile.write(Array(yaml.utf8), to: url)
     }
 
     static func text(of url: URL) throws(ConfigurationFileError) -> String {

@@ -39,11 +39,6 @@ while [ $# -gt 0 ]; do
     esac
 done
 
-if [ $libraries = instrumented ] && [ -z "${VMUNET_FUZZ:-}" ]; then
-    bash Reliability/libraries.sh
-    export PKG_CONFIG_PATH=$work/libraries/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
-fi
-
 # build NAME OPTION…: prints the product's folder.
 build() {
     local product=$1 scratch=$work/swift/$2
@@ -55,6 +50,10 @@ build() {
 note "building"
 mutate=${VMUNET_MUTATE:-$(build mutate plain)}
 fuzz=${VMUNET_FUZZ:-}
+if [ $libraries = instrumented ] && [ -z "$fuzz" ]; then
+    bash Reliability/libraries.sh
+    export PKG_CONFIG_PATH=$work/libraries/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
+fi
 [ -n "$fuzz" ] || fuzz=$(build fuzz "fuzz-$libraries" --sanitize address --sanitize fuzzer -Xswiftc -parse-as-library \
     -Xswiftc -sanitize-coverage=edge,trace-cmp,inline-8bit-counters,pc-table)
 
@@ -85,7 +84,7 @@ stretch() {
     [ -d "$corpus.seeds" ] || "$mutate" seeds "$reader" "$corpus.seeds"
     # -timeout is the clock's; an input's ten seconds of processor time are watched by the program.
     VMUNET_READER=$reader "$fuzz" "$corpus" "$corpus.seeds" "$limit" -max_len="$(largest "$reader")" -timeout=3600 -rss_limit_mb=2048 \
-        -malloc_limit_mb=512 -artifact_prefix="$work/findings/$reader/" -print_final_stats=1 -reload=0 -detect_leaks=0 >"$log" 2>&1 &
+        -malloc_limit_mb=512 -artifact_prefix="$work/findings/$reader/" -print_final_stats=1 -print_funcs=0 -reload=0 -detect_leaks=0 >"$log" 2>&1 &
     child=$!
     while kill -0 "$child" 2>/dev/null; do wait "$child" && code=0 || code=$?; done
     child=

@@ -65,7 +65,7 @@ struct OddVolumeTests {
             let url = folder.appendingPathComponent("nan.nii")
             try Data(bytes).write(to: url)
             let volume = try NIfTIFile.read(url)
-            #expect(volume.notes == ["its header's matrix (sform) is no placement: the quaternion is taken instead"])
+            #expect(volume.notes == ["its header's matrix (sform) places nothing: the quaternion is used instead"])
             expectAffine(volume, try expected().sform_zeros_qform.affine)
         }
     }

@@ -77,7 +77,7 @@ extension ToolTests {
             let values: [Float] = (0..<1440).map { (index: Int) -> Float in Float(index * 7 % 400 - 125) }
             let voxels = HostTensor(values, shape: [3, 24, 20])
             let input = folder.appending(path: "scan.nii.gz")
-            try NIfTIFile.write(NIfTIVolume(voxels: voxels, geometry: NIfTIGeometry(spacing: [1, 1, 2])), to: input)
+            try NIfTIFile.write(VolumeImage(voxels: voxels, geometry: VolumeGeometry(spacing: [1, 1, 2])), to: input)
             return (set, input)
         }
 

@@ -1,3 +1,4 @@
+import Files
 import Imaging
 
 #if canImport(FoundationEssentials)
@@ -86,7 +87,10 @@ struct Pairing {
             notes.append(framed.description)
             strangers = []
         }
-        if folded > 0 { notes.append("\(folded) masks have their pictures' names in other capitals") }
+        if folded > 0 {
+            let names = counted(folded, "mask has its picture's name", "masks have their pictures' names")
+            notes.append("\(names) in other capitals")
+        }
         for file in strangers { problems.append("mask without a picture: \(file)" + kin(of: file, in: images)) }
         for (name, picture) in pictureOf {
             switch masksOf[name] ?? [] {

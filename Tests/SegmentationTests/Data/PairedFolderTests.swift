@@ -216,7 +216,7 @@ import Testing
         #expect(try open("a").notes == ["masks are named mask_NAME"])
         // IMD1 is capitalised differently; b is written B.
         try open("b").verify()
-        #expect(try open("b").notes == ["1 masks have their pictures' names in other capitals"])
+        #expect(try open("b").notes == ["1 mask has its picture's name in other capitals"])
         // Two names that differ only in case, and a mask that could belong to either.
         try folder.write(.noise(width: 8, height: 8), "c/images/x.png")
         try folder.write(.noise(width: 8, height: 8), "c/images/X.png")

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Segmentation
 import TestSupport
@@ -233,7 +234,7 @@ struct ConfigurationFileTests {
             #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yamlFile: file) }
             try Data(repeating: 0x20, count: (1 << 20) + 1).write(to: file)
             #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yamlFile: file) }
-            #expect(throws: ConfigurationFileError.self) { try RunConfiguration().write(to: folder.appending(path: "none/c.yaml")) }
+            #expect(throws: FileError.self) { try RunConfiguration().write(to: folder.appending(path: "none/c.yaml")) }
         }
     }
 

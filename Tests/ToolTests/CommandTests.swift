@@ -133,14 +133,13 @@ extension ToolTests {
             expectDone(try Tool.run("parity", "--device", "cuda", "--image-size", "96", "--batch-size", "3"))
         }
 
-        /// All stages on a handful of pictures, too few to reach the promised score, which it
-        /// reports.
+        /// All stages on a handful of pictures, too few for the promised score, so none is demanded.
         @Test func demo() throws {
             let folder = try Scratch.folder()
             let outcome = try Tool.run(
                 ["demo", "--pictures", "8", "--epochs", "1", "--image-size", "32", "--output", "d e m o", "--json"], in: folder)
-            #expect(outcome.code == 70, "\(outcome.error)")
-            #expect(outcome.error.contains("expected at least 80.00"))
+            #expect(outcome.code == 0, "\(outcome.error)")
+            #expect(!outcome.error.contains("expected at least"))
             let scores = try json(outcome.out)
             for network in ["trained", "shipped"] {
                 let images = try #require((scores[network] as? [String: Any])?["images"] as? [Any])

@@ -90,7 +90,8 @@ let package = Package(
         .executableTarget(
             name: "VMUNetLight",
             dependencies: [
-                "Commands", "Segmentation", "Kernels", "VMUNet", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Commands", "Files", "Segmentation", "Kernels", "VMUNet",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // The program that reads runs: YAML, and no libtorch.
         .executableTarget(

@@ -21,7 +21,7 @@ Networks: Files Segmentation VMUNet Torch TensorFiles
 Training: Files Runs Networks Segmentation VMUNet Torch TensorFiles
 Commands: Files Segmentation VMUNet TensorFiles Imaging DICOM ArgumentParser
 ReportCommand: Commands Report ArgumentParser
-VMUNetLight: Commands Segmentation Kernels VMUNet ArgumentParser
+VMUNetLight: Commands Files Segmentation Kernels VMUNet ArgumentParser
 VMUNetReport: Commands ReportCommand Segmentation ArgumentParser
 Server: Commands DICOM Files TensorFiles Imaging Segmentation Hummingbird HTTPTypes NIOCore NIOHTTPTypes GRDB Logging Metrics CoreMetrics ServiceLifecycle
 VMUNetServe: Server Commands Files Segmentation ArgumentParser Logging Metrics

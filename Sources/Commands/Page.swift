@@ -102,14 +102,10 @@ package struct PageFiles {
     @discardableResult
     package func write(to output: URL, weights: URL, server: String? = nil) throws -> List {
         let manager = FileManager.default
-        let target = URL(filePath: output.standardizedFileURL.path)
+        // Through a link, to the folder itself.
+        let target = URL(filePath: output.standardizedFileURL.resolvingSymlinksInPath().path)
         let exists = manager.fileExists(atPath: target.path)
-        if exists {
-            let there = try manager.contentsOfDirectory(atPath: target.path)
-            guard there.isEmpty || there.contains(Self.list) else {
-                throw InputError("\(output.path): holds other files than a page's; name a new folder")
-            }
-        }
+        if exists { try requireOnlyAPage(in: target, named: output.relativePath) }
         let parent = target.deletingLastPathComponent(), name = target.lastPathComponent
         try manager.createDirectory(at: parent, withIntermediateDirectories: true)
         let made = parent.appending(path: ".\(name).new"), old = parent.appending(path: ".\(name).old")
@@ -132,6 +128,20 @@ package struct PageFiles {
         return list
     }
 
+    /// An earlier page is replaced whole, so its folder must hold nothing else.
+    private func requireOnlyAPage(in folder: URL, named name: String) throws {
+        guard try !FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty else { return }
+        let list = try? JSONDecoder().decode(List.self, from: Data(FileReader(folder.appending(path: Self.list)).head(1 << 20)))
+        let ours = Set((list?.files ?? []) + [Self.list])
+        let others = try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { path in
+            !ours.contains(path) && !ours.contains { $0.hasPrefix(path + "/") }
+        }
+        guard let list, !list.files.isEmpty, others.isEmpty else {
+            let one = others.sorted().first.map { ", such as \($0)" } ?? ""
+            throw InputError("\(name): holds other files than a page's\(one); name a new folder, or move them away")
+        }
+    }
+
     private func fill(_ made: URL, weights: URL, server: String?) throws -> List {
         let manager = FileManager.default
         for inner in ["app", "worker", "weights"] {
@@ -140,6 +150,7 @@ package struct PageFiles {
         for name in Self.names { try manager.copyItem(at: folder.appending(path: name), to: made.appending(path: name)) }
         // Reading the weights reports their faults now, not to a reader of the page.
         let tensors = try WeightsFile.read(weights)
+        try requireFitting(tensors.origin(file: weights.relativePath), file: weights.relativePath)
         let stem = weights.deletingPathExtension().lastPathComponent
         let own = "weights/\(stem).safetensors"
         if weights.pathExtension == "safetensors" {
@@ -155,8 +166,20 @@ package struct PageFiles {
         return list
     }
 
+    /// The page maps a volume's intensities by a window and takes its slices one by one, as they lie.
+    private func requireFitting(_ metadata: WeightsMetadata, file: String) throws {
+        let wants = [
+            metadata.normalization == nil ? nil : "another normalisation than a window",
+            (metadata.neighbors ?? 0) == 0 ? nil : "neighbouring slices",
+            metadata.sliceFit == nil ? nil : "slices resampled to a spacing",
+        ].compactMap(\.self)
+        guard !wants.isEmpty else { return }
+        throw InputError(
+            "\(file): these weights need \(wants.joined(separator: ", ")), which the page does not do; segment with predict or serve")
+    }
+
     /// The page's own list of its files, `page.json`.
-    package struct List: Encodable {
+    package struct List: Codable {
         let version: String
         let weights: String
         let files: [String]

@@ -116,6 +116,7 @@ package struct Predict: ToolCommand {
 
     package func validate() throws {
         guard raw != nil || !inputs.isEmpty else { throw ValidationError("name at least one picture, volume or folder") }
+        guard !inputs.contains("") else { throw ValidationError("an input is empty; is a variable of the shell unset?") }
         guard raw == nil || inputs.isEmpty else { throw ValidationError("--raw replaces pictures; give one or the other") }
         guard raw == nil || output != nil else { throw ValidationError("--raw needs --output, the .npy for the logits") }
         try Require.imageSize(imageSize)
@@ -128,8 +129,14 @@ package struct Predict: ToolCommand {
                 "--weights is needed: the package's own are not beside this tool, and \(InstalledWeights.variable) names none")
         }
         if let raw, let output { return try runRaw(segmenter(weights), URL(filePath: raw), to: URL(filePath: output)) }
-        let list = InputList(inputs, recursive: recursive, series: series, repairs: resample)
+        let list = InputList(
+            inputs, recursive: recursive, series: series, repairs: resample, leavesResults: output == nil)
         let destination = try PredictionTarget(output, list: list)
+        if list.resultsLeft > 0 {
+            Console.note(
+                "note: \(counted(list.resultsLeft, "result")) of earlier predictions beside \(list.resultsLeft == 1 ? "its input is" : "their inputs are") left out"
+            )
+        }
         if list.items.isEmpty { throw InputError(list.failures.map { "\($0.path): \($0.reason)" }.joined(separator: "\n")) }
         let isRecorded = json || destination.recordFolder != nil || list.items.contains(where: \.isVolume)
         let digest = WeightsDigest(of: weights, now: isRecorded)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Commands
+import Files
 import Kernels
 import Segmentation
 import VMUNet
@@ -30,6 +31,10 @@ struct Bench: ToolCommand {
         let network = try KernelsNetwork(configuration, .random(for: configuration), precision: options.precision.ofProducts)
         guard let plan = network.plan(batch: B, channels: C, height: size, width: size) else {
             throw InputError("no plan for \(B) pictures of \(size)×\(size); give fewer or smaller ones")
+        }
+        let bytes = plan.memoryBytes + 4 * (B * C * size * size + plan.logitCount)
+        do { try Memory.ask(for: bytes) } catch {
+            throw InputError("\(B) pictures of \(size)×\(size): \(error.reason); give fewer or smaller ones")
         }
         var random = SmallRandom()
         let images = (0..<B * C * size * size).map { _ in random.next() * 255 }

@@ -52,9 +52,20 @@ extension ToolTests {
         @Test func itReplacesAPageAndNothingElse() throws {
             let folder = try Scratch.folder()
             expectDone(try Tool.run("page", "--output", folder.path))
-            try Data().write(to: folder.appending(path: "app/left.js"))
-            expectDone(try Tool.run("page", "--output", folder.path))
-            #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "app/left.js").path))
+            let added = folder.appending(path: "app/.htaccess")
+            try Data().write(to: added)
+            expectRefusal(try Tool.run("page", "--output", folder.path), naming: "app/.htaccess")
+            try FileManager.default.removeItem(at: added)
+            let parent = try Scratch.folder(), link = parent.appending(path: "link")
+            try FileManager.default.createSymbolicLink(at: link, withDestinationURL: folder)
+            expectDone(try Tool.run("page", "--output", link.path))
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link.path) == folder.path && names(parent) == ["link"])
+            let claims = try Scratch.folder()
+            for (name, text) in [("page.json", "{\"my\": 1}"), ("thesis.txt", "mine")] {
+                try Data(text.utf8).write(to: claims.appending(path: name))
+            }
+            expectRefusal(try Tool.run("page", "--output", claims.path), naming: "other files")
+            #expect(names(claims) == ["page.json", "thesis.txt"])
             let other = try Scratch.folder()
             try Data("mine".utf8).write(to: other.appending(path: "notes.txt"))
             expectRefusal(try Tool.run("page", "--output", other.path), naming: "other files")

@@ -74,7 +74,7 @@ package struct MaskReader: Sendable, Equatable {
         let used = (0..<256).filter { counts[$0] > 0 && UInt8($0) != ignoredLabel }
         let remedy =
             if used.allSatisfy({ $0 == 0 || $0 == 255 }) {
-                "It looks like a binary mask: ask for one class (--classes 1)."
+                "It looks like a binary mask: take weights of one class, or train with --classes 1."
             } else if beyond == [255] {
                 "255 usually marks pixels that nobody labelled: set data.ignored_label (--ignored-label 255)."
             } else if used.count > 32 {

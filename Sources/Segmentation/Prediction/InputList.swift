@@ -47,10 +47,13 @@ package struct InputList: Sendable {
     package private(set) var passedOver = FileCensus()
     /// The number of sub-folders that were not entered.
     package private(set) var foldersLeft = 0
+    /// The number of files in the folders that are named as results beside an input are.
+    package private(set) var resultsLeft = 0
 
     private var known: Set<String> = []
     private let wanted: String?
     private let repairs: Bool
+    private let leavesResults: Bool
 
     /// Looks at files and into folders; with `recursive` into their sub-folders, too, though not
     /// through links.
@@ -58,8 +61,12 @@ package struct InputList: Sendable {
     /// - Parameters:
     ///   - series: of several DICOM series in one folder the one to take: its number or its UID.
     ///   - repairs: goes on without DICOM files that are damaged.
-    package init(_ arguments: [String], recursive: Bool = false, series: String? = nil, repairs: Bool = false) {
-        (wanted, self.repairs) = (series, repairs)
+    ///   - leavesResults: leaves out, of folders, what results beside an input are called: `NAME_mask`
+    ///     where there is a `NAME`.
+    package init(
+        _ arguments: [String], recursive: Bool = false, series: String? = nil, repairs: Bool = false, leavesResults: Bool = false
+    ) {
+        (wanted, self.repairs, self.leavesResults) = (series, repairs, leavesResults)
         var images: [(path: String, url: URL)] = []
         for argument in arguments {
             let url = URL(filePath: argument)
@@ -99,8 +106,13 @@ package struct InputList: Sendable {
         }
         let prefix = path.hasSuffix("/") ? path : path + "/"
         var folders: [String] = [], images: [URL] = []
+        let stems = leavesResults ? Set(names.map { Self.stem(folder.appending(path: $0)) }) : []
         for name in names {
             let url = folder.appending(path: name)
+            if leavesResults, let input = Self.inputOfResult(Self.stem(url)), stems.contains(input) {
+                resultsLeft += 1
+                continue
+            }
             if FolderListing.isPicture(name) || VolumeFile.isVolume(url) && (!NIfTIFile.isOfPair(url) || NIfTIFile.pairHeader(url) != nil) {
                 add(url, path: prefix + name)
             } else if FolderListing.isFolder(url) {
@@ -125,6 +137,16 @@ package struct InputList: Sendable {
         // A pair of files is listed once, by its header.
         guard known.insert(Self.place(NIfTIFile.pairHeader(url) ?? url)).inserted else { return }
         items.append(Item(path: path, url: url, isVolume: VolumeFile.isVolume(url)))
+    }
+
+    private static func stem(_ url: URL) -> String {
+        VolumeFile.isVolume(url) ? VolumeFile.name(of: url) : FolderListing.stem(url.lastPathComponent)
+    }
+
+    /// `NAME` of `NAME_mask`, `NAME_overlay` and so on; nil for other names.
+    private static func inputOfResult(_ stem: String) -> String? {
+        let ending = ["_mask", "_overlay", "_probability", "_statistics"].first(where: stem.hasSuffix)
+        return ending.map { String(stem.dropLast($0.count)) }
     }
 
     private static let dicomEndings: Set = ["dcm", "dicom", "ima"]

@@ -87,52 +87,53 @@ public struct DatasetDefaults: Sendable, Equatable {
 }
 
 extension DatasetLayout {
-    /// ISIC's.
+    /// Default: ISIC's settings.
     public var defaults: DatasetDefaults { DatasetDefaults() }
-    /// 255, as in pictures.
+    /// Default: 255, as in pictures.
     public var largestIntensity: Float { 255 }
-    /// Colour pictures, stretched to 0…``largestIntensity``.
+    /// Default: colour pictures, stretched to 0…``largestIntensity``.
     public func origin(_ settings: DataSettings) -> WeightsMetadata {
         var metadata = WeightsMetadata()
         (metadata.input, metadata.modality, metadata.inputChannels) = (.pictures, settings.modality, 3)
         metadata.valueRange = 0...Double(largestIntensity)
         return metadata
     }
-    /// False.
+    /// Default: false.
     public func recognises(_ folder: URL) -> Bool { false }
-    /// 1.
+    /// Default: 1.
     public var fewestClasses: Int { 1 }
-    /// False.
+    /// Default: false.
     public var namesItsClasses: Bool { false }
-    /// True.
+    /// Default: true.
     public var allowsJitter: Bool { true }
-    /// False.
+    /// Default: false.
     public var mapsIntensities: Bool { false }
-    /// "val".
+    /// Default: "val".
     public var evaluationSplit: String { "val" }
-    /// False.
+    /// Default: false.
     public func areNamesPublic(_ names: [String]) -> Bool { false }
-    /// Drops names if their number is not the number of classes.
+    /// Default: drops names if their number is not the number of classes.
     public func resolvingClasses(_ settings: DataSettings, givenCount: Bool, givenNames: Bool) throws(DataError) -> DataSettings {
         var settings = settings
         if settings.classNames?.count != settings.classes { settings.classNames = nil }
         return settings
     }
-    /// Unchanged.
+    /// Default: unchanged.
     public func planned(_ settings: DataSettings, givenSize: Bool) throws(DataError) -> DataSettings { settings }
-    /// ``evaluationSplit``.
+    /// Default: the set of ``evaluationSplit``.
     public func reportSet(_ settings: DataSettings, seed: UInt64) throws -> any SegmentationDataset {
         try evaluationSet(settings, split: evaluationSplit)
     }
-    /// None.
+    /// Default: none.
     public func volumes(_ settings: DataSettings, split: String, classNames: [String]?) throws -> (any VolumeDataset)? { nil }
-    /// None.
+    /// Default: none.
     public func reportVolumes(_ settings: DataSettings) throws -> (any VolumeDataset)? { nil }
 }
 
 /// The layouts known by name.
 public enum DatasetLayouts {
-    /// All layouts, in the order of help and messages.
+    /// All layouts, in the order of help and messages. A folder without a named layout belongs to the
+    /// first that recognises it.
     public static let all: [any DatasetLayout] = [ISIC17(), ISIC18(), BUSI(), Synapse(), NNUNet(), PictureFolder()]
 
     /// Their names for messages: "isic17, isic18, busi, synapse, nnunet or folder".

@@ -21,7 +21,7 @@ struct ReportContent: Sendable {
         var parameters: Int?
         var environments: [RunEnvironment] = []
         var evaluation: Evaluation?
-        /// Scores of the best weights on the set's test volumes, if it has any.
+        /// Scores of the best weights on the set's held-back volumes, if it has any.
         var volumes: VolumeScoreSummary?
         /// Some of those volumes, three planes each with the predicted labels.
         var previews: [Tile] = []

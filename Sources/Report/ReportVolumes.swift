@@ -5,7 +5,7 @@ import Runs
 import Segmentation
 
 extension RunReport {
-    /// Scores of a run's best weights on the test volumes of its set, and pictures of the first
+    /// Scores of a run's best weights on the held-back volumes of its set, and pictures of the first
     /// ones; nil and none if it has no volumes.
     ///
     /// Throws ``/Segmentation/DataError`` for volumes that cannot be read.
@@ -34,7 +34,7 @@ extension RunReport {
 }
 
 extension ReportTables {
-    /// Table II: Dice and HD95 of each run's test volumes under both scorings, then the paper's.
+    /// Table II: Dice and HD95 of each run's held-back volumes under both scorings, then the paper's.
     /// One table for each list of classes; empty without volumes.
     static func volumes(_ content: ReportContent) -> HTML {
         var lists: [[String]] = []
@@ -43,7 +43,7 @@ extension ReportTables {
         }
         guard !lists.isEmpty else { return "" }
         return
-            "<section><h2>Scores of the test volumes</h2>\(HTML.each(lists) { table($0, content.runs) })\(previews(content.runs))</section>\n"
+            "<section><h2>Scores of the held-back volumes</h2>\(HTML.each(lists) { table($0, content.runs) })\(previews(content.runs))</section>\n"
     }
 
     private static func table(_ names: [String], _ runs: [ReportContent.Run]) -> HTML {

@@ -14,7 +14,7 @@ public struct ReportedRun: Sendable, Encodable {
     public let pooled: BinaryScores?
     /// The same, as the mean over pictures.
     public let perImageMean: BinaryScores?
-    /// The best weights' scores on the set's test volumes, if it has any.
+    /// The best weights' scores on the set's held-back volumes, if it has any.
     public let volumes: VolumeScoreSummary?
     /// SHA-256 of the best weights; nil if the network was not run.
     public let weightsDigest: String?

@@ -158,8 +158,8 @@ public struct RunReport: Sendable {
                 progress(.scoring(run: name + ", volumes", done: $0, of: $1))
             }
         } catch let error as DataError where options.data == nil {
-            run.notes.append("The test volumes could not be read, so there are no scores of them.")
-            progress(.skipped(run: name, reason: "no scores of the test volumes: \(error)"))
+            run.notes.append("The held-back volumes could not be read, so there are no scores of them.")
+            progress(.skipped(run: name, reason: "no scores of the held-back volumes: \(error)"))
         }
         return scored
     }

@@ -89,7 +89,7 @@ struct ReportRunTests {
         let reader = PageReader(page)
         #expect(reader.problem == nil && !page.contains(SynapseSet.url.path))
         let text = reader.text.split(separator: "\n").joined(separator: " ")
-        #expect(text.contains("Scores of the test volumes") && text.contains("3 volumes") && !text.contains("Table II"))
+        #expect(text.contains("Scores of the held-back volumes") && text.contains("3 volumes") && !text.contains("Table II"))
         func numbers(_ dice: Double?, _ hd95: Double?, _ classes: [Double?]) throws -> [Double] {
             try [#require(dice) * 100, #require(hd95)] + classes.compactMap { $0 }.map { $0 * 100 }
         }

@@ -189,7 +189,8 @@ package struct InputList: Sendable {
     }
 
     private static func nothing(foreign: Int, folders: Int) -> String {
-        let kinds = PictureFile.extensions.union(["nii", "nii.gz", "hdr", "nrrd", "mha", "npz", "h5"]).sorted().joined(separator: ", ")
+        let kinds = PictureFile.extensions.union(["nii", "nii.gz", "hdr", "nrrd", "nhdr", "mha", "mhd", "dcm", "npz", "h5"]).sorted()
+            .joined(separator: ", ")
         return "no picture or volume in this folder (\(kinds))"
             + (folders > 0 ? "; --recursive looks into its sub-folders" : "; check the path")
     }

@@ -67,14 +67,7 @@ struct VolumeInputTests {
             func labels(_ order: VoxelOrder) throws -> (LabelVolume, VolumeShape) {
                 let turn = ras.turn(to: order)
                 let turned = turn.applied(to: shape)
-                var geometry = VolumeGeometry(spacing: [1, 1, 1])
-                geometry.matrixCode = 1
-                for row in 0..<3 { geometry.matrix[row].replaceSubrange(0..<3, with: [0, 0, 0]) }
-                // Each axis lies along the world axis of its letter.
-                for (axis, letter) in order.description.enumerated() {
-                    let world = ["RL", "AP", "SI"].firstIndex { $0.contains(letter) } ?? 0
-                    geometry.matrix[world][axis] = "RAS".contains(letter) ? 1 : -1
-                }
+                let geometry = VolumeGeometry(along: order)
                 let url = folder.appending(path: "\(order).nii")
                 let voxels = HostTensor(turn.applied(to: values, shape), shape: [turned.depth, turned.height, turned.width])
                 try NIfTIFile.write(VolumeImage(voxels: voxels, geometry: geometry), to: url)

@@ -129,13 +129,7 @@ struct VolumePlanTests {
             let turn = ras.turn(to: order)
             let image = turn.applied(to: inside.map { Int16($0 ? 200 : -100) }, shape)
             let turned = turn.applied(to: shape)
-            var geometry = VolumeGeometry(spacing: [1, 1, 1])
-            geometry.matrixCode = 1
-            for row in 0..<3 { geometry.matrix[row].replaceSubrange(0..<3, with: [0, 0, 0]) }
-            for (axis, letter) in order.description.enumerated() {
-                let world = ["RL", "AP", "SI"].firstIndex { $0.contains(letter) } ?? 0
-                geometry.matrix[world][axis] = "RAS".contains(letter) ? 1 : -1
-            }
+            let geometry = VolumeGeometry(along: order)
             let url = set.url.appending(path: "v.nii")
             try NIfTIFile.write(
                 VolumeImage(voxels: HostTensor(image, shape: [turned.depth, turned.height, turned.width]), geometry: geometry), to: url)

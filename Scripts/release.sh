@@ -69,6 +69,26 @@ gather_archives() {
         ln -sf "$file" "$static/lib$name.a"
     done
     ln -sf libpng16.a "$static/libpng.a"
+    # libzip and libstdc++ ask glibc 2.36 for these where it was there when they were built.
+    gcc -O2 -c -x c -o "$static/arc4random.o" - <<'END'
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+void arc4random_buf(void *bytes, size_t count) {
+    while (count > 0) {
+        ssize_t got = getrandom(bytes, count, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) abort();
+        bytes = (char *)bytes + got;
+        count -= (size_t)got;
+    }
+}
+unsigned arc4random(void) {
+    unsigned value;
+    arc4random_buf(&value, sizeof value);
+    return value;
+}
+END
     pkgconfig libturbojpeg "-lturbojpeg"
     pkgconfig libpng "-lpng16 -lz -lm"
     pkgconfig libzip "-lzip -lz"
@@ -88,8 +108,9 @@ build_program() {
     claim_build_folder "$build_folder"
     (
         export PKG_CONFIG_PATH=$static/pkgconfig
+        rm -f "$build_folder/release/vmunet" # SwiftPM does not see that an archive has changed
         exec swift build -c release --product vmunet --static-swift-stdlib --package-path "$root" --scratch-path "$build_folder" \
-            -Xlinker "-L$static" -Xlinker --gc-sections -Xlinker --as-needed \
+            -Xlinker "$static/arc4random.o" -Xlinker "-L$static" -Xlinker --gc-sections -Xlinker --as-needed \
             -Xswiftc -Xclang-linker -Xswiftc -static-libgcc </dev/null
     ) >"$deps/release.log" 2>&1 || { tail -n 40 "$deps/release.log" >&2 && fail 70 "the build failed: see above, and $deps/release.log."; }
     strip --strip-all -o "$stage/vmunet" "$build_folder/release/vmunet"
@@ -190,7 +211,7 @@ name=vmunet-$version-linux-$machine
 mkdir -p "$stage/Weights"
 cp "$root/Weights/isic17.safetensors" "$root/Weights/README.md" "$stage/Weights/"
 cp "$root/LICENSE" "$root/CHANGELOG.md" "$stage/"
-if "$stage/vmunet" help page >/dev/null 2>&1; then (cd "$root" && "$build_folder/release/vmunet" page --output "$stage/page" >/dev/null); fi
+if "$stage/vmunet" help page >/dev/null 2>&1; then (cd "$root" && "$build_folder/release/vmunet" page --output "$stage/page" --quiet >/dev/null); fi
 list_parts
 write_bill "$version"
 write_readme "$version"

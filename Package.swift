@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "DICOM", targets: ["DICOM"]),
         .library(name: "Segmentation", targets: ["Segmentation"]),
         .library(name: "ShippedWeights", targets: ["ShippedWeights"]),
+        .library(name: "vmunet-c", type: .dynamic, targets: ["VMUNetC"]),
         .library(name: "Runs", targets: ["Runs"]),
         .library(name: "Report", targets: ["Report"]),
         .library(name: "Networks", targets: ["Networks"]),
@@ -68,6 +69,10 @@ let package = Package(
         // look for the file.
         .target(name: "CShippedWeights", cSettings: [.headerSearchPath("../../Weights")]),
         .target(name: "ShippedWeights", dependencies: ["CShippedWeights", "Segmentation"]),
+        // The same for other languages: vmunet.h and its functions, as a shared library.
+        .target(name: "CInterface"),
+        .target(
+            name: "VMUNetC", dependencies: ["CInterface", "Segmentation", "ShippedWeights", "Imaging", "TensorFiles", "Files"]),
         // A run's settings and results; reading them needs no libtorch.
         .target(
             name: "Runs", dependencies: ["Files", "Segmentation", "VMUNet", "TensorFiles", .product(name: "Yams", package: "Yams")]),

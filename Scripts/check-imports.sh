@@ -15,6 +15,7 @@ Kernels: VMUNet CKernels
 DICOM: Files TensorFiles CZlib
 Segmentation: Kernels VMUNet Files TensorFiles Imaging DICOM CMath
 ShippedWeights: CShippedWeights Segmentation
+VMUNetC: CInterface Segmentation ShippedWeights Imaging TensorFiles Files
 Runs: Files Segmentation VMUNet TensorFiles Yams
 Report: Files Runs Segmentation VMUNet TensorFiles Imaging
 Networks: Files Segmentation VMUNet Torch TensorFiles
@@ -56,7 +57,7 @@ done
 
 # The modules that predict need only FoundationEssentials. Foundation makes the program four times
 # as large, so it is imported only on platforms without the other.
-for module in Files TensorFiles Imaging VMUNet Kernels Segmentation ShippedWeights Commands VMUNetLight; do
+for module in Files TensorFiles Imaging VMUNet Kernels Segmentation ShippedWeights VMUNetC Commands VMUNetLight; do
     bare=$(find "Sources/$module" -name '*.swift' -exec awk -v module="$module" '
         FNR == 1 { before = last = "" }
         /^ *(@[a-z]+ +)*(public |package |internal |private )?import +([a-z]+ +)?Foundation *(\.|$)/ {

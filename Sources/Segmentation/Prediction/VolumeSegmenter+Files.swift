@@ -59,6 +59,17 @@ extension VolumeSegmenter {
         }
     }
 
+    /// Segments a volume that was read before, or one in memory: its channels, in the order of
+    /// training. Everything else is as for a file.
+    public func segment(
+        _ channels: [VolumeFile], name: String = "a volume in memory", progress: (_ slices: Int, _ of: Int) -> Void = { _, _ in }
+    ) throws -> Result {
+        guard !channels.isEmpty else {
+            throw DataError(.shape, path: name, "has no channels", remedy: "Give each channel as a volume.")
+        }
+        return try segment(channels, path: name, progress: progress) {}
+    }
+
     private func segment(
         _ channels: [VolumeFile], path: String, progress: (_ slices: Int, _ of: Int) -> Void, check: () throws -> Void
     ) throws -> Result {

@@ -148,7 +148,7 @@ public struct VolumeFile: Sendable {
             isNormalized: false, notes: volume.notes, source: volume.source)
     }
 
-    private init(
+    init(
         voxels: HostTensor, slope: Double, intercept: Double, shape: VolumeShape, geometry: VolumeGeometry, isNormalized: Bool,
         notes: [String] = [], source: DICOMSource? = nil
     ) {

@@ -1,0 +1,141 @@
+"""Segments NumPy arrays with VM-UNet on a CPU, without torch.
+
+    import vmunet
+    found = vmunet.segment(picture)                          # uint8 [H, W] or [H, W, 3]; the weights that come with the package
+    found.labels, found.probability, found.names             # uint8 [H, W], float32 [H, W], the classes' names
+
+Research software, not a medical device.
+"""
+import ctypes
+import json
+import pathlib
+import sys
+import weakref
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Error", "Model", "Result", "segment"]
+
+
+class Error(ValueError):
+    """What is wrong with weights, an array or a setting, and what helps, in one line."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The classes of a picture or volume."""
+
+    labels: np.ndarray
+    """The number of each pixel's or voxel's class, uint8, of the input's own size; 0 is background."""
+    probability: "np.ndarray | None"
+    """The foreground's probability, float32 0…1 in 255 steps; None for volumes."""
+    names: "tuple[str, ...]"
+    """The classes' names, background first."""
+
+    def share(self, label=1):
+        """The share of the pixels or voxels that a class takes, 0…1."""
+        return float(np.count_nonzero(self.labels == label)) / self.labels.size
+
+
+class Model:
+    """Weights that were read once. Any number of threads may use one; Python's lock is free meanwhile.
+
+    weights: a .safetensors or .pth file; None takes those that come with the package (single pigmented lesions in dermoscopic pictures, and nothing
+        else). image_size, threshold: None takes the weights' own. threads: of this process; None takes as many as suit the machine.
+    """
+
+    def __init__(self, weights=None, image_size=None, threshold=None, threads=None):
+        path = None if weights is None else str(pathlib.Path(weights)).encode()
+        message = ctypes.create_string_buffer(4096)
+        pointer = _library().vmunet_open(path, image_size or 0, threshold or 0, threads or 0, message, len(message))
+        if not pointer:
+            raise Error(message.value.decode(errors="replace"))
+        self._pointer = pointer
+        weakref.finalize(self, _library().vmunet_close, pointer)
+        size = _library().vmunet_describe(pointer, None, 0)
+        text = ctypes.create_string_buffer(size)
+        _library().vmunet_describe(pointer, text, size)
+        self.facts = json.loads(text.value)
+        """What the weights record: classes, class_names, input, modality, image_size, threshold, channels, voxel_order, summary."""
+
+    def segment(self, array, affine=None):
+        """Segments a picture or a volume; `Result` has arrays of its size.
+
+        A picture is uint8, [H, W] or [H, W, 1], 3 or 4 channels (grey, RGB, RGBA). A volume, for weights of volumes, is [slices, rows, columns] or
+        [channels, slices, rows, columns] of any number type, in the scanner's unit: the weights' own window is applied. `affine` is NIfTI's, 3×4 or
+        4×4, from (column, row, slice, 1) to millimetres, and lets the volume be turned to the voxel order of training; without it the volume is taken
+        as it lies. Nibabel's arrays have the other order of axes: `np.asarray(image.dataobj).T` with `image.affine`.
+        """
+        array = np.asarray(array)
+        is_volume = self.facts.get("input") == "volumes" or (self.facts.get("input") is None and array.ndim >= 3 and array.shape[-1] > 4)
+        return self._volume(array, affine) if is_volume else self._picture(array)
+
+    def _picture(self, array):
+        if array.dtype != np.uint8 or array.ndim not in (2, 3):
+            raise Error(f"a picture is uint8 of [H, W] or [H, W, channels], got {array.dtype} {list(array.shape)}")
+        pixels = np.ascontiguousarray(array)
+        height, width = pixels.shape[:2]
+        labels, probability = np.empty((height, width), np.uint8), np.empty((height, width), np.uint8)
+        channels = pixels.shape[2] if pixels.ndim == 3 else 1
+        self._run("vmunet_segment_picture", _bytes(pixels), height, width, channels, _bytes(labels), _bytes(probability))
+        return Result(labels, probability.astype(np.float32) / 255, tuple(self.facts["class_names"]))
+
+    def _volume(self, array, affine):
+        if array.ndim not in (3, 4) or array.dtype.kind not in "iufb":
+            raise Error(f"a volume is numbers of [slices, rows, columns] or [channels, slices, rows, columns], got {array.dtype} {list(array.shape)}")
+        values = np.ascontiguousarray(array if array.ndim == 4 else array[None], np.float32)
+        place = None
+        if affine is not None:
+            affine = np.ascontiguousarray(affine, np.float64)
+            if affine.shape not in ((3, 4), (4, 4)):
+                raise Error(f"an affine is 3×4 or 4×4, got {list(affine.shape)}")
+            place = affine.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+        labels = np.empty(values.shape[1:], np.uint8)
+        floats = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+        self._run("vmunet_segment_volume", floats, *values.shape, place, _bytes(labels))
+        return Result(labels, None, tuple(self.facts["class_names"]))
+
+    def _run(self, function, *arguments):
+        message = ctypes.create_string_buffer(4096)
+        if getattr(_library(), function)(self._pointer, *arguments, message, len(message)):
+            raise Error(message.value.decode(errors="replace"))
+
+
+def segment(array, weights=None, affine=None, **settings):
+    """Segments one array; `Model` has the settings and the forms of arrays. The weights of the last call are kept for the next."""
+    key = (None if weights is None else str(weights), tuple(sorted(settings.items())))
+    if _last.get("key") != key:
+        _last.update(model=Model(weights, **settings), key=key)
+    return _last["model"].segment(array, affine)
+
+
+_last = {}
+
+
+def _bytes(array):
+    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+
+
+def _library():
+    """The shared library, with its functions' types (Sources/CInterface/include/vmunet.h)."""
+    if "library" not in _loaded:
+        name = "_library" + (".dylib" if sys.platform == "darwin" else ".so")
+        library = ctypes.CDLL(str(pathlib.Path(__file__).with_name(name)))
+        pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64
+        numbers = {kind: ctypes.POINTER(kind) for kind in (ctypes.c_uint8, ctypes.c_float, ctypes.c_double)}
+        of_bytes = numbers[ctypes.c_uint8]
+        library.vmunet_open.restype = pointer
+        library.vmunet_open.argtypes = [text, number, ctypes.c_double, number, text, number]
+        library.vmunet_close.restype = None
+        library.vmunet_close.argtypes = [pointer]
+        library.vmunet_describe.restype = number
+        library.vmunet_describe.argtypes = [pointer, text, number]
+        library.vmunet_segment_picture.argtypes = [pointer, of_bytes, number, number, number, of_bytes, of_bytes, text, number]
+        library.vmunet_segment_volume.argtypes = [
+            pointer, numbers[ctypes.c_float], number, number, number, number, numbers[ctypes.c_double], of_bytes, text, number]
+        _loaded["library"] = library
+    return _loaded["library"]
+
+
+_loaded = {}

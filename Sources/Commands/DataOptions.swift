@@ -15,8 +15,8 @@ package struct DataOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help:
-            "Slices and volumes: the intensities mapped to 0…1: LOW,HIGH, minmax, percentiles or none. Training stores them with the weights."
-    )
+            "Slices and volumes: the intensities mapped to 0…1: LOW,HIGH, minmax, percentiles or none. Training stores them with the weights.",
+        transform: IntensityWindow.argument)
     package var window: IntensityWindow?
 
     package init() {}

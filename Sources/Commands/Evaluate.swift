@@ -55,7 +55,7 @@ package struct Evaluate: ToolCommand {
         help: """
             Volumes: millimetres between slices, rows and columns, such as 3,0.8,0.8. Without it, those of each file; arrays have none, and HD95 is \
             in voxels.
-            """)
+            """, transform: VoxelSpacing.argument)
     var spacing: VoxelSpacing?
 
     @OptionGroup var axis: SliceAxisOption
@@ -99,9 +99,11 @@ package struct Evaluate: ToolCommand {
         settings.intensities = files.window == nil ? .normalized : .raw
         files.apply(to: &settings)
         try checkIntensities(settings)
-        if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
-            return try score(volumes, segmenter)
-        }
+        do {
+            if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
+                return try score(volumes, segmenter)
+            }
+        } catch let error as DataError { throw unfit(error, segmenter) }
         guard predictions == nil, spacing == nil, tolerance == nil else {
             throw ValidationError("--predictions, --spacing and --tolerance are for volumes")
         }
@@ -130,12 +132,13 @@ package struct Evaluate: ToolCommand {
         if let json { try write(result, to: URL(filePath: json)) }
     }
 
-    /// The mask error cannot name the weights' class count, so add it.
+    /// An error about labels, behind what may have caused it: weights of another set.
     private func unfit(_ error: DataError, _ segmenter: Segmenter) -> any Error {
         guard [.labelOutOfRange, .greyMask].contains(error.kind) else { return error }
         let classes = segmenter.network.classes
         return InputError(
-            "\(error)\n\(weights) is a network of \(classes == 1 ? "one class" : "\(classes) classes"): score it on masks of as many")
+            "\(weights): is a network of \(classes == 1 ? "one class" : "\(classes) classes"), which this set does not fit; name weights that were "
+                + "trained on such a set, or correct it:\n\(error)")
     }
 
     /// Raw intensities need a window that does not depend on the volume.

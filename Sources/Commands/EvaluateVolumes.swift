@@ -9,7 +9,7 @@ import Segmentation
 #endif
 
 extension Evaluate {
-    /// Scores volumes: Dice and HD95, published and honest.
+    /// Scores volumes: Dice and HD95, published and strict.
     func score(_ volumes: any VolumeDataset, _ segmenter: Segmenter) throws {
         let folder = predictions.map { URL(filePath: $0) }
         if let folder { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
@@ -45,7 +45,7 @@ extension Evaluate {
 
     /// A line for each class, then the mean: Table II transposed.
     static func table(_ summary: VolumeScoreSummary) -> String {
-        let width = max(16, (summary.honest.classes.map(\.name.count).max() ?? 0) + 6)
+        let width = max(16, (summary.strict.classes.map(\.name.count).max() ?? 0) + 6)
         func row(_ name: String, _ columns: [String]) -> String {
             name.padded(to: width)
                 + columns.map { String(repeating: " ", count: max(1, 10 - $0.count)) + $0 }.joined()
@@ -56,29 +56,29 @@ extension Evaluate {
         func titles(_ metrics: [VolumeMetric]) -> [String] { metrics.map { $0.title + ($0.unit == .share ? "%" : "") } }
         func heads(_ name: String, _ metrics: [VolumeMetric]) -> [String] { [name] + metrics.dropFirst().map { _ in "" } }
         let unit = summary.volumes.first?.unit == .millimetres ? "mm" : "voxels"
-        let (published, honest) = (summary.published, summary.honest)
+        let (published, strict) = (summary.published, summary.strict)
         var lines = [
-            row("", heads("published", published.metrics) + heads("honest", honest.metrics) + ["", "spurious", ""]),
-            row("", titles(published.metrics) + titles(honest.metrics) + ["missed", "", "absent"]),
+            row("", heads("published", published.metrics) + heads("strict", strict.metrics) + ["", "spurious", ""]),
+            row("", titles(published.metrics) + titles(strict.metrics) + ["missed", "", "absent"]),
         ]
-        for (a, b) in zip(published.classes, honest.classes) {
+        for (a, b) in zip(published.classes, strict.classes) {
             lines.append(
                 row(
                     "\(b.value) \(b.name)",
                     a.metrics.map { text($0, a.means[$0]) } + b.metrics.map { text($0, b.means[$0]) }
                         + ["\(b.missed)", "\(b.predictedOnly)", "\(b.absent)"]))
         }
-        let (missed, spurious) = (honest.classes.reduce(0) { $0 + $1.missed }, honest.classes.reduce(0) { $0 + $1.predictedOnly })
+        let (missed, spurious) = (strict.classes.reduce(0) { $0 + $1.missed }, strict.classes.reduce(0) { $0 + $1.predictedOnly })
         lines.append(
             row(
                 "mean",
-                published.metrics.map { text($0, published.means[$0]) } + honest.metrics.map { text($0, honest.means[$0]) }
-                    + ["\(missed)", "\(spurious)", "\(honest.absent)"]))
+                published.metrics.map { text($0, published.means[$0]) } + strict.metrics.map { text($0, strict.means[$0]) }
+                    + ["\(missed)", "\(spurious)", "\(strict.absent)"]))
         lines.append(
             """
             \(counted(summary.volumes.count, "volume")), HD95 in \(unit). published: the paper's scoring, where a class predicted but absent counts as Dice 1 and \
             HD95 0.
-            honest: such a class counts as Dice 0, absent classes are left out, and HD95 is the mean of finite values (\(honest.infinite) \(honest.infinite == 1 ? "is" : "are") infinite: missed or spurious).
+            strict: such a class counts as Dice 0, absent classes are left out, and HD95 is the mean of finite values (\(strict.infinite) \(strict.infinite == 1 ? "is" : "are") infinite: missed or spurious).
             """)
         return lines.joined(separator: "\n")
     }

@@ -23,6 +23,26 @@ package enum ExitStatus {
     package static let interrupted: Int32 = 130
 }
 
+/// Arguments as the parser wants them.
+enum ArgumentList {
+    /// Joins a negative number to the option before it, as in `--lr=-1`: alone, the parser takes it
+    /// for an option and says that the value is missing.
+    static func joiningNegativeNumbers(_ arguments: some Sequence<String>) -> [String] {
+        var result: [String] = []
+        var isOver = false
+        for argument in arguments {
+            isOver = isOver || argument == "--"
+            let isNegative = argument.first == "-" && (argument.dropFirst().first.map { $0.isNumber || $0 == "." } ?? false)
+            if !isOver, isNegative, let option = result.last, option.hasPrefix("--"), !option.contains("=") {
+                result[result.count - 1] += "=" + argument
+            } else {
+                result.append(argument)
+            }
+        }
+        return result
+    }
+}
+
 /// Turns errors into exit codes and messages.
 enum Failure {
     /// The exit code of our own and the system's errors; nil for the parser's, which it reports
@@ -55,7 +75,14 @@ extension ParsableCommand {
     /// from others.
     private static func leave(_ error: any Error) -> Never {
         let (code, text) = (exitCode(for: error), fullMessage(for: error))
-        if code.isSuccess { Console.out(text) } else { Console.plain(text) }
+        let parsers = "Error: "
+        if code.isSuccess {
+            Console.out(text)
+        } else if text.hasPrefix(parsers) {
+            Console.error(String(text.dropFirst(parsers.count)))
+        } else {
+            Console.plain(text)
+        }
         endProcess(code.rawValue)
     }
 
@@ -65,7 +92,7 @@ extension ParsableCommand {
         Backend.$current.withValue(backend) {
             var chosen: (any ParsableCommand.Type)?
             do {
-                var command = try parseAsRoot()
+                var command = try parseAsRoot(ArgumentList.joiningNegativeNumbers(CommandLine.arguments.dropFirst()))
                 chosen = type(of: command)
                 (command as? any ToolCommand)?.prepare()
                 try command.run()

@@ -13,6 +13,11 @@ package enum Invocation {
         return typed.isEmpty ? "vmunet" : typed
     }()
 
+    /// The beginning of every program's help.
+    package static let introduction =
+        "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 69 something is missing that ./vmunet cannot install, "
+        + "70 internal, 130 interrupted after saving.\n\n"
+
     /// The wrapper script's own commands.
     package static let scriptCommands =
         "The script ./vmunet also has 'setup' (sets up and builds everything), 'setup predict' (without libtorch) and 'env' (prints what plain 'swift build' needs)."

@@ -102,8 +102,12 @@ extension Dataset {
         guard FileManager.default.fileExists(atPath: folder.path) else {
             throw InputError("\(data): there is no such folder; check the path")
         }
+        guard FolderListing.isFolder(folder) else {
+            throw InputError("\(data): is a file, where a data set's folder is wanted; predict segments single files")
+        }
         guard let found = Dataset(recognising: folder) else {
-            throw ValidationError("--dataset is needed, since the folder's contents do not decide: \(DatasetLayouts.names)")
+            throw ValidationError(
+                "--dataset is needed, since \(data) holds no known folders, such as train/images with train/masks: \(DatasetLayouts.names)")
         }
         Console.note("data set: \(found.rawValue), judging by the layout of \(data); --dataset overrides this")
         return found
@@ -122,10 +126,39 @@ extension VoxelSpacing: ExpressibleByArgument {
     public init?(argument: String) { self.init(text: argument) }
 }
 
+extension ExpressibleByArgument {
+    /// Reads a value; its error says what is expected, after the parser's words about the option.
+    static func reading(_ expected: String) -> @Sendable (String) throws -> Self {
+        { text in
+            guard let value = Self(argument: text) else { throw ValidationError("expected " + expected) }
+            return value
+        }
+    }
+}
+
+extension IntensityWindow {
+    /// Reads the value of --window.
+    @Sendable package static func argument(_ text: String) throws -> IntensityWindow {
+        try reading("LOW,HIGH with LOW below HIGH, minmax, percentiles or none")(text)
+    }
+}
+
+extension VoxelSpacing {
+    /// Reads the value of --spacing.
+    @Sendable package static func argument(_ text: String) throws -> VoxelSpacing {
+        try reading("three numbers above 0 such as 3,0.8,0.8: millimetres between slices, rows and columns")(text)
+    }
+}
+
 /// "RAS", or "stored" to keep the file's order.
 package enum VoxelOrderOption: ExpressibleByArgument, Equatable {
     case order(VoxelOrder)
     case stored
+
+    /// Reads the value of --voxel-order.
+    @Sendable package static func argument(_ text: String) throws -> VoxelOrderOption {
+        try reading("three letters such as RAS, one each of L or R, A or P, S or I; or stored")(text)
+    }
 
     package init?(argument: String) {
         if argument == "stored" {
@@ -153,10 +186,12 @@ package struct InputOptions: ParsableArguments {
         help: """
             Volumes: the intensities to map to 0…1: LOW,HIGH, minmax, percentiles (0.5th to 99.5th) or none. Default: the weights' own; \
             arrays in .npy.h5 and .npz hold 0…1 already.
-            """)
+            """, transform: IntensityWindow.argument)
     package var window: IntensityWindow?
 
-    @Option(help: "Volumes: the voxel order to turn to, such as RAS, or stored to keep the file's. Default: the weights' own.")
+    @Option(
+        help: "Volumes: the voxel order to turn to, such as RAS, or stored to keep the file's. Default: the weights' own.",
+        transform: VoxelOrderOption.argument)
     package var voxelOrder: VoxelOrderOption?
 
     @Option(help: "The range of the network's input, 0,255 or 0,1. Default: the weights' own.")
@@ -207,6 +242,12 @@ package enum Require {
 /// "2,2,9,2" on the command line.
 package struct IntegerList: ExpressibleByArgument {
     package let values: [Int]
+
+    /// Reads the value of an option.
+    @Sendable package static func argument(_ text: String) throws -> IntegerList {
+        try reading("whole numbers separated by commas, such as 2,2,9,2")(text)
+    }
+
     package init?(argument: String) {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0.trimmed) }
         guard !parts.isEmpty, !parts.contains(nil) else { return nil }
@@ -219,13 +260,13 @@ package struct NetworkOptions: ParsableArguments {
     @Option(help: "base (the paper's), small (half the channels) or tiny (a quarter).")
     package var preset: VMUNetConfiguration.Preset?
 
-    @Option(help: "VSS blocks of the encoder's stages, such as 2,2,9,2.")
+    @Option(help: "VSS blocks of the encoder's stages, such as 2,2,9,2.", transform: IntegerList.argument)
     package var depths: IntegerList?
 
-    @Option(help: "VSS blocks of the decoder's stages, deepest first.")
+    @Option(help: "VSS blocks of the decoder's stages, deepest first.", transform: IntegerList.argument)
     package var decoderDepths: IntegerList?
 
-    @Option(help: "Channels of the encoder's stages, such as 96,192,384,768.")
+    @Option(help: "Channels of the encoder's stages, such as 96,192,384,768.", transform: IntegerList.argument)
     package var dims: IntegerList?
 
     @Option(help: "States of the selective scan.")

@@ -122,7 +122,10 @@ package struct PageFiles {
             }
         } catch {
             try? manager.removeItem(at: made)
-            throw error
+            // The temporary folder's name says nothing to the user.
+            let message = Failure.message(of: error)
+            guard message.contains(made.path) || message.contains(old.path) else { throw error }
+            throw InputError(message.replacing(made.path, with: output.relativePath).replacing(old.path, with: output.relativePath))
         }
         if exists { try? manager.removeItem(at: old) }
         return list

@@ -29,7 +29,7 @@ package struct Predict: ToolCommand {
             [B, C, H, W] goes into the network unchanged, and its logits are written.
             """)
 
-    @Option(help: "Weights, .pth or .safetensors. Default: those named by VMUNET_WEIGHTS, or the package's own.")
+    @Option(help: "Weights, .pth or .safetensors. Default: those that the environment variable VMUNET_WEIGHTS names, or the package's own.")
     var weights: String?
 
     @OptionGroup var choice: WeightsOptions
@@ -115,15 +115,19 @@ package struct Predict: ToolCommand {
     package init() {}
 
     package func validate() throws {
-        guard raw != nil || !inputs.isEmpty else { throw ValidationError("name at least one picture, volume or folder") }
         guard !inputs.contains("") else { throw ValidationError("an input is empty; is a variable of the shell unset?") }
         guard raw == nil || inputs.isEmpty else { throw ValidationError("--raw replaces pictures; give one or the other") }
         guard raw == nil || output != nil else { throw ValidationError("--raw needs --output, the .npy for the logits") }
+        if raw != nil, let option = (resultOptions + volumeOptions).first {
+            throw ValidationError("\(option): with --raw logits alone are written; leave it out")
+        }
         try Require.imageSize(imageSize)
         try Require.threshold(threshold)
     }
 
     package func run() throws {
+        // Here, since the parser names an option that it does not know only after validating.
+        guard raw != nil || !inputs.isEmpty else { throw ValidationError("name at least one picture, volume or folder") }
         guard let weights = weights.map({ URL(filePath: $0) }) ?? InstalledWeights.url() else {
             throw ValidationError(
                 "--weights is needed: the package's own are not beside this tool, and \(InstalledWeights.variable) names none")
@@ -131,10 +135,15 @@ package struct Predict: ToolCommand {
         if let raw, let output { return try runRaw(segmenter(weights), URL(filePath: raw), to: URL(filePath: output)) }
         let list = InputList(
             inputs, recursive: recursive, series: series, repairs: resample, leavesResults: output == nil)
-        let destination = try PredictionTarget(output, list: list)
+        let destination = try PredictionTarget(output, format: format, list: list)
         if list.resultsLeft > 0 {
             Console.note(
                 "note: \(counted(list.resultsLeft, "result")) of earlier predictions beside \(list.resultsLeft == 1 ? "its input is" : "their inputs are") left out"
+            )
+        }
+        if !list.items.isEmpty, !list.items.contains(where: \.isVolume), let option = volumeOptions.first {
+            throw ValidationError(
+                "\(option): is for volumes, and \(list.items.count == 1 ? "the input is a picture" : "all inputs are pictures"); leave it out"
             )
         }
         if list.items.isEmpty { throw InputError(list.failures.map { "\($0.path): \($0.reason)" }.joined(separator: "\n")) }
@@ -144,6 +153,27 @@ package struct Predict: ToolCommand {
         try destination.prepare()
         var batch = try PredictionBatch(self, list, segmenter, destination, weights: weights, digest: digest)
         try batch.run()
+    }
+
+    /// Options given for results beside masks.
+    private var resultOptions: [String] {
+        let given = [
+            ("--overlay", overlay), ("--probabilities", probabilities), ("--recursive", recursive), ("--skip-done", skipDone),
+            ("--json", json),
+            ("--threshold", threshold != nil),
+        ]
+        return given.filter(\.1).map(\.0)
+    }
+
+    /// Options given that mean something for volumes alone.
+    private var volumeOptions: [String] {
+        let given = [
+            ("--format", format != nil && format != .png), ("--statistics", statistics), ("--series", series != nil),
+            ("--resample", resample),
+            ("--segment-codes", segmentCodes != nil), ("--window", input.window != nil), ("--voxel-order", input.voxelOrder != nil),
+            ("--slice-axis", input.sliceAxis != nil),
+        ]
+        return given.filter(\.1).map(\.0)
     }
 
     private func segmenter(_ weights: URL) throws -> Segmenter {

@@ -181,6 +181,7 @@ struct PredictionBatch {
             return nil
         }
         try requireFittingKind(item)
+        if item.isVolume { try (wanted.format ?? VolumeOutput(for: item)).requireFitting(item) }
         return Plan(results: results, settings: settings)
     }
 
@@ -227,8 +228,8 @@ struct PredictionBatch {
             threshold: segmenter.network.classes == 1 ? (Double(segmenter.threshold) * 1e6).rounded() / 1e6 : nil,
             precision: (command.compute.precision ?? .fp32).rawValue,
             valueRange: Double(item.isVolume ? convention.volumeScale : convention.pictureScale),
-            window: item.isVolume ? command.input.window?.description ?? convention.mapping : nil,
-            voxelOrder: item.isVolume ? convention.voxelOrder?.description : nil)
+            window: item.isVolume ? command.input.window?.description ?? (item.isArray ? "none" : convention.mapping) : nil,
+            voxelOrder: item.isVolume && !item.isArray ? convention.voxelOrder?.description : nil)
     }
 
     private func done(_ item: InputList.Item, _ results: [URL], _ settings: PredictionRecord.Settings) -> PredictionRecord? {
@@ -241,12 +242,13 @@ struct PredictionBatch {
     }
 
     private mutating func volume(_ item: InputList.Item, _ results: ResultFiles) throws -> [PredictionRecord.ClassAmount] {
-        tellOnce(segmenter.convention.volumeAssumptions)
+        tellOnce(item.isArray ? segmenter.convention.arrayAssumptions : segmenter.convention.volumeAssumptions)
         let format = wanted.format ?? VolumeOutput(for: item)
         let channels =
             try item.series.map { [try VolumeFile($0, path: item.path, resamples: command.resample)] }
             ?? ([item.url] + item.channels).flatMap { try VolumeFile.channels(of: $0) }
         let volume = channels[0]
+        if format.isDICOM { _ = try VolumeResults.source(of: volume, item) }
         let prepared = try PreparedVolume(
             channels, path: item.path, convention: segmenter.convention, sliceAxis: command.input.sliceAxis, window: command.input.window)
         for note in prepared.notes { Console.note("note: \(item.path): \(note)") }

@@ -24,8 +24,8 @@ enum PredictionTarget {
     private static let foreign = [".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npz", ".npy", ".h5"]
 
     /// Interprets `--output`. Throws a usage error for a file with several inputs, or a file of the
-    /// wrong kind.
-    init(_ output: String?, list: InputList) throws {
+    /// wrong kind or of another format than `--format`.
+    init(_ output: String?, format: VolumeOutput?, list: InputList) throws {
         guard let output else {
             self = .beside
             return
@@ -33,7 +33,7 @@ enum PredictionTarget {
         let url = URL(filePath: output)
         let small = output.lowercased()
         let all = Self.endings.picture + Self.endings.volume
-        guard !output.hasSuffix("/"), !Self.isFolder(url), (all + Self.foreign).contains(where: small.hasSuffix) else {
+        guard !output.hasSuffix("/"), !FolderListing.isFolder(url), (all + Self.foreign).contains(where: small.hasSuffix) else {
             self = .folder(url)
             return
         }
@@ -49,11 +49,10 @@ enum PredictionTarget {
             }
         }
         self = .file(url)
-    }
-
-    private static func isFolder(_ url: URL) -> Bool {
-        (try? FileManager.default.attributesOfItem(atPath: url.resolvingSymlinksInPath().path))?[.type] as? FileAttributeType
-            == .typeDirectory
+        if let format, let own = self.format, own != format {
+            throw ValidationError(
+                "--output \(output) is \(own.rawValue), --format \(format.rawValue): leave --format out, or name a folder")
+        }
     }
 
     /// Creates the folder, so that a failure shows first.

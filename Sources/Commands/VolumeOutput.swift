@@ -50,6 +50,13 @@ package enum VolumeOutput: String, ExpressibleByArgument, CaseIterable {
         }
     }
 
+    /// Throws for a volume whose labels cannot have this format. The network need not run first.
+    func requireFitting(_ volume: InputList.Item) throws {
+        if self == .png { throw InputError("is a volume, which is not written as PNG; choose another --format") }
+        guard isDICOM, volume.series == nil else { return }
+        throw InputError("is not a DICOM series, and a DICOM result must refer to its images; choose another --format")
+    }
+
     var isDICOM: Bool { self == .dicomSegmentation || self == .secondaryCapture }
 }
 

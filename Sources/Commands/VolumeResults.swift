@@ -35,7 +35,7 @@ package struct VolumeResults {
 
     package func write(_ files: ResultFiles, format: VolumeOutput) throws {
         switch format {
-        case .png: throw InputError("is a volume, which is not written as PNG; choose another --format")
+        case .png: try format.requireFitting(item)
         case .nifti, .nrrd, .metaImage:
             try labels.write(to: files.mask, geometry: volume.geometry, description: provenance, labels: names)
         case .dicomSegmentation:
@@ -92,11 +92,12 @@ package struct VolumeResults {
         }
     }
 
-    private func source() throws -> DICOMSource {
+    private func source() throws -> DICOMSource { try Self.source(of: volume, item) }
+
+    /// The images that a DICOM result refers to. Throws if the slices are none.
+    static func source(of volume: VolumeFile, _ item: InputList.Item) throws -> DICOMSource {
         if let source = volume.source { return source }
-        guard item.series != nil else {
-            throw InputError("is not a DICOM series, and a DICOM result must refer to its images; choose another --format")
-        }
+        try VolumeOutput.dicomSegmentation.requireFitting(item)
         throw InputError(
             "was interpolated, so its slices are not images of the archive; leave --resample out, or choose another --format")
     }

@@ -24,35 +24,39 @@ public struct ContactSheet: Sendable {
     public var textScale: Int
     /// Pixels between cells and around them.
     public var gap: Int
+    /// Light letters on a dark ground, as for volumes, whose surroundings are black.
+    public var isDark: Bool
 
     /// A sheet of cells; columns, cell size and text scale are at least 1.
-    public init(cells: [Cell], columns: Int, cellSize: Int = 256, textScale: Int = 1, gap: Int = 4) {
+    public init(cells: [Cell], columns: Int, cellSize: Int = 256, textScale: Int = 1, gap: Int = 4, isDark: Bool = false) {
         precondition(columns > 0 && cellSize > 0 && textScale > 0 && gap >= 0, "columns, cell size and text scale are at least 1")
         self.cells = cells
         self.columns = columns
         self.cellSize = cellSize
         self.textScale = textScale
         self.gap = gap
+        self.isDark = isDark
     }
 
-    private static let paper: UInt8 = 255
-    private static let ink: UInt8 = 30
+    /// Greys of the ground and the letters.
+    private var paper: UInt8 { isDark ? 24 : 255 }
+    private var ink: UInt8 { isDark ? 220 : 30 }
 
-    /// Draws the sheet, RGB on white. Pictures keep their proportions and are centred; without
+    /// Draws the sheet, RGB. Pictures keep their proportions and are centred; without
     /// captions there is no caption line.
     public func render() -> Picture {
         let captionHeight = cells.contains { !$0.caption.isEmpty } ? (Font.height + 3) * textScale : 0
         let used = max(1, min(columns, cells.count))
         let rows = max(1, (cells.count + columns - 1) / columns)
         var sheet = Picture(
-            width: gap + used * (cellSize + gap), height: gap + rows * (cellSize + captionHeight + gap), channels: 3, filledWith: Self.paper
+            width: gap + used * (cellSize + gap), height: gap + rows * (cellSize + captionHeight + gap), channels: 3, filledWith: paper
         )
         for (i, cell) in cells.enumerated() {
             let left = gap + i % columns * (cellSize + gap)
             let top = gap + i / columns * (cellSize + captionHeight + gap)
             let thumbnail = Resize.thumbnail(cell.picture, fitting: cellSize).rgb
             sheet.paste(thumbnail, left: left + (cellSize - thumbnail.width) / 2, top: top + (cellSize - thumbnail.height) / 2)
-            sheet.write(cell.caption, left: left, top: top + cellSize + 2 * textScale, scale: textScale, limit: cellSize, value: Self.ink)
+            sheet.write(cell.caption, left: left, top: top + cellSize + 2 * textScale, scale: textScale, limit: cellSize, value: ink)
         }
         return sheet
     }

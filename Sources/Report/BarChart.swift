@@ -32,7 +32,7 @@ struct BarChart {
             """
         }
         return """
-            <figure class="card chart"><h3>\(title)</h3><ul class="legend">\(legend)</ul>
+            <figure class="card chart bars"><h3>\(title)</h3><ul class="legend">\(legend)</ul>
             <svg viewBox="0 0 \(Int(Self.width)) \(Int(height.rounded(.up)))" role="img" aria-label="\(title)">\(grid)\(rows)</svg>
             </figure>
 

@@ -64,7 +64,7 @@ enum ReportStyle {
         .grid4 thead th{color:var(--soft);padding-bottom:6px}
         .grid4 td{min-width:130px;width:200px}
         .grid4 tbody th{min-width:6.5em;max-width:9em;font-size:.86rem;color:var(--soft);overflow-wrap:anywhere}
-        @media (max-width:560px){header,main,footer{padding-left:12px;padding-right:12px}h1{font-size:1.5rem}.numbers{font-size:.84rem}.numbers th,.numbers td{padding:6px 5px}.numbers .part th{padding-left:14px}.grid4 td{min-width:110px}.grid4 tbody th{min-width:5.5em;font-size:.8rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.25rem}}
+        @media (max-width:560px){header,main,footer{padding-left:12px;padding-right:12px}h1{font-size:1.5rem}.numbers{font-size:.84rem}.numbers th,.numbers td{padding:6px 5px}.numbers .part th{padding-left:14px}.grid4 td{min-width:110px}.grid4 tbody th{min-width:5.5em;font-size:.8rem}svg text,svg .tick{font-size:14px}.bars svg text,.bars svg .tick{font-size:13px}.pairs th{white-space:normal}.machine th{width:8em}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.25rem}}
         @media print{:root{color-scheme:light;--page:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--grid:#ddd;--best:#eee}
         body{font-size:11pt}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
         .card,.tile,tr,img{break-inside:avoid}h2,h3{break-after:avoid}.hit{display:none}.charts{grid-template-columns:1fr 1fr}.examples{grid-template-columns:1fr 1fr 1fr}.example{padding:6px}.scroll{overflow:visible}}

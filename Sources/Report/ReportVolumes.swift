@@ -52,21 +52,21 @@ extension ReportTables {
         for run in shown {
             guard let scores = run.volumes else { continue }
             let name = runs.count > 1 ? run.name + ", " : ""
-            let (published, honest) = (scores.published, scores.honest)
+            let (published, strict) = (scores.published, scores.strict)
             rows += row("\(name)published scoring", published.dice, published.hd95, published.classes.map(\.dice))
-            rows += row("\(name)honest scoring", honest.dice, honest.hd95, honest.classes.map(\.dice))
+            rows += row("\(name)strict scoring", strict.dice, strict.hd95, strict.classes.map(\.dice))
         }
         if names == Dataset.synapse.layout.defaults.classNames?.dropFirst().map(\.self) {
             let paper = PublishedResults.synapse
             rows += row("the paper's VM-UNet (Table II)", paper.dice, paper.hd95, paper.classes, kind: "paper")
         }
         let unit = shown[0].volumes?.volumes.first?.unit == .millimetres ? "millimetres" : "voxels"
-        let infinite = shown.map { "\($0.volumes?.honest.infinite ?? 0)" }.joined(separator: ", ")
+        let infinite = shown.map { "\($0.volumes?.strict.infinite ?? 0)" }.joined(separator: ", ")
         return """
             <div class="scroll"><table class="numbers"><thead><tr><th></th>\(HTML.each(["DSC%", "HD95"] + names) { "<th scope=\"col\">\($0)</th>" })</tr></thead><tbody>
             \(rows)</tbody></table></div>
             <p class="muted">Means over \(counted(shown[0].volumes?.volumes.count ?? 0, "volume")), DSC of each class; HD95 in \(unit). Published scoring gives a class DSC 100 and HD95 0 if it is predicted \
-            but absent, and 0 and 0 if it is missed or absent from both. Honest scoring leaves out classes absent from both, counts missed and spurious ones as DSC 0, and averages the \
+            but absent, and 0 and 0 if it is missed or absent from both. Strict scoring leaves out classes absent from both, counts missed and spurious ones as DSC 0, and averages the \
             distances that are finite (infinite: \(infinite)).</p>
 
             """
@@ -77,8 +77,9 @@ extension ReportTables {
         HTML.each(runs) { run -> HTML in
             HTML.each(run.previews) { tile -> HTML in
                 let name = (runs.count > 1 ? run.name + ", " : "") + tile.caption
+                let picture = ReportContent.Tile(jpeg: tile.jpeg, caption: "")
                 return
-                    "<figure class=\"card example\">\(ReportPage.image(tile, of: name))<figcaption>\(name): planes through the largest extent of what was found</figcaption></figure>\n"
+                    "<figure class=\"card example\">\(ReportPage.image(picture, of: name))<figcaption>\(name): planes through the largest extent of what was found</figcaption></figure>\n"
             }
         }
     }
@@ -92,7 +93,7 @@ extension ReportTables {
 
 extension VolumeScoreSummary {
     /// The names of the scored classes.
-    fileprivate var classNames: [String] { honest.classes.map(\.name) }
+    fileprivate var classNames: [String] { strict.classes.map(\.name) }
 }
 
 extension PublishedResults {

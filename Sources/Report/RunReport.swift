@@ -55,7 +55,7 @@ public struct RunReport: Sendable {
     /// Throws ``/Files/FileError`` for a folder that holds no run, and where the page cannot
     /// be written;
     /// ``/Runs/ConfigurationFileError``, ``/Segmentation/BadWeights`` and
-    /// ``/TensorFiles/TensorFileError`` for damaged files; ``/Segmentation/DataError`` for a
+    /// ``/Files/FileError`` for damaged files; ``/Segmentation/DataError`` for a
     /// requested data folder that is none.
     @discardableResult
     public func write(_ folders: [URL], to url: URL, progress: (Progress) -> Void = { _ in }) throws -> [ReportedRun] {

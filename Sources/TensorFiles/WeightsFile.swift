@@ -26,12 +26,12 @@ public enum WeightsFile {
     /// Errors say what the file really is.
     /// If a PyTorch checkpoint has several sets, `choice` selects one. Other formats hold one set:
     /// any choice but `model` is an error of kind `missing` there.
-    public static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(TensorFileError) -> StateDictionary {
+    public static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(FileError) -> StateDictionary {
         try naming(url) { try read(FileReader(url), choosing: choice) }
     }
 
     /// Reads weights from a file's bytes in memory; errors use `name` as the path.
-    public static func decode(_ bytes: [UInt8], name: String, choosing choice: WeightsChoice = .model) throws(TensorFileError)
+    public static func decode(_ bytes: [UInt8], name: String, choosing choice: WeightsChoice = .model) throws(FileError)
         -> StateDictionary
     {
         try naming(name) { try read(FileReader(bytes, name: name), choosing: choice) }
@@ -52,12 +52,12 @@ public enum WeightsFile {
 
     /// Writes weights in the format of the file's extension. If writing fails, an existing file
     /// stays unchanged.
-    public static func write(_ dictionary: StateDictionary, to url: URL) throws(TensorFileError) {
+    public static func write(_ dictionary: StateDictionary, to url: URL) throws(FileError) {
         switch Format(url: url) {
         case .pth, .pt: try PyTorchArchive.write(dictionary, to: url)
         case .safetensors: try SafetensorsFile.write(dictionary, to: url)
         case nil:
-            throw TensorFileError(
+            throw FileError(
                 .unsupported, file: url.relativePath, reason: "has the extension '\(url.pathExtension)', which names no format of weights",
                 remedy: "end its name in .pth, .pt or .safetensors")
         }

@@ -14,7 +14,7 @@ struct Checkpoint {
     var tensors: StateDictionary
     var position: TrainingPosition
 
-    /// Reads a run's last checkpoint. Throws ``/TensorFiles/TensorFileError`` for a damaged file,
+    /// Reads a run's last checkpoint. Throws ``/Files/FileError`` for a damaged file,
     /// ``/Files/FileError`` for a file of another kind.
     init(_ url: URL) throws {
         tensors = try WeightsFile.read(url)

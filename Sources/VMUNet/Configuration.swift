@@ -142,10 +142,11 @@ public struct ConfigurationError: Error, Sendable {
 
     extension VMUNetConfiguration: Codable {
         private enum CodingKeys: String, CodingKey {
-            case classes, dims, depths, decoderDepths, stateSize, dropPath, inputChannels
+            case classes, dims, depths, decoderDepths = "decoder_depths", stateSize = "state_size", dropPath = "drop_path"
+            case inputChannels = "input_channels"
         }
 
-        /// Reads a configuration; files without `inputChannels` have three.
+        /// Reads a configuration; files without `input_channels` have three.
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             self.init(

@@ -81,5 +81,9 @@ public struct VMUNetSummary: Sendable {
 
 #if !hasFeature(Embedded)
     extension VMUNetSummary: Codable {}
-    extension VMUNetSummary.Module: Codable {}
+    extension VMUNetSummary.Module: Codable {
+        private enum CodingKeys: String, CodingKey {
+            case name, output, parameters, paperFLOPs = "flops_paper", flops
+        }
+    }
 #endif

@@ -9,7 +9,7 @@ struct VMUNetCommand: ParsableCommand {
         commandName: Invocation.name,
         abstract: "Vision Mamba UNet: segments medical images.",
         discussion:
-            "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.\n\n"
+            Invocation.introduction
             + "./vmunet also has train, demo, ablate, compare, report and serve. They are built, and libtorch is set up if needed, when you first run them.\n\n"
             + Invocation.scriptCommands,
         version: Provenance.version,

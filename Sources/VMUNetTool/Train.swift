@@ -45,13 +45,15 @@ struct Train: ToolCommand {
 
     @OptionGroup var files: DataOptions
 
-    @Option(help: "Slices and volumes: the directions of columns, rows and slices, such as RAS. Stored with the weights.")
+    @Option(
+        help: "Slices and volumes: the directions of columns, rows and slices, such as RAS. Stored with the weights.",
+        transform: VoxelOrderOption.argument)
     var voxelOrder: VoxelOrderOption?
 
     @Option(
         help:
-            "Slices and volumes: millimetres between slices, rows and columns; volumes' slices are resampled to it. Stored with the weights."
-    )
+            "Slices and volumes: millimetres between slices, rows and columns; volumes' slices are resampled to it. Stored with the weights.",
+        transform: VoxelSpacing.argument)
     var spacing: VoxelSpacing?
 
     @Option(help: "Volumes: neighbouring slices on each side, as further channels. Default: 1, if the input's channels allow it.")

@@ -10,7 +10,7 @@ struct VMUNetCommand: ParsableCommand {
         commandName: Invocation.name,
         abstract: "Vision Mamba UNet: trains, evaluates and runs medical image segmentation.",
         discussion:
-            "Research software, not a medical device. Exit codes: 0 done, 64 usage, 65 bad input, 70 internal, 130 interrupted after saving.\n\n"
+            Invocation.introduction
             + Invocation.scriptCommands,
         version: "0.1.0 (libtorch \(Torch.version))",
         subcommands: [

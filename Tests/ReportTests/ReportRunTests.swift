@@ -94,9 +94,9 @@ struct ReportRunTests {
             try [#require(dice) * 100, #require(hd95)] + classes.compactMap { $0 }.map { $0 * 100 }
         }
         let published = try numbers(expected.published.dice, expected.published.hd95, expected.published.classes.map(\.dice))
-        let honest = try numbers(expected.honest.dice, expected.honest.hd95, expected.honest.classes.map(\.dice))
-        #expect(honest.count == 5 && published != honest)
-        for scores in [published, honest] {
+        let strict = try numbers(expected.strict.dice, expected.strict.hd95, expected.strict.classes.map(\.dice))
+        #expect(strict.count == 5 && published != strict)
+        for scores in [published, strict] {
             let cells = scores.map { String(format: "%.2f", $0) }.joined()
             #expect(text.contains(cells), "\(cells)")
         }

@@ -257,7 +257,7 @@ struct ConfigurationFileTests {
         #expect(yaml.contains("learning_rate: 0.001\n") && yaml.contains("eta_min: 1.0e-05\n") && yaml.contains("betas: [0.9, 0.999]\n"))
     }
 
-    /// Every optimizer and schedule, and values that are hard to write.
+    /// Every optimiser and schedule, and values that are hard to write.
     static var various: [RunConfiguration] {
         var all: [RunConfiguration] = [.isic17, .isic18, .synapse, RunConfiguration()]
         for (i, name) in OptimizerConfiguration.Name.allCases.enumerated() {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import TensorFiles
 import TestSupport
@@ -88,7 +89,7 @@ import Testing
                 let url = folder.appending(path: name)
                 try WeightsFile.write(try Self.weights(), to: url)
                 for choice in [WeightsChoice.average, .named("netB")] {
-                    let error = try #require(throws: TensorFileError.self) { try NetworkWeights.read(url, choosing: choice) }
+                    let error = try #require(throws: FileError.self) { try NetworkWeights.read(url, choosing: choice) }
                     #expect(error.kind == .missing && error.file.hasSuffix(name) && !error.remedy.isEmpty)
                 }
             }

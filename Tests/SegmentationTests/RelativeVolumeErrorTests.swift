@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    /// Infinite errors are left out of the honest mean; the paper's scoring lacks the
+    /// Infinite errors are left out of the strict mean; the paper's scoring lacks the
     /// metric. JSON has it under its key.
     @Test func summariesAndFilesHaveIt() throws {
         let scores = try [(8, 10), (10, 0), (0, 10)].map { predicted, labelled in
@@ -58,11 +58,11 @@ import Testing
                 metrics: VolumeMetric.all)
         }
         let summary = try VolumeScoreSummary(scores)
-        #expect(abs(try #require(summary.honest.means[.relativeVolumeError]) - 0.6) < 1e-12)
+        #expect(abs(try #require(summary.strict.means[.relativeVolumeError]) - 0.6) < 1e-12)
         #expect(summary.published.means[.relativeVolumeError] == nil)
         let data = try JSONEncoder().encode(summary)
         let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-        #expect(abs(try #require((object["honest"] as? [String: Any])?["rve"] as? Double) - 0.6) < 1e-12)
+        #expect(abs(try #require((object["strict"] as? [String: Any])?["rve"] as? Double) - 0.6) < 1e-12)
         #expect(try JSONDecoder().decode(VolumeScoreSummary.self, from: data) == summary)
     }
 }

@@ -48,9 +48,9 @@ struct SurfaceDiceTests {
             metrics: VolumeMetric.published + [metric])
         #expect(scores.classes.map { $0[metric] } == [1, 0, 0, nil])
         let summary = try VolumeScoreSummary([scores])
-        #expect(summary.honest.means[metric] == 1.0 / 3 && summary.published.means[metric] == nil)
+        #expect(summary.strict.means[metric] == 1.0 / 3 && summary.published.means[metric] == nil)
         let object = try #require(try JSONSerialization.jsonObject(with: JSONEncoder().encode(summary)) as? [String: Any])
-        #expect((object["honest"] as? [String: Any])?["nsd_0.5"] as? Double == 1.0 / 3)
+        #expect((object["strict"] as? [String: Any])?["nsd_0.5"] as? Double == 1.0 / 3)
         #expect((object["published"] as? [String: Any])?["nsd_0.5"] == nil)
         #expect(try JSONDecoder().decode(VolumeScoreSummary.self, from: JSONEncoder().encode(summary)) == summary)
     }

@@ -138,8 +138,7 @@ struct SynapseTests {
         }
     }
 
-    /// `dataset.json` also names the modality and the label that counts nowhere; regions need
-    /// nnU-Net's layout.
+    /// `dataset.json` also names the modality and the label that counts nowhere.
     @Test func descriptionsSayMoreThanNames() throws {
         try withSynapseSet(slices: ["a"]) { folder in
             let json = folder.appendingPathComponent("dataset.json")
@@ -154,9 +153,40 @@ struct SynapseTests {
             #expect(settings.modality == "MRI" && settings.ignoredLabel == 2 && settings.classNames == ["background", "heart"])
             #expect(Dataset.synapse.layout.origin(settings).modality == "MRI")
             #expect(try resolved(text, ignoredLabel: 255).ignoredLabel == 255)
-            let regions = #"{"labels": {"background": 0, "whole": [1, 2], "core": 2}, "regions_class_order": [1, 2]}"#
-            let error = try #require(throws: DataError.self) { try resolved(regions) }
-            #expect(error.problem.contains("regions") && error.remedy.contains("--dataset nnunet"))
+            let clash = #"{"labels": {"background": 0, "a": 1, "b": [1, 2], "c": 2, "ignore": 3}, "regions_class_order": [2, 1, 3]}"#
+            #expect(try #require(throws: DataError.self) { try resolved(clash) }.description.contains("'ignore' is 3"))
+        }
+    }
+
+    /// Regions of `dataset.json` overlap. Slices and volumes hold their labels; the classes are what
+    /// is left of each region, and volumes are scored by region.
+    @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
+    func regionsBecomeClasses() throws {
+        try withSynapseSet(slices: ["a"]) { folder in
+            try Python.run(
+                """
+                import os, sys, numpy as np, h5py
+                os.chdir(sys.argv[1])
+                image, label = np.zeros((2, 3), "f4"), np.array([[0, 1, 2], [4, 3, 9]], "u1")
+                np.savez("train_npz/a.npz", image=image, label=label)
+                os.makedirs("test_vol_h5", exist_ok=True)
+                for name, l in ("v", label), ("wrong", label + 1):
+                    with h5py.File(f"test_vol_h5/{name}.npy.h5", "w") as f: f["image"], f["label"] = image[None], l[None]
+                open("lists/lists_Synapse/test_vol.txt", "w").write("v\\nwrong\\n")
+                """, [folder.path])
+            let text =
+                #"{"labels": {"background": 0, "whole": [1, 2, 4], "core": [2, 4], "other": 3, "ignore": 9}, "regions_class_order": [1, 2, 3]}"#
+            try Data(text.utf8).write(to: folder.appendingPathComponent("dataset.json"))
+            let settings = try Dataset.synapse.layout.resolvingClasses(
+                DataSettings(.synapse, path: folder.path), givenCount: false, givenNames: false)
+            #expect(settings.classNames == ["background", "rest of whole", "core", "other"] && settings.ignoredLabel == 9)
+            let names = try #require(settings.classNames)
+            let slices = try SynapseDataset(folder, classNames: names, options: .init(ignoredLabel: 9))
+            #expect(try slices.load(at: 0).target == .labels([0, 1, 2, 2, 3, 9]))
+            let volumes = try SynapseVolumes(folder, classes: 4, weightsClassNames: names, ignoredLabel: 9)
+            #expect(try volumes.load(at: 0).label.labels == [0, 1, 2, 2, 3, 9])
+            #expect(volumes.regions.map(\.name) == ["whole", "core", "other"] && volumes.regions[0].labels == [1, 2])
+            #expect(try #require(throws: DataError.self) { try volumes.load(at: 1) }.description.contains("holds 5, which no region"))
         }
     }
 

@@ -50,9 +50,9 @@ struct VolumeEvaluationTests {
                 #expect((score.hd95 == nil) == (distance == nil) && abs((score.hd95 ?? 0) - (distance ?? 0)) < 1e-9)
             }
         }
-        // Predicted but absent: published 1, honest 0.
-        #expect(summary.honest.infinite == 2 && summary.honest.absent == 0)
-        #expect(try #require(summary.published.dice) > #require(summary.honest.dice) + 0.2)
+        // Predicted but absent: published 1, strict 0.
+        #expect(summary.strict.infinite == 2 && summary.strict.absent == 0)
+        #expect(try #require(summary.published.dice) > #require(summary.strict.dice) + 0.2)
     }
 
     /// Voxels with the ignored label count in no class; compared with NumPy's counts without them.
@@ -104,7 +104,7 @@ struct VolumeEvaluationTests {
         let set = try SynapseVolumes(SynapseSet.url, classes: 4, weightsClassNames: nil)
         let summary = try VolumeEvaluator(set, segmenter: VolumeSegmenter(segmenter)).evaluate()
         let object = try #require(try JSONSerialization.jsonObject(with: JSONEncoder().encode(summary)) as? [String: Any])
-        #expect(Set(object.keys) == ["published", "honest", "volumes"])
+        #expect(Set(object.keys) == ["published", "strict", "volumes"])
         let volumes = try #require(object["volumes"] as? [[String: Any]])
         let spurious = try #require((volumes[1]["classes"] as? [[String: Any]])?[1])
         #expect(spurious["presence"] as? String == "predicted_only" && spurious["dice"] as? Double == 0 && spurious["hd95"] is NSNull)

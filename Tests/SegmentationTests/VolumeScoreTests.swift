@@ -52,9 +52,9 @@ struct VolumeScoreTests {
         }
         let summary = try VolumeScoreSummary(volumes)
         #expect(summary.published.dice == (0.5 + 1 + 0 + 0) / 4 && summary.published.hd95 == 0.5)
-        #expect(summary.honest.dice == 0.5 / 3 && summary.honest.hd95 == 2)
-        #expect(summary.honest.infinite == 2 && summary.honest.absent == 1)
-        #expect(summary.honest.classes[0].predictedOnly == 1 && summary.honest.classes[0].missed == 1)
+        #expect(summary.strict.dice == 0.5 / 3 && summary.strict.hd95 == 2)
+        #expect(summary.strict.infinite == 2 && summary.strict.absent == 1)
+        #expect(summary.strict.classes[0].predictedOnly == 1 && summary.strict.classes[0].missed == 1)
         let copy = try JSONDecoder().decode(VolumeScoreSummary.self, from: JSONEncoder().encode(summary))
         #expect(copy == summary)
         #expect(throws: VolumeError.self) { try VolumeScoreSummary([]) }
@@ -64,7 +64,7 @@ struct VolumeScoreTests {
     @Test func summaryOfNothingPresent() throws {
         let absent = ClassScore(value: 1, name: "organ", predicted: 0, labelled: 0, both: 0, hd95: nil)
         let summary = try VolumeScoreSummary([VolumeScores(name: "case", unit: .voxels, classes: [absent])])
-        #expect(summary.honest.dice == nil && summary.honest.hd95 == nil && summary.honest.absent == 1)
+        #expect(summary.strict.dice == nil && summary.strict.hd95 == nil && summary.strict.absent == 1)
         #expect(summary.published.dice == 0 && summary.published.hd95 == 0)
     }
 

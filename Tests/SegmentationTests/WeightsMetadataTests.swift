@@ -76,6 +76,9 @@ import Testing
         #expect(nothing.window == .percentiles && nothing.voxelOrder == nil && (nothing.pictureScale, nothing.volumeScale) == (255, 1))
         #expect(nothing.pictureAssumptions.count == 1 && nothing.volumeAssumptions.count == 3)
         #expect(nothing.volumeAssumptions.joined().contains("--window") && nothing.volumeAssumptions.joined().contains("--voxel-order"))
+        // Arrays of 0…1 are neither mapped nor turned.
+        #expect(nothing.arrayAssumptions == [nothing.volumeAssumptions[0]] && nothing.arrayAssumptions[0].contains("--value-range"))
+        #expect(known.arrayAssumptions.isEmpty)
     }
 
     /// FIPS 180-4's examples, and lengths around a block's.

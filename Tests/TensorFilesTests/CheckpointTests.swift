@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import TestSupport
 import Testing
@@ -64,7 +65,7 @@ import Testing
         ("f4.npy", ".npy"),
     ])
     func saysWhyItCannot(name: String, reason: String) throws {
-        let error = try #require(throws: TensorFileError.self) { try WeightsFile.read(TestFiles.fixture(name)) }
+        let error = try #require(throws: FileError.self) { try WeightsFile.read(TestFiles.fixture(name)) }
         #expect(error.reason.contains(reason), "\(error)")
         #expect(error.file.hasSuffix(name) && !error.remedy.isEmpty && !error.description.contains("\n"))
     }
@@ -76,7 +77,7 @@ import Testing
             let url = folder.appendingPathComponent(name)
             for count in 0..<bytes.count {
                 try TestFiles.put(bytes.prefix(count), at: url)
-                #expect(throws: TensorFileError.self, "\(count) bytes") { try WeightsFile.read(url) }
+                #expect(throws: FileError.self, "\(count) bytes") { try WeightsFile.read(url) }
             }
         }
     }
@@ -103,15 +104,15 @@ import Testing
     }
 
     @Test func refusesWhatIsNoFile() throws {
-        #expect(throws: TensorFileError.self) { try WeightsFile.read(URL(fileURLWithPath: "/dev/zero")) }
+        #expect(throws: FileError.self) { try WeightsFile.read(URL(fileURLWithPath: "/dev/zero")) }
         try withTemporaryFolder { folder in
-            let isFolder = try #require(throws: TensorFileError.self) { try WeightsFile.read(folder) }
+            let isFolder = try #require(throws: FileError.self) { try WeightsFile.read(folder) }
             #expect(isFolder.reason == "is a folder")
-            let isMissing = try #require(throws: TensorFileError.self) { try WeightsFile.read(folder.appendingPathComponent("none.pth")) }
+            let isMissing = try #require(throws: FileError.self) { try WeightsFile.read(folder.appendingPathComponent("none.pth")) }
             #expect(isMissing.kind == .missing)
             let pipe = folder.appendingPathComponent("pipe.pth")
             #expect(mkfifo(pipe.path, 0o600) == 0)
-            #expect(throws: TensorFileError.self) { try WeightsFile.read(pipe) }
+            #expect(throws: FileError.self) { try WeightsFile.read(pipe) }
         }
     }
 }

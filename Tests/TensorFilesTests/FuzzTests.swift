@@ -50,7 +50,7 @@ import Testing
                     default: _ = try WeightsFile.read(url)
                     }
                 } catch {
-                    #expect(error is TensorFileError && !"\(error)".contains("\n"), "\(error)")
+                    #expect(error is FileError && !"\(error)".contains("\n"), "\(error)")
                     refused += 1
                 }
             }

@@ -51,7 +51,7 @@ struct HDF5FileTests {
     }
 
     @Test(arguments: [
-        ("kinds.h5", "absent", TensorFileError.Kind.missing), ("kinds.h5", "rank5", .unsupported), ("kinds.h5", "text", .unsupported),
+        ("kinds.h5", "absent", FileError.Kind.missing), ("kinds.h5", "rank5", .unsupported), ("kinds.h5", "text", .unsupported),
         ("kinds.h5", "truth", .unsupported), ("kinds.h5", "record", .unsupported), ("kinds.h5", "group", .corrupt),
         ("chunked.h5", "lzf", .unsupported), ("chunked.h5", "scaled", .unsupported), ("chunked.h5", "half_written", .truncated),
         ("chunked.h5", "never_written", .truncated), ("chunked.h5", "never_written_plain", .truncated),
@@ -60,9 +60,9 @@ struct HDF5FileTests {
         ("links.h5", "elsewhere", .unsupported), ("links.h5", "soft", .unsupported), ("hostile.h5", "virtual", .unsupported),
         ("hostile.h5", "outside", .unsupported),
     ])
-    func othersAreRefused(_ file: String, _ name: String, _ kind: TensorFileError.Kind) throws {
+    func othersAreRefused(_ file: String, _ name: String, _ kind: FileError.Kind) throws {
         let url = volumeFiles.appendingPathComponent(file)
-        let error = try #require(throws: TensorFileError.self) { try HDF5File.read([name], from: url) }
+        let error = try #require(throws: FileError.self) { try HDF5File.read([name], from: url) }
         #expect(error.kind == kind, "\(error)")
         #expect(error.description.contains(file) && error.description.contains("'\(name)'"), "\(error)")
         #expect(!error.remedy.isEmpty)
@@ -76,7 +76,7 @@ struct HDF5FileTests {
             #expect(tensor.shape == expected.shape && tensor.floats == expected.floats)
         }
         #expect(try HDF5File.read(["hard"], from: volumeFiles.appendingPathComponent("links.h5"))[0].integers == Array(0..<24))
-        #expect(try #require(throws: TensorFileError.self) { try HDF5File.read(["many"], from: latest) }.kind == .unsupported)
+        #expect(try #require(throws: FileError.self) { try HDF5File.read(["many"], from: latest) }.kind == .unsupported)
 
         let many = try HDF5File.read(
             (0..<60).map { $0 < 10 ? "array0\($0)" : "array\($0)" }, from: volumeFiles.appendingPathComponent("many_names.h5"))
@@ -103,7 +103,7 @@ struct HDF5FileTests {
                 for _ in 0...random(5) { bytes[random(bytes.count)] = [0, 255, 1, 0x7F, UInt8(random(256))][random(5)] }
                 try Data(bytes).write(to: file)
                 for array in arrays {
-                    do throws(TensorFileError) { _ = try HDF5File.read([array], from: file, limit: 1 << 20) } catch { refused += 1 }
+                    do throws(FileError) { _ = try HDF5File.read([array], from: file, limit: 1 << 20) } catch { refused += 1 }
                 }
             }
             #expect(refused > 5)
@@ -112,19 +112,19 @@ struct HDF5FileTests {
 
     @Test func limitIsKept() throws {
         #expect(try HDF5File.read(["plain"], from: chunked, limit: 4 * 385).count == 1)
-        let error = try #require(throws: TensorFileError.self) { try HDF5File.read(["plain"], from: chunked, limit: 4 * 385 - 1) }
+        let error = try #require(throws: FileError.self) { try HDF5File.read(["plain"], from: chunked, limit: 4 * 385 - 1) }
         #expect(error.kind == .limit)
     }
 
     @Test func otherFilesAreRefused() throws {
         try withTemporaryFolder { folder in
             let file = folder.appendingPathComponent("case.npy.h5")
-            #expect(try #require(throws: TensorFileError.self) { try HDF5File.read(["image"], from: file) }.kind == .missing)
+            #expect(try #require(throws: FileError.self) { try HDF5File.read(["image"], from: file) }.kind == .missing)
             for contents in [Data(), Data("image".utf8), Data(count: 5000)] {
                 try contents.write(to: file)
-                #expect(try #require(throws: TensorFileError.self) { try HDF5File.read(["image"], from: file) }.kind == .wrongFormat)
+                #expect(try #require(throws: FileError.self) { try HDF5File.read(["image"], from: file) }.kind == .wrongFormat)
             }
-            #expect(try #require(throws: TensorFileError.self) { try HDF5File.read(["image"], from: folder) }.kind == .unreadable)
+            #expect(try #require(throws: FileError.self) { try HDF5File.read(["image"], from: folder) }.kind == .unreadable)
         }
     }
 
@@ -145,7 +145,7 @@ struct HDF5FileTests {
             for field in [UInt64(96), size] { file.put(field) }
         }
         #expect(file.count == 160)
-        let error = try #require(throws: TensorFileError.self) {
+        let error = try #require(throws: FileError.self) {
             try TestFiles.read(file, as: "case.h5") { try HDF5File.read(["image"], from: $0) }
         }
         #expect(error.kind == .truncated, "\(error)")
@@ -158,7 +158,7 @@ struct HDF5FileTests {
             let file = folder.appendingPathComponent("cut.h5")
             for length in stride(from: 0, to: whole.count - 1, by: 997) {
                 try whole.prefix(length).write(to: file)
-                #expect(throws: TensorFileError.self, "\(length) bytes") { try HDF5File.read(["growing"], from: file) }
+                #expect(throws: FileError.self, "\(length) bytes") { try HDF5File.read(["growing"], from: file) }
             }
         }
     }

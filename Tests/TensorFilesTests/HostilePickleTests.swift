@@ -8,7 +8,7 @@ import Testing
 @Suite struct HostilePickleTests {
     static let fourBytes: [(String, [UInt8])] = [("data/0", [0, 0, 0x80, 0x3F])]
 
-    private func refusal(_ pickle: [UInt8], records: [(String, [UInt8])] = fourBytes) throws -> TensorFileError {
+    private func refusal(_ pickle: [UInt8], records: [(String, [UInt8])] = fourBytes) throws -> FileError {
         try TestFiles.refusal(try TestFiles.archive(pickle, records: records))
     }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import TestSupport
 import Testing
@@ -103,11 +104,11 @@ struct NIfTIFileTests {
     }
 
     @Test(arguments: [
-        ("four.nii", TensorFileError.Kind.unsupported), ("complex.nii", .unsupported), ("pair.hdr", .missing),
+        ("four.nii", FileError.Kind.unsupported), ("complex.nii", .unsupported), ("pair.hdr", .missing),
         ("chunked.h5", .wrongFormat),
     ])
-    func othersAreRefused(_ name: String, _ kind: TensorFileError.Kind) throws {
-        let error = try #require(throws: TensorFileError.self) { try NIfTIFile.read(volumeFiles.appendingPathComponent(name)) }
+    func othersAreRefused(_ name: String, _ kind: FileError.Kind) throws {
+        let error = try #require(throws: FileError.self) { try NIfTIFile.read(volumeFiles.appendingPathComponent(name)) }
         #expect(error.kind == kind && error.description.contains(name.prefix(4)), "\(error)")
     }
 
@@ -119,7 +120,7 @@ struct NIfTIFileTests {
                 // A gzip file's last eight bytes are its checksum and length, after the voxels.
                 for length in stride(from: 0, to: whole.count - (name.hasSuffix("gz") ? 9 : 0), by: 5) {
                     try whole.prefix(length).write(to: file)
-                    #expect(throws: TensorFileError.self, "\(name): \(length) bytes") { try NIfTIFile.read(file) }
+                    #expect(throws: FileError.self, "\(name): \(length) bytes") { try NIfTIFile.read(file) }
                 }
             }
         }
@@ -137,33 +138,33 @@ struct NIfTIFileTests {
         try withTemporaryFolder { folder in
             let file = folder.appendingPathComponent("lies.nii")
             try contents.write(to: file)
-            let error = try #require(throws: TensorFileError.self) { try NIfTIFile.read(file) }
+            let error = try #require(throws: FileError.self) { try NIfTIFile.read(file) }
             #expect(error.description.contains("lies.nii") && !error.remedy.isEmpty)
             try TestFiles.pack([UInt8](contents), at: folder.appendingPathComponent("lies.nii.gz"))
-            #expect(throws: TensorFileError.self) { try NIfTIFile.read(folder.appendingPathComponent("lies.nii.gz")) }
+            #expect(throws: FileError.self) { try NIfTIFile.read(folder.appendingPathComponent("lies.nii.gz")) }
         }
     }
 
     @Test func limitIsKept() throws {
         let file = volumeFiles.appendingPathComponent("labels.nii.gz")
         #expect(try NIfTIFile.read(file, limit: 60).voxels.count == 60)
-        #expect(try #require(throws: TensorFileError.self) { try NIfTIFile.read(file, limit: 59) }.kind == .limit)
+        #expect(try #require(throws: FileError.self) { try NIfTIFile.read(file, limit: 59) }.kind == .limit)
     }
 
     @Test func whatDoesNotFitIsNotWritten() throws {
         try withTemporaryFolder { folder in
             let file = folder.appendingPathComponent("out.nii")
             let geometry = VolumeGeometry(spacing: [1, 1, 1])
-            #expect(throws: TensorFileError.self) { try NIfTIFile.write(labels: [1, 2], shape: [1, 1, 1], geometry: geometry, to: file) }
-            #expect(throws: TensorFileError.self) {
+            #expect(throws: FileError.self) { try NIfTIFile.write(labels: [1, 2], shape: [1, 1, 1], geometry: geometry, to: file) }
+            #expect(throws: FileError.self) {
                 try NIfTIFile.write(labels: [UInt8](repeating: 0, count: 40000), shape: [1, 1, 40000], geometry: geometry, to: file)
             }
-            #expect(throws: TensorFileError.self) { try NIfTIFile.write(labels: [], shape: [0, 1, 1], geometry: geometry, to: file) }
+            #expect(throws: FileError.self) { try NIfTIFile.write(labels: [], shape: [0, 1, 1], geometry: geometry, to: file) }
             // A placement that NIfTI-2's doubles can hold but NIfTI-1's floats cannot.
             var distant = geometry
             distant.matrixCode = 1
             distant.matrix[1][3] = 1e39
-            #expect(throws: TensorFileError.self) { try NIfTIFile.write(labels: [1], shape: [1, 1, 1], geometry: distant, to: file) }
+            #expect(throws: FileError.self) { try NIfTIFile.write(labels: [1], shape: [1, 1, 1], geometry: distant, to: file) }
             #expect(!FileManager.default.fileExists(atPath: file.path))
         }
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import TestSupport
 import Testing
@@ -27,7 +28,7 @@ import Testing
         ("objects.npy", "Python objects"), ("records.npy", "named fields"), ("complex.npy", "'<c8'"), ("plain.pth", "not a .npy"),
     ])
     func refuses(name: String, reason: String) throws {
-        let error = try #require(throws: TensorFileError.self) { try NumPyFile.read(TestFiles.fixture(name)) }
+        let error = try #require(throws: FileError.self) { try NumPyFile.read(TestFiles.fixture(name)) }
         #expect(error.reason.contains(reason), "\(error)")
     }
 
@@ -99,10 +100,10 @@ import Testing
 
     @Test func boundsArchives() throws {
         let archive = try NPZFile(TestFiles.fixture("deflated.npz"))
-        let limit = try #require(throws: TensorFileError.self) { try archive.read("label", limit: 100_000) }
+        let limit = try #require(throws: FileError.self) { try archive.read("label", limit: 100_000) }
         #expect(limit.kind == .limit && limit.reason.contains("more than the 100000 allowed"))
-        let missing = try #require(throws: TensorFileError.self) { try archive.read("mask") }
+        let missing = try #require(throws: FileError.self) { try archive.read("mask") }
         #expect(missing.reason == "has no array 'mask'; it has: image, label")
-        #expect(throws: TensorFileError.self) { try NPZFile(TestFiles.fixture("f4.npy")) }
+        #expect(throws: FileError.self) { try NPZFile(TestFiles.fixture("f4.npy")) }
     }
 }

@@ -34,8 +34,8 @@ enum TestFiles {
     /// The error of reading `bytes`; the test fails if there is none.
     static func refusal(
         _ bytes: [UInt8], as name: String = "file.pth", _ reader: (URL) throws -> some Any = { try WeightsFile.read($0) }
-    ) throws -> TensorFileError {
-        try #require(throws: TensorFileError.self) { try read(bytes, as: name, reader) }
+    ) throws -> FileError {
+        try #require(throws: FileError.self) { try read(bytes, as: name, reader) }
     }
 
     /// A `.pth` with this pickle and these records.

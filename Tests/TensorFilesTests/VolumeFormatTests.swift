@@ -58,7 +58,7 @@ struct VolumeFormatTests {
     @Test func severalChannelsAreRefusedUnlessAskedFor() throws {
         for name in ["vectors.mha", "four.nrrd", "colours.nrrd"] {
             let url = Self.folder.appendingPathComponent(name)
-            let error = try #require(throws: TensorFileError.self) { try format(url).read(url) }
+            let error = try #require(throws: FileError.self) { try format(url).read(url) }
             #expect(error.kind == .unsupported && error.remedy == "save one volume per file")
         }
     }
@@ -83,7 +83,7 @@ struct VolumeFormatTests {
     @Test(.enabled(if: Self.real != nil), arguments: ["_byteskip_minus_five.nhdr", "_nifti.nhdr"])
     func refusesTheBallsWrongHeaders(ending: String) throws {
         let url = try #require(Self.real).appendingPathComponent("pynrrd/BallBinary30x30x30" + ending)
-        #expect(throws: TensorFileError.self) { try VolumeFormat.nrrd.read(url) }
+        #expect(throws: FileError.self) { try VolumeFormat.nrrd.read(url) }
     }
 
     @Test(.enabled(if: Self.real != nil)) func readsRealMetaImages() throws {

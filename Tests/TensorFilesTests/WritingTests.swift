@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test func refusesExtensionsItDoesNotKnow() throws {
-        let error = try #require(throws: TensorFileError.self) {
+        let error = try #require(throws: FileError.self) {
             try WeightsFile.write(try everything(), to: URL(fileURLWithPath: "w.onnx"))
         }
         #expect(error.kind == .unsupported && error.remedy.contains(".pth"))
@@ -94,7 +94,7 @@ import Testing
             #expect(try Data(contentsOf: url) == Data("old".utf8))
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["w.pth"])
             let missing = folder.appendingPathComponent("none/w.pth")
-            let error = try #require(throws: TensorFileError.self) { try WeightsFile.write(try everything(), to: missing) }
+            let error = try #require(throws: FileError.self) { try WeightsFile.write(try everything(), to: missing) }
             #expect(error.kind == .unwritable && error.reason.contains("cannot be created"))
         }
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The results of PyTorch's optimizers and schedules, written by `Fixtures/make_optimizers.py`.
+/// The results of PyTorch's optimisers and schedules, written by `Fixtures/make_optimizers.py`.
 package enum TorchFixture {
     package static func data(_ name: String) throws -> Data {
         try Data(contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)"))

@@ -27,7 +27,7 @@ extension ToolTests {
                 let zoom: [String]
             }
             let items: [Item]
-            let statuses, foreign, errors: [String]
+            let statuses, intros, foreign, errors: [String]
             let keyboard: Keyboard?
         }
 
@@ -213,10 +213,28 @@ extension ToolTests {
             }
         }
 
+        /// Other weights are announced as what they are.
+        @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
+        func theIntroductionIsTheWeights() throws {
+            let file = try Scratch.folder().appending(path: "organs.safetensors")
+            var weights = try WeightsFile.read(Shared.nineClasses)
+            let names = ["background"] + (1...8).map { "organ \($0)" }
+            for (key, text) in [
+                ("format_version", "1"), ("input", "volumes"), ("modality", "CT"), ("class_names", names.joined(separator: ",")),
+            ] { weights.metadata[key] = .string(text) }
+            try WeightsFile.write(weights, to: file)
+            let intro = try #require(try browse(["--weights", file.path], []).intros.last)
+            #expect(intro.contains("medical volumes") && intro.contains("CT volumes here to find: 8 classes."), "\(intro)")
+            #expect(!intro.contains("an example") && !intro.contains("lesion"), "\(intro)")
+        }
+
         /// Tab reaches everything, and keys zoom, choose and save.
         @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
         func theKeyboardAloneIsEnough() throws {
-            let keyboard = try #require(try browse(["--keyboard"], []).keyboard)
+            let shown = try browse(["--keyboard"], []), keyboard = try #require(shown.keyboard)
+            let intro = try #require(shown.intros.first)
+            #expect(intro.contains("medical pictures") && intro.contains("dermoscopy pictures here to find: lesion."), "\(intro)")
+            #expect(intro.hasSuffix("an example"), "\(intro)")
             #expect(Set(keyboard.zoom).count == 2 && keyboard.zoom[0] == keyboard.zoom[2], "\(keyboard.zoom)")
             #expect(keyboard.mode == "compare" && keyboard.threshold == "0.40" && keyboard.saved == "example_mask.png")
             let areas = try [keyboard.area, keyboard.lower].map { try #require(Int($0.replacing(",", with: ""))) }

@@ -68,8 +68,8 @@ extension ToolTests {
                 "-",
                 in: folder)
             let scores = try #require(try JSONSerialization.jsonObject(with: Data(scored.out.utf8)) as? [String: Any])
-            let honest = try #require(scores["honest"] as? [String: Any])
-            #expect((honest["dice"] as? Double ?? 0) > 0.6 && honest["nsd_2"] is Double, "\(honest)")
+            let strict = try #require(scores["strict"] as? [String: Any])
+            #expect((strict["dice"] as? Double ?? 0) > 0.6 && strict["nsd_2"] is Double, "\(strict)")
             #expect(scored.out.contains("millimetres"))
 
             // The two files are one case; its labels have the input's affine and its name.

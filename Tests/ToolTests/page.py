@@ -52,14 +52,20 @@ minutes = 60_000
 
 
 
-def report(statuses, items=(), keyboard=None):
-    print(json.dumps({"statuses": statuses, "items": list(items), "keyboard": keyboard, "foreign": foreign, "errors": errors}))
+def report(statuses, items=(), keyboard=None, intros=()):
+    print(json.dumps({"statuses": statuses, "intros": list(intros), "items": list(items), "keyboard": keyboard, "foreign": foreign, "errors": errors}))
 
 
 def status(page):
     """The line at the top, once the page is ready or has given up."""
     page.locator("#status:is([data-state=ready], [data-state=failed])").wait_for()
     return page.locator("#status-text").text_content()
+
+
+def introduction(page):
+    """What the page says before anything is opened, and whether it offers its example."""
+    example = "; an example" if page.locator("#example").is_visible() else ""
+    return f"{page.locator('#empty-title').text_content()}: {page.locator('#empty-text').text_content()}{example}"
 
 
 def segment(page, place, file):
@@ -143,13 +149,15 @@ with sync_playwright() as playwright:
         context.set_offline(True)
         page.reload()
         statuses = [status(page)]
+    intros = [introduction(page)]
     for weights in arguments.weights:
         page.locator("#status").evaluate("status => status.dataset.state = 'asked'")
         page.set_input_files("#weights-file", weights)
         statuses.append(status(page))
+        intros.append(introduction(page))
     items = [segment(page, place, file) for place, file in enumerate(arguments.files)]
     keyboard = use_keyboard(page) if arguments.keyboard else None
     if arguments.screenshot:
         page.screenshot(path=arguments.screenshot)
-    report(statuses, items, keyboard)
+    report(statuses, items, keyboard, intros)
     browser.close()

@@ -8,7 +8,7 @@ import Torch
 
 @testable import Training
 
-/// The results of PyTorch's optimizers on two parameters over six steps.
+/// The results of PyTorch's optimisers on two parameters over six steps.
 struct OptimizerFixture {
     struct Case {
         var options: OptimizerConfiguration

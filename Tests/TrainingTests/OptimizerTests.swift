@@ -107,7 +107,7 @@ struct OptimizerTests {
         #expect(problems(.sgd) { $0.nesterov = true } == ["nesterov"])
         #expect(problems(.rprop) { $0.etas = [1.2, 0.5] } == ["etas"])
         #expect(problems(.rprop) { $0.stepSizes = [1, 0.1] } == ["step_sizes"])
-        // Options that the optimizer does not have are not checked.
+        // Options that the optimiser does not have are not checked.
         #expect(problems(.adamw) { $0.momentum = -3 } == [])
     }
 

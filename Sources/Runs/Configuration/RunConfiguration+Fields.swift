@@ -71,7 +71,7 @@ extension RunConfiguration: ConfigurationSection {
         try fields.value("evaluate_every", &evaluateEvery)
     }
 
-    /// Every key that a configuration can have, with any optimizer and schedule.
+    /// Every key that a configuration can have, with any optimiser and schedule.
     static let allKeys: [String] = {
         var keys: [String] = []
         for (i, name) in OptimizerConfiguration.Name.allCases.enumerated() {

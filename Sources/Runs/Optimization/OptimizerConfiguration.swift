@@ -1,16 +1,16 @@
 import Files
 
-/// An optimizer's name and options, for configurations; `make(_:)` of the module Training creates
-/// the optimizer.
+/// An optimiser's name and options, for configurations; `make(_:)` of the module Training creates
+/// the optimiser.
 ///
-/// Options that the named optimizer does not have keep neutral values and are ignored.
+/// Options that the named optimiser does not have keep neutral values and are ignored.
 public struct OptimizerConfiguration: Sendable, Hashable, Codable {
-    /// The nine optimizers, by their names in configuration files.
+    /// The nine optimisers, by their names in configuration files.
     public enum Name: String, Sendable, Codable, CaseIterable {
         case adadelta, adagrad, adam, adamw, adamax, asgd, rmsprop, rprop, sgd
     }
 
-    /// An option that some optimizers have, named as in configuration files.
+    /// An option that some optimisers have, named as in configuration files.
     public enum Option: String, Sendable, CaseIterable {
         case learningRate = "learning_rate"
         case weightDecay = "weight_decay"
@@ -22,7 +22,7 @@ public struct OptimizerConfiguration: Sendable, Hashable, Codable {
         case stepSizes = "step_sizes"
     }
 
-    /// The optimizer that the options are for.
+    /// The optimiser that the options are for.
     public let name: Name
     /// The learning rate.
     public var learningRate: Double
@@ -62,7 +62,7 @@ public struct OptimizerConfiguration: Sendable, Hashable, Codable {
     /// The paper's: AdamW, 1e-3, betas 0.9 and 0.999, epsilon 1e-8, decay 1e-2.
     public static let published = OptimizerConfiguration(.adamw)
 
-    /// PyTorch's defaults for this optimizer.
+    /// PyTorch's defaults for this optimiser.
     public init(_ name: Name, learningRate: Double? = nil) {
         self.name = name
         self.learningRate = learningRate ?? Self.defaultLearningRate(name)
@@ -84,7 +84,7 @@ public struct OptimizerConfiguration: Sendable, Hashable, Codable {
         }
     }
 
-    /// The options that the named optimizer has.
+    /// The options that the named optimiser has.
     public var options: [Option] {
         switch name {
         case .adadelta: [.learningRate, .rho, .epsilon, .weightDecay]

@@ -62,7 +62,7 @@ public enum Schedule: Sendable, Hashable, Codable {
 
     /// An epoch's learning rate.
     /// - Parameters:
-    ///   - base: the optimizer's own learning rate.
+    ///   - base: the optimiser's own learning rate.
     ///   - epoch: counted from 0.
     ///   - losses: the validation losses so far, oldest first; those from `epoch` on are ignored.
     ///     Only ``reduceOnPlateau(_:)`` uses them.

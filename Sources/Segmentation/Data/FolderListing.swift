@@ -7,7 +7,7 @@ import Imaging
 #endif
 
 /// A folder's contents, in the same order on every machine.
-enum FolderListing {
+package enum FolderListing {
     /// The names in a folder in byte order, without hidden ones. Throws ``DataError`` if it cannot
     /// be listed.
     static func list(_ folder: URL) throws(DataError) -> [String] {
@@ -23,7 +23,8 @@ enum FolderListing {
         try list(folder).filter { isPicture($0) || !isFolder(folder.appending(path: $0)) }
     }
 
-    static func isFolder(_ url: URL) -> Bool {
+    /// True for a folder, also one behind a link.
+    package static func isFolder(_ url: URL) -> Bool {
         var isDirectory = false
         #if canImport(FoundationEssentials)
             return FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) && isDirectory

@@ -57,7 +57,7 @@ public struct ClassScore: Sendable, Equatable {
         }
     }
 
-    /// The honest score: nil if the class is in neither volume, the metric's own value if it is in
+    /// The strict score: nil if the class is in neither volume, the metric's own value if it is in
     /// only one.
     public subscript(metric: VolumeMetric) -> Double? {
         switch presence {

@@ -10,6 +10,11 @@ public struct ConfusionCounts: Sendable, Hashable, Codable {
     /// Background that was predicted as background.
     public var trueNegatives = 0
 
+    private enum CodingKeys: String, CodingKey {
+        case truePositives = "true_positives", falsePositives = "false_positives"
+        case falseNegatives = "false_negatives", trueNegatives = "true_negatives"
+    }
+
     /// Known counts.
     public init(truePositives: Int = 0, falsePositives: Int = 0, falseNegatives: Int = 0, trueNegatives: Int = 0) {
         self.truePositives = truePositives

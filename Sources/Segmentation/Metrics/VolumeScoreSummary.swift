@@ -3,16 +3,16 @@
 public struct VolumeScoreSummary: Sendable, Codable, Equatable {
     /// Published scoring: every class of every volume counts (see ``ClassScore/published(_:)``).
     public let published: Published
-    /// Honest scoring: classes absent from both volumes are left out, and infinite distances are
+    /// Strict scoring: classes absent from both volumes are left out, and infinite distances are
     /// counted separately.
-    public let honest: Honest
+    public let strict: Strict
     /// The volumes' own scores, in order.
     public let volumes: [VolumeScores]
 
     /// The paper's scoring.
     public typealias Published = ScoredMeans<PublishedDetails>
-    /// Honest scoring.
-    public typealias Honest = ScoredMeans<HonestDetails>
+    /// Strict scoring.
+    public typealias Strict = ScoredMeans<StrictDetails>
 
     /// The paper's scoring of each class.
     public struct PublishedDetails: Sendable, Codable, Equatable {
@@ -28,8 +28,8 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
         }
     }
 
-    /// Counts of honest scoring, and each class.
-    public struct HonestDetails: Sendable, Codable, Equatable {
+    /// Counts of strict scoring, and each class.
+    public struct StrictDetails: Sendable, Codable, Equatable {
         /// The number of (class, volume) pairs with infinite distance: predicted but absent, or
         /// missed.
         public let infinite: Int
@@ -72,7 +72,7 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
         let publishedMetrics = metrics.filter { $0.publishedSpurious != nil }
 
         var publishedClasses: [ScoredMeans<PublishedDetails.Class>] = []
-        var honestClasses: [ScoredMeans<HonestDetails.Class>] = []
+        var strictClasses: [ScoredMeans<StrictDetails.Class>] = []
         for (index, reference) in first.classes.enumerated() {
             let scores = volumes.map { $0.classes[index] }
             publishedClasses.append(
@@ -80,18 +80,18 @@ public struct VolumeScoreSummary: Sendable, Codable, Equatable {
                     scores.map { $0.published(metric) }
                 })
             let count = { (presence: ClassScore.Presence) in scores.count { $0.presence == presence } }
-            let counts = HonestDetails.Class(
+            let counts = StrictDetails.Class(
                 value: reference.value, name: reference.name, predictedOnly: count(.predictedOnly), missed: count(.missed),
                 absent: count(.absent))
-            honestClasses.append(.init(metrics, counts) { metric in scores.compactMap { $0[metric] }.filter(\.isFinite) })
+            strictClasses.append(.init(metrics, counts) { metric in scores.compactMap { $0[metric] }.filter(\.isFinite) })
         }
         published = Published(publishedMetrics, .init(classes: publishedClasses)) { metric in publishedClasses.map { $0.means[metric] ?? 0 }
         }
-        honest = Honest(
+        strict = Strict(
             metrics,
             .init(
-                infinite: honestClasses.reduce(0) { $0 + $1.predictedOnly + $1.missed }, absent: honestClasses.reduce(0) { $0 + $1.absent },
-                classes: honestClasses)
-        ) { metric in honestClasses.compactMap { $0.means[metric] } }
+                infinite: strictClasses.reduce(0) { $0 + $1.predictedOnly + $1.missed }, absent: strictClasses.reduce(0) { $0 + $1.absent },
+                classes: strictClasses)
+        ) { metric in strictClasses.compactMap { $0.means[metric] } }
     }
 }

@@ -22,6 +22,8 @@ public struct InputConvention: Sendable, Equatable {
     public let pictureAssumptions: [String]
     /// Assumptions about volumes, each with the option that changes it.
     public let volumeAssumptions: [String]
+    /// Assumptions about arrays of 0…1, which have no order of voxels and are not mapped.
+    package let arrayAssumptions: [String]
 
     /// Options that override the weights' metadata.
     public struct Options: Sendable, Equatable {
@@ -41,7 +43,7 @@ public struct InputConvention: Sendable, Equatable {
     /// Uses options first, then metadata, then the usual values.
     public init(_ metadata: WeightsMetadata, options: Options = Options()) {
         input = metadata.input
-        var (pictures, volumes): ([String], [String]) = ([], [])
+        var pictures: [String] = [], volumes: [String] = []
         if let scale = options.scale ?? metadata.valueRange.map({ Float($0.upperBound) }) {
             (pictureScale, volumeScale) = (scale, scale)
         } else {
@@ -49,6 +51,7 @@ public struct InputConvention: Sendable, Equatable {
             pictures.append("values 0…255 (--value-range 0,1 for others)")
             volumes.append("values 0…1 (--value-range 0,255 for others)")
         }
+        arrayAssumptions = volumes
         normalizations = options.window == nil ? metadata.normalization : nil
         if let window = options.window ?? metadata.window {
             self.window = window

@@ -23,6 +23,9 @@ package struct InputList: Sendable {
         /// Files of the same case's further channels, as nnU-Net names them: NAME_0001 and on.
         package var channels: [URL] = []
 
+        /// True for arrays of 0…1 (.npz, .h5), whose files record neither axes nor intensities.
+        package var isArray: Bool { isVolume && series == nil && VolumeFormat(url) == nil }
+
         /// The file's name without folder and ending.
         package var name: String {
             if let series {

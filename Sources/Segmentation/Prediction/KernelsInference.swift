@@ -144,7 +144,11 @@ extension NetworkLoader {
         guard compute.device != .cuda else { throw NoGPU() }
         if let name = try NetworkSettings(weights.metadata)?.name, name != NetworkSettings.vmunet { throw OtherNetwork(name: name) }
         if let threads = compute.threads { KernelsNetwork.setThreads(threads) }
-        return try KernelsInference(weights, precision: compute.precision.ofProducts)
+        do { return try KernelsInference(weights, precision: compute.precision.ofProducts) } catch let error as any WeightsProblem {
+            // Published weights of other networks do not name their kind.
+            let isForeign = !weights.isEmpty && !weights.keys.contains { $0.hasSuffix("patch_embed.proj.weight") }
+            throw isForeign ? OtherNetwork(name: nil) : error
+        }
     }
 }
 

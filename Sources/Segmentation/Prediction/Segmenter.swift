@@ -1,3 +1,4 @@
+import Files
 import Imaging
 import TensorFiles
 
@@ -91,7 +92,7 @@ public struct Segmenter: Sendable {
     ///   - input: facts about the network's input that override the weights' own.
     ///   - compute: how to compute.
     ///   - networks: builds the network; the package's own kernels unless given.
-    /// - Throws: ``/TensorFiles/TensorFileError`` for a file that cannot be read, ``BadWeights``
+    /// - Throws: ``/Files/FileError`` for a file that cannot be read, ``BadWeights``
     ///   for one that is no network's and for a size or a threshold that it cannot have, and what
     ///   `networks` throws for a device that cannot be used.
     public init(

@@ -1,3 +1,4 @@
+import Files
 import TensorFiles
 
 #if canImport(FoundationEssentials)
@@ -30,8 +31,8 @@ extension VolumeSegmenter {
         /// Writes the labels as NIfTI with the file's geometry, whole or not at all; packed if
         /// the name ends in `.gz`.
         ///
-        /// - Throws: ``/TensorFiles/TensorFileError`` if the file cannot be written.
-        public func write(to url: URL) throws(TensorFileError) { try labels.write(to: url, geometry: geometry) }
+        /// - Throws: ``/Files/FileError`` if the file cannot be written.
+        public func write(to url: URL) throws(FileError) { try labels.write(to: url, geometry: geometry) }
     }
 
     /// Segments a volume's file: turned and mapped as the weights were trained, labels turned back.

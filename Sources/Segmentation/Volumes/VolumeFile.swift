@@ -1,4 +1,5 @@
 import DICOM
+import Files
 import TensorFiles
 
 #if canImport(FoundationEssentials)
@@ -54,19 +55,19 @@ public struct VolumeFile: Sendable {
         switch Self.suffix(of: url) {
         case ".npz"?:
             let tensor: HostTensor
-            do throws(TensorFileError) { tensor = try NPZFile(url).read("image", limit: Self.largestArray) } catch {
+            do throws(FileError) { tensor = try NPZFile(url).read("image", limit: Self.largestArray) } catch {
                 throw DataError(error)
             }
             try self.init(array: tensor, path: url.relativePath)
         case ".h5"?, ".npy.h5"?:
             let tensor: HostTensor
-            do throws(TensorFileError) { tensor = try HDF5File.read(["image"], from: url, limit: Self.largestArray)[0] } catch {
+            do throws(FileError) { tensor = try HDF5File.read(["image"], from: url, limit: Self.largestArray)[0] } catch {
                 throw DataError(error)
             }
             try self.init(array: tensor, path: url.relativePath)
         default:
             let volume: VolumeImage
-            do throws(TensorFileError) {
+            do throws(FileError) {
                 volume = try (VolumeFormat(url) ?? .nifti).readNarrow(url, voxels: Self.largestVolume)
             } catch { throw DataError(error) }
             let shape = volume.voxels.shape
@@ -88,7 +89,7 @@ public struct VolumeFile: Sendable {
     public static func channels(of url: URL) throws(DataError) -> [VolumeFile] {
         guard let format = VolumeFormat(url) else { return [try VolumeFile(url)] }
         let header: VolumeHeader
-        do throws(TensorFileError) { header = try format.header(url) } catch { throw DataError(error) }
+        do throws(FileError) { header = try format.header(url) } catch { throw DataError(error) }
         guard header.channels > 1 else { return [try VolumeFile(url)] }
         let (shape, count) = (header.shape, header.channels)
         guard shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }), count <= largestChannelCount else {
@@ -97,7 +98,7 @@ public struct VolumeFile: Sendable {
                 remedy: "Give at most \(largestChannelCount) channels, of at most \(LabelVolume.largestExtent) voxels a side.")
         }
         let image: VolumeImage
-        do throws(TensorFileError) { image = try format.read(url, limit: largestArray, allChannels: true) } catch { throw DataError(error) }
+        do throws(FileError) { image = try format.read(url, limit: largestArray, allChannels: true) } catch { throw DataError(error) }
         let volume = shape.reduce(1, *)
         var files: [VolumeFile] = []
         for channel in 0..<count {
@@ -141,7 +142,7 @@ public struct VolumeFile: Sendable {
         options.resamples = resamples
         options.limit = Self.largestArray
         let volume: DICOMVolume
-        do throws(TensorFileError) { volume = try DICOMVolume(series, name: path, options: options) } catch { throw DataError(error) }
+        do throws(FileError) { volume = try DICOMVolume(series, name: path, options: options) } catch { throw DataError(error) }
         let shape = VolumeShape(depth: volume.shape[0], height: volume.shape[1], width: volume.shape[2])
         self.init(
             voxels: HostTensor(volume.values, shape: volume.shape), slope: 1, intercept: 0, shape: shape, geometry: volume.geometry,
@@ -251,7 +252,7 @@ extension LabelVolume {
     /// them.
     public func write(
         to url: URL, geometry: VolumeGeometry, description: String = "", labels names: [VolumeLabel]
-    ) throws(TensorFileError) {
+    ) throws(FileError) {
         let image = VolumeImage(
             voxels: HostTensor(labels, shape: [shape.depth, shape.height, shape.width]), geometry: geometry.withoutUnusablePlacement,
             description: description)
@@ -259,7 +260,7 @@ extension LabelVolume {
     }
 
     /// Writes the labels as NIfTI, compressed if the name ends in `.gz`.
-    public func write(to url: URL, geometry: VolumeGeometry, description: String = "") throws(TensorFileError) {
+    public func write(to url: URL, geometry: VolumeGeometry, description: String = "") throws(FileError) {
         try NIfTIFile.write(
             labels: labels, shape: [shape.depth, shape.height, shape.width], geometry: geometry.withoutUnusablePlacement,
             description: description, to: url)

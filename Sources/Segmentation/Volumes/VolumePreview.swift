@@ -34,7 +34,7 @@ package enum VolumePreview {
         for z in view.slicesToShow(slices) {
             cells.append(.init(try view.plane(.axial, z), caption: "slice \(z + 1) of \(shape.depth)"))
         }
-        return ContactSheet(cells: cells, columns: 3, cellSize: cellSize).render()
+        return ContactSheet(cells: cells, columns: 3, cellSize: cellSize, isDark: true).render()
     }
 
     private enum Plane { case axial, coronal, sagittal }

@@ -133,15 +133,20 @@ extension NetworkSettings {
 
 /// Weights of a network that the program does not compute.
 public struct OtherNetwork: WeightsProblem {
-    /// The kind that the weights name.
-    public let name: String
+    /// The kind that the weights name; nil if they name none and are no VM-UNet's.
+    public let name: String?
     /// None but the weights.
     public var subject: String { "" }
     /// The kind.
-    public var problem: String { "holds a network of the kind \(name), and this program computes VM-UNet alone" }
+    public var problem: String {
+        (name.map { "holds a network of the kind \($0)" } ?? "holds no VM-UNet") + ", and this program computes VM-UNet alone"
+    }
     /// Names the program with libtorch.
-    public var remedy: String { "give the same command --libtorch, for which ./vmunet takes the program that also trains (vmunet-train)" }
+    public var remedy: String {
+        (name == nil ? "for another network that train knows (docs/networks.md), " : "")
+            + "give the same command --libtorch, for which ./vmunet takes the program that also trains (vmunet-train)"
+    }
 
     /// Weights of this kind.
-    public init(name: String) { self.name = name }
+    public init(name: String?) { self.name = name }
 }

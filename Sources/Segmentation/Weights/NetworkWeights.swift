@@ -15,10 +15,10 @@ package enum NetworkWeights {
     ///
     /// Sets lie in dictionaries of their own, or in one under the first parts of their keys:
     /// `ema_model.…` beside `model.…`.
-    package static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(TensorFileError) -> StateDictionary {
+    package static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(FileError) -> StateDictionary {
         guard choice != .model else { return try WeightsFile.read(url).networkWeights }
-        let refusal: TensorFileError
-        do throws(TensorFileError) { return try WeightsFile.read(url, choosing: choice).networkWeights } catch { refusal = error }
+        let refusal: FileError
+        do throws(FileError) { return try WeightsFile.read(url, choosing: choice).networkWeights } catch { refusal = error }
         guard refusal.kind == .missing, let all = try? WeightsFile.read(url), let set = all.set(choice) else { throw refusal }
         return set.networkWeights
     }

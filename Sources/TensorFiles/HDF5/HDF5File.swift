@@ -23,22 +23,22 @@ public enum HDF5File {
     ///
     /// Declared sizes are checked against the file's real size before memory is allocated. An array
     /// that takes more than `limit` bytes, is not numeric, or has more than four axes is an error.
-    public static func read(_ names: [String], from url: URL, limit: Int = defaultLimit) throws(TensorFileError) -> [HostTensor] {
+    public static func read(_ names: [String], from url: URL, limit: Int = defaultLimit) throws(FileError) -> [HostTensor] {
         try naming(url) { try datasets(names, of: FileReader(url)) { try $0.read(limit: limit) } }
     }
 
     /// Like ``read(_:from:limit:)``, from a file's bytes in memory; errors use `name` as the path.
-    public static func decode(_ names: [String], from bytes: [UInt8], name: String, limit: Int = defaultLimit) throws(TensorFileError)
+    public static func decode(_ names: [String], from bytes: [UInt8], name: String, limit: Int = defaultLimit) throws(FileError)
         -> [HostTensor]
     {
         try naming(name) { try datasets(names, of: FileReader(bytes, name: name)) { try $0.read(limit: limit) } }
     }
 
     /// An array's lengths, outermost axis first, without reading it.
-    public static func shape(of name: String, in url: URL) throws(TensorFileError) -> [Int] { try layout(of: name, in: url).shape }
+    public static func shape(of name: String, in url: URL) throws(FileError) -> [Int] { try layout(of: name, in: url).shape }
 
     /// An array's lengths and type, without reading it.
-    public static func layout(of name: String, in url: URL) throws(TensorFileError) -> (shape: [Int], elementType: ElementType) {
+    public static func layout(of name: String, in url: URL) throws(FileError) -> (shape: [Int], elementType: ElementType) {
         try naming(url) { try datasets([name], of: FileReader(url)) { ($0.shape, $0.elementType) }[0] }
     }
 

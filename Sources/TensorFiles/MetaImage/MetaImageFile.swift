@@ -16,7 +16,7 @@ package enum MetaImageFile {
     ///
     /// Other programs ignore MetaImage's slope and intercept, so if there are any, the values are
     /// written as float32.
-    package static func write(_ volume: VolumeImage, to url: URL) throws(TensorFileError) {
+    package static func write(_ volume: VolumeImage, to url: URL) throws(FileError) {
         try naming(url) {
             let voxels = try volume.plainVoxels()
             let packed = try Zlib.deflate(voxels.bytes)

@@ -19,7 +19,7 @@ public enum NIfTIFile {
     ///
     /// Memory is bounded by `limit` and by the file's real size. A file that declares more than it
     /// can hold, or ends early, is an error.
-    public static func read(_ url: URL, limit: Int = defaultLimit) throws(TensorFileError) -> VolumeImage {
+    public static func read(_ url: URL, limit: Int = defaultLimit) throws(FileError) -> VolumeImage {
         try naming(url) { try source(url).image(limit: limit, allChannels: false) }
     }
 
@@ -33,7 +33,7 @@ public enum NIfTIFile {
     }
 
     /// Like ``read(_:limit:)``, from a file's bytes in memory; errors use `name` as the path.
-    public static func decode(_ bytes: [UInt8], name: String, limit: Int = defaultLimit) throws(TensorFileError) -> VolumeImage {
+    public static func decode(_ bytes: [UInt8], name: String, limit: Int = defaultLimit) throws(FileError) -> VolumeImage {
         try naming(name) {
             let file = FileReader(bytes, name: name)
             return try source(header: file, isPair: false) { file }.image(limit: limit, allChannels: false)
@@ -42,7 +42,7 @@ public enum NIfTIFile {
 
     /// Reads the values in the volume's unit, row-major. They are converted while reading, so the
     /// stored voxels take no extra memory.
-    package static func values(_ url: URL, limit: Int) throws(TensorFileError) -> (header: VolumeHeader, values: [Float]) {
+    package static func values(_ url: URL, limit: Int) throws(FileError) -> (header: VolumeHeader, values: [Float]) {
         try naming(url) {
             let source = try source(url)
             return (source.header, try source.floats(limit: limit, allChannels: false))
@@ -50,13 +50,13 @@ public enum NIfTIFile {
     }
 
     /// Reads only the header.
-    public static func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
+    public static func header(_ url: URL) throws(FileError) -> VolumeHeader {
         try naming(url) { try source(url).header }
     }
 
     /// Writes NIfTI-1, whole or not at all, gzipped if the name ends in `.gz`. Voxels have shape
     /// (slices, rows, columns), each at most 32767.
-    public static func write(_ volume: VolumeImage, to url: URL) throws(TensorFileError) {
+    public static func write(_ volume: VolumeImage, to url: URL) throws(FileError) {
         try naming(url) {
             let header = try NIfTIHeader.encode(volume)
             let isPacked = url.pathExtension.lowercased() == "gz"
@@ -78,9 +78,9 @@ public enum NIfTIFile {
     /// that of the image they were predicted from.
     public static func write(
         labels: [UInt8], shape: [Int], geometry: VolumeGeometry, description: String = "", to url: URL
-    ) throws(TensorFileError) {
+    ) throws(FileError) {
         guard HostTensor.elementCount(shape: shape) == labels.count else {
-            throw TensorFileError(
+            throw FileError(
                 .unwritable, file: url.relativePath, reason: "\(labels.count) labels do not have shape \(shape)",
                 remedy: "give one label per voxel")
         }

@@ -13,7 +13,7 @@ extension NRRDFile {
     /// `labels` are names and colours of the voxels' values, which 3D Slicer shows as segments.
     ///
     /// NRRD has no slope and intercept, so if there are any, the values are written as float32.
-    package static func write(_ volume: VolumeImage, labels: [VolumeLabel] = [], to url: URL) throws(TensorFileError) {
+    package static func write(_ volume: VolumeImage, labels: [VolumeLabel] = [], to url: URL) throws(FileError) {
         try naming(url) {
             let voxels = try volume.plainVoxels()
             let header = try encode(voxels, volume.geometry, labels: labels, description: volume.description)

@@ -13,7 +13,7 @@ import Files
 /// files of this machine.
 package enum NRRDFile {
     /// The segments named in a `.seg.nrrd` of 3D Slicer; empty if the file has none.
-    package static func segments(_ url: URL) throws(TensorFileError) -> [VolumeLabel] {
+    package static func segments(_ url: URL) throws(FileError) -> [VolumeLabel] {
         try naming(url) { SegmentKeys.labels(try NRRDHeader(FileReader(url)).keys) }
     }
 

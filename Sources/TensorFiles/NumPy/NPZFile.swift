@@ -15,24 +15,24 @@ public struct NPZFile: Sendable {
     /// The default limit on an unpacked array's bytes: 4 GiB.
     public static let defaultLimit = 4 << 30
 
-    /// Lists the archive's arrays; throws `TensorFileError` unless it is a valid zip archive.
-    public init(_ url: URL) throws(TensorFileError) { try self.init(FileReader(url)) }
+    /// Lists the archive's arrays; throws `FileError` unless it is a valid zip archive.
+    public init(_ url: URL) throws(FileError) { try self.init(FileReader(url)) }
 
     /// Lists the arrays of an archive in memory; errors use `name` as the path.
-    public init(_ bytes: [UInt8], name: String) throws(TensorFileError) { try self.init(FileReader(bytes, name: name)) }
+    public init(_ bytes: [UInt8], name: String) throws(FileError) { try self.init(FileReader(bytes, name: name)) }
 
-    private init(_ file: FileReader) throws(TensorFileError) {
+    private init(_ file: FileReader) throws(FileError) {
         self.file = file
         names = try naming(file.name) { try NPZFile.open(file).entries.compactMap { NPZFile.arrayName($0.name) } }
     }
 
     /// Reads one array; more than `limit` unpacked bytes is an error.
-    public func read(_ name: String, limit: Int = NPZFile.defaultLimit) throws(TensorFileError) -> HostTensor {
+    public func read(_ name: String, limit: Int = NPZFile.defaultLimit) throws(FileError) -> HostTensor {
         try naming(file.name) { try NPZFile.member(name, of: NPZFile.open(file), limit: limit) }
     }
 
     /// Reads several arrays, opening the archive once.
-    public func read(_ names: [String], limit: Int = NPZFile.defaultLimit) throws(TensorFileError) -> [HostTensor] {
+    public func read(_ names: [String], limit: Int = NPZFile.defaultLimit) throws(FileError) -> [HostTensor] {
         try naming(file.name) {
             let archive = try NPZFile.open(file)
             return try names.map { try NPZFile.member($0, of: archive, limit: limit) }
@@ -40,7 +40,7 @@ public struct NPZFile: Sendable {
     }
 
     /// An array's lengths and type, without reading it.
-    public func layout(of name: String) throws(TensorFileError) -> (shape: [Int], elementType: ElementType) {
+    public func layout(of name: String) throws(FileError) -> (shape: [Int], elementType: ElementType) {
         try naming(file.name) {
             let archive = try NPZFile.open(file)
             let entry = try NPZFile.entry(name, of: archive)

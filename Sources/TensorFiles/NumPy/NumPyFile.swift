@@ -13,7 +13,7 @@ public enum NumPyFile {
     ///
     /// Memory is bounded by the file's real size. Nothing is unpickled: an array of objects is an
     /// error.
-    public static func read(_ url: URL) throws(TensorFileError) -> HostTensor {
+    public static func read(_ url: URL) throws(FileError) -> HostTensor {
         try naming(url) {
             let file = try FileReader(url)
             let stream = FileStream(file)
@@ -28,7 +28,7 @@ public enum NumPyFile {
 
     /// Writes version 1, C order, little-endian, whole or not at all. NumPy lacks bfloat16, so it
     /// is written as float32.
-    public static func write(_ tensor: HostTensor, to url: URL) throws(TensorFileError) {
+    public static func write(_ tensor: HostTensor, to url: URL) throws(FileError) {
         try naming(url) {
             let (head, body) = encoded(tensor)
             try AtomicFile.write(to: url) { writer in

@@ -14,7 +14,7 @@ public enum PyTorchArchive {
     /// Plain numbers and strings beside the weights become metadata; everything else is dropped.
     /// The pickle is only parsed: nothing in it can run.
     /// If there are several sets, `choice` selects one, and the result's notes name it.
-    public static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(TensorFileError) -> StateDictionary {
+    public static func read(_ url: URL, choosing choice: WeightsChoice = .model) throws(FileError) -> StateDictionary {
         try naming(url) { try read(FileReader(url), choosing: choice) }
     }
 
@@ -47,7 +47,7 @@ public enum PyTorchArchive {
     /// Without `key` the file holds only the weights, as published scripts expect; the metadata is
     /// in the OrderedDict's attribute `metadata`. With `key` the weights are under it and the
     /// metadata beside them. The limit is 4 GiB.
-    public static func write(_ dictionary: StateDictionary, to url: URL, under key: String? = nil) throws(TensorFileError) {
+    public static func write(_ dictionary: StateDictionary, to url: URL, under key: String? = nil) throws(FileError) {
         try naming(url) {
             try AtomicFile.write(to: url) { writer in
                 let name = url.deletingPathExtension().lastPathComponent

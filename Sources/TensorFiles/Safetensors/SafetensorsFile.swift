@@ -17,7 +17,7 @@ public enum SafetensorsFile {
     ///
     /// The tensors must fill the rest of the file exactly, as the format requires: gaps, overlaps
     /// and left-over bytes are errors.
-    public static func read(_ url: URL) throws(TensorFileError) -> StateDictionary {
+    public static func read(_ url: URL) throws(FileError) -> StateDictionary {
         try naming(url) { try read(FileReader(url)) }
     }
 
@@ -54,12 +54,12 @@ public enum SafetensorsFile {
     }
 
     /// Reads `__metadata__` alone; the tensors are neither read nor checked.
-    public static func metadata(of url: URL) throws(TensorFileError) -> [String: String] {
+    public static func metadata(of url: URL) throws(FileError) -> [String: String] {
         try naming(url) { try header(FileReader(url)).0.metadata }
     }
 
     /// Writes tensors and metadata, whole or not at all. Equal contents give equal bytes.
-    public static func write(_ dictionary: StateDictionary, to url: URL) throws(TensorFileError) {
+    public static func write(_ dictionary: StateDictionary, to url: URL) throws(FileError) {
         try naming(url) {
             guard dictionary["__metadata__"] == nil else {
                 throw Fault(.unwritable, "no tensor can be named '__metadata__' in this format", remedy: "rename it")

@@ -37,23 +37,23 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
     /// most `limit` bytes.
     ///
     /// Memory is bounded by `limit` and by the file's real size.
-    public func read(_ url: URL, limit: Int = NIfTIFile.defaultLimit, allChannels: Bool = false) throws(TensorFileError) -> VolumeImage {
+    public func read(_ url: URL, limit: Int = NIfTIFile.defaultLimit, allChannels: Bool = false) throws(FileError) -> VolumeImage {
         try naming(url) { try source(url).image(limit: limit, allChannels: allChannels) }
     }
 
     /// One volume of at most `voxels` voxels, four bytes per voxel or less in memory: wider types
     /// become float32 while they are read, converted to the image's unit.
-    package func readNarrow(_ url: URL, voxels: Int) throws(TensorFileError) -> VolumeImage {
+    package func readNarrow(_ url: URL, voxels: Int) throws(FileError) -> VolumeImage {
         try naming(url) { try source(url).narrowImage(limit: voxels) }
     }
 
     /// The values as floats, converted while reading; at most `limit` of them.
-    public func floats(_ url: URL, limit: Int, allChannels: Bool = false) throws(TensorFileError) -> [Float] {
+    public func floats(_ url: URL, limit: Int, allChannels: Bool = false) throws(FileError) -> [Float] {
         try naming(url) { try source(url).floats(limit: limit, allChannels: allChannels) }
     }
 
     /// A file's header.
-    public func header(_ url: URL) throws(TensorFileError) -> VolumeHeader {
+    public func header(_ url: URL) throws(FileError) -> VolumeHeader {
         try naming(url) { try source(url).header }
     }
 
@@ -66,7 +66,7 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
     }
 
     /// Writes a volume, whole or not at all. `labels` name its values if the format can hold names.
-    public func write(_ volume: VolumeImage, labels: [VolumeLabel] = [], to url: URL) throws(TensorFileError) {
+    public func write(_ volume: VolumeImage, labels: [VolumeLabel] = [], to url: URL) throws(FileError) {
         switch self {
         case .nifti: try NIfTIFile.write(volume, to: url)
         case .nrrd: try NRRDFile.write(volume, labels: labels, to: url)

@@ -16,6 +16,8 @@ struct ComparisonScores: Sendable, Codable {
     /// The most memory that the process held while it trained the run, in bytes.
     var peakMemory: Int?
 
+    private enum CodingKeys: String, CodingKey { case pictures, volumes, weights, peakMemory = "peak_memory_bytes" }
+
     private static func file(_ run: RunFolder) -> URL { run.url.appending(path: "comparison.json") }
 
     /// The scores that a run's folder holds of its own best weights; nil if there are none.

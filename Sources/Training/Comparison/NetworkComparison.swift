@@ -46,6 +46,11 @@ public struct NetworkComparison: Sendable, Codable, Equatable {
         public var peakMemory: Int?
         /// Table I's scores by name in 0…1, or Table II's with each class's DSC under its name.
         public var scores: [String: Spread]
+
+        private enum CodingKeys: String, CodingKey {
+            case network, seeds, missing, parameters, multiplyAdds = "multiply_adds", epochs, minutes, peakMemory = "peak_memory_bytes"
+            case scores
+        }
     }
 
     /// Two networks.

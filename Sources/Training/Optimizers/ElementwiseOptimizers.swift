@@ -2,7 +2,7 @@ import Foundation
 import Runs
 import Torch
 
-/// An optimizer made of a rule on lists of tensors, if libtorch has no fused step for every
+/// An optimiser made of a rule on lists of tensors, if libtorch has no fused step for every
 /// device.
 final class ElementwiseOptimizer<Rule: UpdateRule>: StatefulOptimizer {
     var learningRate: Double
@@ -31,7 +31,7 @@ final class ElementwiseOptimizer<Rule: UpdateRule>: StatefulOptimizer {
     }
 }
 
-/// An optimizer's update of parameters.
+/// An optimiser's update of parameters.
 protocol UpdateRule {
     init(_ state: OptimizerState, _ options: OptimizerConfiguration)
     /// Updates `parameters` by `updated.gradients`, weight decay included. This is the `count`th

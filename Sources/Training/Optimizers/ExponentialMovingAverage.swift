@@ -21,7 +21,7 @@ package final class ExponentialMovingAverage {
     }
 
     /// Adds the parameters' current values to the average. Call it once after each step of the
-    /// optimizer.
+    /// optimiser.
     package func update() {
         withoutGradients {
             if updates.item == 0 {

@@ -84,7 +84,7 @@ final class FusedSGD: StatefulOptimizer {
     }
 }
 
-/// AdamW (arXiv:1711.05101), the paper's optimizer.
+/// AdamW (arXiv:1711.05101), the paper's optimiser.
 package final class AdamW: Optimizer {
     private let fused: FusedAdam
 

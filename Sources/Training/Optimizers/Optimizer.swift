@@ -1,8 +1,8 @@
 import Torch
 
-/// Updates parameters by their gradients, step for step like PyTorch's optimizer of the same name.
+/// Updates parameters by their gradients, step for step like PyTorch's optimiser of the same name.
 ///
-/// An optimizer holds its own state, which checkpoints save and restore.
+/// An optimiser holds its own state, which checkpoints save and restore.
 package protocol Optimizer: AnyObject {
     /// The parameters, in a fixed order.
     var parameters: [Tensor] { get }

@@ -2,7 +2,7 @@ import Runs
 import Torch
 
 extension OptimizerConfiguration {
-    /// Creates the optimizer for parameters that record gradients. The caller must have checked
+    /// Creates the optimiser for parameters that record gradients. The caller must have checked
     /// ``problems``.
     package func make(_ parameters: [Tensor]) -> any Optimizer {
         precondition(problems.isEmpty, "\(problems)")

@@ -1,6 +1,6 @@
 import Torch
 
-/// An optimizer whose parameters and state an ``OptimizerState`` keeps.
+/// An optimiser whose parameters and state an ``OptimizerState`` keeps.
 protocol StatefulOptimizer: Optimizer {
     var kept: OptimizerState { get }
 }
@@ -10,7 +10,7 @@ extension StatefulOptimizer {
     var state: [(name: String, tensor: Tensor)] { kept.named }
 }
 
-/// The state common to all optimizers: the parameters, tensors for each of them under PyTorch's
+/// The state common to all optimisers: the parameters, tensors for each of them under PyTorch's
 /// names, and each parameter's update count.
 ///
 /// Counts are kept per parameter, as in PyTorch, because a parameter's bias correction starts with

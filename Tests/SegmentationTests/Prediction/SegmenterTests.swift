@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 import Segmentation
@@ -40,8 +41,19 @@ import Testing
         #expect(throws: BadWeights.self) { try Segmenter(weights: ShippedWeights.isic17, name: "w", imageSize: 100) }
         #expect(throws: BadWeights.self) { try Segmenter(weights: ShippedWeights.isic17, name: "w", imageSize: -32) }
         #expect(throws: NoGPU.self) { try Segmenter.shipped(compute: Compute(device: .cuda)) }
-        #expect(throws: TensorFileError.self) { try Segmenter(weights: [], name: "nothing") }
-        #expect(throws: TensorFileError.self) { try Segmenter(weights: Array(ShippedWeights.isic17.prefix(1000)), name: "cut off") }
+        #expect(throws: FileError.self) { try Segmenter(weights: [], name: "nothing") }
+        #expect(throws: FileError.self) { try Segmenter(weights: Array(ShippedWeights.isic17.prefix(1000)), name: "cut off") }
+    }
+
+    /// Published weights of other networks do not name their kind.
+    @Test func weightsOfAnotherNetworkNameTheProgramForThem() throws {
+        let foreign = StateDictionary([("encoder1.0.weight", HostTensor([1 as Float])), ("final.bias", HostTensor([1 as Float]))])
+        let file = FileManager.default.temporaryDirectory.appending(path: "vmunet-\(UUID().uuidString).safetensors")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try WeightsFile.write(foreign, to: file)
+        let bytes = [UInt8](try Data(contentsOf: file))
+        let error = try #require(throws: BadWeights.self) { try Segmenter(weights: bytes, name: "ultralight.pth") }
+        #expect(error.description.contains("ultralight.pth: holds no VM-UNet") && error.remedy.contains("--libtorch"))
     }
 
     // MARK: Pictures from anywhere

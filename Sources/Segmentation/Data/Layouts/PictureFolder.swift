@@ -11,7 +11,7 @@ struct PictureFolder: PicturesWithMasks {
     let name = "folder"
 
     func recognises(_ folder: URL) -> Bool {
-        ["train/images", "images"].contains { FolderListing.isFolder(folder.appending(path: $0)) }
+        ["train/images", "val/images", "test/images", "images"].contains { FolderListing.isFolder(folder.appending(path: $0)) }
     }
 }
 

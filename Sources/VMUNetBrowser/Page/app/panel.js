@@ -65,4 +65,13 @@ export function showWeights(weights, name, isShipped) {
     const kind = weights.classes === 1 ? "one class" : `${weights.classes} classes`;
     $("weights-text").textContent = `${size}; ${kind}; for ${weights.input ?? "pictures or volumes"}, seen at ${weights.imageSize}×${weights.imageSize}`;
     $("shipped-weights").hidden = isShipped;
+    // Before anything is opened, the page says what these weights are for.
+    const kinds = weights.input ?? "pictures or volumes", names = (weights.classNames ?? []).slice(1);
+    const found = names.length > 4 ? `${names.length} classes` : names.join(", ");
+    $("empty-title").textContent = `Segment medical ${kinds}, on your own device`;
+    $("empty-text").textContent =
+        `Drop ${weights.modality ? `${weights.modality} ` : ""}${kinds} here${found ? ` to find: ${found}` : ""}. ` +
+        "The network runs in this browser: nothing that you open leaves this device.";
+    // The example shows a skin lesion.
+    $("example").hidden = weights.input === "volumes" || (names.length > 0 && !names.includes("lesion"));
 }

@@ -43,7 +43,7 @@ export class Network {
 
     /**
      * Builds the network of a safetensors file, whose keys give the architecture, and returns what
-     * it is: {classes, classNames, parameters, preset, imageSize, threshold, input ("pictures",
+     * it is: {classes, classNames, modality, parameters, preset, imageSize, threshold, input ("pictures",
      * "volumes" or null), threads}.
      */
     load(bytes) {

@@ -93,6 +93,7 @@ export function describeWeights(at, view, tensors, metadata) {
         classes, channels, input,
         threshold: value("threshold", (text) => (number(text) > 0 && number(text) < 1 ? number(text) : null)) ?? 0.5,
         classNames: names?.length === Math.max(2, classes) ? names : null,
+        modality: metadata.get("modality")?.slice(0, 80) || null,
         parameters: describeWeights.count(tensors),
         preset: presets[dims.join()] ?? null,
         imageSize: size,

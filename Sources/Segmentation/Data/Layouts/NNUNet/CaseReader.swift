@@ -63,7 +63,7 @@ struct CaseReader: Sendable {
             stored = try dicomLabels(one, on: image)
         } else {
             let labels: VolumeImage
-            do throws(TensorFileError) {
+            do throws(FileError) {
                 labels = try (VolumeFormat(one.label) ?? .nifti).read(one.label, limit: VolumeFile.largestArray)
             } catch { throw DataError(error) }
             let shape = labels.voxels.shape

@@ -1,3 +1,4 @@
+import Files
 import TensorFiles
 
 #if canImport(FoundationEssentials)
@@ -49,15 +50,15 @@ package enum SynapseClasses {
         return names
     }
 
-    /// The set's `dataset.json`, in nnU-Net's form; nil without one. Throws ``DataError`` for
-    /// regions: a slice's label is one class.
+    /// The set's `dataset.json`, in nnU-Net's form; nil without one. Throws ``DataError`` for a
+    /// damaged one, and for an ignored label among the numbers of the classes that regions make.
     static func description(in directory: URL) throws(DataError) -> VolumeSetDescription? {
         guard let description = try VolumeSetDescription(in: directory) else { return nil }
-        guard description.regions.isEmpty else {
+        if !description.regions.isEmpty, let ignored = description.storedIgnoredLabel, ignored < description.classNames.count {
             throw DataError(
-                .unreadable, path: directory.appending(path: "dataset.json").path,
-                "its labels are regions that overlap, which arrays of this layout are not read with",
-                remedy: "Give each class one number, or train on the volumes themselves in nnU-Net's layout (--dataset nnunet).")
+                .labelOutOfRange, path: directory.appending(path: "dataset.json").path,
+                "its label 'ignore' is \(ignored), which is the number of one of its regions",
+                remedy: "Give 'ignore' a higher number in dataset.json and in the arrays, such as 255.")
         }
         return description
     }
@@ -101,7 +102,7 @@ package enum SynapseClasses {
     /// The labels in a file, without the ignored one.
     private static func labels(_ file: URL, except ignoredLabel: Int?) throws(DataError) -> Set<Int> {
         let tensor: HostTensor
-        do throws(TensorFileError) {
+        do throws(FileError) {
             tensor =
                 file.pathExtension == "npz"
                 ? try NPZFile(file).read("label", limit: SynapseDataset.largestArray)

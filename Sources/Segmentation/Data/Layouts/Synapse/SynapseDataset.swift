@@ -1,3 +1,4 @@
+import Files
 import Imaging
 import TensorFiles
 
@@ -40,6 +41,8 @@ package struct SynapseDataset: SegmentationDataset {
     /// The preparation of slices.
     package let options: Options
     private let files: [URL]
+    /// Turns the files' labels into classes, where the set's regions overlap.
+    private let description: VolumeSetDescription?
 
     /// The slices of a list; `classNames` come from
     /// ``SynapseClasses/names(in:configured:ignoredLabel:)``.
@@ -49,15 +52,16 @@ package struct SynapseDataset: SegmentationDataset {
         let layout = SynapseLayout(directory: directory)
         let cases = try layout.cases(in: list)
         self.init(
-            cases: cases, files: try layout.files(cases, folder: "train_npz", extensions: ["npz"]), classNames: classNames, options: options
-        )
+            cases: cases, files: try layout.files(cases, folder: "train_npz", extensions: ["npz"]), classNames: classNames,
+            options: options, description: try? SynapseClasses.description(in: directory))
     }
 
-    private init(cases: [String], files: [URL], classNames: [String], options: Options) {
+    private init(cases: [String], files: [URL], classNames: [String], options: Options, description: VolumeSetDescription?) {
         self.cases = cases
         self.files = files
         self.classNames = classNames
         self.options = options
+        self.description = description
     }
 
     /// Two sets without a common patient, chosen once by the seed. A slice's patient is the part of
@@ -125,7 +129,9 @@ package struct SynapseDataset: SegmentationDataset {
 
     private func part(_ isIncluded: (String) -> Bool) -> SynapseDataset {
         let chosen = cases.indices.filter { isIncluded(Self.patient(cases[$0])) }
-        return SynapseDataset(cases: chosen.map { cases[$0] }, files: chosen.map { files[$0] }, classNames: classNames, options: options)
+        return SynapseDataset(
+            cases: chosen.map { cases[$0] }, files: chosen.map { files[$0] }, classNames: classNames, options: options,
+            description: description)
     }
 
     private static func patient(_ name: String) -> String { name.firstRange(of: "_slice").map { String(name[..<$0.lowerBound]) } ?? name }
@@ -153,11 +159,11 @@ package struct SynapseDataset: SegmentationDataset {
     private func stored(_ index: Int) throws(DataError) -> Sample {
         let file = files[index]
         let arrays: [HostTensor]
-        do throws(TensorFileError) { arrays = try NPZFile(file).read(["image", "label"], limit: Self.largestArray) } catch {
+        do throws(FileError) { arrays = try NPZFile(file).read(["image", "label"], limit: Self.largestArray) } catch {
             throw DataError(error)
         }
         let (image, label, shape) = try SynapseArrays.checked(
-            arrays, path: file.path, rank: 2...2, classes: classes, ignoredLabel: options.ignoredLabel)
+            arrays, path: file.path, rank: 2...2, classes: classes, ignoredLabel: options.ignoredLabel, description: description)
         return Sample(image: image, channels: 1, height: shape[0], width: shape[1], target: .labels(label), name: cases[index])
     }
 

@@ -98,7 +98,8 @@ enum SynapseArrays {
     /// Throws ``DataError`` for a wrong rank or size, values that are not finite, or labels that
     /// are not whole numbers below `classes`.
     static func checked(
-        _ arrays: [HostTensor], path: String, rank: ClosedRange<Int>, classes: Int?, ignoredLabel: UInt8?
+        _ arrays: [HostTensor], path: String, rank: ClosedRange<Int>, classes: Int?, ignoredLabel: UInt8?,
+        description: VolumeSetDescription?
     ) throws(DataError) -> (image: [Float], label: [UInt8], shape: [Int]) {
         let (image, label) = (arrays[0], arrays[1])
         let values = try intensities(image, path: path, rank: rank)
@@ -107,7 +108,9 @@ enum SynapseArrays {
                 .sizeMismatch, path: path, "its image has shape \(image.shape), its label \(label.shape)",
                 remedy: "Save both with the same shape.")
         }
-        return (values, try labels(label, path: path, classes: classes, ignoredLabel: ignoredLabel), image.shape)
+        let labels = try labels(
+            label, path: path, classes: classes, ignoredLabel: ignoredLabel, regions: description.flatMap { $0.regions.isEmpty ? nil : $0 })
+        return (values, labels, image.shape)
     }
 
     /// The values of an image of `rank` axes. Throws ``DataError`` for a wrong rank or size, and
@@ -143,13 +146,27 @@ enum SynapseArrays {
             tensor.bytes.count + 6 * tensor.count, for: path, remedy: "Crop the volume, or save it at a larger spacing.")
     }
 
-    static func labels(_ tensor: HostTensor, path: String, classes: Int?, ignoredLabel: UInt8?) throws(DataError) -> [UInt8] {
+    /// The labels as classes: of `regions` that overlap, a pixel has the class of the last that holds
+    /// it.
+    static func labels(
+        _ tensor: HostTensor, path: String, classes: Int?, ignoredLabel: UInt8?, regions: VolumeSetDescription? = nil
+    ) throws(DataError) -> [UInt8] {
         if tensor.elementType != .uint8 { try requireRoom(tensor, path: path) }
-        let values = tensor.elementType == .uint8 ? tensor.bytes : tensor.floats.map { UInt8(exactly: $0) }.compactMap(\.self)
+        var values = tensor.elementType == .uint8 ? tensor.bytes : tensor.floats.map { UInt8(exactly: $0) }.compactMap(\.self)
         guard values.count == tensor.count else {
             throw DataError(
                 .labelOutOfRange, path: path, "its label holds values that are not whole numbers from 0 to 255",
                 remedy: "Save the number of each pixel's class; resize labels by nearest neighbour alone.")
+        }
+        if let regions {
+            for i in values.indices where values[i] != ignoredLabel {
+                guard let merged = regions.classes[Int(values[i])] else {
+                    throw DataError(
+                        .labelOutOfRange, path: path, "its label holds \(values[i]), which no region of dataset.json has",
+                        remedy: "Name all labels in dataset.json, or correct the label.")
+                }
+                values[i] = merged
+            }
         }
         if let classes, let wrong = values.first(where: { Int($0) >= classes && $0 != ignoredLabel }) {
             throw DataError(
@@ -162,7 +179,7 @@ enum SynapseArrays {
 
 extension DataError {
     /// The fault of a file of arrays.
-    init(_ error: TensorFileError) {
+    init(_ error: FileError) {
         self.init(
             error.kind == .memory ? .memory : .unreadable, path: error.file, error.reason,
             remedy: error.remedy.prefix(1).uppercased() + error.remedy.dropFirst() + ".")

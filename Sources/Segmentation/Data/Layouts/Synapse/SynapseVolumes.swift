@@ -1,3 +1,4 @@
+import Files
 import TensorFiles
 
 #if canImport(FoundationEssentials)
@@ -60,7 +61,10 @@ package struct SynapseVolumes: VolumeDataset {
     package let ignoredLabel: UInt8?
     /// Facts about the files' arrays.
     package var reading = ArrayReading()
+    /// Regions to score, if the set's `dataset.json` defines any.
+    package var regions: [LabelRegion] { description?.regions ?? [] }
     private let files: [URL]
+    private let description: VolumeSetDescription?
 
     /// The volumes of a list; `classNames` come from
     /// ``SynapseClasses/names(in:configured:ignoredLabel:)``.
@@ -72,6 +76,7 @@ package struct SynapseVolumes: VolumeDataset {
         files = try layout.files(cases, folder: "test_vol_h5", extensions: ["npy.h5", "h5"])
         self.classNames = classNames
         self.ignoredLabel = ignoredLabel
+        description = try? SynapseClasses.description(in: directory)
     }
 
     /// True if a list names volumes rather than training slices, judged by its first case's file.
@@ -90,11 +95,11 @@ package struct SynapseVolumes: VolumeDataset {
     package func load(at index: Int) throws(DataError) -> SynapseVolume {
         let file = files[index]
         let arrays: [HostTensor]
-        do throws(TensorFileError) {
+        do throws(FileError) {
             arrays = try HDF5File.read(["image", "label"], from: file, limit: VolumeFile.largestArray)
         } catch { throw DataError(error) }
         var (image, label, shape) = try SynapseArrays.checked(
-            arrays, path: file.path, rank: 2...3, classes: classNames.count, ignoredLabel: ignoredLabel)
+            arrays, path: file.path, rank: 2...3, classes: classNames.count, ignoredLabel: ignoredLabel, description: description)
         var extents = VolumeShape(depth: shape.count == 3 ? shape[0] : 1, height: shape[shape.count - 2], width: shape[shape.count - 1])
         if shape.count == 3, reading.sliceAxis > 1 {
             let turn = VolumeTurn.slicesFirst(axis: reading.sliceAxis)

@@ -1,0 +1,14 @@
+import Testing
+
+@testable import Commands
+
+@Suite struct ArgumentListTests {
+    @Test(arguments: [
+        (["--lr", "-1"], ["--lr=-1"]), (["--lr", "-.5", "x"], ["--lr=-.5", "x"]), (["--window", "-125,275"], ["--window=-125,275"]),
+        (["--lr=2", "-1"], ["--lr=2", "-1"]), (["-o", "-1"], ["-o", "-1"]), (["--json", "-"], ["--json", "-"]),
+        (["--output", "--overlay"], ["--output", "--overlay"]), (["--", "--lr", "-1"], ["--", "--lr", "-1"]), (["-1"], ["-1"]), ([], []),
+    ])
+    func negativeNumbersBelongToTheOptionBefore(_ given: [String], _ expected: [String]) {
+        #expect(ArgumentList.joiningNegativeNumbers(given) == expected)
+    }
+}

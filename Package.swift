@@ -210,7 +210,9 @@ if Context.environment["VMUNET_SERVER"] != nil {
             name: "ServerTests",
             dependencies: [
                 "Server", "Segmentation", "Imaging", "TensorFiles", "Files", .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
-            exclude: ["serve.py", "server_page.py"]),
+            exclude: ["Fixtures", "driven.py", "overload.py", "schemathesis.toml", "serve.py", "server_page.py"]),
     ]
 }

@@ -1,6 +1,7 @@
 import Commands
 import Files
 import Foundation
+import GRDB
 import Hummingbird
 import Logging
 import Metrics
@@ -61,7 +62,7 @@ package struct Server: Sendable {
     /// Answers until SIGTERM or SIGINT; then finishes the answers under way. `listening` gets the
     /// port.
     package func run(listening: @escaping @Sendable (_ port: Int) -> Void) async throws {
-        try await jobs.recover()
+        do { try await jobs.recover() } catch let error as DatabaseError { throw StoreError(jobs.files.database, error) }
         let settings = ApplicationConfiguration(
             address: .hostname(configuration.host, port: configuration.port), serverName: "vmunet",
             availableConnectionsDelegate: .maximum(configuration.limits.connections, logger: logger))
@@ -69,7 +70,9 @@ package struct Server: Sendable {
             router: router(),
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [ContinueHandler(limit: configuration.limits.volumeBytes)], idleTimeout: .seconds(75))),
+                    additionalChannelHandlers: [ConnectionGuard(), ContinueHandler(limit: configuration.limits.volumeBytes)],
+                    idleTimeout: .seconds(75),
+                    httpDecoderConfiguration: .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100))),
             configuration: settings,
             services: [jobs],
             onServerRunning: { channel in listening(channel.localAddress?.port ?? 0) },

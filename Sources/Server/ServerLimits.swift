@@ -15,6 +15,8 @@ package struct ServerLimits: Sendable {
     package var requestsPerClient = 64
     /// Bytes of a volume's file.
     package var volumeBytes = 2 << 30
+    /// Voxels of a volume: 512×512×2000, or 1024×1024×500.
+    package var voxels = 1 << 29
     /// Jobs that wait or run.
     package var waitingJobs = 64
     /// Jobs of one client that wait or run.
@@ -31,6 +33,10 @@ package struct ServerLimits: Sendable {
     package var archiveBytes = 8 << 30
     /// Seconds for a request's body to arrive.
     package var bodySeconds = 600
+    /// Bytes a second that a body brings on average, after its first half minute.
+    package var bodyRate = 1000
+    /// Clients that follow jobs' events at a time.
+    package var listeners = 256
     /// Open connections.
     package var connections = 512
     /// Seconds that a finished job's files are kept.

@@ -76,6 +76,9 @@ struct Serve: ParsableCommand {
     @Option(help: "The most pixels of a picture.")
     var maxPixels: Int?
 
+    @Option(help: "The most voxels of a volume.")
+    var maxVoxels: Int?
+
     @Option(help: "The most jobs waiting or running.")
     var maxJobs: Int?
 
@@ -87,6 +90,12 @@ struct Serve: ParsableCommand {
 
     @Option(help: "The most pictures waiting or running.")
     var maxWaiting: Int?
+
+    @Option(help: "The most pictures of one client waiting or running.")
+    var maxWaitingPerClient: Int?
+
+    @Option(help: "The most open connections.")
+    var maxConnections: Int?
 
     @Option(help: "Minutes after which a job is ended.")
     var jobTime = 60
@@ -104,8 +113,9 @@ struct Serve: ParsableCommand {
         try Require.count(jobTime, "--job-time", upTo: 100_000)
         for (value, name) in [
             (maxPixels, "--max-pixels"), (maxJobs, "--max-jobs"), (maxJobsPerClient, "--max-jobs-per-client"),
-            (maxWaiting, "--max-waiting"),
+            (maxWaiting, "--max-waiting"), (maxWaitingPerClient, "--max-waiting-per-client"), (maxConnections, "--max-connections"),
         ] { if let value { try Require.count(value, name, upTo: 1_000_000_000) } }
+        if let maxVoxels { try Require.count(maxVoxels, "--max-voxels", upTo: 1 << 31) }
         try Require.threads(threads)
     }
 
@@ -167,6 +177,9 @@ struct Serve: ParsableCommand {
         limits.volumeBytes = maxVolume?.count ?? limits.volumeBytes
         limits.pictureBytes = maxPicture?.count ?? limits.pictureBytes
         limits.picturePixels = maxPixels ?? limits.picturePixels
+        limits.voxels = maxVoxels ?? limits.voxels
+        limits.requestsPerClient = maxWaitingPerClient ?? limits.requestsPerClient
+        limits.connections = maxConnections ?? limits.connections
         limits.waitingJobs = maxJobs ?? limits.waitingJobs
         limits.jobsPerClient = maxJobsPerClient ?? limits.jobsPerClient
         limits.bytesPerClient = maxStorePerClient?.count ?? limits.bytesPerClient

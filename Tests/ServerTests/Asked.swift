@@ -79,7 +79,9 @@ struct AskedServer {
     }
 
     func ask(_ method: HTTPRequest.Method, _ path: String, headers: HTTPFields = [:], body: [UInt8] = []) async throws -> Answer {
-        try await ask(method, path, headers: headers, body: RequestBody(buffer: ByteBuffer(bytes: body)))
+        var headers = headers
+        if headers[.contentLength] == nil, !body.isEmpty { headers[.contentLength] = "\(body.count)" }
+        return try await ask(method, path, headers: headers, body: RequestBody(buffer: ByteBuffer(bytes: body)))
     }
 
     func remove() { try? FileManager.default.removeItem(at: folder) }

@@ -102,6 +102,37 @@ import Testing
         #expect(names(files.jobs) == [] && names(files.incoming) == [])
     }
 
+    @Test func bodiesMayNotTakeForEver() async throws {
+        let asked = try asked { $0.bodySeconds = 0 }
+        defer { asked.remove() }
+        let answer = try await asked.ask(.post, "/v1/jobs", body: Self.volume())
+        #expect(answer.status == 408)
+        #expect(names(try JobFiles(asked.folder).incoming) == [])
+    }
+
+    @Test func remainsOfInterruptedStartsAreRemoved() throws {
+        let files = try JobFiles(FileManager.default.temporaryDirectory.appending(path: "files-\(UUID().uuidString)"))
+        defer { try? FileManager.default.removeItem(at: files.root) }
+        let id = Job.makeID()
+        for name in ["making-7", "unpacked", "result"] {
+            try FileManager.default.createDirectory(at: files.folder(id).appending(path: name), withIntermediateDirectories: true)
+        }
+        for name in ["input.zip", "input.npz", VolumeWork.name] { try Data([1]).write(to: files.folder(id).appending(path: name)) }
+        files.clean(id)
+        #expect(names(files.folder(id)) == ["input.npz", "input.zip", "result", VolumeWork.name])
+        files.keepResult(id)
+        #expect(names(files.folder(id)) == ["result"])
+    }
+
+    @Test func followersAreBounded() async throws {
+        let asked = try asked { $0.listeners = 1 }
+        defer { asked.remove() }
+        let id = try #require(try await asked.ask(.post, "/v1/jobs", body: Self.volume()).json["id"] as? String)
+        let first = try await asked.server.jobs.changes(of: id)
+        #expect(try await asked.ask(.get, "/v1/jobs/\(id)/events").status == 503)
+        withExtendedLifetime(first) {}
+    }
+
     @Test func clientsHaveTheirShare() async throws {
         let asked = try asked { $0.jobsPerClient = 2 }
         defer { asked.remove() }

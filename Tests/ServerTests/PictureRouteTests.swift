@@ -83,6 +83,8 @@ import Testing
         #expect(answer.status == 405)
         #expect(answer.headers[.allow] == "POST, PUT")
         #expect(try await asked.ask(.head, "/v1/models").status == 200)
+        #expect(try await asked.ask(.init("QUERY")!, "/v1/models").status == 405)
+        #expect(try await asked.ask(.init("INVENTED")!, "/v1/models").status == 501)
     }
 
     @Test func onePictureAtATimeOfAClient() async throws {
@@ -118,6 +120,13 @@ import Testing
 
     @Test func whatExceedsALimitDoesNotBegin() async throws {
         let admission = Admission(most: 2, amount: 100, perClient: 1)
+        // A client has half of the amount beside others of its own.
+        let shared = Admission(most: 9, amount: 100, perClient: 9)
+        try await shared.take(30, client: "a") {
+            #expect(await status { try await shared.take(30, client: "a") {} } == 429)
+            #expect(await status { try await shared.take(20, client: "a") {} } == 200)
+            #expect(await status { try await shared.take(60, client: "b") {} } == 200)
+        }
         try await admission.take(10, client: "a") {
             #expect(await status { try await admission.take(10, client: "a") {} } == 429)
             #expect(await status { try await admission.take(95, client: "b") {} } == 503)

@@ -16,23 +16,38 @@ import Testing
         FileManager.default.isExecutableFile(atPath: $0)
     }
 
-    @Test(.enabled(if: python != nil && vmunet != nil, "needs VMUNET_PYTHON and VMUNET_LIGHT_BINARY: ./test sets them"))
-    func clientsGetWhatTheyShould() throws {
-        let place = FileManager.default.temporaryDirectory.appending(path: "serve-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: place) }
-        let weights = try AskedServer.volumes().url
+    /// Runs a script beside this file. Returns what it printed.
+    private static func run(_ script: String, _ arguments: [String]) throws -> String {
         let process = Process(), output = Pipe()
-        process.executableURL = URL(filePath: Self.python ?? "")
-        let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "serve.py")
-        process.arguments =
-            [script.path, Self.program.path, Self.vmunet ?? "", weights.path, place.path]
-            + (Self.chromium.map { ["--chromium", $0] } ?? [])
+        process.executableURL = URL(filePath: python ?? "")
+        process.arguments = [URL(filePath: #filePath).deletingLastPathComponent().appending(path: script).path] + arguments
         process.standardOutput = output
         process.standardError = output
         try process.run()
         let told = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         #expect(process.terminationStatus == 0, "\(told)")
+        return told
+    }
+
+    @Test(
+        .enabled(
+            if: python != nil && FileManager.default.isExecutableFile(atPath: "/usr/bin/wrk"), "needs VMUNET_PYTHON and Debian's wrk"))
+    func overloadIsRefused() throws {
+        let place = FileManager.default.temporaryDirectory.appending(path: "overload-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: place) }
+        let told = try Self.run("overload.py", [Self.program.path, place.path])
+        #expect(told.contains("takes no more memory"))
+    }
+
+    @Test(.enabled(if: python != nil && vmunet != nil, "needs VMUNET_PYTHON and VMUNET_LIGHT_BINARY: ./test sets them"))
+    func clientsGetWhatTheyShould() throws {
+        let place = FileManager.default.temporaryDirectory.appending(path: "serve-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: place) }
+        let weights = try AskedServer.volumes().url
+        let told = try Self.run(
+            "serve.py",
+            [Self.program.path, Self.vmunet ?? "", weights.path, place.path] + (Self.chromium.map { ["--chromium", $0] } ?? []))
         #expect(told.contains("SIGTERM ends it cleanly"))
         #expect(Self.chromium == nil || told.contains("the page shows and saves the same"))
     }

@@ -21,6 +21,9 @@ struct AnswerMiddleware: RouterMiddleware {
         let start = ContinuousClock.now
         var response: Response
         do {
+            guard HTTPRequest.Method.usual.contains(request.method) else {
+                throw Problem(.notImplemented, "this server does not know the method", remedy: "GET /openapi.json lists all methods")
+            }
             response = try await next(request, context)
         } catch {
             let problem = Problem(any: error)
@@ -60,7 +63,7 @@ extension HTTPField.Name {
 }
 
 extension HTTPRequest.Method {
-    static let usual: [Self] = [.get, .head, .post, .put, .delete, .patch, .options, .trace]
+    static let usual: [Self] = [.get, .head, .post, .put, .delete, .patch, .options, .trace, Self("QUERY")!]
     /// The method, or "other", so that invented methods do not fill logs and metrics.
     var known: String { Self.usual.contains(self) ? rawValue : "other" }
 }

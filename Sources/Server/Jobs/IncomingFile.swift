@@ -8,6 +8,9 @@ final class IncomingFile {
     private let files: JobFiles
     private let descriptor: Int32
     private(set) var bytes = 0
+    /// The number of bytes at which to look at the disk again: others write to it meanwhile.
+    private var nextLook = 0
+    private static let bytesBetweenLooks = 4 << 20
     /// The first bytes, which tell the kind.
     private(set) var head: [UInt8] = []
     private var isKept = false
@@ -43,6 +46,10 @@ final class IncomingFile {
     func write(_ piece: ByteBuffer) throws {
         if head.count < VolumeKind.headLength { head += piece.readableBytesView.prefix(VolumeKind.headLength - head.count) }
         bytes += piece.readableBytes
+        if bytes >= nextLook {
+            guard files.hasRoom(for: piece.readableBytes) else { throw Self.problem(ENOSPC) }
+            nextLook = bytes + Self.bytesBetweenLooks
+        }
         let failure: Int32? = piece.withUnsafeReadableBytes { buffer in
             var done = 0
             while done < buffer.count {
@@ -64,7 +71,7 @@ final class IncomingFile {
             throw Self.problem(errno)
         }
         do { try AtomicFile.write(Array(JSONEncoder().encode(work)), to: folder.appending(path: VolumeWork.name)) } catch {
-            throw Self.problem(files.room.map { $0 < 1 << 16 } == true ? ENOSPC : EIO)
+            throw Self.problem(files.hasRoom(for: 0) ? EIO : ENOSPC)
         }
         guard rename(folder.path, files.folder(id).path) == 0 else { throw Self.problem(errno) }
         JobFiles.flush(files.jobs)

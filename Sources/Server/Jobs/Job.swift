@@ -32,9 +32,19 @@ struct Job: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
     let created: Double
     var started: Double?
     var finished: Double?
+    /// Bytes of its files on the disk: its upload's, then its result's.
+    var held: Int
     /// The reason for a failure, and the way out.
     var problem: String?
     var remedy: String?
+
+    init(
+        id: String = Self.makeID(), owner: String, client: String, kind: VolumeKind, bytes: Int, model: String, weights: String,
+        threshold: Double?, created: Double = Date().timeIntervalSince1970
+    ) {
+        (self.id, self.owner, self.client, self.kind, self.bytes, held) = (id, owner, client, kind, bytes, bytes)
+        (self.model, self.weights, self.threshold, self.created) = (model, weights, threshold, created)
+    }
 
     var isWaiting: Bool { state == .queued || state == .running }
 

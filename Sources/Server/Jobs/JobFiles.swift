@@ -43,21 +43,48 @@ struct JobFiles: Sendable {
         }
     }
 
+    /// Removes what an earlier start of a job left half done; its input and its result stay.
+    func clean(_ id: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder(id).path)) ?? []
+        where name != "result" && name != VolumeWork.name && !name.hasPrefix("input.") {
+            try? FileManager.default.removeItem(at: folder(id).appending(path: name))
+        }
+    }
+
+    /// Removes everything of a job except its result: the input is a patient's, and no longer
+    /// needed.
+    func keepResult(_ id: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder(id).path)) ?? [] where name != "result" {
+            try? FileManager.default.removeItem(at: folder(id).appending(path: name))
+        }
+    }
+
     /// Bytes in a job's folder.
     func size(_ id: String) -> Int {
-        let keys: Set<URLResourceKey> = [.fileSizeKey]
+        let keys: Set<URLResourceKey> = [.fileSizeKey, .isRegularFileKey]
         let files = FileManager.default.enumerator(at: folder(id), includingPropertiesForKeys: Array(keys))
         var sum = 0
-        while let file = files?.nextObject() as? URL { sum += (try? file.resourceValues(forKeys: keys).fileSize) ?? 0 }
+        while let file = files?.nextObject() as? URL {
+            guard let values = try? file.resourceValues(forKeys: keys), values.isRegularFile == true else { continue }
+            sum += values.fileSize ?? 0
+        }
         return sum
     }
 
     /// Free bytes on the files' disk; nil if the system does not say.
-    var room: Int? {
+    var room: Int? { Self.room(in: root) }
+
+    static func room(in folder: URL) -> Int? {
         var status = statvfs()
-        guard statvfs(root.path, &status) == 0 else { return nil }
+        guard statvfs(folder.path, &status) == 0 else { return nil }
         return Int(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
     }
+
+    /// Bytes that uploads leave free on the disk, for the store and for results.
+    private static let reserve = 64 << 20
+
+    /// True if the disk has room for so many bytes of uploads.
+    func hasRoom(for bytes: Int) -> Bool { room.map { $0 >= bytes + Self.reserve } ?? true }
 
     /// Makes sure that names in a folder survive a power failure.
     static func flush(_ folder: URL) {

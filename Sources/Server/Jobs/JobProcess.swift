@@ -77,4 +77,6 @@ struct WorkNotice: Codable, Sendable {
     /// The problem with the file, and the way out.
     var problem: String?
     var remedy: String?
+    /// True if the problem is the disk, not the file.
+    var isDiskFull: Bool?
 }

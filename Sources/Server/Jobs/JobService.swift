@@ -16,7 +16,7 @@ package actor JobService: Service {
     let store: JobStore
     nonisolated let audit: AuditLog
     private let models: ServedModels
-    private nonisolated let limits: ServerLimits
+    nonisolated let limits: ServerLimits
     private let program: URL
     private let logger: Logger
 
@@ -25,16 +25,16 @@ package actor JobService: Service {
     private var refusals: [String: WorkNotice] = [:]
     private var listeners: [String: [Int: AsyncStream<Job>.Continuation]] = [:]
     private var nextListener = 0
-    private var arriving = 0
-    private var isStopping = false
+    /// Uploads on their way, by client.
+    var arriving: [String: Int] = [:]
+    var isStopping = false
+    /// A job whose end the store did not take, such as on a full disk.
+    private var unsettled: Job?
     private let wakeups: AsyncStream<Void>
-    private nonisolated let wake: AsyncStream<Void>.Continuation
+    nonisolated let wake: AsyncStream<Void>.Continuation
 
     /// The most starts of a job: one that keeps ending with the server is probably the reason.
     private static let mostAttempts = 5
-    /// Bytes to keep free on the disk for the store and for results.
-    private static let reserve = 64 << 20
-
     /// - Parameters:
     ///   - folder: the folder of jobs.
     ///   - program: the executable with the command `job`.
@@ -84,17 +84,53 @@ package actor JobService: Service {
                 try await store.change(job.id) { $0.state = .queued }
             }
         }
+        // Earlier versions did not measure results.
+        for job in jobs where job.state == .done {
+            let held = files.size(job.id)
+            if held != job.held { try await store.change(job.id) { $0.held = held } }
+        }
         await expire()
     }
 
     private func work() async throws {
         var waiting = wakeups.makeAsyncIterator()
         while !isStopping {
-            if let job = try await store.takeNext() { try await run(job) } else { guard await waiting.next() != nil else { return } }
+            do {
+                // A full disk ends neither a job nor the server: both wait for room.
+                guard files.hasRoom(for: 0) else {
+                    await pause()
+                    continue
+                }
+                if let job = unsettled {
+                    try await settle(job)
+                    unsettled = nil
+                }
+                if let job = try await store.takeNext() {
+                    try await run(job)
+                } else if await waiting.next() == nil {
+                    return
+                }
+            } catch {
+                let reason = (error as? DatabaseError)?.message ?? String(reflecting: type(of: error))
+                logger.error("a job cannot be run or recorded", metadata: ["error": "\(reason)"])
+                await pause()
+            }
         }
     }
 
+    private func pause() async {
+        for _ in 0..<5 where !isStopping { try? await Task.sleep(for: .seconds(1)) }
+    }
+
+    /// Records where a job stands by its files.
+    private func settle(_ job: Job) async throws {
+        if files.hasResult(job.id) { return try await finish(job) }
+        try await store.change(job.id) { ($0.state, $0.slicesDone) = (.queued, 0) }
+    }
+
     private func run(_ job: Job) async throws {
+        unsettled = job
+        files.clean(job.id)
         let process = JobProcess()
         running[job.id] = process
         if isStopping { process.end() }
@@ -111,18 +147,31 @@ package actor JobService: Service {
         let refusal = refusals.removeValue(forKey: job.id)
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         Recorder(label: "vmunet_stage_seconds", dimensions: [("stage", "job")]).record(seconds)
+        try await record(job, outcome, refusal)
+        unsettled = nil
+    }
+
+    /// Records the outcome of a job's process.
+    private func record(_ job: Job, _ outcome: JobProcess.Outcome, _ refusal: WorkNotice?) async throws {
         // Deleted meanwhile: its process may have written files after their removal.
         guard try await store.job(job.id) != nil else { return files.remove(job.id) }
         if files.hasResult(job.id) { return try await finish(job) }
         if isStopping {
             // The server is stopping, so this start does not count.
             try await store.change(job.id) { ($0.state, $0.attempts, $0.slicesDone) = (.queued, $0.attempts - 1, 0) }
-            return
-        }
-        if let refusal, let problem = refusal.problem { return try await fail(job, problem, refusal.remedy ?? "") }
-        switch outcome {
-        case .ended: try await fail(job, "took more than \(limits.jobSeconds) seconds", "send a smaller volume")
-        case .exit, .crash:
+        } else if refusal?.isDiskFull == true, job.attempts < Self.mostAttempts {
+            logger.warning("the disk is full", metadata: ["job": "\(job.id)"])
+            files.clean(job.id)
+            tell(try await store.change(job.id) { ($0.state, $0.slicesDone) = (.queued, 0) } ?? job)
+            await pause()
+        } else if refusal?.isDiskFull == true {
+            try await fail(
+                job, "the server's disk was full each of \(job.attempts) times", "delete jobs that are no longer needed, and send it again")
+        } else if let refusal, let problem = refusal.problem {
+            try await fail(job, problem, refusal.remedy ?? "")
+        } else if outcome == .ended {
+            try await fail(job, "took more than \(limits.jobSeconds) seconds", "send a smaller volume")
+        } else {
             try await fail(
                 job,
                 "its process ended early: the file is damaged, or needs more than the \(Memory.size(limits.jobMemory)) that a job may take",
@@ -131,7 +180,7 @@ package actor JobService: Service {
     }
 
     private func take(_ notice: WorkNotice, of id: String) async {
-        if notice.problem != nil { refusals[id] = notice }
+        if notice.problem != nil || notice.isDiskFull == true { refusals[id] = notice }
         guard notice.slices != nil || notice.done != nil else { return }
         let changed = try? await store.change(id) { job in
             job.slices = notice.slices ?? job.slices
@@ -141,119 +190,49 @@ package actor JobService: Service {
     }
 
     private func finish(_ job: Job) async throws {
-        // Remove the input, which is a patient's, as soon as it is no longer needed.
-        for name in ["input." + job.kind.rawValue, VolumeWork.name] {
-            try? FileManager.default.removeItem(at: files.folder(job.id).appending(path: name))
+        files.keepResult(job.id)
+        let now = Date().timeIntervalSince1970, held = files.size(job.id)
+        let done = try await store.change(job.id, noting: line(job, "finish", now)) {
+            ($0.state, $0.finished, $0.slicesDone, $0.held) = (.done, now, $0.slices ?? $0.slicesDone, held)
         }
-        let now = Date().timeIntervalSince1970
-        let done = try await store.change(job.id) { ($0.state, $0.finished, $0.slicesDone) = (.done, now, $0.slices ?? $0.slicesDone) }
-        await end(done, "finish")
+        end(done)
     }
 
     private func fail(_ job: Job, _ problem: String, _ remedy: String) async throws {
         files.remove(job.id)
         let now = Date().timeIntervalSince1970
-        let failed = try await store.change(job.id) { ($0.state, $0.finished, $0.problem, $0.remedy) = (.failed, now, problem, remedy) }
-        await end(failed, "fail")
+        let failed = try await store.change(job.id, noting: line(job, "fail", now)) {
+            ($0.state, $0.finished, $0.held, $0.problem, $0.remedy) = (.failed, now, 0, problem, remedy)
+        }
+        end(failed)
     }
 
-    private func end(_ job: Job?, _ action: String) async {
+    private func line(_ job: Job, _ action: String, _ now: Double) -> AuditLog.Line {
+        .init(client: job.client, action: action, subject: job.id, weights: job.weights, seconds: job.started.map { now - $0 })
+    }
+
+    private func end(_ job: Job?) {
         guard let job else { return }
         logger.info("job \(job.state.rawValue)", metadata: ["job": "\(job.id)"])
-        let seconds = job.started.map { (job.finished ?? $0) - $0 }
-        await audit.add(.init(client: job.client, action: action, subject: job.id, weights: job.weights, seconds: seconds))
         tell(job)
         for stream in listeners.removeValue(forKey: job.id)?.values ?? [:].values { stream.finish() }
     }
 
     // MARK: Requests
 
-    /// Takes an upload, which `read` passes on piece by piece. Returns its job once it is on the
-    /// disk.
-    nonisolated func receive(
-        model: ServedModel, threshold: Double?, owner: String, client: String, declared: Int?,
-        read: (_ take: (ByteBuffer) throws -> Void) async throws -> Void
-    ) async throws -> Job {
-        try await admit(client, declared)
-        let job: Job
-        do {
-            job = try await keep(model, threshold, owner, client, read)
-        } catch {
-            await arrived()
-            throw error
-        }
-        await arrived()
-        await audit.add(.init(client: client, action: "create", subject: job.id, weights: job.weights))
-        wake.yield()
-        return job
-    }
-
-    private nonisolated func keep(
-        _ model: ServedModel, _ threshold: Double?, _ owner: String, _ client: String,
-        _ read: (_ take: (ByteBuffer) throws -> Void) async throws -> Void
-    ) async throws -> Job {
-        let file = try IncomingFile(Job.makeID(), in: files)
-        try await read(file.write)
-        guard file.bytes > 0 else { throw Problem(.unprocessableContent, "is empty", remedy: "send a volume as the request's body") }
-        guard let kind = VolumeKind(file.head) else {
-            throw Problem(
-                .unsupportedMediaType, "is \(FileSignature.of(file.head, size: file.bytes).name), not a volume that this server reads",
-                remedy: "send NIfTI, NRRD, MetaImage, or a ZIP of a DICOM series")
-        }
-        let job = Job(
-            id: file.id, owner: owner, client: client, kind: kind, bytes: file.bytes, model: model.name, weights: model.digest,
-            threshold: threshold, created: Date().timeIntervalSince1970)
-        try file.keep(as: kind, VolumeWork(model: model, job: job, limits: limits))
-        do { try await store.add(job) } catch {
-            files.remove(job.id)
-            throw IncomingFile.problem((error as? DatabaseError)?.resultCode == .SQLITE_FULL ? ENOSPC : EIO)
-        }
-        return job
-    }
-
-    private func arrived() { arriving -= 1 }
-
-    /// Counts a job as arriving. Throws ``Problem`` if there is no room for it.
-    private func admit(_ client: String, _ declared: Int?) async throws {
-        guard !isStopping else {
-            throw Problem(.serviceUnavailable, "the server is stopping", remedy: "send it again later", retryAfter: 10)
-        }
-        arriving += 1
-        do { try await check(client, declared) } catch {
-            arriving -= 1
-            throw error
-        }
-    }
-
-    private func check(_ client: String, _ declared: Int?) async throws {
-        let all = try await store.all(), waiting = all.count(where: \.isWaiting)
-        guard waiting + arriving <= limits.waitingJobs else {
-            throw Problem(.serviceUnavailable, "\(waiting) jobs are waiting", remedy: "send it again later", retryAfter: 30)
-        }
-        let own = all.filter { $0.client == client }
-        guard own.count(where: \.isWaiting) < limits.jobsPerClient else {
-            throw Problem(
-                .tooManyRequests, "\(limits.jobsPerClient) jobs of yours are waiting", remedy: "wait for one of them", retryAfter: 30)
-        }
-        let held = own.reduce(0) { $0 + files.size($1.id) }
-        guard held + (declared ?? 0) <= limits.bytesPerClient else {
-            throw Problem(
-                .tooManyRequests, "your jobs hold \(Memory.size(held)) of \(Memory.size(limits.bytesPerClient))",
-                remedy: "delete some that are done", retryAfter: 60)
-        }
-        guard hasRoom(for: declared ?? 0) else { throw IncomingFile.problem(ENOSPC) }
-    }
-
     /// Removes every trace of a job.
     func delete(_ job: Job) async throws {
-        try await store.delete(job.id)
+        do { try await store.delete(job.id) } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+            // The files' room lets the store forget the job.
+            files.remove(job.id)
+            try await store.delete(job.id)
+        }
         running[job.id]?.end()
         files.remove(job.id)
         await audit.add(.init(client: job.client, action: "delete", subject: job.id, weights: job.weights))
         for stream in listeners.removeValue(forKey: job.id)?.values ?? [:].values { stream.finish() }
     }
 
-    nonisolated func hasRoom(for bytes: Int) -> Bool { files.room.map { $0 >= bytes + Self.reserve } ?? true }
     func canWrite() async -> Bool { await store.canWrite() }
 
     func counts() async -> [(state: String, count: Int)] {
@@ -264,7 +243,10 @@ package actor JobService: Service {
 
     /// A job's states, from the current one to its end. Every 15 seconds the state is repeated, so
     /// that no proxy takes the connection for dead.
-    func changes(of id: String) async -> AsyncStream<Job> {
+    func changes(of id: String) async throws -> AsyncStream<Job> {
+        guard listeners.values.reduce(0, { $0 + $1.count }) < limits.listeners else {
+            throw Problem(.serviceUnavailable, "too many clients follow jobs", remedy: "ask for the job's state instead", retryAfter: 5)
+        }
         let (stream, continuation) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .bufferingNewest(1))
         nextListener += 1
         let number = nextListener

@@ -1,12 +1,38 @@
+import Files
 import Foundation
 import GRDB
+
+/// A store that cannot be opened.
+struct StoreError: UserError {
+    let subject: String
+    let problem: String
+    let remedy: String
+
+    init(_ url: URL, _ problem: String, remedy: String) { (subject, self.problem, self.remedy) = (url.path, problem, remedy) }
+
+    init(_ url: URL, _ error: DatabaseError) {
+        let remedy =
+            switch error.resultCode {
+            case .SQLITE_FULL: "make room on its disk"
+            case .SQLITE_CORRUPT, .SQLITE_NOTADB: "put a backup in its place, or move it away to begin with an empty store"
+            default: "check its permissions, its folder's, and the disk's free space"
+            }
+        self.init(url, "the store cannot be opened: \(error.message ?? "SQLite error \(error.resultCode.rawValue)")", remedy: remedy)
+    }
+}
 
 /// The jobs and the audit log, in SQLite. Written data survives a crash of the process.
 struct JobStore: Sendable {
     let database: DatabasePool
 
     /// Opens or makes the store, and brings an older one up to date.
+    ///
+    /// - Throws: ``StoreError`` if it is damaged, cannot be written, or is of a newer version.
     init(_ url: URL) throws {
+        do { try self.init(opening: url) } catch let error as DatabaseError { throw StoreError(url, error) }
+    }
+
+    private init(opening url: URL) throws {
         var configuration = Configuration()
         configuration.prepareDatabase { db in
             // An acknowledged job outlives a power failure; deleted rows are overwritten.
@@ -15,7 +41,14 @@ struct JobStore: Sendable {
         configuration.busyMode = .timeout(10)
         database = try DatabasePool(path: url.path, configuration: configuration)
         for ending in ["", "-wal", "-shm"] { _ = chmod(url.path + ending, 0o600) }
-        try Self.migrator.migrate(database)
+        let migrator = Self.migrator
+        // Not by a reader: it would remember the schema from before the migration.
+        guard try !database.writeWithoutTransaction({ try migrator.hasBeenSuperseded($0) }) else {
+            throw StoreError(
+                url, "the store was written by a newer version",
+                remedy: "start that version, or choose another folder with --data")
+        }
+        try migrator.migrate(database)
     }
 
     /// Each migration runs once on a store, in this order. Add migrations; never change one.
@@ -41,10 +74,21 @@ struct JobStore: Sendable {
                 table.column("seconds", .double)
             }
         }
+        migrator.registerMigration("2: bytes held") { db in
+            // Of finished jobs the files are measured at the next start.
+            try db.alter(table: "job") { $0.add(column: "held", .integer).notNull().defaults(to: 0) }
+            try db.execute(sql: "UPDATE job SET held = bytes")
+        }
         return migrator
     }
 
-    func add(_ job: Job) async throws { try await database.write { try job.insert($0) } }
+    /// Adds a job and its line in the audit log, both or neither.
+    func add(_ job: Job, noting line: AuditLog.Line? = nil) async throws {
+        try await database.write { db in
+            try job.insert(db)
+            try line?.insert(db)
+        }
+    }
 
     func job(_ id: String) async throws -> Job? { try await database.read { try Job.fetchOne($0, key: id) } }
 
@@ -56,6 +100,27 @@ struct JobStore: Sendable {
     }
 
     func all() async throws -> [Job] { try await database.read { try Job.order(Column("created")).fetchAll($0) } }
+
+    /// What is waiting, and what one client has.
+    struct Usage: Codable, FetchableRecord, Sendable {
+        /// Jobs that wait or run: everyone's, and the client's.
+        let waiting: Int, ownWaiting: Int
+        /// Bytes of the client's jobs on the disk.
+        let ownBytes: Int
+    }
+
+    func usage(of client: String) async throws -> Usage {
+        try await database.read { db in
+            let states = [Job.State.queued, .running].map { "'\($0.rawValue)'" }.joined(separator: ", ")
+            return try Usage.fetchOne(
+                db,
+                sql: """
+                    SELECT count(*) FILTER (WHERE state IN (\(states))) AS waiting,
+                        count(*) FILTER (WHERE state IN (\(states)) AND client = :client) AS ownWaiting,
+                        coalesce(sum(held) FILTER (WHERE client = :client), 0) AS ownBytes FROM job
+                    """, arguments: ["client": client]) ?? Usage(waiting: 0, ownWaiting: 0, ownBytes: 0)
+        }
+    }
 
     /// Jobs of each state.
     func counts() async throws -> [Job.State: Int] {
@@ -79,12 +144,16 @@ struct JobStore: Sendable {
         }
     }
 
-    /// Changes a job. Returns it, or nil if it was deleted.
-    @discardableResult func change(_ id: String, _ change: @escaping @Sendable (inout Job) -> Void) async throws -> Job? {
+    /// Changes a job, and adds a line to the audit log with it. Returns the job, or nil if it was
+    /// deleted.
+    @discardableResult func change(
+        _ id: String, noting line: AuditLog.Line? = nil, _ change: @escaping @Sendable (inout Job) -> Void
+    ) async throws -> Job? {
         try await database.write { db in
             guard var job = try Job.fetchOne(db, key: id) else { return nil }
             change(&job)
             try job.update(db)
+            try line?.insert(db)
             return job
         }
     }

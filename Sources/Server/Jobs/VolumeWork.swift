@@ -20,11 +20,13 @@ struct VolumeWork: Codable, Sendable {
     let seconds: Int
     let archiveFiles: Int
     let archiveBytes: Int
+    /// The most voxels; nil in the work of earlier versions.
+    let voxels: Int?
 
     init(model: ServedModel, job: Job, limits: ServerLimits) {
         (kind, weights, digest, threshold) = (job.kind, model.url.path, model.digest, job.threshold)
         (memory, seconds) = (limits.jobMemory, limits.jobSeconds)
-        (archiveFiles, archiveBytes) = (limits.archiveFiles, limits.archiveBytes)
+        (archiveFiles, archiveBytes, voxels) = (limits.archiveFiles, limits.archiveBytes, limits.voxels)
     }
 }
 
@@ -36,14 +38,20 @@ package enum VolumeWorker {
             let work = try JSONDecoder().decode(VolumeWork.self, from: Data(contentsOf: folder.appending(path: VolumeWork.name)))
             confine(work)
             try VolumeJob(folder: folder, work: work).run()
+        } catch is DiskFull {
+            tell(WorkNotice(isDiskFull: true))
         } catch let error as any UserError {
             // The subject stays out: it is a path.
-            tell(WorkNotice(problem: error.problem.printable(limit: 500), remedy: error.remedy.printable(limit: 300)))
+            refuse(error.problem, error.remedy)
         } catch let fault as Fault {
-            tell(WorkNotice(problem: fault.reason.printable(limit: 500), remedy: fault.remedy.printable(limit: 300)))
+            refuse(fault.reason, fault.remedy)
         } catch {
-            tell(WorkNotice(problem: "cannot be segmented", remedy: "tell whoever runs the server"))
+            refuse("cannot be segmented", "tell whoever runs the server")
         }
+    }
+
+    private static func refuse(_ problem: String, _ remedy: String) {
+        tell(WorkNotice(problem: problem.printable(limit: 500), remedy: remedy.printable(limit: 300)))
     }
 
     /// A line for the server.
@@ -78,6 +86,9 @@ package enum VolumeWorker {
     }
 }
 
+/// The disk has no room for what a job writes. That is no fault of its file, so the job waits.
+private struct DiskFull: Error {}
+
 /// One volume from its file to its results.
 private struct VolumeJob {
     let folder: URL
@@ -93,6 +104,11 @@ private struct VolumeJob {
             try item.series.map { [try VolumeFile($0, path: "the series")] }
             ?? ([item.url] + item.channels).flatMap { try VolumeFile.channels(of: $0) }
         let volume = channels[0]
+        let voxels = volume.shape.depth * volume.shape.height * volume.shape.width
+        guard voxels <= work.voxels ?? .max else {
+            throw Fault(
+                .limit, "has \(voxels) voxels, more than the \(work.voxels ?? 0) that this server takes", remedy: "send a smaller volume")
+        }
         let prepared = try PreparedVolume(channels, path: "the volume", convention: segmenter.convention)
         VolumeWorker.tell(WorkNotice(slices: prepared.shape.depth, done: 0))
         let labels = try VolumeSegmenter(segmenter).segment(prepared) { VolumeWorker.tell(WorkNotice(done: $0)) }
@@ -141,9 +157,17 @@ private struct VolumeJob {
         for (number, entry) in entries.enumerated() {
             let ending = Self.endings.first { entry.name.lowercased().hasSuffix($0) } ?? ""
             let bytes = try zip.read(entry, limit: work.archiveBytes)
-            try AtomicFile.write(bytes, to: place.appending(path: "\(number)" + ending), isDurable: false)
+            try writing(bytes.count) {
+                try AtomicFile.write(bytes, to: place.appending(path: "\(number)" + ending), isDurable: false)
+            }
         }
         return place
+    }
+
+    /// Runs `body`, which writes up to `bytes`. If it fails and the disk has less room than that,
+    /// the room is the reason.
+    private func writing(_ bytes: Int, _ body: () throws -> Void) throws {
+        do { try body() } catch { throw (JobFiles.room(in: folder) ?? .max) < bytes + 1 << 20 ? DiskFull() : error }
     }
 
     private static let endings = [".nii.gz", ".nii", ".nrrd", ".mha", ".dcm"]
@@ -154,6 +178,24 @@ private struct VolumeJob {
         _ item: InputList.Item, _ volume: VolumeFile, _ prepared: PreparedVolume, _ labels: LabelVolume, _ segmenter: Segmenter
     ) throws {
         let made = folder.appending(path: "making-\(getpid())")
+        do {
+            // Grey values, labels, labels packed twice, and a DICOM segmentation.
+            try writing(6 * labels.labels.count) { try fill(made, item, volume, prepared, labels, segmenter) }
+        } catch {
+            try? FileManager.default.removeItem(at: made)
+            throw error
+        }
+        guard rename(made.path, folder.appending(path: "result").path) == 0 else {
+            throw Fault(.unwritable, "its result cannot be stored", remedy: "tell whoever runs the server")
+        }
+        JobFiles.flush(folder)
+        try? FileManager.default.removeItem(at: folder.appending(path: "unpacked"))
+    }
+
+    private func fill(
+        _ made: URL, _ item: InputList.Item, _ volume: VolumeFile, _ prepared: PreparedVolume, _ labels: LabelVolume,
+        _ segmenter: Segmenter
+    ) throws {
         try FileManager.default.createDirectory(at: made, withIntermediateDirectories: true)
         let results = VolumeResults(
             item: item, volume: volume, prepared: prepared, labels: labels, names: segmenter.labels,
@@ -170,11 +212,6 @@ private struct VolumeJob {
         try pack(names, in: made)
         try JobView.write(volume, prepared, labels, segmenter, in: made)
         JobFiles.flush(made)
-        guard rename(made.path, folder.appending(path: "result").path) == 0 else {
-            throw Fault(.unwritable, "its result cannot be stored", remedy: "tell whoever runs the server")
-        }
-        JobFiles.flush(folder)
-        try? FileManager.default.removeItem(at: folder.appending(path: "unpacked"))
     }
 
     private func pack(_ names: [JobResult], in made: URL) throws {

@@ -87,7 +87,7 @@ struct JobRoutes {
             model: model, threshold: query.get("threshold") == nil ? nil : segmenter.shownThreshold, owner: context.owner,
             client: context.client, declared: request.declaredLength
         ) { take in
-            try await request.readBody(upTo: limits.volumeBytes, seconds: limits.bodySeconds, take)
+            try await request.readBody(upTo: limits.volumeBytes, limits, take)
         }
         var response = Response.json(Shown(job, retention: limits.retention), status: .accepted)
         response.headers[.location] = "/v1/jobs/\(job.id)"
@@ -105,7 +105,7 @@ struct JobRoutes {
 
     /// Server-sent events: `job` with the job as JSON, at each change, until it ends.
     @Sendable private func events(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let changes = await jobs.changes(of: try await job(context).id)
+        let changes = try await jobs.changes(of: try await job(context).id)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let body = ResponseBody { writer in

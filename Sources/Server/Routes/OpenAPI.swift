@@ -4,14 +4,14 @@ import Segmentation
 
 /// The description of the interface in OpenAPI 3.1.
 enum OpenAPI {
-    static func text(_ limits: ServerLimits) -> String {
+    static func text(_ limits: ServerLimits, _ models: ServedModels) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let data = (try? encoder.encode(document(limits))) ?? Data()
+        let data = (try? encoder.encode(document(limits, models))) ?? Data()
         return String(decoding: data, as: UTF8.self)
     }
 
-    private static func document(_ limits: ServerLimits) -> JSONValue {
+    private static func document(_ limits: ServerLimits, _ models: ServedModels) -> JSONValue {
         [
             "openapi": "3.1.0",
             "info": [
@@ -20,14 +20,14 @@ enum OpenAPI {
                 "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
             ],
             "security": [[:], ["token": []]],
-            "paths": paths(limits),
+            "paths": paths(limits, models),
             "components": components,
         ]
     }
 
     // MARK: Paths
 
-    private static func paths(_ limits: ServerLimits) -> JSONValue {
+    private static func paths(_ limits: ServerLimits, _ models: ServedModels) -> JSONValue {
         [
             "/healthz": [
                 "get": operation(
@@ -49,19 +49,20 @@ enum OpenAPI {
                     "models", "The models, the default first.", answers: ["200": json("Models")])
             ],
             "/v1/predict": [
-                "post": predict("predict", limits),
-                "put": predict("predictByPut", limits),
+                "post": predict("predict", limits, models),
+                "put": predict("predictByPut", limits, models),
             ],
             "/v1/jobs": [
                 "get": operation("jobs", "Your jobs, the newest first.", answers: ["200": json("Jobs")]),
                 "post": operation(
                     "createJob",
                     "Takes a volume: NIfTI, NRRD, MetaImage, or a ZIP of a DICOM series; at most \(Memory.size(limits.volumeBytes)). It is on the disk when the server answers 202.",
-                    parameters: [model, threshold], body: ["application/octet-stream": binary, "application/zip": binary],
+                    parameters: [model(models.all.filter { $0.segmenter.metadata.input != .pictures }), threshold],
+                    body: ["application/octet-stream": binary, "application/zip": binary],
                     answers: [
                         "202": .object([
                             "description": "The job", "content": ["application/json": ["schema": reference("Job")]],
-                            "headers": ["Location": ["schema": ["type": "string"]]],
+                            "headers": ["Location": ["schema": ["type": "string"]]], "links": links,
                         ])
                     ], problems: ["400", "408", "413", "415", "422", "429", "500", "503", "507"]),
             ],
@@ -76,7 +77,7 @@ enum OpenAPI {
             "/v1/jobs/{id}/events": [
                 "get": operation(
                     "events", "Server-sent events: `job` with the job as JSON at each change, until it ends.", parameters: [id],
-                    answers: ["200": content("text/event-stream")], problems: ["404"])
+                    answers: ["200": content("text/event-stream")], problems: ["404", "503"])
             ],
             "/v1/jobs/{id}/result": [
                 "get": operation(
@@ -96,11 +97,12 @@ enum OpenAPI {
         ]
     }
 
-    private static func predict(_ name: String, _ limits: ServerLimits) -> JSONValue {
+    private static func predict(_ name: String, _ limits: ServerLimits, _ models: ServedModels) -> JSONValue {
         operation(
             name,
             "Segments the picture in the body: PNG, JPEG, BMP or TIFF, at most \(Memory.size(limits.pictureBytes)) and \(limits.picturePixels) pixels.",
-            parameters: [model, threshold], body: ["image/png": binary, "image/jpeg": binary, "application/octet-stream": binary],
+            parameters: [model(models.all.filter { $0.segmenter.metadata.input != .volumes }), threshold],
+            body: ["image/png": binary, "image/jpeg": binary, "application/octet-stream": binary],
             answers: [
                 "200": [
                     "description": "A mask of the picture's size (0 and 255, or labels if there are several classes), or numbers as JSON",
@@ -125,14 +127,23 @@ enum OpenAPI {
     // MARK: Parts
 
     private static let binary: JSONValue = ["type": "string", "format": "binary"]
-    private static let model: JSONValue = [
-        "name": "model", "in": "query", "schema": ["type": "string"], "description": "A name of /v1/models.",
-    ]
+    private static func model(_ models: [ServedModel]) -> JSONValue {
+        var schema: [String: JSONValue] = ["type": "string"]
+        if !models.isEmpty { schema["enum"] = .array(models.map { .string($0.name) }) }
+        return ["name": "model", "in": "query", "schema": .object(schema), "description": "A name of /v1/models."]
+    }
     private static let threshold: JSONValue = [
-        "name": "threshold", "in": "query", "schema": ["type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1],
+        "name": "threshold", "in": "query", "schema": ["type": "number", "minimum": 0.000001, "maximum": 0.999999],
         "description": "The least probability of a foreground pixel.",
     ]
     private static let id: JSONValue = path("id", ["type": "string", "pattern": "^[0-9a-f]{32}$"])
+
+    /// What the number of a new job leads to.
+    private static let links: JSONValue = .object(
+        Dictionary(
+            uniqueKeysWithValues: ["job", "events", "result", "view", "deleteJob"].map { name in
+                (name, ["operationId": .string(name), "parameters": ["id": "$response.body#/id"]])
+            }))
 
     private static func path(_ name: String, _ schema: JSONValue) -> JSONValue {
         ["name": .string(name), "in": "path", "required": true, "schema": schema]
@@ -228,17 +239,19 @@ enum OpenAPI {
 }
 
 /// JSON values, written as literals.
-enum JSONValue: Encodable, Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
-    ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+enum JSONValue: Encodable, Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+    ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
     case string(String)
     case integer(Int)
+    case number(Double)
     case boolean(Bool)
     case array([JSONValue])
     case object([String: JSONValue])
 
     init(stringLiteral value: String) { self = .string(value) }
     init(integerLiteral value: Int) { self = .integer(value) }
+    init(floatLiteral value: Double) { self = .number(value) }
     init(booleanLiteral value: Bool) { self = .boolean(value) }
     init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
     init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(Dictionary(elements) { $1 }) }
@@ -248,6 +261,7 @@ enum JSONValue: Encodable, Sendable, ExpressibleByStringLiteral, ExpressibleByIn
         switch self {
         case .string(let value): try container.encode(value)
         case .integer(let value): try container.encode(value)
+        case .number(let value): try container.encode(value)
         case .boolean(let value): try container.encode(value)
         case .array(let values): try container.encode(values)
         case .object(let values): try container.encode(values)

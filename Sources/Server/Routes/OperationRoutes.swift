@@ -13,9 +13,14 @@ struct OperationRoutes {
     /// Nil if the server takes no jobs.
     let jobs: JobService?
     let limits: ServerLimits
+    private let check = SharedCheck()
+
+    init(models: ServedModels, metrics: MetricsStore, pictures: PictureRoutes, jobs: JobService?, limits: ServerLimits) {
+        (self.models, self.metrics, self.pictures, self.jobs, self.limits) = (models, metrics, pictures, jobs, limits)
+    }
 
     func add(to routes: RouteTable) {
-        routes.add("/healthz", [.get: { _, _ in await health() }])
+        routes.add("/healthz", [.get: { _, _ in await check.answer(health) }])
         routes.add(
             "/metrics",
             [
@@ -24,19 +29,18 @@ struct OperationRoutes {
                     return .bytes(Array(metrics.text.utf8), type: "text/plain; version=0.0.4; charset=utf-8")
                 }
             ])
-        routes.add("/openapi.json", [.get: { _, _ in .bytes(Array(OpenAPI.text(limits).utf8), type: "application/json") }])
+        routes.add("/openapi.json", [.get: { _, _ in .bytes(Array(OpenAPI.text(limits, models).utf8), type: "application/json") }])
     }
 
-    private struct Health: Encodable {
+    fileprivate struct Health: Encodable, Sendable {
         var status = "ok"
         var version = Provenance.version
         /// The result of each check: "ok" or the problem.
         var checks: [String: String] = [:]
     }
 
-    /// Runs a picture through each network, writes to the store, and looks at the disk. Answers 503
-    /// if one fails.
-    private func health() async -> Response {
+    /// Runs a picture through each network, writes to the store, and looks at the disk.
+    private func health() async -> Health {
         var health = Health()
         let size = 64
         let grey = Picture(width: size, height: size, channels: 3, pixels: [UInt8](repeating: 128, count: size * size * 3))
@@ -52,11 +56,10 @@ struct OperationRoutes {
         }
         if let jobs {
             health.checks["store"] = await jobs.canWrite() ? "ok" : "cannot be written"
-            health.checks["disk"] = jobs.hasRoom(for: 1 << 20) ? "ok" : "is full"
+            health.checks["disk"] = jobs.files.hasRoom(for: 1 << 20) ? "ok" : "is full"
         }
-        let isWell = health.checks.values.allSatisfy { $0 == "ok" }
-        if !isWell { health.status = "failing" }
-        return .json(health, status: isWell ? .ok : .serviceUnavailable)
+        if !health.checks.values.allSatisfy({ $0 == "ok" }) { health.status = "failing" }
+        return health
     }
 
     private func measure() async {
@@ -65,6 +68,20 @@ struct OperationRoutes {
         if let jobs {
             for (state, count) in await jobs.counts() { Gauge(label: "vmunet_jobs", dimensions: [("state", state)]).record(count) }
         }
+    }
+}
+
+/// Lets requests that arrive during a check share it, so that a flood of them runs one at a time.
+private actor SharedCheck {
+    private var underWay: Task<OperationRoutes.Health, Never>?
+
+    /// Answers 503 if a check fails.
+    func answer(_ check: @escaping @Sendable () async -> OperationRoutes.Health) async -> Response {
+        let task = underWay ?? Task { await check() }
+        underWay = task
+        let health = await task.value
+        if underWay == task { underWay = nil }
+        return .json(health, status: health.status == "ok" ? .ok : .serviceUnavailable)
     }
 }
 

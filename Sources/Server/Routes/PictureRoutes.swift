@@ -52,7 +52,7 @@ struct PictureRoutes {
         let answer = try await admission.take(expected, client: context.client) {
             var bytes: [UInt8] = []
             bytes.reserveCapacity(request.declaredLength.map { min($0, limits.pictureBytes) } ?? 0)
-            try await request.readBody(upTo: limits.pictureBytes, seconds: limits.bodySeconds) { bytes += $0.readableBytesView }
+            try await request.readBody(upTo: limits.pictureBytes, limits) { bytes += $0.readableBytesView }
             let pixels = try check(bytes, for: model)
             return try await queue.run(PictureWork(bytes: bytes, segmenter: segmenter, wantsMask: type == "image/png"), pixels: pixels)
         }

@@ -33,7 +33,8 @@ export async function ask(path, { method = "GET", body, accept = "application/js
     throw new Refusal(response.status, sentence(problem.detail ?? `The server answers ${response.status}.`), sentence(problem.remedy ?? ""));
 }
 
-const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".") : "");
+/** A clause as a sentence. */
+export const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".") : "");
 
 export const json = async (path, options) => (await ask(path, options)).json();
 export const blob = async (path, accept) => (await ask(path, { accept })).blob();

@@ -3,13 +3,15 @@
 import { $, announce, make } from "../app/dom.js";
 import { acceptDrops } from "../app/opening.js";
 import { zip } from "../worker/zip.js";
-import { Refusal, ask, blob, follow, json, sendJob, token } from "./api.js";
-import { Planes } from "./planes.js";
-import { forgetNames, nameOf, pictures, rememberName } from "./store.js";
+import { Refusal, ask, blob, follow, json, sendJob, sentence, token } from "./api.js";
+import { Planes, gap } from "./planes.js";
+import { forgetName, forgetNames, nameOf, pictures, rememberName } from "./store.js";
 
 const planes = new Planes($("planes"));
 /** Jobs, uploads and pictures by their names, the newest first: {id, kind, name, state, progress, created, …}. */
 const entries = new Map();
+/** Volumes sent since the page was loaded, by their jobs: to segment them again with another threshold. */
+const sent = new Map();
 let current = null;
 let models = [];
 
@@ -34,9 +36,9 @@ function remove(id) {
 }
 
 function note(entry) {
-    if (entry.state === "failed") return entry.problem.detail;
+    if (entry.state === "failed") return sentence(entry.problem.detail);
     if (entry.state === "sending") return `${Math.round(100 * entry.progress)}% sent`;
-    if (entry.state === "running") return entry.slices ? `${entry.slices_done} of ${entry.slices} slices` : "Reading";
+    if (entry.state === "running") return entry.slices ? `${entry.slices_done} of ${entry.slices} slices` : "Reading the file";
     if (entry.state === "queued") return "Its turn comes";
     const found = (entry.result?.labels ?? entry.found?.classes ?? []).filter((label) => (label.voxels ?? label.pixels) > 0);
     return found.length ? found.slice(0, 3).map((label) => `${label.name} ${amount(label)}`).join(", ") : "Nothing found";
@@ -91,8 +93,8 @@ function refresh() {
     $("waiting-text").textContent = note(entry);
     $("waiting-progress").value = entry.progress ?? 0;
     if (entry.state === "failed") {
-        $("failed-text").textContent = entry.problem.detail;
-        $("failed-remedy").textContent = entry.problem.remedy ?? "";
+        $("failed-text").textContent = sentence(entry.problem.detail);
+        $("failed-remedy").textContent = sentence(entry.problem.remedy ?? "");
     }
     showPanel(entry, isDone);
     if (isDone && entry.kind === "picture") drawPicture(entry);
@@ -118,13 +120,27 @@ function showPanel(entry, isDone) {
         swatch.style.backgroundColor = `rgb(${(label.color ?? [70, 200, 230]).join(" ")})`;
         return make("li", {}, make("label", {}, shown, swatch, make("span", {}, label.name), make("span", { className: "amount" }, amount(label))));
     }));
-    const threshold = entry.found?.threshold;
+    const threshold = thresholdOf(entry);
     $("threshold-row").hidden = !isDone || threshold === undefined;
-    if (threshold !== undefined && document.activeElement !== $("threshold")) $("threshold").value = threshold;
-    $("threshold-text").textContent = Number($("threshold").value).toFixed(2);
-    fill($("threshold"));
+    if (threshold !== undefined && shownThreshold !== entry.id) $("threshold").value = threshold;
+    shownThreshold = entry.id;
+    showThreshold(entry);
+    $("modes").hidden = $("sliders").hidden = !isDone;
     $("downloads").replaceChildren(...(isDone ? downloads(entry) : []));
     $("report").hidden = !isDone;
+}
+
+/** The entry whose threshold the slider has; it is not moved under the reader's hand. */
+let shownThreshold = null;
+
+const thresholdOf = (entry) => entry.found?.threshold ?? entry.threshold ?? (entry.kind === "job" ? models.find(({ name }) => name === entry.model)?.threshold : undefined);
+
+function showThreshold(entry) {
+    const isMoved = entry.kind === "job" && Math.abs($("threshold").value - thresholdOf(entry)) > 0.001;
+    $("threshold-text").textContent = Number($("threshold").value).toFixed(2);
+    $("again").hidden = !isMoved || !sent.has(entry.id);
+    $("again-hint").hidden = !isMoved || sent.has(entry.id);
+    fill($("threshold"));
 }
 
 // MARK: Saving and deleting
@@ -143,7 +159,7 @@ function downloads(entry) {
         button.onclick = () => save(entry.mask, `${stem(entry.name)}_mask.png`);
         return [button];
     }
-    const kinds = [["Save NIfTI", "application/x-nifti", ".nii.gz"], ["Save all as ZIP", "application/zip", ".zip"], ["Save table", "text/csv", ".csv"]];
+    const kinds = [["Save NIfTI", "application/x-nifti", ".nii.gz"], ["Save ZIP of all", "application/zip", ".zip"], ["Save table", "text/csv", ".csv"]];
     if (entry.result.has_segmentation) kinds.splice(1, 0, ["Save DICOM SEG", "application/dicom", ".dcm"]);
     return kinds.map(([text, type, ending], place) => {
         const button = make("button", { className: place ? "button" : "button primary", type: "button" }, text);
@@ -186,6 +202,8 @@ $("delete").onclick = async () => {
         if (error.status !== 404) return refuse(error);
     }
     announce(`${entry.name} is deleted`);
+    forgetName(entry.id);
+    sent.delete(entry.id);
     remove(entry.id);
 };
 
@@ -199,13 +217,18 @@ async function drawPicture(entry) {
     context.drawImage(mask, 0, 0);
     const found = context.getImageData(0, 0, mask.width, mask.height);
     context.drawImage(image, 0, 0, mask.width, mask.height);
-    const pixels = context.getImageData(0, 0, mask.width, mask.height), { opacity } = planes.style;
+    const pixels = context.getImageData(0, 0, mask.width, mask.height), { opacity, mode } = planes.style;
     for (let i = 0; i < pixels.data.length; i += 4) {
         if (found.data[i] === 0) continue;
         for (let c = 0; c < 3; c++) pixels.data[i + c] = pixels.data[i + c] * (1 - opacity) + [70, 200, 230][c] * opacity;
     }
-    context.putImageData(pixels, 0, 0);
-    canvas.setAttribute("aria-label", `${entry.name}: ${note(entry)}`);
+    const isBeside = mode === "compare";
+    if (isBeside) {
+        canvas.width = 2 * mask.width + gap;
+        context.drawImage(image, 0, 0, mask.width, mask.height);
+    }
+    context.putImageData(pixels, isBeside ? mask.width + gap : 0, 0);
+    canvas.setAttribute("aria-label", `${entry.name}: ${note(entry)}${isBeside ? "; the picture alone beside it" : ""}`);
 }
 
 async function segment(entry, threshold) {
@@ -226,8 +249,7 @@ async function segment(entry, threshold) {
 const fill = (slider) => slider.style.setProperty("--share", (slider.value - slider.min) / (slider.max - slider.min));
 
 $("threshold").oninput = ({ target }) => {
-    $("threshold-text").textContent = Number(target.value).toFixed(2);
-    fill(target);
+    showThreshold(entries.get(current));
     clearTimeout(segment.timer);
     segment.timer = setTimeout(() => entries.get(current)?.kind === "picture" && segment(entries.get(current), target.value), 200);
 };
@@ -237,6 +259,17 @@ $("opacity").oninput = ({ target }) => {
     planes.setStyle({ opacity: Number(target.value) });
     if (entries.get(current)?.kind === "picture") refresh();
 };
+
+$("again").onclick = () => {
+    const { id, model } = entries.get(current), { file, name } = sent.get(id), threshold = Number($("threshold").value);
+    send(file, name, { model, threshold });
+};
+for (const radio of document.querySelectorAll("[name=mode]")) {
+    radio.onchange = () => {
+        planes.setStyle({ mode: radio.value });
+        refresh();
+    };
+}
 
 // MARK: Sending
 
@@ -266,17 +299,21 @@ const chosen = (input) => {
     return model && (model.input === undefined || model.input === input) ? model.name : models.find((model) => model.input === undefined || model.input === input)?.name;
 };
 
-async function send(file, name) {
+/** Sends a volume; `threshold` is the model's own unless given. */
+async function send(file, name, { model = chosen("volumes"), threshold } = {}) {
     const id = crypto.randomUUID(), query = new URLSearchParams();
-    change(id, { id, kind: "upload", name, created: new Date().toISOString(), state: "sending", progress: 0 });
+    const title = threshold === undefined ? name : `${name}, threshold ${threshold.toFixed(2)}`;
+    change(id, { id, kind: "upload", name: title, created: new Date().toISOString(), state: "sending", progress: 0 });
     select(id);
-    if (chosen("volumes")) query.set("model", chosen("volumes"));
+    if (model) query.set("model", model);
+    if (threshold !== undefined) query.set("threshold", threshold);
     try {
         const job = await sendJob(file, query, (progress) => change(id, { progress }));
-        rememberName(job.id, name);
+        rememberName(job.id, title);
+        sent.set(job.id, { file, name });
         const wasShown = current === id;
         remove(id);
-        change(job.id, { ...job, kind: "job", name });
+        change(job.id, { ...job, kind: "job", name: title });
         if (wasShown) select(job.id);
         watch(job.id);
     } catch (error) {

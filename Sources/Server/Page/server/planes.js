@@ -16,11 +16,20 @@ async function grey(image) {
     return { bytes, width, height };
 }
 
+/** Pixels between the image and the labels, side by side. */
+export const gap = 8;
+
+function grayscale({ bytes, width, height }) {
+    const pixels = new ImageData(width, height);
+    for (let i = 0; i < bytes.length; i++) pixels.data.set([bytes[i], bytes[i], bytes[i], 255], 4 * i);
+    return pixels;
+}
+
 export class Planes {
     /** `place` is the element to fill. */
     constructor(place) {
         this.place = place;
-        this.style = { opacity: 0.45, hidden: new Set() };
+        this.style = { opacity: 0.45, hidden: new Set(), mode: "overlay" };
         this.planes = [];
     }
 
@@ -45,7 +54,7 @@ export class Planes {
                 slider.value = Number(slider.value) + Math.sign(event.deltaY);
                 this.load(plane);
             };
-            this.place.append(make("div", { className: "plane" }, make("h3", {}, title), make("div", { className: "frame" }, canvas), make("label", {}, slider, number)));
+            this.place.append(make("div", { className: `plane ${kind}` }, make("h3", {}, title), make("div", { className: "frame" }, canvas), make("label", {}, slider, number)));
             this.planes.push(plane);
             this.load(plane);
         });
@@ -81,7 +90,7 @@ export class Planes {
 
     draw(plane) {
         if (!plane.drawn || !this.job) return;
-        const { image, labels } = plane.drawn, { opacity, hidden } = this.style;
+        const { image, labels } = plane.drawn, { opacity, hidden, mode } = this.style;
         const colors = new Map(this.job.result.labels.filter(({ label }) => !hidden.has(label)).map(({ label, color }) => [label, color]));
         const pixels = new ImageData(image.width, image.height), seen = new Set();
         for (let i = 0; i < image.bytes.length; i++) {
@@ -92,14 +101,18 @@ export class Planes {
         }
         // Scale by the spacing, so that proportions are right.
         const scale = Math.max(1, Math.min(4, Math.floor(700 / Math.max(image.width, image.height))));
-        plane.canvas.width = image.width * scale;
-        plane.canvas.height = Math.max(1, Math.round(image.height * scale * plane.ratio));
-        const small = new OffscreenCanvas(image.width, image.height);
-        small.getContext("2d").putImageData(pixels, 0, 0);
+        const width = image.width * scale, height = Math.max(1, Math.round(image.height * scale * plane.ratio));
+        const panes = mode === "compare" ? [grayscale(image), pixels] : [pixels];
+        plane.canvas.width = panes.length * width + (panes.length - 1) * gap;
+        plane.canvas.height = height;
         const context = plane.canvas.getContext("2d");
         context.imageSmoothingEnabled = false;
-        context.drawImage(small, 0, 0, plane.canvas.width, plane.canvas.height);
+        panes.forEach((pane, place) => {
+            const small = new OffscreenCanvas(image.width, image.height);
+            small.getContext("2d").putImageData(pane, 0, 0);
+            context.drawImage(small, place * (width + gap), 0, width, height);
+        });
         const names = this.job.result.labels.filter(({ label }) => seen.has(label)).map(({ name }) => name);
-        plane.canvas.setAttribute("aria-label", `${plane.title} plane ${plane.at + 1} of ${plane.count}; ${names.length ? `shows ${names.join(", ")}` : "no label"}`);
+        plane.canvas.setAttribute("aria-label", `${plane.title} plane ${plane.at + 1} of ${plane.count}; ${names.length ? `shows ${names.join(", ")}` : "no label"}${panes.length > 1 ? "; the image alone beside it" : ""}`);
     }
 }

@@ -11,6 +11,11 @@ export function rememberName(id, name) {
     localStorage.setItem(names, JSON.stringify({ ...all(), [id]: name }));
 }
 
+export function forgetName(id) {
+    const { [id]: _, ...others } = all();
+    localStorage.setItem(names, JSON.stringify(others));
+}
+
 export function forgetNames(isKnown) {
     localStorage.setItem(names, JSON.stringify(Object.fromEntries(Object.entries(all()).filter(([id]) => isKnown(id)))));
 }

@@ -1,0 +1,75 @@
+import HTTPTypes
+import NIOCore
+import NIOEmbedded
+import NIOHTTPTypes
+import Testing
+
+@testable import Server
+
+/// Time is the embedded event loop's, so no test waits.
+@Suite struct ConnectionGuardTests {
+    private static let request = HTTPRequestPart.head(HTTPRequest(method: .post, scheme: "http", authority: "a", path: "/"))
+    private static let answer: [HTTPResponsePart] = [.head(HTTPResponse(status: .contentTooLarge)), .end(nil)]
+
+    private func connected() throws -> EmbeddedChannel {
+        let channel = EmbeddedChannel(handler: ConnectionGuard())
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        return channel
+    }
+
+    @Test func connectionsWithoutAHeadAreClosed() throws {
+        let channel = try connected()
+        channel.embeddedEventLoop.advanceTime(by: .seconds(19))
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(2))
+        #expect(!channel.isActive)
+    }
+
+    @Test func requestsThatArriveStay() throws {
+        let channel = try connected()
+        for part in [Self.request, .body(ByteBuffer(string: "a")), .end(nil)] { try channel.writeInbound(part) }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(600))
+        #expect(channel.isActive)
+        for part in Self.answer { try channel.writeOutbound(part) }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(60))
+        #expect(channel.isActive)
+    }
+
+    @Test func bodiesThatWereRefusedMustEnd() throws {
+        let channel = try connected()
+        try channel.writeInbound(Self.request)
+        for part in Self.answer { try channel.writeOutbound(part) }
+        for _ in 0..<4 {
+            try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "more")))
+            channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        }
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(2))
+        #expect(!channel.isActive)
+    }
+
+    @Test func bodiesThatEndAfterTheAnswerMayGoOn() throws {
+        let channel = try connected()
+        try channel.writeInbound(Self.request)
+        for part in Self.answer { try channel.writeOutbound(part) }
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        channel.embeddedEventLoop.advanceTime(by: .seconds(30))
+        #expect(channel.isActive)
+    }
+
+    @Test func readersThatStopAreClosed() throws {
+        let channel = try connected()
+        for part in [Self.request, .end(nil)] { try channel.writeInbound(part) }
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        channel.embeddedEventLoop.advanceTime(by: .seconds(50))
+        channel.isWritable = true
+        channel.pipeline.fireChannelWritabilityChanged()
+        channel.embeddedEventLoop.advanceTime(by: .seconds(120))
+        #expect(channel.isActive)
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        channel.embeddedEventLoop.advanceTime(by: .seconds(61))
+        #expect(!channel.isActive)
+    }
+}

@@ -22,6 +22,9 @@ import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = pathlib.Path(os.environ.get("VMUNET_CAMPAIGN", ROOT / ".build-reliability"))
+# Seconds by the clock after which a command counts as hung. Work goes by processor time: at the
+# lowest priority beside other programs a command of one second may wait for an hour.
+PATIENCE = 10_800
 # A network as small as can be, on pictures of 32×32.
 SMALLEST = [
     "--dims", "8,16,32,64", "--depths", "1,1,1,1", "--decoder-depths", "1,1,1,1",
@@ -130,7 +133,7 @@ class Running:
         return result
 
 
-def run(command, *arguments, timeout=1200, **options):
+def run(command, *arguments, timeout=PATIENCE, **options):
     """Runs a command to its end. The limit is on processor time: on a busy machine seconds take longer."""
     return Running(command, *arguments, **options).outcome(timeout)
 

@@ -8,7 +8,7 @@ import Foundation
 ///     mutate files FOLDER COUNT [SEED [FROM]]   COUNT mutated files for the built tool
 ///     mutate seeds READER FOLDER             the first inputs of a reader, as files
 ///     mutate list                            the readers
-///     mutate place                           the number of the input that the last run began
+///     mutate place [SEED]                    the number of the input that the seed's last run began
 ///
 /// VMUNET_SEEDS lists the folders of fixtures, separated by colons.
 @main enum Mutate {
@@ -17,7 +17,7 @@ import Foundation
         let rest = Array(arguments.dropFirst())
         switch (arguments.first, rest.count) {
         case ("list", 0): print(readers.map(\.name).joined(separator: "\n"))
-        case ("place", 0): print(try Place().index)
+        case ("place", 0...1): print(try Place(seed: number(rest, 0) ?? 1).index)
         case ("seeds", 2): try writeSeeds(of: rest[0], to: URL(filePath: rest[1]))
         case ("run", 1...):
             var run = Run(seed: number(rest, 1) ?? 1)

@@ -11,6 +11,7 @@ struct Run {
         let mutation: Mutation
         var inputs = 0
         var taken = 0
+        var seconds = 0.0
         var slowest = (seconds: 0.0, index: UInt64(0))
     }
 
@@ -34,7 +35,7 @@ struct Run {
     mutating func run(count: UInt64, from first: UInt64) throws {
         let scratch = Scratch()
         // The current input's number survives a crash in a page shared with a file.
-        let place = try Place()
+        let place = try Place(seed: seed)
         var start = processorSeconds()
         for index in first..<(first + count) {
             place.index = index
@@ -42,13 +43,14 @@ struct Run {
             lanes[lane].inputs += 1
             if lanes[lane].reader.take(bytes, scratch) { lanes[lane].taken += 1 }
             let now = processorSeconds()
+            lanes[lane].seconds += now - start
             if now - start > lanes[lane].slowest.seconds { lanes[lane].slowest = (now - start, index) }
             start = now
         }
         for lane in lanes {
             print(
-                "\(lane.reader.name): \(lane.inputs) inputs, \(lane.taken) read, the others refused; slowest \(Int(lane.slowest.seconds * 1000)) ms"
-                    + " (index \(lane.slowest.index))")
+                "\(lane.reader.name): \(lane.inputs) inputs, \(lane.taken) read, the others refused; \(Int(lane.seconds * 1000)) ms, "
+                    + "slowest \(Int(lane.slowest.seconds * 1000)) ms (index \(lane.slowest.index))")
         }
         print("inputs \(first) to \(first + count - 1), seed \(seed), most memory \(peakMemory() >> 20) MB")
         guard lanes.allSatisfy({ $0.slowest.seconds < 10 }) else { fatalError("an input took ten seconds or more") }
@@ -77,8 +79,9 @@ struct Run {
 final class Place {
     private let page: UnsafeMutableRawPointer
 
-    init() throws {
-        let descriptor = open(URL(filePath: NSTemporaryDirectory()).appending(path: "vmunet-campaign-place").path, O_RDWR | O_CREAT, 0o600)
+    init(seed: UInt64) throws {
+        let file = URL(filePath: NSTemporaryDirectory()).appending(path: "vmunet-campaign-place-\(seed)")
+        let descriptor = open(file.path, O_RDWR | O_CREAT, 0o600)
         guard descriptor >= 0, ftruncate(descriptor, 4096) == 0,
             let page = mmap(nil, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), page != MAP_FAILED
         else { throw CocoaError(.fileWriteUnknown) }

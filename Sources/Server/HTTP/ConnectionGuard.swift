@@ -18,7 +18,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         var reading = TimeAmount.seconds(60)
         /// For ending a body that was refused, so that the answer is seen before the connection
         /// closes.
-        var refusedBody = TimeAmount.seconds(5)
+        var refusedBody = TimeAmount.seconds(30)
     }
 
     private let patience: Patience

@@ -68,7 +68,7 @@ product_for() {
     product=vmunet
     [ "$command" != help ] || command=${2-}
     case $command in
-        train | ablate | demo | compare | parity | kernels) product=vmunet-train ;;
+        train | ablate | demo | compare | crossvalidate | parity | kernels) product=vmunet-train ;;
         report) product=vmunet-report ;;
         serve) product=vmunet-serve ;;
     esac

@@ -12,7 +12,8 @@ package struct Check: ToolCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Check every file of a data set and report its contents and problems.",
         discussion: """
-            Looks at pairs, sizes, labels, grey and empty masks, orientations and intensities. Exits with 0 if the set can be trained on and scored, otherwise \
+            Looks at pairs, sizes, labels and their shares, grey and empty masks, orientations, intensities, pictures that show the same (also scaled, \
+            compressed, mirrored or turned) and, with --groups, patients that are in several parts. Exits with 0 if the set can be trained on and scored, otherwise \
             with 65 and a list of problems. Writes nothing.
 
             Examples:
@@ -32,6 +33,8 @@ package struct Check: ToolCommand {
     @OptionGroup var files: DataOptions
 
     @OptionGroup var axis: SliceAxisOption
+
+    @OptionGroup var groups: GroupOptions
 
     @Flag(help: "One JSON object on standard output.")
     var json = false
@@ -56,6 +59,7 @@ package struct Check: ToolCommand {
         settings.sliceAxis = axis.sliceAxis ?? 1
         settings.intensities = files.window == nil ? .normalized : .raw
         files.apply(to: &settings)
+        groups.apply(to: &settings)
         let check = dataset.layout.check(settings, givenClasses: classes != nil)
         if json { try Console.json(check) } else { Console.out(check.description) }
         guard !check.problems.isEmpty else { return Console.note("no problems found") }

@@ -128,7 +128,7 @@ extension VoxelSpacing: ExpressibleByArgument {
 
 extension ExpressibleByArgument {
     /// Reads a value; its error says what is expected, after the parser's words about the option.
-    static func reading(_ expected: String) -> @Sendable (String) throws -> Self {
+    package static func reading(_ expected: String) -> @Sendable (String) throws -> Self {
         { text in
             guard let value = Self(argument: text) else { throw ValidationError("expected " + expected) }
             return value

@@ -14,6 +14,11 @@ public enum PretrainedWeights {
         /// The checkpoint's keys that were not used: the network lacks the key, or its shape
         /// differs.
         public var unused: [String] = []
+        /// The network's filled keys whose values were adapted to another number of channels.
+        public var adapted: [String] = []
+        /// The shapes of tensors that the checkpoint has under a key of the network in another
+        /// shape: "[1, 24, 1, 1] in the file, [4, 24, 1, 1] here".
+        public var mismatches: [String: String] = [:]
         /// Choices, renamings and omissions while reading the file.
         public var notes: [String] = []
 
@@ -24,7 +29,8 @@ public enum PretrainedWeights {
 
         /// True if the two list the same keys.
         public static func == (a: Report, b: Report) -> Bool {
-            a.filled.elementsEqual(b.filled) { $0 == $1 } && a.left == b.left && a.unused == b.unused && a.notes == b.notes
+            a.filled.elementsEqual(b.filled) { $0 == $1 } && a.left == b.left && a.unused == b.unused && a.adapted == b.adapted
+                && a.notes == b.notes
         }
     }
 
@@ -72,12 +78,16 @@ public enum PretrainedWeights {
                 } else if let (source, host) = otherChannels(weights, key, parameter.shape, network.inputChannels) {
                     withoutGradients { parameter.assign(Tensor(host)) }
                     report.filled.append((key, source))
+                    report.adapted.append(key)
                     report.notes.append(
                         "\(source) is for \(weights[source]?.shape[1] ?? 0) channels: averaged over them for the \(network.inputChannels) here"
                     )
                     used.insert(source)
                 } else {
                     report.left.append(key)
+                    if let theirs = sources(of: key).lazy.compactMap({ weights[$0]?.shape }).first {
+                        report.mismatches[key] = "\(theirs) in the file, \(parameter.shape) here"
+                    }
                 }
             }
         }

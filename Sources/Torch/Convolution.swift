@@ -73,6 +73,12 @@ extension Tensor {
         return Aten.maxPool2d(.tensor(self), .ints([side, side]), .ints([step, step]), .ints([0, 0]), .ints([1, 1]), .bool(false))
     }
 
+    /// The greatest value of `rows`×`columns` around each pixel, odd numbers, within the map.
+    package func maxPooledInPlace(rows: Int, columns: Int) -> Tensor {
+        Aten.maxPool2d(
+            .tensor(self), .ints([rows, columns]), .ints([1, 1]), .ints([rows / 2, columns / 2]), .ints([1, 1]), .bool(false))
+    }
+
     /// Means over equal parts of the map, `height`×`width` of them.
     package func averagePooled(height: Int, width: Int) -> Tensor { Aten.averagePool(.tensor(self), .ints([height, width])) }
     /// The greatest values of equal parts of the map, `height`×`width` of them.

@@ -20,6 +20,9 @@ private enum Aten {
     static let cat = Operator("aten::cat")
     static let to = Operator("aten::to", "dtype")
     static let sigmoid = Operator("aten::sigmoid")
+    static let logSigmoid = Operator("aten::log_sigmoid")
+    static let minimum = Operator("aten::minimum")
+    static let power = Operator("aten::pow", "Tensor_Scalar")
     static let softmax = Operator("aten::softmax", "int")
     static let logSoftmax = Operator("aten::log_softmax", "int")
     static let argmax = Operator("aten::argmax")
@@ -134,6 +137,11 @@ extension Tensor {
     }
 
     package func sigmoid() -> Tensor { Aten.sigmoid(.tensor(self)) }
+    /// log(sigmoid(x)), in a form that cannot overflow.
+    package func logSigmoid() -> Tensor { Aten.logSigmoid(.tensor(self)) }
+    /// The lesser of two values; where they are equal, each takes half of the gradient.
+    package func minimum(_ other: Tensor) -> Tensor { Aten.minimum(.tensor(self), .tensor(other)) }
+    package func power(_ exponent: Double) -> Tensor { Aten.power(.tensor(self), .double(exponent)) }
     package func softmax(axis: Int) -> Tensor { Aten.softmax(.tensor(self), .int(axis)) }
     package func logSoftmax(axis: Int) -> Tensor { Aten.logSoftmax(.tensor(self), .int(axis)) }
     /// The index of the greatest value along an axis, int64.

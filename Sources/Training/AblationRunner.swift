@@ -133,10 +133,11 @@ public struct AblationRunner: Sendable {
 }
 
 extension DataSettings {
-    /// The settings that decide which files are read; the size to which they are resized does not.
+    /// The settings that decide which files are read; size and augmentation do not.
     fileprivate var source: Self {
         var copy = self
-        (copy.imageSize, copy.augment) = (256, true)
+        (copy.imageSize, copy.augment, copy.zoomJitter, copy.colorJitter) = (256, true, 0, 0)
+        copy.augmentation = AugmentationSettings()
         return copy
     }
 }

@@ -9,8 +9,10 @@ struct BatchTensors {
     let images: Tensor
     /// Binary: float32 [B, 1, H, W]. Several classes: labels, int64 [B, H, W].
     let target: Tensor
+    /// The signed distances of every class, [B, classes, H, W]; nil unless the loss needs them.
+    let distances: Tensor?
 
-    init(_ batch: Batch, on device: Device) {
+    init(_ batch: Batch, on device: Device, for loss: SegmentationLoss, of classes: Int) {
         let (B, H, W) = (batch.count, batch.height, batch.width)
         images = Tensor(batch.images, shape: [B, batch.channels, H, W], on: device)
         target =
@@ -18,11 +20,26 @@ struct BatchTensors {
             case .binary(let plane): Tensor(plane, shape: [B, 1, H, W], on: device)
             case .labels(let plane): Tensor(plane, shape: [B, H, W], on: device).to(.int64)
             }
+        distances =
+            loss.terms.boundary == 0
+            ? nil
+            : Tensor(batch.target.signedDistances(classes: classes, height: H, width: W), shape: [B, classes, H, W], on: device)
     }
 
-    private init(images: Tensor, target: Tensor) { (self.images, self.target) = (images, target) }
+    private init(images: Tensor, target: Tensor, distances: Tensor?) {
+        (self.images, self.target, self.distances) = (images, target, distances)
+    }
 
-    func copied() -> BatchTensors { BatchTensors(images: images.copied(), target: target.copied()) }
+    func copied() -> BatchTensors {
+        BatchTensors(images: images.copied(), target: target.copied(), distances: distances?.copied())
+    }
+
+    /// Overwrites this batch with another of the same shape.
+    func assign(_ other: BatchTensors) {
+        images.assign(other.images)
+        target.assign(other.target)
+        if let distances, let others = other.distances { distances.assign(others) }
+    }
 }
 
 /// Scores batches in training, with the training loss computed by libtorch.
@@ -44,7 +61,7 @@ package struct TorchScorer: BatchScorer {
     package func score(_ batch: Batch) throws -> (logits: Logits, loss: Double) {
         try withTorchErrors {
             try withoutGradients {
-                let inputs = BatchTensors(batch, on: device)
+                let inputs = BatchTensors(batch, on: device, for: loss, of: network.classes)
                 let logits = try inference(inputs.images)
                 let values = logits.floats()
                 guard values.count == logits.count else {
@@ -52,13 +69,15 @@ package struct TorchScorer: BatchScorer {
                 }
                 let host = Logits(
                     values, batch: batch.count, classes: logits.size(1), height: batch.height, width: batch.width)
-                return (host, loss(logits, inputs.target).item)
+                return (host, loss(logits, inputs).item)
             }
         }
     }
 
     package func firstNonFiniteLayer(_ batch: Batch) -> String? {
-        guard let inputs = try? withTorchErrors({ BatchTensors(batch, on: device) }) else { return nil }
+        guard let inputs = try? withTorchErrors({ BatchTensors(batch, on: device, for: SegmentationLoss(), of: network.classes) }) else {
+            return nil
+        }
         return network.firstNonFiniteLayer(inputs.images, mode)
     }
 }

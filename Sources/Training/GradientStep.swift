@@ -35,7 +35,7 @@ final class GradientStep {
     /// added its gradients.
     func callAsFunction(_ batch: BatchTensors, isFirst: Bool, check: (Double) throws -> Void) throws -> Double {
         if recordedSize != nil { return try recording(batch, isFirst: isFirst, check) }
-        let loss = try withTorchErrors { self.loss(network(batch.images, mode), batch.target) }
+        let loss = try withTorchErrors { self.loss(network(batch.images, mode), batch) }
         let value = try withTorchErrors { loss.item }
         try check(value)
         try withTorchErrors {
@@ -61,15 +61,14 @@ final class GradientStep {
         }
         guard let (inputs, work) = recorded, inputs.images.shape == batch.images.shape else { return nil }
         try withTorchErrors {
-            inputs.images.assign(batch.images)
-            inputs.target.assign(batch.target)
+            inputs.assign(batch)
         }
         return try work()[0]
     }
 
     /// Adds a batch's share of the gradients. Returns its loss, detached from autograd.
     private func addGradients(_ batch: BatchTensors) -> Tensor {
-        let loss = self.loss(network(batch.images, mode), batch.target)
+        let loss = self.loss(network(batch.images, mode), batch)
         share(of: loss).backward()
         return loss.detached()
     }

@@ -2,10 +2,15 @@ import Segmentation
 import Torch
 
 extension SegmentationLoss {
-    /// The loss of a batch's logits against its truth: a binary float32 plane, or int64 labels.
-    package func callAsFunction(_ logits: Tensor, _ target: Tensor) -> Tensor {
-        target.elementType == .int64 ? manyClasses(logits, labels: target) : binary(logits, target: target)
+    /// The loss of a batch's logits against its truth: a binary float32 plane, or int64 labels. The
+    /// boundary term also needs the signed `distances` of every class, [B, classes, H, W].
+    package func callAsFunction(_ logits: Tensor, _ target: Tensor, distances: Tensor? = nil) -> Tensor {
+        let published = target.elementType == .int64 ? manyClasses(logits, labels: target) : binary(logits, target: target)
+        return weightedTerms(logits, target, distances: distances).map { published + $0 } ?? published
     }
+
+    /// The loss of a batch's logits.
+    func callAsFunction(_ logits: Tensor, _ batch: BatchTensors) -> Tensor { self(logits, batch.target, distances: batch.distances) }
 
     /// BceDice (equation 5). Logits and targets are [B, 1, H, W], targets 0…1, soft or hard. The
     /// result has one element.

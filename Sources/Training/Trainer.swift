@@ -46,6 +46,7 @@ public final class Trainer {
         try configuration.validate()
         let configuration = try configuration.completed()
         let (network, report) = try initialNetwork(configuration)
+        try TrainedParameters.check(network.parameters.map(\.key), configuration)
         let folder = try RunFolder.create(url)
         let trainer = try Trainer(configuration, network, in: folder, data: data, compileGraph: compileGraph)
         try configuration.write(to: folder.configuration)
@@ -116,16 +117,16 @@ public final class Trainer {
         self.network = try network.on(device)
         mode = ForwardMode(precision: configuration.precision.ofProducts, isTraining: true)
         var options = DataLoader.Options.training(batchSize: configuration.batchSize, seed: configuration.seed)
-        options.augment = configuration.data.augment
+        (options.augment, options.variation) = (configuration.data.augment, configuration.data.variation)
         if let workers = configuration.workers { options.workers = workers }
         loader = DataLoader(data.training, options)
         evaluator = data.validation.map { Evaluator($0, configuration.evaluation) }
         let placed = self.network
         (optimizer, average) = try withTorchErrors {
-            let parameters = placed.parameters.map { $0.tensor.requiringGrad() }
+            let trained = try TrainedParameters(placed, configuration)
             return (
-                configuration.optimizer.make(parameters),
-                configuration.emaDecay.map { ExponentialMovingAverage(parameters, decay: $0) }
+                trained.optimizer(configuration.optimizer),
+                configuration.emaDecay.map { ExponentialMovingAverage(trained.all, decay: $0) }
             )
         }
         gradientStep = GradientStep(
@@ -202,7 +203,7 @@ public final class Trainer {
         // Stochastic depth draws from libtorch's generator. Seeding it for every step saves its
         // state from checkpoints.
         Torch.manualSeed(StepSeed.of(configuration.seed, epoch: position.epoch, step: position.step))
-        let inputs = try withTorchErrors { BatchTensors(batch, on: device) }
+        let inputs = try withTorchErrors { BatchTensors(batch, on: device, for: configuration.segmentationLoss, of: network.classes) }
         let scalar = try gradientStep(inputs, isFirst: isStepComplete(position.step)) { loss in
             guard !loss.isFinite else { return }
             throw NonFiniteLoss(

@@ -59,8 +59,13 @@ struct Train: ToolCommand {
     @Option(help: "Volumes: neighbouring slices on each side, as further channels. Default: 1, if the input's channels allow it.")
     var neighbors: Int?
 
-    @Option(help: "Volumes: the fold of the cases that validates, from 0. Default: 0.")
-    var fold: Int?
+    @Option(
+        help: ArgumentHelp(
+            "The fold that validates, from 0, of how many: 0/5. crossvalidate trains them all. Volumes may leave out the number: 0.",
+            valueName: "fold"), transform: FoldOption.argument)
+    var fold: FoldOption?
+
+    @OptionGroup var groups: GroupOptions
 
     @Option(help: "The kind of pictures, such as CT or dermoscopy. Stored with the weights.")
     var modality: String?
@@ -221,7 +226,11 @@ struct Train: ToolCommand {
         if case .order(let order)? = voxelOrder { settings.data.voxelOrder = order }
         if let spacing { settings.data.spacing = spacing }
         if let neighbors { settings.data.neighbors = neighbors }
-        if let fold { settings.data.fold = fold }
+        if let fold {
+            settings.data.fold = fold.fold
+            if let folds = fold.folds { settings.data.folds = folds }
+        }
+        groups.apply(to: &settings.data)
         if let modality { settings.data.modality = modality }
         if noAugment { settings.data.augment = false }
         if let workers { settings.workers = workers }
@@ -239,7 +248,7 @@ struct Train: ToolCommand {
     static func tell(_ report: PretrainedWeights.Report) {
         Console.note("initial weights: " + report.summary)
         for text in report.notes { Console.note("note: initial weights: \(text)") }
-        for key in report.left.prefix(5) { Console.note("  left at its initial values: \(key)") }
+        for line in report.words { Console.note("  " + line) }
         for key in report.unused.prefix(5) { Console.note("  in the checkpoint, not used: \(key)") }
     }
 }

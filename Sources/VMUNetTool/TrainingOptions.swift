@@ -1,10 +1,44 @@
 import ArgumentParser
 import Commands
+import Foundation
 import Networks
 import Runs
 import Segmentation
 import Torch
 import Training
+
+extension LossWeights: ExpressibleByArgument {
+    /// Reads the option's value.
+    public init?(argument: String) { self.init(argument) }
+
+    /// Reads the option's value; its error says what is expected.
+    @Sendable static func argument(_ text: String) throws -> LossWeights {
+        try reading("\(RunConfiguration.LossSettings.termNames.joined(separator: ", ")) with weights of 0 or more, such as dice,focal=0.5")(
+            text)
+    }
+}
+
+extension StageRates: ExpressibleByArgument {
+    /// Reads the option's value.
+    public init?(argument: String) { self.init(argument) }
+
+    /// Reads the option's value; its error says what is expected.
+    @Sendable static func argument(_ text: String) throws -> StageRates {
+        try reading("stages with factors above 0, such as encoder=0.1,head=10")(
+            text)
+    }
+}
+
+extension AugmentationStrengths: ExpressibleByArgument {
+    /// Reads the option's value.
+    public init?(argument: String) { self.init(argument) }
+
+    /// Reads the option's value; its error says what is expected.
+    @Sendable static func argument(_ text: String) throws -> AugmentationStrengths {
+        try reading("\(AugmentationStrengths.names.joined(separator: ", ")) with numbers of 0 or more, such as scale=0.25,noise=0.05")(
+            text)
+    }
+}
 
 /// The settings that commands which train take from the command line, over those of a file or the
 /// published ones.
@@ -29,6 +63,15 @@ struct TrainingOptions: ParsableArguments {
 
     @OptionGroup var initialChoice: WeightsOptions
 
+    @Option(help: "Stages whose weights stay as they are, separated by commas: encoder, decoder, encoder.0, or the beginning of a key.")
+    var freeze: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Factors of the learning rate for stages, such as encoder=0.1,head=10; others have 1.", valueName: "stage-rates"),
+        transform: StageRates.argument)
+    var stageRates: StageRates?
+
     @Option(help: "Epochs of each run. Default: \(Train.usual.epochs).")
     var epochs: Int?
 
@@ -40,6 +83,24 @@ struct TrainingOptions: ParsableArguments {
 
     @Option(name: .customLong("lr"), help: "The optimiser's learning rate. Default: \(Train.usual.optimizer.learningRate).")
     var learningRate: Double?
+
+    @Option(
+        help:
+            "Terms of the loss with their weights, such as dice,focal=0.5: \(RunConfiguration.LossSettings.termNames.joined(separator: ", ")). Terms not named weigh 0. Default: cross_entropy=1,dice=1.",
+        transform: LossWeights.argument)
+    var loss: LossWeights?
+
+    @Option(
+        help:
+            "Further variation of training pictures, such as scale=0.25,noise=0.05 (0 is off): \(AugmentationStrengths.names.joined(separator: ", ")). Flips and rotations stay.",
+        transform: AugmentationStrengths.argument)
+    var augmentation: AugmentationStrengths?
+
+    @Option(help: "Train on this many pictures or slices only, drawn by the seed; a smaller number's are among a larger one's.")
+    var pictures: Int?
+
+    @Flag(help: "Repeat training samples with rare classes within an epoch. Volumes always do.")
+    var balance = false
 
     @Option(help: "The seed of all random numbers. Default: \(Train.usual.seed).")
     var seed: UInt64?
@@ -59,10 +120,18 @@ struct TrainingOptions: ParsableArguments {
         try applyNetwork(to: &settings)
         if let initialWeights { settings.initialWeights = initialWeights }
         if let set = initialChoice.set { settings.initialWeightsSet = set.name }
+        if let freeze {
+            settings.freeze = freeze.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+        }
+        if let stageRates { settings.stageRates = stageRates.factors }
         if let epochs { settings.epochs = epochs }
         if let batchSize { settings.batchSize = batchSize }
         if let imageSize { settings.data.imageSize = imageSize }
         if let learningRate { settings.optimizer.learningRate = learningRate }
+        loss?.apply(to: &settings.loss)
+        augmentation?.apply(to: &settings.data)
+        if let pictures { settings.data.pictures = pictures }
+        if balance { settings.data.balance = true }
         if let seed { settings.seed = seed }
         if let device = compute.device { settings.device = device }
         if let precision = compute.precision { settings.precision = precision }

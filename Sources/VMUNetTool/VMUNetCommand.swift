@@ -15,7 +15,7 @@ struct VMUNetCommand: ParsableCommand {
         version: "0.1.0 (libtorch \(Torch.version))",
         subcommands: [
             Train.self, Evaluate.self, Predict.self, Check.self, Summary.self, Convert.self, Bench.self, Ablate.self, Compare.self,
-            ReportCommand.self, Page.self, Demo.self, Parity.self, KernelBench.self,
+            CrossValidate.self, ReportCommand.self, Page.self, Demo.self, Parity.self, KernelBench.self,
         ])
 
     static func main() {

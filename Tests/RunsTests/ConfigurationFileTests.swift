@@ -73,6 +73,30 @@ struct ConfigurationFileTests {
         #expect(read.vmunet?.classes == 4)
     }
 
+    @Test func termsOfTheLossAndAugmentationByName() throws {
+        let read = try RunConfiguration(
+            yaml: """
+                data: {augmentation: {noise: 0.05, elastic: 30, elastic_sigma: 6, probability: 1}}
+                loss: {cross_entropy: 0, focal: 0.5, focal_gamma: 3, tversky: 1, boundary: 0.01, cldice: 2, cldice_iterations: 5}
+                """)
+        var expected = RunConfiguration()
+        (expected.data.augmentation.noise, expected.data.augmentation.elastic) = (0.05, 30)
+        (expected.data.augmentation.elasticSigma, expected.data.augmentation.probability) = (6, 1)
+        LossWeights("dice,focal=0.5,tversky,boundary=0.01,cldice=2")?.apply(to: &expected.loss)
+        (expected.loss.terms.focalGamma, expected.loss.terms.centerlineIterations) = (3, 5)
+        #expect(read == expected && read.segmentationLoss.terms == expected.loss.terms && read.segmentationLoss.crossEntropyWeight == 0)
+        #expect(try RunConfiguration(yaml: read.yaml) == read)
+
+        AugmentationStrengths("scale=0.25, blur=2")?.apply(to: &expected.data)
+        #expect(expected.data.zoomJitter == 0.25 && expected.data.augmentation.blur == 2 && expected.data.augmentation.noise == 0.05)
+        for wrong in ["", "bce", "dice=", "dice=-1", "dice=x", "dice,dice", "dice=nan", "dice=inf"] {
+            #expect(LossWeights(wrong) == nil, "\(wrong)")
+        }
+        for wrong in ["", "noise", "noise=a", "noise=0.1,noise=0.2", "flip=1"] {
+            #expect(AugmentationStrengths(wrong) == nil, "\(wrong)")
+        }
+    }
+
     // MARK: - Refusals and their lines
 
     @Test(arguments: [
@@ -129,6 +153,13 @@ struct ConfigurationFileTests {
         ("schedule:\n  name: cosine_anealing\n", 2, "schedule.name"),
         ("loss: {class_weights: [1]}\n", 1, "loss.class_weights"),
         ("loss: {dice: 0, cross_entropy: 0}\n", 1, "loss.dice"),
+        ("loss: {dice: 0, cross_entropy: 0, focal: -1}\n", 1, "loss.focal"),
+        ("loss:\n  tversky_beta: 0\n", 2, "loss.tversky_beta"),
+        ("loss:\n  focal_alpha: 1\n", 2, "loss.focal_alpha"),
+        ("data: {classes: 3}\nloss:\n  focal_alpha: 0.25\n", 3, "loss.focal_alpha"),
+        ("loss:\n  cldice_iterations: -1\n", 2, "loss.cldice_iterations"),
+        ("data:\n  augmentation:\n    noise: 1.5\n", 3, "data.augmentation.noise"),
+        ("data:\n  augmentation: {elastic: 20, elastic_sigma: 0}\n", 2, "data.augmentation.elastic_sigma"),
         ("clip_norm: 0\n", 1, "clip_norm"),
         ("ema_decay: 1\n", 1, "ema_decay"),
         ("threshold: 1\n", 1, "threshold"),

@@ -31,12 +31,14 @@ extension ToolTests {
             try? Discs.write(train: 24, validation: 16, to: folder)
             return folder
         }()
-        /// Augmentation, stochastic depth and averaged weights: all that a resumed run must draw
-        /// alike.
+        /// Augmentation of every kind, stochastic depth and averaged weights: all that a resumed run
+        /// must draw alike.
         private static let arguments: [String] = {
             let file = Scratch.root.appending(path: "resume.yaml")
-            try? Data("{epochs: \(epochs), ema_decay: 0.9, schedule: {name: cosine_annealing, t_max: 3}}".utf8).write(to: file)
+            try? Data("{epochs: \(epochs), ema_decay: 0.9, schedule: {name: cosine_annealing, t_max: 3}, loss: {boundary: 0.01}}".utf8)
+                .write(to: file)
             return ["train", "--config", file.path, "--data", discs.path, "--dataset", "folder"] + Shared.smallest
+                + ["--augmentation", "scale=0.2,color=0.1,brightness=0.2,contrast=0.2,gamma=0.3,noise=0.05,blur=1,elastic=20"]
         }()
         /// The same run, undisturbed.
         private static let undisturbed: (folder: URL, outcome: Tool.Outcome?) = {

@@ -56,7 +56,8 @@ extension RunConfiguration {
     /// The loss to train on.
     public var segmentationLoss: SegmentationLoss {
         SegmentationLoss(
-            crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel)
+            crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel,
+            terms: loss.terms)
     }
 
     /// The run's rules for scoring a set.

@@ -54,6 +54,10 @@ extension RunConfiguration: ConfigurationSection {
         network = section.choice
         try fields.value("initial_weights", &initialWeights)
         try fields.value("initial_weights_set", &initialWeightsSet)
+        try fields.value("freeze", &freeze)
+        var rates = RateSection(rates: stageRates)
+        try fields.section("stage_rates", &rates)
+        stageRates = rates.rates
         try fields.section("loss", &loss)
         try fields.section("optimizer", &optimizer)
         try fields.section("schedule", &schedule)
@@ -99,6 +103,9 @@ extension DataSettings: ConfigurationSection {
         try fields.value("augment", &augment)
         try fields.value("zoom_jitter", &zoomJitter)
         try fields.value("color_jitter", &colorJitter)
+        try fields.section("augmentation", &augmentation)
+        try fields.value("balance", &balance)
+        try fields.value("pictures", &pictures)
         try fields.value("ignored_label", &ignoredLabel)
         try fields.value("mask_threshold", &maskThreshold)
         try fields.value("validation_fraction", &validationFraction)
@@ -111,7 +118,24 @@ extension DataSettings: ConfigurationSection {
         try fields.value("normalization", &normalization)
         try fields.value("neighbors", &neighbors)
         try fields.value("fold", &fold)
+        try fields.value("folds", &folds)
+        try fields.value("groups", &groups)
+        try fields.value("group_column", &groupColumn)
+        try fields.value("group_pattern", &groupPattern)
         try fields.value("modality", &modality)
+    }
+}
+
+extension AugmentationSettings: ConfigurationSection {
+    mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
+        try fields.value("probability", &probability)
+        try fields.value("brightness", &brightness)
+        try fields.value("contrast", &contrast)
+        try fields.value("gamma", &gamma)
+        try fields.value("noise", &noise)
+        try fields.value("blur", &blur)
+        try fields.value("elastic", &elastic)
+        try fields.value("elastic_sigma", &elasticSigma)
     }
 }
 
@@ -120,6 +144,33 @@ extension RunConfiguration.LossSettings: ConfigurationSection {
         try fields.value("cross_entropy", &crossEntropy)
         try fields.value("dice", &dice)
         try fields.value("class_weights", &classWeights)
+        try fields.value("focal", &terms.focal)
+        try fields.value("focal_gamma", &terms.focalGamma)
+        try fields.value("focal_alpha", &terms.focalAlpha)
+        try fields.value("tversky", &terms.tversky)
+        try fields.value("tversky_alpha", &terms.tverskyAlpha)
+        try fields.value("tversky_beta", &terms.tverskyBeta)
+        try fields.value("boundary", &terms.boundary)
+        try fields.value("cldice", &terms.centerlineDice)
+        try fields.value("cldice_iterations", &terms.centerlineIterations)
+    }
+}
+
+/// Factors of the learning rate under the names of stages.
+private struct RateSection: ConfigurationSection {
+    var rates: [String: Double]
+
+    mutating func visit(_ fields: inout some ConfigurationFields) throws(ConfigurationFileError) {
+        var options = rates.mapValues(OptionValue.number)
+        try fields.options(&options)
+        rates = [:]
+        for (name, value) in options {
+            switch value {
+            case .number(let factor): rates[name] = factor
+            case .integer(let factor): rates[name] = Double(factor)
+            default: try fields.refuse(name, expected: "a number: the factor of the learning rate", got: value.node.shown)
+            }
+        }
     }
 }
 

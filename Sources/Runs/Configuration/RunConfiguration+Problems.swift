@@ -31,6 +31,7 @@ extension RunConfiguration {
             let expected = layout.allowsJitter ? "0 to 1" : "0 (slices have their own augmentation)"
             require(jitter >= 0 && jitter <= (layout.allowsJitter ? 1 : 0), key, expected, jitter)
         }
+        problems += data.augmentation.problems.map { $0.inside("data.augmentation") }
         require(data.maskThreshold > 0 && data.maskThreshold < 1, "data.mask_threshold", "above 0 and below 1", data.maskThreshold)
         if data.intensities == .raw {
             let maps: Bool
@@ -43,6 +44,17 @@ extension RunConfiguration {
         }
         within(0...7, "data.neighbors", data.neighbors)
         within(0...1023, "data.fold", data.fold)
+        within(2...1024, "data.folds", data.folds)
+        within(1...100_000_000, "data.pictures", data.pictures)
+        require(data.pictures == nil || layout.keepsGroups, "data.pictures", "null with volumes", data.pictures ?? 0)
+        if let folds = data.folds { require((data.fold ?? 0) < folds, "data.fold", "0 to \(folds - 1)", data.fold ?? 0) }
+        for (key, text) in [("data.groups", data.groups), ("data.group_pattern", data.groupPattern)] {
+            guard let text else { continue }
+            require(!text.isEmpty, key, "a text, or null", "an empty text")
+            require(layout.keepsGroups, key, "null: splits_final.json says which cases belong together", text)
+        }
+        require(data.groups == nil || data.groupPattern == nil, "data.group_pattern", "null beside data.groups", data.groupPattern ?? "")
+        require(data.groupColumn == nil || data.groups != nil, "data.group_column", "null without data.groups", data.groupColumn ?? "")
         require(
             (1...16).contains(data.inputChannels), "data.channels", "1 to 16 channels of the network's input, neighbours included",
             data.inputChannels)
@@ -69,10 +81,26 @@ extension RunConfiguration {
             require(!initialWeightsSet.isEmpty, "initial_weights_set", "model, average, a set's name, or null", "an empty text")
         }
 
-        for (key, weight) in [("loss.cross_entropy", loss.crossEntropy), ("loss.dice", loss.dice)] {
-            require(weight >= 0 && weight.isFinite, key, "a number of 0 or more", weight)
+        for name in freeze { require(!name.isEmpty && name.count <= 200, "freeze", "names of stages", "\(name.count) characters") }
+        for (name, factor) in stageRates.sorted(by: { $0.key < $1.key }) {
+            require(factor > 0 && factor <= 1e6, "stage_rates." + name, "a factor above 0; freeze keeps a stage as it is", factor)
         }
-        require(loss.crossEntropy != 0 || loss.dice != 0, "loss.dice", "more than 0 if the other term's weight is 0", loss.dice)
+        for name in LossSettings.termNames {
+            let weight = loss[term: name]
+            require(weight >= 0 && weight.isFinite, "loss." + name, "a number of 0 or more", weight)
+        }
+        require(
+            LossSettings.termNames.contains { loss[term: $0] != 0 }, "loss.dice", "more than 0 if every other term's weight is 0", loss.dice
+        )
+        require(loss.terms.focalGamma >= 0 && loss.terms.focalGamma <= 20, "loss.focal_gamma", "0 to 20", loss.terms.focalGamma)
+        if let alpha = loss.terms.focalAlpha {
+            require(alpha > 0 && alpha < 1, "loss.focal_alpha", "above 0 and below 1, or null", alpha)
+            require(data.classes == 1, "loss.focal_alpha", "null with several classes, which loss.class_weights weighs", alpha)
+        }
+        for (key, weight) in [("loss.tversky_alpha", loss.terms.tverskyAlpha), ("loss.tversky_beta", loss.terms.tverskyBeta)] {
+            require(weight > 0 && weight <= 100, key, "above 0, up to 100", weight)
+        }
+        within(0...1000, "loss.cldice_iterations", loss.terms.centerlineIterations)
         if let weights = loss.classWeights {
             require(data.classes > 1, "loss.class_weights", "null with one class", weights)
             require(

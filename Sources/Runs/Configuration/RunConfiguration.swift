@@ -17,6 +17,10 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
     /// The weights to take from a file that holds several sets: `model`, `average` or a set's name.
     /// Nil takes the model's own.
     public var initialWeightsSet: String?
+    /// Stages of the network whose weights stay as they are, such as `encoder`.
+    public var freeze: [String] = []
+    /// Factors of the learning rate for stages of the network; others have 1.
+    public var stageRates: [String: Double] = [:]
     /// The weights of the loss.
     public var loss = LossSettings()
     /// The optimiser and its options.
@@ -75,16 +79,18 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
 }
 
 extension RunConfiguration {
-    /// The weights of the loss's terms (λ of equations 5 and 6) and of the classes.
+    /// The weights of the loss's terms (λ of equations 5 and 6 for the paper's) and of the classes.
     public struct LossSettings: Sendable, Hashable, Codable {
         /// λ of the cross-entropy.
         public var crossEntropy = 1.0
         /// λ of the Dice term.
         public var dice = 1.0
-        /// Each class's weight in the cross-entropy; nil weighs all equally.
+        /// Each class's weight in the cross-entropy and the focal term; nil weighs all equally.
         public var classWeights: [Double]?
+        /// The terms beside the paper's.
+        public var terms = LossTerms()
 
-        /// Both terms with weight 1, all classes alike.
+        /// Both terms with weight 1, all classes alike, no other term.
         public init() {}
     }
 }

@@ -73,6 +73,7 @@ struct BinaryMask {
         traits.foreground = used.filter { $0 >= least }.reduce(0) { $0 + counts[$1] }
         traits.grey = grey
         traits.labels = (traits.foreground < traits.pixels ? [0] : []) + (traits.foreground > 0 ? [1] : [])
+        traits.pixelsOfLabels = [traits.pixels - traits.foreground, traits.foreground].filter { $0 > 0 }
         mask.traits = traits
     }
 

@@ -19,6 +19,8 @@ package final class DataLoader: Sendable {
         package var shuffle = false
         /// Varies the samples as the set defines it.
         package var augment = false
+        /// Varies augmented samples further; nil does not.
+        package var variation: SampleVariation?
         /// The seed; with epoch and index it determines order and augmentation.
         package var seed: UInt64 = 42
         /// The number of threads.
@@ -72,8 +74,11 @@ package final class DataLoader: Sendable {
             BatchPipeline(batches: order.batches(epoch: epoch, from: step), depth: options.queueDepth, workers: options.workers) {
                 [dataset, options, cache] index in
                 let loaded = try cache.sample(at: index) { try dataset.load(at: index) }
-                let random = options.augment ? DataRandom.augmentation(seed: options.seed, epoch: epoch, index: index) : nil
-                return try dataset.prepare(loaded, random: random)
+                guard options.augment else { return try dataset.prepare(loaded, random: nil) }
+                let sample = try dataset.prepare(
+                    loaded, random: DataRandom.augmentation(seed: options.seed, epoch: epoch, index: index))
+                let random = DataRandom.variation(seed: options.seed, epoch: epoch, index: index)
+                return options.variation?.applied(to: sample, random) ?? sample
             })
     }
 }

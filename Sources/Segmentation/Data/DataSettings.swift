@@ -18,6 +18,13 @@ public struct DataSettings: Sendable, Hashable, Codable {
     /// Variation of colour in training: each channel's contrast is multiplied by 1 ± this, and its
     /// level shifted by ± this · 64 of 255. 0, as published, for none.
     public var colorJitter = 0.0
+    /// Further variation in training.
+    public var augmentation = AugmentationSettings()
+    /// The number of training pictures or slices to take, drawn by the seed, for curves over few of
+    /// them; nil takes all.
+    public var pictures: Int?
+    /// Repeats training samples with rare classes within an epoch. Volumes always do.
+    public var balance = false
     /// A label that the loss and the scores ignore.
     public var ignoredLabel: Int?
     /// The least grey of a binary mask's foreground, as a fraction of white.
@@ -45,8 +52,22 @@ public struct DataSettings: Sendable, Hashable, Codable {
     public var normalization: [Normalization]?
     /// Volumes with ``channels``: slices on each side of a slice that are channels as well.
     public var neighbors: Int?
-    /// Of a set of cases that is divided into parts: the part that validates, from 0.
+    /// Of a set that is divided into folds: the fold that validates, from 0.
     public var fold: Int?
+    /// Folds to divide the set into, for cross-validation; nil divides by ``validationFraction`` or
+    /// as the set's own parts say.
+    public var folds: Int?
+    /// A table (CSV) of pictures and what they belong to, such as patients: a group is never
+    /// divided.
+    public var groups: String?
+    /// The heading of the groups' column; nil for a table of two columns.
+    public var groupColumn: String?
+    /// A regular expression that finds the group in a picture's name: its first parentheses, or
+    /// all of it.
+    public var groupPattern: String?
+
+    /// The share to hold back where the number of folds, or else ``validationFraction``, says it.
+    var heldBackFraction: Double { folds.map { 1 / Double($0) } ?? validationFraction }
 
     /// Channels of the network's input.
     public var inputChannels: Int { channels.map { $0.count * (2 * (neighbors ?? 0) + 1) } ?? 3 }
@@ -66,6 +87,13 @@ public struct DataSettings: Sendable, Hashable, Codable {
         let defaults = dataset.layout.defaults
         (imageSize, classes, classNames) = (defaults.imageSize, defaults.classes, defaults.classNames)
         (zoomJitter, colorJitter) = (defaults.zoomJitter, defaults.colorJitter)
+    }
+
+    /// The further variation of this set's samples; nil if there is none.
+    package var variation: SampleVariation? {
+        guard augment, !augmentation.isOff else { return nil }
+        let layout = dataset.layout
+        return SampleVariation(augmentation, range: layout.mapsIntensities ? nil : 0...layout.largestIntensity)
     }
 
     /// The window to apply while reading; nil if files already hold 0…1.

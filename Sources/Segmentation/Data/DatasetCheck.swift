@@ -20,14 +20,19 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
         public var labels: [Int]
         /// The foreground's share of the pixels, in percent; nil if nothing was counted.
         public var foreground: Double?
+        /// Each label's share of the pixels that count, in percent, in the order of ``labels``; nil
+        /// for volumes and slices.
+        public var labelShares: [Double]?
         /// Samples without any foreground.
         public var empty: Int
+        /// Grey value of the pictures, 0…255: the mean of their means, and their deviation.
+        public var brightness: [Double]?
         /// The least and greatest stored intensity, of slices and volumes.
         public var intensities: [Float]?
 
         private enum CodingKeys: String, CodingKey {
-            case name, samples, widths = "width_pixels", heights = "height_pixels", labels, foreground = "foreground_percent", empty
-            case intensities
+            case name, samples, widths = "width_pixels", heights = "height_pixels", labels, foreground = "foreground_percent"
+            case labelShares = "label_percent", empty, brightness, intensities
         }
     }
 
@@ -47,6 +52,10 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
     public var notes: [String] = []
     /// The problems.
     public var problems: [Problem] = []
+    /// Pictures that show the same.
+    public var doubles: [Likeness] = []
+    /// Parts that share groups such as patients, if groups are given.
+    public var leaks: [Leak] = []
 
     /// An empty check.
     public init() {}
@@ -59,8 +68,8 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
         parts.append(
             Part(
                 name: part, samples: findings.slices, widths: Self.ends(findings.columns), heights: Self.ends(findings.rows),
-                labels: findings.labels.sorted(), foreground: findings.foregroundPercent, empty: findings.empty,
-                intensities: findings.stored.map { [$0.lowerBound, $0.upperBound] }))
+                labels: findings.labels.sorted(), foreground: findings.foregroundPercent, labelShares: nil, empty: findings.empty,
+                brightness: nil, intensities: findings.stored.map { [$0.lowerBound, $0.upperBound] }))
         if let problem = findings.intensityProblem(isMapped: isMapped) {
             problems.append(Problem(path: path, problem: problem, remedy: "Training would take them as they are."))
         }
@@ -75,8 +84,16 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
             var words = ["\(part.name): \(counted(part.samples, "sample"))"]
             if let width = Self.span(part.widths), let height = Self.span(part.heights) { words.append("\(width)×\(height) pixels") }
             if let foreground = part.foreground { words.append("\(fixedPoint(foreground, digits: 1)) % foreground") }
-            if part.labels.count > 2 { words.append("labels " + part.labels.map(String.init).joined(separator: ", ")) }
+            if part.labels.count > 2 {
+                let shares = part.labelShares.map { shares in
+                    zip(part.labels, shares).map { "\($0) (\(fixedPoint($1, digits: 1)) %)" }.joined(separator: ", ")
+                }
+                words.append("labels " + (shares ?? part.labels.map(String.init).joined(separator: ", ")))
+            }
             if part.empty > 0 { words.append("\(part.empty) empty") }
+            if let grey = part.brightness, grey.count == 2 {
+                words.append("grey \(fixedPoint(grey[0], digits: 0)) ± \(fixedPoint(grey[1], digits: 0))")
+            }
             if let values = part.intensities, values.count == 2 { words.append("intensities \(values[0])…\(values[1])") }
             return words.joined(separator: ", ")
         }
@@ -91,9 +108,16 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
 }
 
 extension PairedFolder {
-    /// Reads every file of a part, pictures and masks, and adds the findings to a check.
-    func check(_ part: String, in check: inout DatasetCheck) {
-        let (findings, faults) = examination(decodesPictures: true)
+    /// Reads every file of a part, pictures and masks, and adds the findings to a check. Returns
+    /// the names and fingerprints of the valid pictures.
+    func check(_ part: String, in check: inout DatasetCheck) -> [(name: String, print: PictureFingerprint)] {
+        let (findings, faults, prints) = examination(decodesPictures: true)
+        let flat = prints.filter { !$0.print.isTelling }.map(\.name)
+        if !flat.isEmpty {
+            let names = flat.prefix(5).joined(separator: ", ") + (flat.count > 5 ? " and \(flat.count - 5) more" : "")
+            check.notes.append("\(part): \(counted(flat.count, "picture shows", "pictures show")) nothing but one grey (\(names))")
+        }
+        let total = Double(max(findings.foreground.of, 1))
         let sizes = (try? sourceSizes()) ?? []
         check.parts.append(
             DatasetCheck.Part(
@@ -101,7 +125,8 @@ extension PairedFolder {
                 heights: DatasetCheck.ends(Self.range(sizes.map(\.height))), labels: findings.labels.sorted(),
                 foreground: findings.foreground.of > 0
                     ? Double(findings.foreground.pixels) / Double(findings.foreground.of) * 100 : nil,
-                empty: findings.empty.count, intensities: nil))
+                labelShares: findings.labels.sorted().map { Double(findings.pixelsOfLabels[$0] ?? 0) / total * 100 },
+                empty: findings.empty.count, brightness: Self.brightness(prints.map(\.print)), intensities: nil))
         check.notes += (notes + findings.notes(classes: classes, threshold: options.masks.threshold)).map { "\(part): \($0)" }
         for fault in faults { check.add(fault) }
         if findings.isUniform, part == "train" {
@@ -111,6 +136,15 @@ extension PairedFolder {
                     problem: "no mask tells a foreground from a background",
                     remedy: "Check how the masks were made."))
         }
+        return prints
+    }
+
+    /// The mean of the pictures' greys, and its standard deviation; nil without pictures.
+    private static func brightness(_ prints: [PictureFingerprint]) -> [Double]? {
+        guard !prints.isEmpty else { return nil }
+        let mean = prints.reduce(0) { $0 + Double($1.mean) } / Double(prints.count)
+        let squares = prints.reduce(0) { $0 + (Double($1.mean) - mean) * (Double($1.mean) - mean) } / Double(prints.count)
+        return [mean, squares.squareRoot()]
     }
 
     private static func range(_ values: [Int]) -> ClosedRange<Int>? {

@@ -53,5 +53,11 @@ enum DataRandom {
         CounterRandom(seed: seed, stream: stream(2, epoch), substream: UInt64(index))
     }
 
+    static func variation(seed: UInt64, epoch: Int, index: Int) -> CounterRandom {
+        CounterRandom(seed: seed, stream: stream(4, epoch), substream: UInt64(index))
+    }
+
+    static func subset(seed: UInt64) -> CounterRandom { CounterRandom(seed: seed, stream: stream(5, 0)) }
+
     static func split(seed: UInt64) -> CounterRandom { CounterRandom(seed: seed, stream: stream(3, 0)) }
 }

@@ -22,6 +22,8 @@ package struct MaskTraits: Sendable, Equatable, Codable {
     package var ignored = 0
     /// The labels that occur, ascending; 0 and 1 for binary masks.
     package var labels: [Int] = []
+    /// The pixels of each of ``labels``.
+    package var pixelsOfLabels: [Int] = []
     /// The foreground's colour, such as `#FF0000`, if a binary mask is painted in two colours.
     package var color: String?
 

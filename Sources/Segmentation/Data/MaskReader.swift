@@ -112,6 +112,7 @@ extension MaskTraits {
             pixels += count
             if label > 0 { foreground += count }
             labels.append(label)
+            pixelsOfLabels.append(count)
         }
     }
 }

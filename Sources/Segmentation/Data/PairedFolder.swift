@@ -73,11 +73,20 @@ package struct PairedFolder: SegmentationDataset {
     /// Two sets chosen once by the seed, for a folder without a validation split. Each has at least
     /// one pair.
     ///
-    /// A pair's half depends only on the seed and the names in the folder. Throws ``DataError`` if
-    /// there are fewer than two pairs.
-    package func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (
+    /// A pair's half depends only on the seed and the names in the folder. With `groups`, one for
+    /// each pair, those of a group share a half. Throws ``DataError`` if there are fewer than two
+    /// pairs or groups.
+    package func divided(validationFraction: Double = 0.2, groups: [String]? = nil, seed: UInt64) throws(DataError) -> (
         training: PairedFolder, validation: PairedFolder
     ) {
+        if let groups {
+            guard Set(groups).count > 1 else {
+                throw DataError(
+                    .noPairs, path: pairs.first?.picture.path ?? "", "all pictures are of one group, which cannot be divided",
+                    remedy: "Correct the groups, or add others.")
+            }
+            return parted(FoldDivision.held(of: groups, fraction: validationFraction, seed: seed))
+        }
         guard pairs.count > 1 else {
             throw DataError(
                 .noPairs, path: pairs.first?.picture.path ?? "", "\(pairs.count) pair cannot be divided into training and validation",
@@ -87,11 +96,28 @@ package struct PairedFolder: SegmentationDataset {
         let drawn = random.permutation(pairs.count)
         let wanted = Int((Double(pairs.count) * min(1, max(0, validationFraction))).rounded())
         let held = Set(drawn.prefix(min(max(1, wanted), pairs.count - 1)))
-        let (training, validation) = (pairs.indices.filter { !held.contains($0) }, pairs.indices.filter(held.contains))
-        return (
-            PairedFolder(pairs: training.map { pairs[$0] }, options: options),
-            PairedFolder(pairs: validation.map { pairs[$0] }, options: options)
-        )
+        return parted(pairs.indices.map(held.contains))
+    }
+
+    /// One fold, and all others, chosen by the seed; pairs of a group share a fold. Throws
+    /// ``DataError`` for a fold that there is not, or more folds than groups.
+    func divided(into folds: Int, holding fold: Int, groups: [String], seed: UInt64) throws(DataError) -> (
+        training: PairedFolder, validation: PairedFolder
+    ) {
+        try FoldDivision.require(fold, of: folds, groups: groups, path: root)
+        return parted(FoldDivision.folds(of: groups, count: folds, seed: seed).map { $0 == fold })
+    }
+
+    /// Some of the pairs, drawn by the seed.
+    func drawn(_ count: Int, seed: UInt64) -> PairedFolder {
+        PairedFolder(pairs: FoldDivision.drawn(count, of: pairs.count, seed: seed).map { pairs[$0] }, options: options)
+    }
+
+    private func parted(_ isHeld: [Bool]) -> (training: PairedFolder, validation: PairedFolder) {
+        func part(_ held: Bool) -> PairedFolder {
+            PairedFolder(pairs: pairs.indices.filter { isHeld[$0] == held }.map { pairs[$0] }, options: options)
+        }
+        return (part(false), part(true))
     }
 
     // MARK: SegmentationDataset
@@ -170,7 +196,7 @@ package struct PairedFolder: SegmentationDataset {
     /// Throws one ``DataError`` that lists every unusable pair; otherwise returns the masks'
     /// findings.
     package func examine() throws(DataError) -> SetFindings {
-        let (findings, faults) = examination()
+        let (findings, faults, _) = examination()
         try throwAll(faults)
         return findings
     }
@@ -188,25 +214,30 @@ package struct PairedFolder: SegmentationDataset {
         return notes + findings.notes(classes: classes, threshold: options.masks.threshold)
     }
 
-    /// Like ``examine()``, with the faults beside the findings of the valid pairs.
-    func examination(decodesPictures: Bool = false) -> (findings: SetFindings, faults: [DataError]) {
-        let results = Parallel.map(pairs) { pair -> Result<MaskTraits, DataError> in
+    /// Like ``examine()``, with the faults beside the findings of the valid pairs and, if pictures
+    /// are decoded, their names and fingerprints.
+    func examination(
+        decodesPictures: Bool = false
+    ) -> (findings: SetFindings, faults: [DataError], prints: [(name: String, print: PictureFingerprint)]) {
+        let results = Parallel.map(pairs) { pair -> Result<(MaskTraits, PictureFingerprint?), DataError> in
             Result { () throws(DataError) in
                 try checkSizes(pair)
-                if decodesPictures { _ = try picture(of: pair) }
+                let print = decodesPictures ? PictureFingerprint(try picture(of: pair)) : nil
                 var traits = try options.masks.read(pair.masks).traits
                 traits.fitsAsStored = try fitsAsStored(pair)
-                return traits
+                return (traits, print)
             }
         }
-        var (findings, faults) = (SetFindings(), [DataError]())
+        var (findings, faults, prints) = (SetFindings(), [DataError](), [(name: String, print: PictureFingerprint)]())
         for (pair, result) in zip(pairs, results) {
             switch result {
-            case .success(let traits): findings.add(traits, name: pair.name)
+            case .success(let (traits, print)):
+                findings.add(traits, name: pair.name)
+                if let print { prints.append((pair.name, print)) }
             case .failure(let fault): faults.append(fault)
             }
         }
-        return (findings, faults)
+        return (findings, faults, prints)
     }
 
     private func checkSizes(_ pair: PicturePair) throws(DataError) {

@@ -19,6 +19,8 @@ package struct SetFindings: Sendable, Equatable {
     package private(set) var takenAsStored = 0
     /// The labels that occur.
     package private(set) var labels: Set<Int> = []
+    /// The pixels of each label.
+    package private(set) var pixelsOfLabels: [Int: Int] = [:]
     /// Pixels of the foreground, and all that count.
     package private(set) var foreground = (pixels: 0, of: 0)
 
@@ -35,6 +37,7 @@ package struct SetFindings: Sendable, Equatable {
         if let color = traits.color { colors[color, default: 0] += 1 }
         if traits.ignored > 0 { ignored = (ignored.masks + 1, ignored.pixels + traits.ignored) }
         labels.formUnion(traits.labels)
+        for (label, count) in zip(traits.labels, traits.pixelsOfLabels) { pixelsOfLabels[label, default: 0] += count }
         foreground = (foreground.pixels + traits.foreground, foreground.of + traits.pixels)
     }
 
@@ -92,6 +95,7 @@ package struct SetFindings: Sendable, Equatable {
     package static func == (a: SetFindings, b: SetFindings) -> Bool {
         a.masks == b.masks && a.empty == b.empty && a.full == b.full && a.grey == b.grey && a.colors == b.colors
             && a.takenAsStored == b.takenAsStored && a.ignored == b.ignored && a.labels == b.labels && a.foreground == b.foreground
+            && a.pixelsOfLabels == b.pixelsOfLabels
     }
 }
 

@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// The training loss (section III-D): cross-entropy plus Dice loss.
+/// The training loss (section III-D): cross-entropy plus Dice loss, and optionally other terms.
 ///
 /// This computes it on the host for reports; `Training` computes it on tensors.
 public struct SegmentationLoss: Sendable, Hashable {
@@ -16,22 +16,28 @@ public struct SegmentationLoss: Sendable, Hashable {
     public var diceWeight: Double
     /// A cross-entropy weight for each of several classes; nil means 1 each.
     public var classWeights: [Double]?
-    /// A label that both terms ignore.
+    /// A label that all terms ignore.
     public var ignoredLabel: Int?
+    /// Terms beside the paper's.
+    public var terms: LossTerms
 
-    /// Both terms weigh 1 by default.
-    public init(crossEntropyWeight: Double = 1, diceWeight: Double = 1, classWeights: [Double]? = nil, ignoredLabel: Int? = nil) {
+    /// Cross-entropy and Dice weigh 1 by default, and there is no other term.
+    public init(
+        crossEntropyWeight: Double = 1, diceWeight: Double = 1, classWeights: [Double]? = nil, ignoredLabel: Int? = nil,
+        terms: LossTerms = LossTerms()
+    ) {
         self.crossEntropyWeight = crossEntropyWeight
         self.diceWeight = diceWeight
         self.classWeights = classWeights
         self.ignoredLabel = ignoredLabel
+        self.terms = terms
     }
 
     /// The loss of a batch's logits against its truth, [batch, height, width].
     public func value(_ logits: Logits, _ target: Sample.Target) -> Double {
         switch target {
-        case .binary(let truth): binary(logits, truth)
-        case .labels(let truth): manyClasses(logits, truth)
+        case .binary(let truth): binary(logits, truth) + termsValue(logits, target)
+        case .labels(let truth): manyClasses(logits, truth) + termsValue(logits, target)
         }
     }
 

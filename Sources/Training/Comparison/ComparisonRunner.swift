@@ -12,56 +12,26 @@ public struct ComparisonRunner: Sendable {
     public let comparison: ComparisonGrid
     /// Holds the runs' folders and the tables.
     public let folder: URL
-    private let runner: AblationRunner
-
-    /// Progress beside the training's own.
-    public enum Progress {
-        /// A run's training.
-        case training(AblationProgress)
-        /// A run's best weights are being scored.
-        case scoring(run: String, share: Double)
-    }
+    private let runs: ScoredGrid
 
     /// `compileGraph` as for ``Trainer``.
     public init(_ comparison: ComparisonGrid, in folder: URL, compileGraph: Bool = false) {
         (self.comparison, self.folder) = (comparison, folder)
-        runner = AblationRunner(comparison.grid, in: folder, compileGraph: compileGraph)
+        runs = ScoredGrid(comparison.grid, in: folder, compileGraph: compileGraph)
     }
 
     /// Each run's progress, in the grid's order. Throws as ``AblationRunner/state(of:)`` does.
-    public func states() throws -> [AblationResult.State] { try comparison.grid.cells.map(runner.state) }
+    public func states() throws -> [AblationResult.State] { try runs.states() }
 
     /// Trains and scores the remaining runs. `isInterrupted` of the result tells whether
     /// `shouldStop` ended it.
     ///
     /// Throws what ``AblationRunner/run(shouldStop:report:)`` and the evaluators throw.
-    public func run(shouldStop: () -> Bool = { false }, report: (Progress) -> Void = { _ in }) throws -> NetworkComparison {
-        var trained: String?
-        func noteMemory() throws {
-            guard let name = trained, let peak = PeakMemory.bytes else { return }
-            try AtomicFile.write(Array("\(peak)\n".utf8), to: memoryFile(name))
-        }
-        let result = try runner.run(shouldStop: shouldStop) { progress in
-            if case .cell(let cell, _, _, _) = progress {
-                try? noteMemory()
-                trained = cell.name
-                PeakMemory.reset()
-            }
-            report(.training(progress))
-        }
-        try? noteMemory()
-        let states = try self.states()
-        for (cell, state) in zip(comparison.grid.cells, states) where state == .finished && !shouldStop() {
-            let run = RunFolder(existing: folder.appending(path: cell.name))
-            guard ComparisonScores.saved(in: run) == nil else { continue }
-            var scores = try ComparisonScores(cell, in: run) { report(.scoring(run: cell.name, share: $0)) }
-            scores.peakMemory = (try? String(contentsOf: memoryFile(cell.name), encoding: .utf8))
-                .flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-            try scores.save(in: run)
-        }
-        var compared = try NetworkComparison(comparison, in: folder, states: states)
+    public func run(shouldStop: () -> Bool = { false }, report: (ScoredGridProgress) -> Void = { _ in }) throws -> NetworkComparison {
+        let isInterrupted = try runs.run(shouldStop: shouldStop, report: report)
+        var compared = try NetworkComparison(comparison, in: folder, states: states())
         try compared.write(to: folder)
-        compared.isInterrupted = result.isInterrupted || shouldStop()
+        compared.isInterrupted = isInterrupted
         return compared
     }
 
@@ -99,8 +69,6 @@ public struct ComparisonRunner: Sendable {
             },
             networks: scored.map { one in (one.cell.labels[0], { try ComparisonScores.segmenter(one.cell, in: one.run) }) })
     }
-
-    private func memoryFile(_ run: String) -> URL { folder.appending(path: run).appending(path: "peak-memory.txt") }
 
     // MARK: - Budgets
 
@@ -156,17 +124,5 @@ public struct ComparisonRunner: Sendable {
         // Validation goes forward only: about a third of a step's work a picture.
         let validation = Double(data.validation?.count ?? 0) / Double(configuration.batchSize * configuration.evaluateEvery) / 3
         return step * (Double(steps) + validation)
-    }
-}
-
-/// The most memory that this process has held since the last reset; Linux reports it.
-private enum PeakMemory {
-    static func reset() { try? Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs")) }
-
-    static var bytes: Int? {
-        guard let status = try? String(contentsOf: URL(filePath: "/proc/self/status"), encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
-        else { return nil }
-        return line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) }.map { $0 * 1024 }
     }
 }

@@ -34,6 +34,14 @@ struct ComparisonScores: Sendable, Codable {
         try AtomicFile.write(Array(encoder.encode(self) + Data("\n".utf8)), to: Self.file(run))
     }
 
+    /// The pictures or volumes of several runs as one; nil without runs.
+    init?(joining runs: [ComparisonScores]) {
+        guard let first = runs.first else { return nil }
+        self = first
+        pictures = first.pictures == nil ? nil : runs.flatMap { $0.pictures ?? [] }
+        volumes = first.volumes == nil ? nil : runs.flatMap { $0.volumes ?? [] }
+    }
+
     /// Scores a finished run's best weights on its validation data, volumes if the
     /// set has some.
     init(_ cell: AblationGrid.Cell, in run: RunFolder, progress: (_ share: Double) -> Void) throws {
@@ -63,5 +71,5 @@ struct ComparisonScores: Sendable, Codable {
         try Segmenter(weights: run.best, compute: cell.configuration.compute, networks: .torch)
     }
 
-    private static func digest(_ file: URL) throws -> String { try SHA256.hexadecimal(ofFile: file) }
+    static func digest(_ file: URL) throws -> String { try SHA256.hexadecimal(ofFile: file) }
 }

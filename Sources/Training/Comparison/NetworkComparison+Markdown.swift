@@ -61,13 +61,13 @@ extension NetworkComparison {
         return PaperComparison.pictures(network, on: dataset).map { Array($0.prefix(2)) }
     }
 
-    private static func title(_ column: String) -> String {
+    static func title(_ column: String) -> String {
         if let metric = BinaryMetric.all.first(where: { $0.name == column }) { return metric.title + "%" }
         if column == VolumeMetric.hd95.name { return VolumeMetric.hd95.title }
         return column == VolumeMetric.dice.name ? VolumeMetric.dice.title + "%" : column.replacing("dice of ", with: "") + "%"
     }
 
-    private static func text(_ value: Spread, _ unit: Double) -> String {
+    static func text(_ value: Spread, _ unit: Double) -> String {
         String(format: "%.2f", value.mean * unit) + (value.deviation.map { String(format: " ± %.2f", $0 * unit) } ?? "")
     }
 
@@ -75,7 +75,7 @@ extension NetworkComparison {
         String(format: "%.2f ", Double(value) / unit) + name
     }
 
-    private static func line(_ cells: [String]) -> String {
+    static func line(_ cells: [String]) -> String {
         "| " + cells.map { $0.replacing("|", with: "\\|").replacing("\n", with: " ") }.joined(separator: " | ") + " |"
     }
 }

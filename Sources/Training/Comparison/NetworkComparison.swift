@@ -106,16 +106,20 @@ public struct NetworkComparison: Sendable, Codable, Equatable {
         }
         self.rows = rows
         isOfVolumes = scored.contains { $0.scores.volumes != nil }
-        let named = rows.first { !$0.scores.isEmpty }?.scores.keys.sorted() ?? []
-        columns =
-            isOfVolumes
-            ? VolumeMetric.published.map(\.name) + named.filter { $0.hasPrefix(Self.classPrefix) } : BinaryMetric.all.map(\.name)
+        columns = Self.columns(of: rows.first { !$0.scores.isEmpty }?.scores ?? [:], isOfVolumes: isOfVolumes)
         (pairs, count) = Self.compared(scored, comparison.networks.filter { network in scored.contains { $0.network == network } })
     }
 
     private static let classPrefix = "dice of "
 
-    private static func scores(_ runs: [ComparisonScores]) -> [String: Spread] {
+    /// Names of scores in the tables' order: the paper's, then each class of volumes.
+    static func columns(of scores: [String: Spread], isOfVolumes: Bool) -> [String] {
+        guard isOfVolumes else { return BinaryMetric.all.map(\.name) }
+        return VolumeMetric.published.map(\.name) + scores.keys.sorted().filter { $0.hasPrefix(classPrefix) }
+    }
+
+    /// Scores by name: each one's mean over runs, and deviation.
+    static func scores(_ runs: [ComparisonScores]) -> [String: Spread] {
         var values: [String: [Double]] = [:]
         for run in runs {
             if let volumes = run.volumes, let summary = try? VolumeScoreSummary(volumes) {

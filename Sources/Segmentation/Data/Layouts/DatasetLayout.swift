@@ -31,6 +31,8 @@ public protocol DatasetLayout: Sendable {
     var allowsJitter: Bool { get }
     /// True if intensities of any range are mapped for the network.
     var mapsIntensities: Bool { get }
+    /// True if groups of samples stay together where the set is divided.
+    var keepsGroups: Bool { get }
     /// The part to score by default.
     var evaluationSplit: String { get }
 
@@ -108,6 +110,8 @@ extension DatasetLayout {
     public var allowsJitter: Bool { true }
     /// Default: false.
     public var mapsIntensities: Bool { false }
+    /// Default: true.
+    public var keepsGroups: Bool { true }
     /// Default: "val".
     public var evaluationSplit: String { "val" }
     /// Default: false.

@@ -14,6 +14,8 @@ struct NNUNet: DatasetLayout {
     let fewestClasses = 2
     let namesItsClasses = true
     let mapsIntensities = true
+    /// `splits_final.json` says which cases belong together.
+    let keepsGroups = false
 
     func recognises(_ folder: URL) -> Bool { VolumeCases.place(of: "train", in: folder) != nil }
 
@@ -102,10 +104,10 @@ struct NNUNet: DatasetLayout {
                 .unpaired, path: directory.path, problems: all.problems, remedy: "Give every image its labels, and every label its image.")
         }
         var (training, validation) = (all.cases, [VolumeCase]())
-        if VolumeCases.place(of: "val", in: directory) != nil {
+        if settings.folds == nil, VolumeCases.place(of: "val", in: directory) != nil {
             validation = try VolumeCases(directory, part: "val", description: description).cases
         } else {
-            (training, validation) = try all.divided(fold: settings.fold ?? 0, fraction: settings.validationFraction)
+            (training, validation) = try all.divided(fold: settings.fold ?? 0, fraction: settings.heldBackFraction)
         }
         guard !training.isEmpty else {
             throw DataError(.noPairs, path: directory.path, "leaves no case to train on", remedy: "Choose another fold.")
@@ -126,14 +128,14 @@ struct NNUNet: DatasetLayout {
     /// The parts of a set by their names: `train`, `val` (the folder, or fold 0), `foldN`, `test`.
     private func cases(_ settings: DataSettings, _ description: VolumeSetDescription, split: String) throws(DataError) -> [VolumeCase] {
         let directory = URL(filePath: settings.path)
-        if split == "test" || (split == "val" && VolumeCases.place(of: "val", in: directory) != nil) {
+        if split == "test" || (split == "val" && settings.folds == nil && VolumeCases.place(of: "val", in: directory) != nil) {
             return try VolumeCases(directory, part: split, description: description).cases
         }
         let all = try VolumeCases(directory, part: "train", description: description)
         switch split {
         case "all": return all.cases
         case "train", "val":
-            let parts = try all.divided(fold: settings.fold ?? 0, fraction: settings.validationFraction)
+            let parts = try all.divided(fold: settings.fold ?? 0, fraction: settings.heldBackFraction)
             return split == "train" ? parts.training : parts.validation
         default:
             guard split.hasPrefix("fold"), let fold = Int(split.dropFirst(4)), fold >= 0 else {
@@ -141,7 +143,7 @@ struct NNUNet: DatasetLayout {
                     .missingFolder, path: directory.path, "has no part '\(split.prefix(40))'",
                     remedy: "Name train, val, test, all, or fold0 and on.")
             }
-            return try all.divided(fold: fold, fraction: settings.validationFraction).validation
+            return try all.divided(fold: fold, fraction: settings.heldBackFraction).validation
         }
     }
 

@@ -44,25 +44,66 @@ extension PicturesWithMasks {
         return metadata
     }
 
-    /// Validates on the part `val` if it exists, otherwise on pairs held back by the seed; on none
-    /// if the fraction is 0.
+    /// Validates on a fold of `train` if there are folds, on the part `val` if it exists, otherwise
+    /// on pairs held back by the seed; on none if the fraction is 0.
     func trainingData(_ settings: DataSettings, seed: UInt64) throws -> TrainingData {
+        let parts = try divided(settings, seed: seed)
+        var (training, notes) = (parts.training, parts.notes)
+        if let pictures = settings.pictures, pictures < training.count {
+            notes.append("\(pictures) of \(training.count) to train on, drawn by the seed")
+            training = training.drawn(pictures, seed: seed)
+        }
+        guard settings.balance else { return TrainingData(training: training, validation: parts.validation, notes: notes) }
+        let balanced = BalancedSamples(training, presence: try training.presence())
+        return TrainingData(training: balanced, validation: parts.validation, notes: notes)
+    }
+
+    private func divided(
+        _ settings: DataSettings, seed: UInt64
+    ) throws -> (training: PairedFolder, validation: PairedFolder?, notes: [String]) {
         let (directory, options) = (URL(filePath: settings.path), PairedFolder.Options(settings))
         let parts = parts(of: directory)
         let all = try part(parts.isEmpty ? nil : "train", of: directory, options)
+        if let folds = settings.folds {
+            let (fold, groups) = (settings.fold ?? 0, try SampleGroups.of(all.pairs.map(\.name), settings))
+            let (training, validation) = try all.divided(into: folds, holding: fold, groups: groups, seed: seed)
+            let kept = Set(groups).count < all.count ? ", \(counted(Set(groups).count, "group")) kept together" : ""
+            return (
+                training: training, validation: validation,
+                notes: ["fold \(fold) of \(folds): \(validation.count) of \(counted(all.count, "picture")) validate\(kept)"]
+            )
+        }
         if parts.contains("val") {
-            return TrainingData(training: all, validation: try part("val", of: directory, options))
+            let validation = try part("val", of: directory, options)
+            return (
+                all, validation,
+                try Self.leaks(all.pairs.map(\.name), validation.pairs.map(\.name), settings)
+            )
         }
         guard settings.validationFraction > 0 else {
-            return TrainingData(
+            return (
                 training: all, validation: nil,
-                notes: ["no validation: all \(all.count) pictures are trained on and the last epoch's weights are kept"])
+                notes: ["no validation: all \(all.count) pictures are trained on and the last epoch's weights are kept"]
+            )
         }
-        let (training, validation) = try all.divided(validationFraction: settings.validationFraction, seed: seed)
+        let groups = settings.hasGroups ? try SampleGroups.of(all.pairs.map(\.name), settings) : nil
+        let (training, validation) = try all.divided(validationFraction: settings.validationFraction, groups: groups, seed: seed)
         let note =
             "the set has no part 'val': \(validation.count) of \(counted(all.count, "picture")), drawn by the seed, held back to validate; "
-            + "where a patient has several pictures, divide the set yourself; validation_fraction 0 trains on all"
-        return TrainingData(training: training, validation: validation, notes: [note])
+            + (groups.map { "\(counted(Set($0).count, "group")) kept together; " }
+                ?? "where a patient has several pictures, --groups or --group-pattern keeps them together; ")
+            + "validation_fraction 0 trains on all"
+        return (training: training, validation: validation, notes: [note])
+    }
+
+    /// A line about groups that are in both parts, if groups are given.
+    private static func leaks(_ training: [String], _ validation: [String], _ settings: DataSettings) throws -> [String] {
+        guard settings.hasGroups else { return [] }
+        let groups = try SampleGroups.of(training + validation, settings)
+        let shared = Set(groups.prefix(training.count)).intersection(groups.dropFirst(training.count))
+        guard !shared.isEmpty else { return [] }
+        let number = counted(shared.count, "group has", "groups have")
+        return ["\(number) pictures in both parts, train and val: validation scores will flatter"]
     }
 
     /// The folder `val`, or the pairs held back instead.
@@ -76,11 +117,17 @@ extension PicturesWithMasks {
         var check = DatasetCheck()
         let (directory, options) = (URL(filePath: settings.path), PairedFolder.Options(settings))
         let parts = parts(of: directory)
+        var (pictures, samples) = ([(part: String, name: String, print: PictureFingerprint)](), [(name: String, samples: [String])]())
         for name in parts.isEmpty ? [nil] : parts.map(Optional.some) {
+            let title = name ?? "pictures"
             do throws(DataError) {
-                try part(name, of: directory, options).check(name ?? "pictures", in: &check)
+                let set = try part(name, of: directory, options)
+                pictures += set.check(title, in: &check).map { (title, $0.name, $0.print) }
+                samples.append((title, set.pairs.map(\.name)))
             } catch { check.add(error) }
         }
+        check.addDoubles(pictures)
+        do throws(DataError) { try check.addLeaks(samples, settings) } catch { check.add(error) }
         if !parts.contains("val"), check.parts.contains(where: { ["train", "pictures"].contains($0.name) }) {
             let share = fixedPoint(settings.validationFraction * 100, digits: 0)
             check.notes.append("the set has no part 'val': training holds \(share) % of the pictures back")

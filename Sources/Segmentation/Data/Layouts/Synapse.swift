@@ -110,30 +110,61 @@ struct Synapse: DatasetLayout {
     /// Validates on the list `val` if it exists, otherwise on patients held back by the seed; on
     /// none if the fraction is 0.
     func trainingData(_ settings: DataSettings, seed: UInt64) throws -> TrainingData {
+        let parts = try divided(settings, seed: seed)
+        var (training, notes) = (parts.training, parts.notes)
+        if let pictures = settings.pictures, pictures < training.count {
+            notes.append("\(pictures) of \(training.count) to train on, drawn by the seed")
+            training = training.drawn(pictures, seed: seed)
+        }
+        guard settings.balance else { return TrainingData(training: training, validation: parts.validation, notes: notes) }
+        let balanced = BalancedSamples(training, presence: try training.presence())
+        return TrainingData(training: balanced, validation: parts.validation, notes: notes)
+    }
+
+    private func divided(
+        _ settings: DataSettings, seed: UInt64
+    ) throws -> (training: SynapseDataset, validation: SynapseDataset?, notes: [String]) {
         let all = try slices(settings, list: "train")
+        if let folds = settings.folds {
+            let (fold, patients) = (settings.fold ?? 0, all.patients)
+            let groups = try SampleGroups.of(patients, settings)
+            try FoldDivision.require(fold, of: folds, groups: groups, path: settings.path)
+            let places = FoldDivision.folds(of: groups, count: folds, seed: seed)
+            let held = Set(zip(patients, places).filter { $1 == fold }.map(\.0))
+            let (training, validation) = all.divided(holding: held)
+            return (
+                training: training, validation: validation,
+                notes: unknownOrigin(settings) + [
+                    "fold \(fold) of \(folds): \(held.count) of \(counted(patients.count, "case")) (\(counted(validation.count, "slice"))) validate"
+                ]
+            )
+        }
         if SynapseLayout(directory: URL(filePath: settings.path)).hasList("val") {
             let validation = try slices(settings, list: "val")
             let shared = Set(all.patients).intersection(validation.patients).sorted()
             let warning = shared.prefix(3).joined(separator: ", ") + (shared.count > 3 ? " and \(shared.count - 3) more" : "")
-            return TrainingData(
+            return (
                 training: all, validation: validation,
                 notes: unknownOrigin(settings)
-                    + (shared.isEmpty ? [] : ["slices of \(warning) are in both lists, train and val: validation scores will flatter"]))
+                    + (shared.isEmpty ? [] : ["slices of \(warning) are in both lists, train and val: validation scores will flatter"])
+            )
         }
         guard settings.validationFraction > 0 else {
-            return TrainingData(
+            return (
                 training: all, validation: nil,
                 notes: unknownOrigin(settings) + [
                     "no validation: all \(all.patients.count) cases are trained on and the last epoch's weights are kept, as published"
-                ])
+                ]
+            )
         }
-        let (training, validation) = try all.divided(validationFraction: settings.validationFraction, seed: seed)
+        let groups = settings.hasGroups ? try SampleGroups.of(all.patients, settings) : nil
+        let (training, validation) = try all.divided(validationFraction: settings.validationFraction, groups: groups, seed: seed)
         let note = """
             the set has no list 'val': \(validation.patients.count) of \(counted(all.patients.count, "case")) (\(counted(validation.count, "slice"))), drawn by the seed, held back \
-            to validate, each taken for a patient of its own: where a patient has several, lists/lists_Synapse/val.txt says which; validation_fraction 0 trains on all, \
-            as published
+            to validate, \(groups == nil ? "each taken for a patient of its own: where a patient has several, --groups or --group-pattern keeps them together" : "groups kept together"); \
+            validation_fraction 0 trains on all, as published
             """
-        return TrainingData(training: training, validation: validation, notes: unknownOrigin(settings) + [note])
+        return (training: training, validation: validation, notes: unknownOrigin(settings) + [note])
     }
 
     func evaluationSet(_ settings: DataSettings, split: String) throws -> any SegmentationDataset { try slices(settings, list: split) }
@@ -155,7 +186,8 @@ struct Synapse: DatasetLayout {
 
     func reportVolumes(_ settings: DataSettings) throws -> (any VolumeDataset)? {
         let directory = URL(filePath: settings.path)
-        guard SynapseLayout(directory: directory).hasList(evaluationSplit),
+        // A fold validates on training slices; the test volumes are no part of it.
+        guard settings.folds == nil, SynapseLayout(directory: directory).hasList(evaluationSplit),
             try SynapseVolumes.areListed(in: directory, list: evaluationSplit)
         else { return nil }
         var volumes = try SynapseVolumes(directory, classNames: settings.synapseClassNames, ignoredLabel: settings.ignoredByte)

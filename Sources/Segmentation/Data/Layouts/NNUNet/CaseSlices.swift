@@ -60,27 +60,12 @@ struct CaseSlices: SegmentationDataset {
         return presence
     }
 
-    /// The least share of samples that a class shall be in.
-    private static let leastShare = 0.1
-    private static let mostRepeats = 10.0
-
-    /// Every slice; with `repeats` as often as its rarest class needs: the square root of how much
-    /// too rare it is, as in repeat-factor sampling (Gupta et al. 2019).
+    /// Every slice; with `repeats` as often as its rarest class needs.
     private static func samples(_ presence: [[Set<UInt8>]], classes: Int, repeats: Bool) -> [(volume: Int, slice: Int)] {
-        let all = presence.reduce(0) { $0 + $1.count }
-        let factors = (0..<256).map { label -> Double in
-            let holding = presence.reduce(0) { $0 + $1.count { $0.contains(UInt8(label)) } }
-            guard repeats, label > 0, label < classes, holding > 0 else { return 1 }
-            return min(max(1, (leastShare * Double(all) / Double(holding)).squareRoot()), mostRepeats)
-        }
-        var samples: [(volume: Int, slice: Int)] = []
-        for (index, slices) in presence.enumerated() {
-            for (slice, labels) in slices.enumerated() {
-                let factor = labels.map { factors[Int($0)] }.max() ?? 1
-                for _ in 0..<Int(factor.rounded()) { samples.append((index, slice)) }
-            }
-        }
-        return samples
+        let all = presence.enumerated().flatMap { index, slices in slices.indices.map { (volume: index, slice: $0) } }
+        guard repeats else { return all }
+        let counts = RepeatFactors.repeats(presence.flatMap(\.self), classes: classes)
+        return zip(all, counts).flatMap { Array(repeating: $0, count: $1) }
     }
 
     // MARK: SegmentationDataset

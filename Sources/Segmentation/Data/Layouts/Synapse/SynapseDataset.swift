@@ -67,10 +67,15 @@ package struct SynapseDataset: SegmentationDataset {
     /// Two sets without a common patient, chosen once by the seed. A slice's patient is the part of
     /// its name before `_slice`.
     ///
-    /// Throws ``DataError`` if there is only one patient.
-    package func divided(validationFraction: Double = 0.2, seed: UInt64) throws(DataError) -> (
+    /// With `groups`, one for each of ``patients``, patients of a group stay together. Throws
+    /// ``DataError`` if there is only one patient or group.
+    package func divided(validationFraction: Double = 0.2, groups: [String]? = nil, seed: UInt64) throws(DataError) -> (
         training: SynapseDataset, validation: SynapseDataset
     ) {
+        if let groups, Set(groups).count > 1 {
+            let isHeld = FoldDivision.held(of: groups, fraction: validationFraction, seed: seed)
+            return divided(holding: Set(zip(self.patients, isHeld).filter(\.1).map(\.0)))
+        }
         let patients = Set(cases.map(Self.patient)).sorted()
         guard patients.count > 1 else {
             throw DataError(
@@ -82,7 +87,20 @@ package struct SynapseDataset: SegmentationDataset {
         let drawn = random.permutation(patients.count)
         let wanted = Int((Double(patients.count) * validationFraction).rounded())
         let held = Set(drawn.prefix(min(max(1, wanted), patients.count - 1)).map { patients[$0] })
-        return (part { !held.contains($0) }, part(held.contains))
+        return divided(holding: held)
+    }
+
+    /// Some of the slices, drawn by the seed.
+    func drawn(_ count: Int, seed: UInt64) -> SynapseDataset {
+        let chosen = FoldDivision.drawn(count, of: cases.count, seed: seed)
+        return SynapseDataset(
+            cases: chosen.map { cases[$0] }, files: chosen.map { files[$0] }, classNames: classNames, options: options,
+            description: description)
+    }
+
+    /// The slices of these patients, and all others.
+    func divided(holding held: Set<String>) -> (training: SynapseDataset, validation: SynapseDataset) {
+        (part { !held.contains($0) }, part(held.contains))
     }
 
     /// The patients, in the order of their first slice.
@@ -149,7 +167,7 @@ package struct SynapseDataset: SegmentationDataset {
     /// window. Throws ``DataError``, which names the file.
     package func load(at index: Int) throws -> Sample { try load(index) }
 
-    private func load(_ index: Int) throws(DataError) -> Sample {
+    func load(_ index: Int) throws(DataError) -> Sample {
         var sample = try stored(index)
         if let window = options.window { sample.image = window.applied(to: sample.image) }
         return sample

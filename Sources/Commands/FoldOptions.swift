@@ -1,0 +1,57 @@
+import ArgumentParser
+import Segmentation
+
+/// Which samples belong together, for divisions into training and validation.
+package struct GroupOptions: ParsableArguments {
+    @Option(
+        help:
+            "A table (CSV) of pictures and what they belong to, such as patients or lesions; training and validation share none. Sets without val, and folds."
+    )
+    package var groups: String?
+
+    @Option(help: "The heading of the groups' column in --groups, if it has more than two columns.")
+    package var groupColumn: String?
+
+    @Option(
+        help: ArgumentHelp(
+            #"Instead of --groups: a regular expression that finds the group in a picture's name, such as "^([^_]+)_"."#,
+            valueName: "pattern"))
+    package var groupPattern: String?
+
+    package init() {}
+
+    package func validate() throws {
+        guard groups == nil || groupPattern == nil else { throw ValidationError("give --groups or --group-pattern") }
+        guard groupColumn == nil || groups != nil else { throw ValidationError("--group-column needs --groups") }
+    }
+
+    /// Lays the options that were given over the settings.
+    package func apply(to settings: inout DataSettings) {
+        if let groups { (settings.groups, settings.groupColumn, settings.groupPattern) = (groups, groupColumn, nil) }
+        if let groupPattern { (settings.groups, settings.groupColumn, settings.groupPattern) = (nil, nil, groupPattern) }
+    }
+}
+
+/// One fold of several: `2`, or `2/5`.
+package struct FoldOption: ExpressibleByArgument, Sendable, Equatable {
+    /// From 0.
+    package let fold: Int
+    /// The number of folds, if given.
+    package let folds: Int?
+
+    /// Reads the value of --fold.
+    @Sendable package static func argument(_ text: String) throws -> FoldOption {
+        try reading("a fold from 0, or a fold of several such as 0/5")(text)
+    }
+
+    package init?(argument: String) {
+        let parts = argument.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard (1...2).contains(parts.count), let fold = parts[0], fold >= 0 else { return nil }
+        if parts.count == 2 {
+            guard let folds = parts[1], (2...1024).contains(folds), fold < folds else { return nil }
+            (self.fold, self.folds) = (fold, folds)
+        } else {
+            (self.fold, folds) = (fold, nil)
+        }
+    }
+}

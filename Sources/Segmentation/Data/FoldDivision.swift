@@ -1,0 +1,64 @@
+import Files
+
+/// Samples divided into folds for cross-validation.
+enum FoldDivision {
+    /// The fold of each sample, from 0. Samples of one group share a fold.
+    ///
+    /// Groups come in an order drawn by the seed from their sorted names, the largest first, and
+    /// each goes to the fold that has the fewest samples.
+    static func folds(of groups: [String], count: Int, seed: UInt64) -> [Int] {
+        var sizes: [String: Int] = [:]
+        for group in groups { sizes[group, default: 0] += 1 }
+        let names = sizes.keys.sorted { FolderListing.byteOrder($0, $1) }
+        var random = DataRandom.split(seed: seed)
+        let drawn = random.permutation(names.count)
+        // Sorting is stable in the drawn order: equal sizes stay as drawn.
+        let order = drawn.indices.sorted {
+            (sizes[names[drawn[$1]]] ?? 0, $0) < (sizes[names[drawn[$0]]] ?? 0, $1)
+        }
+        var (filled, fold) = ([Int](repeating: 0, count: count), [String: Int]())
+        for place in order {
+            let name = names[drawn[place]]
+            let chosen = filled.indices.min { (filled[$0], $0) < (filled[$1], $1) } ?? 0
+            fold[name] = chosen
+            filled[chosen] += sizes[name] ?? 0
+        }
+        return groups.map { fold[$0] ?? 0 }
+    }
+
+    /// Which samples validate where a share is held back: whole groups drawn by the seed, until
+    /// they have the share, at least one and not all.
+    static func held(of groups: [String], fraction: Double, seed: UInt64) -> [Bool] {
+        let names = Set(groups).sorted { FolderListing.byteOrder($0, $1) }
+        var random = DataRandom.split(seed: seed)
+        let wanted = (Double(groups.count) * min(1, max(0, fraction))).rounded()
+        var (held, count) = (Set<String>(), 0)
+        for index in random.permutation(names.count).dropLast() where held.isEmpty || Double(count) < wanted {
+            held.insert(names[index])
+            count += groups.count { $0 == names[index] }
+        }
+        return groups.map(held.contains)
+    }
+
+    /// Some of the places 0 ..< `all`, drawn by the seed, in order; a smaller number's are among a
+    /// larger one's.
+    static func drawn(_ count: Int, of all: Int, seed: UInt64) -> [Int] {
+        var random = DataRandom.subset(seed: seed)
+        return random.permutation(all).prefix(count).sorted()
+    }
+
+    /// Throws ``DataError`` unless there is a fold of this number, and something in every fold.
+    static func require(_ fold: Int, of count: Int, groups: [String], path: String) throws(DataError) {
+        guard fold < count else {
+            throw DataError(
+                .noPairs, path: path, "is divided into \(count) folds, so there is no fold \(fold)",
+                remedy: "Choose a fold from 0 to \(count - 1).")
+        }
+        let different = Set(groups).count
+        guard different >= count else {
+            let unit = different == groups.count ? "sample" : "group"
+            throw DataError(
+                .noPairs, path: path, "has \(counted(different, unit)), too few for \(count) folds", remedy: "Choose fewer folds.")
+        }
+    }
+}

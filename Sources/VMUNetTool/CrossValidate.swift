@@ -1,0 +1,97 @@
+import ArgumentParser
+import Commands
+import Files
+import Foundation
+import Report
+import Runs
+import Segmentation
+import Training
+
+struct CrossValidate: ToolCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "crossvalidate",
+        abstract: "Train and score every fold of a set, and predict each picture with weights that have not seen it.",
+        discussion: """
+            The pictures of the part train, or of the whole set, are divided into folds by the seed; a part val takes no part. --groups and \
+            --group-pattern keep the pictures of a patient or lesion in one fold. Each fold validates a run of its own in RUNS; the same command continues \
+            an interrupted cross-validation bit for bit. RUNS/crossvalidation.md and .json hold each fold's scores, mean ± deviation, and the scores of \
+            all pictures together; RUNS/out-of-fold holds their masks.
+
+            Examples:
+              vmunet crossvalidate --data lesions --folds 5 --groups lesions.csv --group-column patient --runs runs/lesions
+              vmunet crossvalidate --data hearts --dataset nnunet --folds 5 --epochs 100 --runs runs/hearts
+            """)
+
+    @Option(help: "The number of folds.")
+    var folds = 5
+
+    @OptionGroup var groups: GroupOptions
+
+    @Option(help: "Settings in YAML.")
+    var config: String?
+
+    @Flag(help: "Train without augmentation.")
+    var noAugment = false
+
+    @Flag(help: "Write no out-of-fold predictions.")
+    var noPredictions = false
+
+    @OptionGroup var output: GridOptions
+
+    @OptionGroup var options: TrainingOptions
+
+    @OptionGroup var files: DataOptions
+
+    @OptionGroup var telling: OutputOptions
+
+    var computing: ComputeOptions? { options.compute }
+
+    func validate() throws { try Require.count(folds, "--folds", from: 2, upTo: 1024) }
+
+    func run() throws {
+        try options.prepare()
+        let folder = output.folder
+        let validation = try CrossValidation(base(), folds: folds, in: folder, compileGraph: options.compute.compileGraph)
+        let (cells, states) = (validation.grid.cells, try validation.states())
+        Console.note(
+            "\(validation.grid.title): \(states.count { $0 == .finished }) of \(counted(cells.count, "fold")) trained, in \(folder.relativePath)"
+        )
+        if output.dryRun {
+            for (cell, state) in zip(cells, states) { Console.note("  \(cell.name): \(state.rawValue)") }
+            return
+        }
+        let stop = StopSignal()
+        let display = TrainingDisplay()
+        let result = try validation.run(shouldStop: { stop.isSet }) { progress in
+            switch progress {
+            case .training(let report): Ablate.show(report, display)
+            case .scoring(let run, let share): Console.status("scoring \(run) \(Console.bar(share))")
+            }
+        }
+        if !noPredictions, !result.isInterrupted {
+            let count = try validation.predictOutOfFold(shouldStop: { stop.isSet }) {
+                Console.status("predicting out of fold \(Console.bar($0))")
+            }
+            Console.status("")
+            Console.note("\(counted(count, "out-of-fold prediction")) in \(folder.appending(path: "out-of-fold").relativePath)")
+        }
+        Console.status("")
+        try output.finish(
+            result, markdown: result.markdown, isInterrupted: result.isInterrupted || stop.isSet,
+            hasFailed: result.folds.contains { $0.state == .failed })
+    }
+
+    private func base() throws -> RunConfiguration {
+        var base =
+            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: options.dataset) }
+            ?? RunConfiguration(try Dataset.chosen(options.dataset, for: options.data ?? ""))
+        let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
+        files.apply(to: &base.data)
+        groups.apply(to: &base.data)
+        if noAugment { base.data.augment = false }
+        do { try options.lay(over: &base, given: Set(given.keys)) } catch let error as RunConfigurationError {
+            throw error.fault(of: config ?? "", lines: given) ?? error
+        }
+        return base
+    }
+}

@@ -33,6 +33,28 @@ package struct DataOptions: ParsableArguments {
         if let window { settings.window = window }
         if let intensities { settings.intensities = intensities }
     }
+
+    /// The settings of a set that a network is scored on: the layout's, then the weights', then the
+    /// options.
+    func settings(_ given: Dataset?, data: String, _ segmenter: Segmenter, _ axis: SliceAxisOption) throws -> DataSettings {
+        var settings = DataSettings(try Dataset.chosen(given, for: data), path: data)
+        (settings.imageSize, settings.classes) = (segmenter.imageSize, segmenter.network.classes)
+        (settings.classNames, settings.ignoredLabel) = (segmenter.classNames, segmenter.ignoredLabel.map(Int.init))
+        (settings.window, settings.sliceAxis) = (segmenter.metadata.window, axis.sliceAxis ?? 1)
+        settings.intensities = window == nil ? .normalized : .raw
+        apply(to: &settings)
+        try Self.checkIntensities(settings)
+        return settings
+    }
+
+    /// Raw intensities need a window that does not depend on the volume.
+    private static func checkIntensities(_ settings: DataSettings) throws {
+        guard settings.intensities == .raw else { return }
+        switch settings.window {
+        case .fixed, .range: break
+        default: throw ValidationError("--intensities raw needs --window LOW,HIGH or minmax: the weights name none")
+        }
+    }
 }
 
 /// The axis across slices in arrays of volumes, which their files do not record.

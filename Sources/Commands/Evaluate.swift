@@ -17,10 +17,11 @@ package struct Evaluate: ToolCommand {
               vmunet evaluate --weights best.safetensors --data pictures --dataset folder --split test --json scores.json
               vmunet evaluate --weights hippocampus.safetensors --data Task04_Hippocampus --dataset nnunet --split val --tolerance 1
               vmunet evaluate --weights heart.safetensors --data ACDC --dataset synapse --spacing 10,1.4,1.4 --predictions labels
+              vmunet evaluate --weights crops.safetensors --data DRIVE --dataset folder --tile 256 --tta flips --csv scores.csv
             """)
 
-    @Option(help: "Weights: .pth or .safetensors.")
-    var weights: String
+    @Option(help: "Weights: .pth or .safetensors; given several times, an ensemble whose probabilities are averaged.")
+    var weights: [String] = []
 
     @OptionGroup var choice: WeightsOptions
 
@@ -46,6 +47,21 @@ package struct Evaluate: ToolCommand {
     @Option(help: "The least probability of a foreground pixel.")
     var threshold: Double?
 
+    @OptionGroup var answer: AnswerOptions
+
+    @Flag(help: "Score pictures at their own size instead of the network's. With tiles always.")
+    var ownSize = false
+
+    @Flag(help: "Also compare probabilities with how often they are right: reliability diagram, ECE, Brier score. Pictures alone.")
+    var calibration = false
+
+    @Flag(
+        help: """
+            Also measure how unsure the network is of each picture (three numbers in the JSON and the table), and how well these find the worst \
+            tenth: AUROC. Pictures alone.
+            """)
+    var uncertainty = false
+
     @OptionGroup var files: DataOptions
 
     @Option(help: "Volumes: a folder for their predicted labels, as NAME.nii.gz.")
@@ -70,12 +86,16 @@ package struct Evaluate: ToolCommand {
     @Option(help: "Also write all scores, including each picture's, to this file as JSON; - prints them instead of the table.")
     var json: String?
 
+    @Option(help: "Also write each picture's or volume's scores of each class to this file, as a table.")
+    var csv: String?
+
     package var computing: ComputeOptions? { compute }
 
     package init() {}
 
     package func validate() throws {
         try Require.imageSize(imageSize)
+        try answer.check(imageSize: imageSize)
         try Require.threshold(threshold)
         if let tolerance, !(tolerance >= 0 && tolerance.isFinite) {
             throw ValidationError("--tolerance: expected 0 or more, got \(tolerance)")
@@ -84,26 +104,23 @@ package struct Evaluate: ToolCommand {
     }
 
     package func run() throws {
+        guard !weights.isEmpty else { throw ValidationError("--weights is needed") }
         let segmenter = try Segmenter(
-            weights: URL(filePath: weights), choosing: choice.set ?? .model, imageSize: imageSize, threshold: threshold,
-            compute: compute.compute,
-            networks: Backend.current.networks)
-        Console.tell(segmenter, URL(filePath: weights))
-        let dataset = try Dataset.chosen(dataset, for: data)
-        let layout = dataset.layout
+            ensemble: weights.map { URL(filePath: $0) }, choosing: choice.set ?? .model, imageSize: imageSize, threshold: threshold,
+            prediction: answer.prediction(measuresDoubt: uncertainty), compute: compute.compute, networks: Backend.current.networks)
+        Console.tell(segmenter, weights.map { URL(filePath: $0) })
+        let settings = try files.settings(dataset, data: data, segmenter, axis)
+        let layout = settings.dataset.layout
         let split = self.split ?? layout.evaluationSplit
-        var settings = DataSettings(dataset, path: data)
-        (settings.imageSize, settings.classes) = (segmenter.imageSize, segmenter.network.classes)
-        (settings.classNames, settings.ignoredLabel) = (segmenter.classNames, segmenter.ignoredLabel.map(Int.init))
-        (settings.window, settings.sliceAxis) = (segmenter.metadata.window, axis.sliceAxis ?? 1)
-        settings.intensities = files.window == nil ? .normalized : .raw
-        files.apply(to: &settings)
-        try checkIntensities(settings)
         do {
             if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
+                guard !calibration, !uncertainty, !ownSize else {
+                    throw ValidationError("--calibration, --uncertainty and --own-size are for pictures")
+                }
                 return try score(volumes, segmenter)
             }
         } catch let error as DataError { throw unfit(error, segmenter) }
+        let isAtOwnSize = ownSize || segmenter.isTiled
         guard predictions == nil, spacing == nil, tolerance == nil else {
             throw ValidationError("--predictions, --spacing and --tolerance are for volumes")
         }
@@ -115,39 +132,38 @@ package struct Evaluate: ToolCommand {
         (options.batchSize, options.threshold) = (min(batchSize, 8), segmenter.threshold)
         (options.ignoredLabel, options.classNames) = (settings.ignoredLabel, segmenter.classNames)
         options.loss.ignoredLabel = settings.ignoredLabel
+        options.cleanUp = segmenter.cleanUp
+        (options.measuresCalibration, options.measuresDoubt) = (calibration, uncertainty)
         let result: EvaluationResult
         do {
-            result = try Evaluator(set, options).evaluate(segmenter.network) { done, count in
+            if segmenter.isTiled || segmenter.passes > 1, let work = try segmenter.work(set.sourceSizes()) { Console.note(work) }
+            func tell(_ done: Int, _ count: Int) {
                 Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
             }
+            let evaluator = Evaluator(set, options)
+            result = try evaluator.evaluate(segmenter, atOwnSize: isAtOwnSize, progress: tell)
         } catch let error as DataError {
             throw unfit(error, segmenter)
         } catch let error as NonFiniteScore {
-            throw InputError("\(weights): \(error)")
+            throw InputError("\(named): \(error)")
         }
         Console.status("")
-        if json == "-" { return try Console.json(result) }
-        // Print the table first: a file that cannot be written must not cost the scores.
-        Console.out(Self.table(result))
-        if let json { try write(result, to: URL(filePath: json)) }
+        // Print the scores first: a file that cannot be written must not cost them.
+        if json == "-" { try Console.json(result) } else { Console.out(Self.table(result)) }
+        if let json, json != "-" { try write(result, to: URL(filePath: json)) }
+        if let csv { try AtomicFile.write(Array(result.csv.utf8), to: URL(filePath: csv)) }
     }
+
+    /// The weights' files, for messages.
+    private var named: String { weights.joined(separator: " + ") }
 
     /// An error about labels, behind what may have caused it: weights of another set.
     private func unfit(_ error: DataError, _ segmenter: Segmenter) -> any Error {
         guard [.labelOutOfRange, .greyMask].contains(error.kind) else { return error }
         let classes = segmenter.network.classes
         return InputError(
-            "\(weights): is a network of \(classes == 1 ? "one class" : "\(classes) classes"), which this set does not fit; name weights that were "
+            "\(named): is a network of \(classes == 1 ? "one class" : "\(classes) classes"), which this set does not fit; name weights that were "
                 + "trained on such a set, or correct it:\n\(error)")
-    }
-
-    /// Raw intensities need a window that does not depend on the volume.
-    private func checkIntensities(_ settings: DataSettings) throws {
-        guard settings.intensities == .raw else { return }
-        switch settings.window {
-        case .fixed, .range: break
-        default: throw ValidationError("--intensities raw needs --window LOW,HIGH or minmax: the weights name none")
-        }
     }
 
     func write(_ result: some Encodable, to url: URL) throws {
@@ -172,6 +188,7 @@ package struct Evaluate: ToolCommand {
                 "\(counted(empty.count, "picture is", "pictures are")) empty: \(empty.foundEmpty) predicted empty, left out of the mean over pictures; \(empty.withFindings) with findings, IoU 0"
             )
         }
+        lines += Self.lines(result.calibration) + Self.lines(result.rankings)
         lines.append("loss \(fixedPoint(result.loss, digits: 4)) over \(counted(result.images.count, "picture"))")
         return lines.joined(separator: "\n")
     }

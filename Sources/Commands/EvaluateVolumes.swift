@@ -13,7 +13,8 @@ extension Evaluate {
     func score(_ volumes: any VolumeDataset, _ segmenter: Segmenter) throws {
         let folder = predictions.map { URL(filePath: $0) }
         if let folder { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
-        let provenance = "vmunet \(Provenance.version), weights sha256 \(WeightsDigest(of: URL(filePath: weights)).value.prefix(32))"
+        let provenance =
+            "vmunet \(Provenance.version), weights sha256 \(WeightsDigest(of: weights.map { URL(filePath: $0) }).value.prefix(32))"
         var stored: ClosedRange<Float>?
         var doubts: [String] = []
         let evaluator = VolumeEvaluator(
@@ -40,6 +41,7 @@ extension Evaluate {
         for doubt in doubts.prefix(3) { Console.note("note: " + doubt) }
         if let folder { Console.note("\(counted(summary.volumes.count, "label volume")) in \(folder.relativePath)") }
         if let json, json != "-" { try write(summary, to: URL(filePath: json)) }
+        if let csv { try AtomicFile.write(Array(summary.csv.utf8), to: URL(filePath: csv)) }
         if json == "-" { try Console.json(summary) } else { Console.out(Self.table(summary)) }
     }
 

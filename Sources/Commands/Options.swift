@@ -88,9 +88,11 @@ package struct WeightsOptions: ParsableArguments {
 
 extension Console {
     /// Prints which weights are used, and the notes from reading them.
-    static func tell(_ segmenter: Segmenter, _ weights: URL) {
-        note("weights: \(weights.lastPathComponent), " + (segmenter.metadata.summary ?? "without a record of what they were trained on"))
-        for text in segmenter.notes { note("note: \(weights.lastPathComponent): \(text)") }
+    static func tell(_ segmenter: Segmenter, _ weights: [URL]) {
+        let name = weights[0].lastPathComponent
+        note("weights: \(name), " + (segmenter.metadata.summary ?? "without a record of what they were trained on"))
+        if weights.count > 1 { note("ensemble with " + weights.dropFirst().map(\.lastPathComponent).joined(separator: ", ")) }
+        for text in segmenter.notes { note("note: \(name): \(text)") }
     }
 }
 
@@ -217,8 +219,12 @@ package struct InputOptions: ParsableArguments {
 /// Checks that several commands share; each throws a message for the command line's user.
 package enum Require {
     package static func imageSize(_ size: Int?, upTo most: Int = Segmenter.imageSizes.upperBound) throws {
+        try self.size(size, "--image-size", upTo: most)
+    }
+
+    package static func size(_ size: Int?, _ option: String, upTo most: Int = Segmenter.imageSizes.upperBound) throws {
         guard let size, !(32...most).contains(size) || !size.isMultiple(of: 32) else { return }
-        throw ValidationError("--image-size: expected a multiple of 32 from 32 to \(most), got \(size)")
+        throw ValidationError("\(option): expected a multiple of 32 from 32 to \(most), got \(size)")
     }
 
     package static func threshold(_ value: Double?) throws {

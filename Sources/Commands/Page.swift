@@ -170,12 +170,16 @@ package struct PageFiles {
         return list
     }
 
-    /// The page maps a volume's intensities by a window and takes its slices one by one, as they lie.
+    /// The page maps a volume's intensities by a window and takes its slices one by one, as they lie;
+    /// every picture and slice is resized, and its labels are what the network says.
     private func requireFitting(_ metadata: WeightsMetadata, file: String) throws {
         let wants = [
             metadata.normalization == nil ? nil : "another normalisation than a window",
             (metadata.neighbors ?? 0) == 0 ? nil : "neighbouring slices",
             metadata.sliceFit == nil ? nil : "slices resampled to a spacing",
+            metadata.patchSize == nil ? nil : "tiles",
+            metadata.temperature == nil ? nil : "a temperature",
+            metadata.cleanUp?.isEmpty ?? true ? nil : "a clean-up",
         ].compactMap(\.self)
         guard !wants.isEmpty else { return }
         throw InputError(

@@ -11,27 +11,35 @@ import Synchronization
 /// A picture to segment, and the files to make from it.
 struct PictureWork: Sendable {
     let picture: URL
-    /// The mask; then overlay and probability if requested.
-    let results: [URL]
-    let overlay: Bool
-    let probability: Bool
+    let results: ResultFiles
 
-    /// Segments the picture and writes its results. Returns each label's number of pixels.
-    func run(_ segmenter: Segmenter) throws -> [Int] {
+    /// What is recorded of a picture.
+    struct Found: Sendable {
+        /// Each label's number of pixels.
+        let counts: [Int]
+        let doubt: Doubt?
+        /// Its distance from the training pictures; nil if the weights do not know them.
+        let distance: Double?
+    }
+
+    /// Segments the picture and writes its results.
+    func run(_ segmenter: Segmenter) throws -> Found {
         let picture = try PictureFile.read(picture)
         let found = try segmenter.segment(picture)
-        try PictureFile.write(found.mask, to: results[0])
-        if overlay { try PictureFile.write(try Overlay.draw(found.mask, on: picture), to: results[1]) }
-        if probability, let last = results.last { try PictureFile.write(found.probability, to: last) }
-        return Self.count(found.mask.pixels)
+        try PictureFile.write(found.mask, to: results.mask)
+        if let overlay = results.overlay { try PictureFile.write(try Overlay.draw(found.mask, on: picture), to: overlay) }
+        if let probability = results.probabilities.first { try PictureFile.write(found.probability, to: probability) }
+        if let uncertainty = results.uncertainty, let map = found.uncertainty { try PictureFile.write(map, to: uncertainty) }
+        return Found(
+            counts: Self.count(found.mask.pixels), doubt: found.doubt, distance: segmenter.metadata.familiarity?.distance(of: picture))
     }
 
     /// Runs several at the same time. Nil for those that `stop` kept from starting. `finished`
     /// receives the number of pictures done and the index of the last.
     static func run(
         _ works: [PictureWork], _ segmenter: Segmenter, stop: StopSignal, finished: @Sendable (_ done: Int, _ index: Int) -> Void
-    ) -> [Result<[Int], any Error>?] {
-        let outcomes = Mutex<[Result<[Int], any Error>?]>(Array(repeating: nil, count: works.count))
+    ) -> [Result<Found, any Error>?] {
+        let outcomes = Mutex<[Result<Found, any Error>?]>(Array(repeating: nil, count: works.count))
         let done = Atomic(0)
         segmenter.network.sideBySide(works.count) { index in
             guard !stop.isSet else { return }

@@ -19,6 +19,7 @@ package struct Predict: ToolCommand {
               vmunet predict photo.jpg --output mask.png        writes that file
               vmunet predict pictures/ --output masks --overlay --recursive
               vmunet predict --weights best.safetensors ct.nii.gz --output segmented
+              vmunet predict --weights one.safetensors --weights two.safetensors --tta flips --uncertainty photo.jpg
 
             A mask holds 0 and 255 or, with several classes, the labels' numbers. Volumes are segmented slice by slice, in the voxel order \
             and intensity window that the weights were trained on, and written as .nii.gz with the input's geometry. In a folder, a result is \
@@ -29,8 +30,12 @@ package struct Predict: ToolCommand {
             [B, C, H, W] goes into the network unchanged, and its logits are written.
             """)
 
-    @Option(help: "Weights, .pth or .safetensors. Default: those that the environment variable VMUNET_WEIGHTS names, or the package's own.")
-    var weights: String?
+    @Option(
+        help: """
+            Weights, .pth or .safetensors; given several times, an ensemble whose probabilities are averaged. Default: those that the environment \
+            variable VMUNET_WEIGHTS names, or the package's own.
+            """)
+    var weights: [String] = []
 
     @OptionGroup var choice: WeightsOptions
 
@@ -58,6 +63,13 @@ package struct Predict: ToolCommand {
             and on.
             """)
     var probabilities = false
+
+    @Flag(
+        help: """
+            Also write how unsure the network is: NAME_uncertainty.png (or a volume), the entropy of each pixel's probabilities, and three \
+            numbers in predictions.json.
+            """)
+    var uncertainty = false
 
     @Flag(
         help:
@@ -92,6 +104,8 @@ package struct Predict: ToolCommand {
     @Option(help: "The least probability of a foreground pixel. Default: the weights' own, or 0.5.")
     var threshold: Double?
 
+    @OptionGroup var answer: AnswerOptions
+
     @OptionGroup var input: InputOptions
 
     @Flag(help: "Skip inputs that already have results from the same weights and settings.")
@@ -122,13 +136,16 @@ package struct Predict: ToolCommand {
             throw ValidationError("\(option): with --raw logits alone are written; leave it out")
         }
         try Require.imageSize(imageSize)
+        try answer.check(imageSize: imageSize)
+        guard raw == nil || answer.tile == nil else { throw ValidationError("--raw runs arrays as they are, without --tile") }
         try Require.threshold(threshold)
     }
 
     package func run() throws {
         // Here, since the parser names an option that it does not know only after validating.
         guard raw != nil || !inputs.isEmpty else { throw ValidationError("name at least one picture, volume or folder") }
-        guard let weights = weights.map({ URL(filePath: $0) }) ?? InstalledWeights.url() else {
+        let weights = self.weights.isEmpty ? InstalledWeights.url().map { [$0] } ?? [] : self.weights.map { URL(filePath: $0) }
+        guard !weights.isEmpty else {
             throw ValidationError(
                 "--weights is needed: the package's own are not beside this tool, and \(InstalledWeights.variable) names none")
         }
@@ -158,7 +175,8 @@ package struct Predict: ToolCommand {
     /// Options given for results beside masks.
     private var resultOptions: [String] {
         let given = [
-            ("--overlay", overlay), ("--probabilities", probabilities), ("--recursive", recursive), ("--skip-done", skipDone),
+            ("--overlay", overlay), ("--probabilities", probabilities), ("--uncertainty", uncertainty), ("--recursive", recursive),
+            ("--skip-done", skipDone),
             ("--json", json),
             ("--threshold", threshold != nil),
         ]
@@ -176,11 +194,10 @@ package struct Predict: ToolCommand {
         return given.filter(\.1).map(\.0)
     }
 
-    private func segmenter(_ weights: URL) throws -> Segmenter {
+    private func segmenter(_ weights: [URL]) throws -> Segmenter {
         try Segmenter(
-            weights: weights, choosing: choice.set ?? .model, imageSize: imageSize, threshold: threshold, input: input.convention,
-            compute: compute.compute,
-            networks: Backend.current.networks)
+            ensemble: weights, choosing: choice.set ?? .model, imageSize: imageSize, threshold: threshold, input: input.convention,
+            prediction: answer.prediction(measuresDoubt: uncertainty), compute: compute.compute, networks: Backend.current.networks)
     }
 
     private func runRaw(_ segmenter: Segmenter, _ url: URL, to output: URL) throws {

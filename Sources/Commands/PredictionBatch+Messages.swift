@@ -1,3 +1,5 @@
+import Files
+import Imaging
 import Segmentation
 
 #if canImport(FoundationEssentials)
@@ -38,6 +40,25 @@ extension PredictionBatch {
             Console.note("\(item.path) → \(mask.lastPathComponent)")
         }
         if names.renamed.count > 20 { Console.note("… and \(names.renamed.count - 20) more, in \(PredictionFile.name)") }
+    }
+
+    /// Tells of a picture that is unlike those of training.
+    mutating func tellFamiliarity(_ item: InputList.Item, _ distance: Double?) -> PredictionRecord.Familiarity? {
+        guard let distance, let limit = segmenter.metadata.familiarity?.limit else { return nil }
+        let found = PredictionRecord.Familiarity(distance: distance, limit: limit)
+        if found.isUnlike {
+            tellOnce(
+                "\(item.path): unlike the pictures of training (distance \(fixedPoint(distance, digits: 1)); 99 of 100 of them lie within "
+                    + "\(fixedPoint(limit, digits: 1))): do not trust the mask unseen")
+        }
+        return found
+    }
+
+    /// Tells the work that pictures will take, if it is more than a pass each.
+    func tellWork() {
+        guard segmenter.isTiled || segmenter.passes > 1 else { return }
+        let sizes = list.items.lazy.filter { !$0.isVolume }.compactMap { try? PictureFile.size(of: $0.url) }
+        if let work = segmenter.work(Array(sizes)) { Console.note(work) }
     }
 
     func finish() throws {

@@ -17,7 +17,7 @@ struct PredictionBatch {
     let list: InputList
     let segmenter: Segmenter
     let target: PredictionTarget
-    let weights: URL
+    let weights: [URL]
     let digest: WeightsDigest
     let names: ResultNames
     let wanted: WantedResults
@@ -34,12 +34,13 @@ struct PredictionBatch {
     var told: Set<String> = []
 
     init(
-        _ command: Predict, _ list: InputList, _ segmenter: Segmenter, _ target: PredictionTarget, weights: URL, digest: WeightsDigest
+        _ command: Predict, _ list: InputList, _ segmenter: Segmenter, _ target: PredictionTarget, weights: [URL], digest: WeightsDigest
     ) throws {
         (self.command, self.list, self.segmenter, self.target) = (command, list, segmenter, target)
         (self.weights, self.digest) = (weights, digest)
         var wanted = WantedResults(format: target.format ?? command.format, overlay: command.overlay, statistics: command.statistics)
         if command.probabilities { wanted.probabilityClasses = segmenter.network.classes }
+        wanted.uncertainty = command.uncertainty
         self.wanted = wanted
         codes = try command.segmentCodes.map { try SegmentCodes(URL(filePath: $0)) } ?? SegmentCodes()
         names = target.names(list.items, wanted)
@@ -51,6 +52,7 @@ struct PredictionBatch {
     mutating func run() throws {
         Console.tell(segmenter, weights)
         tellMapping()
+        tellWork()
         var lastSaved = ContinuousClock.now
         var isStopped = false
         var (next, most) = (0, 1)
@@ -114,7 +116,7 @@ struct PredictionBatch {
                 tellOnce(segmenter.convention.pictureAssumptions)
                 works.append(
                     PictureWork(
-                        picture: item.url, results: plan.results.all, overlay: command.overlay, probability: command.probabilities))
+                        picture: item.url, results: plan.results))
             } catch {
                 plans.append(.failure(error))
             }
@@ -129,23 +131,28 @@ struct PredictionBatch {
             let item = list.items[index]
             do {
                 guard let plan = try plan.get() else { continue }
-                let classes: [PredictionRecord.ClassAmount]
+                let classes: [PredictionRecord.ClassAmount], doubt: Doubt?
+                var familiarity: PredictionRecord.Familiarity?
                 if item.isVolume {
                     if stop.isSet { return false }
                     Self.tell(index, of: count, item.url)
-                    classes = try volume(item, plan.results)
+                    (classes, doubt) = try volume(item, plan.results)
                 } else {
-                    guard let counts = try segmented.popFirst()??.get() else {
+                    guard let found = try segmented.popFirst()??.get() else {
                         isComplete = false
                         continue
                     }
+                    let counts = found.counts
+                    doubt = found.doubt
+                    familiarity = tellFamiliarity(item, found.distance)
                     let pixels = counts.reduce(0, +)
                     classes = amounts(counts) { .init(label: $0, name: segmenter.name(of: $0), pixels: $1, of: pixels) }
                 }
-                add(
-                    PredictionRecord(
-                        input: item.path, files: plan.results.all.map(\.lastPathComponent), classes: classes, weights: recordedDigest,
-                        settings: plan.settings))
+                var record = PredictionRecord(
+                    input: item.path, files: plan.results.all.map(\.lastPathComponent), classes: classes, weights: recordedDigest,
+                    settings: plan.settings)
+                (record.doubt, record.familiarity) = (doubt, familiarity)
+                add(record)
             } catch {
                 try fail(item, error)
             }
@@ -223,13 +230,17 @@ struct PredictionBatch {
 
     func settings(_ item: InputList.Item) -> PredictionRecord.Settings {
         let convention = segmenter.convention
-        return PredictionRecord.Settings(
-            weights: weights.lastPathComponent, imageSize: segmenter.imageSize,
+        var settings = PredictionRecord.Settings(
+            weights: weights.map(\.lastPathComponent).joined(separator: " + "), imageSize: segmenter.imageSize,
             threshold: segmenter.network.classes == 1 ? (Double(segmenter.threshold) * 1e6).rounded() / 1e6 : nil,
             precision: (command.compute.precision ?? .fp32).rawValue,
             valueRange: Double(item.isVolume ? convention.volumeScale : convention.pictureScale),
             window: item.isVolume ? command.input.window?.description ?? (item.isArray ? "none" : convention.mapping) : nil,
             voxelOrder: item.isVolume && !item.isArray ? convention.voxelOrder?.description : nil)
+        if segmenter.isTiled { (settings.tile, settings.overlap) = (segmenter.imageSize, segmenter.prediction.overlap) }
+        if !segmenter.cleanUp.isEmpty { settings.cleanUp = segmenter.cleanUp.description }
+        if segmenter.prediction.augmentation != .none { settings.augmentation = segmenter.prediction.augmentation }
+        return settings
     }
 
     private func done(_ item: InputList.Item, _ results: [URL], _ settings: PredictionRecord.Settings) -> PredictionRecord? {
@@ -241,7 +252,7 @@ struct PredictionBatch {
         return PredictionRecord(input: item.path, files: results.map(\.lastPathComponent), weights: recordedDigest, settings: settings)
     }
 
-    private mutating func volume(_ item: InputList.Item, _ results: ResultFiles) throws -> [PredictionRecord.ClassAmount] {
+    private mutating func volume(_ item: InputList.Item, _ results: ResultFiles) throws -> ([PredictionRecord.ClassAmount], Doubt?) {
         tellOnce(item.isArray ? segmenter.convention.arrayAssumptions : segmenter.convention.volumeAssumptions)
         let format = wanted.format ?? VolumeOutput(for: item)
         let channels =
@@ -253,7 +264,7 @@ struct PredictionBatch {
             channels, path: item.path, convention: segmenter.convention, sliceAxis: command.input.sliceAxis, window: command.input.window)
         for note in prepared.notes { Console.note("note: \(item.path): \(note)") }
         let slices = prepared.shape.depth, networked = VolumeSegmenter(segmenter)
-        let passes = (slices + networked.batchSize - 1) / networked.batchSize
+        let passes = networked.passes(of: prepared)
         Console.note(
             "\(item.path): \(counted(slices, "slice")) of \(prepared.shape.height)×\(prepared.shape.width)\(Self.mapping(prepared)), "
                 + "\(prepared.voxelOrder.map { "voxel order \($0)" } ?? "voxels as stored"), \(counted(passes, "pass", "passes")) through the network"
@@ -262,22 +273,17 @@ struct PredictionBatch {
             Console.status(
                 "segmenting \(Console.bar(Double(done) / Double(slices))) slice \(done)/\(slices)  \(item.url.lastPathComponent)")
         }
-        let found: LabelVolume
-        var probabilities: [[UInt8]] = []
-        if command.probabilities {
-            (found, probabilities) = try networked.segmentWithProbabilities(prepared, progress: tell)
-        } else {
-            found = try networked.segment(prepared, progress: tell)
-        }
+        let found = try networked.maps(of: prepared, shows: command.probabilities, progress: tell)
         try VolumeResults(
-            item: item, volume: volume, prepared: prepared, labels: found, probabilities: probabilities, names: segmenter.labels,
+            item: item, volume: volume, prepared: prepared, maps: found, names: segmenter.labels,
             provenance: "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))", codes: codes
         ).write(results, format: format)
         // One class needs no table.
         hasLabelMaps = hasLabelMaps || (!format.isDICOM && segmenter.network.classes > 1)
-        return amounts(PictureWork.count(found.labels)) { label, count in
-            .init(label: label, name: segmenter.name(of: label), voxels: count, voxelVolume: volume.voxelVolume)
+        let classes = amounts(PictureWork.count(found.labels.labels)) { label, count in
+            PredictionRecord.ClassAmount(label: label, name: segmenter.name(of: label), voxels: count, voxelVolume: volume.voxelVolume)
         }
+        return (classes, found.doubt)
     }
 
     /// The intensities' mapping, and the pixels that the network sees.

@@ -94,6 +94,7 @@ enum PredictionTarget {
                 ? [file(rest + "_probability" + ending)]
                 : (1..<wanted.probabilityClasses).map { file(rest + "_probability_\($0)" + ending) }
         }
+        if wanted.uncertainty { files.uncertainty = file(rest + "_uncertainty" + (item.isVolume ? format.numbersEnding : ".png")) }
         if wanted.statistics, item.isVolume { files.statistics = [file(rest + "_statistics.csv"), file(rest + "_statistics.json")] }
         return files
     }

@@ -66,6 +66,7 @@ struct WantedResults {
     var overlay = false
     /// Classes whose probabilities are written; 0 for none.
     var probabilityClasses = 0
+    var uncertainty = false
     var statistics = false
 }
 
@@ -75,12 +76,14 @@ package struct ResultFiles {
     package var overlay: URL?
     /// One for each class except the background.
     package var probabilities: [URL] = []
+    package var uncertainty: URL?
     /// CSV, then JSON; none, or both.
     package var statistics: [URL] = []
 
-    package init(mask: URL, overlay: URL? = nil, probabilities: [URL] = [], statistics: [URL] = []) {
-        (self.mask, self.overlay, self.probabilities, self.statistics) = (mask, overlay, probabilities, statistics)
+    package init(mask: URL, overlay: URL? = nil, probabilities: [URL] = [], uncertainty: URL? = nil, statistics: [URL] = []) {
+        (self.mask, self.overlay, self.probabilities) = (mask, overlay, probabilities)
+        (self.uncertainty, self.statistics) = (uncertainty, statistics)
     }
 
-    var all: [URL] { [mask] + [overlay].compactMap(\.self) + probabilities + statistics }
+    var all: [URL] { [mask] + [overlay].compactMap(\.self) + probabilities + [uncertainty].compactMap(\.self) + statistics }
 }

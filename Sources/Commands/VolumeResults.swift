@@ -15,23 +15,22 @@ package struct VolumeResults {
     let item: InputList.Item
     let volume: VolumeFile
     let prepared: PreparedVolume
-    /// Labels in the file's own order.
-    let labels: LabelVolume
-    /// A volume for each class except the background, in the file's own order; empty unless
-    /// requested.
-    let probabilities: [[UInt8]]
+    /// Labels and whatever maps were asked for, in the file's own order.
+    let maps: VolumeMaps
     let names: [VolumeLabel]
     /// The program and weights that made it.
     let provenance: String
     let codes: SegmentCodes
 
     package init(
-        item: InputList.Item, volume: VolumeFile, prepared: PreparedVolume, labels: LabelVolume, probabilities: [[UInt8]] = [],
-        names: [VolumeLabel], provenance: String, codes: SegmentCodes
+        item: InputList.Item, volume: VolumeFile, prepared: PreparedVolume, maps: VolumeMaps, names: [VolumeLabel], provenance: String,
+        codes: SegmentCodes
     ) {
-        (self.item, self.volume, self.prepared, self.labels) = (item, volume, prepared, labels)
-        (self.probabilities, self.names, self.provenance, self.codes) = (probabilities, names, provenance, codes)
+        (self.item, self.volume, self.prepared, self.maps) = (item, volume, prepared, maps)
+        (self.names, self.provenance, self.codes) = (names, provenance, codes)
     }
+
+    private var labels: LabelVolume { maps.labels }
 
     package func write(_ files: ResultFiles, format: VolumeOutput) throws {
         switch format {
@@ -46,16 +45,20 @@ package struct VolumeResults {
             let sheet = try VolumePreview.draw(labels, on: prepared.shown, order: volume.voxelOrder, spacing: volume.spacing)
             try PictureFile.write(sheet, to: overlay)
         }
-        for (probability, url) in zip(probabilities, files.probabilities) {
-            let shape = [labels.shape.depth, labels.shape.height, labels.shape.width]
-            let image = VolumeImage(
-                voxels: HostTensor(probability, shape: shape), slope: 1 / 255, geometry: volume.geometry, description: provenance)
-            try (VolumeFormat(url) ?? .nifti).write(image, to: url)
-        }
+        for (probability, url) in zip(maps.probabilities, files.probabilities) { try write(shares: probability, to: url) }
+        if let uncertainty = files.uncertainty, !maps.uncertainty.isEmpty { try write(shares: maps.uncertainty, to: uncertainty) }
         if files.statistics.count == 2 {
             try AtomicFile.write(Array(RegionStatistics.csv(statistics).utf8), to: files.statistics[0])
             try AtomicFile.write(Array((JSONText.encode(statistics) + "\n").utf8), to: files.statistics[1])
         }
+    }
+
+    /// Writes values 0…255 as a volume of 0…1.
+    private func write(shares: [UInt8], to url: URL) throws {
+        let shape = [labels.shape.depth, labels.shape.height, labels.shape.width]
+        let image = VolumeImage(
+            voxels: HostTensor(shares, shape: shape), slope: 1 / 255, geometry: volume.geometry, description: provenance)
+        try (VolumeFormat(url) ?? .nifti).write(image, to: url)
     }
 
     private var statistics: [RegionStatistics] {

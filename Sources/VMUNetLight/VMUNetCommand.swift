@@ -13,7 +13,7 @@ struct VMUNetCommand: ParsableCommand {
             + "./vmunet also has train, demo, ablate, compare, report and serve. They are built, and libtorch is set up if needed, when you first run them.\n\n"
             + Invocation.scriptCommands,
         version: Provenance.version,
-        subcommands: [Predict.self, Evaluate.self, Check.self, Summary.self, Convert.self, Bench.self, Page.self])
+        subcommands: [Predict.self, Evaluate.self, Tune.self, Check.self, Summary.self, Convert.self, Bench.self, Page.self])
 
     static func main() {
         run(with: Backend(networks: .kernels) { false })

@@ -14,8 +14,8 @@ struct VMUNetCommand: ParsableCommand {
             + Invocation.scriptCommands,
         version: "0.1.0 (libtorch \(Torch.version))",
         subcommands: [
-            Train.self, Evaluate.self, Predict.self, Check.self, Summary.self, Convert.self, Bench.self, Ablate.self, Compare.self,
-            CrossValidate.self, ReportCommand.self, Page.self, Demo.self, Parity.self, KernelBench.self,
+            Train.self, Evaluate.self, Tune.self, Predict.self, Check.self, Summary.self, Convert.self, Bench.self, Ablate.self,
+            Compare.self, CrossValidate.self, ReportCommand.self, Page.self, Demo.self, Parity.self, KernelBench.self,
         ])
 
     static func main() {

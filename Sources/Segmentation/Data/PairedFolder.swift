@@ -133,13 +133,18 @@ package struct PairedFolder: SegmentationDataset {
     /// ``DataError``, which names the file.
     package func load(at index: Int) throws -> Sample { try load(pairs[index]) }
 
-    func load(_ pair: PicturePair) throws(DataError) -> Sample {
+    func load(_ pair: PicturePair) throws(DataError) -> Sample { try load(pair) { _ in (options.height, options.width) } }
+
+    /// The pair at its own size. Throws ``DataError``, which names the file.
+    package func ownSample(at index: Int) throws -> Sample? { try load(pairs[index]) { ($0.height, $0.width) } }
+
+    private func load(_ pair: PicturePair, size: (Picture) -> (height: Int, width: Int)) throws(DataError) -> Sample {
         let mask = try options.masks.read(pair.masks).picture
         let picture = try picture(of: pair)
         guard (picture.width, picture.height) == (mask.width, mask.height) else {
             throw Self.mismatch(pair.masks[0], (picture.width, picture.height), (mask.width, mask.height))
         }
-        let (height, width) = (options.height, options.width)
+        let (height, width) = size(picture)
         try DataError.requireMemory(
             16 * height * width, for: "a picture at \(height)×\(width)", remedy: "Lower --image-size.")
         return Sample(

@@ -69,6 +69,9 @@ public protocol SegmentationDataset: Sendable {
     func verify(forTraining: Bool) throws -> [String]
     /// The sample's own picture in RGB; nil if it has no file of its own.
     func picture(at index: Int) throws -> Picture?
+    /// A sample like those of ``load(at:)``, but at its picture's own size; nil if it has no file of
+    /// its own. Throws ``DataError``, which names the file.
+    func ownSample(at index: Int) throws -> Sample?
 }
 
 extension SegmentationDataset {
@@ -81,6 +84,9 @@ extension SegmentationDataset {
     public func verify() throws -> [String] { try verify(forTraining: false) }
     /// Nil by default.
     public func picture(at index: Int) throws -> Picture? { nil }
+
+    /// Nil by default.
+    public func ownSample(at index: Int) throws -> Sample? { nil }
 
     /// The sample as the network sees it in evaluation.
     public func sample(at index: Int) throws -> Sample { try prepare(load(at: index), random: nil) }

@@ -73,21 +73,14 @@ package struct RegionStatistics: Sendable, Codable, Equatable {
 
     /// A table with a line of names, as spreadsheets read it.
     package static func csv(_ regions: [RegionStatistics]) -> String {
-        func number(_ value: Double?) -> String { value.map { "\(($0 * 1e6).rounded() / 1e6)" } ?? "" }
-        let lines = regions.map { region in
+        let rows = regions.map { region in
             [
-                "\(region.label)", field(region.name), "\(region.voxels)", number(region.milliliters), number(region.mean),
-                number(region.median), number(region.deviation), region.touchesBorder ? "true" : "false",
-            ].joined(separator: ",")
+                "\(region.label)", CSVText.field(region.name), "\(region.voxels)", CSVText.number(region.milliliters),
+                CSVText.number(region.mean), CSVText.number(region.median), CSVText.number(region.deviation),
+                region.touchesBorder ? "true" : "false",
+            ]
         }
-        let head = "label,name,voxels,volume_ml,intensity_mean,intensity_median,intensity_sd,touches_border"
-        return ([head] + lines).joined(separator: "\n") + "\n"
-    }
-
-    /// Quoted if necessary; a name that a spreadsheet would take for a formula gets an apostrophe.
-    private static func field(_ text: String) -> String {
-        let safe = text.first.map { "=+-@\t\r".contains($0) } == true ? "'" + text : text
-        guard safe.contains(where: { ",\"\n\r".contains($0) }) else { return safe }
-        return "\"" + safe.map { $0 == "\"" ? "\"\"" : String($0) }.joined() + "\""
+        return CSVText.table(
+            ["label", "name", "voxels", "volume_ml", "intensity_mean", "intensity_median", "intensity_sd", "touches_border"], rows)
     }
 }

@@ -15,6 +15,10 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
     public var emptyPictures = EmptyPictures()
     /// Pooled scores of each class; nil for binary sets.
     public var classes: [Class]?
+    /// How well probabilities agree with how often they are right; nil unless asked for.
+    public var calibration: Calibration?
+    /// How well each number of doubt finds the worst tenth of the pictures; nil unless asked for.
+    public var rankings: [Ranking]?
 
     /// Results for pictures whose truth has no foreground.
     public struct EmptyPictures: Sendable, Codable, Equatable {
@@ -41,6 +45,8 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
         public var scores: BinaryScores
         /// Its pixels, for each scored class: the foreground, or every class but the background.
         public var counts: [ConfusionCounts]
+        /// How unsure the network is; nil unless asked for.
+        public var doubt: Doubt?
     }
 
     /// One class's scores over the whole set.
@@ -56,7 +62,7 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case pooled, perImageMean = "per_image_mean", loss, images, emptyPictures = "empty_pictures", classes
+        case pooled, perImageMean = "per_image_mean", loss, images, emptyPictures = "empty_pictures", classes, calibration, rankings
     }
 }
 
@@ -92,6 +98,12 @@ public struct Evaluator {
         public var batchSize = 8
         /// The least probability of a foreground pixel.
         public var threshold: Float = 0.5
+        /// What is done to the labels before they are scored.
+        public var cleanUp = CleanUp.none
+        /// Also measures how well probabilities agree with how often they are right.
+        public var measuresCalibration = false
+        /// Also measures how unsure the network is of each picture.
+        public var measuresDoubt = false
         /// A label that the scores ignore.
         public var ignoredLabel: Int?
         /// One name for each class.
@@ -103,9 +115,9 @@ public struct Evaluator {
         public init() {}
     }
 
-    private let dataset: any SegmentationDataset
-    private let loader: DataLoader
-    private let options: Options
+    let dataset: any SegmentationDataset
+    let loader: DataLoader
+    let options: Options
 
     /// An evaluator of a set.
     public init(_ dataset: any SegmentationDataset, _ options: Options = Options()) {
@@ -133,17 +145,17 @@ public struct Evaluator {
     package func evaluate(
         _ scorer: some BatchScorer, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
     ) throws -> EvaluationResult {
-        var tally = Tally(classes: dataset.classes)
+        var tally = EvaluationTally(classes: dataset.classes, options)
         let batches = loader.batches(epoch: 0)
         while let batch = try batches.next() {
             let (logits, loss) = try scorer.score(batch)
             guard loss.isFinite else {
                 throw NonFiniteScore(pictures: batch.names, loss: loss, layer: scorer.firstNonFiniteLayer(batch))
             }
-            tally.add(batch, logits, loss: loss, threshold: options.threshold, ignoring: options.ignoredLabel)
+            try tally.add(batch.names, logits, batch.target, loss: loss)
             try progress(tally.images.count, dataset.count)
         }
-        return tally.result(classNames: options.classNames)
+        return tally.result()
     }
 }
 
@@ -168,59 +180,4 @@ public struct NonFiniteScore: UserError {
     public var problem: String { "the loss is \(loss.isNaN ? "not a number" : "infinite") \(Self.place(pictures, layer))" }
     /// Suggests other weights.
     public var remedy: String { "give other weights" }
-}
-
-/// Counts and losses, collected batch by batch.
-private struct Tally {
-    /// For each picture, the counts of each scored class: the foreground, or every label.
-    var images: [(name: String, counts: [ConfusionCounts])] = []
-    private var lossSum = 0.0
-    private let classes: Int
-
-    init(classes: Int) { self.classes = classes }
-
-    mutating func add(_ batch: Batch, _ logits: Logits, loss: Double, threshold: Float, ignoring ignored: Int?) {
-        lossSum += loss * Double(batch.count)
-        let area = batch.height * batch.width
-        for i in 0..<batch.count {
-            let range = i * area..<(i + 1) * area
-            switch (logits.answer(i), batch.target) {
-            case (.foreground(let p), .binary(let t)):
-                images.append((batch.names[i], [ConfusionCounts(probabilities: p, truth: t[range], threshold: threshold)]))
-            case (.labels(let p), .labels(let t)):
-                let counts = (0..<classes).map { ConfusionCounts(labels: p, truth: t[range], of: UInt8($0), ignoring: ignored) }
-                images.append((batch.names[i], counts))
-            default:
-                preconditionFailure("a network of one class for labels, or the reverse: the two were checked against each other before")
-            }
-        }
-    }
-
-    func result(classNames: [String]?) -> EvaluationResult {
-        let scored = classes == 1 ? 0..<1 : 1..<classes
-        let total = (0..<max(classes, 1)).map { c in images.reduce(ConfusionCounts()) { $0 + $1.counts[c] } }
-        func scores(_ counts: [ConfusionCounts]) -> BinaryScores { BinaryScores(meanOf: scored.map { BinaryScores(counts[$0]) }) }
-        let each = images.map { EvaluationResult.Image(name: $0.name, scores: scores($0.counts), counts: Array($0.counts[scored])) }
-        var empty = EvaluationResult.EmptyPictures()
-        var counted: [BinaryScores] = []
-        for (image, picture) in zip(images, each) {
-            let foreground = scored.map { image.counts[$0] }
-            let isEmpty = foreground.allSatisfy { $0.truePositives + $0.falseNegatives == 0 }
-            let isFoundEmpty = foreground.allSatisfy { $0.truePositives + $0.falsePositives == 0 }
-            if isEmpty {
-                empty.count += 1
-                if isFoundEmpty { empty.foundEmpty += 1 } else { empty.withFindings += 1 }
-            }
-            if !(isEmpty && isFoundEmpty) { counted.append(picture.scores) }
-        }
-        return EvaluationResult(
-            pooled: scores(total), perImageMean: BinaryScores(meanOf: counted),
-            loss: images.isEmpty ? 0 : lossSum / Double(images.count), images: each, emptyPictures: empty,
-            classes: classes == 1
-                ? nil
-                : (0..<classes).map { c in
-                    .init(
-                        label: c, name: classNames.flatMap { c < $0.count ? $0[c] : nil }, counts: total[c], scores: BinaryScores(total[c]))
-                })
-    }
 }

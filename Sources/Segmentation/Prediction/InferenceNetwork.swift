@@ -13,6 +13,10 @@ public protocol InferenceNetwork: Sendable {
     /// row-major. There are ``inputChannels`` channels, or one that stands for all of them.
     func logits(_ images: [Float], batch: Int, height: Int, width: Int) throws -> [Float]
 
+    /// The probabilities of each pixel's classes, for images as in
+    /// ``logits(_:batch:height:width:)``. A picture whose logits are not all finite is NaN.
+    func maps(_ images: [Float], batch: Int, height: Int, width: Int) throws -> ProbabilityMaps
+
     /// The first layer, by its checkpoint key, whose output for these images is not finite; nil if
     /// all are finite or the network cannot tell.
     func firstNonFiniteLayer(_ images: [Float], batch: Int, height: Int, width: Int) -> String?
@@ -28,6 +32,11 @@ extension InferenceNetwork {
     /// One after the other.
     public func sideBySide(_ count: Int, _ body: @Sendable (_ index: Int) -> Void) {
         for i in 0..<count { body(i) }
+    }
+
+    /// Those of the logits.
+    public func maps(_ images: [Float], batch: Int, height: Int, width: Int) throws -> ProbabilityMaps {
+        ProbabilityMaps(try answer(images, batch: batch, height: height, width: width))
     }
 
     /// Cannot tell.

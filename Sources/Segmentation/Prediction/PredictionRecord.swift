@@ -14,6 +14,10 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
     package var files: [String]
     /// The amount found of each class, without the background.
     package var classes: [ClassAmount]
+    /// How unsure the network is; nil unless measured.
+    package var doubt: Doubt?
+    /// How like the training pictures it is; nil if the weights do not know them.
+    package var familiarity: Familiarity?
     /// Why there is no result; nil if there is one.
     package var error: String?
     /// The version of vmunet.
@@ -22,6 +26,26 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
     package var weights: String
     /// Every setting that affects the result.
     package var settings: Settings
+
+    /// A picture's distance from those of training.
+    package struct Familiarity: Sendable, Equatable, Codable {
+        /// The distance.
+        package var distance: Double
+        /// The distance within which 99 of 100 training pictures lie.
+        package var limit: Double
+        /// True beyond it.
+        package var isUnlike: Bool
+
+        /// Rounded to four digits after the point.
+        package init(distance: Double, limit: Double) {
+            func rounded(_ value: Double) -> Double { (value * 1e4).rounded() / 1e4 }
+            (self.distance, self.limit, isUnlike) = (rounded(distance), rounded(limit), distance > limit)
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case distance, limit, isUnlike = "unlike_training"
+        }
+    }
 
     /// The amount of a class in an input.
     package struct ClassAmount: Sendable, Equatable, Codable {
@@ -73,6 +97,13 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
         package var window: String?
         /// Volumes: the voxel order that they were turned to; nil if they kept the stored order.
         package var voxelOrder: String?
+        /// Height and width of tiles, and the share of one that its neighbour covers too; nil if inputs
+        /// are resized.
+        package var tile: Int?, overlap: Double?
+        /// Views that were averaged; nil for the picture alone.
+        package var augmentation: TestTimeAugmentation?
+        /// What was done to the labels after the network; nil for nothing.
+        package var cleanUp: String?
 
         /// The settings of a prediction.
         package init(
@@ -85,6 +116,7 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
 
         private enum CodingKeys: String, CodingKey {
             case weights, imageSize = "image_size", threshold, precision, valueRange = "value_range", window, voxelOrder = "voxel_order"
+            case tile, overlap, augmentation = "test_time_augmentation", cleanUp = "clean_up"
         }
     }
 
@@ -112,6 +144,6 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case input, files, classes, error, version, weights = "weights_sha256", settings
+        case input, files, classes, doubt, familiarity, error, version, weights = "weights_sha256", settings
     }
 }

@@ -160,6 +160,9 @@ package struct PreparedVolume: Sendable {
     /// Planes that ``planes(at:)`` gives.
     var planeCount: Int { channels.count * (2 * neighbors + 1) }
 
+    /// A voxel's cubic millimetres; nil if the file does not give them.
+    var voxelVolume: Double? { channels[0].voxelVolume }
+
     /// Bytes that the stored voxels take, about.
     var byteCount: Int { channels.reduce(0) { $0 + $1.byteCount } }
 

@@ -10,11 +10,7 @@ extension Segmenter {
         try await Offload.run { isCancelled in
             let picture = try input.read()
             try isCancelled.check()
-            let planes = planes(of: picture)
-            try isCancelled.check()
-            let logits = try answer(planes, batch: 1)
-            try isCancelled.check()
-            return result(logits, 0, like: picture)
+            return try segment(picture, check: isCancelled.check)
         }
     }
 
@@ -44,6 +40,16 @@ extension Segmenter {
         _ inputs: ArraySlice<PictureInput>, _ isCancelled: CancellationFlag, finished: @Sendable () -> Void
     ) throws -> [Swift.Result<Result, any Error>] {
         let inputs = Array(inputs)
+        // A picture in tiles fills batches of its own.
+        guard !isTiled else {
+            return try inputs.map { input in
+                try isCancelled.check()
+                defer { finished() }
+                let result = Swift.Result { try segment(input.read(), check: isCancelled.check) }
+                if case .failure(let error) = result, error is CancellationError { throw error }
+                return result
+            }
+        }
         let read = Parallel.map(inputs.count) { i in
             let read = Swift.Result<(Picture, [Float]), any Error> {
                 let picture = try inputs[i].read()
@@ -55,13 +61,13 @@ extension Segmenter {
         try isCancelled.check()
         let good = read.compactMap { try? $0.get() }
         guard !good.isEmpty else { return read.map { $0.flatMap { _ in .failure(CancellationError()) } } }
-        let logits = try network.answer(good.flatMap(\.1), batch: good.count, height: imageSize, width: imageSize)
+        let maps = try network.maps(good.flatMap(\.1), batch: good.count, height: imageSize, width: imageSize)
         try isCancelled.check()
         let found = Parallel.map(good.count) { i in
             defer { finished() }
             return Swift.Result<Result, any Error> {
-                guard logits.isFinite(i) else { throw overflow }
-                return result(logits, i, like: good[i].0)
+                guard maps.isFinite(i) else { throw overflow }
+                return try result(maps, i, like: good[i].0)
             }
         }
         var rest = found.makeIterator()

@@ -21,10 +21,19 @@ import TensorFiles
 /// print(found.share(of: 1), found.mask.width, found.mask.height)
 /// ```
 public struct Segmenter: Sendable {
-    /// The network.
-    public let network: any InferenceNetwork
+    /// The network; of several passes, their mean.
+    public private(set) var network: any InferenceNetwork
     /// Height and width of the network's input, in pixels.
     public let imageSize: Int
+    /// True if pictures and slices go through the network at their own resolution, in tiles of
+    /// ``imageSize``.
+    public let isTiled: Bool
+    /// What is done beyond one pass over one resized picture.
+    public let prediction: PredictionOptions
+    /// What is done to the labels after the network.
+    public var cleanUp: CleanUp { prediction.cleanUp ?? metadata.cleanUp ?? .none }
+    /// Passes of a network for each picture or tile: an ensemble's networks times the views.
+    public private(set) var passes = 1
     /// The probability from which on a pixel is foreground, above 0 and below 1.
     public private(set) var threshold: Float
     /// The classes' names, background first, if the weights record them.
@@ -46,39 +55,6 @@ public struct Segmenter: Sendable {
     /// The allowed heights and widths of a network's input, in pixels.
     public static let imageSizes = 32...4096
 
-    /// The classes of one picture.
-    public struct Result: Sendable, Equatable {
-        /// One channel at the picture's own size: 0 and 255 for a binary network, otherwise labels.
-        public let mask: Picture
-        /// Pixels of each class, background first; two numbers of a binary network.
-        public let pixels: [Int]
-        /// The foreground's or, of several classes, the background's probability, [side, side].
-        fileprivate let plane: [Float]
-        fileprivate let side: Int
-        fileprivate let isBackground: Bool
-
-        /// Probability of the foreground, 0…255 for 0…1, of the picture's own size. Computed anew
-        /// each time.
-        public var probability: Picture {
-            var grey = [UInt8](repeating: 0, count: mask.width * mask.height)
-            grey.withUnsafeMutableBufferPointer { grey in
-                Resize.bilinearRows(plane, from: (side, side), to: (mask.height, mask.width)) { y, row in
-                    for x in row.indices {
-                        let value = UInt8(row[x] * 255 + 0.5)
-                        grey[y * mask.width + x] = isBackground ? 255 - value : value
-                    }
-                }
-            }
-            return Picture(width: mask.width, height: mask.height, channels: 1, pixels: grey)
-        }
-
-        /// The share of the picture that a class takes, 0…1; 0 for a label without a class.
-        public func share(of label: Int) -> Double {
-            guard pixels.indices.contains(label) else { return 0 }
-            return Double(pixels[label]) / Double(mask.pixels.count)
-        }
-    }
-
     /// Loads weights of any supported form from a file. Their keys say the architecture, their
     /// metadata the rest.
     ///
@@ -90,6 +66,7 @@ public struct Segmenter: Sendable {
     ///   - threshold: the probability from which on a pixel is foreground; nil takes the weights'
     ///     own, or 0.5.
     ///   - input: facts about the network's input that override the weights' own.
+    ///   - prediction: tiles, views and doubt.
     ///   - compute: how to compute.
     ///   - networks: builds the network; the package's own kernels unless given.
     /// - Throws: ``/Files/FileError`` for a file that cannot be read, ``BadWeights``
@@ -97,32 +74,56 @@ public struct Segmenter: Sendable {
     ///   `networks` throws for a device that cannot be used.
     public init(
         weights url: URL, choosing choice: WeightsChoice = .model, imageSize: Int? = nil, threshold: Double? = nil,
-        input: InputConvention.Options = InputConvention.Options(),
+        input: InputConvention.Options = InputConvention.Options(), prediction: PredictionOptions = PredictionOptions(),
         compute: Compute = Compute(), networks: NetworkLoader = .kernels
     ) throws {
         try self.init(
-            NetworkWeights.read(url, choosing: choice), file: url.relativePath, imageSize: imageSize, threshold: threshold, input: input,
-            compute: compute,
-            networks: networks)
+            ensemble: [url], choosing: choice, imageSize: imageSize, threshold: threshold, input: input, prediction: prediction,
+            compute: compute, networks: networks)
+    }
+
+    /// Loads several networks that answer together: each sees the same input, and their
+    /// probabilities are averaged. The first decides size, threshold, names and the input's form.
+    /// Everything else is as for one file; at least one must be given.
+    ///
+    /// - Throws: also ``BadWeights`` for a network of other classes or another input than the
+    ///   first.
+    public init(
+        ensemble urls: [URL], choosing choice: WeightsChoice = .model, imageSize: Int? = nil, threshold: Double? = nil,
+        input: InputConvention.Options = InputConvention.Options(), prediction: PredictionOptions = PredictionOptions(),
+        compute: Compute = Compute(), networks: NetworkLoader = .kernels
+    ) throws {
+        guard let first = urls.first else { throw BadWeights(file: "ensemble", reason: "has no weights", remedy: "name one file or more") }
+        func load(_ url: URL) throws -> Segmenter {
+            try Segmenter(
+                NetworkWeights.read(url, choosing: choice), file: url.relativePath, imageSize: imageSize, threshold: threshold,
+                input: input, prediction: prediction, compute: compute, networks: networks)
+        }
+        self = try load(first)
+        try combine(with: urls.dropFirst().map(load))
     }
 
     /// Loads weights from a file's content in memory; `name` stands for the path in errors.
     /// Everything else is as for
-    /// ``init(weights:choosing:imageSize:threshold:input:compute:networks:)``, the errors too.
+    /// ``init(weights:choosing:imageSize:threshold:input:prediction:compute:networks:)``, the errors
+    /// too.
     public init(
         weights bytes: [UInt8], name: String, imageSize: Int? = nil, threshold: Double? = nil,
-        input: InputConvention.Options = InputConvention.Options(), compute: Compute = Compute(), networks: NetworkLoader = .kernels
+        input: InputConvention.Options = InputConvention.Options(), prediction: PredictionOptions = PredictionOptions(),
+        compute: Compute = Compute(), networks: NetworkLoader = .kernels
     ) throws {
         try self.init(
             WeightsFile.decode(bytes, name: name).networkWeights, file: name, imageSize: imageSize, threshold: threshold, input: input,
-            compute: compute, networks: networks)
+            prediction: prediction, compute: compute, networks: networks)
+        try combine(with: [])
     }
 
+    /// One network, not yet combined.
     private init(
-        _ weights: StateDictionary, file: String, imageSize: Int?, threshold: Double?, input: InputConvention.Options, compute: Compute,
-        networks: NetworkLoader
+        _ weights: StateDictionary, file: String, imageSize: Int?, threshold: Double?, input: InputConvention.Options,
+        prediction: PredictionOptions, compute: Compute, networks: NetworkLoader
     ) throws {
-        (self.file, notes) = (file, weights.notes)
+        (self.file, notes, self.prediction) = (file, weights.notes, prediction)
         do {
             network = try networks.load(weights, compute)
         } catch let error as any WeightsProblem {
@@ -135,7 +136,8 @@ public struct Segmenter: Sendable {
         let known = try weights.origin(file: file)
         metadata = known
         convention = InputConvention(known, options: input)
-        self.imageSize = imageSize ?? known.imageSize ?? 256
+        isTiled = prediction.tile != nil || (imageSize == nil && known.patchSize != nil)
+        self.imageSize = prediction.tile ?? imageSize ?? known.patchSize ?? known.imageSize ?? 256
         self.threshold = Float(threshold ?? known.threshold ?? 0.5)
         classNames = known.classNames?.count == network.classes ? known.classNames : nil
         ignoredLabel = known.ignoredLabel.flatMap(UInt8.init(exactly:))
@@ -149,6 +151,35 @@ public struct Segmenter: Sendable {
         guard self.threshold > 0, self.threshold < 1 else {
             throw BadWeights(file: file, reason: "threshold: expected 0 to 1, got \(self.threshold)")
         }
+        guard PredictionOptions.overlaps.contains(prediction.overlap) else {
+            throw BadWeights(file: file, reason: "overlap: expected 0 to 0.9, got \(prediction.overlap)")
+        }
+    }
+
+    /// Makes one network of all and of the views.
+    private mutating func combine(with others: [Segmenter]) throws {
+        for other in others {
+            let difference: String? =
+                if other.network.classes != network.classes {
+                    "is a network of \(counted(other.network.classes, "class", "classes")), \(file) of \(network.classes)"
+                } else if other.network.inputChannels != network.inputChannels {
+                    "is a network of \(counted(other.network.inputChannels, "channel")), \(file) of \(network.inputChannels)"
+                } else if other.convention != convention {
+                    "was trained on input of another form than \(file)"
+                } else {
+                    nil
+                }
+            if let difference {
+                throw BadWeights(file: other.file, reason: difference, remedy: "an ensemble's networks take one input; leave this one out")
+            }
+        }
+        let members = ([self] + others).map {
+            AveragedNetwork.Member(network: $0.network, temperature: Float($0.metadata.temperature ?? 1))
+        }
+        let all = AveragedNetwork(members: members, views: prediction.augmentation.views)
+        passes = all.passes
+        // One plain pass stays what it is, bit for bit.
+        if passes > 1 || members[0].temperature != 1 { network = all }
     }
 
     /// The same network with another threshold; nil unless it is above 0 and below 1.
@@ -167,21 +198,28 @@ public struct Segmenter: Sendable {
     /// Segments one picture of any size.
     ///
     /// - Throws: ``BadWeights`` if the network's output is not finite, and what the network throws.
-    public func segment(_ picture: Picture) throws -> Result {
-        // Planes and logits at the network's size, then of each pixel a label, a probability and,
-        // of several classes, the best.
-        try DataError.requireMemory(
-            (12 + 8 * network.classes) * imageSize * imageSize + (network.classes == 1 ? 2 : 8) * picture.width * picture.height,
-            for: "a picture of \(picture.width)×\(picture.height) pixels", remedy: "Make the picture smaller, or lower --image-size.")
-        let logits = try answer(planes(of: picture), batch: 1)
-        return result(logits, 0, like: picture)
-    }
+    public func segment(_ picture: Picture) throws -> Result { try segment(picture) {} }
 
     /// Segments one picture from a file, memory or pixels.
     ///
     /// - Throws: ``/Imaging/PictureError`` for a picture that cannot be read, and what
     ///   `segment(_:)` throws.
     public func segment(_ input: PictureInput) throws -> Result { try segment(input.read()) }
+
+    /// `check` is called between the steps; what it throws ends the work.
+    func segment(_ picture: Picture, check: () throws -> Void) throws -> Result {
+        guard !isTiled else { return try segmentTiles(of: picture, check: check) }
+        // Planes and maps at the network's size, then of each pixel a label, a probability and, of
+        // several classes, the best.
+        try DataError.requireMemory(
+            (12 + 8 * network.classes * passes) * imageSize * imageSize + (network.classes == 1 ? 2 : 8) * picture.width * picture.height,
+            for: "a picture of \(picture.width)×\(picture.height) pixels", remedy: "Make the picture smaller, or lower --image-size.")
+        let planes = planes(of: picture)
+        try check()
+        let maps = try answer(planes, batch: 1)
+        try check()
+        return try result(maps, 0, like: picture)
+    }
 
     /// The network's input, 3 × size × size.
     func planes(of picture: Picture) -> [Float] {
@@ -190,30 +228,13 @@ public struct Segmenter: Sendable {
         return planes
     }
 
-    /// The network's logits for a batch of planes. Throws if they are not finite.
-    func answer(_ planes: [Float], batch: Int) throws -> Logits {
-        let logits = try network.answer(planes, batch: batch, height: imageSize, width: imageSize)
-        guard logits.isFinite else { throw overflow }
-        return logits
+    /// The network's answer for a batch of planes. Throws if it is not finite.
+    func answer(_ planes: [Float], batch: Int) throws -> ProbabilityMaps {
+        let maps = try network.maps(planes, batch: batch, height: imageSize, width: imageSize)
+        guard (0..<batch).allSatisfy(maps.isFinite) else { throw overflow }
+        return maps
     }
 
     /// The error for an output that is NaN or infinite.
     var overflow: BadWeights { BadWeights(file: file, reason: "the network's output is not finite: its values are too large") }
-
-    /// The answer for one picture of a batch at the picture's own size.
-    func result(_ logits: Logits, _ index: Int, like picture: Picture) -> Result {
-        let (from, to) = ((imageSize, imageSize), (picture.height, picture.width))
-        let isBinary = logits.classes == 1
-        let probabilities = isBinary ? logits.foreground(index) : logits.probabilities(index)
-        let labels =
-            isBinary
-            ? Masks.foreground(probabilities, from: from, to: to, threshold: threshold, label: 255)
-            : Masks.labels(probabilities, classes: logits.classes, from: from, to: to)
-        var pixels = [Int](repeating: 0, count: 256)
-        for label in labels { pixels[Int(label)] += 1 }
-        return Result(
-            mask: Picture(width: picture.width, height: picture.height, channels: 1, pixels: labels),
-            pixels: isBinary ? [pixels[0], pixels[255]] : Array(pixels.prefix(logits.classes)),
-            plane: Array(probabilities.prefix(logits.area)), side: imageSize, isBackground: !isBinary)
-    }
 }

@@ -102,7 +102,7 @@ public struct LabelVolume: Sendable, Equatable {
 
     /// This volume with background wherever `truth`, of equal shape, has the label `ignored`, so
     /// that no class is found or missed there.
-    func leavingOut(_ ignored: UInt8?, of truth: LabelVolume) throws(VolumeError) -> LabelVolume {
+    package func leavingOut(_ ignored: UInt8?, of truth: LabelVolume) throws(VolumeError) -> LabelVolume {
         guard let ignored, truth.shape == shape, truth.labels.contains(ignored) else { return self }
         return try LabelVolume(shape: shape, labels: zip(labels, truth.labels).map { $1 == ignored ? 0 : $0 })
     }

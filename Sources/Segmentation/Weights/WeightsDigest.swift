@@ -8,30 +8,33 @@ import TensorFiles
     import Foundation
 #endif
 
-/// The SHA-256 of a file of weights, computed in the background. Results identify their weights by
-/// it.
+/// The SHA-256 of a file of weights, or of an ensemble's files, computed in the background. Results
+/// identify their weights by it.
 package final class WeightsDigest: Sendable {
     private let done = DispatchSemaphore(value: 0)
     private let result = Mutex<String?>(nil)
     private let isBegun = Atomic(false)
-    private let url: URL
+    private let urls: [URL]
 
     /// The digest of a file, which is read from now on, or from the first look at ``value`` on.
-    package init(of url: URL, now: Bool = true) {
-        self.url = url
+    package convenience init(of url: URL, now: Bool = true) { self.init(of: [url], now: now) }
+
+    /// Likewise of an ensemble's files.
+    package init(of urls: [URL], now: Bool = true) {
+        self.urls = urls
         if now { begin() }
     }
 
     private func begin() {
         guard !isBegun.exchange(true, ordering: .relaxed) else { return }
         DispatchQueue.global(qos: .utility).async { [self] in
-            let digest = try? SHA256.hexadecimal(ofFile: url)
+            let digest = try? urls.map { try SHA256.hexadecimal(ofFile: $0) }.joined(separator: "+")
             result.withLock { $0 = digest }
             done.signal()
         }
     }
 
-    /// The digest in hexadecimal, waiting for it if necessary; empty if the file cannot be read.
+    /// The digest in hexadecimal, of an ensemble each file's joined by +, waiting for it if necessary; empty if the file cannot be read.
     package var value: String {
         begin()
         done.wait()

@@ -53,6 +53,16 @@ public struct WeightsMetadata: Sendable, Equatable {
     public var threshold: Double?
     /// Rows and columns of the network's input in training.
     public var imageSize: Int?
+    /// Height and width of the crops that training took of pictures at their own resolution; nil if
+    /// it resized whole pictures.
+    public var patchSize: Int?
+    /// The number that logits are divided by, so that probabilities agree with how often they are
+    /// right; nil is 1.
+    public var temperature: Double?
+    /// What is done to labels after the network; nil is nothing.
+    public var cleanUp: CleanUp?
+    /// Tells pictures that are unlike those of training; nil if it was not fitted.
+    public var familiarity: Familiarity?
     /// The label that training ignored.
     public var ignoredLabel: Int?
 
@@ -92,6 +102,12 @@ public struct WeightsMetadata: Sendable, Equatable {
         dataset = values["dataset"].flatMap { Dataset(rawValue: $0.text) }  // an unknown name is a later version's
         threshold = try reader.value("threshold") { value in value.numberValue.flatMap { $0 > 0 && $0 < 1 ? $0 : nil } }
         imageSize = try reader.value("image_size") { $0.integerValue }
+        patchSize = try reader.value("patch_size") { value in
+            value.integerValue.flatMap { Segmenter.imageSizes.contains($0) ? $0 : nil }
+        }
+        temperature = try reader.value("temperature") { value in value.numberValue.flatMap { (0.01...100).contains($0) ? $0 : nil } }
+        cleanUp = try reader.value("clean_up") { CleanUp($0.text) }
+        familiarity = try reader.value("picture_statistics") { Familiarity($0.text) }
         ignoredLabel = try reader.value("ignored_label") { value in value.integerValue.flatMap { (0...255).contains($0) ? $0 : nil } }
         if format == nil { completeFromDataset() }
     }
@@ -126,6 +142,10 @@ public struct WeightsMetadata: Sendable, Equatable {
         put("dataset", dataset.map { .string($0.rawValue) })
         put("threshold", threshold.map { .number($0) })
         put("image_size", imageSize.map { .integer($0) })
+        put("patch_size", patchSize.map { .integer($0) })
+        put("temperature", temperature.map { .number($0) })
+        put("clean_up", cleanUp.map { .string($0.description) })
+        put("picture_statistics", familiarity.map { .string($0.description) })
         put("ignored_label", ignoredLabel.map { .integer($0) })
         return values
     }
@@ -149,9 +169,15 @@ public struct WeightsMetadata: Sendable, Equatable {
         if let voxelOrder { parts.append("voxel order \(voxelOrder)") }
         if sliceFit == .spacing, let spacing { parts.append("pixels of \(Self.text(spacing.height))×\(Self.text(spacing.width)) mm") }
         if let neighbors, neighbors > 0 { parts.append("\(2 * neighbors + 1) slices at a time") }
-        if let imageSize { parts.append("\(imageSize)×\(imageSize)") }
+        if let patchSize {
+            parts.append("crops of \(patchSize)×\(patchSize)")
+        } else if let imageSize {
+            parts.append("\(imageSize)×\(imageSize)")
+        }
         if let valueRange { parts.append("values \(Self.text(valueRange.lowerBound))…\(Self.text(valueRange.upperBound))") }
         if let threshold, (classNames?.count ?? 1) <= 2 { parts.append("threshold \(threshold)") }
+        if let temperature { parts.append("temperature \(temperature)") }
+        if let cleanUp, !cleanUp.isEmpty { parts.append("clean-up \(cleanUp)") }
         if let ignoredLabel { parts.append("label \(ignoredLabel) ignored") }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }

@@ -198,7 +198,7 @@ private struct VolumeJob {
     ) throws {
         try FileManager.default.createDirectory(at: made, withIntermediateDirectories: true)
         let results = VolumeResults(
-            item: item, volume: volume, prepared: prepared, labels: labels, names: segmenter.labels,
+            item: item, volume: volume, prepared: prepared, maps: VolumeMaps(labels: labels), names: segmenter.labels,
             provenance: "vmunet \(Provenance.version), weights sha256 \(work.digest.prefix(32))", codes: SegmentCodes())
         func file(_ name: JobResult) -> URL { made.appending(path: name.rawValue) }
         try results.write(

@@ -147,9 +147,9 @@ struct VolumePlanTests {
                 // Exact at the file's own spacing; at others, some edge pixels may differ.
                 let allowed = target == 1 ? 0 : inside.count { $0 } / 6
                 #expect(wrong <= allowed, "\(target): \(wrong)")
-                let (same, probabilities) = try segmenter(convention, size: size).segmentWithProbabilities(volume)
-                #expect(same == labels && probabilities.count == 1)
-                let agree = zip(probabilities[0], labels.labels).allSatisfy { share, label in
+                let maps = try segmenter(convention, size: size).maps(of: volume, shows: true)
+                #expect(maps.labels == labels && maps.probabilities.count == 1)
+                let agree = zip(maps.probabilities[0], labels.labels).allSatisfy { share, label in
                     (share >= 128) == (label == 1) || abs(Int(share) - 128) < 2
                 }
                 #expect(agree)
@@ -159,7 +159,7 @@ struct VolumePlanTests {
 
     @Test(arguments: [(5, 32), (32, 32), (33, 32), (64, 32), (65, 32), (100, 32), (512, 256)])
     func squaresCoverThePlane(_ extent: Int, _ size: Int) {
-        let starts = PlaneTiles.starts(extent, size)
+        let starts = SlidingWindow.starts(extent, size)
         guard extent > size else {
             #expect(starts == [-((size - extent) / 2)])
             return
@@ -167,8 +167,8 @@ struct VolumePlanTests {
         #expect(starts.first == 0 && starts.last == extent - size && starts == starts.sorted())
         // Each begins where the one before is at most half over.
         #expect(zip(starts, starts.dropFirst()).allSatisfy { $1 - $0 <= size / 2 })
-        let tiles = PlaneTiles(PlaneSize(height: extent, width: size), size: PlaneSize(height: size, width: size))
-        #expect(tiles.corners.count == starts.count && tiles.weights.allSatisfy { $0 > 0 })
+        let tiles = SlidingWindow(PlaneSize(height: extent, width: size), size: PlaneSize(height: size, width: size))
+        #expect(tiles.count == starts.count && tiles.importance.allSatisfy { $0 > 0 })
     }
 
     // MARK: Intensities

@@ -86,7 +86,7 @@ struct SliceSquare: Sendable {
 
     /// The planes' pixels, interpolated bilinearly; 0 outside.
     func image(_ planes: [Float]) -> [Float] {
-        guard !isPlain else { return PlaneTiles.cut(planes, plane, row: row, column: column, size: size) }
+        guard !isPlain else { return SlidingWindow.cut(planes, plane, row: row, column: column, size: size) }
         let channels = planes.count / plane.count
         var out = [Float](repeating: 0, count: channels * size.count)
         let (lastY, lastX) = (Float(plane.height - 1), Float(plane.width - 1))
@@ -107,7 +107,7 @@ struct SliceSquare: Sendable {
 
     /// The nearest pixels' labels; 0 outside.
     func labels(_ labels: [UInt8]) -> [UInt8] {
-        guard !isPlain else { return PlaneTiles.cut(labels, plane, row: row, column: column, size: size) }
+        guard !isPlain else { return SlidingWindow.cut(labels, plane, row: row, column: column, size: size) }
         var out = [UInt8](repeating: 0, count: size.count)
         visit { pixel, y, x in
             let (row, column) = (Int(y.rounded()), Int(x.rounded()))

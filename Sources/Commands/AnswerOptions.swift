@@ -1,0 +1,80 @@
+import ArgumentParser
+import Files
+import Segmentation
+
+extension TestTimeAugmentation: ExpressibleByArgument {}
+
+extension CleanUp: ExpressibleByArgument {
+    /// Reads it like `CleanUp.init(_:)`.
+    public init?(argument: String) { self.init(argument) }
+
+    /// Reads the value of --clean-up.
+    @Sendable package static func argument(_ text: String) throws -> CleanUp {
+        try reading("steps such as largest,holes or least=0.5%, with rules by label 1:largest;2:least=20px; or none")(text)
+    }
+}
+
+/// What `predict` and `evaluate` do beyond one pass over one resized picture.
+package struct AnswerOptions: ParsableArguments {
+    @Option(
+        help: """
+            Send pictures and slices through the network at their own resolution, in overlapping tiles of this height and width, instead of \
+            resizing each. Default for weights that were trained on crops; --image-size then resizes.
+            """)
+    package var tile: Int?
+
+    @Option(help: "The share of a tile that its neighbour covers too, 0 to 0.9. Default: 0.5.")
+    package var overlap: Double?
+
+    @Option(
+        help: """
+            Test-time augmentation, averaged in probabilities: flips (each picture also mirrored, 4 passes) or full (also turned by quarters, \
+            8 passes).
+            """)
+    package var tta = TestTimeAugmentation.none
+
+    @Option(
+        help: """
+            What is done to labels after the network, of: least=SIZE (removes smaller components; px, %, and for volumes mm3, ml), largest (keeps \
+            one component), holes (fills them). For one class LABEL:STEPS, joined by semicolons. none: nothing. Default: the weights' own.
+            """, transform: CleanUp.argument)
+    package var cleanUp: CleanUp?
+
+    package init() {}
+
+    package func validate() throws {
+        try Require.size(tile, "--tile")
+        if let overlap, !PredictionOptions.overlaps.contains(overlap) {
+            throw ValidationError("--overlap: expected 0 to 0.9, got \(overlap)")
+        }
+    }
+
+    /// The options as one value.
+    package func prediction(measuresDoubt: Bool = false) -> PredictionOptions {
+        var options = PredictionOptions()
+        (options.tile, options.overlap, options.augmentation) = (tile, overlap ?? 0.5, tta)
+        options.measuresDoubt = measuresDoubt
+        options.cleanUp = cleanUp
+        return options
+    }
+
+    /// Throws for options that contradict each other.
+    package func check(imageSize: Int?) throws {
+        if tile != nil, imageSize != nil {
+            throw ValidationError("--tile keeps pictures' own resolution, --image-size resizes them: give one of them")
+        }
+    }
+}
+
+extension Segmenter {
+    /// "12 tiles of 256×256, 8 passes through the network" for pictures of these sizes; nil if each is
+    /// one pass.
+    func work(_ sizes: [(width: Int, height: Int)]) -> String? {
+        guard isTiled || passes > 1, !sizes.isEmpty else { return nil }
+        let works = sizes.map { work(width: $0.width, height: $0.height) }
+        let (tiles, passes) = (works.reduce(0) { $0 + $1.tiles }, works.reduce(0) { $0 + $1.passes })
+        let parts = isTiled ? ["\(counted(tiles, "tile")) of \(imageSize)×\(imageSize)"] : []
+        return "\(counted(sizes.count, "picture")): "
+            + (parts + ["\(counted(passes, "pass", "passes")) through the network"]).joined(separator: ", ")
+    }
+}

@@ -1,0 +1,157 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// A network whose answer is the mean probability of several passes: of each network of an
+/// ensemble, on each view of the pictures. Its logits are those of the mean, so that it stands
+/// wherever one network does.
+struct AveragedNetwork: InferenceNetwork {
+    /// A network of the ensemble.
+    struct Member: Sendable {
+        let network: any InferenceNetwork
+        /// Its logits are divided by this.
+        let temperature: Float
+    }
+
+    let members: [Member]
+    let views: [PictureView]
+
+    /// Passes for each picture.
+    var passes: Int { members.count * views.count }
+
+    var classes: Int { members[0].network.classes }
+    var inputChannels: Int { members[0].network.inputChannels }
+    var sizeMultiple: Int { members.map(\.network.sizeMultiple).max() ?? 1 }
+
+    /// Pictures that go through a network at once, if one picture's views are fewer.
+    private static let most = 8
+
+    func sideBySide(_ count: Int, _ body: @Sendable (_ index: Int) -> Void) { members[0].network.sideBySide(count, body) }
+
+    func firstNonFiniteLayer(_ images: [Float], batch: Int, height: Int, width: Int) -> String? {
+        for member in members {
+            if let layer = member.network.firstNonFiniteLayer(images, batch: batch, height: height, width: width) { return layer }
+        }
+        return nil
+    }
+
+    func logits(_ images: [Float], batch: Int, height: Int, width: Int) throws -> [Float] {
+        guard passes > 1 else {
+            let member = members[0]
+            return try member.network.logits(images, batch: batch, height: height, width: width).map { $0 / member.temperature }
+        }
+        let mean = try mean(images, batch: batch, size: PlaneSize(height: height, width: width))
+        let area = height * width
+        return (0..<batch).flatMap { picture -> [Float] in
+            let first = picture * mean.planes * area
+            guard classes == 1 else { return mean.values[first..<first + classes * area].map(Logits.logarithm) }
+            return (first..<first + area).map { Logits.logOdds(mean.values[$0], mean.values[$0 + area]) }
+        }
+    }
+
+    func maps(_ images: [Float], batch: Int, height: Int, width: Int) throws -> ProbabilityMaps {
+        let size = PlaneSize(height: height, width: width)
+        guard passes > 1 else {
+            let values = try logits(images, batch: batch, height: height, width: width)
+            return ProbabilityMaps(Logits(values, batch: batch, classes: classes, height: height, width: width))
+        }
+        let mean = try mean(images, batch: batch, size: size)
+        let values = (0..<batch).flatMap { picture -> [Float] in
+            let first = picture * mean.planes * size.count
+            let probabilities = mean.values[first..<first + classes * size.count]
+            return Array(probabilities) + mean.entropy[picture * size.count..<(picture + 1) * size.count]
+        }
+        return ProbabilityMaps(values, maps: classes + 1, classes: classes, size: size)
+    }
+
+    /// Of each picture the mean probability of every class, for one class of the foreground and then
+    /// of the background: [batch, planes, rows, columns]; and the mean of the passes' entropies.
+    private func mean(_ images: [Float], batch: Int, size: PlaneSize) throws -> (values: [Float], planes: Int, entropy: [Float]) {
+        let planes = max(classes, 2)
+        var sum = Sum(
+            values: [Float](repeating: 0, count: batch * planes * size.count), entropy: [Float](repeating: 0, count: batch * size.count),
+            classes: classes, area: size.count)
+        for member in members {
+            for turned in [false, true] {
+                let group = views.filter { $0.transposes == turned }
+                let step = max(1, Self.most / batch)
+                for start in stride(from: 0, to: group.count, by: step) {
+                    try add(Array(group[start..<min(start + step, group.count)]), of: images, batch, size, member, to: &sum)
+                }
+            }
+        }
+        let share = 1 / Float(passes)
+        return (sum.values.map { $0 * share }, planes, sum.entropy.map { $0 * share })
+    }
+
+    /// Adds one pass of a network over some views of all pictures, which have one shape.
+    private func add(
+        _ views: [PictureView], of images: [Float], _ batch: Int, _ size: PlaneSize, _ member: Member, to sum: inout Sum
+    ) throws {
+        let places = views.map { $0.places(height: size.height, width: size.width) }
+        let seen = views[0].transposes ? PlaneSize(height: size.width, width: size.height) : size
+        let logits = try member.network.answer(
+            places.flatMap { Self.view(images, $0) }, batch: views.count * batch, height: seen.height, width: seen.width)
+        for (view, places) in places.enumerated() {
+            for picture in 0..<batch { sum.add(logits, view * batch + picture, as: picture, places, temperature: member.temperature) }
+        }
+    }
+
+    /// Planes with each pixel at its place in a view.
+    private static func view(_ planes: [Float], _ places: [Int]) -> [Float] {
+        [Float](unsafeUninitializedCapacity: planes.count) { view, count in
+            planes.withUnsafeBufferPointer { planes in
+                for first in stride(from: 0, to: planes.count, by: places.count) {
+                    for (pixel, place) in places.enumerated() { view[first + place] = planes[first + pixel] }
+                }
+            }
+            count = planes.count
+        }
+    }
+
+    /// Sums over passes.
+    private struct Sum {
+        var values: [Float]
+        var entropy: [Float]
+        let classes: Int
+        let area: Int
+
+        /// Adds a picture's probabilities, each from its place in the view; NaN if a logit is not
+        /// finite.
+        mutating func add(_ logits: Logits, _ index: Int, as picture: Int, _ places: [Int], temperature: Float) {
+            let (classes, area, planes) = (classes, area, max(classes, 2))
+            let (from, to) = (index * classes * area, picture * planes * area)
+            guard logits.isFinite(index) else {
+                for i in to..<to + planes * area { values[i] = .nan }
+                return
+            }
+            var p = [Float](repeating: 0, count: planes)
+            logits.values.withUnsafeBufferPointer { logits in
+                for (pixel, place) in places.enumerated() {
+                    if classes == 1 {
+                        let x = logits[from + place] / temperature
+                        (p[0], p[1]) = (Logits.sigmoid(x), Logits.sigmoid(-x))
+                    } else {
+                        var greatest = -Float.infinity
+                        for c in 0..<classes {
+                            p[c] = logits[from + c * area + place] / temperature
+                            greatest = max(greatest, p[c])
+                        }
+                        var sum: Float = 0
+                        for c in 0..<classes {
+                            p[c] = exp(p[c] - greatest)
+                            sum += p[c]
+                        }
+                        for c in 0..<classes { p[c] /= sum }
+                    }
+                    entropy[picture * area + pixel] += Doubt.entropy(p)
+                    for c in 0..<planes { values[to + c * area + pixel] += p[c] }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+/// Counts and losses, collected batch by batch.
+struct EvaluationTally {
+    /// For each picture, the counts of each scored class: the foreground, or every label.
+    var images: [(name: String, counts: [ConfusionCounts])] = []
+    private var doubts: [Doubt] = []
+    private var calibration: CalibrationSum?
+    private var lossSum = 0.0
+    private let classes: Int
+    private let options: Evaluator.Options
+
+    init(classes: Int, _ options: Evaluator.Options) {
+        (self.classes, self.options) = (classes, options)
+        calibration = options.measuresCalibration ? CalibrationSum() : nil
+    }
+
+    /// Adds a picture's maps; the loss is its own.
+    mutating func add(_ name: String, _ maps: [Float], _ size: PlaneSize, _ target: Sample.Target, network classes: Int) throws {
+        let logits = Logits(probabilities: maps, classes: classes, size: size)
+        try add([name], logits, target, loss: options.loss.value(logits, target))
+        guard options.measuresDoubt else { return }
+        var sum = DoubtSum(classes: classes, maps: maps.count / size.count)
+        _ = sum.add(maps, labels: logits.answer(0).labels(threshold: options.threshold))
+        doubts.append(sum.doubt)
+    }
+
+    /// Adds a batch's answers and its loss.
+    mutating func add(_ names: [String], _ logits: Logits, _ target: Sample.Target, loss: Double) throws {
+        lossSum += loss * Double(logits.batch)
+        for i in 0..<logits.batch {
+            let range = i * logits.area..<(i + 1) * logits.area
+            calibration?.add(logits, i, target, ignoring: options.ignoredLabel)
+            var labels = logits.answer(i).labels(threshold: options.threshold)
+            try options.cleanUp.apply(
+                to: &labels, shape: VolumeShape(depth: 1, height: logits.height, width: logits.width), classes: classes)
+            switch target {
+            case .binary(let t):
+                images.append((names[i], [ConfusionCounts(probabilities: labels.map { Float($0) }, truth: t[range])]))
+            case .labels(let t):
+                let counts = (0..<classes).map {
+                    ConfusionCounts(labels: labels, truth: t[range], of: UInt8($0), ignoring: options.ignoredLabel)
+                }
+                images.append((names[i], counts))
+            }
+        }
+    }
+
+    func result() -> EvaluationResult {
+        let classNames = options.classNames
+        let scored = classes == 1 ? 0..<1 : 1..<classes
+        let total = (0..<max(classes, 1)).map { c in images.reduce(ConfusionCounts()) { $0 + $1.counts[c] } }
+        func scores(_ counts: [ConfusionCounts]) -> BinaryScores { BinaryScores(meanOf: scored.map { BinaryScores(counts[$0]) }) }
+        var each = images.map { EvaluationResult.Image(name: $0.name, scores: scores($0.counts), counts: Array($0.counts[scored])) }
+        for (index, doubt) in doubts.enumerated() { each[index].doubt = doubt }
+        var empty = EvaluationResult.EmptyPictures()
+        var counted: [BinaryScores] = []
+        for (image, picture) in zip(images, each) {
+            let foreground = scored.map { image.counts[$0] }
+            let isEmpty = foreground.allSatisfy { $0.truePositives + $0.falseNegatives == 0 }
+            let isFoundEmpty = foreground.allSatisfy { $0.truePositives + $0.falsePositives == 0 }
+            if isEmpty {
+                empty.count += 1
+                if isFoundEmpty { empty.foundEmpty += 1 } else { empty.withFindings += 1 }
+            }
+            if !(isEmpty && isFoundEmpty) { counted.append(picture.scores) }
+        }
+        var result = EvaluationResult(
+            pooled: scores(total), perImageMean: BinaryScores(meanOf: counted),
+            loss: images.isEmpty ? 0 : lossSum / Double(images.count), images: each, emptyPictures: empty,
+            classes: classes == 1
+                ? nil
+                : (0..<classes).map { c in
+                    .init(
+                        label: c, name: classNames.flatMap { c < $0.count ? $0[c] : nil }, counts: total[c], scores: BinaryScores(total[c]))
+                })
+        result.calibration = calibration?.calibration
+        if options.measuresDoubt {
+            result.rankings = Ranking.rankings(zip(each, doubts).map { (miou: $0.scores.miou, doubt: $1) })
+        }
+        return result
+    }
+}

@@ -1,0 +1,62 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// How probable each class is in each pixel of a batch, and how unsure the passes were that this is
+/// the mean of.
+public struct ProbabilityMaps: Sendable {
+    /// Planes of a picture: the foreground's probability for one class, otherwise every class's;
+    /// then, of several passes, the mean of their entropies in nats.
+    public let maps: Int
+    /// Classes; 1 is foreground against background.
+    public let classes: Int
+    /// Rows and columns.
+    public let size: PlaneSize
+    /// [batch, maps, rows, columns], row-major. A picture whose logits are not all finite is NaN.
+    public let values: [Float]
+
+    /// Values [batch, maps, rows, columns].
+    init(_ values: [Float], maps: Int, classes: Int, size: PlaneSize) {
+        (self.values, self.maps, self.classes, self.size) = (values, maps, classes, size)
+    }
+
+    /// The probabilities of a network's own answer.
+    package init(_ logits: Logits) {
+        let finite = (0..<logits.batch).map { logits.isFinite($0) }
+        let values = (0..<logits.batch).flatMap { picture -> [Float] in
+            guard finite[picture] else { return [Float](repeating: .nan, count: logits.classes * logits.area) }
+            return logits.classes == 1 ? logits.foreground(picture) : logits.probabilities(picture)
+        }
+        self.init(values, maps: logits.classes, classes: logits.classes, size: PlaneSize(height: logits.height, width: logits.width))
+    }
+
+    /// A picture's planes, maps × rows × columns.
+    func picture(_ index: Int) -> [Float] {
+        values.count == maps * size.count ? values : Array(values[index * maps * size.count..<(index + 1) * maps * size.count])
+    }
+
+    /// False for a picture whose logits are not all finite.
+    func isFinite(_ index: Int) -> Bool { values[index * maps * size.count].isFinite }
+}
+
+extension Logits {
+    /// The logits of known probabilities, [classes, rows, columns], of one picture; `maps` may go on
+    /// after the classes.
+    package init(probabilities maps: [Float], classes: Int, size: PlaneSize) {
+        // Near 1 the distance from it is lost to rounding: at most some 17.
+        let values = maps.prefix(classes * size.count).map {
+            classes == 1 ? Self.logOdds($0, max(1 - $0, .ulpOfOne / 4)) : Self.logarithm($0)
+        }
+        self.init(values, batch: 1, classes: classes, height: size.height, width: size.width)
+    }
+
+    /// log p − log q for q = 1 − p.
+    static func logOdds(_ p: Float, _ q: Float) -> Float { logarithm(p) - logarithm(q) }
+
+    /// Finite at 0 too; NaN stays NaN.
+    static func logarithm(_ p: Float) -> Float { log(p < .leastNormalMagnitude ? .leastNormalMagnitude : p) }
+}

@@ -8,15 +8,6 @@ import Testing
 
 @Suite("Pictures and slices in tiles")
 struct SlidingWindowTests {
-    private func noise(_ width: Int, _ height: Int) -> Picture {
-        var picture = Picture(width: width, height: height, channels: 3)
-        for i in picture.pixels.indices {
-            let value: Int = i * 7919 + i / 13 * 104_729
-            picture.pixels[i] = UInt8(value % 256)
-        }
-        return picture
-    }
-
     /// Equal to `monai.inferers.sliding_window_inference`, Gaussian mode, on the same arrays: the
     /// places, the weights and the padding.
     @Test func equalsMONAI() throws {

@@ -79,7 +79,9 @@ let package = Package(
         .target(name: "Report", dependencies: ["Files", "Runs", "Segmentation", "VMUNet", "TensorFiles", "Imaging"]),
         // Networks on libtorch, for what predicts and for what trains.
         .target(name: "Networks", dependencies: ["Files", "Segmentation", "VMUNet", "Torch", "TensorFiles"]),
-        .target(name: "Training", dependencies: ["Files", "Runs", "Networks", "Segmentation", "VMUNet", "Torch", "TensorFiles", "Imaging"]),
+        .target(
+            name: "Training",
+            dependencies: ["Files", "Runs", "Networks", "Segmentation", "VMUNet", "Torch", "TensorFiles", "Imaging"]),
 
         // The command line: what all executables share, then a command or an executable each.
         .target(

@@ -26,6 +26,7 @@ let package = Package(
         .executable(name: "vmunet-report", targets: ["VMUNetReport"]),
         .executable(name: "vmunet-train", targets: ["VMUNetTool"]),
     ],
+    traits: [.trait(name: "MPI", description: "Training on several processes and machines, by Open MPI or MPICH (docs/machines.md).")],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
@@ -41,6 +42,8 @@ let package = Package(
         .systemLibrary(
             name: "CZip", path: "Sources/System/CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
         .systemLibrary(name: "CZlib", path: "Sources/System/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        .systemLibrary(name: "CLibMPI", path: "Sources/System/CLibMPI", pkgConfig: "vmunet-mpi"),
 
         // The network's own arithmetic on plain pointers, then the only code that names at::Tensor.
         .target(name: "CKernels"),
@@ -79,9 +82,13 @@ let package = Package(
         .target(name: "Report", dependencies: ["Files", "Runs", "Segmentation", "VMUNet", "TensorFiles", "Imaging"]),
         // Networks on libtorch, for what predicts and for what trains.
         .target(name: "Networks", dependencies: ["Files", "Segmentation", "VMUNet", "Torch", "TensorFiles"]),
+        // MPI, or nothing without the trait.
+        .target(
+            name: "CMPI", dependencies: [.target(name: "CLibMPI", condition: .when(traits: ["MPI"]))],
+            cSettings: [.define("VMUNET_MPI", .when(traits: ["MPI"]))]),
         .target(
             name: "Training",
-            dependencies: ["Files", "Runs", "Networks", "Segmentation", "VMUNet", "Torch", "TensorFiles", "Imaging"]),
+            dependencies: ["Files", "Runs", "Networks", "Segmentation", "VMUNet", "Torch", "TensorFiles", "Imaging", "CMPI"]),
 
         // The command line: what all executables share, then a command or an executable each.
         .target(
@@ -175,7 +182,7 @@ if Context.environment["VMUNET_RELIABILITY"] != nil {
 // The server (docs/server.md) and the packages of others that it stands on, only when `./vmunet
 // serve` asks for them. Without libtorch, and in a scratch folder of its own.
 if Context.environment["VMUNET_SERVER"] != nil {
-    let onLibtorch: Set = ["CLibTorch", "CTorch", "Torch", "Networks", "Training", "VMUNetTool"]
+    let onLibtorch: Set = ["CLibTorch", "CTorch", "Torch", "Networks", "CLibMPI", "CMPI", "Training", "VMUNetTool"]
     package.products.removeAll { ["Networks", "Training", "vmunet-train"].contains($0.name) }
     package.targets.removeAll { onLibtorch.contains($0.name) || $0.type == .test || $0.name == "TestSupport" }
     package.products.append(.executable(name: "vmunet-serve", targets: ["VMUNetServe"]))

@@ -19,7 +19,7 @@ VMUNetC: CInterface Segmentation ShippedWeights Imaging TensorFiles Files
 Runs: Files Segmentation VMUNet TensorFiles Yams
 Report: Files Runs Segmentation VMUNet TensorFiles Imaging
 Networks: Files Segmentation VMUNet Torch TensorFiles
-Training: Files Runs Networks Segmentation VMUNet Torch TensorFiles Imaging
+Training: Files Runs Networks Segmentation VMUNet Torch TensorFiles Imaging CMPI
 Commands: Files Segmentation VMUNet TensorFiles Imaging DICOM ArgumentParser
 ReportCommand: Commands Report ArgumentParser
 VMUNetLight: Commands Files Segmentation Kernels VMUNet ArgumentParser

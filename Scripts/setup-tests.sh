@@ -15,7 +15,7 @@ case $OSTYPE in
     *) suffix=so library_variable=LD_LIBRARY_PATH ;;
 esac
 export suffix library_variable
-unset VMUNET_TORCH PKG_CONFIG_PATH "$library_variable"
+unset VMUNET_TORCH VMUNET_MPI OMPI_COMM_WORLD_SIZE PMI_SIZE SLURM_STEP_NUM_TASKS PKG_CONFIG_PATH "$library_variable"
 export PATH="$stubs:$PATH"
 
 # ---- stand-ins
@@ -236,6 +236,28 @@ expect "Package.resolved" "$(cat "$project/Package.resolved")" light
 server_build="swift build -c release --product vmunet-serve --package-path $project --scratch-path $project/.build-serve|"
 called "$server_build$server_build"
 rm "$project/Package.resolved"
+
+begin "training on several processes is built apart, with the MPI that is there"
+stub mpirun <<<''
+stub mpicc <<<'echo "gcc -Wl,-z,relro -I/opt/mpi/include -L/opt/mpi/lib -lmpi"'
+mpi_build="swift build -c release --traits MPI --product vmunet-train --package-path $project --scratch-path $project/.build-mpi|"
+run env VMUNET_MPI=1 "$project/vmunet" train x
+expect output "$out" "vmunet-train <train><x> $own_torch/lib"
+run env OMPI_COMM_WORLD_SIZE=2 "$project/vmunet" train x
+run env PMI_SIZE=4 "$project/vmunet" train x
+run env SLURM_STEP_NUM_TASKS=2 "$project/vmunet" train x
+called "$mpi_build"
+expect file "$(cat "$project/.deps/pkgconfig/vmunet-mpi.pc")" "*Cflags: -I/opt/mpi/include*Libs: -L/opt/mpi/lib -lmpi"
+run env OMPI_COMM_WORLD_SIZE=1 "$project/vmunet" train x
+run env VMUNET_MPI=0 OMPI_COMM_WORLD_SIZE=2 "$project/vmunet" train x
+run env OMPI_COMM_WORLD_SIZE=2 "$project/vmunet" predict x
+expect output "$out" "<predict><x> "
+begin "another MPI causes a build"
+stub mpicc <<<'echo "gcc -I/opt/mpich/include -L/opt/mpich/lib -lmpich"'
+run "$project/vmunet" setup mpi
+expect status "$status" 0
+called "$mpi_build"
+rm "$stubs/mpicc" "$stubs/mpirun"
 
 begin "hints use the name that was typed"
 cd "$project"

@@ -6,6 +6,7 @@
 #   libraries     exists once Swift and the C libraries are there; holds the project's folder
 #   python/       a virtual environment that holds libtorch, complete when python/.installed is there
 #   pkgconfig/    vmunet-torch.pc, through which SwiftPM finds libtorch
+#   mpi           exists once MPI was found, for training on several processes; holds its compiler's flags
 #   torch         exists once libtorch is there; holds the project's folder, the requested VMUNET_TORCH and the libtorch folder in use
 #   built-NAME    exists once the product NAME is built; its time is the start of that build
 #   pip.log       pip's output when installing libtorch failed
@@ -68,7 +69,11 @@ product_for() {
     product=vmunet
     [ "$command" != help ] || command=${2-}
     case $command in
-        train | ablate | demo | compare | crossvalidate | parity | kernels) product=vmunet-train ;;
+        train)
+            product=vmunet-train
+            ! wants_mpi || product=vmunet-train-mpi
+            ;;
+        ablate | demo | compare | crossvalidate | parity | kernels) product=vmunet-train ;;
         report) product=vmunet-report ;;
         serve) product=vmunet-serve ;;
     esac
@@ -81,14 +86,35 @@ product_for() {
     done
 }
 
-needs_torch() { [ "$1" = vmunet-train ]; }
+# wants_mpi: true if the command runs on several processes: mpirun or srun has started more than one,
+# or VMUNET_MPI=1 asks for it. VMUNET_MPI=0 does without.
+wants_mpi() {
+    local count
+    case ${VMUNET_MPI-} in
+        1) return ;;
+        0) return 1 ;;
+    esac
+    for count in "${OMPI_COMM_WORLD_SIZE-}" "${PMI_SIZE-}" "${SLURM_STEP_NUM_TASKS-}"; do
+        [[ ! $count =~ ^[0-9]+$ ]] || [ "$count" -lt 2 ] || return 0
+    done
+    return 1
+}
+
+# vmunet-train-mpi is vmunet-train with the package's trait MPI.
+needs_torch() { [ "${1%-mpi}" = vmunet-train ]; }
 
 # build_folder PRODUCT: prints its scratch folder. The server's is its own, for it stands on
-# packages that nothing else needs.
-build_folder() { if [ "$1" = vmunet-serve ]; then printf '%s' "$root/.build-serve"; else printf '%s' "$root/.build"; fi; }
+# packages that nothing else needs; another trait would compile everything again.
+build_folder() {
+    case $1 in
+        vmunet-serve) printf '%s' "$root/.build-serve" ;;
+        *-mpi) printf '%s' "$root/.build-mpi" ;;
+        *) printf '%s' "$root/.build" ;;
+    esac
+}
 
 # program PRODUCT: prints where it is built.
-program() { printf '%s/release/%s' "$(build_folder "$1")" "$1"; }
+program() { printf '%s/release/%s' "$(build_folder "$1")" "${1%-mpi}"; }
 
 # prepare libraries | torch | PRODUCT: makes the C libraries or libtorch available, or builds the
 # product. Takes milliseconds if nothing is to do.
@@ -104,7 +130,7 @@ is_prepared() {
     case $1 in
         libraries) has_libraries ;;
         torch) has_torch ;;
-        *) if needs_torch "$1"; then has_torch; else has_libraries; fi && is_built "$1" ;;
+        *) if needs_torch "$1"; then has_torch; else has_libraries; fi && is_built "$1" && { [ "$1" != vmunet-train-mpi ] || has_mpi; } ;;
     esac
 }
 
@@ -116,6 +142,7 @@ make_ready() {
         *)
             ! needs_torch "$1" || has_torch || set_up_torch
             [ "$1" != vmunet-serve ] || check_libraries server
+            [ "$1" != vmunet-train-mpi ] || has_mpi || set_up_mpi
             is_built "$1" || build "$1"
             ;;
     esac
@@ -139,6 +166,7 @@ is_built() {
     local built=$deps/built-$1 changed
     [ -x "$(program "$1")" ] && [ -f "$built" ] && [ ! "$deps/libraries" -nt "$built" ] || return 1
     if needs_torch "$1" && [ "$deps/torch" -nt "$built" ]; then return 1; fi
+    if [ "$1" = vmunet-train-mpi ] && [ "$deps/mpi" -nt "$built" ]; then return 1; fi
     # Folders count: their time changes when a file is added or removed.
     changed=$(find "$root/Package.swift" "$root/Sources" -newer "$built" -print) && [ -z "$changed" ]
 }
@@ -226,9 +254,9 @@ swift_line() {
     fi
 }
 
-# missing_packages [torch | server]: prints the packages (Debian's names, or Homebrew's on macOS)
+# missing_packages [torch | server | mpi]: prints the packages (Debian's names, or Homebrew's on macOS)
 # whose tools, headers or libraries are missing, one per line: those that everything needs, or what
-# libtorch's set-up or the server needs beside them. The libraries are Package.swift's, by their
+# libtorch's set-up, the server or MPI needs beside them. The libraries are Package.swift's, by their
 # pkg-config names.
 missing_packages() {
     local pair
@@ -239,6 +267,11 @@ missing_packages() {
     fi
     if [ "${1-}" = server ]; then
         [ $suffix = dylib ] || [ -f /usr/include/sqlite3.h ] || pkg-config --exists sqlite3 2>/dev/null || echo libsqlite3-dev
+        return
+    fi
+    if [ "${1-}" = mpi ]; then
+        if command -v mpicc >/dev/null && command -v mpirun >/dev/null; then return; fi
+        if [ $suffix = dylib ]; then echo open-mpi; else printf '%s\n' libopenmpi-dev openmpi-bin; fi
         return
     fi
     command -v git >/dev/null || echo git
@@ -257,7 +290,7 @@ missing_packages() {
     fi
 }
 
-# check_libraries [torch | server]: installs what is missing, or prints how.
+# check_libraries [torch | server | mpi]: installs what is missing, or prints how.
 check_libraries() {
     local missing apt
     missing=$(missing_packages "$@" | tr '\n' ' ')
@@ -447,6 +480,36 @@ END
     mv -f "$deps/pkgconfig/vmunet-torch.pc.new" "$deps/pkgconfig/vmunet-torch.pc"
 }
 
+# ---- MPI
+
+# mpi_flags: prints what MPI's compiler, Open MPI's or MPICH's, gives to the C compiler.
+mpi_flags() { mpicc -show 2>/dev/null </dev/null; }
+
+# True if the MPI of the last set-up is still the one in PATH.
+has_mpi() {
+    local flags
+    [ -f "$deps/mpi" ] && [ -f "$deps/pkgconfig/vmunet-mpi.pc" ] || return 1
+    flags=$(mpi_flags) && [ "$flags" = "$(cat "$deps/mpi")" ]
+}
+
+# Takes the MPI whose mpicc and mpirun are in PATH; without one installs Open MPI, or prints how.
+set_up_mpi() {
+    local flags flag headers='' libraries=''
+    check_libraries mpi
+    flags=$(mpi_flags) || fail 69 "'mpicc -show' fails; is the MPI whole? $(command -v mpicc)"
+    for flag in $flags; do
+        case $flag in
+            -I*) headers="$headers $flag" ;;
+            -L* | -l*) libraries="$libraries $flag" ;;
+        esac
+    done
+    mkdir -p "$deps/pkgconfig"
+    printf 'Name: vmunet-mpi\nDescription: MPI\nVersion: 1\nCflags:%s\nLibs:%s\n' "$headers" "$libraries" >"$deps/pkgconfig/vmunet-mpi.pc.new"
+    mv -f "$deps/pkgconfig/vmunet-mpi.pc.new" "$deps/pkgconfig/vmunet-mpi.pc"
+    printf '%s\n' "$flags" >"$deps/mpi.new"
+    mv -f "$deps/mpi.new" "$deps/mpi"
+}
+
 # ---- building and running
 
 use_pkgconfig() { export PKG_CONFIG_PATH="$deps/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"; }
@@ -506,6 +569,9 @@ build() {
 
 build_with_swift() (
     use_pkgconfig
+    if [ "$1" = vmunet-train-mpi ]; then
+        exec swift build -c release --traits MPI --product vmunet-train --package-path "$root" --scratch-path "$(build_folder "$1")" </dev/null
+    fi
     if [ "$1" != vmunet-serve ]; then exec swift build -c release --product "$1" --package-path "$root" </dev/null; fi
     # Package.swift names the server's packages for this call alone. Package.resolved is put back:
     # with them in it the next build of another product would fetch them too.

@@ -20,6 +20,7 @@ package struct Predict: ToolCommand {
               vmunet predict pictures/ --output masks --overlay --recursive
               vmunet predict --weights best.safetensors ct.nii.gz --output segmented
               vmunet predict --weights one.safetensors --weights two.safetensors --tta flips --uncertainty photo.jpg
+              vmunet predict pictures/ --output masks --shard 2/8          share 2 of 8, as in an array of jobs
 
             A mask holds 0 and 255 or, with several classes, the labels' numbers. Volumes are segmented slice by slice, in the voxel order \
             and intensity window that the weights were trained on, and written as .nii.gz with the input's geometry. In a folder, a result is \
@@ -108,8 +109,10 @@ package struct Predict: ToolCommand {
 
     @OptionGroup var input: InputOptions
 
-    @Flag(help: "Skip inputs that already have results from the same weights and settings.")
+    @Flag(help: "Skip inputs that already have results from the same weights and settings. Shares always do, in a folder.")
     var skipDone = false
+
+    @OptionGroup var sharing: ShardOptions
 
     @Flag(help: "Accept inputs of another kind than the weights were trained on, and replace existing results beside inputs.")
     var force = false

@@ -68,6 +68,7 @@ extension PredictionBatch {
                     predictions: records, failures: failures, passedOver: list.passedOver.counts, foldersLeft: list.foldersLeft))
         }
         for note in list.notes { Console.note("note: " + note) }
+        if let shard { Console.note("share \(shard) of \(counted(list.items.count, "input"))") }
         if list.items.count == 1, let record = records.first {
             let files = target.recordFolder == nil ? "" : " in \(target.recordFolder?.relativePath ?? "")"
             Console.note("\(record.files.joined(separator: ", "))\(files): \(record.sentence)")
@@ -79,7 +80,7 @@ extension PredictionBatch {
                 case .beside: ", beside the inputs"
                 }
             Console.note(
-                "\(records.count) of \(list.items.count) segmented" + (skipped > 0 ? ", \(skipped) of them before" : "") + place)
+                "\(records.count) of \(positions.count) segmented" + (skipped > 0 ? ", \(skipped) of them before" : "") + place)
         }
     }
 }

@@ -22,6 +22,10 @@ struct PredictionBatch {
     let names: ResultNames
     let wanted: WantedResults
     let codes: SegmentCodes
+    /// The share of the list that this process does; nil for all.
+    let shard: Shard?
+    /// The share's positions in the list.
+    let positions: [Int]
     /// The inputs' real paths, so that no result replaces one.
     let sources: Set<String>
     let stop = StopSignal("stopping after this input; interrupt again to stop at once")
@@ -46,7 +50,10 @@ struct PredictionBatch {
         names = target.names(list.items, wanted)
         sources = Set(list.items.map { InputList.place($0.url) })
         failures = list.failures.map { "\($0.path): \($0.reason)" }
-        file = try target.recordFolder.map { try PredictionFile(in: $0) }
+        let shard = command.sharing.chosen
+        self.shard = shard
+        positions = list.items.indices.filter { shard?.contains($0) ?? true }
+        file = try target.recordFolder.map { try PredictionFile(in: $0, shard: shard) }
     }
 
     mutating func run() throws {
@@ -56,7 +63,7 @@ struct PredictionBatch {
         var lastSaved = ContinuousClock.now
         var isStopped = false
         var (next, most) = (0, 1)
-        while next < list.items.count {
+        while next < positions.count {
             let began = ContinuousClock.now
             let group = group(from: next, most: most)
             guard try work(on: group) else {
@@ -74,10 +81,11 @@ struct PredictionBatch {
         }
         Console.status("")
         save()
+        if !isStopped { try join() }
         if hasLabelMaps, let folder = target.recordFolder { try VolumeResults.writeTables(segmenter.labels, in: folder) }
         try finish()
         if isStopped {
-            Console.note("stopped: \(records.count) of \(list.items.count) are done; continue with --skip-done")
+            Console.note("stopped: \(records.count) of \(positions.count) are done; continue with --skip-done")
             throw ExitCode(ExitStatus.interrupted)
         }
         guard failures.isEmpty else {
@@ -90,11 +98,12 @@ struct PredictionBatch {
 
     // MARK: Some inputs
 
-    /// One volume, or up to `most` pictures that are segmented at the same time.
+    /// Among the positions, one volume, or up to `most` pictures that are segmented at the same
+    /// time.
     private func group(from first: Int, most: Int) -> Range<Int> {
         var end = first + 1
-        guard most > 1, isOneOfMany(first) else { return first..<end }
-        while end < list.items.count, end - first < most, isOneOfMany(end) { end += 1 }
+        guard most > 1, isOneOfMany(positions[first]) else { return first..<end }
+        while end < positions.count, end - first < most, isOneOfMany(positions[end]) { end += 1 }
         return first..<end
     }
 
@@ -107,7 +116,7 @@ struct PredictionBatch {
     private mutating func work(on group: Range<Int>) throws -> Bool {
         var plans: [Result<Plan?, any Error>] = []
         var works: [PictureWork] = []
-        for index in group {
+        for index in positions[group] {
             let item = list.items[index]
             do {
                 let plan = try plan(index)
@@ -121,21 +130,21 @@ struct PredictionBatch {
                 plans.append(.failure(error))
             }
         }
-        let (count, first, pictures) = (list.items.count, group.lowerBound, works)
+        let (count, first, pictures) = (positions.count, group.lowerBound, works)
         if let picture = pictures.first?.picture { Self.tell(first, of: count, picture) }
         var segmented = PictureWork.run(pictures, segmenter, stop: stop) { done, index in
             Self.tell(first + done, of: count, pictures[index].picture)
         }[...]
         var isComplete = true
-        for (index, plan) in zip(group, plans) {
-            let item = list.items[index]
+        for (number, plan) in zip(group, plans) {
+            let item = list.items[positions[number]]
             do {
                 guard let plan = try plan.get() else { continue }
                 let classes: [PredictionRecord.ClassAmount], doubt: Doubt?
                 var familiarity: PredictionRecord.Familiarity?
                 if item.isVolume {
                     if stop.isSet { return false }
-                    Self.tell(index, of: count, item.url)
+                    Self.tell(number, of: count, item.url)
                     (classes, doubt) = try volume(item, plan.results)
                 } else {
                     guard let found = try segmented.popFirst()??.get() else {
@@ -182,7 +191,7 @@ struct PredictionBatch {
         let results = target.results(item, name: name, wanted)
         try check(item, results.all)
         let settings = settings(item)
-        if command.skipDone, let done = done(item, results.all, settings) {
+        if command.skipDone || (shard != nil && file != nil), let done = done(item, results.all, settings) {
             records.append(done)
             skipped += 1
             return nil

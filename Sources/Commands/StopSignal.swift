@@ -9,16 +9,17 @@ import Synchronization
     import Darwin
 #endif
 
-/// Lets a loop poll for SIGINT and SIGTERM. A second SIGINT ends the process at once.
+/// Lets a loop poll for SIGINT and SIGTERM, and for others that a scheduler sends before its time is
+/// up. A second signal ends the process at once.
 package final class StopSignal: Sendable {
     private let received = Atomic(false)
     private let sources: [any DispatchSourceSignal]
 
     /// `note` is printed at the first signal.
-    package init(_ note: String = "stopping after this step and saving; interrupt again to stop at once") {
+    package init(_ note: String = "stopping after this step and saving; interrupt again to stop at once", also others: [Int32] = []) {
         // The reader of the progress may go away: `train 2>&1 | head` must not end the run.
         signal(SIGPIPE, SIG_IGN)
-        let numbers = [SIGINT, SIGTERM]
+        let numbers = [SIGINT, SIGTERM] + others
         sources = numbers.map { number in
             signal(number, SIG_IGN)
             return DispatchSource.makeSignalSource(signal: number, queue: .global(qos: .userInteractive))

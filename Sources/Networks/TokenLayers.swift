@@ -66,7 +66,16 @@ extension InitialValues {
 
 extension Tensor {
     /// Dropout: zeroes each value with probability `rate` in training.
-    func droppedOut(_ rate: Double, _ mode: ForwardMode) -> Tensor { mode.isTraining && rate > 0 ? droppedOut(rate) : self }
+    func droppedOut(_ rate: Double, _ mode: ForwardMode) -> Tensor {
+        guard mode.isTraining, rate > 0 else { return self }
+        guard let part = BatchPart.current, part.total > size(0) else { return droppedOut(rate) }
+        // The factors of the whole batch's values, 0 or 1 / (1 − rate), and of them these pictures'.
+        let (rest, length) = (Array(shape.dropFirst()), count / Swift.max(size(0), 1))
+        let factors = withoutGradients {
+            BatchPart.rows(own: size(0)) { Tensor.row(1, count: $0 * length, on: device).droppedOut(rate).reshaped([$0] + rest) }
+        }
+        return self * factors.to(elementType)
+    }
 
     /// Attention: softmax(Q · Kᵀ / √channels + bias) · V, with Q, K and V [B, heads, tokens,
     /// channels per head]. A bias [parts, heads, tokens, tokens] repeats after every `parts` of B.

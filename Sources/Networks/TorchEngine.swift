@@ -77,7 +77,9 @@ package enum TorchEngine: Engine {
 
     package static func branchScale(rate: Double, imagesOf x: Tensor) -> Tensor {
         let keep = 1 - rate
-        return withoutGradients { (Tensor.random(count: x.size(0), device: x.device) + keep).floored() * (1 / keep) }
+        return withoutGradients {
+            BatchPart.rows(own: x.size(0)) { (Tensor.random(count: $0, device: x.device) + keep).floored() * (1 / keep) }
+        }
     }
 
     package static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor {

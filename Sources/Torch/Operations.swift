@@ -167,11 +167,10 @@ extension Tensor {
     }
     package func fill(_ value: Double) { _ = Aten.fill(.tensor(self), .double(value)) }
 
-    /// Mean binary cross-entropy of logits against targets in 0…1, each value times its weight, in
-    /// a form that cannot overflow.
-    package func binaryCrossEntropy(target: Tensor, weight: Tensor? = nil) -> Tensor {
-        guard let weight else { return Aten.bce(.tensor(self), .tensor(target)) }
-        return Aten.bce(.tensor(self), .tensor(target), .tensor(weight))
+    /// Binary cross-entropy of logits against targets in 0…1, each value times its weight, in a
+    /// form that cannot overflow.
+    package func binaryCrossEntropy(target: Tensor, weight: Tensor? = nil, reduction: Reduction = .mean) -> Tensor {
+        Aten.bce(.tensor(self), .tensor(target), .optional(weight), .none, .int(reduction.rawValue))
     }
 
     /// A loss's reduction of its values; the raw values are libtorch's.

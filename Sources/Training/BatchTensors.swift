@@ -40,6 +40,15 @@ struct BatchTensors {
         target.assign(other.target)
         if let distances, let others = other.distances { distances.assign(others) }
     }
+
+    /// Logits and target of no picture: what a process has whose part of a batch is empty.
+    static func none(classes: Int) -> (logits: Tensor, target: Tensor) {
+        let nothing = [Float]()
+        return (
+            Tensor(nothing, shape: [0, classes, 1, 1]),
+            classes == 1 ? Tensor(nothing, shape: [0, 1, 1, 1]) : Tensor([Int64](), shape: [0, 1, 1])
+        )
+    }
 }
 
 /// Scores batches in training, with the training loss computed by libtorch.

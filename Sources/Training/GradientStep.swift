@@ -14,6 +14,9 @@ final class GradientStep {
     private let loss: SegmentationLoss
     private let mode: ForwardMode
     private let optimizer: any Optimizer
+    private let group: any ProcessGroup
+    /// Adds gradients over the processes; nil for one process.
+    private let gradients: GradientSum?
     /// Batches whose gradients make up a step.
     private let accumulate: Int
     /// Pictures in a recorded batch; nil if nothing is recorded.
@@ -21,28 +24,46 @@ final class GradientStep {
     private var recorded: (inputs: BatchTensors, work: RecordedWork)?
 
     init(
-        _ network: any SegmentationNetwork, _ loss: SegmentationLoss, _ mode: ForwardMode, _ optimizer: any Optimizer, accumulate: Int,
-        recordingBatchesOf recordedSize: Int?
+        _ network: any SegmentationNetwork, _ loss: SegmentationLoss, _ mode: ForwardMode, _ optimizer: any Optimizer,
+        among group: any ProcessGroup, accumulate: Int, recordingBatchesOf recordedSize: Int?
     ) {
-        (self.network, self.loss, self.mode, self.optimizer) = (network, loss, mode, optimizer)
+        (self.network, self.loss, self.mode, self.optimizer, self.group) = (network, loss, mode, optimizer, group)
         (self.accumulate, self.recordedSize) = (accumulate, recordedSize)
+        gradients = group.size > 1 ? GradientSum(optimizer.parameters, group) : nil
     }
 
     /// Adds a batch's gradients to the accumulated ones, or replaces them if the batch is its
     /// step's first. Returns the loss, after `check` has seen it.
     ///
+    /// Several processes have a part of the batch each, `nil` if it has no picture for this one. All
+    /// return the whole batch's loss, and after the step's last batch have the whole gradients.
+    ///
     /// Throws what `check` throws. Then nothing has changed, except that recorded work has already
     /// added its gradients.
-    func callAsFunction(_ batch: BatchTensors, isFirst: Bool, check: (Double) throws -> Void) throws -> Double {
-        if recordedSize != nil { return try recording(batch, isFirst: isFirst, check) }
-        let loss = try withTorchErrors { self.loss(network(batch.images, mode), batch) }
+    func callAsFunction(
+        _ batch: BatchTensors?, part: BatchPart, isFirst: Bool, isLast: Bool, check: (Double) throws -> Void
+    ) throws -> Double {
+        if recordedSize != nil, let batch { return try recording(batch, isFirst: isFirst, check) }
+        let loss = try withTorchErrors { wholeLoss(of: batch, part) }
         let value = try withTorchErrors { loss.item }
         try check(value)
-        try withTorchErrors {
-            if isFirst { optimizer.clearGradients() }
-            share(of: loss).backward()
+        if isFirst { optimizer.clearGradients() }
+        let backward = { [self] in
+            guard batch != nil else { return }
+            try withTorchErrors { share(of: loss).backward() }
         }
+        if isLast, let gradients { try gradients(backward) } else { try backward() }
         return value
+    }
+
+    /// The loss of the whole batch, of which this process has a part.
+    private func wholeLoss(of batch: BatchTensors?, _ part: BatchPart) -> Tensor {
+        let sum = BatchSum(group: group, part: part)
+        guard let batch else {
+            let (logits, target) = BatchTensors.none(classes: network.classes)
+            return self.loss(logits, target, in: sum)
+        }
+        return BatchPart.$current.withValue(part) { self.loss(network(batch.images, mode), batch, in: sum) }
     }
 
     /// A batch of another size, the last of an epoch, runs the same code unrecorded.

@@ -4,45 +4,59 @@ import Torch
 extension SegmentationLoss {
     /// The loss of a batch's logits against its truth: a binary float32 plane, or int64 labels. The
     /// boundary term also needs the signed `distances` of every class, [B, classes, H, W].
-    package func callAsFunction(_ logits: Tensor, _ target: Tensor, distances: Tensor? = nil) -> Tensor {
-        let published = target.elementType == .int64 ? manyClasses(logits, labels: target) : binary(logits, target: target)
+    ///
+    /// The published terms are made of sums over pictures. Where several processes have a part of
+    /// the batch each, `batch` adds these sums up, and all get the whole batch's loss; the gradient
+    /// is the part's share, and the shares add up to the whole batch's gradient. ``terms`` are those
+    /// of the part, so several processes refuse them.
+    package func callAsFunction(_ logits: Tensor, _ target: Tensor, distances: Tensor? = nil, in batch: BatchSum = .own) -> Tensor {
+        let published =
+            target.elementType == .int64 ? manyClasses(logits, labels: target, in: batch) : binary(logits, target: target, in: batch)
         return weightedTerms(logits, target, distances: distances).map { published + $0 } ?? published
     }
 
     /// The loss of a batch's logits.
-    func callAsFunction(_ logits: Tensor, _ batch: BatchTensors) -> Tensor { self(logits, batch.target, distances: batch.distances) }
+    func callAsFunction(_ logits: Tensor, _ batch: BatchTensors, in sum: BatchSum = .own) -> Tensor {
+        self(logits, batch.target, distances: batch.distances, in: sum)
+    }
 
     /// BceDice (equation 5). Logits and targets are [B, 1, H, W], targets 0…1, soft or hard. The
     /// result has one element.
     ///
     /// The Dice term is 1 − mean over images of (2Σpt + 1) / (Σp + Σt + 1). With an ignored label,
     /// both terms leave out pixels with a negative target.
-    package func binary(_ logits: Tensor, target: Tensor) -> Tensor {
-        let (B, pixels) = (logits.size(0), logits.count / max(logits.size(0), 1))
+    package func binary(_ logits: Tensor, target: Tensor, in batch: BatchSum = .own) -> Tensor {
+        let (B, pixels) = (logits.size(0), logits.size(2) * logits.size(3))
         var p = logits.sigmoid().reshaped([B, pixels])
         var t = target.reshaped([B, pixels])
-        let bce: Tensor
+        let crossEntropy, count: Tensor
         if ignoredLabel == nil {
-            bce = logits.binaryCrossEntropy(target: target)
+            crossEntropy = logits.binaryCrossEntropy(target: target, reduction: .sum)
+            count = Tensor.row(Double(B * pixels), count: 1, on: logits.device)
         } else {
             let known = target.clamped(min: 0)
             let counted = 1 - (known - target)  // 1, and 0 where the target is −1
-            let share = counted.mean().clamped(min: 1 / Double(max(logits.count, 1)))
-            bce = logits.binaryCrossEntropy(target: known, weight: counted) / share
+            crossEntropy = logits.binaryCrossEntropy(target: known, weight: counted, reduction: .sum)
+            count = counted.sum()
             p = p * counted.reshaped([B, pixels])
             t = known.reshaped([B, pixels])
         }
         let overlap = (p * t).sum(axes: [1]) * 2 + 1  // [B]
         let total = p.sum(axes: [1]) + t.sum(axes: [1]) + 1  // [B]
-        return bce * crossEntropyWeight + (1 - (overlap / total).mean()) * diceWeight
+        let sums = batch.sum([crossEntropy, count, (overlap / total).sum()])
+        let bce = (sums[0] / sums[1].clamped(min: 1)).reshaped([])
+        let dice = sums[2] * (1 / Double(batch.pictures(own: B)))
+        return bce * crossEntropyWeight + (1 - dice) * diceWeight
     }
 
     /// CeDice (equation 6). Logits are [B, classes, H, W], labels [B, H, W] (int64). The result has
     /// one element.
     ///
     /// The Dice term is the mean over classes of 1 − (2Σpt + 1e-5) / (Σp² + Σt² + 1e-5), with sums
-    /// over the whole batch.
-    package func manyClasses(_ logits: Tensor, labels: Tensor) -> Tensor {
+    /// over the whole batch. The cross-entropy is the weighted mean over the pixels that count; it
+    /// is 0 if none counts, because all are ignored or their classes weigh 0: 0 / 0 would end a run
+    /// at a slice of background.
+    package func manyClasses(_ logits: Tensor, labels: Tensor, in batch: BatchSum = .own) -> Tensor {
         let classes = logits.size(1)
         let weights = classWeights.map { Tensor.row($0, on: logits.device) }
         var p = logits.softmax(axis: 1)  // [B, classes, H, W]
@@ -52,22 +66,15 @@ extension SegmentationLoss {
             p = p * counted
             t = t * counted
         }
-        let overlap = (p * t).sum(axes: [0, 2, 3]) * 2 + 1e-5  // [classes]
-        let pixels = t.sum(axes: [0, 2, 3])  // [classes]; t² is t
-        let total = (p * p).sum(axes: [0, 2, 3]) + pixels + 1e-5  // [classes]
+        let sums = batch.sum([
+            logits.crossEntropy(labels: labels, classWeights: weights, ignoring: ignoredLabel ?? -100, reduction: .sum),
+            (p * t).sum(axes: [0, 2, 3]), (p * p).sum(axes: [0, 2, 3]), t.sum(axes: [0, 2, 3]),  // [classes] each; t² is t
+        ])
+        let pixels = sums[3]
+        let overlap = sums[1] * 2 + 1e-5
+        let total = sums[2] + pixels + 1e-5
         let dice = (1 - (overlap / total).mean()) * diceWeight
-        return crossEntropy(logits, labels, weights, pixels) * crossEntropyWeight + dice
-    }
-
-    /// The weighted mean over the pixels that count; `pixels` has their number per class. It is 0
-    /// if none counts, because all are ignored or their classes weigh 0: 0 / 0 would end a run at a
-    /// slice of background. Computed on the device, nothing is read back.
-    private func crossEntropy(_ logits: Tensor, _ labels: Tensor, _ weights: Tensor?, _ pixels: Tensor) -> Tensor {
-        guard ignoredLabel != nil || (classWeights ?? []).contains(0) else {
-            return logits.crossEntropy(labels: labels, classWeights: weights)
-        }
-        let sum = logits.crossEntropy(labels: labels, classWeights: weights, ignoring: ignoredLabel ?? -100, reduction: .sum)
         let counted = (weights.map { pixels * $0 } ?? pixels).sum()
-        return sum / counted.clamped(min: Double(Float.leastNormalMagnitude))
+        return sums[0] / counted.clamped(min: Double(Float.leastNormalMagnitude)) * crossEntropyWeight + dice
     }
 }

@@ -21,6 +21,7 @@ struct Train: ToolCommand {
               vmunet train --data pictures --preset small --run runs/first
               vmunet train --data pictures --init vmamba_small_e238_ema.pth --epochs 100 --batch-size 8
               vmunet train --resume --run runs/first --epochs 200
+              mpirun -n 4 ./vmunet train --data pictures --run runs/first          one run on four processes (docs/machines.md)
             """)
 
     /// The settings for a folder of pictures if nothing else is given.
@@ -73,6 +74,8 @@ struct Train: ToolCommand {
     @Option(help: "Threads that prepare pictures during training. Default: as many as suit the machine.")
     var workers: Int?
 
+    @OptionGroup var sharing: ProcessOptions
+
     @OptionGroup var telling: OutputOptions
 
     @Option(name: .customLong("run"), help: "The run's folder. Default: runs/DATASET-DATE.")
@@ -87,42 +90,56 @@ struct Train: ToolCommand {
     var computing: ComputeOptions? { options.compute }
 
     func run() throws {
+        try sharing.run(threads: options.compute.threads) { try train(among: $0) }
+    }
+
+    private func train(among processes: Processes) throws {
         try options.prepare()
         let dataset =
-            try config == nil && !resume
+            try config == nil && !self.resume
             ? options.data.map { try Dataset.chosen(options.dataset, for: $0) } ?? options.dataset : options.dataset
         let folder = try chosenFolder(dataset)
-        let stop = StopSignal()
+        let resume =
+            self.resume
+            || ProcessOptions.isRequeued && FileManager.default.fileExists(atPath: RunFolder(existing: folder).configuration.path)
+        let stop =
+            processes.count == 1
+            ? StopSignal(also: [SIGUSR1])
+            : StopSignal(
+                "stopping: all processes save after this step; if one has died, the run ends now, and --resume goes on", also: [SIGUSR1])
         let configuration = resume ? try resumed(RunFolder(existing: folder)) : try settings(dataset)
         let sets = try TrainingData(configuration)
         let findings = try sets.verify()
         for note in sets.notes + findings { Console.note("note: " + note) }
         let trainer: Trainer
         if resume {
-            trainer = try Trainer.resume(configuration, in: folder, data: sets, compileGraph: options.compute.compileGraph)
+            trainer = try Trainer.resume(
+                configuration, in: folder, data: sets, compileGraph: options.compute.compileGraph, processes: processes)
             if trainer.isFinished {
                 Console.note(
                     "\(folder.relativePath) is finished after \(counted(trainer.position.epoch, "epoch")); a larger --epochs continues it")
-                return try tell(RunFolder(existing: folder), .finished, epochs: trainer.position.epoch)
+                return try processes.rank == 0 ? tell(RunFolder(existing: folder), .finished, epochs: trainer.position.epoch) : ()
             }
             Console.note("resuming \(folder.relativePath) after epoch \(trainer.position.epoch), step \(trainer.position.step)")
         } else {
-            let begun = try Trainer.begin(configuration, in: folder, data: sets, compileGraph: options.compute.compileGraph)
+            let begun = try Trainer.begin(
+                configuration, in: folder, data: sets, compileGraph: options.compute.compileGraph, processes: processes)
             trainer = begun.trainer
             if let report = begun.initialWeights { Self.tell(report) }
         }
         Console.note(
             "\(Self.network(configuration)) of \(Self.classes(configuration)), \(counted(sets.training.count, "picture")) to train on, "
                 + "\(sets.validation?.count ?? 0) to validate, "
-                + "\(configuration.data.imageSize)×\(configuration.data.imageSize), run in \(folder.relativePath)")
+                + "\(configuration.data.imageSize)×\(configuration.data.imageSize), run in \(folder.relativePath)"
+                + (processes.count > 1 ? ", on \(processes.count) processes by \(Processes.library)" : ""))
         let display = TrainingDisplay()
         let outcome: Trainer.Outcome
         do {
-            outcome = try trainer.run(shouldStop: { stop.isSet }, report: display.show)
+            outcome = try trainer.run(savingEvery: sharing.savingEvery, shouldStop: { stop.isSet }, report: display.show)
         } catch let error as DataError {
             throw InputError("\(error)\nProgress is saved; once this is fixed, continue with:  \(Self.resumption(folder))")
         }
-        try tell(RunFolder(existing: folder), outcome, epochs: trainer.position.epoch)
+        if processes.rank == 0 { try tell(RunFolder(existing: folder), outcome, epochs: trainer.position.epoch) }
         switch outcome {
         case .finished: Console.note("done; best weights in \(RunFolder(existing: folder).best.relativePath)")
         case .stoppedEarly:

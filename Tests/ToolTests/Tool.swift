@@ -49,7 +49,7 @@ final class Running: @unchecked Sendable {
     private let process = Process()
     private let files: (out: URL, error: URL)
 
-    init(_ executable: URL, _ arguments: [String], in folder: URL? = nil) throws {
+    init(_ executable: URL, _ arguments: [String], in folder: URL? = nil, environment more: [String: String] = [:]) throws {
         let name = UUID().uuidString
         files = (Scratch.root.appending(path: name + ".out"), Scratch.root.appending(path: name + ".err"))
         for file in [files.out, files.error] { try Data().write(to: file) }
@@ -61,6 +61,7 @@ final class Running: @unchecked Sendable {
         environment["OMP_NUM_THREADS"] = "1"
         // A crash shows in the exit code; its backtrace would only take time.
         environment["SWIFT_BACKTRACE"] = "enable=no"
+        environment.merge(more) { $1 }
         process.environment = environment
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: files.out)

@@ -69,10 +69,14 @@ package final class DataLoader: Sendable {
     package var stepsPerEpoch: Int { order.stepsPerEpoch }
 
     /// An epoch's batches from a step on (counted from 0). Preparing them starts at once.
-    package func batches(epoch: Int, from step: Int = 0) -> BatchStream {
-        BatchStream(
-            BatchPipeline(batches: order.batches(epoch: epoch, from: step), depth: options.queueDepth, workers: options.workers) {
-                [dataset, options, cache] index in
+    ///
+    /// - Parameter choosing: takes some of a step's samples; a step without any is left out.
+    package func batches(
+        epoch: Int, from step: Int = 0, choosing: (_ step: Int, _ samples: [Int]) -> [Int] = { $1 }
+    ) -> BatchStream {
+        let batches = order.batches(epoch: epoch, from: step).enumerated().map { choosing(max(0, step) + $0, $1) }
+        return BatchStream(
+            BatchPipeline(batches: batches, depth: options.queueDepth, workers: options.workers) { [dataset, options, cache] index in
                 let loaded = try cache.sample(at: index) { try dataset.load(at: index) }
                 guard options.augment else { return try dataset.prepare(loaded, random: nil) }
                 let sample = try dataset.prepare(

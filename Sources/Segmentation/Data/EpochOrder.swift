@@ -23,6 +23,9 @@ package struct EpochOrder: Sendable, Equatable {
     /// Batches per epoch. The last holds the remainder; nothing is dropped.
     package var stepsPerEpoch: Int { (count + batchSize - 1) / batchSize }
 
+    /// Samples in a step's batch.
+    package func size(ofStep step: Int) -> Int { min(batchSize, count - step * batchSize) }
+
     /// An epoch's samples in the order in which they are drawn.
     package func permutation(epoch: Int) -> [Int] {
         guard shuffle else { return Array(0..<count) }

@@ -44,6 +44,12 @@ struct EvaluationTally {
         }
     }
 
+    /// Adds a batch that was counted elsewhere.
+    mutating func add(_ counted: [(name: String, counts: [ConfusionCounts])], loss: Double) {
+        lossSum += loss * Double(counted.count)
+        images += counted
+    }
+
     func result() -> EvaluationResult {
         let classNames = options.classNames
         let scored = classes == 1 ? 0..<1 : 1..<classes

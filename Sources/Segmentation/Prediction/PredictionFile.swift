@@ -14,12 +14,17 @@ package struct PredictionFile: Sendable {
     /// The entries, in the order of their addition.
     package private(set) var records: [PredictionRecord]
     private let url: URL
+    /// The folder of the results.
+    private let folder: URL
     private var places: [String: Int] = [:]
 
     /// A folder's file; empty if there is none. Throws ``DataError`` if a file of that name is not
     /// ours.
-    package init(in folder: URL) throws(DataError) {
-        url = folder.appending(path: Self.name)
+    ///
+    /// - Parameter shard: the share of the inputs that a file of its own lists, `shards/2-of-8.json`.
+    package init(in folder: URL, shard: Shard? = nil) throws(DataError) {
+        self.folder = folder
+        url = folder.appending(path: shard.map { "shards/\($0.index + 1)-of-\($0.count).json" } ?? Self.name)
         records = []
         guard FileManager.default.fileExists(atPath: url.path) else { return }
         guard let data = try? Data(contentsOf: url), let found = try? JSONDecoder().decode([PredictionRecord].self, from: data) else {
@@ -49,15 +54,21 @@ package struct PredictionFile: Sendable {
     /// The entry for an input with these weights and settings whose files all exist; nil if the
     /// work remains to be done.
     package func finished(_ input: String, weights: String, settings: PredictionRecord.Settings) -> PredictionRecord? {
-        guard let record = places[input].map({ records[$0] }), record.error == nil, !record.files.isEmpty, record.weights == weights,
-            record.settings == settings
-        else { return nil }
-        let folder = url.deletingLastPathComponent()
+        guard let record = entry(input, weights: weights, settings: settings), record.error == nil, !record.files.isEmpty else {
+            return nil
+        }
         return record.files.allSatisfy { FileManager.default.fileExists(atPath: folder.appending(path: $0).path) } ? record : nil
+    }
+
+    /// The entry for an input, made with these weights and settings; nil if there is none.
+    package func entry(_ input: String, weights: String, settings: PredictionRecord.Settings) -> PredictionRecord? {
+        guard let record = places[input].map({ records[$0] }), record.weights == weights, record.settings == settings else { return nil }
+        return record
     }
 
     /// Writes the file, whole or not at all.
     package func write() throws {
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
         let text = try JSONText.encode(records) + "\n"
         try AtomicFile.write(to: url) { try $0.write(Array(text.utf8)) }
     }

@@ -1,0 +1,50 @@
+// What training on several processes needs of MPI: a start and an end, gathered bytes, and sums of
+// gradients. Without the package's trait MPI only cm_is_available does anything.
+//
+// Nothing fails quietly: where MPI reports an error, or another process does not answer in time,
+// these functions print why and end the run on all processes.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// True if the package was built with MPI.
+bool cm_is_available(void);
+
+/// Joins the processes that mpirun or srun started. `patience` is the longest wait for another
+/// process, in seconds. From now on a process that exits without cm_finish ends all others with its
+/// own exit code. Returns false, with a reason, if MPI cannot start.
+bool cm_start(double patience, int *rank, int *size, int *local_size, const char **reason);
+/// "Open MPI v4.1.4, …", or "" without MPI.
+const char *cm_library(void);
+/// Waits for all processes, then leaves MPI.
+void cm_finish(void);
+
+/// Every process's `bytes` bytes, in the order of the ranks, into `all`. Also a barrier.
+void cm_gather(const void *own, size_t bytes, void *all);
+
+/// A sum over all processes of `count` float32 values, made again and again in the same memory.
+///
+/// Each process receives its share of everybody's values, adds them in float64 in the order of the
+/// ranks, rounds once, and sends the sums to all: the same bits on every process and in every run,
+/// whatever the network does. With `bfloat16` values travel with eight bits of mantissa, rounded
+/// once on the way there and once on the way back.
+typedef struct cm_sum *cm_sum;
+cm_sum cm_sum_make(int64_t count, bool bfloat16);
+void cm_sum_free(cm_sum sum);
+/// The values: written before cm_sum_start, read after cm_sums_finish.
+float *cm_sum_values(cm_sum sum);
+/// Starts; every process starts its sums in the same order.
+void cm_sum_start(cm_sum sum);
+/// Moves the work on without waiting. Returns true if it is done.
+bool cm_sum_advance(cm_sum sum);
+/// Waits for several sums.
+void cm_sums_finish(const cm_sum *sums, int64_t count);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,15 @@
+// Notices of gradients while the backward pass still runs. A header of its own: few files need it.
+#pragma once
+#include "ctorch.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Calls `notice` whenever the backward pass has added to this leaf's gradient, on the pass's own
+/// thread. NULL ends that.
+int ct_on_gradient(ct_tensor leaf, void (*notice)(void *context, int64_t index), void *context, int64_t index);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,22 @@
+import ArgumentParser
+import Segmentation
+
+extension Shard: ExpressibleByArgument {
+    /// Reads `I/N`.
+    public init?(argument: String) { self.init(argument) }
+}
+
+/// The share of the work that this process does.
+package struct ShardOptions: ParsableArguments {
+    @Option(
+        help: """
+            Do share I of N, such as 2/8: for arrays of jobs, and machines without MPI. Whoever ends last joins the results. Under mpirun and srun each \
+            process takes its share by itself.
+            """)
+    package var shard: Shard?
+
+    package init() {}
+
+    /// The given share, or the launcher's; nil for the whole.
+    package var chosen: Shard? { (shard ?? Launcher.place).flatMap { $0.count > 1 ? $0 : nil } }
+}

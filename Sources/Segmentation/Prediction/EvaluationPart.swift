@@ -1,0 +1,61 @@
+/// The scores of some of a set's batches: what processes that share a set hand over to be joined.
+package struct EvaluationPart: Sendable, Codable, Equatable {
+    /// A batch's counts and its loss.
+    package struct BatchCounts: Sendable, Codable, Equatable {
+        /// Its place in the set.
+        package var step: Int
+        /// The mean loss of its pictures.
+        package var loss: Double
+        /// For each picture, the counts of each class: the foreground, or every label.
+        package var images: [Picture]
+    }
+
+    /// A picture's counts.
+    package struct Picture: Sendable, Codable, Equatable {
+        /// The picture's name in the set.
+        package var name: String
+        /// The foreground's, or every label's.
+        package var counts: [ConfusionCounts]
+    }
+
+    /// In the set's order.
+    package var batches: [BatchCounts] = []
+
+    /// No batch.
+    package init() {}
+}
+
+extension Evaluator {
+    /// Scores a share of the set's batches. The parts of all shares make ``result(of:)``, exactly as
+    /// scored in one. Calibration and doubt are not part of it.
+    package func part(
+        _ shard: Shard, _ scorer: some BatchScorer, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
+    ) throws -> EvaluationPart {
+        let steps = (0..<loader.stepsPerEpoch).filter(shard.contains)
+        let count = steps.reduce(0) { $0 + loader.order.size(ofStep: $1) }
+        var (part, done) = (EvaluationPart(), 0)
+        let batches = loader.batches(epoch: 0) { shard.contains($0) ? $1 : [] }
+        for step in steps {
+            guard let batch = try batches.next() else { break }
+            let (logits, loss) = try scorer.score(batch)
+            guard loss.isFinite else {
+                throw NonFiniteScore(pictures: batch.names, loss: loss, layer: scorer.firstNonFiniteLayer(batch))
+            }
+            var tally = EvaluationTally(classes: dataset.classes, options)
+            try tally.add(batch.names, logits, batch.target, loss: loss)
+            part.batches.append(.init(step: step, loss: loss, images: tally.images.map { .init(name: $0.name, counts: $0.counts) }))
+            done += batch.count
+            try progress(done, count)
+        }
+        return part
+    }
+
+    /// The set's result, from parts that are all of it.
+    package func result(of parts: [EvaluationPart]) -> EvaluationResult {
+        var tally = EvaluationTally(classes: dataset.classes, options)
+        for batch in parts.flatMap(\.batches).sorted(by: { $0.step < $1.step }) {
+            tally.add(batch.images.map { (name: $0.name, counts: $0.counts) }, loss: batch.loss)
+        }
+        return tally.result()
+    }
+}

@@ -1,0 +1,100 @@
+import CMPI
+import Files
+import Networks
+import Runs
+import Segmentation
+import Torch
+
+/// The processes that a run is divided among: this one alone, or those that mpirun or srun started.
+public struct Processes: Sendable {
+    let group: any ProcessGroup
+    /// Processes on this machine.
+    public let onThisMachine: Int
+
+    /// This process alone.
+    public static let alone = Processes(group: Alone(), onThisMachine: 1)
+
+    /// This process's number, from 0. Process 0 writes the run's files and speaks.
+    public var rank: Int { group.rank }
+    /// The number of processes.
+    public var count: Int { group.size }
+
+    /// The processes that mpirun or srun started together with this one; ``alone`` if none did.
+    ///
+    /// - Parameters:
+    ///   - patience: seconds after which a process that does not answer counts as dead, which ends
+    ///     the run on all.
+    ///   - bfloat16: sends gradients in bfloat16, half the bytes.
+    ///
+    /// Throws ``ProcessesError`` if there are several and the program was built without MPI.
+    public static func launched(patience: Double, bfloat16: Bool = false) throws -> Processes {
+        guard let count = Launcher.place?.count else { return alone }
+        guard cm_is_available() else {
+            throw ProcessesError(
+                "this is one of \(count) processes, and this program was built without MPI",
+                remedy: "build it with MPI: VMUNET_MPI=1 ./vmunet setup; or start it without mpirun")
+        }
+        let (group, reason) = MPIGroup.start(patience: patience, bfloat16: bfloat16)
+        guard let group else { throw ProcessesError(reason, remedy: "start it with the mpirun of the MPI it was built with") }
+        guard group.size > 1 else {
+            throw ProcessesError(
+                "\(count) processes were started, and each finds itself alone", remedy: "start it with the mpirun of \(library)")
+        }
+        return Processes(group: group, onThisMachine: group.localSize)
+    }
+
+    /// The MPI in use: "Open MPI v4.1.4".
+    public static var library: String { String(String(cString: cm_library()).prefix { $0 != "," && $0 != "\n" }) }
+
+    /// Ends the processes' work together, once all have come here.
+    public func leave() { group.leave() }
+
+    /// Waits until every process is here.
+    public func meet() { group.meet() }
+
+    /// Throws ``ProcessesError`` if the run cannot be cut among these processes.
+    func check(_ network: any SegmentationNetwork, _ configuration: RunConfiguration, compileGraph: Bool) throws {
+        guard count > 1 else { return }
+        let batchSize = configuration.batchSize
+        guard batchSize >= count else {
+            throw ProcessesError(
+                "a batch of \(batchSize) cannot be cut among \(count) processes", remedy: "use at most \(batchSize), or raise --batch-size")
+        }
+        guard network.buffers.isEmpty else {
+            throw ProcessesError(
+                "this network has batch normalisation, whose statistics would be those of a part of the batch",
+                remedy: "train it in one process, or choose a network without (docs/networks.md)")
+        }
+        guard configuration.segmentationLoss.terms.areOff else {
+            throw ProcessesError(
+                "of the losses, only cross-entropy and Dice are those of the whole batch on several processes",
+                remedy: "train in one process, or leave out the others (--loss)")
+        }
+        guard !compileGraph else { throw ProcessesError("--compile-graph works in one process", remedy: "leave it out") }
+    }
+
+    /// Throws ``ProcessesError`` unless every weight has the same norm on all processes, bit for bit.
+    func requireEqual(_ parameters: [Tensor]) throws {
+        guard count > 1 else { return }
+        let norms = try withTorchErrors { withoutGradients { Each.norms(parameters).map(\.item.bitPattern) } }
+        let all = group.gather(norms.withUnsafeBytes { Array($0) })
+        guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
+        throw ProcessesError(
+            "process \(other) has other weights than process 0: their machines compute differently",
+            remedy: "use processors of one kind, or the same instructions everywhere (VMUNET_CPU=avx2, ATEN_CPU_CAPABILITY=avx2)")
+    }
+}
+
+/// A run that cannot be divided among the processes that were started.
+public struct ProcessesError: UserError {
+    /// Empty: the problem says it all.
+    public var subject: String { "" }
+    /// Why not.
+    public let problem: String
+    /// A way out.
+    public let remedy: String
+    /// The command is wrong, not its data.
+    public var category: UserErrorCategory { .usage }
+
+    init(_ problem: String, remedy: String) { (self.problem, self.remedy) = (problem, remedy) }
+}

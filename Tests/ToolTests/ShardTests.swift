@@ -1,0 +1,80 @@
+import Foundation
+import Testing
+
+extension ToolTests {
+    /// Work that is cut into shares, each a process of its own.
+    @Suite(.enabled(if: Tool.light != nil, "set VMUNET_LIGHT_BINARY to the tool without libtorch")) struct ShardTests {
+        private func light(_ arguments: [String], environment: [String: String] = [:]) throws -> Tool.Outcome {
+            try Running(try #require(Tool.light), arguments, environment: environment).outcome()
+        }
+
+        /// The names, times and bytes of a folder's files.
+        private func state(_ folder: URL) throws -> [String] {
+            try names(folder).map { name in
+                let url = folder.appending(path: name)
+                let time = try FileManager.default.attributesOfItem(atPath: url.path)[.modificationDate] as? Date
+                return "\(name) \(time?.timeIntervalSince1970 ?? 0) \((try? Data(contentsOf: url).hashValue) ?? 0)"
+            }
+        }
+
+        @Test func predictJoinsItsShares() throws {
+            let (whole, shared) = (try Scratch.folder(), try Scratch.folder())
+            let arguments = ["predict", "--weights", Shared.weights.path, "--image-size", "64", Shared.pictures.path]
+            expectDone(try light(arguments + ["--output", whole.path]))
+            for share in ["3/3", "1/3"] {
+                let outcome = try light(arguments + ["--output", shared.path, "--shard", share])
+                expectDone(outcome)
+                #expect(outcome.error.contains("the last to end joins"))
+                #expect(!exists(shared.appending(path: "predictions.json")))
+            }
+            // The last one's share comes from its launcher.
+            let last = try light(
+                arguments + ["--output", shared.path], environment: ["OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "3"])
+            expectDone(last)
+            #expect(last.error.contains("all 3 shares are done"))
+            let files = names(whole)
+            #expect(files.count == 9 && names(shared) == files + ["shards"])
+            for file in files {
+                #expect(try Data(contentsOf: shared.appending(path: file)) == Data(contentsOf: whole.appending(path: file)), "\(file)")
+            }
+            // A share that is run twice changes no mask; a mask that is missing is made again.
+            let masks = try state(shared).filter { $0.contains(".png") }
+            expectDone(try light(arguments + ["--output", shared.path, "--shard", "2/3"]))
+            #expect(try state(shared).filter { $0.contains(".png") } == masks && masks.count == 8)
+            let missing = shared.appending(path: files[0])
+            try FileManager.default.removeItem(at: missing)
+            expectDone(try light(arguments + ["--output", shared.path, "--shard", "1/3"]))
+            #expect(try Data(contentsOf: missing) == Data(contentsOf: whole.appending(path: files[0])))
+        }
+
+        /// Shares made with other settings do not belong together.
+        @Test func sharesOfOtherSettingsAreNotJoined() throws {
+            let folder = try Scratch.folder()
+            let arguments = ["predict", "--weights", Shared.weights.path, Shared.pictures.path, "--output", folder.path]
+            expectDone(try light(arguments + ["--image-size", "64", "--shard", "1/2"]))
+            expectDone(try light(arguments + ["--image-size", "32", "--shard", "2/2"]))
+            #expect(!exists(folder.appending(path: "predictions.json")))
+            expectDone(try light(arguments + ["--image-size", "32", "--shard", "1/2"]))
+            #expect(exists(folder.appending(path: "predictions.json")))
+        }
+
+        @Test func aBadInputOfOneShareIsInTheJoinedTable() throws {
+            let (pictures, output) = (try Scratch.folder(), try Scratch.folder())
+            for name in names(Shared.pictures).prefix(3) {
+                try FileManager.default.copyItem(at: Shared.pictures.appending(path: name), to: pictures.appending(path: name))
+            }
+            try Data("no picture".utf8).write(to: pictures.appending(path: "bad.png"))
+            let arguments = ["predict", "--weights", Shared.weights.path, "--image-size", "64", pictures.path, "--output", output.path]
+            #expect(try light(arguments + ["--shard", "1/2"]).code == 65)
+            expectDone(try light(arguments + ["--shard", "2/2"]))
+            let table = try #require(
+                try JSONSerialization.jsonObject(with: Data(contentsOf: output.appending(path: "predictions.json"))) as? [[String: Any]])
+            #expect(table.count == 4 && table.filter { $0["error"] != nil }.count == 1)
+        }
+
+        @Test(arguments: ["0/2", "3/2", "2", "a/b", "1/0", "-1/2", "1/1000000"]) func otherSharesAreRefused(text: String) throws {
+            let outcome = try light(["predict", Shared.pictures.path, "--output", "masks", "--shard=\(text)"])
+            #expect(outcome.code == 64 && outcome.error.contains("--shard"), "\(outcome.error)")
+        }
+    }
+}

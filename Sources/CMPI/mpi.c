@@ -33,8 +33,9 @@ void cm_sums_finish(const cm_sum *sums, int64_t count) { (void)sums, (void)count
 
 // Collective calls must start in the same order on every process of a communicator. The sums' way
 // back starts when the way there has ended, which differs between processes; so each kind of call
-// has a communicator of its own.
+// has a communicator of its own, and sums take turns on their way back.
 static MPI_Comm gathers, there, back;
+static int64_t sums_started, sums_sent_back;
 static int own_rank, processes;
 static double longest_wait;
 static bool is_started = false;
@@ -158,6 +159,7 @@ struct cm_sum {
     int64_t count, share;  // share: the values that each process adds
     bool bfloat16;
     enum { IDLE, THERE, BACK } state;
+    int64_t number;  // in the order in which sums were started
     MPI_Request request;
     float *values;                   // [processes · share]
     float *received;                 // [processes · share], float32
@@ -220,6 +222,7 @@ void cm_sum_start(cm_sum sum) {
         check(MPI_Ialltoall(sum->values, share, MPI_FLOAT, sum->received, share, MPI_FLOAT, there, &sum->request), "MPI_Ialltoall: ");
     }
     sum->state = THERE;
+    sum->number = sums_started++;
 }
 
 /// Adds in the order of the ranks.
@@ -245,13 +248,14 @@ static void send_back(cm_sum sum) {
         check(MPI_Iallgather(sum->own, share, MPI_FLOAT, sum->values, share, MPI_FLOAT, back, &sum->request), "MPI_Iallgather: ");
     }
     sum->state = BACK;
+    sums_sent_back++;
 }
 
 bool cm_sum_advance(cm_sum sum) {
     if (sum->state == IDLE) return true;
     if (!is_complete(&sum->request)) return false;
     if (sum->state == THERE) {
-        send_back(sum);
+        if (sum->number == sums_sent_back) send_back(sum);
         return false;
     }
     if (sum->bfloat16) {

@@ -117,6 +117,17 @@ extension ToolTests {
             }
         }
 
+        /// A network of many buckets: their sums are under way at the same time, and end in another
+        /// order on each process.
+        @Test(arguments: [2, 3, 4]) func manyBucketsAreAddedTogether(count: Int) throws {
+            let settings = "optimizer: {name: sgd, learning_rate: 0.001}, schedule: {name: constant}"
+            let smallest = Array(Shared.smallest.prefix(6))
+            let arguments = try Self.arguments(settings, epochs: 2).filter { !smallest.contains($0) } + ["--preset", "tiny"]
+            let (one, several) = (try train(1, arguments), try train(count, arguments))
+            let distance = several.distance(to: one)
+            #expect(one.losses.count == 8 && distance.loss < 2e-6 && distance.weights < 1e-6, "\(distance)")
+        }
+
         /// The counts of the validation set are shared out and joined: with weights that do not
         /// change, every score is the same number.
         @Test func sharedValidationCountsExactly() throws {
@@ -134,7 +145,7 @@ extension ToolTests {
             #expect(first.file == second.file)
         }
 
-        /// Gradients of eight bits of mantissa, rounded twice: each is off by 2⁻⁸ of itself at most.
+        /// Gradients of eight bits of mantissa, rounded twice: each time by 2⁻⁸ of itself at most.
         @Test func bfloat16GradientsStayClose() throws {
             let arguments = try Self.arguments("optimizer: {name: sgd, learning_rate: 0.01}, schedule: {name: constant}", epochs: 2)
             let (exact, rounded) = (try train(2, arguments), try train(2, arguments + ["--bfloat16-gradients"]))

@@ -7,7 +7,7 @@ import TensorFiles
 import Torch
 import VMUNet
 
-/// Trains a network. ``run(shouldStop:report:)`` has the loop.
+/// Trains a network. ``run(savingEvery:shouldStop:report:)`` has the loop.
 public final class Trainer {
     /// The run's settings, with every default of its network.
     public let configuration: RunConfiguration
@@ -29,7 +29,7 @@ public final class Trainer {
     private let processes: Processes
     private var group: any ProcessGroup { processes.group }
 
-    /// The end of ``Trainer/run(shouldStop:report:)``.
+    /// The end of ``Trainer/run(savingEvery:shouldStop:report:)``.
     public enum Outcome: Sendable, Equatable {
         case finished
         /// The validation loss has not fallen for as many epochs as the configuration allows.

@@ -26,7 +26,8 @@ public struct AugmentationStrengths: Sendable, Equatable {
     /// The strengths by their names.
     public let strengths: [String: Double]
 
-    /// ``AugmentationSettings``' names and two of ``DataSettings``: `scale` for
+    /// The names of ``/Segmentation/AugmentationSettings``, and two of
+    /// ``/Segmentation/DataSettings``: `scale` for
     /// ``/Segmentation/DataSettings/zoomJitter``, `color` for
     /// ``/Segmentation/DataSettings/colorJitter``.
     public static let names = [

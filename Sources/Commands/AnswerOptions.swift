@@ -69,8 +69,10 @@ package struct AnswerOptions: ParsableArguments {
 extension Segmenter {
     /// "12 tiles of 256×256, 8 passes through the network" for pictures of these sizes; nil if each is
     /// one pass.
-    func work(_ sizes: [(width: Int, height: Int)]) -> String? {
-        guard isTiled || passes > 1, !sizes.isEmpty else { return nil }
+    func work(_ sizes: () throws -> [(width: Int, height: Int)]) rethrows -> String? {
+        guard isTiled || passes > 1 else { return nil }
+        let sizes = try sizes()
+        guard !sizes.isEmpty else { return nil }
         let works = sizes.map { work(width: $0.width, height: $0.height) }
         let (tiles, passes) = (works.reduce(0) { $0 + $1.tiles }, works.reduce(0) { $0 + $1.passes })
         let parts = isTiled ? ["\(counted(tiles, "tile")) of \(imageSize)×\(imageSize)"] : []

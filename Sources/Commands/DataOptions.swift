@@ -36,8 +36,8 @@ package struct DataOptions: ParsableArguments {
 
     /// The settings of a set that a network is scored on: the layout's, then the weights', then the
     /// options.
-    func settings(_ given: Dataset?, data: String, _ segmenter: Segmenter, _ axis: SliceAxisOption) throws -> DataSettings {
-        var settings = DataSettings(try Dataset.chosen(given, for: data), path: data)
+    func settings(of set: DataFolderOptions, _ segmenter: Segmenter, _ axis: SliceAxisOption) throws -> DataSettings {
+        var settings = DataSettings(try Dataset.chosen(set.dataset, for: set.data), path: set.data)
         (settings.imageSize, settings.classes) = (segmenter.imageSize, segmenter.network.classes)
         (settings.classNames, settings.ignoredLabel) = (segmenter.classNames, segmenter.ignoredLabel.map(Int.init))
         (settings.window, settings.sliceAxis) = (segmenter.metadata.window, axis.sliceAxis ?? 1)
@@ -55,6 +55,17 @@ package struct DataOptions: ParsableArguments {
         default: throw ValidationError("--intensities raw needs --window LOW,HIGH or minmax: the weights name none")
         }
     }
+}
+
+/// The data set that a network is scored or tuned on.
+package struct DataFolderOptions: ParsableArguments {
+    @Option(help: "The data set's folder.")
+    package var data: String
+
+    @Option(help: "The folder's layout. Default: recognised from its contents.")
+    package var dataset: Dataset?
+
+    package init() {}
 }
 
 /// The axis across slices in arrays of volumes, which their files do not record.

@@ -25,11 +25,7 @@ package struct Evaluate: ToolCommand {
 
     @OptionGroup var choice: WeightsOptions
 
-    @Option(help: "The data set's folder.")
-    var data: String
-
-    @Option(help: "The folder's layout. Default: recognised from its contents.")
-    var dataset: Dataset?
+    @OptionGroup var set: DataFolderOptions
 
     @Option(
         help: """
@@ -106,46 +102,40 @@ package struct Evaluate: ToolCommand {
     package func run() throws {
         guard !weights.isEmpty else { throw ValidationError("--weights is needed") }
         let segmenter = try Segmenter(
-            ensemble: weights.map { URL(filePath: $0) }, choosing: choice.set ?? .model, imageSize: imageSize, threshold: threshold,
+            ensemble: weightsFiles, choosing: choice.set ?? .model, imageSize: imageSize, threshold: threshold,
             prediction: answer.prediction(measuresDoubt: uncertainty), compute: compute.compute, networks: Backend.current.networks)
-        Console.tell(segmenter, weights.map { URL(filePath: $0) })
-        let settings = try files.settings(dataset, data: data, segmenter, axis)
+        Console.tell(segmenter, weightsFiles)
+        let settings = try files.settings(of: set, segmenter, axis)
+        do { try score(settings, segmenter) } catch let error as DataError {
+            throw unfit(error, segmenter)
+        } catch let error as NonFiniteScore {
+            throw InputError("\(named): \(error)")
+        }
+    }
+
+    private func score(_ settings: DataSettings, _ segmenter: Segmenter) throws {
         let layout = settings.dataset.layout
         let split = self.split ?? layout.evaluationSplit
-        do {
-            if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
-                guard !calibration, !uncertainty, !ownSize else {
-                    throw ValidationError("--calibration, --uncertainty and --own-size are for pictures")
-                }
-                return try score(volumes, segmenter)
+        if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
+            guard !calibration, !uncertainty, !ownSize else {
+                throw ValidationError("--calibration, --uncertainty and --own-size are for pictures")
             }
-        } catch let error as DataError { throw unfit(error, segmenter) }
-        let isAtOwnSize = ownSize || segmenter.isTiled
+            return try score(volumes, segmenter)
+        }
         guard predictions == nil, spacing == nil, tolerance == nil else {
             throw ValidationError("--predictions, --spacing and --tolerance are for volumes")
         }
         let set = try layout.evaluationSet(settings, split: split)
-        let notes: [String]
-        do { notes = try set.verify() } catch let error as DataError { throw unfit(error, segmenter) }
-        for note in notes { Console.note("note: " + note) }
+        for note in try set.verify() { Console.note("note: " + note) }
         var options = Evaluator.Options()
         (options.batchSize, options.threshold) = (min(batchSize, 8), segmenter.threshold)
         (options.ignoredLabel, options.classNames) = (settings.ignoredLabel, segmenter.classNames)
         options.loss.ignoredLabel = settings.ignoredLabel
         options.cleanUp = segmenter.cleanUp
         (options.measuresCalibration, options.measuresDoubt) = (calibration, uncertainty)
-        let result: EvaluationResult
-        do {
-            if segmenter.isTiled || segmenter.passes > 1, let work = try segmenter.work(set.sourceSizes()) { Console.note(work) }
-            func tell(_ done: Int, _ count: Int) {
-                Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
-            }
-            let evaluator = Evaluator(set, options)
-            result = try evaluator.evaluate(segmenter, atOwnSize: isAtOwnSize, progress: tell)
-        } catch let error as DataError {
-            throw unfit(error, segmenter)
-        } catch let error as NonFiniteScore {
-            throw InputError("\(named): \(error)")
+        if let work = try segmenter.work(set.sourceSizes) { Console.note(work) }
+        let result = try Evaluator(set, options).evaluate(segmenter, atOwnSize: ownSize || segmenter.isTiled) { done, count in
+            Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
         }
         Console.status("")
         // Print the scores first: a file that cannot be written must not cost them.
@@ -153,6 +143,9 @@ package struct Evaluate: ToolCommand {
         if let json, json != "-" { try write(result, to: URL(filePath: json)) }
         if let csv { try AtomicFile.write(Array(result.csv.utf8), to: URL(filePath: csv)) }
     }
+
+    /// The weights' files.
+    var weightsFiles: [URL] { weights.map { URL(filePath: $0) } }
 
     /// The weights' files, for messages.
     private var named: String { weights.joined(separator: " + ") }

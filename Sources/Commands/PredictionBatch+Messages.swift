@@ -56,9 +56,8 @@ extension PredictionBatch {
 
     /// Tells the work that pictures will take, if it is more than a pass each.
     func tellWork() {
-        guard segmenter.isTiled || segmenter.passes > 1 else { return }
-        let sizes = list.items.lazy.filter { !$0.isVolume }.compactMap { try? PictureFile.size(of: $0.url) }
-        if let work = segmenter.work(Array(sizes)) { Console.note(work) }
+        let work = segmenter.work { list.items.filter { !$0.isVolume }.compactMap { try? PictureFile.size(of: $0.url) } }
+        if let work { Console.note(work) }
     }
 
     func finish() throws {

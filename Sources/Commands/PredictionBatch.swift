@@ -123,9 +123,7 @@ struct PredictionBatch {
                 plans.append(.success(plan))
                 guard let plan, !item.isVolume else { continue }
                 tellOnce(segmenter.convention.pictureAssumptions)
-                works.append(
-                    PictureWork(
-                        picture: item.url, results: plan.results))
+                works.append(PictureWork(picture: item.url, results: plan.results))
             } catch {
                 plans.append(.failure(error))
             }
@@ -151,11 +149,10 @@ struct PredictionBatch {
                         isComplete = false
                         continue
                     }
-                    let counts = found.counts
                     doubt = found.doubt
                     familiarity = tellFamiliarity(item, found.distance)
-                    let pixels = counts.reduce(0, +)
-                    classes = amounts(counts) { .init(label: $0, name: segmenter.name(of: $0), pixels: $1, of: pixels) }
+                    let pixels = found.counts.reduce(0, +)
+                    classes = amounts(found.counts) { .init(label: $0, name: segmenter.name(of: $0), pixels: $1, of: pixels) }
                 }
                 var record = PredictionRecord(
                     input: item.path, files: plan.results.all.map(\.lastPathComponent), classes: classes, weights: recordedDigest,

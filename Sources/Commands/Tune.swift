@@ -29,11 +29,7 @@ package struct Tune: ToolCommand {
 
     @OptionGroup var choice: WeightsOptions
 
-    @Option(help: "The data set's folder.")
-    var data: String
-
-    @Option(help: "The folder's layout. Default: recognised from its contents.")
-    var dataset: Dataset?
+    @OptionGroup var set: DataFolderOptions
 
     @Option(help: "The part of the set to choose on, by default val. Pictures' looks are taken from train.")
     var split: String?
@@ -75,7 +71,7 @@ package struct Tune: ToolCommand {
             weights: source, choosing: choice.set ?? .model, imageSize: imageSize, prediction: prediction, compute: compute.compute,
             networks: Backend.current.networks)
         Console.tell(segmenter, [source])
-        let settings = try files.settings(dataset, data: data, segmenter, axis)
+        let settings = try files.settings(of: set, segmenter, axis)
         let layout = settings.dataset.layout, split = self.split ?? layout.evaluationSplit
         var tuner = Tuner(segmenter)
         var familiarity: Familiarity?
@@ -103,6 +99,7 @@ package struct Tune: ToolCommand {
                 ? "written to \(target.relativePath)" + (familiarity == nil ? "" : ", with what the training pictures look like")
                 : "nothing pays: no weights are written")
     }
+
     /// The file to write.
     private func place(beside source: URL) throws -> URL {
         if let output {
@@ -128,7 +125,7 @@ package struct Tune: ToolCommand {
             try tuner.add(
                 prediction.leavingOut(volumes.ignoredLabel, of: volume.label),
                 truth: volume.label.leavingOut(volumes.ignoredLabel, of: volume.label),
-                voxelVolume: volume.spacing.map { $0.depth * $0.height * $0.width })
+                voxelVolume: volume.spacing?.voxelVolume)
         }
     }
 

@@ -30,13 +30,11 @@ extension EvaluationResult {
                 var row = [CSVText.field(image.name), String(label), CSVText.field(name)]
                 row += [counts.truePositives, counts.falsePositives, counts.falseNegatives, counts.trueNegatives].map { String($0) }
                 row += BinaryMetric.all.map { CSVText.number(scores[$0]) }
-                if let doubt = image.doubt {
-                    row += [doubt.expectedError, doubt.entropy, doubt.mutualInformation].map { CSVText.number($0) }
-                }
+                if let doubt = image.doubt { row += Doubt.numbers.map { CSVText.number($0.value(doubt)) } }
                 rows.append(row)
             }
         }
-        let doubts = images.contains { $0.doubt != nil } ? ["expected_error", "entropy", "mutual_information"] : []
+        let doubts = images.contains { $0.doubt != nil } ? Doubt.numbers.map(\.name) : []
         return CSVText.table(["name", "label", "class", "tp", "fp", "fn", "tn"] + BinaryMetric.all.map(\.name) + doubts, rows)
     }
 }

@@ -36,10 +36,7 @@ public struct Ranking: Sendable, Codable, Equatable {
         let worst = max(1, known.count / 10)
         let limit = known.map(\.miou).sorted()[worst - 1]
         let isPositive = known.map { $0.miou <= limit }
-        let numbers: [(String, (Doubt) -> Double?)] = [
-            ("expected_error", { $0.expectedError }), ("entropy", { $0.entropy }), ("mutual_information", { $0.mutualInformation }),
-        ]
-        return numbers.compactMap { name, value in
+        return Doubt.numbers.compactMap { name, value in
             let scores = known.compactMap { value($0.doubt) }
             guard scores.count == known.count, let area = auroc(scores, isPositive: isPositive) else { return nil }
             return Ranking(number: name, auroc: area, worst: isPositive.count { $0 }, miou: limit)

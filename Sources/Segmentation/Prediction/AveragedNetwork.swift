@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 /// A network whose answer is the mean probability of several passes: of each network of an
 /// ensemble, on each view of the pictures. Its logits are those of the mean, so that it stands
 /// wherever one network does.
@@ -15,6 +7,11 @@ struct AveragedNetwork: InferenceNetwork {
         let network: any InferenceNetwork
         /// Its logits are divided by this.
         let temperature: Float
+
+        func answer(_ images: [Float], batch: Int, height: Int, width: Int) throws -> Logits {
+            let values = try network.logits(images, batch: batch, height: height, width: width)
+            return Logits(values.map { $0 / temperature }, batch: batch, classes: network.classes, height: height, width: width)
+        }
     }
 
     let members: [Member]
@@ -40,10 +37,7 @@ struct AveragedNetwork: InferenceNetwork {
     }
 
     func logits(_ images: [Float], batch: Int, height: Int, width: Int) throws -> [Float] {
-        guard passes > 1 else {
-            let member = members[0]
-            return try member.network.logits(images, batch: batch, height: height, width: width).map { $0 / member.temperature }
-        }
+        guard passes > 1 else { return try members[0].answer(images, batch: batch, height: height, width: width).values }
         let mean = try mean(images, batch: batch, size: PlaneSize(height: height, width: width))
         let area = height * width
         return (0..<batch).flatMap { picture -> [Float] in
@@ -55,10 +49,7 @@ struct AveragedNetwork: InferenceNetwork {
 
     func maps(_ images: [Float], batch: Int, height: Int, width: Int) throws -> ProbabilityMaps {
         let size = PlaneSize(height: height, width: width)
-        guard passes > 1 else {
-            let values = try logits(images, batch: batch, height: height, width: width)
-            return ProbabilityMaps(Logits(values, batch: batch, classes: classes, height: height, width: width))
-        }
+        guard passes > 1 else { return ProbabilityMaps(try members[0].answer(images, batch: batch, height: height, width: width)) }
         let mean = try mean(images, batch: batch, size: size)
         let values = (0..<batch).flatMap { picture -> [Float] in
             let first = picture * mean.planes * size.count
@@ -94,10 +85,10 @@ struct AveragedNetwork: InferenceNetwork {
     ) throws {
         let places = views.map { $0.places(height: size.height, width: size.width) }
         let seen = views[0].transposes ? PlaneSize(height: size.width, width: size.height) : size
-        let logits = try member.network.answer(
+        let logits = try member.answer(
             places.flatMap { Self.view(images, $0) }, batch: views.count * batch, height: seen.height, width: seen.width)
         for (view, places) in places.enumerated() {
-            for picture in 0..<batch { sum.add(logits, view * batch + picture, as: picture, places, temperature: member.temperature) }
+            for picture in 0..<batch { sum.add(logits, view * batch + picture, as: picture, places) }
         }
     }
 
@@ -122,32 +113,18 @@ struct AveragedNetwork: InferenceNetwork {
 
         /// Adds a picture's probabilities, each from its place in the view; NaN if a logit is not
         /// finite.
-        mutating func add(_ logits: Logits, _ index: Int, as picture: Int, _ places: [Int], temperature: Float) {
-            let (classes, area, planes) = (classes, area, max(classes, 2))
-            let (from, to) = (index * classes * area, picture * planes * area)
+        mutating func add(_ logits: Logits, _ index: Int, as picture: Int, _ places: [Int]) {
+            let (area, planes) = (area, max(classes, 2))
+            let to = picture * planes * area
             guard logits.isFinite(index) else {
                 for i in to..<to + planes * area { values[i] = .nan }
                 return
             }
+            let probabilities = classes == 1 ? logits.foreground(index) + logits.background(index) : logits.probabilities(index)
             var p = [Float](repeating: 0, count: planes)
-            logits.values.withUnsafeBufferPointer { logits in
+            probabilities.withUnsafeBufferPointer { probabilities in
                 for (pixel, place) in places.enumerated() {
-                    if classes == 1 {
-                        let x = logits[from + place] / temperature
-                        (p[0], p[1]) = (Logits.sigmoid(x), Logits.sigmoid(-x))
-                    } else {
-                        var greatest = -Float.infinity
-                        for c in 0..<classes {
-                            p[c] = logits[from + c * area + place] / temperature
-                            greatest = max(greatest, p[c])
-                        }
-                        var sum: Float = 0
-                        for c in 0..<classes {
-                            p[c] = exp(p[c] - greatest)
-                            sum += p[c]
-                        }
-                        for c in 0..<classes { p[c] /= sum }
-                    }
+                    for c in 0..<planes { p[c] = probabilities[c * area + place] }
                     entropy[picture * area + pixel] += Doubt.entropy(p)
                     for c in 0..<planes { values[to + c * area + pixel] += p[c] }
                 }

@@ -59,25 +59,29 @@ public struct CleanUp: Sendable, Equatable {
             6 * labels.count, for: "the components of \(labels.count) pixels", remedy: "Leave out --clean-up, or make it smaller.")
         let last = UInt8(truncatingIfNeeded: max(classes - 1, 1))
         let values = (1...last).map { (label: $0, value: classes == 1 ? foreground : $0) }
-        for (label, value) in values where !rule(label).isEmpty {
-            try Self.apply(rule(label), to: &labels, value, shape, voxelVolume)
+        for (label, value) in values {
+            let rule = rule(label)
+            if rule.keepsLargest || rule.least != nil {
+                let least = try rule.least.map { try $0.voxels(of: shape, voxelVolume) } ?? 1
+                Self.removeComponents(below: least, keepsLargest: rule.keepsLargest, from: &labels, value, shape)
+            }
+            if rule.fillsHoles, labels.contains(value) { Self.fillHoles(in: &labels, value, shape) }
         }
     }
 
-    private static func apply(
-        _ rule: Rule, to labels: inout [UInt8], _ value: UInt8, _ shape: VolumeShape, _ voxelVolume: Double?
-    ) throws {
-        if rule.keepsLargest || rule.least != nil {
-            let found = Components(labels.map { $0 == value }, shape: shape, touch: .corners)
-            let least = try rule.least.map { try $0.voxels(of: shape, voxelVolume) } ?? 1
-            let largest = found.sizes.max() ?? 0
-            var keeps = found.sizes.map { $0 >= least }
-            if rule.keepsLargest, let first = found.sizes.indices.dropFirst().first(where: { found.sizes[$0] == largest }) {
-                for part in keeps.indices where part != first { keeps[part] = false }
-            }
-            for i in labels.indices where found.parts[i] > 0 && !keeps[Int(found.parts[i])] { labels[i] = 0 }
+    private static func removeComponents(
+        below least: Int, keepsLargest: Bool, from labels: inout [UInt8], _ value: UInt8, _ shape: VolumeShape
+    ) {
+        let found = Components(labels.map { $0 == value }, shape: shape, touch: .corners)
+        var keeps = found.sizes.map { $0 >= least }
+        let largest = found.sizes.max() ?? 0
+        if keepsLargest, let first = found.sizes.indices.dropFirst().first(where: { found.sizes[$0] == largest }) {
+            for part in keeps.indices where part != first { keeps[part] = false }
         }
-        guard rule.fillsHoles, labels.contains(value) else { return }
+        for i in labels.indices where found.parts[i] > 0 && !keeps[Int(found.parts[i])] { labels[i] = 0 }
+    }
+
+    private static func fillHoles(in labels: inout [UInt8], _ value: UInt8, _ shape: VolumeShape) {
         let outside = Components(labels.map { $0 != value }, shape: shape, touch: .sides)
         var reaches = [Bool](repeating: false, count: outside.sizes.count)
         var voxel = 0

@@ -22,6 +22,12 @@ public struct Doubt: Sendable, Equatable, Codable {
         case expectedError = "expected_error", entropy, mutualInformation = "mutual_information"
     }
 
+    /// Each number, with its name in files.
+    static let numbers: [(name: String, value: @Sendable (Doubt) -> Double?)] = [
+        (CodingKeys.expectedError.rawValue, { $0.expectedError }), (CodingKeys.entropy.rawValue, { $0.entropy }),
+        (CodingKeys.mutualInformation.rawValue, { $0.mutualInformation }),
+    ]
+
     /// −Σ p log p of one pixel's probabilities, in nats.
     static func entropy(_ p: [Float]) -> Float {
         var sum: Float = 0

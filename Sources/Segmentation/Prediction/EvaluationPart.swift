@@ -37,13 +37,10 @@ extension Evaluator {
         let batches = loader.batches(epoch: 0) { shard.contains($0) ? $1 : [] }
         for step in steps {
             guard let batch = try batches.next() else { break }
-            let (logits, loss) = try scorer.score(batch)
-            guard loss.isFinite else {
-                throw NonFiniteScore(pictures: batch.names, loss: loss, layer: scorer.firstNonFiniteLayer(batch))
-            }
+            let score = try scorer.finiteScore(batch)
             var tally = EvaluationTally(classes: dataset.classes, options)
-            try tally.add(batch.names, logits, batch.target, loss: loss)
-            part.batches.append(.init(step: step, loss: loss, images: tally.images.map { .init(name: $0.name, counts: $0.counts) }))
+            try tally.add(batch, score)
+            part.batches.append(.init(step: step, loss: score.loss, images: tally.images.map { .init(name: $0.name, counts: $0.counts) }))
             done += batch.count
             try progress(done, count)
         }

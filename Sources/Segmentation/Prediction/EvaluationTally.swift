@@ -23,8 +23,12 @@ struct EvaluationTally {
         doubts.append(sum.doubt)
     }
 
-    /// Adds a batch's answers and its loss.
-    mutating func add(_ names: [String], _ logits: Logits, _ target: Sample.Target, loss: Double) throws {
+    /// Adds a batch's logits and its loss.
+    mutating func add(_ batch: Batch, _ score: (logits: Logits, loss: Double)) throws {
+        try add(batch.names, score.logits, batch.target, loss: score.loss)
+    }
+
+    private mutating func add(_ names: [String], _ logits: Logits, _ target: Sample.Target, loss: Double) throws {
         lossSum += loss * Double(logits.batch)
         for i in 0..<logits.batch {
             let range = i * logits.area..<(i + 1) * logits.area

@@ -69,7 +69,7 @@ extension Sample {
 extension Segmenter {
     /// The maps of a picture's planes, 3 × size, at its own size: maps × size.
     func ownMaps(of planes: [Float], _ size: PlaneSize) throws -> [Float] {
-        let count = network.classes + (passes > 1 ? 1 : 0), window = window(size)
+        let count = mapCount, window = window(size)
         try DataError.requireMemory(
             4 * (2 * count + 3) * size.count + TileSum.bytes(window, maps: count),
             for: "the probabilities of a picture of \(size.width)×\(size.height) pixels", remedy: "Make the picture smaller.")

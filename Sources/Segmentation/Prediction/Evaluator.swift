@@ -75,6 +75,17 @@ package protocol BatchScorer {
     func firstNonFiniteLayer(_ batch: Batch) -> String?
 }
 
+extension BatchScorer {
+    /// The logits of a batch, and its loss. Throws ``NonFiniteScore`` if the loss is not finite.
+    func finiteScore(_ batch: Batch) throws -> (logits: Logits, loss: Double) {
+        let score = try score(batch)
+        guard score.loss.isFinite else {
+            throw NonFiniteScore(pictures: batch.names, loss: score.loss, layer: firstNonFiniteLayer(batch))
+        }
+        return score
+    }
+}
+
 /// Scores with a network; computes the loss on the host.
 private struct NetworkScorer: BatchScorer {
     let network: any InferenceNetwork
@@ -148,11 +159,7 @@ public struct Evaluator {
         var tally = EvaluationTally(classes: dataset.classes, options)
         let batches = loader.batches(epoch: 0)
         while let batch = try batches.next() {
-            let (logits, loss) = try scorer.score(batch)
-            guard loss.isFinite else {
-                throw NonFiniteScore(pictures: batch.names, loss: loss, layer: scorer.firstNonFiniteLayer(batch))
-            }
-            try tally.add(batch.names, logits, batch.target, loss: loss)
+            try tally.add(batch, scorer.finiteScore(batch))
             try progress(tally.images.count, dataset.count)
         }
         return tally.result()

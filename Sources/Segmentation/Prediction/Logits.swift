@@ -50,6 +50,10 @@ public struct Logits: Sendable {
         return values[picture * area..<(picture + 1) * area].map(Self.sigmoid)
     }
 
+    /// A one-class network's result for a picture, [height, width]: the background's probability,
+    /// which is exact where 1 minus the foreground's is lost to rounding.
+    func background(_ picture: Int) -> [Float] { values[picture * area..<(picture + 1) * area].map { Self.sigmoid(-$0) } }
+
     /// A several-class network's result for a picture, [classes, height, width]: each class's
     /// probability.
     public func probabilities(_ picture: Int) -> [Float] {

@@ -19,6 +19,9 @@ public struct ProbabilityMaps: Sendable {
     /// [batch, maps, rows, columns], row-major. A picture whose logits are not all finite is NaN.
     public let values: [Float]
 
+    /// Planes of a picture from this many passes: the classes' and, of several, the entropy's.
+    static func count(classes: Int, passes: Int) -> Int { classes + (passes > 1 ? 1 : 0) }
+
     /// Values [batch, maps, rows, columns].
     init(_ values: [Float], maps: Int, classes: Int, size: PlaneSize) {
         (self.values, self.maps, self.classes, self.size) = (values, maps, classes, size)
@@ -41,6 +44,25 @@ public struct ProbabilityMaps: Sendable {
 
     /// False for a picture whose logits are not all finite.
     func isFinite(_ index: Int) -> Bool { values[index * maps * size.count].isFinite }
+
+    /// True if the logits of all pictures are finite.
+    var isFinite: Bool { (0..<values.count / (maps * size.count)).allSatisfy { isFinite($0) } }
+
+    /// The labels of `area` pixels, from their planes: for one class 1 where the foreground is at
+    /// least as probable as `threshold`.
+    static func labels(_ planes: [Float], classes: Int, area: Int, threshold: Float) -> [UInt8] {
+        guard classes > 1 else { return planes.prefix(area).map { $0 >= threshold ? 1 : 0 } }
+        var labels = [UInt8](repeating: 0, count: area)
+        planes.withUnsafeBufferPointer { planes in
+            for i in 0..<area {
+                var greatest = planes[i]
+                for c in 1..<classes where planes[c * area + i] > greatest {
+                    (greatest, labels[i]) = (planes[c * area + i], UInt8(truncatingIfNeeded: c))
+                }
+            }
+        }
+        return labels
+    }
 }
 
 extension Logits {

@@ -73,51 +73,28 @@ extension Segmenter {
     func result(_ maps: ProbabilityMaps, _ index: Int, like picture: Picture) throws -> Result {
         let (from, to) = ((imageSize, imageSize), (picture.height, picture.width))
         let (probabilities, isBinary) = (maps.picture(index), maps.classes == 1)
+        let first = Array(probabilities.prefix(maps.size.count))
         var labels =
             isBinary
-            ? Masks.foreground(Array(probabilities.prefix(maps.size.count)), from: from, to: to, threshold: threshold, label: 255)
+            ? Masks.foreground(first, from: from, to: to, threshold: threshold, label: 255)
             : Masks.labels(probabilities, classes: maps.classes, from: from, to: to)
         try clean(&labels, picture.width, picture.height)
         var (doubt, entropy): (Doubt?, [UInt8]) = (nil, [])
         if prediction.measuresDoubt {
             var sum = DoubtSum(classes: maps.classes, maps: maps.maps)
-            entropy = sum.add(probabilities, labels: maps.labels(probabilities, threshold: threshold))
+            entropy = sum.add(
+                probabilities,
+                labels: ProbabilityMaps.labels(probabilities, classes: maps.classes, area: maps.size.count, threshold: threshold))
             doubt = sum.doubt
         }
         return Result(
             mask: Picture(width: picture.width, height: picture.height, channels: 1, pixels: labels), classes: maps.classes, doubt: doubt,
-            shown: .resized(
-                Array(probabilities.prefix(maps.size.count)), side: imageSize, isBackground: !isBinary, entropy: entropy))
+            shown: .resized(first, side: imageSize, isBackground: !isBinary, entropy: entropy))
     }
-}
 
-extension Segmenter {
     /// Cleans a picture's labels up, of one class 0 and 255.
     func clean(_ labels: inout [UInt8], _ width: Int, _ height: Int) throws {
         try cleanUp.apply(
             to: &labels, shape: VolumeShape(depth: 1, height: height, width: width), classes: network.classes, foreground: 255)
-    }
-}
-
-extension ProbabilityMaps {
-    /// The labels of some pixels, from their planes: for one class 1 where the foreground is at
-    /// least as probable as `threshold`.
-    func labels(_ planes: [Float], threshold: Float) -> [UInt8] {
-        Self.labels(planes, classes: classes, area: planes.count / maps, threshold: threshold)
-    }
-
-    /// Likewise for planes of `area` pixels.
-    static func labels(_ planes: [Float], classes: Int, area: Int, threshold: Float) -> [UInt8] {
-        guard classes > 1 else { return planes.prefix(area).map { $0 >= threshold ? 1 : 0 } }
-        var labels = [UInt8](repeating: 0, count: area)
-        planes.withUnsafeBufferPointer { planes in
-            for i in 0..<area {
-                var greatest = planes[i]
-                for c in 1..<classes where planes[c * area + i] > greatest {
-                    (greatest, labels[i]) = (planes[c * area + i], UInt8(truncatingIfNeeded: c))
-                }
-            }
-        }
-        return labels
     }
 }

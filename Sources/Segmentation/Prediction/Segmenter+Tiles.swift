@@ -18,13 +18,11 @@ extension Segmenter {
 
     /// The picture's probabilities at its own size, row by row from the top: maps × columns, with
     /// one row of tiles in memory.
-    func tileRows(
-        of picture: Picture, check: () throws -> Void, row: (_ y: Int, _ values: [Float]) throws -> Void
+    private func tileRows(
+        of picture: Picture, _ window: SlidingWindow, check: () throws -> Void, row: (_ values: [Float]) throws -> Void
     ) throws {
-        let window = window(PlaneSize(height: picture.height, width: picture.width))
         let stretch = Preprocessing.stretch(picture, scale: convention.pictureScale)
-        let maps = network.classes + (passes > 1 ? 1 : 0)
-        var sum = TileSum(window, maps: maps)
+        var sum = TileSum(window, maps: mapCount)
         for start in stride(from: 0, to: window.count, by: Self.tilesAtOnce) {
             try check()
             let count = min(Self.tilesAtOnce, window.count - start)
@@ -33,15 +31,14 @@ extension Segmenter {
                 return Preprocessing.cut(picture, row: corner.row, column: corner.column, size: window.size, values: stretch)
             }
             let found = try answer(tiles, batch: count)
-            for index in 0..<count { try sum.add(found.picture(index), finished: row) }
+            for index in 0..<count { try sum.add(found.picture(index)) { try row($1) } }
         }
     }
 
     /// Segments a picture tile by tile at its own resolution.
     func segmentTiles(of picture: Picture, check: () throws -> Void) throws -> Result {
         let (classes, area) = (network.classes, picture.width * picture.height)
-        let maps = classes + (passes > 1 ? 1 : 0)
-        let window = window(PlaneSize(height: picture.height, width: picture.width))
+        let maps = mapCount, window = window(PlaneSize(height: picture.height, width: picture.width))
         try DataError.requireMemory(
             TileSum.bytes(window, maps: maps) + Self.tilesAtOnce * (12 + 8 * maps * passes) * window.size.count + 3 * area,
             for: "a picture of \(picture.width)×\(picture.height) pixels in tiles of \(imageSize)×\(imageSize)",
@@ -50,7 +47,7 @@ extension Segmenter {
         mask.reserveCapacity(area)
         grey.reserveCapacity(area)
         var doubt = DoubtSum(classes: classes, maps: maps)
-        try tileRows(of: picture, check: check) { _, row in
+        try tileRows(of: picture, window, check: check) { row in
             let labels = ProbabilityMaps.labels(row, classes: classes, area: picture.width, threshold: threshold)
             mask += classes == 1 ? labels.map { $0 == 0 ? 0 : 255 } : labels
             for x in 0..<picture.width {

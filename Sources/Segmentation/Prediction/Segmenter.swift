@@ -25,6 +25,8 @@ public struct Segmenter: Sendable {
     public private(set) var network: any InferenceNetwork
     /// Height and width of the network's input, in pixels.
     public let imageSize: Int
+    /// Planes of ``ProbabilityMaps`` for each picture.
+    var mapCount: Int { ProbabilityMaps.count(classes: network.classes, passes: passes) }
     /// True if pictures and slices go through the network at their own resolution, in tiles of
     /// ``imageSize``.
     public let isTiled: Bool
@@ -231,7 +233,7 @@ public struct Segmenter: Sendable {
     /// The network's answer for a batch of planes. Throws if it is not finite.
     func answer(_ planes: [Float], batch: Int) throws -> ProbabilityMaps {
         let maps = try network.maps(planes, batch: batch, height: imageSize, width: imageSize)
-        guard (0..<batch).allSatisfy(maps.isFinite) else { throw overflow }
+        guard maps.isFinite else { throw overflow }
         return maps
     }
 

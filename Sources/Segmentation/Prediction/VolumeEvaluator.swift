@@ -63,9 +63,9 @@ public struct VolumeEvaluator: Sendable {
                     "its slices are \(volume.shape.height)×\(volume.shape.width) pixels, too small to show anything",
                     remedy: "Where slices lie along another axis, data.slice_axis (--slice-axis) says so.")
             }
-            return try segmenter.segment(
-                volume.image, shape: volume.shape, voxelVolume: (spacing ?? volume.spacing).map { $0.depth * $0.height * $0.width }
-            ) { progress($0, volume.shape.depth) }
+            return try segmenter.segment(volume.image, shape: volume.shape, voxelVolume: (spacing ?? volume.spacing)?.voxelVolume) {
+                progress($0, volume.shape.depth)
+            }
         }
         let prepared = try PreparedVolume(volume.channels, path: volume.name, convention: segmenter.convention)
         return try segmenter.segment(prepared) { progress($0, prepared.shape.depth) }

@@ -29,7 +29,7 @@ extension VolumeSegmenter {
         voxelVolume: Double? = nil, check: () throws -> Void, progress: (_ slices: Int) -> Void
     ) throws -> VolumeMaps {
         let window = isTiled ? window(plane) : nil
-        let (classes, maps) = (network.classes, network.classes + (passes > 1 ? 1 : 0))
+        let (classes, maps) = (network.classes, ProbabilityMaps.count(classes: network.classes, passes: passes))
         let shown = !shows ? 0..<0 : classes == 1 ? 0..<1 : 1..<classes
         let slices = max(1, batchSize / (window?.count ?? 1))
         let mapped = window == nil ? 8 * networkSize.count : 8 * maps * (plane.count + shape.plane.count)
@@ -46,10 +46,16 @@ extension VolumeSegmenter {
         let resizer = SliceResizer(slice: shape.plane, network: networkSize)
         let size = window == nil ? networkSize : plane
         let (from, to) = ((height: size.height, width: size.width), (height: shape.height, width: shape.width))
+        let areLabelsEnough = window == nil && passes == 1 && !shows && !prediction.measuresDoubt
         for start in stride(from: 0, to: shape.depth, by: slices) {
             try check()
             let count = min(slices, shape.depth - start)
             let seen = Parallel.map(count) { window == nil ? resizer.prepare(planes(start + $0)) : planes(start + $0) }
+            guard !areLabelsEnough else {
+                labels += try wholeLabels(of: seen, resizer)
+                progress(start + count)
+                continue
+            }
             let found =
                 try window.map { window in
                     try window.maps(of: seen, maps: maps, batchSize: batchSize) { try answer($0, batch: $1).values }
@@ -87,11 +93,22 @@ extension VolumeSegmenter {
         return slices.indices.map(found.picture)
     }
 
+    /// Labels of slices of the network's size, restored to their own; probabilities are not computed.
+    private func wholeLabels(of slices: [[Float]], _ resizer: SliceResizer) throws -> [UInt8] {
+        let logits = try network.answer(
+            slices.flatMap(\.self), batch: slices.count, height: networkSize.height, width: networkSize.width)
+        guard logits.isFinite else { throw Self.overflow }
+        return Parallel.map(slices.count) { resizer.restore(logits.answer($0).labels(threshold: threshold)) }.flatMap(\.self)
+    }
+
     private func answer(_ images: [Float], batch: Int) throws -> ProbabilityMaps {
         let found = try network.maps(images, batch: batch, height: networkSize.height, width: networkSize.width)
-        guard (0..<batch).allSatisfy(found.isFinite) else {
-            throw VolumeError(operation: "network", expected: "finite values", got: "some that are too large or not a number")
-        }
+        guard found.isFinite else { throw Self.overflow }
         return found
+    }
+
+    /// The error for an output that is NaN or infinite.
+    private static var overflow: VolumeError {
+        VolumeError(operation: "network", expected: "finite values", got: "some that are too large or not a number")
     }
 }

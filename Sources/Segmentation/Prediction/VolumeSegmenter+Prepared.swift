@@ -20,7 +20,7 @@ extension VolumeSegmenter {
     package func maps(
         of volume: PreparedVolume, shows: Bool, check: () throws -> Void = {}, progress: (_ slices: Int) -> Void = { _ in }
     ) throws -> VolumeMaps {
-        let (shape, turn, isTiled) = (volume.shape, volume.turnBack, isTiled || volume.fit == .spacing)
+        let (shape, turn, isTiled) = (volume.shape, volume.turnBack, isTiled(volume))
         let found = try maps(
             shape: shape, plane: volume.plane, isTiled: isTiled, planes: isTiled ? volume.planes(at:) : volume.slice(at:), shows: shows,
             voxelVolume: volume.voxelVolume, check: check, progress: progress)
@@ -32,7 +32,9 @@ extension VolumeSegmenter {
 
     /// The passes that a volume takes through the network.
     package func passes(of volume: PreparedVolume) -> Int {
-        let tiles = isTiled || volume.fit == .spacing ? window(volume.plane).count : 1
+        let tiles = isTiled(volume) ? window(volume.plane).count : 1
         return (volume.shape.depth * tiles + batchSize - 1) / batchSize * passes
     }
+
+    private func isTiled(_ volume: PreparedVolume) -> Bool { isTiled || volume.fit == .spacing }
 }

@@ -44,6 +44,9 @@ public struct VoxelSpacing: Sendable, Codable, Hashable {
     /// Distances counted in voxels, as in published scores.
     public static let voxels = VoxelSpacing(depth: 1, height: 1, width: 1)
 
+    /// Cubic millimetres of a voxel.
+    package var voxelVolume: Double { depth * height * width }
+
     var isUsable: Bool { [depth, height, width].allSatisfy { $0.isFinite && $0 > 0 } }
 }
 

@@ -239,7 +239,7 @@ extension VolumeFile {
     /// A voxel's cubic millimetres, sheared or not; nil if the file does not record them.
     public var voxelVolume: Double? {
         guard !isNormalized, let spacing else { return nil }
-        guard let m = geometry.millimetreAffine else { return spacing.depth * spacing.height * spacing.width }
+        guard let m = geometry.millimetreAffine else { return spacing.voxelVolume }
         let determinant =
             m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
             + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])

@@ -14,7 +14,7 @@ extension CleanUp: ExpressibleByArgument {
     }
 }
 
-/// What `predict` and `evaluate` do beyond one pass over one resized picture.
+/// Tiles, views and clean-up of `predict` and `evaluate`.
 package struct AnswerOptions: ParsableArguments {
     @Option(
         help: """
@@ -35,8 +35,9 @@ package struct AnswerOptions: ParsableArguments {
 
     @Option(
         help: """
-            What is done to labels after the network, of: least=SIZE (removes smaller components; px, %, and for volumes mm3, ml), largest (keeps \
-            one component), holes (fills them). For one class LABEL:STEPS, joined by semicolons. none: nothing. Default: the weights' own.
+            Clean-up of the labels, steps joined by commas: least=SIZE (removes smaller components; in px or %, for volumes also mm3 or ml), \
+            largest (keeps one component), holes (fills holes). Rules for single classes are LABEL:STEPS, joined by semicolons. none turns it \
+            off. Default: the weights' own.
             """, transform: CleanUp.argument)
     package var cleanUp: CleanUp?
 
@@ -67,8 +68,8 @@ package struct AnswerOptions: ParsableArguments {
 }
 
 extension Segmenter {
-    /// "12 tiles of 256×256, 8 passes through the network" for pictures of these sizes; nil if each is
-    /// one pass.
+    /// "12 tiles of 256×256, 8 passes through the network" for pictures of these sizes; nil if each
+    /// is one pass.
     func work(_ sizes: () throws -> [(width: Int, height: Int)]) rethrows -> String? {
         guard isTiled || passes > 1 else { return nil }
         let sizes = try sizes()

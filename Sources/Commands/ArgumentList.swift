@@ -1,7 +1,7 @@
-/// Arguments as the parser wants them.
+/// Prepares the command line for the parser.
 enum ArgumentList {
-    /// Joins a negative number to the option before it, as in `--lr=-1`: alone, the parser takes it
-    /// for an option and says that the value is missing.
+    /// Joins a negative number to the option before it, as in `--lr=-1`. Otherwise the parser takes
+    /// the number for an option and reports a missing value.
     static func joiningNegativeNumbers(_ arguments: some Sequence<String>) -> [String] {
         var result: [String] = []
         var isOver = false

@@ -34,8 +34,8 @@ package struct DataOptions: ParsableArguments {
         if let intensities { settings.intensities = intensities }
     }
 
-    /// The settings of a set that a network is scored on: the layout's, then the weights', then the
-    /// options.
+    /// The settings of a set that a network is scored on. The weights override the layout, and the
+    /// options override both.
     func settings(of set: DataFolderOptions, _ segmenter: Segmenter, _ axis: SliceAxisOption) throws -> DataSettings {
         var settings = DataSettings(try Dataset.chosen(set.dataset, for: set.data), path: set.data)
         (settings.imageSize, settings.classes) = (segmenter.imageSize, segmenter.network.classes)

@@ -1,7 +1,7 @@
 import Files
 import Segmentation
 
-/// Lines about probabilities and doubt, below the table of scores.
+/// Lines about calibration and uncertainty below the table of scores.
 extension Evaluate {
     static func lines(_ calibration: Calibration?) -> [String] {
         guard let calibration else { return [] }

@@ -45,16 +45,16 @@ package struct Evaluate: ToolCommand {
 
     @OptionGroup var answer: AnswerOptions
 
-    @Flag(help: "Score pictures at their own size instead of the network's. With tiles always.")
+    @Flag(help: "Score pictures at their own size instead of the network's. Tiles always do.")
     var ownSize = false
 
-    @Flag(help: "Also compare probabilities with how often they are right: reliability diagram, ECE, Brier score. Pictures alone.")
+    @Flag(help: "Also measure the calibration of the probabilities: reliability diagram, ECE, Brier score. For pictures only.")
     var calibration = false
 
     @Flag(
         help: """
-            Also measure how unsure the network is of each picture (three numbers in the JSON and the table), and how well these find the worst \
-            tenth: AUROC. Pictures alone.
+            Also measure the network's uncertainty about each picture, in three numbers (in the JSON and the table), and how well these find \
+            the worst tenth: AUROC. For pictures only.
             """)
     var uncertainty = false
 
@@ -138,7 +138,7 @@ package struct Evaluate: ToolCommand {
             Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
         }
         Console.status("")
-        // Print the scores first: a file that cannot be written must not cost them.
+        // The scores are printed first, so a file that cannot be written does not lose them.
         if json == "-" { try Console.json(result) } else { Console.out(Self.table(result)) }
         if let json, json != "-" { try write(result, to: URL(filePath: json)) }
         if let csv { try AtomicFile.write(Array(result.csv.utf8), to: URL(filePath: csv)) }
@@ -150,7 +150,7 @@ package struct Evaluate: ToolCommand {
     /// The weights' files, for messages.
     private var named: String { weights.joined(separator: " + ") }
 
-    /// An error about labels, behind what may have caused it: weights of another set.
+    /// Explains an error about labels by its likely cause, weights of another set.
     private func unfit(_ error: DataError, _ segmenter: Segmenter) -> any Error {
         guard [.labelOutOfRange, .greyMask].contains(error.kind) else { return error }
         let classes = segmenter.network.classes

@@ -1,11 +1,11 @@
 import ArgumentParser
 import Segmentation
 
-/// Which samples belong together, for divisions into training and validation.
+/// Groups of samples that training and validation must not share.
 package struct GroupOptions: ParsableArguments {
     @Option(
         help:
-            "A table (CSV) of pictures and what they belong to, such as patients or lesions; training and validation share none. Sets without val, and folds."
+            "A table (CSV) of pictures and their groups, such as patients or lesions; training and validation share none. For sets without val, and folds."
     )
     package var groups: String?
 
@@ -25,7 +25,7 @@ package struct GroupOptions: ParsableArguments {
         guard groupColumn == nil || groups != nil else { throw ValidationError("--group-column needs --groups") }
     }
 
-    /// Lays the options that were given over the settings.
+    /// Overrides the settings with the options that were given.
     package func apply(to settings: inout DataSettings) {
         if let groups { (settings.groups, settings.groupColumn, settings.groupPattern) = (groups, groupColumn, nil) }
         if let groupPattern { (settings.groups, settings.groupColumn, settings.groupPattern) = (nil, nil, groupPattern) }

@@ -129,7 +129,8 @@ extension VoxelSpacing: ExpressibleByArgument {
 }
 
 extension ExpressibleByArgument {
-    /// Reads a value; its error says what is expected, after the parser's words about the option.
+    /// Reads a value. The error names the expected form; the parser puts the option's name before
+    /// it.
     package static func reading(_ expected: String) -> @Sendable (String) throws -> Self {
         { text in
             guard let value = Self(argument: text) else { throw ValidationError("expected " + expected) }

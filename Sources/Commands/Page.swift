@@ -102,7 +102,7 @@ package struct PageFiles {
     @discardableResult
     package func write(to output: URL, weights: URL, server: String? = nil) throws -> List {
         let manager = FileManager.default
-        // Through a link, to the folder itself.
+        // Links are resolved, so that the folder itself is replaced.
         let target = URL(filePath: output.standardizedFileURL.resolvingSymlinksInPath().path)
         let exists = manager.fileExists(atPath: target.path)
         if exists { try requireOnlyAPage(in: target, named: output.relativePath) }
@@ -131,7 +131,7 @@ package struct PageFiles {
         return list
     }
 
-    /// An earlier page is replaced whole, so its folder must hold nothing else.
+    /// Requires that the folder holds an earlier page and nothing else, since it is replaced whole.
     private func requireOnlyAPage(in folder: URL, named name: String) throws {
         guard try !FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty else { return }
         let list = try? JSONDecoder().decode(List.self, from: Data(FileReader(folder.appending(path: Self.list)).head(1 << 20)))
@@ -153,7 +153,7 @@ package struct PageFiles {
         for name in Self.names { try manager.copyItem(at: folder.appending(path: name), to: made.appending(path: name)) }
         // Reading the weights reports their faults now, not to a reader of the page.
         let tensors = try WeightsFile.read(weights)
-        // A server segments with them itself, and the page says what it cannot do.
+        // With a server, the server segments, and the page reports its own limits.
         if server == nil { try requireFitting(tensors.origin(file: weights.relativePath), file: weights.relativePath) }
         let stem = weights.deletingPathExtension().lastPathComponent
         let own = "weights/\(stem).safetensors"
@@ -170,8 +170,8 @@ package struct PageFiles {
         return list
     }
 
-    /// The page maps a volume's intensities by a window and takes its slices one by one, as they lie;
-    /// every picture and slice is resized, and its labels are what the network says.
+    /// Requires weights that the page can apply. It maps intensities by a window, resizes every
+    /// picture and slice by itself, and shows the network's labels unchanged.
     private func requireFitting(_ metadata: WeightsMetadata, file: String) throws {
         let wants = [
             metadata.normalization == nil ? nil : "another normalisation than a window",

@@ -13,12 +13,12 @@ struct PictureWork: Sendable {
     let picture: URL
     let results: ResultFiles
 
-    /// What is recorded of a picture.
+    /// The findings to record for a picture.
     struct Found: Sendable {
         /// Each label's number of pixels.
         let counts: [Int]
         let doubt: Doubt?
-        /// Its distance from the training pictures; nil if the weights do not know them.
+        /// The distance from the training pictures; nil if the weights do not record them.
         let distance: Double?
     }
 

@@ -67,8 +67,8 @@ package struct Predict: ToolCommand {
 
     @Flag(
         help: """
-            Also write how unsure the network is: NAME_uncertainty.png (or a volume), the entropy of each pixel's probabilities, and three \
-            numbers in predictions.json.
+            Also write the network's uncertainty: the entropy of each pixel's probabilities as NAME_uncertainty.png (or a volume), and \
+            three numbers in predictions.json.
             """)
     var uncertainty = false
 
@@ -109,7 +109,7 @@ package struct Predict: ToolCommand {
 
     @OptionGroup var input: InputOptions
 
-    @Flag(help: "Skip inputs that already have results from the same weights and settings. Shares always do, in a folder.")
+    @Flag(help: "Skip inputs that already have results from the same weights and settings. Shares always skip them, in a folder.")
     var skipDone = false
 
     @OptionGroup var sharing: ShardOptions
@@ -145,7 +145,7 @@ package struct Predict: ToolCommand {
     }
 
     package func run() throws {
-        // Here, since the parser names an option that it does not know only after validating.
+        // Not in validate(): the parser reports an unknown option only after it.
         guard raw != nil || !inputs.isEmpty else { throw ValidationError("name at least one picture, volume or folder") }
         let weights = self.weights.isEmpty ? InstalledWeights.url().map { [$0] } ?? [] : self.weights.map { URL(filePath: $0) }
         guard !weights.isEmpty else {
@@ -175,7 +175,7 @@ package struct Predict: ToolCommand {
         try batch.run()
     }
 
-    /// Options given for results beside masks.
+    /// The given options that have no effect on raw logits.
     private var resultOptions: [String] {
         let given = [
             ("--overlay", overlay), ("--probabilities", probabilities), ("--uncertainty", uncertainty), ("--recursive", recursive),
@@ -186,7 +186,7 @@ package struct Predict: ToolCommand {
         return given.filter(\.1).map(\.0)
     }
 
-    /// Options given that mean something for volumes alone.
+    /// The given options that apply to volumes only.
     private var volumeOptions: [String] {
         let given = [
             ("--format", format != nil && format != .png), ("--statistics", statistics), ("--series", series != nil),

@@ -42,7 +42,7 @@ extension PredictionBatch {
         if names.renamed.count > 20 { Console.note("… and \(names.renamed.count - 20) more, in \(PredictionFile.name)") }
     }
 
-    /// Tells of a picture that is unlike those of training.
+    /// Warns about a picture unlike the training pictures.
     mutating func tellFamiliarity(_ item: InputList.Item, _ distance: Double?) -> PredictionRecord.Familiarity? {
         guard let distance, let limit = segmenter.metadata.familiarity?.limit else { return nil }
         let found = PredictionRecord.Familiarity(distance: distance, limit: limit)
@@ -54,7 +54,7 @@ extension PredictionBatch {
         return found
     }
 
-    /// Tells the work that pictures will take, if it is more than a pass each.
+    /// Prints the number of passes that the pictures take, if it is more than one each.
     func tellWork() {
         let work = segmenter.work { list.items.filter { !$0.isVolume }.compactMap { try? PictureFile.size(of: $0.url) } }
         if let work { Console.note(work) }

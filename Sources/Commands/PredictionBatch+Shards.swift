@@ -2,8 +2,8 @@ import Files
 import Segmentation
 
 extension PredictionBatch {
-    /// Writes `predictions.json` in the list's order once every share has an entry for each of its
-    /// inputs, with these weights and settings. All shares try; the last to end finds all.
+    /// Writes `predictions.json` in the list's order once every share has entries for all its
+    /// inputs with these weights and settings. Every share tries; the last to finish succeeds.
     func join() throws {
         guard let shard, let folder = target.recordFolder else { return }
         let files = try (0..<shard.count).map { try PredictionFile(in: folder, shard: Shard(index: $0, count: shard.count)) }

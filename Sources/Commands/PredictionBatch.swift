@@ -22,7 +22,7 @@ struct PredictionBatch {
     let names: ResultNames
     let wanted: WantedResults
     let codes: SegmentCodes
-    /// The share of the list that this process does; nil for all.
+    /// The share of the list that this process segments; nil for all.
     let shard: Shard?
     /// The share's positions in the list.
     let positions: [Int]
@@ -98,8 +98,7 @@ struct PredictionBatch {
 
     // MARK: Some inputs
 
-    /// Among the positions, one volume, or up to `most` pictures that are segmented at the same
-    /// time.
+    /// The range of positions to segment at the same time: one volume, or up to `most` pictures.
     private func group(from first: Int, most: Int) -> Range<Int> {
         var end = first + 1
         guard most > 1, isOneOfMany(positions[first]) else { return first..<end }

@@ -10,8 +10,8 @@ extension Shard: ExpressibleByArgument {
 package struct ShardOptions: ParsableArguments {
     @Option(
         help: """
-            Do share I of N, such as 2/8: for arrays of jobs, and machines without MPI. Whoever ends last joins the results. Under mpirun and srun each \
-            process takes its share by itself.
+            Segment only share I of N, such as 2/8, in job arrays and on machines without MPI. The last share to finish joins the results. Under \
+            mpirun and srun each process takes its share by itself.
             """)
     package var shard: Shard?
 

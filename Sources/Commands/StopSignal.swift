@@ -9,8 +9,8 @@ import Synchronization
     import Darwin
 #endif
 
-/// Lets a loop poll for SIGINT and SIGTERM, and for others that a scheduler sends before its time is
-/// up. A second signal ends the process at once.
+/// Lets a loop poll for SIGINT and SIGTERM, and for signals that a scheduler sends before the time
+/// limit. A second signal ends the process at once.
 package final class StopSignal: Sendable {
     private let received = Atomic(false)
     private let sources: [any DispatchSourceSignal]

@@ -11,13 +11,13 @@ import TensorFiles
 
 package struct Tune: ToolCommand {
     package static let configuration = CommandConfiguration(
-        abstract: "Choose threshold, temperature and clean-up on validation data, and keep with the weights what pays.",
+        abstract: "Choose threshold, temperature and clean-up on validation data, and record in the weights those that pay.",
         discussion: """
-            Each setting is chosen on half of the pictures or volumes and scored on the other half, both ways. It is kept if the pooled IoU \
-            (for the temperature, the likelihood) gains beyond chance: 95 of 100 sets drawn from the scored one agree. What is kept goes into a \
-            copy of the weights, and predict and evaluate then apply it. Of pictures, the copy also knows what the training pictures look like, and \
-            predict tells of pictures that are unlike them. If nothing pays \
-            and there are fewer than \(Familiarity.fewest) training pictures, no file is written.
+            Each setting is chosen on one half of the pictures or volumes and scored on the other, both ways. It is kept if the pooled IoU (for \
+            the temperature, the likelihood) gains beyond chance, by the 95 % interval of a paired bootstrap. A copy of the weights records the \
+            settings that are kept, and predict and evaluate apply them. For pictures, the copy also records statistics of the training \
+            pictures, and predict warns about pictures unlike them. If no setting pays and there are fewer than \(Familiarity.fewest) training \
+            pictures, no file is written.
 
             Examples:
               vmunet tune --weights best.safetensors --data ISIC17 --dataset isic17
@@ -31,7 +31,7 @@ package struct Tune: ToolCommand {
 
     @OptionGroup var set: DataFolderOptions
 
-    @Option(help: "The part of the set to choose on, by default val. Pictures' looks are taken from train.")
+    @Option(help: "The part of the set to choose on, by default val. Picture statistics come from train.")
     var split: String?
 
     @Option(name: .shortAndLong, help: "The weights to write, .pth or .safetensors. Default: NAME_tuned.ENDING beside the weights.")
@@ -51,7 +51,7 @@ package struct Tune: ToolCommand {
 
     @OptionGroup package var telling: OutputOptions
 
-    @Flag(help: "Print what was found as one JSON object on standard output.")
+    @Flag(help: "Print the result as one JSON object on standard output.")
     var json = false
 
     package var computing: ComputeOptions? { compute }
@@ -129,7 +129,7 @@ package struct Tune: ToolCommand {
         }
     }
 
-    /// Writes the weights with what was kept.
+    /// Writes the weights with the settings that were kept.
     private func write(_ found: Tuning, _ familiarity: Familiarity?, from source: URL, to target: URL) throws {
         var kept = try NetworkWeights.read(source, choosing: choice.set ?? .model)
         if let threshold = found.threshold { kept.metadata["threshold"] = .number(threshold) }

@@ -50,7 +50,7 @@ package enum VolumeOutput: String, ExpressibleByArgument, CaseIterable {
         }
     }
 
-    /// Throws for a volume whose labels cannot have this format. The network need not run first.
+    /// Throws for a volume whose labels cannot be written in this format, before the network runs.
     func requireFitting(_ volume: InputList.Item) throws {
         if self == .png { throw InputError("is a volume, which is not written as PNG; choose another --format") }
         guard isDICOM, volume.series == nil else { return }

@@ -15,7 +15,7 @@ package struct VolumeResults {
     let item: InputList.Item
     let volume: VolumeFile
     let prepared: PreparedVolume
-    /// Labels and whatever maps were asked for, in the file's own order.
+    /// The labels and the requested maps, in the file's own order.
     let maps: VolumeMaps
     let names: [VolumeLabel]
     /// The program and weights that made it.
@@ -97,7 +97,7 @@ package struct VolumeResults {
 
     private func source() throws -> DICOMSource { try Self.source(of: volume, item) }
 
-    /// The images that a DICOM result refers to. Throws if the slices are none.
+    /// The images that a DICOM result refers to. Throws if the slices are not such images.
     static func source(of volume: VolumeFile, _ item: InputList.Item) throws -> DICOMSource {
         if let source = volume.source { return source }
         try VolumeOutput.dicomSegmentation.requireFitting(item)

@@ -24,7 +24,7 @@ public struct ContactSheet: Sendable {
     public var textScale: Int
     /// Pixels between cells and around them.
     public var gap: Int
-    /// Light letters on a dark ground, as for volumes, whose surroundings are black.
+    /// Light letters on a dark ground, for pictures with black surroundings such as volumes.
     public var isDark: Bool
 
     /// A sheet of cells; columns, cell size and text scale are at least 1.

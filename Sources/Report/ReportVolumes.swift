@@ -5,8 +5,8 @@ import Runs
 import Segmentation
 
 extension RunReport {
-    /// Scores of a run's best weights on the held-back volumes of its set, and pictures of the first
-    /// ones; nil and none if it has no volumes.
+    /// Scores of a run's best weights on the held-back volumes of its set, and pictures of the
+    /// first ones; nil and none if it has no volumes.
     ///
     /// Throws ``/Segmentation/DataError`` for volumes that cannot be read.
     func volumeScores(
@@ -34,8 +34,8 @@ extension RunReport {
 }
 
 extension ReportTables {
-    /// Table II: Dice and HD95 of each run's held-back volumes under both scorings, then the paper's.
-    /// One table for each list of classes; empty without volumes.
+    /// Table II: Dice and HD95 of each run's held-back volumes under both scorings, then the
+    /// paper's. One table for each list of classes; empty without volumes.
     static func volumes(_ content: ReportContent) -> HTML {
         var lists: [[String]] = []
         for run in content.runs {

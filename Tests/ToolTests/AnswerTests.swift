@@ -3,7 +3,7 @@ import Imaging
 import TensorFiles
 import Testing
 
-/// What `predict` and `evaluate` do beyond one pass over one resized picture.
+/// Tiles, views, ensembles and tables of `predict` and `evaluate`.
 extension ToolTests {
     @Suite struct AnswerTests {
         private func predict(_ arguments: String..., to folder: URL) throws -> Tool.Outcome {
@@ -22,8 +22,8 @@ extension ToolTests {
 
         private func bytes(_ folder: URL) throws -> [Data] { try results(folder).map { try Data(contentsOf: folder.appending(path: $0)) } }
 
-        /// The pictures are 64×64, as the network's input: one tile is one pass, and four views are
-        /// told beforehand.
+        /// The pictures and the network's input are 64×64, so one tile is one pass. The number of
+        /// passes is printed beforehand.
         @Test func tilesAndViews() throws {
             let (whole, tiled, small) = (try Scratch.folder(), try Scratch.folder(), try Scratch.folder())
             expectDone(try predict(to: whole))
@@ -65,8 +65,8 @@ extension ToolTests {
             expectRefusal(try predict("--weights", Shared.nineClasses.path, to: two), naming: "network of")
         }
 
-        /// A table beside the JSON, with the same numbers; scores at the pictures' own size are those
-        /// at the network's where the two are equal.
+        /// The table and the JSON have equal numbers. Scores at the pictures' own size equal those
+        /// at the network's size where the sizes are equal.
         @Test func scoresAsATable() throws {
             let folder = try Scratch.folder()
             let (table, file) = (folder.appending(path: "scores.csv"), folder.appending(path: "scores.json"))
@@ -106,7 +106,7 @@ extension ToolTests {
     }
 }
 
-/// Settings after the network: given, chosen, and kept with the weights.
+/// Clean-up and threshold: as options, tuned, and recorded with the weights.
 extension ToolTests {
     @Suite struct TuneTests {
         @Test func cleanUpIsDoneAndRecorded() throws {
@@ -123,7 +123,7 @@ extension ToolTests {
             expectRefusal(try Tool.run(command + ["least=2mm3"]), naming: "px or %")
         }
 
-        /// Weights whose threshold is far off are put right, and the new file scores better.
+        /// Tuning corrects a threshold that is far off, and the new file scores better.
         @Test func tuneKeepsWhatPays() throws {
             let folder = try Scratch.folder()
             let (off, tuned) = (folder.appending(path: "off.safetensors"), folder.appending(path: "off_tuned.safetensors"))
@@ -140,7 +140,7 @@ extension ToolTests {
             let threshold = try #require(found["threshold"] as? Double)
             #expect(threshold < 0.999)
             #expect(try WeightsFile.read(tuned).metadata["threshold"]?.text == "\(threshold)")
-            // Without a word where nothing would be overwritten unasked.
+            // An existing file is not overwritten unasked.
             expectRefusal(try Tool.run(command), naming: "off_tuned.safetensors", "--output")
             func score(_ weights: URL) throws -> (miou: Double, ranked: [String]) {
                 let outcome = try Tool.run(

@@ -1,4 +1,4 @@
-/// Fields of tables as spreadsheets read them.
+/// The fields and lines of a CSV table for spreadsheets.
 enum CSVText {
     /// Quoted if necessary; a name that a spreadsheet would take for a formula gets an apostrophe.
     static func field(_ text: String) -> String {
@@ -13,14 +13,14 @@ enum CSVText {
         return "\((value * 1e6).rounded() / 1e6)"
     }
 
-    /// Lines of fields.
+    /// The heading and the rows, each a line of fields.
     static func table(_ head: [String], _ rows: [[String]]) -> String {
         ([head] + rows).map { $0.joined(separator: ",") }.joined(separator: "\n") + "\n"
     }
 }
 
 extension EvaluationResult {
-    /// A table with a line for each picture and scored class: its pixels and its scores.
+    /// A CSV table with a line for each picture and scored class: pixel counts and scores.
     public var csv: String {
         var rows: [[String]] = []
         for image in images {
@@ -40,8 +40,8 @@ extension EvaluationResult {
 }
 
 extension VolumeScoreSummary {
-    /// A table with a line for each volume and class: its voxels and its strict scores, whose
-    /// distances are in the volume's unit.
+    /// A CSV table with a line for each volume and class: voxel counts and strict scores. Distances
+    /// are in the volume's unit.
     public var csv: String {
         let metrics = strict.metrics
         var rows: [[String]] = []

@@ -1,9 +1,9 @@
-/// How well probabilities agree with how often they are right, over all pixels of a set.
+/// The calibration of predicted probabilities over all pixels of a set.
 ///
-/// Of one class, the foreground's probability is compared with the share of foreground; of several,
-/// the answer's probability with the share of right answers.
+/// For one class, the predicted probability of the foreground is compared with the observed share
+/// of foreground; for several, the probability of the predicted class with the accuracy.
 public struct Calibration: Sendable, Codable, Equatable {
-    /// Pixels whose probability lies in one of equally wide intervals.
+    /// The pixels whose probability lies in one interval; all intervals are equally wide.
     public struct Bin: Sendable, Codable, Equatable {
         /// The interval's ends; the last includes 1.
         public var from: Double, to: Double
@@ -11,7 +11,8 @@ public struct Calibration: Sendable, Codable, Equatable {
         public var pixels: Int
         /// Their mean probability; nil without pixels.
         public var probability: Double?
-        /// The share of them that is foreground or, of several classes, right; nil without pixels.
+        /// The share that is foreground or, with several classes, predicted correctly; nil without
+        /// pixels.
         public var share: Double?
     }
 
@@ -19,7 +20,7 @@ public struct Calibration: Sendable, Codable, Equatable {
     public var bins: [Bin]
     /// Expected calibration error: the mean over pixels of the bins' |probability − share|.
     public var expectedError: Double
-    /// The mean of (p − t)²; of several classes summed over them.
+    /// The mean of (p − t)², summed over the classes if there are several.
     public var brier: Double
 
     private enum CodingKeys: String, CodingKey {
@@ -27,7 +28,7 @@ public struct Calibration: Sendable, Codable, Equatable {
     }
 }
 
-/// Collects calibration picture by picture.
+/// Accumulates calibration statistics picture by picture.
 struct CalibrationSum: Sendable {
     /// The usual number of bins.
     static let binCount = 15
@@ -36,7 +37,7 @@ struct CalibrationSum: Sendable {
     private var right = [Double](repeating: 0, count: binCount)
     private var squares = 0.0
 
-    /// Adds a picture's logits against its truth. Leaves out unlabelled pixels.
+    /// Adds a picture's logits and its truth. Unlabelled pixels are left out.
     mutating func add(_ logits: Logits, _ picture: Int, _ target: Sample.Target, ignoring ignored: Int?) {
         let area = logits.area
         let p = logits.classes == 1 ? logits.foreground(picture) : logits.probabilities(picture)

@@ -1,7 +1,7 @@
-/// Terms that a loss can have beside cross-entropy and Dice, each off with a weight of 0.
+/// Optional terms of the loss beside cross-entropy and Dice. A weight of 0 turns a term off.
 public struct LossTerms: Sendable, Hashable, Codable {
-    /// λ of the focal loss (Lin et al., 2017), which weighs a pixel's cross-entropy with (1 − p)^γ,
-    /// p the probability of its truth.
+    /// λ of the focal loss (Lin et al., 2017). It weighs a pixel's cross-entropy by (1 − p)^γ,
+    /// where p is the probability of the true class.
     public var focal = 0.0
     /// γ of the focal loss; 0 makes it the cross-entropy.
     public var focalGamma = 2.0
@@ -23,7 +23,7 @@ public struct LossTerms: Sendable, Hashable, Codable {
     /// All terms off.
     public init() {}
 
-    /// True if no term counts.
+    /// True if every weight is 0.
     public var areOff: Bool { focal == 0 && tversky == 0 && boundary == 0 && centerlineDice == 0 }
 
     /// Added to numerator and denominator of the Tversky loss, as in MONAI.

@@ -1,17 +1,17 @@
-/// How well a number finds the cases that went wrong.
+/// The power of an uncertainty measure to find the worst-segmented cases.
 public struct Ranking: Sendable, Codable, Equatable {
-    /// The number: `expected_error`, `entropy`, `mutual_information`.
+    /// The measure: `expected_error`, `entropy` or `mutual_information`.
     public var number: String
-    /// The chance that a case of the worst tenth has a greater number than another: the area under
-    /// the ROC curve, 0.5 for none.
+    /// The area under the ROC curve: the chance that a case of the worst tenth has a greater value
+    /// than another case. A useless measure has 0.5.
     public var auroc: Double
     /// Cases in the worst tenth.
     public var worst: Int
-    /// The IoU at or below which a case is one of them.
+    /// The highest IoU of the worst tenth.
     public var miou: Double
 
-    /// The area under the ROC curve of scores for cases that are positive or not; ties count half.
-    /// Nil unless there are both.
+    /// The area under the ROC curve; ties count half. Nil unless there are positive and negative
+    /// cases.
     static func auroc(_ scores: [Double], isPositive: [Bool]) -> Double? {
         let order = scores.indices.sorted { scores[$0] < scores[$1] }
         let positives = isPositive.count { $0 }, negatives = scores.count - positives
@@ -29,7 +29,8 @@ public struct Ranking: Sendable, Codable, Equatable {
         return (rankSum - Double(positives) * Double(positives + 1) / 2) / pairs
     }
 
-    /// Each number's ranking of cases by IoU: the worst tenth, at least one, of those with an IoU.
+    /// The ranking of each measure. Only cases with an IoU count; the worst tenth of them, at least
+    /// one, are positive.
     static func rankings(_ cases: [(miou: Double?, doubt: Doubt)]) -> [Ranking] {
         let known = cases.compactMap { item in item.miou.map { (miou: $0, doubt: item.doubt) } }
         guard known.count > 1 else { return [] }

@@ -22,7 +22,7 @@ extension SegmentationLoss {
         return sum
     }
 
-    /// The mean over pixels that count, weighted by class if there are several.
+    /// The mean over labelled pixels, weighted by class if there are several.
     private func focal(_ planes: LossPlanes, _ logits: Logits) -> Double {
         var (sum, weight) = (0.0, 0.0)
         for picture in 0..<planes.batch {
@@ -48,7 +48,8 @@ extension SegmentationLoss {
         return weight > 0 ? sum / weight : 0
     }
 
-    /// One class: each picture's, their mean. Several: each class's over the batch, their mean.
+    /// For one class, the mean of the pictures' losses; for several, the mean of the classes'
+    /// losses, each over the whole batch.
     private func tversky(_ planes: LossPlanes) -> Double {
         func loss(_ places: [(picture: Int, class: Int)]) -> Double {
             var (both, onlyPredicted, onlyTrue) = (0.0, 0.0, 0.0)
@@ -69,8 +70,8 @@ extension SegmentationLoss {
         return groups.reduce(0) { $0 + loss($1) } / Double(max(groups.count, 1))
     }
 
-    /// The mean over pixels that count and over classes, without the background if there are
-    /// several.
+    /// The mean over labelled pixels and over classes; of several classes the background is left
+    /// out.
     private func boundary(_ planes: LossPlanes, _ distances: [Float]) -> Double {
         var (sum, counted) = (0.0, 0)
         for picture in 0..<planes.batch {
@@ -84,7 +85,7 @@ extension SegmentationLoss {
         return sum / Double(max(counted, 1))
     }
 
-    /// The mean over pictures, each with the sums of all classes but the background.
+    /// The mean over pictures. A picture's sums run over all classes but the background.
     private func centerlineDice(_ planes: LossPlanes) -> Double {
         let smoothing = LossTerms.centerlineSmoothing
         var sum = 0.0
@@ -118,7 +119,7 @@ private struct LossPlanes {
     var counts: [Bool]
 
     var area: Int { height * width }
-    /// The classes of interest: not the background, if there are several.
+    /// All classes; of several, the background is left out.
     var foreground: Range<Int> { classes == 1 ? 0..<1 : 1..<classes }
 
     init(_ logits: Logits, _ target: Sample.Target, ignoring ignored: Int?) {
@@ -162,7 +163,7 @@ private struct SoftPlane {
     var values: [Double]
     let height: Int, width: Int
 
-    /// The soft skeleton: what openings of the map and of its erosions take away.
+    /// The soft skeleton: the parts that an opening removes from the map and from its erosions.
     func skeleton(iterations: Int) -> SoftPlane {
         var (map, skeleton) = (self, self)
         for round in 0...iterations {

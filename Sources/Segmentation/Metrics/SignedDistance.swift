@@ -1,9 +1,9 @@
-/// Signed Euclidean distances to a region's outline, as the boundary loss weighs pixels (Kervadec
-/// et al., "Boundary loss for highly unbalanced segmentation", 2019).
+/// Signed Euclidean distances to a region's outline. The boundary loss weighs pixels by them
+/// (Kervadec et al., "Boundary loss for highly unbalanced segmentation", 2019).
 package enum SignedDistance {
-    /// The distance of each pixel, in pixels: outside, to the nearest pixel inside; inside, 1 minus
-    /// the distance to the nearest pixel outside. All 0 if the region is empty or covers the map,
-    /// which has no outline then.
+    /// The distance of each pixel, in pixels. Outside the region it is the distance to the nearest
+    /// pixel inside; inside, 1 minus the distance to the nearest pixel outside. A region that is
+    /// empty or covers the map has no outline, and all distances are 0.
     ///
     /// - Parameter inside: height × width.
     static func map(of inside: [Bool], height: Int, width: Int) -> [Float] {
@@ -33,8 +33,8 @@ package enum SignedDistance {
 
 extension Sample.Target {
     /// The signed distances of every class's region, picture by picture: [batch, classes, height,
-    /// width], with the one class of a binary target at 0.5 and more. Ignored pixels are outside
-    /// of every region.
+    /// width]. The one class of a binary target is where it is at least 0.5. Ignored pixels lie
+    /// outside every region.
     package func signedDistances(classes: Int, height: Int, width: Int) -> [Float] {
         let area = height * width
         let pictures = (area == 0 ? 0 : count / area)

@@ -6,8 +6,8 @@
     import Darwin
 #endif
 
-/// Pixels' logits with their truth, to fit the one number that logits are divided by (temperature
-/// scaling, Guo et al. 2017).
+/// Fits the temperature, the number that logits are divided by, to pixels with known truth
+/// (temperature scaling, Guo et al. 2017).
 struct TemperatureFit: Sendable {
     /// Classes; 1 is foreground against background.
     let classes: Int
@@ -16,12 +16,12 @@ struct TemperatureFit: Sendable {
     /// Each pixel's label.
     private(set) var labels: [UInt8] = []
 
-    /// The most pixels of a picture that take part, spread evenly.
+    /// The number of evenly spread pixels that are taken from a picture, about.
     static let pixelsOfPicture = 4096
 
     init(classes: Int) { self.classes = classes }
 
-    /// Adds pixels of a picture. Leaves out unlabelled ones.
+    /// Adds pixels of a picture. Unlabelled ones are left out.
     mutating func add(_ values: Logits, _ picture: Int, _ target: Sample.Target, ignoring ignored: Int?) {
         let area = values.area, step = max(1, area / Self.pixelsOfPicture)
         for i in stride(from: step / 2, to: area, by: step) {
@@ -61,7 +61,8 @@ struct TemperatureFit: Sendable {
         return sum / Double(max(labels.count, 1))
     }
 
-    /// The temperature of the least loss, 0.05 to 20, by golden section; the loss has one minimum.
+    /// The temperature from 0.05 to 20 with the least loss, found by golden-section search. The
+    /// loss has a single minimum.
     var best: Double {
         let ratio = (5.0.squareRoot() - 1) / 2
         var (low, high) = (log(0.05), log(20.0))

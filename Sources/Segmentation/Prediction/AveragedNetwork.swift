@@ -1,6 +1,6 @@
-/// A network whose answer is the mean probability of several passes: of each network of an
-/// ensemble, on each view of the pictures. Its logits are those of the mean, so that it stands
-/// wherever one network does.
+/// A network that averages the probabilities of several passes: each network of an ensemble sees
+/// each view of the pictures. Its logits are those of the mean probabilities, so it can replace a
+/// single network anywhere.
 struct AveragedNetwork: InferenceNetwork {
     /// A network of the ensemble.
     struct Member: Sendable {
@@ -24,7 +24,7 @@ struct AveragedNetwork: InferenceNetwork {
     var inputChannels: Int { members[0].network.inputChannels }
     var sizeMultiple: Int { members.map(\.network.sizeMultiple).max() ?? 1 }
 
-    /// Pictures that go through a network at once, if one picture's views are fewer.
+    /// The number of pictures to aim at in one pass; views are grouped up to it.
     private static let most = 8
 
     func sideBySide(_ count: Int, _ body: @Sendable (_ index: Int) -> Void) { members[0].network.sideBySide(count, body) }
@@ -59,8 +59,8 @@ struct AveragedNetwork: InferenceNetwork {
         return ProbabilityMaps(values, maps: classes + 1, classes: classes, size: size)
     }
 
-    /// Of each picture the mean probability of every class, for one class of the foreground and then
-    /// of the background: [batch, planes, rows, columns]; and the mean of the passes' entropies.
+    /// The mean probabilities, [batch, planes, rows, columns], and the mean of the passes'
+    /// entropies. The planes are the classes or, for one class, the foreground and the background.
     private func mean(_ images: [Float], batch: Int, size: PlaneSize) throws -> (values: [Float], planes: Int, entropy: [Float]) {
         let planes = max(classes, 2)
         var sum = Sum(
@@ -79,7 +79,7 @@ struct AveragedNetwork: InferenceNetwork {
         return (sum.values.map { $0 * share }, planes, sum.entropy.map { $0 * share })
     }
 
-    /// Adds one pass of a network over some views of all pictures, which have one shape.
+    /// Adds one pass of a network over some views of all pictures. The views have one shape.
     private func add(
         _ views: [PictureView], of images: [Float], _ batch: Int, _ size: PlaneSize, _ member: Member, to sum: inout Sum
     ) throws {
@@ -92,7 +92,7 @@ struct AveragedNetwork: InferenceNetwork {
         }
     }
 
-    /// Planes with each pixel at its place in a view.
+    /// Rearranges the pixels of planes as a view has them.
     private static func view(_ planes: [Float], _ places: [Int]) -> [Float] {
         [Float](unsafeUninitializedCapacity: planes.count) { view, count in
             planes.withUnsafeBufferPointer { planes in
@@ -111,8 +111,8 @@ struct AveragedNetwork: InferenceNetwork {
         let classes: Int
         let area: Int
 
-        /// Adds a picture's probabilities, each from its place in the view; NaN if a logit is not
-        /// finite.
+        /// Adds a picture's probabilities, moved back from their places in the view; NaN if a logit
+        /// is not finite.
         mutating func add(_ logits: Logits, _ index: Int, as picture: Int, _ places: [Int]) {
             let (area, planes) = (area, max(classes, 2))
             let to = picture * planes * area

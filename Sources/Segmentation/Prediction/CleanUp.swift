@@ -1,20 +1,20 @@
-/// What is done to labels after the network, class by class in their order: components that are
-/// too small are removed, then all but the largest, then holes are filled.
+/// Steps applied to the labels after the network, class by class in label order: removal of small
+/// components, then of all but the largest, then filling of holes.
 ///
-/// A component's voxels touch by sides, edges or corners (8 neighbours in a picture, 26 in a
-/// volume). A hole is background that cannot reach the border through sides (4 and 6 neighbours).
-/// What is removed becomes background, and only background is filled.
+/// Voxels are connected through sides, edges and corners (8 neighbours in a picture, 26 in a
+/// volume). A hole is background that is not connected to the border through sides (4 and 6
+/// neighbours). Removed voxels become background, and only background is filled.
 public struct CleanUp: Sendable, Equatable {
-    /// What is done to one class.
+    /// The steps for one class.
     public struct Rule: Sendable, Equatable {
-        /// Keeps the largest component alone; of equal ones the first.
+        /// Keeps only the largest component; of equal ones the first.
         public var keepsLargest = false
         /// Fills holes.
         public var fillsHoles = false
         /// The least size of a component.
         public var least: Size?
 
-        /// Nothing.
+        /// No steps.
         public init() {}
 
         var isEmpty: Bool { self == Rule() }
@@ -24,24 +24,24 @@ public struct CleanUp: Sendable, Equatable {
     public enum Size: Sendable, Equatable {
         /// Pixels or voxels.
         case pixels(Int)
-        /// A share of the picture or the volume, in percent.
+        /// Percent of the picture or the volume.
         case percent(Double)
-        /// Cubic millimetres; volumes alone.
+        /// Cubic millimetres; for volumes only.
         case cubicMillimeters(Double)
     }
 
     /// The rule for every class without one of its own.
     public var all = Rule()
-    /// Rules by the class's label.
+    /// Rules for single classes, by label.
     public var classes: [UInt8: Rule] = [:]
 
-    /// Nothing is done.
+    /// No clean-up.
     public static let none = CleanUp()
 
-    /// Nothing.
+    /// No clean-up.
     public init() {}
 
-    /// True if nothing is done.
+    /// True if no class has a step.
     public var isEmpty: Bool { all.isEmpty && classes.values.allSatisfy(\.isEmpty) }
 
     func rule(_ label: UInt8) -> Rule { classes[label] ?? all }
@@ -118,8 +118,8 @@ extension CleanUp.Size {
 }
 
 extension CleanUp: CustomStringConvertible {
-    /// Reads "largest,holes,least=0.5%", or with rules by class "1:largest; 2:holes,least=20mm3"; "none"
-    /// is no rule. Nil for anything else.
+    /// Reads "largest,holes,least=0.5%", rules by class such as "1:largest; 2:holes,least=20mm3",
+    /// or "none". Nil for anything else.
     public init?(_ text: String) {
         self.init()
         guard text != "none" else { return }
@@ -138,7 +138,7 @@ extension CleanUp: CustomStringConvertible {
         }
     }
 
-    /// In the form that is read.
+    /// The text that the initializer reads.
     public var description: String {
         let rules = (all.isEmpty ? [] : [all.text]) + classes.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value.text)" }
         return rules.isEmpty ? "none" : rules.joined(separator: ";")
@@ -192,7 +192,7 @@ extension CleanUp.Size: CustomStringConvertible {
         }
     }
 
-    /// In the form that is read.
+    /// The text that the initializer reads.
     public var description: String {
         switch self {
         case .pixels(let count): "\(count)px"

@@ -1,21 +1,22 @@
-/// The connected parts of some voxels: each with its number of voxels.
+/// The connected components of a set of voxels, and their sizes.
 ///
-/// Two voxels are connected if they touch: by a side, an edge or a corner (8 neighbours in a
-/// plane, 26 in a volume), or by sides alone (4 and 6).
+/// Two voxels are connected if they touch, either by a side, an edge or a corner (8 neighbours in a
+/// plane, 26 in a volume) or by a side only (4 and 6).
 struct Components: Sendable {
-    /// Which voxels count as neighbours.
+    /// The kind of contact that makes two voxels neighbours.
     enum Touch { case sides, corners }
 
-    /// Each voxel's part, from 1 on; 0 for voxels that belong to none.
+    /// Each voxel's component, from 1 on; 0 for voxels outside the set.
     let parts: [Int32]
-    /// Each part's voxels; the first number is for no part.
+    /// Each component's number of voxels. The first entry stands for voxels outside and is 0.
     let sizes: [Int]
 
-    /// The parts of the voxels (slices, rows, columns) that `isInside`.
+    /// The components of the voxels with `isInside`, given as (slices, rows, columns).
     init(_ isInside: [Bool], shape: VolumeShape, touch: Touch) {
         let (D, H, W) = (shape.depth, shape.height, shape.width)
         var parts = [Int32](repeating: 0, count: isInside.count)
-        // A forest over provisional numbers: each points to a smaller one of the same part.
+        // A union-find forest over provisional numbers: each points to a smaller one of the same
+        // component.
         var parent: [Int32] = [0]
         func root(_ number: Int32) -> Int32 {
             var number = number
@@ -66,7 +67,8 @@ struct Components: Sendable {
         (self.parts, self.sizes) = (parts, sizes)
     }
 
-    /// The neighbours that come before a voxel in memory: slices back, rows and columns on.
+    /// Offsets of the neighbours that precede a voxel in memory: `z` counts slices back, `y` and
+    /// `x` rows and columns forward.
     private static func steps(_ touch: Touch) -> [(z: Int, y: Int, x: Int)] {
         guard touch == .corners else { return [(0, 0, -1), (0, -1, 0), (1, 0, 0)] }
         let slice = (-1...1).flatMap { y in (-1...1).map { x in (z: 1, y: y, x: x) } }

@@ -6,16 +6,16 @@
     import Darwin
 #endif
 
-/// How unsure a network is of a picture or a volume.
+/// The network's uncertainty about a picture or a volume.
 public struct Doubt: Sendable, Equatable, Codable {
-    /// The Dice that the probabilities themselves expect to be missing, 0…1: 1 − 2Σpm / (Σp + Σm) of
-    /// the mask m that they give, the mean over the classes found, without the background. Where
-    /// nothing is found, the greatest probability that a pixel has of a class.
+    /// The expected Dice error by the network's own probabilities p, 0…1: 1 − 2Σpm / (Σp + Σm) for
+    /// its mask m, averaged over the classes found, without the background. If no class is found,
+    /// it is the greatest probability of any class but the background.
     public var expectedError: Double
-    /// The mean over pixels of the probabilities' entropy, 0…1 in units of the greatest possible.
+    /// The mean entropy of the pixels' probabilities, 0…1 as a share of the greatest possible.
     public var entropy: Double
-    /// The mean over pixels of what several passes disagree about, in the same unit: the entropy of
-    /// their mean less the mean of their entropies. Nil of one pass.
+    /// The disagreement of several passes, averaged over pixels, in the same unit: the entropy of
+    /// their mean minus the mean of their entropies. Nil for one pass.
     public var mutualInformation: Double?
 
     private enum CodingKeys: String, CodingKey {
@@ -36,25 +36,26 @@ public struct Doubt: Sendable, Equatable, Codable {
     }
 }
 
-/// Collects a picture's doubt, plane by plane or row by row.
+/// Accumulates the uncertainty of a picture or volume, plane by plane or row by row.
 struct DoubtSum {
     private let classes: Int
     private let maps: Int
     private var pixels = 0.0
     private var entropy = 0.0
     private var passes = 0.0
-    /// Of each class but the background: Σ p where it is the answer, Σ p, and the answer's pixels.
+    /// For each class but the background: Σ p over the pixels labelled with it, Σ p over all
+    /// pixels, and the number of pixels labelled with it.
     private var found: [(agreeing: Double, probable: Double, pixels: Double)]
     private var greatest: Float = 0
 
-    /// For planes of ``ProbabilityMaps``.
+    /// A sum for planes of ``ProbabilityMaps``.
     init(classes: Int, maps: Int) {
         (self.classes, self.maps) = (classes, maps)
         found = Array(repeating: (0, 0, 0), count: max(classes - 1, 1))
     }
 
-    /// Adds pixels, maps × `labels.count`, with the labels that they got: 0 for the background, of
-    /// one class anything else. Returns each pixel's entropy, 0…255 for none to the greatest.
+    /// Adds pixels, maps × `labels.count`, with their final labels. 0 is the background; for one
+    /// class any other value is the foreground. Returns each pixel's entropy, scaled to 0…255.
     mutating func add(_ values: [Float], labels: some RandomAccessCollection<UInt8>) -> [UInt8] {
         let area = labels.count
         let most = log(Float(max(classes, 2)))
@@ -91,7 +92,7 @@ struct DoubtSum {
         return shown
     }
 
-    /// The doubt of all pixels so far.
+    /// The uncertainty over all pixels so far.
     var doubt: Doubt {
         let count = max(pixels, 1)
         let present = found.filter { $0.pixels > 0 }

@@ -1,4 +1,5 @@
-/// The scores of some of a set's batches: what processes that share a set hand over to be joined.
+/// The counts of some of a set's batches. Processes that share a set exchange them to join their
+/// results.
 package struct EvaluationPart: Sendable, Codable, Equatable {
     /// A batch's counts and its loss.
     package struct BatchCounts: Sendable, Codable, Equatable {
@@ -14,11 +15,11 @@ package struct EvaluationPart: Sendable, Codable, Equatable {
     package struct Picture: Sendable, Codable, Equatable {
         /// The picture's name in the set.
         package var name: String
-        /// The foreground's, or every label's.
+        /// Counts of the foreground, or of every label.
         package var counts: [ConfusionCounts]
     }
 
-    /// In the set's order.
+    /// The batches, in the set's order.
     package var batches: [BatchCounts] = []
 
     /// No batch.
@@ -26,8 +27,8 @@ package struct EvaluationPart: Sendable, Codable, Equatable {
 }
 
 extension Evaluator {
-    /// Scores a share of the set's batches. The parts of all shares make ``result(of:)``, exactly as
-    /// scored in one. Calibration and doubt are not part of it.
+    /// Scores a share of the set's batches. ``result(of:)`` joins the parts of all shares to
+    /// exactly the result of one process, without calibration and uncertainty.
     package func part(
         _ shard: Shard, _ scorer: some BatchScorer, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
     ) throws -> EvaluationPart {
@@ -47,7 +48,7 @@ extension Evaluator {
         return part
     }
 
-    /// The set's result, from parts that are all of it.
+    /// The set's result, from parts that together cover it.
     package func result(of parts: [EvaluationPart]) -> EvaluationResult {
         var tally = EvaluationTally(classes: dataset.classes, options)
         for batch in parts.flatMap(\.batches).sorted(by: { $0.step < $1.step }) {

@@ -1,4 +1,4 @@
-/// Counts and losses, collected batch by batch.
+/// Accumulates counts and losses batch by batch.
 struct EvaluationTally {
     /// For each picture, the counts of each scored class: the foreground, or every label.
     var images: [(name: String, counts: [ConfusionCounts])] = []

@@ -1,11 +1,12 @@
 import Imaging
 
 extension Evaluator {
-    /// Scores a network at its own input size or at each picture's. In the latter case the
-    /// probabilities are brought to that size, or come from tiles, before the threshold.
+    /// Scores a network at its own input size or at each picture's. In the latter case
+    /// probabilities are resized to the picture, or assembled from tiles, before the threshold
+    /// applies.
     ///
-    /// - Throws: as ``evaluate(_:progress:)-(InferenceNetwork,_)``, and ``DataError`` if pictures of
-    ///   their own size are asked for, and the set's samples have none.
+    /// - Throws: as ``evaluate(_:progress:)-(InferenceNetwork,_)``, and ``DataError`` if pictures
+    ///   of their own size are asked for, and the set's samples have none.
     package func evaluate(
         _ segmenter: Segmenter, atOwnSize: Bool, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
     ) throws -> EvaluationResult {
@@ -52,7 +53,7 @@ extension Evaluator {
 }
 
 extension Sample.Target {
-    /// A picture's truth of a batch's.
+    /// The truth of one picture of a batch.
     fileprivate func picture(_ index: Int, area: Int) -> Sample.Target {
         switch self {
         case .binary(let planes): .binary(Array(planes[index * area..<(index + 1) * area]))

@@ -15,9 +15,10 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
     public var emptyPictures = EmptyPictures()
     /// Pooled scores of each class; nil for binary sets.
     public var classes: [Class]?
-    /// How well probabilities agree with how often they are right; nil unless asked for.
+    /// The calibration of the probabilities; nil unless requested.
     public var calibration: Calibration?
-    /// How well each number of doubt finds the worst tenth of the pictures; nil unless asked for.
+    /// The power of each uncertainty measure to find the worst tenth of the pictures; nil unless
+    /// requested.
     public var rankings: [Ranking]?
 
     /// Results for pictures whose truth has no foreground.
@@ -45,7 +46,7 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
         public var scores: BinaryScores
         /// Its pixels, for each scored class: the foreground, or every class but the background.
         public var counts: [ConfusionCounts]
-        /// How unsure the network is; nil unless asked for.
+        /// The network's uncertainty; nil unless requested.
         public var doubt: Doubt?
     }
 
@@ -109,11 +110,11 @@ public struct Evaluator {
         public var batchSize = 8
         /// The least probability of a foreground pixel.
         public var threshold: Float = 0.5
-        /// What is done to the labels before they are scored.
+        /// Clean-up of the labels before they are scored.
         public var cleanUp = CleanUp.none
-        /// Also measures how well probabilities agree with how often they are right.
+        /// Also measures the calibration of the probabilities.
         public var measuresCalibration = false
-        /// Also measures how unsure the network is of each picture.
+        /// Also measures the network's uncertainty about each picture.
         public var measuresDoubt = false
         /// A label that the scores ignore.
         public var ignoredLabel: Int?

@@ -8,30 +8,30 @@ import Imaging
     import Darwin
 #endif
 
-/// Tells pictures that are unlike those of training: the Mahalanobis distance of sixteen plain
-/// numbers of a picture from the training pictures'.
+/// Detects pictures unlike the training pictures, by the Mahalanobis distance of sixteen simple
+/// image features.
 ///
-/// The numbers are of the picture at 64×64, stretched to 0…1: each channel's mean and deviation, the
-/// channels' correlations, the logarithm of the mean difference between pixels 1, 2, 4 and 8 apart,
-/// and each channel's mean in the middle less that around it. They know no network, and a picture
-/// can be like those of training and still be segmented wrongly.
+/// The features are computed at 64×64 pixels, stretched to 0…1: each channel's mean and deviation,
+/// the channels' correlations, the logarithm of the mean difference between pixels 1, 2, 4 and 8
+/// apart, and each channel's mean in the middle minus that around it. They do not depend on the
+/// network: a picture can be close to the training pictures and still be segmented wrongly.
 public struct Familiarity: Sendable, Equatable {
-    /// The training pictures' means.
+    /// The features' means over the training pictures.
     let mean: [Double]
     /// The inverse of their covariance, row-major.
     let precision: [Double]
     /// The distance within which 99 of 100 training pictures lie.
     public let limit: Double
 
-    /// Numbers of a picture.
+    /// The number of features.
     static let count = 16
     private static let side = 64
     /// The share of training pictures within ``limit``.
     private static let share = 0.99
-    /// The fewest pictures that say something about sixteen numbers.
+    /// The fewest pictures that the distribution of sixteen features is fitted to.
     package static let fewest = 100
 
-    /// The distribution of some pictures' numbers; nil for fewer than ``fewest``.
+    /// Fits the distribution to the features of pictures; nil for fewer than ``fewest``.
     package init?(_ pictures: [[Double]]) {
         let (n, d) = (pictures.count, Self.count)
         guard n >= Self.fewest else { return nil }
@@ -40,7 +40,7 @@ public struct Familiarity: Sendable, Equatable {
         for picture in pictures {
             for i in 0..<d { for j in 0..<d { covariance[i * d + j] += (picture[i] - mean[i]) * (picture[j] - mean[j]) / Double(n - 1) } }
         }
-        // A thousandth of the mean variance keeps numbers that hardly vary from deciding alone.
+        // A thousandth of the mean variance keeps features that hardly vary from dominating.
         let least = (0..<d).reduce(0) { $0 + covariance[$1 * d + $1] } / Double(d) * 1e-3
         for i in 0..<d { covariance[i * d + i] += least }
         guard let precision = Self.inverse(covariance, d) else { return nil }
@@ -48,7 +48,7 @@ public struct Familiarity: Sendable, Equatable {
         self.init(mean: mean, precision: precision, limit: PairedBootstrap.quantile(distances, Self.share))
     }
 
-    /// The distribution of a set's own pictures; nil for fewer than ``fewest``, and for a set without.
+    /// Fits the distribution to the pictures of a set; nil if it has fewer than ``fewest``.
     package init?(of set: any SegmentationDataset) throws {
         let numbers = try Parallel.map(set.count) { index in
             Result { try set.picture(at: index).map(Self.numbers) }
@@ -60,7 +60,7 @@ public struct Familiarity: Sendable, Equatable {
         (self.mean, self.precision, self.limit) = (mean, precision, limit)
     }
 
-    /// A picture's distance.
+    /// A picture's distance from the training pictures.
     public func distance(of picture: Picture) -> Double { Self.distance(Self.numbers(of: picture), mean, precision) }
 
     private static func distance(_ numbers: [Double], _ mean: [Double], _ precision: [Double]) -> Double {
@@ -70,7 +70,7 @@ public struct Familiarity: Sendable, Equatable {
         return max(sum, 0).squareRoot()
     }
 
-    /// A picture's sixteen numbers.
+    /// A picture's sixteen features.
     package static func numbers(of picture: Picture) -> [Double] {
         let area = side * side
         let planes = Preprocessing.stretched(picture, height: side, width: side).map { Double($0) / 255 }
@@ -102,7 +102,8 @@ public struct Familiarity: Sendable, Equatable {
         return means + deviations + correlations + differences + middles
     }
 
-    /// The inverse of a symmetric positive matrix by Gauss and Jordan; nil if there is none.
+    /// The inverse of a symmetric positive definite matrix by Gauss–Jordan elimination; nil if the
+    /// matrix is singular.
     private static func inverse(_ matrix: [Double], _ d: Int) -> [Double]? {
         var (a, result) = (matrix, [Double](repeating: 0, count: d * d))
         for i in 0..<d { result[i * d + i] = 1 }

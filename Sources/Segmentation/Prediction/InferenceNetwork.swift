@@ -34,7 +34,7 @@ extension InferenceNetwork {
         for i in 0..<count { body(i) }
     }
 
-    /// Those of the logits.
+    /// The probabilities of the network's logits.
     public func maps(_ images: [Float], batch: Int, height: Int, width: Int) throws -> ProbabilityMaps {
         ProbabilityMaps(try answer(images, batch: batch, height: height, width: width))
     }

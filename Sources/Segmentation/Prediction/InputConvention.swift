@@ -22,7 +22,7 @@ public struct InputConvention: Sendable, Equatable {
     public let pictureAssumptions: [String]
     /// Assumptions about volumes, each with the option that changes it.
     public let volumeAssumptions: [String]
-    /// Assumptions about arrays of 0…1, which have no order of voxels and are not mapped.
+    /// Assumptions about arrays of 0…1, which have no voxel order and no intensity mapping.
     package let arrayAssumptions: [String]
 
     /// Options that override the weights' metadata.

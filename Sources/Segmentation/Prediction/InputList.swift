@@ -50,7 +50,7 @@ package struct InputList: Sendable {
     package private(set) var passedOver = FileCensus()
     /// The number of sub-folders that were not entered.
     package private(set) var foldersLeft = 0
-    /// The number of files in the folders that are named as results beside an input are.
+    /// The number of files that were left out as results beside their inputs.
     package private(set) var resultsLeft = 0
 
     private var known: Set<String> = []
@@ -64,8 +64,8 @@ package struct InputList: Sendable {
     /// - Parameters:
     ///   - series: of several DICOM series in one folder the one to take: its number or its UID.
     ///   - repairs: goes on without DICOM files that are damaged.
-    ///   - leavesResults: leaves out, of folders, what results beside an input are called: `NAME_mask`
-    ///     where there is a `NAME`.
+    ///   - leavesResults: skips files in folders that are named like a result beside its input:
+    ///     `NAME_mask` beside `NAME`.
     package init(
         _ arguments: [String], recursive: Bool = false, series: String? = nil, repairs: Bool = false, leavesResults: Bool = false
     ) {

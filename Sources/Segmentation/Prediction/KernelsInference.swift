@@ -145,7 +145,7 @@ extension NetworkLoader {
         if let name = try NetworkSettings(weights.metadata)?.name, name != NetworkSettings.vmunet { throw OtherNetwork(name: name) }
         if let threads = compute.threads { KernelsNetwork.setThreads(threads) }
         do { return try KernelsInference(weights, precision: compute.precision.ofProducts) } catch let error as any WeightsProblem {
-            // Published weights of other networks do not name their kind.
+            // Published weights of other networks do not record their kind.
             let isForeign = !weights.isEmpty && !weights.keys.contains { $0.hasSuffix("patch_embed.proj.weight") }
             throw isForeign ? OtherNetwork(name: nil) : error
         }

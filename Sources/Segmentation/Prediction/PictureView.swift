@@ -1,5 +1,5 @@
-/// A picture turned or mirrored: one of the eight elements of the dihedral group. Each moves whole
-/// pixels, so that it can be undone exactly.
+/// A rotation or reflection of a picture, one of the eight elements of the dihedral group. It
+/// permutes pixels, so it can be undone exactly.
 struct PictureView: Sendable, Hashable {
     /// Mirrors up and down.
     var flipsRows = false
@@ -8,7 +8,7 @@ struct PictureView: Sendable, Hashable {
     /// Exchanges rows and columns afterwards.
     var transposes = false
 
-    /// For each pixel of a plane its place in the view of that plane.
+    /// The place of each pixel of a plane in the view of that plane.
     func places(height: Int, width: Int) -> [Int] {
         (0..<height).flatMap { y -> [Int] in
             let row = flipsRows ? height - 1 - y : y
@@ -20,13 +20,13 @@ struct PictureView: Sendable, Hashable {
     }
 }
 
-/// Further views of each picture whose probabilities are averaged with its own.
+/// The views of each picture whose probabilities are averaged.
 public enum TestTimeAugmentation: String, Sendable, Codable, CaseIterable {
     /// The picture alone.
     case none
-    /// Mirrored left and right, up and down, and both: four passes.
+    /// The picture, mirrored left and right, up and down, and both: four passes.
     case flips
-    /// Those, also turned by a quarter: all eight of the dihedral group.
+    /// All eight elements of the dihedral group: the flips, also turned by a quarter.
     case full
 
     /// The views, the picture as it is first.

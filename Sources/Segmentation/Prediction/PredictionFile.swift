@@ -21,7 +21,8 @@ package struct PredictionFile: Sendable {
     /// A folder's file; empty if there is none. Throws ``DataError`` if a file of that name is not
     /// ours.
     ///
-    /// - Parameter shard: the share of the inputs that a file of its own lists, `shards/2-of-8.json`.
+    /// - Parameter shard: a share of the inputs, which is listed in a file of its own,
+    ///   `shards/2-of-8.json`.
     package init(in folder: URL, shard: Shard? = nil) throws(DataError) {
         self.folder = folder
         url = folder.appending(path: shard.map { "shards/\($0.index + 1)-of-\($0.count).json" } ?? Self.name)

@@ -1,5 +1,5 @@
-/// What is done beyond one pass of the network over one resized picture. All of it is off by
-/// default, except what the weights record.
+/// Options for more than one pass of the network over one resized picture. All are off by default,
+/// except those that the weights record.
 public struct PredictionOptions: Sendable, Equatable {
     /// Height and width of the tiles in which pictures and slices go through the network at their
     /// own resolution, a multiple of 32. Nil resizes each as a whole, unless the weights were
@@ -9,9 +9,9 @@ public struct PredictionOptions: Sendable, Equatable {
     public var overlap = 0.5
     /// Views of each picture to average.
     public var augmentation = TestTimeAugmentation.none
-    /// What is done to the labels afterwards; nil does what the weights record.
+    /// Clean-up of the labels; nil takes the weights' own.
     public var cleanUp: CleanUp?
-    /// Measures how unsure the network is: ``Segmenter/Result/doubt``.
+    /// Measures the network's uncertainty: ``Segmenter/Result/doubt``.
     public var measuresDoubt = false
 
     /// The overlaps that tiles can have.

@@ -14,9 +14,9 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
     package var files: [String]
     /// The amount found of each class, without the background.
     package var classes: [ClassAmount]
-    /// How unsure the network is; nil unless measured.
+    /// The network's uncertainty; nil unless measured.
     package var doubt: Doubt?
-    /// How like the training pictures it is; nil if the weights do not know them.
+    /// The likeness to the training pictures; nil if the weights do not record them.
     package var familiarity: Familiarity?
     /// Why there is no result; nil if there is one.
     package var error: String?
@@ -33,7 +33,7 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
         package var distance: Double
         /// The distance within which 99 of 100 training pictures lie.
         package var limit: Double
-        /// True beyond it.
+        /// True if the distance exceeds the limit.
         package var isUnlike: Bool
 
         /// Rounded to four digits after the point.
@@ -97,12 +97,12 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
         package var window: String?
         /// Volumes: the voxel order that they were turned to; nil if they kept the stored order.
         package var voxelOrder: String?
-        /// Height and width of tiles, and the share of one that its neighbour covers too; nil if inputs
+        /// The size of tiles, and the share of a tile that its neighbour covers too; nil if inputs
         /// are resized.
         package var tile: Int?, overlap: Double?
         /// Views that were averaged; nil for the picture alone.
         package var augmentation: TestTimeAugmentation?
-        /// What was done to the labels after the network; nil for nothing.
+        /// The clean-up of the labels; nil for none.
         package var cleanUp: String?
 
         /// The settings of a prediction.

@@ -6,11 +6,11 @@
     import Darwin
 #endif
 
-/// How probable each class is in each pixel of a batch, and how unsure the passes were that this is
-/// the mean of.
+/// The class probabilities of each pixel of a batch. If they are the mean of several passes, the
+/// mean of the passes' entropies comes with them.
 public struct ProbabilityMaps: Sendable {
     /// Planes of a picture: the foreground's probability for one class, otherwise every class's;
-    /// then, of several passes, the mean of their entropies in nats.
+    /// for several passes also the mean of their entropies, in nats.
     public let maps: Int
     /// Classes; 1 is foreground against background.
     public let classes: Int
@@ -19,7 +19,7 @@ public struct ProbabilityMaps: Sendable {
     /// [batch, maps, rows, columns], row-major. A picture whose logits are not all finite is NaN.
     public let values: [Float]
 
-    /// Planes of a picture from this many passes: the classes' and, of several, the entropy's.
+    /// The planes of each picture: one for each class, and with several passes one for the entropy.
     static func count(classes: Int, passes: Int) -> Int { classes + (passes > 1 ? 1 : 0) }
 
     /// Values [batch, maps, rows, columns].
@@ -66,10 +66,10 @@ public struct ProbabilityMaps: Sendable {
 }
 
 extension Logits {
-    /// The logits of known probabilities, [classes, rows, columns], of one picture; `maps` may go on
-    /// after the classes.
+    /// The logits of one picture's probabilities, [classes, rows, columns]. Planes of `maps` after
+    /// the classes are ignored.
     package init(probabilities maps: [Float], classes: Int, size: PlaneSize) {
-        // Near 1 the distance from it is lost to rounding: at most some 17.
+        // Near 1 the difference from 1 is lost to rounding, so log odds end at about 17.
         let values = maps.prefix(classes * size.count).map {
             classes == 1 ? Self.logOdds($0, max(1 - $0, .ulpOfOne / 4)) : Self.logarithm($0)
         }
@@ -79,6 +79,6 @@ extension Logits {
     /// log p − log q for q = 1 − p.
     static func logOdds(_ p: Float, _ q: Float) -> Float { logarithm(p) - logarithm(q) }
 
-    /// Finite at 0 too; NaN stays NaN.
+    /// The natural logarithm, finite also at 0. NaN stays NaN.
     static func logarithm(_ p: Float) -> Float { log(p < .leastNormalMagnitude ? .leastNormalMagnitude : p) }
 }

@@ -7,14 +7,14 @@ extension Segmenter {
         public let mask: Picture
         /// Pixels of each class, background first; two numbers of a binary network.
         public let pixels: [Int]
-        /// How unsure the network is, if ``PredictionOptions/measuresDoubt``.
+        /// The network's uncertainty; nil unless ``PredictionOptions/measuresDoubt``.
         public let doubt: Doubt?
         private let shown: Shown
 
         /// The maps that can be drawn.
         enum Shown: Sendable, Equatable {
-            /// The foreground's or, of several classes, the background's probability, [side, side];
-            /// and each pixel's entropy, 0…255, if doubt was measured.
+            /// The foreground's or, of several classes, the background's probability, [side, side],
+            /// and each pixel's entropy, 0…255, if uncertainty was measured.
             case resized([Float], side: Int, isBackground: Bool, entropy: [UInt8])
             /// The foreground's probability and the entropy, 0…255, at the picture's own size.
             case own([UInt8], entropy: [UInt8])
@@ -40,8 +40,8 @@ extension Segmenter {
             }
         }
 
-        /// The entropy of each pixel's probabilities, 0…255 from none to the greatest possible, of
-        /// the picture's own size; nil unless ``PredictionOptions/measuresDoubt``.
+        /// The entropy of each pixel's probabilities at the picture's own size: 0 for certain, 255
+        /// for the greatest possible. Nil unless ``PredictionOptions/measuresDoubt``.
         public var uncertainty: Picture? {
             guard doubt != nil else { return nil }
             return switch shown {
@@ -92,7 +92,7 @@ extension Segmenter {
             shown: .resized(first, side: imageSize, isBackground: !isBinary, entropy: entropy))
     }
 
-    /// Cleans a picture's labels up, of one class 0 and 255.
+    /// Applies the clean-up to a picture's labels; for one class they are 0 and 255.
     func clean(_ labels: inout [UInt8], _ width: Int, _ height: Int) throws {
         try cleanUp.apply(
             to: &labels, shape: VolumeShape(depth: 1, height: height, width: width), classes: network.classes, foreground: 255)

@@ -1,11 +1,11 @@
 import Imaging
 
 extension Segmenter {
-    /// Tiles of one pass.
+    /// The most tiles in one pass.
     static let tilesAtOnce = 8
 
-    /// The tiles that a picture of this size goes through the network in, and the passes that they
-    /// take; one of each if it is resized as a whole.
+    /// The numbers of tiles and of passes that a picture of this size takes. A picture that is
+    /// resized as a whole is one tile.
     public func work(width: Int, height: Int) -> (tiles: Int, passes: Int) {
         guard isTiled else { return (1, passes) }
         let tiles = window(PlaneSize(height: height, width: width)).count
@@ -16,8 +16,8 @@ extension Segmenter {
         SlidingWindow(plane, size: PlaneSize(height: imageSize, width: imageSize), overlap: prediction.overlap)
     }
 
-    /// The picture's probabilities at its own size, row by row from the top: maps × columns, with
-    /// one row of tiles in memory.
+    /// Computes the picture's probabilities at its own size. `row` receives each row, maps ×
+    /// columns, from the top; only one row of tiles is in memory.
     private func tileRows(
         of picture: Picture, _ window: SlidingWindow, check: () throws -> Void, row: (_ values: [Float]) throws -> Void
     ) throws {
@@ -64,11 +64,11 @@ extension Segmenter {
 }
 
 extension Preprocessing {
-    /// Of each of a picture's 256 values the network's: as ``stretched(_:height:width:)`` maps them,
-    /// then to 0…`scale`.
+    /// A table from a picture's 256 values to the network's: stretched like
+    /// ``stretched(_:height:width:)``, then scaled to 0…`scale`.
     static func stretch(_ picture: Picture, scale: Float) -> [Float] {
         guard let least = picture.pixels.min(), let greatest = picture.pixels.max() else { return [] }
-        // All the values between the extremes, as one picture.
+        // A picture of every value between the extremes.
         let ramp = Picture(width: 256, height: 1, channels: 1, pixels: (0...255).map { min(max($0, least), greatest) })
         return stretched(ramp, height: 1, width: 256).prefix(256).map { scale == 255 ? $0 : $0 * (scale / 255) }
     }

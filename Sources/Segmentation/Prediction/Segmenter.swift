@@ -21,20 +21,20 @@ import TensorFiles
 /// print(found.share(of: 1), found.mask.width, found.mask.height)
 /// ```
 public struct Segmenter: Sendable {
-    /// The network; of several passes, their mean.
+    /// The network. For several passes it averages them.
     public private(set) var network: any InferenceNetwork
     /// Height and width of the network's input, in pixels.
     public let imageSize: Int
     /// Planes of ``ProbabilityMaps`` for each picture.
     var mapCount: Int { ProbabilityMaps.count(classes: network.classes, passes: passes) }
-    /// True if pictures and slices go through the network at their own resolution, in tiles of
+    /// True if the network sees pictures and slices at their own resolution, in tiles of
     /// ``imageSize``.
     public let isTiled: Bool
-    /// What is done beyond one pass over one resized picture.
+    /// Tiles, views, clean-up and uncertainty.
     public let prediction: PredictionOptions
-    /// What is done to the labels after the network.
+    /// Clean-up of the labels: the given one, or the weights' own.
     public var cleanUp: CleanUp { prediction.cleanUp ?? metadata.cleanUp ?? .none }
-    /// Passes of a network for each picture or tile: an ensemble's networks times the views.
+    /// The passes for each picture or tile: the ensemble's networks times the views.
     public private(set) var passes = 1
     /// The probability from which on a pixel is foreground, above 0 and below 1.
     public private(set) var threshold: Float
@@ -68,7 +68,7 @@ public struct Segmenter: Sendable {
     ///   - threshold: the probability from which on a pixel is foreground; nil takes the weights'
     ///     own, or 0.5.
     ///   - input: facts about the network's input that override the weights' own.
-    ///   - prediction: tiles, views and doubt.
+    ///   - prediction: tiles, views, clean-up and uncertainty.
     ///   - compute: how to compute.
     ///   - networks: builds the network; the package's own kernels unless given.
     /// - Throws: ``/Files/FileError`` for a file that cannot be read, ``BadWeights``
@@ -84,12 +84,11 @@ public struct Segmenter: Sendable {
             compute: compute, networks: networks)
     }
 
-    /// Loads several networks that answer together: each sees the same input, and their
-    /// probabilities are averaged. The first decides size, threshold, names and the input's form.
+    /// Loads an ensemble: all networks see the same input, and their probabilities are averaged.
+    /// The first one's weights decide size, threshold, class names and the form of the input.
     /// Everything else is as for one file; at least one must be given.
     ///
-    /// - Throws: also ``BadWeights`` for a network of other classes or another input than the
-    ///   first.
+    /// - Throws: also ``BadWeights`` for a network whose classes or input differ from the first's.
     public init(
         ensemble urls: [URL], choosing choice: WeightsChoice = .model, imageSize: Int? = nil, threshold: Double? = nil,
         input: InputConvention.Options = InputConvention.Options(), prediction: PredictionOptions = PredictionOptions(),
@@ -107,8 +106,8 @@ public struct Segmenter: Sendable {
 
     /// Loads weights from a file's content in memory; `name` stands for the path in errors.
     /// Everything else is as for
-    /// ``init(weights:choosing:imageSize:threshold:input:prediction:compute:networks:)``, the errors
-    /// too.
+    /// ``init(weights:choosing:imageSize:threshold:input:prediction:compute:networks:)``, the
+    /// errors too.
     public init(
         weights bytes: [UInt8], name: String, imageSize: Int? = nil, threshold: Double? = nil,
         input: InputConvention.Options = InputConvention.Options(), prediction: PredictionOptions = PredictionOptions(),
@@ -120,7 +119,7 @@ public struct Segmenter: Sendable {
         try combine(with: [])
     }
 
-    /// One network, not yet combined.
+    /// Loads one network, without its views.
     private init(
         _ weights: StateDictionary, file: String, imageSize: Int?, threshold: Double?, input: InputConvention.Options,
         prediction: PredictionOptions, compute: Compute, networks: NetworkLoader
@@ -158,7 +157,7 @@ public struct Segmenter: Sendable {
         }
     }
 
-    /// Makes one network of all and of the views.
+    /// Combines this network, the others and the views to one network.
     private mutating func combine(with others: [Segmenter]) throws {
         for other in others {
             let difference: String? =
@@ -180,7 +179,7 @@ public struct Segmenter: Sendable {
         }
         let all = AveragedNetwork(members: members, views: prediction.augmentation.views)
         passes = all.passes
-        // One plain pass stays what it is, bit for bit.
+        // A single pass without a temperature keeps the plain network, bit for bit.
         if passes > 1 || members[0].temperature != 1 { network = all }
     }
 
@@ -208,7 +207,7 @@ public struct Segmenter: Sendable {
     ///   `segment(_:)` throws.
     public func segment(_ input: PictureInput) throws -> Result { try segment(input.read()) }
 
-    /// `check` is called between the steps; what it throws ends the work.
+    /// Segments one picture. `check` is called between the steps; its errors end the work.
     func segment(_ picture: Picture, check: () throws -> Void) throws -> Result {
         guard !isTiled else { return try segmentTiles(of: picture, check: check) }
         // Planes and maps at the network's size, then of each pixel a label, a probability and, of

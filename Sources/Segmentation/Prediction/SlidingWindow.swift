@@ -6,17 +6,18 @@
     import Darwin
 #endif
 
-/// Tiles of the network's size that overlap and cover a plane, in MONAI's definition
-/// (`sliding_window_inference`, Gaussian mode): steps of the size less the overlap, the last tile
-/// moved back to the border, and a weight for each pixel that falls off from a tile's middle,
-/// where a network knows most. A plane smaller than a tile is filled up with 0 on both sides.
+/// Overlapping tiles of the network's size that cover a plane, as MONAI defines them
+/// (`sliding_window_inference`, Gaussian mode). The step is the size minus the overlap, and the
+/// last tile is moved back to the border. Pixel weights fall off from a tile's middle, where the
+/// network sees most of the surroundings. A plane smaller than a tile is padded with 0 on both
+/// sides.
 package struct SlidingWindow: Sendable {
     package let plane: PlaneSize
     /// A tile's size.
     package let size: PlaneSize
     /// The plane's row at the first pixel of each row of tiles; negative if it is padded.
     package let rows: [Int]
-    /// Likewise the columns.
+    /// The plane's column at the first pixel of each column of tiles.
     package let columns: [Int]
     /// The weights of a tile's pixels, (rows, columns).
     package let importance: [Float]
@@ -31,7 +32,7 @@ package struct SlidingWindow: Sendable {
         importance = Self.importance(size)
     }
 
-    /// Tiles.
+    /// The number of tiles.
     package var count: Int { rows.count * columns.count }
 
     /// A tile's first row and column; tiles are counted row by row.
@@ -45,7 +46,7 @@ package struct SlidingWindow: Sendable {
         return (0..<count).map { min($0 * step, extent - size) }
     }
 
-    /// A Gaussian whose deviation is an eighth of the extent, never below a thousandth.
+    /// A Gaussian with a deviation of an eighth of the extent; weights are at least a thousandth.
     private static func importance(_ size: PlaneSize) -> [Float] {
         func bell(_ count: Int) -> [Double] {
             let (middle, deviation) = (Double(count - 1) / 2, Double(count) / 8)
@@ -55,15 +56,15 @@ package struct SlidingWindow: Sendable {
         return down.flatMap { row in across.map { Float(max(row * $0, 1e-3)) } }
     }
 
-    /// One tile of each of the planes: channels × size.
+    /// Cuts one tile out of each plane: channels × size.
     func cut(_ planes: [Float], _ tile: Int) -> [Float] {
         let corner = corner(tile)
         return Self.cut(planes, plane, row: corner.row, column: corner.column, size: size)
     }
 
-    /// Of each picture or slice, channels × plane, the weighted means of what `answer` makes of its
-    /// tiles: maps × plane. `answer` gets up to `batchSize` tiles, count × channels × size, and
-    /// returns count × maps × size.
+    /// Applies `answer` to the tiles of each picture or slice, channels × plane, and returns the
+    /// weighted means, maps × plane. `answer` gets up to `batchSize` tiles, count × channels ×
+    /// size, and returns count × maps × size.
     package func maps(
         of pictures: [[Float]], maps: Int, batchSize: Int, answer: (_ tiles: [Float], _ count: Int) throws -> [Float]
     ) rethrows -> [[Float]] {
@@ -85,7 +86,7 @@ package struct SlidingWindow: Sendable {
         return means
     }
 
-    /// A piece of each plane, with 0 outside.
+    /// Cuts a piece out of each plane; pixels outside the plane are 0.
     static func cut<Value: ExpressibleByIntegerLiteral>(
         _ planes: [Value], _ plane: PlaneSize, row: Int, column: Int, size: PlaneSize
     ) -> [Value] {
@@ -103,8 +104,8 @@ package struct SlidingWindow: Sendable {
     }
 }
 
-/// The weighted means of the tiles of one plane. It holds only the rows that tiles still to come
-/// reach, so that a plane of any height takes the memory of one row of tiles.
+/// Accumulates the weighted means of one plane's tiles. It holds only rows that later tiles still
+/// reach, so a plane of any height takes the memory of one row of tiles.
 struct TileSum {
     private let window: SlidingWindow
     /// Planes of values in each tile.
@@ -122,17 +123,18 @@ struct TileSum {
         weights = [Float](repeating: 0, count: window.size.height * window.plane.width)
     }
 
-    /// Bytes that the sum of such a plane takes.
+    /// The bytes that a sum takes.
     static func bytes(_ window: SlidingWindow, maps: Int) -> Int { 4 * (maps + 1) * window.size.height * window.plane.width }
 
-    /// Adds the next tile, maps × its size; tiles come in their order. `finished` receives each row
-    /// of the plane that no later tile reaches: maps × columns.
+    /// Adds the next tile, maps × its size, in tile order. `finished` receives each row of the
+    /// plane that no later tile reaches, maps × columns.
     mutating func add(_ tile: [Float], finished: (_ row: Int, _ values: [Float]) throws -> Void) rethrows {
         let (size, plane, corner) = (window.size, window.plane, window.corner(next))
         defer { next += 1 }
         let columns = max(0, -corner.column)..<min(size.width, plane.width - corner.column)
         guard window.count > 1 else {
-            // The values themselves: a weight times a value, divided by the weight, may differ.
+            // Passes the values on unweighted: multiplying and dividing by a weight may change
+            // bits.
             for y in max(0, -corner.row)..<min(size.height, plane.height - corner.row) {
                 let row = (0..<maps).flatMap { map -> ArraySlice<Float> in
                     let start = (map * size.height + y) * size.width
@@ -158,7 +160,7 @@ struct TileSum {
         try pass(to: row < window.rows.count ? window.rows[row] : plane.height, finished)
     }
 
-    /// Passes on the rows before `end`, and moves the others to the front.
+    /// Passes on the rows before `end` and moves the remaining ones to the front.
     private mutating func pass(to end: Int, _ finished: (_ row: Int, _ values: [Float]) throws -> Void) rethrows {
         let (width, height) = (window.plane.width, window.size.height)
         for y in top..<end {

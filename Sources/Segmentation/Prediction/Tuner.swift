@@ -6,21 +6,22 @@
     import Darwin
 #endif
 
-/// What a validation set says about settings after the network.
+/// The settings after the network that a validation set supports.
 package struct Tuning: Sendable, Codable, Equatable {
-    /// One setting: chosen on half of the cases and scored on the other half, both ways.
+    /// The trial of one setting. It is chosen on one half of the cases and scored on the other,
+    /// both ways.
     package struct Step: Sendable, Codable, Equatable {
         /// The setting: "threshold", "temperature", "clean-up of lesion".
         package var name: String
-        /// Its value before, and the best on all cases.
+        /// The setting's value before, and the best value on all cases.
         package var from: String, to: String
-        /// The score: "pooled IoU", or "negative log-likelihood", of which less is better.
+        /// The score: "pooled IoU", or "negative log-likelihood", where less is better.
         package var measure: String
-        /// The score before, and that of the halves' choices.
+        /// The score before, and the score with the halves' choices.
         package var before: Double, after: Double
-        /// The interval that holds 95 % of the differences of drawn sets.
+        /// The 95 % interval of the difference, by bootstrap.
         package var low: Double, high: Double
-        /// True if it pays beyond chance.
+        /// True if the gain exceeds chance.
         package var isKept: Bool
 
         private enum CodingKeys: String, CodingKey {
@@ -46,16 +47,16 @@ package struct Tuning: Sendable, Codable, Equatable {
 
 /// Chooses temperature, threshold and clean-up on validation data.
 package struct Tuner: Sendable {
-    /// A picture's or a volume's answer and truth.
+    /// The prediction and the truth of a picture or a volume.
     struct Case: Sendable {
-        /// Of one class the foreground's probability; empty otherwise.
+        /// The foreground's probability of pictures with one class; otherwise empty.
         var probabilities: [Float] = []
-        /// The answer's labels; of one class empty.
+        /// The predicted labels; empty where there are probabilities.
         var labels: [UInt8] = []
         var truth: [UInt8]
         let shape: VolumeShape
         var voxelVolume: Double?
-        /// Some pixels' logits; nil for volumes.
+        /// The logits of some pixels; nil for volumes.
         var fit: TemperatureFit?
     }
 
@@ -66,17 +67,17 @@ package struct Tuner: Sendable {
     private let names: @Sendable (Int) -> String
     private let ignored: Int?
 
-    /// The thresholds that are tried.
+    /// The candidate thresholds.
     private static let thresholds = (2...18).map { Float($0) / 20 }
 
-    /// Without cases.
+    /// A tuner without cases.
     package init(_ segmenter: Segmenter) {
         (classes, threshold, temperature) = (segmenter.network.classes, segmenter.threshold, segmenter.metadata.temperature ?? 1)
         names = { segmenter.name(of: $0) }
         ignored = classes == 1 ? 255 : segmenter.ignoredLabel.map(Int.init)
     }
 
-    /// Collects the answers for a set of pictures.
+    /// Adds the predictions for a set of pictures.
     package mutating func add(
         _ set: any SegmentationDataset, _ segmenter: Segmenter, _ options: Evaluator.Options,
         progress: (_ done: Int, _ of: Int) throws -> Void
@@ -116,7 +117,7 @@ package struct Tuner: Sendable {
         cases.append(found)
     }
 
-    /// Adds a volume: labels that the network gave, without a clean-up, and the truth.
+    /// Adds a volume: the network's labels, before any clean-up, and the truth.
     package mutating func add(_ labels: LabelVolume, truth: LabelVolume, voxelVolume: Double?) {
         cases.append(Case(labels: labels.labels, truth: truth.labels, shape: labels.shape, voxelVolume: voxelVolume))
     }
@@ -140,7 +141,7 @@ package struct Tuner: Sendable {
             tuning.steps.append(step)
             if step.isKept { chosen = candidates[best] }
         }
-        // The threshold is of probabilities after the temperature.
+        // The recorded threshold applies to probabilities after the temperature.
         let recorded = 1 / (1 + exp(-log(Double(chosen) / (1 - Double(chosen))) / scale))
         if classes == 1, chosen != threshold || (tuning.temperature != nil && threshold != 0.5) {
             tuning.threshold = (recorded * 1e6).rounded() / 1e6
@@ -165,7 +166,7 @@ package struct Tuner: Sendable {
         return all.description
     }
 
-    /// The rules that are tried; the first does nothing.
+    /// The candidate rules; the first is no clean-up.
     private static let rules: [CleanUp.Rule] = {
         func rule(_ largest: Bool, _ holes: Bool, _ least: Double?) -> CleanUp.Rule {
             var rule = CleanUp.Rule()
@@ -176,7 +177,7 @@ package struct Tuner: Sendable {
         return [rule(false, false, nil), rule(false, true, nil), rule(true, false, nil), rule(true, true, nil)] + sizes
     }()
 
-    /// A class's pixels in one case.
+    /// Counts a class's pixels in one case.
     private func counts(_ item: Case, _ label: UInt8, _ threshold: Float, _ rule: CleanUp.Rule) throws -> ConfusionCounts {
         var labels = classes == 1 && !item.probabilities.isEmpty ? item.probabilities.map { $0 >= threshold ? 1 : 0 } : item.labels
         var cleanUp = CleanUp()
@@ -185,7 +186,8 @@ package struct Tuner: Sendable {
         return ConfusionCounts(labels: labels, truth: item.truth, of: label, ignoring: ignored)
     }
 
-    /// Chooses a candidate on each half, and scores it on the other. The first is what there was.
+    /// Chooses a candidate on each half and scores it on the other. The first candidate is the
+    /// current setting.
     private func choose<Candidate: Sendable>(
         _ name: String, _ candidates: [Candidate], _ text: (Candidate) -> String,
         counts: @Sendable (Candidate, Case) throws -> ConfusionCounts
@@ -200,7 +202,7 @@ package struct Tuner: Sendable {
         }
         let halves = [0, 1].map { half in cases.indices.filter { $0 % 2 == half } }
         let choices = halves.map(best), overall = best(Array(cases.indices))
-        // Each case as the other half's choice has it.
+        // Each case is scored with the choice of the half it is not in.
         let after = cases.indices.map { all[choices[1 - $0 % 2]][$0] }
         let bootstrap = PairedBootstrap(count: cases.count, draws: 2000) { weights in
             [all[0], after].map { counts in

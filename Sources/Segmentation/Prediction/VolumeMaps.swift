@@ -1,18 +1,19 @@
 import Files
 import Imaging
 
-/// The answer for a volume, voxel by voxel: (slices, rows, columns).
+/// The prediction for a volume, voxel by voxel: (slices, rows, columns).
 package struct VolumeMaps: Sendable {
-    /// The classes.
+    /// The labels.
     package var labels: LabelVolume
-    /// How probable each class but the background is, 0…255 for 0…1; none unless asked for.
+    /// The probability of each class but the background, 0…255 for 0…1; empty unless requested.
     package var probabilities: [[UInt8]]
-    /// The probabilities' entropy, 0…255 from none to the greatest; empty unless doubt is measured.
+    /// The entropy of the probabilities, 0…255 for none to the greatest possible; empty unless
+    /// uncertainty is measured.
     package var uncertainty: [UInt8]
-    /// How unsure the network is, if doubt is measured.
+    /// The network's uncertainty; nil unless measured.
     package var doubt: Doubt?
 
-    /// Labels, and whatever maps there are.
+    /// Labels, and the maps that were computed.
     package init(labels: LabelVolume, probabilities: [[UInt8]] = [], uncertainty: [UInt8] = [], doubt: Doubt? = nil) {
         (self.labels, self.probabilities, self.uncertainty, self.doubt) = (labels, probabilities, uncertainty, doubt)
     }
@@ -21,9 +22,9 @@ package struct VolumeMaps: Sendable {
 extension VolumeSegmenter {
     func window(_ plane: PlaneSize) -> SlidingWindow { SlidingWindow(plane, size: networkSize, overlap: prediction.overlap) }
 
-    /// The answer for slices that `planes` makes, channels × `plane`. `shows` keeps the classes'
-    /// probabilities, `voxelVolume` in cubic millimetres is for a clean-up in them. `check` is
-    /// called before each batch; what it throws ends the work.
+    /// The prediction for slices that `planes` makes, channels × `plane`. `shows` keeps the
+    /// classes' probabilities. `voxelVolume`, in cubic millimetres, serves a clean-up with sizes in
+    /// millimetres. `check` is called before each batch; its errors end the work.
     func maps(
         shape: VolumeShape, plane: PlaneSize, isTiled: Bool, planes: @Sendable (Int) -> [Float], shows: Bool,
         voxelVolume: Double? = nil, check: () throws -> Void, progress: (_ slices: Int) -> Void
@@ -87,13 +88,14 @@ extension VolumeSegmenter {
             doubt: prediction.measuresDoubt ? doubt.doubt : nil)
     }
 
-    /// Of each slice of the network's size the maps, maps × rows × columns.
+    /// The maps of slices of the network's size, each maps × rows × columns.
     private func wholeMaps(of slices: [[Float]]) throws -> [[Float]] {
         let found = try answer(slices.flatMap(\.self), batch: slices.count)
         return slices.indices.map(found.picture)
     }
 
-    /// Labels of slices of the network's size, restored to their own; probabilities are not computed.
+    /// Labels of slices of the network's size, restored to their own; probabilities are not
+    /// computed.
     private func wholeLabels(of slices: [[Float]], _ resizer: SliceResizer) throws -> [UInt8] {
         let logits = try network.answer(
             slices.flatMap(\.self), batch: slices.count, height: networkSize.height, width: networkSize.width)

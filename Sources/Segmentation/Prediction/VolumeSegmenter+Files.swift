@@ -60,8 +60,8 @@ extension VolumeSegmenter {
         }
     }
 
-    /// Segments a volume that was read before, or one in memory: its channels, in the order of
-    /// training. Everything else is as for a file.
+    /// Segments a volume that is already read, or one in memory, given as its channels in the order
+    /// of training. Everything else is as for a file.
     public func segment(
         _ channels: [VolumeFile], name: String = "a volume in memory", progress: (_ slices: Int, _ of: Int) -> Void = { _, _ in }
     ) throws -> Result {

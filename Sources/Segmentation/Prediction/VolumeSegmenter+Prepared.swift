@@ -15,8 +15,8 @@ extension VolumeSegmenter {
         try maps(of: volume, shows: false, check: check, progress: progress).labels
     }
 
-    /// Labels as `segment(_:progress:)` gives them, with the maps that `shows` asks for, in the
-    /// file's own order.
+    /// Labels as `segment(_:progress:)` gives them, in the file's own order. `shows` adds the
+    /// classes' probabilities.
     package func maps(
         of volume: PreparedVolume, shows: Bool, check: () throws -> Void = {}, progress: (_ slices: Int) -> Void = { _ in }
     ) throws -> VolumeMaps {
@@ -30,7 +30,7 @@ extension VolumeSegmenter {
             uncertainty: found.uncertainty.isEmpty ? [] : turn.applied(to: found.uncertainty, shape), doubt: found.doubt)
     }
 
-    /// The passes that a volume takes through the network.
+    /// The number of passes through the network that a volume takes.
     package func passes(of volume: PreparedVolume) -> Int {
         let tiles = isTiled(volume) ? window(volume.plane).count : 1
         return (volume.shape.depth * tiles + batchSize - 1) / batchSize * passes

@@ -1,9 +1,9 @@
 import Files
 
 extension VolumeSegmenter {
-    /// Labels as ``segment(_:shape:voxelVolume:progress:)`` gives them, and how probable each class but the
-    /// background is: of each class (slices, rows, columns), 0…255 for 0…1, interpolated bilinearly
-    /// from the network's size.
+    /// Labels as ``segment(_:shape:voxelVolume:progress:)`` gives them, and the probability of each
+    /// class but the background: for each class (slices, rows, columns), 0…255 for 0…1,
+    /// interpolated bilinearly from the network's size.
     public func segmentWithProbabilities(
         _ intensities: [Float], shape: VolumeShape, progress: (_ slices: Int) -> Void = { _ in }
     ) throws -> (labels: LabelVolume, probabilities: [[UInt8]]) {

@@ -22,13 +22,13 @@ public struct VolumeSegmenter: Sendable {
     /// The form of the network's input.
     public let convention: InputConvention
     let threshold: Float
-    /// What is done beyond one pass over each slice.
+    /// Tiles, views and uncertainty.
     let prediction: PredictionOptions
-    /// True if slices go through the network at their own resolution, in tiles.
+    /// True if the network sees slices at their own resolution, in tiles.
     let isTiled: Bool
-    /// What is done to the labels after the network.
+    /// Clean-up of the labels.
     let cleanUp: CleanUp
-    /// Passes of a network for each slice or tile.
+    /// The passes for each slice or tile.
     let passes: Int
 
     /// Takes network, size, threshold, tiles and the convention of the input from `segmenter`.
@@ -49,8 +49,8 @@ public struct VolumeSegmenter: Sendable {
     }
 
     /// Labels of a volume of intensities as the network was trained on, (slices, rows, columns),
-    /// row-major; of a binary network 0 and 1. `voxelVolume`, in cubic millimetres, is for a clean-up
-    /// in millimetres. `progress` gets the number of slices that are done.
+    /// row-major; of a binary network 0 and 1. `voxelVolume`, in cubic millimetres, is for a
+    /// clean-up in millimetres. `progress` gets the number of slices that are done.
     ///
     /// - Throws: ``VolumeError`` if there are not as many intensities as the shape has voxels, or
     ///   an extent is out of range, and what the network throws.

@@ -1,12 +1,12 @@
 import TensorFiles
 
 extension VolumeFile {
-    /// A volume in memory, its intensities in the unit of the scanner: (slices, rows, columns),
+    /// A volume in memory. Intensities are in the scanner's unit: (slices, rows, columns),
     /// row-major.
     ///
     /// `affine` places the voxels: three rows of four that take (column, row, slice, 1) to
-    /// millimetres to the right, to the front and up, as in NIfTI. Without it the volume is taken as
-    /// it lies.
+    /// millimetres to the right, to the front and up, as in NIfTI. Without it the volume keeps its
+    /// stored order.
     ///
     /// - Throws: ``DataError`` if there are not as many intensities as the shape has voxels, if one
     ///   is not finite, or if the affine places no voxels.

@@ -133,7 +133,7 @@ extension NetworkSettings {
 
 /// Weights of a network that the program does not compute.
 public struct OtherNetwork: WeightsProblem {
-    /// The kind that the weights name; nil if they name none and are no VM-UNet's.
+    /// The kind that the weights name; nil if they name none and are not a VM-UNet's.
     public let name: String?
     /// None but the weights.
     public var subject: String { "" }

@@ -19,7 +19,7 @@ package final class WeightsDigest: Sendable {
     /// The digest of a file, which is read from now on, or from the first look at ``value`` on.
     package convenience init(of url: URL, now: Bool = true) { self.init(of: [url], now: now) }
 
-    /// Likewise of an ensemble's files.
+    /// The digests of an ensemble's files.
     package init(of urls: [URL], now: Bool = true) {
         self.urls = urls
         if now { begin() }
@@ -34,7 +34,8 @@ package final class WeightsDigest: Sendable {
         }
     }
 
-    /// The digest in hexadecimal, of an ensemble each file's joined by +, waiting for it if necessary; empty if the file cannot be read.
+    /// The digest in hexadecimal; an ensemble's are joined by +. Waits for it if necessary. Empty
+    /// if a file cannot be read.
     package var value: String {
         begin()
         done.wait()

@@ -53,15 +53,14 @@ public struct WeightsMetadata: Sendable, Equatable {
     public var threshold: Double?
     /// Rows and columns of the network's input in training.
     public var imageSize: Int?
-    /// Height and width of the crops that training took of pictures at their own resolution; nil if
-    /// it resized whole pictures.
+    /// Height and width of the crops that the network was trained on, at the pictures' own
+    /// resolution; nil if whole pictures were resized.
     public var patchSize: Int?
-    /// The number that logits are divided by, so that probabilities agree with how often they are
-    /// right; nil is 1.
+    /// The temperature that logits are divided by, which calibrates the probabilities; nil is 1.
     public var temperature: Double?
-    /// What is done to labels after the network; nil is nothing.
+    /// Clean-up of the labels after the network; nil is none.
     public var cleanUp: CleanUp?
-    /// Tells pictures that are unlike those of training; nil if it was not fitted.
+    /// Detects pictures unlike the training pictures; nil if it was not fitted.
     public var familiarity: Familiarity?
     /// The label that training ignored.
     public var ignoredLabel: Int?

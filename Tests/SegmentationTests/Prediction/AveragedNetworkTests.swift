@@ -35,8 +35,8 @@ struct AveragedNetworkTests {
         np.concatenate([np.concatenate([o.ravel(), e.ravel()]) for o, e in zip(out, entropy)]).astype("<f4").tofile(folder + "/out")
         """
 
-    /// Every view of the dihedral group and its inverse as NumPy turns and mirrors arrays, of
-    /// pictures that are not square, and the mean of the passes' entropies.
+    /// Every view of the dihedral group and its inverse equals NumPy's, also for pictures that are
+    /// not square; so does the mean of the passes' entropies.
     @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"), arguments: [1, 3], [TestTimeAugmentation.flips, .full])
     func viewsEqualNumPy(_ classes: Int, _ augmentation: TestTimeAugmentation) throws {
         let (H, W) = (32, 64)
@@ -78,7 +78,8 @@ struct AveragedNetworkTests {
         #expect(largestDifference(try alone.ownMaps(of: picture), Array(a.prefix(4096))) > 1e-3)
     }
 
-    /// Logits of any size leave finite, and so do the mean's.
+    /// Huge finite logits give finite probabilities and finite logits of the mean; infinite logits
+    /// are an error.
     @Test func extremesStayFinite() throws {
         for classes in [1, 3] {
             let network = PixelNetwork(classes: classes) { _, y, _, c in (y + c).isMultiple(of: 2) ? 1e30 : -1e30 }
@@ -95,8 +96,8 @@ struct AveragedNetworkTests {
         #expect(throws: BadWeights.self) { try tiled.segment(picture) }
     }
 
-    /// An ensemble's probability is the mean of its networks', and its doubt what they disagree
-    /// about: by NumPy's formulas.
+    /// An ensemble's probabilities are the mean of its networks', and its mutual information is
+    /// their disagreement, as NumPy computes both.
     @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON")) func ensemblesAndDoubt() throws {
         let (one, two) = (PixelNetwork { mean, _, _, _ in mean / 64 - 2 }, PixelNetwork { mean, y, _, _ in 1 - mean / 100 + Float(y) / 9 })
         let network = AveragedNetwork(

@@ -28,7 +28,7 @@ struct CalibrationTests {
         #expect(Ranking.auroc([1, 2], isPositive: [true, true]) == nil)
     }
 
-    /// Unlabelled pixels count nowhere.
+    /// Unlabelled pixels are not counted.
     @Test func unlabelledPixelsAreLeftOut() {
         var sum = CalibrationSum()
         sum.add(Logits([0, 9, -9], batch: 1, classes: 1, height: 1, width: 3), 0, .binary([1, -1, 0]), ignoring: nil)
@@ -38,7 +38,7 @@ struct CalibrationTests {
         #expect(sum.calibration.bins.reduce(0) { $0 + $1.pixels } == 1)
     }
 
-    /// The worst tenth, and a number that finds it.
+    /// A measure that finds the worst tenth has an AUROC of 1.
     @Test func theWorstTenth() {
         let cases: [(miou: Double?, doubt: Doubt)] = (0..<20).map { i in
             let share = Double(i) / 20
@@ -49,7 +49,7 @@ struct CalibrationTests {
         #expect(found.allSatisfy { $0.worst == 1 && $0.miou == 0 })
     }
 
-    /// The temperature of least likelihood loss, and that loss, as SciPy finds them.
+    /// The temperature of the least negative log-likelihood, and that loss, equal SciPy's.
     @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"), arguments: [1, 3])
     func temperatureEqualsSciPy(_ classes: Int) throws {
         let golden = try GoldenFile("calibration")
@@ -80,7 +80,7 @@ struct CalibrationTests {
         }
     }
 
-    /// The sixteen numbers of a picture and the distance, as NumPy computes them.
+    /// The distance by a picture's sixteen features equals NumPy's.
     @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON")) func familiarityEqualsNumPy() throws {
         let pictures = (0..<120).map { LesionGenerator.sample(index: $0, size: 64, seed: 5).picture }
         let familiarity = try #require(Familiarity(pictures.map(Familiarity.numbers)))

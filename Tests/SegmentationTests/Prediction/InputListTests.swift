@@ -37,7 +37,7 @@ import Testing
         for name in ["a.jpg", "a_mask.png", "a_overlay.png", "v.nii.gz", "v_mask.nii.gz", "lone_mask.png"] { try folder.write([1], name) }
         let list = InputList([path("")], leavesResults: true)
         #expect(list.items.map(\.url.lastPathComponent) == ["a.jpg", "lone_mask.png", "v.nii.gz"] && list.resultsLeft == 3)
-        // Those that are named are wanted, and so are all that go elsewhere.
+        // Files named as arguments are kept, and so are all if the results go elsewhere.
         #expect(InputList([path("a_mask.png")], leavesResults: true).items.count == 1)
         #expect(InputList([path("")]).items.count == 6)
     }

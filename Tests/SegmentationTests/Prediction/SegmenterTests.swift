@@ -45,7 +45,7 @@ import Testing
         #expect(throws: FileError.self) { try Segmenter(weights: Array(ShippedWeights.isic17.prefix(1000)), name: "cut off") }
     }
 
-    /// Published weights of other networks do not name their kind.
+    /// Published weights of other networks do not record their kind.
     @Test func weightsOfAnotherNetworkNameTheProgramForThem() throws {
         let foreign = StateDictionary([("encoder1.0.weight", HostTensor([1 as Float])), ("final.bias", HostTensor([1 as Float]))])
         let file = FileManager.default.temporaryDirectory.appending(path: "vmunet-\(UUID().uuidString).safetensors")

@@ -31,7 +31,7 @@ struct SlidingWindowTests {
         }
     }
 
-    /// Where one tile is enough, it is one pass: the very bits.
+    /// A picture of one tile gives the bits of a single pass.
     @Test func oneTileIsOnePass() throws {
         // A dark disc on light skin: all of a lesion's probabilities.
         let skin = (0..<64 * 64).flatMap { i -> [UInt8] in
@@ -49,7 +49,7 @@ struct SlidingWindowTests {
         #expect(a.mask == b.mask && a.probability == b.probability && Set(a.probability.pixels).count > 2)
     }
 
-    /// A constant and a linear picture come out as they are: no tile's border shows.
+    /// A constant and a linear picture show no borders of tiles.
     @Test func thereAreNoSeams() throws {
         let network = PixelNetwork { mean, _, _, _ in mean / 64 - 2 }
         let segmenter = try network.segmenter { $0.tile = 32 }
@@ -62,7 +62,7 @@ struct SlidingWindowTests {
         #expect(constant.count == 7700 && constant.allSatisfy { abs($0 - sigmoid(-2)) < 1e-6 })
     }
 
-    /// A picture of 12000×9000 takes the memory of one row of tiles, not of its own size.
+    /// A picture of 12000×9000 takes the memory of one row of tiles.
     @Test func onlyARowOfTilesIsHeld() {
         let window = SlidingWindow(PlaneSize(height: 9000, width: 12000), size: PlaneSize(height: 512, width: 512))
         #expect(window.count == 35 * 46)
@@ -76,12 +76,11 @@ struct SlidingWindowTests {
             }
             afterEach.append(rows.count)
         }
-        // Rows are passed on when the last tile that reaches them is there.
+        // Rows are passed on after the last tile that reaches them.
         #expect(rows == Array(0..<96) && afterEach == [0, 0, 16, 16, 16, 32, 32, 32, 48, 48, 48, 64, 64, 64, 96])
     }
 
-    /// Slices in tiles equal the same slices as pictures would: every voxel from the network's own
-    /// resolution.
+    /// Tiled slices keep every voxel's own value.
     @Test func slicesInTiles() throws {
         let shape = VolumeShape(depth: 3, height: 50, width: 70)
         let values = (0..<shape.count).map { Float(($0 * 37) % 256) }

@@ -43,6 +43,11 @@ package func counted(_ count: Int, _ one: String, _ many: String? = nil) -> Stri
     "\(count) \(count == 1 ? one : many ?? one + "s")"
 }
 
+/// The first names, and the number of the others: "a, b and 3 more".
+package func listed(_ names: [String], atMost: Int) -> String {
+    names.prefix(atMost).joined(separator: ", ") + (names.count > atMost ? " and \(names.count - atMost) more" : "")
+}
+
 /// A whole number in decimal, however large.
 private func whole(_ value: Double) -> String {
     if let small = Int(exactly: value) { return String(small) }

@@ -56,6 +56,11 @@ extension Tensor {
         self = handle.map(Tensor.init(owning:)) ?? .undefined
     }
 
+    /// A float32 tensor with a copy of these values, row-major.
+    package init(copying values: UnsafeBufferPointer<Float>, shape: [Int], on device: Device) {
+        self.init(bytes: UnsafeRawBufferPointer(values), shape: shape, elementType: .float32, on: device)
+    }
+
     private init(bytes: UnsafeRawBufferPointer, shape: [Int], elementType: ElementType, on device: Device = .cpu) {
         guard Recording.permits("making a tensor from the host's values") else {
             self = .undefined
@@ -106,6 +111,11 @@ extension Tensor {
         // The copy has exactly as many bytes as the shape needs; otherwise an error is pending and
         // an empty tensor stands in for it.
         return (try? HostTensor(shape: shape, elementType: type, bytes: data)) ?? HostTensor([Float](), shape: [0])
+    }
+
+    /// Copies the values of a float32 tensor, row-major, to memory for exactly as many.
+    package func copy(to values: UnsafeMutableBufferPointer<Float>) {
+        if !hasPendingError { check(ct_to_bytes(handle, values.baseAddress, values.count * 4), "copying to the host") }
     }
 
     private func copied<Value>(count: Int, of type: Value.Type, zero: Value) -> [Value] {

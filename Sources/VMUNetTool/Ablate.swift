@@ -1,6 +1,5 @@
 import ArgumentParser
 import Commands
-import Files
 import Foundation
 import Networks
 import Runs
@@ -66,33 +65,15 @@ struct Ablate: ToolCommand {
     func run() throws {
         try options.prepare()
         let runner = AblationRunner(try grid(), in: output.folder, compileGraph: options.compute.compileGraph)
-        let cells = runner.grid.cells
-        let states = try cells.map { try runner.state(of: $0) }
-        Console.note(
-            "\(runner.grid.title): \(counted(cells.count, "run")), \(states.count { $0 == .finished }) of them done, in \(runner.folder.relativePath)"
-        )
-        if output.dryRun {
-            for (cell, state) in zip(cells, states) { Console.note("  \(cell.name): \(state.rawValue)") }
-            return
-        }
+        output.announce(runner.grid, try runner.grid.cells.map(runner.state))
+        if output.dryRun { return }
         let stop = StopSignal()
         let display = TrainingDisplay()
-        let result = try runner.run(shouldStop: { stop.isSet }) { Self.show($0, display) }
+        let result = try runner.run(shouldStop: { stop.isSet }) { display.show($0) }
         Console.status("")
         try output.finish(
             result, markdown: result.markdown, isInterrupted: result.isInterrupted,
             hasFailed: result.rows.contains { $0.state == .failed })
-    }
-
-    /// Reports a grid's progress.
-    static func show(_ progress: AblationProgress, _ display: TrainingDisplay) {
-        switch progress {
-        case .cell(let cell, let state, let index, let count):
-            Console.note("\(index + 1)/\(count) \(cell.name)" + (state == .interrupted ? ", continuing" : ""))
-        case .note(let text): Console.note(text)
-        case .training(let report): display.show(report)
-        case .failed(let cell, let error): Console.note("\(cell.name) failed: \(error)")
-        }
     }
 
     private func grid() throws -> AblationGrid {
@@ -100,16 +81,9 @@ struct Ablate: ToolCommand {
         guard config != nil || options.dataset != nil else {
             throw ValidationError("--dataset is needed: \(DatasetLayouts.names) (or --config)")
         }
-        var base =
-            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: options.dataset) }
-            ?? RunConfiguration(options.dataset ?? .folder)
-        let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
-        do { try options.lay(over: &base, given: Set(given.keys)) } catch let error as RunConfigurationError {
-            throw error.fault(of: config ?? "", lines: given) ?? error
-        }
         var weights: [String: String] = [:]
         if let vmambaT { weights["VMamba-T"] = vmambaT }
         if let vmambaS { weights["VMamba-S"] = vmambaS }
-        return try table.grid(base, initialWeights: weights)
+        return try table.grid(options.base(config), initialWeights: weights)
     }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Commands
-import Files
 import Foundation
 import Imaging
 import Report
@@ -76,29 +75,18 @@ struct Compare: ToolCommand {
 
     func run() throws {
         try options.prepare()
-        let (base, seeds, folder) = (try base(), try parsedSeeds(), output.folder)
+        let (base, seeds, folder) = (try options.base(config), try parsedSeeds(), output.folder)
         var comparison = try ComparisonGrid(base, networks: names, seeds: seeds)
         if let minutes, !output.dryRun {
             let epochs = try ComparisonRunner.epochs(within: minutes, comparison, in: folder, note: Console.note)
             comparison = try ComparisonGrid(base, networks: names, seeds: seeds, epochs: epochs)
         }
         let runner = ComparisonRunner(comparison, in: folder, compileGraph: options.compute.compileGraph)
-        let cells = comparison.grid.cells
-        if output.dryRun {
-            for (cell, state) in zip(cells, try runner.states()) { Console.note("  \(cell.name): \(state.rawValue)") }
-            return
-        }
-        Console.note(
-            "\(comparison.grid.title): \(counted(cells.count, "run")), \(try runner.states().count { $0 == .finished }) of them trained, in \(folder.relativePath)"
-        )
+        output.announce(comparison.grid, try runner.states())
+        if output.dryRun { return }
         let stop = StopSignal()
         let display = TrainingDisplay()
-        let result = try runner.run(shouldStop: { stop.isSet }) { progress in
-            switch progress {
-            case .training(let report): Ablate.show(report, display)
-            case .scoring(let run, let share): Console.status("scoring \(run) \(Console.bar(share))")
-            }
-        }
+        let result = try runner.run(shouldStop: { stop.isSet }) { display.show($0) }
         Console.status("")
         if !result.isInterrupted { try draw(comparison, runner) }
         try output.finish(
@@ -118,16 +106,5 @@ struct Compare: ToolCommand {
             try figure.add(segmenter.network, threshold: segmenter.threshold)
         }
         try PictureFile.write(figure.drawn(), to: runner.folder.appending(path: "comparison.png"))
-    }
-
-    private func base() throws -> RunConfiguration {
-        var base =
-            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: options.dataset) }
-            ?? RunConfiguration(try Dataset.chosen(options.dataset, for: options.data ?? ""))
-        let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
-        do { try options.lay(over: &base, given: Set(given.keys)) } catch let error as RunConfigurationError {
-            throw error.fault(of: config ?? "", lines: given) ?? error
-        }
-        return base
     }
 }

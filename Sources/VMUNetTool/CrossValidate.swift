@@ -52,22 +52,11 @@ struct CrossValidate: ToolCommand {
         try options.prepare()
         let folder = output.folder
         let validation = try CrossValidation(base(), folds: folds, in: folder, compileGraph: options.compute.compileGraph)
-        let (cells, states) = (validation.grid.cells, try validation.states())
-        Console.note(
-            "\(validation.grid.title): \(states.count { $0 == .finished }) of \(counted(cells.count, "fold")) trained, in \(folder.relativePath)"
-        )
-        if output.dryRun {
-            for (cell, state) in zip(cells, states) { Console.note("  \(cell.name): \(state.rawValue)") }
-            return
-        }
+        output.announce(validation.grid, try validation.states())
+        if output.dryRun { return }
         let stop = StopSignal()
         let display = TrainingDisplay()
-        let result = try validation.run(shouldStop: { stop.isSet }) { progress in
-            switch progress {
-            case .training(let report): Ablate.show(report, display)
-            case .scoring(let run, let share): Console.status("scoring \(run) \(Console.bar(share))")
-            }
-        }
+        let result = try validation.run(shouldStop: { stop.isSet }) { display.show($0) }
         if !noPredictions, !result.isInterrupted {
             let count = try validation.predictOutOfFold(shouldStop: { stop.isSet }) {
                 Console.status("predicting out of fold \(Console.bar($0))")
@@ -82,16 +71,10 @@ struct CrossValidate: ToolCommand {
     }
 
     private func base() throws -> RunConfiguration {
-        var base =
-            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: options.dataset) }
-            ?? RunConfiguration(try Dataset.chosen(options.dataset, for: options.data ?? ""))
-        let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
-        files.apply(to: &base.data)
-        groups.apply(to: &base.data)
-        if noAugment { base.data.augment = false }
-        do { try options.lay(over: &base, given: Set(given.keys)) } catch let error as RunConfigurationError {
-            throw error.fault(of: config ?? "", lines: given) ?? error
+        try options.base(config) { base in
+            files.apply(to: &base.data)
+            groups.apply(to: &base.data)
+            if noAugment { base.data.augment = false }
         }
-        return base
     }
 }

@@ -52,6 +52,7 @@ struct Demo: ToolCommand {
         try Require.count(epochs, "--epochs", upTo: 100_000)
         try Require.imageSize(imageSize, upTo: 1024)
         try Require.threads(threads)
+        try Require.oneProcess()
     }
 
     func run() throws {

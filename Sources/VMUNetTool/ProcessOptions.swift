@@ -2,6 +2,7 @@ import ArgumentParser
 import Commands
 import Files
 import Foundation
+import Segmentation
 import Torch
 import Training
 
@@ -58,5 +59,13 @@ struct ProcessOptions: ParsableArguments {
         let (all, own) = (ProcessInfo.processInfo.processorCount, ProcessInfo.processInfo.activeProcessorCount)
         // Those that this process is bound to are its own alone.
         return own < all ? .max : all
+    }
+}
+
+extension Require {
+    /// Refuses several processes, which would write the same files.
+    static func oneProcess() throws {
+        guard let place = Launcher.place else { return }
+        throw ValidationError("this command runs in one process, and this is one of \(place.count); start it without mpirun or srun")
     }
 }

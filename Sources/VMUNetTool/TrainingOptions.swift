@@ -8,41 +8,26 @@ import Torch
 import Training
 
 extension LossWeights: ExpressibleByArgument {
-    /// Reads the option's value.
+    /// Reads it like `LossWeights.init(_:)`.
     public init?(argument: String) { self.init(argument) }
-
-    /// Reads the option's value; its error says what is expected.
-    @Sendable static func argument(_ text: String) throws -> LossWeights {
-        try reading("\(RunConfiguration.LossSettings.termNames.joined(separator: ", ")) with weights of 0 or more, such as dice,focal=0.5")(
-            text)
-    }
 }
 
 extension StageRates: ExpressibleByArgument {
-    /// Reads the option's value.
+    /// Reads it like `StageRates.init(_:)`.
     public init?(argument: String) { self.init(argument) }
-
-    /// Reads the option's value; its error says what is expected.
-    @Sendable static func argument(_ text: String) throws -> StageRates {
-        try reading("stages with factors above 0, such as encoder=0.1,head=10")(
-            text)
-    }
 }
 
 extension AugmentationStrengths: ExpressibleByArgument {
-    /// Reads the option's value.
+    /// Reads it like `AugmentationStrengths.init(_:)`.
     public init?(argument: String) { self.init(argument) }
-
-    /// Reads the option's value; its error says what is expected.
-    @Sendable static func argument(_ text: String) throws -> AugmentationStrengths {
-        try reading("\(AugmentationStrengths.names.joined(separator: ", ")) with numbers of 0 or more, such as scale=0.25,noise=0.05")(
-            text)
-    }
 }
 
 /// The settings that commands which train take from the command line, over those of a file or the
 /// published ones.
 struct TrainingOptions: ParsableArguments {
+    private static let terms = RunConfiguration.LossSettings.termNames.joined(separator: ", ")
+    private static let variations = AugmentationStrengths.names.joined(separator: ", ")
+
     @Option(help: "The data set's folder: {train,val}/{images,masks}, volumes as nnU-Net or the Decathlon keep them, or Synapse's layout.")
     var data: String?
 
@@ -69,7 +54,7 @@ struct TrainingOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Factors of the learning rate for stages, such as encoder=0.1,head=10; others have 1.", valueName: "stage-rates"),
-        transform: StageRates.argument)
+        transform: StageRates.reading("stages with factors above 0, such as encoder=0.1,head=10"))
     var stageRates: StageRates?
 
     @Option(help: "Epochs of each run. Default: \(Train.usual.epochs).")
@@ -86,14 +71,14 @@ struct TrainingOptions: ParsableArguments {
 
     @Option(
         help:
-            "Terms of the loss with their weights, such as dice,focal=0.5: \(RunConfiguration.LossSettings.termNames.joined(separator: ", ")). Terms not named weigh 0. Default: cross_entropy=1,dice=1.",
-        transform: LossWeights.argument)
+            "Terms of the loss with their weights, such as dice,focal=0.5: \(Self.terms). Terms not named weigh 0. Default: cross_entropy=1,dice=1.",
+        transform: LossWeights.reading("\(Self.terms) with weights of 0 or more, such as dice,focal=0.5"))
     var loss: LossWeights?
 
     @Option(
         help:
-            "Further variation of training pictures, such as scale=0.25,noise=0.05 (0 is off): \(AugmentationStrengths.names.joined(separator: ", ")). Flips and rotations stay.",
-        transform: AugmentationStrengths.argument)
+            "Further variation of training pictures, such as scale=0.25,noise=0.05 (0 is off): \(Self.variations). Flips and rotations stay.",
+        transform: AugmentationStrengths.reading("\(Self.variations) with numbers of 0 or more, such as scale=0.25,noise=0.05"))
     var augmentation: AugmentationStrengths?
 
     @Option(help: "Train on this many pictures or slices only, drawn by the seed; a smaller number's are among a larger one's.")
@@ -153,6 +138,20 @@ struct TrainingOptions: ParsableArguments {
             throw ValidationError("\(option) belongs to VM-UNet; settings of the network \(settings.network.name) come from --config")
         }
         if let classes = network.classes { settings.data.classes = classes }
+    }
+
+    /// The settings that several runs share: a configuration file's, or else the published ones of
+    /// the data set, with `change` and the given options laid over them.
+    func base(_ config: String?, _ change: (inout RunConfiguration) -> Void = { _ in }) throws -> RunConfiguration {
+        var base =
+            try config.map { try RunConfiguration(yamlFile: URL(filePath: $0), dataset: dataset) }
+            ?? RunConfiguration(try Dataset.chosen(dataset, for: data ?? ""))
+        let given = try config.map { try RunConfiguration.lines(inYAMLFile: URL(filePath: $0)) } ?? [:]
+        change(&base)
+        do { try lay(over: &base, given: Set(given.keys)) } catch let error as RunConfigurationError {
+            throw error.fault(of: config ?? "", lines: given) ?? error
+        }
+        return base
     }
 
     /// Lays the options over the base of several runs, which is checked; `given` has the keys that

@@ -241,5 +241,17 @@ extension ToolTests {
             expectRefusal(outcome, 64, naming: "one of 4 processes", "VMUNET_MPI=1")
             #expect(!exists(run))
         }
+
+        @Test(arguments: [["ablate", "--table", "V"], ["compare", "--networks", "unet"], ["crossvalidate"]])
+        func gridsRunInOneProcess(command: [String]) throws {
+            let runs = try Scratch.folder().appending(path: "runs")
+            let tool = try #require(Tool.binary)
+            let outcome = try Running(
+                tool, command + ["--data", Shared.discs.path, "--dataset", "folder", "--runs", runs.path],
+                environment: ["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "1"]
+            ).outcome()
+            expectRefusal(outcome, 64, naming: "one process", "one of 4")
+            #expect(!exists(runs))
+        }
     }
 }

@@ -10,19 +10,7 @@ import Testing
 extension TrainingSuites {
     @Suite("Comparisons")
     struct ComparisonTests {
-        /// Two epochs on generated pictures of 32×32.
-        private func base(_ folder: URL) throws -> RunConfiguration {
-            var settings = RunConfiguration(.folder, path: folder.path)
-            (settings.data.imageSize, settings.epochs, settings.batchSize) = (32, 2, 3)
-            (settings.device, settings.workers) = (.cpu, 1)
-            return settings
-        }
-        private func data() throws -> TemporaryFolder {
-            let folder = try TemporaryFolder()
-            try folder.writePairs(6, split: "train")
-            try folder.writePairs(4, split: "val")
-            return folder
-        }
+        private func data() throws -> TemporaryFolder { try TemporaryFolder(train: 6, val: 4) }
         private let networks = ["malunet", "ultralight-vm-unet"]
 
         @Test func networksAndSeedsMakeTheRuns() throws {
@@ -46,7 +34,7 @@ extension TrainingSuites {
         @Test func tablesSayWhatTheRunsScore() throws {
             let data = try data()
             let folder = data.url.appending(path: "runs")
-            let comparison = try ComparisonGrid(base(data.url), networks: networks, seeds: [1, 2])
+            let comparison = try ComparisonGrid(.short(on: data.url), networks: networks, seeds: [1, 2])
             let runner = ComparisonRunner(comparison, in: folder)
             let result = try runner.run()
             #expect(
@@ -89,7 +77,7 @@ extension TrainingSuites {
         /// comparison that was left alone.
         @Test func anInterruptedComparisonGoesOn() throws {
             let data = try data()
-            let comparison = try ComparisonGrid(base(data.url), networks: networks, seeds: [1])
+            let comparison = try ComparisonGrid(.short(on: data.url), networks: networks, seeds: [1])
             let whole = try ComparisonRunner(comparison, in: data.url.appending(path: "whole")).run()
             let runner = ComparisonRunner(comparison, in: data.url.appending(path: "parts"))
             var steps = 0
@@ -106,7 +94,7 @@ extension TrainingSuites {
         @Test func minutesBecomeEpochs() throws {
             let data = try data()
             let folder = data.url.appending(path: "runs")
-            let comparison = try ComparisonGrid(base(data.url), networks: ["ultralight-vm-unet"], seeds: [1])
+            let comparison = try ComparisonGrid(.short(on: data.url), networks: ["ultralight-vm-unet"], seeds: [1])
             let epochs = try ComparisonRunner.epochs(within: 0.5, comparison, in: folder) { _ in }
             #expect((epochs["ultralight-vm-unet"] ?? 0) >= 1)
             try Data(#"{"minutes": 0.5, "epochs": {"ultralight-vm-unet": 123}}"#.utf8).write(to: folder.appending(path: "budget.json"))

@@ -11,20 +11,14 @@ import Testing
 extension TrainingSuites {
     @Suite("Cross-validation")
     struct CrossValidationTests {
-        /// Two epochs of a small network on generated pictures of 32×32.
-        private func base(_ folder: URL) throws -> RunConfiguration {
-            var settings = RunConfiguration(.folder, path: folder.path)
-            (settings.data.imageSize, settings.epochs, settings.batchSize) = (32, 2, 3)
-            (settings.device, settings.workers) = (.cpu, 1)
+        /// A short run of a small network; each picture is a group.
+        private func base(_ folder: URL) -> RunConfiguration {
+            var settings = RunConfiguration.short(on: folder)
             settings.network = .other(NetworkSettings("ultralight-vm-unet"))
             settings.data.groupPattern = "[0-9]+$"
             return settings
         }
-        private func data() throws -> TemporaryFolder {
-            let folder = try TemporaryFolder()
-            try folder.writePairs(8, split: "train")
-            return folder
-        }
+        private func data() throws -> TemporaryFolder { try TemporaryFolder(train: 8) }
 
         /// Each fold's scores are what its weights score on the pictures that they have not seen,
         /// and the masks out of fold are those that its weights predict.

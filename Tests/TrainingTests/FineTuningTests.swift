@@ -14,19 +14,12 @@ extension TrainingSuites {
     @Suite("Fine-tuning")
     struct FineTuningTests {
         private func base(_ folder: URL, _ change: (inout RunConfiguration) -> Void = { _ in }) -> RunConfiguration {
-            var settings = RunConfiguration(.folder, path: folder.path)
-            (settings.data.imageSize, settings.epochs, settings.batchSize) = (32, 2, 3)
-            (settings.device, settings.workers) = (.cpu, 1)
+            var settings = RunConfiguration.short(on: folder)
             settings.vmunet = VMUNetConfiguration(dims: [8, 16, 32, 64], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1])
             change(&settings)
             return settings
         }
-        private func data() throws -> TemporaryFolder {
-            let folder = try TemporaryFolder()
-            try folder.writePairs(6, split: "train")
-            try folder.writePairs(3, split: "val")
-            return folder
-        }
+        private func data() throws -> TemporaryFolder { try TemporaryFolder(train: 6, val: 3) }
         private func train(_ settings: RunConfiguration, _ run: URL) throws -> StateDictionary {
             let trainer = try Trainer.begin(settings, in: run, data: TrainingData(settings)).trainer
             #expect(try trainer.run() == .finished)

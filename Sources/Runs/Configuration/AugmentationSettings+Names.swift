@@ -26,13 +26,19 @@ public struct AugmentationStrengths: Sendable, Equatable {
     /// The strengths by their names.
     public let strengths: [String: Double]
 
-    /// The names of ``/Segmentation/AugmentationSettings``, and two of
-    /// ``/Segmentation/DataSettings``: `scale` for
-    /// ``/Segmentation/DataSettings/zoomJitter``, `color` for
-    /// ``/Segmentation/DataSettings/colorJitter``.
-    public static let names = [
-        "scale", "color", "brightness", "contrast", "gamma", "noise", "blur", "elastic", "elastic_sigma", "probability",
+    /// The settings by their names on the command line: those of
+    /// ``/Segmentation/AugmentationSettings`` as in configurations, and two of
+    /// ``/Segmentation/DataSettings``.
+    private static let settings: [(name: String, key: WritableKeyPath<DataSettings, Double> & Sendable)] = [
+        ("scale", \.zoomJitter), ("color", \.colorJitter), ("brightness", \.augmentation.brightness),
+        ("contrast", \.augmentation.contrast), ("gamma", \.augmentation.gamma), ("noise", \.augmentation.noise),
+        ("blur", \.augmentation.blur), ("elastic", \.augmentation.elastic), ("elastic_sigma", \.augmentation.elasticSigma),
+        ("probability", \.augmentation.probability),
     ]
+
+    /// The names of the settings: `scale` stands for ``/Segmentation/DataSettings/zoomJitter`` and
+    /// `color` for ``/Segmentation/DataSettings/colorJitter``; configurations have the others, too.
+    public static let names = settings.map(\.name)
 
     /// Nil if a name is not one of ``names`` or comes twice, or has no number behind it.
     public init?(_ text: String) {
@@ -42,20 +48,8 @@ public struct AugmentationStrengths: Sendable, Equatable {
 
     /// Sets the strengths that were given.
     public func apply(to data: inout DataSettings) {
-        for (name, strength) in strengths {
-            switch name {
-            case "scale": data.zoomJitter = strength
-            case "color": data.colorJitter = strength
-            case "brightness": data.augmentation.brightness = strength
-            case "contrast": data.augmentation.contrast = strength
-            case "gamma": data.augmentation.gamma = strength
-            case "noise": data.augmentation.noise = strength
-            case "blur": data.augmentation.blur = strength
-            case "elastic": data.augmentation.elastic = strength
-            case "elastic_sigma": data.augmentation.elasticSigma = strength
-            case "probability": data.augmentation.probability = strength
-            default: break
-            }
+        for (name, key) in Self.settings {
+            if let strength = strengths[name] { data[keyPath: key] = strength }
         }
     }
 }

@@ -1,34 +1,14 @@
 import Segmentation
 
 extension RunConfiguration.LossSettings {
-    /// The loss's terms by the names that configurations and `--loss` give them.
-    public static let termNames = ["cross_entropy", "dice", "focal", "tversky", "boundary", "cldice"]
+    /// The terms' weights by the names that configurations and `--loss` give the terms.
+    static let weights: [(term: String, key: WritableKeyPath<RunConfiguration.LossSettings, Double> & Sendable)] = [
+        ("cross_entropy", \.crossEntropy), ("dice", \.dice), ("focal", \.terms.focal), ("tversky", \.terms.tversky),
+        ("boundary", \.terms.boundary), ("cldice", \.terms.centerlineDice),
+    ]
 
-    /// The weight of a term of ``termNames``; a term of another name weighs 0 and cannot be set.
-    public subscript(term name: String) -> Double {
-        get {
-            switch name {
-            case "cross_entropy": crossEntropy
-            case "dice": dice
-            case "focal": terms.focal
-            case "tversky": terms.tversky
-            case "boundary": terms.boundary
-            case "cldice": terms.centerlineDice
-            default: 0
-            }
-        }
-        set {
-            switch name {
-            case "cross_entropy": crossEntropy = newValue
-            case "dice": dice = newValue
-            case "focal": terms.focal = newValue
-            case "tversky": terms.tversky = newValue
-            case "boundary": terms.boundary = newValue
-            case "cldice": terms.centerlineDice = newValue
-            default: break
-            }
-        }
-    }
+    /// The names of the loss's terms in configurations and in `--loss`.
+    public static let termNames = weights.map(\.term)
 }
 
 /// Factors of the learning rate for stages as the command line gives them: `encoder=0.1`.
@@ -58,6 +38,6 @@ public struct LossWeights: Sendable, Equatable {
 
     /// Gives every term its weight.
     public func apply(to loss: inout RunConfiguration.LossSettings) {
-        for name in RunConfiguration.LossSettings.termNames { loss[term: name] = weights[name] ?? 0 }
+        for (term, key) in RunConfiguration.LossSettings.weights { loss[keyPath: key] = weights[term] ?? 0 }
     }
 }

@@ -85,13 +85,12 @@ extension RunConfiguration {
         for (name, factor) in stageRates.sorted(by: { $0.key < $1.key }) {
             require(factor > 0 && factor <= 1e6, "stage_rates." + name, "a factor above 0; freeze keeps a stage as it is", factor)
         }
-        for name in LossSettings.termNames {
-            let weight = loss[term: name]
-            require(weight >= 0 && weight.isFinite, "loss." + name, "a number of 0 or more", weight)
+        for (term, key) in LossSettings.weights {
+            let weight = loss[keyPath: key]
+            require(weight >= 0 && weight.isFinite, "loss." + term, "a number of 0 or more", weight)
         }
-        require(
-            LossSettings.termNames.contains { loss[term: $0] != 0 }, "loss.dice", "more than 0 if every other term's weight is 0", loss.dice
-        )
+        let hasTerm = LossSettings.weights.contains { loss[keyPath: $0.key] != 0 }
+        require(hasTerm, "loss.dice", "more than 0 if every other term's weight is 0", loss.dice)
         require(loss.terms.focalGamma >= 0 && loss.terms.focalGamma <= 20, "loss.focal_gamma", "0 to 20", loss.terms.focalGamma)
         if let alpha = loss.terms.focalAlpha {
             require(alpha > 0 && alpha < 1, "loss.focal_alpha", "above 0 and below 1, or null", alpha)

@@ -13,8 +13,9 @@ enum RepeatFactors {
     /// - Parameter presence: The labels in each sample; 0 and those beyond `classes` count for
     ///   nothing.
     static func repeats(_ presence: [Set<UInt8>], classes: Int) -> [Int] {
-        let factors = (0..<256).map { label -> Double in
-            let holding = presence.count { $0.contains(UInt8(label)) }
+        var holding = [Int](repeating: 0, count: 256)
+        for labels in presence { for label in labels { holding[Int(label)] += 1 } }
+        let factors = holding.enumerated().map { label, holding -> Double in
             guard label > 0, label < classes, holding > 0 else { return 1 }
             return min(max(1, (leastShare * Double(presence.count) / Double(holding)).squareRoot()), mostRepeats)
         }
@@ -48,34 +49,5 @@ struct BalancedSamples: SegmentationDataset {
         let notes = try base.verify(forTraining: forTraining)
         guard count > base.count else { return notes + ["no class is rare: every sample comes once an epoch"] }
         return notes + ["balanced by class: \(count) samples an epoch of \(base.count), those with rare classes several times"]
-    }
-}
-
-extension PairedFolder {
-    /// The labels in each pair's masks, all decoded on all processors. Throws the first error.
-    func presence() throws(DataError) -> [Set<UInt8>] {
-        let found = Parallel.map(pairs) { pair in
-            Result { () throws(DataError) -> Set<UInt8> in
-                Set(try options.masks.read(pair.masks).traits.labels.map { UInt8(clamping: $0) })
-            }
-        }
-        var presence: [Set<UInt8>] = []
-        for labels in found { presence.append(try labels.get()) }
-        return presence
-    }
-}
-
-extension SynapseDataset {
-    /// The labels in each slice, all read on all processors. Throws the first error.
-    func presence() throws(DataError) -> [Set<UInt8>] {
-        var presence: [Set<UInt8>] = []
-        let slices = Parallel.map(count) { index in
-            Result { () throws(DataError) -> Set<UInt8> in
-                guard case .labels(let labels) = try load(index).target else { return [] }
-                return Set(labels)
-            }
-        }
-        for labels in slices { presence.append(try labels.get()) }
-        return presence
     }
 }

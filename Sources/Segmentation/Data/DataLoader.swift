@@ -81,8 +81,8 @@ package final class DataLoader: Sendable {
                 guard options.augment else { return try dataset.prepare(loaded, random: nil) }
                 let sample = try dataset.prepare(
                     loaded, random: DataRandom.augmentation(seed: options.seed, epoch: epoch, index: index))
-                let random = DataRandom.variation(seed: options.seed, epoch: epoch, index: index)
-                return options.variation?.applied(to: sample, random) ?? sample
+                guard let variation = options.variation else { return sample }
+                return variation.applied(to: sample, DataRandom.variation(seed: options.seed, epoch: epoch, index: index))
             })
     }
 }

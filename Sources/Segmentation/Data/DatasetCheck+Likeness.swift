@@ -32,13 +32,12 @@ extension DatasetCheck {
             }
         }
         for (parts, found) in kinds {
-            let names = found.prefix(Self.shown).map { $0.names.joined(separator: " and ") }.joined(separator: ", ")
-            let more = found.count > Self.shown ? " and \(found.count - Self.shown) more" : ""
+            let names = listed(found.map { $0.names.joined(separator: " and ") }, atMost: Self.shown)
             let pairs = counted(found.count, "pair")
             notes.append(
                 parts[0] == parts[1]
-                    ? "\(parts[0]): \(pairs) of pictures show the same (\(names)\(more)): keep one of each, or keep them together with --groups"
-                    : "\(parts[0]) and \(parts[1]) share \(pairs) of pictures that show the same (\(names)\(more)): scores will flatter")
+                    ? "\(parts[0]): \(pairs) of pictures show the same (\(names)): keep one of each, or keep them together with --groups"
+                    : "\(parts[0]) and \(parts[1]) share \(pairs) of pictures that show the same (\(names)): scores will flatter")
         }
     }
 

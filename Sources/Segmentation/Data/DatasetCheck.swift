@@ -114,18 +114,18 @@ extension PairedFolder {
         let (findings, faults, prints) = examination(decodesPictures: true)
         let flat = prints.filter { !$0.print.isTelling }.map(\.name)
         if !flat.isEmpty {
-            let names = flat.prefix(5).joined(separator: ", ") + (flat.count > 5 ? " and \(flat.count - 5) more" : "")
-            check.notes.append("\(part): \(counted(flat.count, "picture shows", "pictures show")) nothing but one grey (\(names))")
+            let pictures = counted(flat.count, "picture shows", "pictures show")
+            check.notes.append("\(part): \(pictures) nothing but one grey (\(listed(flat, atMost: 5)))")
         }
-        let total = Double(max(findings.foreground.of, 1))
+        let (labels, total) = (findings.labels.sorted(), Double(max(findings.foreground.of, 1)))
         let sizes = (try? sourceSizes()) ?? []
         check.parts.append(
             DatasetCheck.Part(
                 name: part, samples: findings.masks, widths: DatasetCheck.ends(Self.range(sizes.map(\.width))),
-                heights: DatasetCheck.ends(Self.range(sizes.map(\.height))), labels: findings.labels.sorted(),
+                heights: DatasetCheck.ends(Self.range(sizes.map(\.height))), labels: labels,
                 foreground: findings.foreground.of > 0
                     ? Double(findings.foreground.pixels) / Double(findings.foreground.of) * 100 : nil,
-                labelShares: findings.labels.sorted().map { Double(findings.pixelsOfLabels[$0] ?? 0) / total * 100 },
+                labelShares: labels.map { Double(findings.pixelsOfLabels[$0] ?? 0) / total * 100 },
                 empty: findings.empty.count, brightness: Self.brightness(prints.map(\.print)), intensities: nil))
         check.notes += (notes + findings.notes(classes: classes, threshold: options.masks.threshold)).map { "\(part): \($0)" }
         for fault in faults { check.add(fault) }

@@ -7,21 +7,13 @@ enum FoldDivision {
     /// Groups come in an order drawn by the seed from their sorted names, the largest first, and
     /// each goes to the fold that has the fewest samples.
     static func folds(of groups: [String], count: Int, seed: UInt64) -> [Int] {
-        var sizes: [String: Int] = [:]
-        for group in groups { sizes[group, default: 0] += 1 }
-        let names = sizes.keys.sorted { FolderListing.byteOrder($0, $1) }
-        var random = DataRandom.split(seed: seed)
-        let drawn = random.permutation(names.count)
-        // Sorting is stable in the drawn order: equal sizes stay as drawn.
-        let order = drawn.indices.sorted {
-            (sizes[names[drawn[$1]]] ?? 0, $0) < (sizes[names[drawn[$0]]] ?? 0, $1)
-        }
+        // Equal sizes stay as drawn.
+        let order = shuffled(groups, seed: seed).enumerated().sorted { ($1.element.size, $0.offset) < ($0.element.size, $1.offset) }
         var (filled, fold) = ([Int](repeating: 0, count: count), [String: Int]())
-        for place in order {
-            let name = names[drawn[place]]
+        for (_, group) in order {
             let chosen = filled.indices.min { (filled[$0], $0) < (filled[$1], $1) } ?? 0
-            fold[name] = chosen
-            filled[chosen] += sizes[name] ?? 0
+            fold[group.name] = chosen
+            filled[chosen] += group.size
         }
         return groups.map { fold[$0] ?? 0 }
     }
@@ -29,15 +21,22 @@ enum FoldDivision {
     /// Which samples validate where a share is held back: whole groups drawn by the seed, until
     /// they have the share, at least one and not all.
     static func held(of groups: [String], fraction: Double, seed: UInt64) -> [Bool] {
-        let names = Set(groups).sorted { FolderListing.byteOrder($0, $1) }
-        var random = DataRandom.split(seed: seed)
         let wanted = (Double(groups.count) * min(1, max(0, fraction))).rounded()
         var (held, count) = (Set<String>(), 0)
-        for index in random.permutation(names.count).dropLast() where held.isEmpty || Double(count) < wanted {
-            held.insert(names[index])
-            count += groups.count { $0 == names[index] }
+        for group in shuffled(groups, seed: seed).dropLast() where held.isEmpty || Double(count) < wanted {
+            held.insert(group.name)
+            count += group.size
         }
         return groups.map(held.contains)
+    }
+
+    /// The groups with their sizes, in an order drawn by the seed from their sorted names.
+    private static func shuffled(_ groups: [String], seed: UInt64) -> [(name: String, size: Int)] {
+        var sizes: [String: Int] = [:]
+        for group in groups { sizes[group, default: 0] += 1 }
+        let sorted = sizes.sorted { FolderListing.byteOrder($0.key, $1.key) }
+        var random = DataRandom.split(seed: seed)
+        return random.permutation(sorted.count).map { (sorted[$0].key, sorted[$0].value) }
     }
 
     /// Some of the places 0 ..< `all`, drawn by the seed, in order; a smaller number's are among a

@@ -12,7 +12,7 @@ import Imaging
 /// A mask has its picture's name, alone or followed by an ending such as `_segmentation` or
 /// `_mask`. Hidden files are ignored, unsupported files are counted. Samples are in byte order of
 /// their names.
-package struct PairedFolder: SegmentationDataset {
+package struct PairedFolder: TrainingSamples {
     /// Settings for reading pictures and masks, and the size of the network's input.
     package struct Options: Sendable, Equatable {
         /// Rows that pictures are resized to.
@@ -108,16 +108,16 @@ package struct PairedFolder: SegmentationDataset {
         return parted(FoldDivision.folds(of: groups, count: folds, seed: seed).map { $0 == fold })
     }
 
-    /// Some of the pairs, drawn by the seed.
-    func drawn(_ count: Int, seed: UInt64) -> PairedFolder {
-        PairedFolder(pairs: FoldDivision.drawn(count, of: pairs.count, seed: seed).map { pairs[$0] }, options: options)
+    private func parted(_ isHeld: [Bool]) -> (training: PairedFolder, validation: PairedFolder) {
+        (samples(at: pairs.indices.filter { !isHeld[$0] }), samples(at: pairs.indices.filter { isHeld[$0] }))
     }
 
-    private func parted(_ isHeld: [Bool]) -> (training: PairedFolder, validation: PairedFolder) {
-        func part(_ held: Bool) -> PairedFolder {
-            PairedFolder(pairs: pairs.indices.filter { isHeld[$0] == held }.map { pairs[$0] }, options: options)
-        }
-        return (part(false), part(true))
+    // MARK: TrainingSamples
+
+    func samples(at places: [Int]) -> PairedFolder { PairedFolder(pairs: places.map { pairs[$0] }, options: options) }
+
+    func labels(at index: Int) throws(DataError) -> Set<UInt8> {
+        Set(try options.masks.read(pairs[index].masks).traits.labels.map { UInt8(clamping: $0) })
     }
 
     // MARK: SegmentationDataset

@@ -8,55 +8,26 @@ import Files
 
 /// Samples that belong together, as pictures of one patient or lesion do: they are never divided
 /// between training and validation.
-struct SampleGroups: Sendable {
-    private enum Source {
-        /// Each name by itself.
-        case none
-        /// A table of names and groups.
-        case table([String: String], file: String)
-        /// The part of the name that an expression finds.
-        case pattern(String)
-    }
-
-    private let source: Source
-
-    /// True if every sample is a group of its own.
-    var areNone: Bool { if case .none = source { true } else { false } }
-
-    private init(_ source: Source) { self.source = source }
-
-    /// The groups that a set's settings give.
+enum SampleGroups {
+    /// Each sample's group as the settings give it; without groups, its own name.
     ///
     /// Throws ``DataError`` for a table that cannot be read or lacks a sample of `names`, and for a
-    /// pattern that is none or finds nothing in a name.
+    /// pattern that is no regular expression or finds nothing in a name.
     static func of(_ names: [String], _ settings: DataSettings) throws(DataError) -> [String] {
-        try SampleGroups(settings, names: names).groups(of: names)
+        if let file = settings.groups { return try entries(in: file, column: settings.groupColumn, names) }
+        if let pattern = settings.groupPattern { return try matches(pattern, names) }
+        return names
     }
 
-    private init(_ settings: DataSettings, names: [String]) throws(DataError) {
-        if let file = settings.groups {
-            let table = try GroupTable(URL(filePath: file), column: settings.groupColumn, names: Set(names))
-            self.init(.table(table.groups, file: file))
-        } else if let pattern = settings.groupPattern {
-            self.init(.pattern(pattern))
-        } else {
-            self.init(.none)
+    private static func entries(in file: String, column: String?, _ names: [String]) throws(DataError) -> [String] {
+        let groups = try GroupTable(URL(filePath: file), column: column, names: Set(names)).groups
+        let missing = names.filter { groups[$0] == nil }
+        guard missing.isEmpty else {
+            throw DataError(
+                .unpaired, path: file, problems: missing.map { "\($0.prefix(80)) is in the set, but not in this table" },
+                remedy: "Give every picture a line: its name, and what it belongs to.")
         }
-    }
-
-    private func groups(of names: [String]) throws(DataError) -> [String] {
-        switch source {
-        case .none: return names
-        case .table(let groups, let file):
-            let missing = names.filter { groups[$0] == nil }
-            guard missing.isEmpty else {
-                throw DataError(
-                    .unpaired, path: file, problems: missing.map { "\($0.prefix(80)) is in the set, but not in this table" },
-                    remedy: "Give every picture a line: its name, and what it belongs to.")
-            }
-            return names.map { groups[$0] ?? $0 }
-        case .pattern(let text): return try Self.matches(text, names)
-        }
+        return names.map { groups[$0] ?? $0 }
     }
 
     /// The first pair of parentheses in the pattern, or all that it finds.

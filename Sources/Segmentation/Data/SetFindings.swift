@@ -17,9 +17,7 @@ package struct SetFindings: Sendable, Equatable {
     package private(set) var ignored = (masks: 0, pixels: 0)
     /// Pictures taken as stored, because their masks fit only so.
     package private(set) var takenAsStored = 0
-    /// The labels that occur.
-    package private(set) var labels: Set<Int> = []
-    /// The pixels of each label.
+    /// The pixels of each label that occurs.
     package private(set) var pixelsOfLabels: [Int: Int] = [:]
     /// Pixels of the foreground, and all that count.
     package private(set) var foreground = (pixels: 0, of: 0)
@@ -36,10 +34,12 @@ package struct SetFindings: Sendable, Equatable {
         if traits.fitsAsStored { takenAsStored += 1 }
         if let color = traits.color { colors[color, default: 0] += 1 }
         if traits.ignored > 0 { ignored = (ignored.masks + 1, ignored.pixels + traits.ignored) }
-        labels.formUnion(traits.labels)
         for (label, count) in zip(traits.labels, traits.pixelsOfLabels) { pixelsOfLabels[label, default: 0] += count }
         foreground = (foreground.pixels + traits.foreground, foreground.of + traits.pixels)
     }
+
+    /// The labels that occur.
+    package var labels: Set<Int> { Set(pixelsOfLabels.keys) }
 
     /// True if there is nothing to learn: no foreground in any mask, or nothing but foreground of
     /// one class.
@@ -94,7 +94,7 @@ package struct SetFindings: Sendable, Equatable {
     /// Equal if all counts are.
     package static func == (a: SetFindings, b: SetFindings) -> Bool {
         a.masks == b.masks && a.empty == b.empty && a.full == b.full && a.grey == b.grey && a.colors == b.colors
-            && a.takenAsStored == b.takenAsStored && a.ignored == b.ignored && a.labels == b.labels && a.foreground == b.foreground
+            && a.takenAsStored == b.takenAsStored && a.ignored == b.ignored && a.foreground == b.foreground
             && a.pixelsOfLabels == b.pixelsOfLabels
     }
 }

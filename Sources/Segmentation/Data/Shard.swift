@@ -1,9 +1,3 @@
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
 /// One of N equal shares of a list: every N-th entry.
 public struct Shard: Sendable, Equatable, CustomStringConvertible {
     /// Its number, from 0.
@@ -37,21 +31,4 @@ public struct Shard: Sendable, Equatable, CustomStringConvertible {
 
     /// True if the entry at this position is in the share.
     public func contains(_ position: Int) -> Bool { position % count == index }
-}
-
-/// The processes that mpirun or srun started, as their environment tells.
-package enum Launcher {
-    /// This process's number, from 0, and how many there are; nil if there is but one.
-    package static var place: Shard? {
-        let environment = ProcessInfo.processInfo.environment
-        for (rank, size) in [
-            ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("PMI_RANK", "PMI_SIZE"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
-        ] {
-            guard let rank = environment[rank].flatMap({ Int($0) }), let size = environment[size].flatMap({ Int($0) }), size > 1,
-                size <= Shard.most, (0..<size).contains(rank)
-            else { continue }
-            return Shard(index: rank, count: size)
-        }
-        return nil
-    }
 }

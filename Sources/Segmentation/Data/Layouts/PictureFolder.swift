@@ -47,15 +47,8 @@ extension PicturesWithMasks {
     /// Validates on a fold of `train` if there are folds, on the part `val` if it exists, otherwise
     /// on pairs held back by the seed; on none if the fraction is 0.
     func trainingData(_ settings: DataSettings, seed: UInt64) throws -> TrainingData {
-        let parts = try divided(settings, seed: seed)
-        var (training, notes) = (parts.training, parts.notes)
-        if let pictures = settings.pictures, pictures < training.count {
-            notes.append("\(pictures) of \(training.count) to train on, drawn by the seed")
-            training = training.drawn(pictures, seed: seed)
-        }
-        guard settings.balance else { return TrainingData(training: training, validation: parts.validation, notes: notes) }
-        let balanced = BalancedSamples(training, presence: try training.presence())
-        return TrainingData(training: balanced, validation: parts.validation, notes: notes)
+        let (training, validation, notes) = try divided(settings, seed: seed)
+        return try TrainingData(training, validation: validation, notes: notes, settings, seed: seed)
     }
 
     private func divided(

@@ -110,15 +110,8 @@ struct Synapse: DatasetLayout {
     /// Validates on the list `val` if it exists, otherwise on patients held back by the seed; on
     /// none if the fraction is 0.
     func trainingData(_ settings: DataSettings, seed: UInt64) throws -> TrainingData {
-        let parts = try divided(settings, seed: seed)
-        var (training, notes) = (parts.training, parts.notes)
-        if let pictures = settings.pictures, pictures < training.count {
-            notes.append("\(pictures) of \(training.count) to train on, drawn by the seed")
-            training = training.drawn(pictures, seed: seed)
-        }
-        guard settings.balance else { return TrainingData(training: training, validation: parts.validation, notes: notes) }
-        let balanced = BalancedSamples(training, presence: try training.presence())
-        return TrainingData(training: balanced, validation: parts.validation, notes: notes)
+        let (training, validation, notes) = try divided(settings, seed: seed)
+        return try TrainingData(training, validation: validation, notes: unknownOrigin(settings) + notes, settings, seed: seed)
     }
 
     private func divided(
@@ -134,7 +127,7 @@ struct Synapse: DatasetLayout {
             let (training, validation) = all.divided(holding: held)
             return (
                 training: training, validation: validation,
-                notes: unknownOrigin(settings) + [
+                notes: [
                     "fold \(fold) of \(folds): \(held.count) of \(counted(patients.count, "case")) (\(counted(validation.count, "slice"))) validate"
                 ]
             )
@@ -142,17 +135,13 @@ struct Synapse: DatasetLayout {
         if SynapseLayout(directory: URL(filePath: settings.path)).hasList("val") {
             let validation = try slices(settings, list: "val")
             let shared = Set(all.patients).intersection(validation.patients).sorted()
-            let warning = shared.prefix(3).joined(separator: ", ") + (shared.count > 3 ? " and \(shared.count - 3) more" : "")
-            return (
-                training: all, validation: validation,
-                notes: unknownOrigin(settings)
-                    + (shared.isEmpty ? [] : ["slices of \(warning) are in both lists, train and val: validation scores will flatter"])
-            )
+            let warning = "slices of \(listed(shared, atMost: 3)) are in both lists, train and val: validation scores will flatter"
+            return (training: all, validation: validation, notes: shared.isEmpty ? [] : [warning])
         }
         guard settings.validationFraction > 0 else {
             return (
                 training: all, validation: nil,
-                notes: unknownOrigin(settings) + [
+                notes: [
                     "no validation: all \(all.patients.count) cases are trained on and the last epoch's weights are kept, as published"
                 ]
             )
@@ -164,7 +153,7 @@ struct Synapse: DatasetLayout {
             to validate, \(groups == nil ? "each taken for a patient of its own: where a patient has several, --groups or --group-pattern keeps them together" : "groups kept together"); \
             validation_fraction 0 trains on all, as published
             """
-        return (training: training, validation: validation, notes: unknownOrigin(settings) + [note])
+        return (training: training, validation: validation, notes: [note])
     }
 
     func evaluationSet(_ settings: DataSettings, split: String) throws -> any SegmentationDataset { try slices(settings, list: split) }

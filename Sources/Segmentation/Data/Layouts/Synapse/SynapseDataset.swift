@@ -10,7 +10,7 @@ import TensorFiles
 
 /// Training slices in Synapse's layout: `DIR/train_npz/NAME.npz` with `image` and `label`, listed
 /// in `DIR/lists/lists_Synapse/train.txt`.
-package struct SynapseDataset: SegmentationDataset {
+package struct SynapseDataset: TrainingSamples {
     /// The network's input.
     package struct Options: Sendable, Equatable {
         /// Rows and columns that slices are resized to.
@@ -90,14 +90,6 @@ package struct SynapseDataset: SegmentationDataset {
         return divided(holding: held)
     }
 
-    /// Some of the slices, drawn by the seed.
-    func drawn(_ count: Int, seed: UInt64) -> SynapseDataset {
-        let chosen = FoldDivision.drawn(count, of: cases.count, seed: seed)
-        return SynapseDataset(
-            cases: chosen.map { cases[$0] }, files: chosen.map { files[$0] }, classNames: classNames, options: options,
-            description: description)
-    }
-
     /// The slices of these patients, and all others.
     func divided(holding held: Set<String>) -> (training: SynapseDataset, validation: SynapseDataset) {
         (part { !held.contains($0) }, part(held.contains))
@@ -146,10 +138,18 @@ package struct SynapseDataset: SegmentationDataset {
     }
 
     private func part(_ isIncluded: (String) -> Bool) -> SynapseDataset {
-        let chosen = cases.indices.filter { isIncluded(Self.patient(cases[$0])) }
-        return SynapseDataset(
-            cases: chosen.map { cases[$0] }, files: chosen.map { files[$0] }, classNames: classNames, options: options,
+        samples(at: cases.indices.filter { isIncluded(Self.patient(cases[$0])) })
+    }
+
+    func samples(at places: [Int]) -> SynapseDataset {
+        SynapseDataset(
+            cases: places.map { cases[$0] }, files: places.map { files[$0] }, classNames: classNames, options: options,
             description: description)
+    }
+
+    func labels(at index: Int) throws(DataError) -> Set<UInt8> {
+        guard case .labels(let labels) = try stored(index).target else { return [] }
+        return Set(labels)
     }
 
     private static func patient(_ name: String) -> String { name.firstRange(of: "_slice").map { String(name[..<$0.lowerBound]) } ?? name }
@@ -167,7 +167,7 @@ package struct SynapseDataset: SegmentationDataset {
     /// window. Throws ``DataError``, which names the file.
     package func load(at index: Int) throws -> Sample { try load(index) }
 
-    func load(_ index: Int) throws(DataError) -> Sample {
+    private func load(_ index: Int) throws(DataError) -> Sample {
         var sample = try stored(index)
         if let window = options.window { sample.image = window.applied(to: sample.image) }
         return sample

@@ -59,8 +59,10 @@ unshare "${namespaces[@]}" bash -euo pipefail -c '
     }
     mount -t tmpfs tmpfs "$work" -o "size=${VMUNET_FRESH_SIZE:-8G}"
     over "$base" "$work/root"
+    # A chroot begins without the processes, devices and name servers that programs expect.
     mount -t proc proc "$work/root/proc"
     mount --rbind /dev "$work/root/dev"
+    [ ! -e /etc/resolv.conf ] || cp /etc/resolv.conf "$work/root/etc/resolv.conf"
     if command -v ip >/dev/null; then ip link set lo up 2>/dev/null || :; fi
     variables=()
     while [ "$1" != -- ]; do
@@ -73,7 +75,6 @@ unshare "${namespaces[@]}" bash -euo pipefail -c '
         shift 2
     done
     shift
-    [ ! -e /etc/resolv.conf ] || cp /etc/resolv.conf "$work/root/etc/resolv.conf"
     exec chroot "$work/root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${variables[@]+"${variables[@]}"}" "$@"
 ' fresh-debian \
     "${words[@]+"${words[@]}"}" -- "$@"

@@ -102,6 +102,7 @@ wants_mpi() {
 
 # vmunet-train-mpi is vmunet-train with the package's trait MPI.
 needs_torch() { [ "${1%-mpi}" = vmunet-train ]; }
+needs_mpi() { [ "$1" = vmunet-train-mpi ]; }
 
 # build_folder PRODUCT: prints its scratch folder. The server's is its own, for it stands on
 # packages that nothing else needs; another trait would compile everything again.
@@ -130,7 +131,7 @@ is_prepared() {
     case $1 in
         libraries) has_libraries ;;
         torch) has_torch ;;
-        *) if needs_torch "$1"; then has_torch; else has_libraries; fi && is_built "$1" && { [ "$1" != vmunet-train-mpi ] || has_mpi; } ;;
+        *) if needs_torch "$1"; then has_torch; else has_libraries; fi && is_built "$1" && { ! needs_mpi "$1" || has_mpi; } ;;
     esac
 }
 
@@ -142,7 +143,7 @@ make_ready() {
         *)
             ! needs_torch "$1" || has_torch || set_up_torch
             [ "$1" != vmunet-serve ] || check_libraries server
-            [ "$1" != vmunet-train-mpi ] || has_mpi || set_up_mpi
+            ! needs_mpi "$1" || has_mpi || set_up_mpi
             is_built "$1" || build "$1"
             ;;
     esac
@@ -166,7 +167,7 @@ is_built() {
     local built=$deps/built-$1 changed
     [ -x "$(program "$1")" ] && [ -f "$built" ] && [ ! "$deps/libraries" -nt "$built" ] || return 1
     if needs_torch "$1" && [ "$deps/torch" -nt "$built" ]; then return 1; fi
-    if [ "$1" = vmunet-train-mpi ] && [ "$deps/mpi" -nt "$built" ]; then return 1; fi
+    if needs_mpi "$1" && [ "$deps/mpi" -nt "$built" ]; then return 1; fi
     # Folders count: their time changes when a file is added or removed.
     changed=$(find "$root/Package.swift" "$root/Sources" -newer "$built" -print) && [ -z "$changed" ]
 }
@@ -193,8 +194,7 @@ set_up_libraries() {
     rm -f "$deps/libraries"
     check_libraries
     check_swift
-    printf '%s\n' "$root" >"$deps/libraries.new"
-    mv -f "$deps/libraries.new" "$deps/libraries"
+    printf '%s\n' "$root" | write_whole "$deps/libraries"
 }
 
 set_up_torch() {
@@ -210,9 +210,11 @@ set_up_torch() {
     check_torch
     write_pkgconfig
     printf '%s\n' "$wanted" >"$deps/wanted"
-    printf '%s\n%s\n%s\n' "$root" "$wanted" "$torch" >"$deps/torch.new"
-    mv -f "$deps/torch.new" "$deps/torch"
+    printf '%s\n%s\n%s\n' "$root" "$wanted" "$torch" | write_whole "$deps/torch"
 }
+
+# write_whole FILE: writes the input to the file, which is never there in part.
+write_whole() { cat >"$1.new" && mv -f "$1.new" "$1"; }
 
 # ---- disk space
 
@@ -470,14 +472,13 @@ write_pkgconfig() {
     local folder=${torch//\\/\\\\}
     folder=${folder// /\\ }
     mkdir -p "$deps/pkgconfig"
-    cat >"$deps/pkgconfig/vmunet-torch.pc.new" <<END
+    write_whole "$deps/pkgconfig/vmunet-torch.pc" <<END
 Name: vmunet-torch
 Description: libtorch
 Version: $(torch_version_of "$torch")
 Cflags: -I$folder/include -I$folder/include/torch/csrc/api/include
 Libs: -L$folder/lib -ltorch_cpu -lc10
 END
-    mv -f "$deps/pkgconfig/vmunet-torch.pc.new" "$deps/pkgconfig/vmunet-torch.pc"
 }
 
 # ---- MPI
@@ -504,10 +505,9 @@ set_up_mpi() {
         esac
     done
     mkdir -p "$deps/pkgconfig"
-    printf 'Name: vmunet-mpi\nDescription: MPI\nVersion: 1\nCflags:%s\nLibs:%s\n' "$headers" "$libraries" >"$deps/pkgconfig/vmunet-mpi.pc.new"
-    mv -f "$deps/pkgconfig/vmunet-mpi.pc.new" "$deps/pkgconfig/vmunet-mpi.pc"
-    printf '%s\n' "$flags" >"$deps/mpi.new"
-    mv -f "$deps/mpi.new" "$deps/mpi"
+    printf 'Name: vmunet-mpi\nDescription: MPI\nVersion: 1\nCflags:%s\nLibs:%s\n' "$headers" "$libraries" |
+        write_whole "$deps/pkgconfig/vmunet-mpi.pc"
+    printf '%s\n' "$flags" | write_whole "$deps/mpi"
 }
 
 # ---- building and running
@@ -569,7 +569,7 @@ build() {
 
 build_with_swift() (
     use_pkgconfig
-    if [ "$1" = vmunet-train-mpi ]; then
+    if needs_mpi "$1"; then
         exec swift build -c release --traits MPI --product vmunet-train --package-path "$root" --scratch-path "$(build_folder "$1")" </dev/null
     fi
     if [ "$1" != vmunet-serve ]; then exec swift build -c release --product "$1" --package-path "$root" </dev/null; fi

@@ -31,21 +31,21 @@ stage() {
             { print "echo \"not understood: " $1 "\" >&2; exit 1" }'
 }
 
+# Prints the array of an ENTRYPOINT or CMD line as words of a shell.
+words() { sed -n "s/^$1 \[\(.*\)\]$/\1/p" "$root/$file" | sed 's/", "/" "/g'; }
+
 {
     echo "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages"
     stage 1
     echo 'cp -a /vmunet/. /result/'
 } >"$work/in/build.sh"
-# The array of an ENTRYPOINT or CMD line, as words of a shell.
-words() { sed -n "s/^$1 \[\(.*\)\]$/\1/p" "$root/$file" | sed 's/", "/" "/g'; }
-
 {
     stage 2
     echo "set -- $(words ENTRYPOINT) $(words CMD)"
     case $file in
         *server*) cat <<'END' ;;
-# As `docker run` mounts them. Answers are written to the shared folder by the shell alone: the image
-# has no client.
+# The tokens are where `docker run` mounts them. The shell itself speaks HTTP, because the image has no
+# client.
 head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >/tokens.txt
 "$@" 2>/out/log &
 until grep -q 'serving on' /out/log; do kill -0 $! && sleep 1; done

@@ -26,10 +26,11 @@ nginx -e "$work/error.log" -t -c "$work/nginx.conf"
 nginx -e "$work/error.log" -c "$work/nginx.conf"
 ask() { curl -sS --fail --cacert "$work/cert.pem" "$@"; }
 page=https://localhost:18443
-ask "$page/" | grep -q '<title>'
-ask -T "$root/Sources/VMUNetBrowser/Page/example.jpg" $page/v1/predict --output "$work/mask.png"
+picture=$root/Sources/VMUNetBrowser/Page/example.jpg
+ask $page/ | grep -q '<title>'
+ask -T "$picture" $page/v1/predict --output "$work/mask.png"
 head -c 8 "$work/mask.png" | grep -aq PNG
-curl -sS --fail -T "$root/Sources/VMUNetBrowser/Page/example.jpg" "http://127.0.0.1:$1/v1/predict" | cmp - "$work/mask.png"
+curl -sS --fail -T "$picture" "http://127.0.0.1:$1/v1/predict" | cmp - "$work/mask.png"
 echo "a picture through TLS: the same mask"
 if [ $# -gt 1 ]; then
     job=$(ask -X POST --data-binary "@$2" $page/v1/jobs | sed 's/.*"id":"\([0-9a-f]*\)".*/\1/')

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the server's throughput and latency against `bench`, and prints docs/server.md's table.
+"""Measures the server's throughput and latency against `bench`, and prints a table.
 
     Benchmarks/server/measure.py SERVER VMUNET RESULTS.json [PART…]
 
@@ -26,11 +26,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
 from PIL import Image
 
-root = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Tests/ServerTests"))
+from driven import Server, root, shipped  # noqa: E402
+
 cores = len(os.sched_getaffinity(0))
 clients = 16
 
@@ -41,24 +42,17 @@ def picture(width, height):
     return written.getvalue()
 
 
-def quantile(times, share):
-    return sorted(times)[min(len(times) - 1, int(share * len(times)))]
+def quantiles(times):
+    times = sorted(times)
+    return {name: times[min(len(times) - 1, int(share * len(times)))] for name, share in (("p50", 0.5), ("p99", 0.99))}
 
 
-class Server:
-    def __init__(self, program, data):
-        self.process = subprocess.Popen(
-            [program, "serve", "--port", "0", "--data", data, "--weights", root / "Weights/isic17.safetensors"], stderr=subprocess.PIPE, text=True)
-        self.port = next(int(found[1]) for line in self.process.stderr if (found := re.search(r"serving on .*:(\d+);", line)))
-        # Its log must not fill the pipe.
-        subprocess.Popen(["cat"], stdin=self.process.stderr, stdout=subprocess.DEVNULL)
-
-    def stages(self):
-        """Sums and counts of seconds, by stage; "request" is all of a request."""
-        text = urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics").read().decode()
-        found = re.findall(r'vmunet_stage_seconds_(sum|count)\{stage="(\w+)"\} (\S+)', text)
-        found += [(kind, "request", value) for kind, value in re.findall(r'vmunet_request_seconds_(sum|count)\{route="/v1/predict"\} (\S+)', text)]
-        return {(stage, kind): float(value) for kind, stage, value in found}
+def stages(server):
+    """Sums and counts of seconds, by stage; "request" is all of a request."""
+    text = server.ask("/metrics")[2].decode()
+    found = re.findall(r'vmunet_stage_seconds_(sum|count)\{stage="(\w+)"\} (\S+)', text)
+    found += [(kind, "request", value) for kind, value in re.findall(r'vmunet_request_seconds_(sum|count)\{route="/v1/predict"\} (\S+)', text)]
+    return {(stage, kind): float(value) for kind, stage, value in found}
 
 
 class Client:
@@ -129,33 +123,32 @@ def measure(server, vmunet, part, results):
         spent = generator_seconds()
         times, wall = asyncio.run(closed(server.port, body, 25, clients))
         share = (generator_seconds() - spent) / wall / cores
-        results["closed"] = {"rate": len(times) / wall, "share": share, "p50": quantile(times, 0.5), "p99": quantile(times, 0.99)}
+        results["closed"] = {"rate": len(times) / wall, "share": share, **quantiles(times)}
     elif part == "stages":
-        before = server.stages()
+        before = stages(server)
         times, _ = asyncio.run(closed(server.port, body, 12, 1))
-        after = server.stages()
+        after = stages(server)
         mean = {stage: (after[stage, "sum"] - before.get((stage, "sum"), 0)) / (after[stage, "count"] - before.get((stage, "count"), 0)) for stage, kind in after if kind == "sum"}
         results["stages"] = {**mean, "client": sum(times) / len(times), "requests": len(times)}
     elif part == "open":
         rate = results["closed"]["rate"] / 2
         times = asyncio.run(opened(server.port, body, 60, rate))
-        results["open"] = {"rate": rate, "requests": len(times), "p50": quantile(times, 0.5), "p99": quantile(times, 0.99)}
+        results["open"] = {"rate": rate, "requests": len(times), **quantiles(times)}
     elif part == "large":
         rate, large = results["closed"]["rate"] / 4, picture(12000, 9000)
         alone = asyncio.run(opened(server.port, body, 15, rate))
 
         async def both():
-            begin = time.perf_counter()
             task = asyncio.create_task(Client().ask(server.port, large))
             times = await opened(server.port, body, 20, rate)
             await task
-            return times, time.perf_counter() - begin
+            return times
 
         begin = time.perf_counter()
         asyncio.run(Client().ask(server.port, large))
         single = time.perf_counter() - begin
-        beside, _ = asyncio.run(both())
-        results["large"] = {"rate": rate, "seconds": single, "alone": [quantile(alone, 0.5), quantile(alone, 0.99)], "beside": [quantile(beside, 0.5), quantile(beside, 0.99)]}
+        beside = asyncio.run(both())
+        results["large"] = {"rate": rate, "seconds": single, "alone": quantiles(alone), "beside": quantiles(beside)}
 
 
 def table(results):
@@ -179,8 +172,8 @@ def table(results):
         rows.append((f"{found['rate']:.1f} arrivals a second", f"p50 {ms(found['p50'])} ({found['p50'] / forward:.2f} passes), p99 {ms(found['p99'])} ({found['p99'] / forward:.2f} passes)"))
     if found := results.get("large"):
         rows.append(("a picture of 12000×9000", f"{found['seconds']:.1f} s"))
-        rows.append((f"{found['rate']:.1f} arrivals a second, alone", f"p50 {ms(found['alone'][0])}, p99 {ms(found['alone'][1])}"))
-        rows.append(("the same beside that picture", f"p50 {ms(found['beside'][0])}, p99 {ms(found['beside'][1])}"))
+        rows.append((f"{found['rate']:.1f} arrivals a second, alone", f"p50 {ms(found['alone']['p50'])}, p99 {ms(found['alone']['p99'])}"))
+        rows.append(("the same beside that picture", f"p50 {ms(found['beside']['p50'])}, p99 {ms(found['beside']['p99'])}"))
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
 
 
@@ -191,7 +184,7 @@ def main():
     parts = sys.argv[4:] or ["bench", "closed", "stages", "open", "large", "table"]
     results = json.loads(path.read_text()) if path.exists() else {}
     with tempfile.TemporaryDirectory() as data:
-        server = Server(program, data) if set(parts) - {"bench", "table"} else None
+        server = Server(program, data, [shipped]) if set(parts) - {"bench", "table"} else None
         try:
             for part in parts:
                 if part == "table":
@@ -201,8 +194,7 @@ def main():
                     path.write_text(json.dumps(results, indent=1))
         finally:
             if server:
-                server.process.terminate()
-                server.process.wait()
+                server.stop()
 
 
 if __name__ == "__main__":

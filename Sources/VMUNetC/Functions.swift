@@ -8,15 +8,9 @@ public func open(
     weights: UnsafePointer<CChar>?, imageSize: Int64, threshold: Double, threads: Int64, message: UnsafeMutablePointer<CChar>?,
     capacity: Int64
 ) -> OpaquePointer? {
-    var model: Model?
-    guard
-        reporting(
-            to: message, capacity,
-            {
-                model = try Model(
-                    weights: weights.map { String(cString: $0) }, imageSize: imageSize, threshold: threshold, threads: threads)
-            })
-    else { return nil }
+    let model = reporting(to: message, capacity) {
+        try Model(weights: weights.map { String(cString: $0) }, imageSize: imageSize, threshold: threshold, threads: threads)
+    }
     return model.map { OpaquePointer(Unmanaged.passRetained($0).toOpaque()) }
 }
 
@@ -41,11 +35,11 @@ public func segmentPicture(
     segmenter: OpaquePointer?, pixels: UnsafePointer<UInt8>?, height: Int64, width: Int64, channels: Int64,
     labels: UnsafeMutablePointer<UInt8>?, probability: UnsafeMutablePointer<UInt8>?, message: UnsafeMutablePointer<CChar>?, capacity: Int64
 ) -> Int32 {
-    let isDone = reporting(to: message, capacity) {
+    let done: Void? = reporting(to: message, capacity) {
         guard let model = Model.at(segmenter), let pixels, let labels else { throw CallError("a pointer is null") }
         try model.segment(pixels, height: height, width: width, channels: channels, labels: labels, probability: probability)
     }
-    return isDone ? 0 : 1
+    return done == nil ? 1 : 0
 }
 
 /// Segments a volume. `vmunet.h` says more.
@@ -54,22 +48,19 @@ public func segmentVolume(
     segmenter: OpaquePointer?, intensities: UnsafePointer<Float>?, channels: Int64, slices: Int64, rows: Int64, columns: Int64,
     affine: UnsafePointer<Double>?, labels: UnsafeMutablePointer<UInt8>?, message: UnsafeMutablePointer<CChar>?, capacity: Int64
 ) -> Int32 {
-    let isDone = reporting(to: message, capacity) {
+    let done: Void? = reporting(to: message, capacity) {
         guard let model = Model.at(segmenter), let intensities, let labels else { throw CallError("a pointer is null") }
         try model.segment(
             intensities, channels: channels, shape: (slices, rows, columns), affine: affine, labels: labels)
     }
-    return isDone ? 0 : 1
+    return done == nil ? 1 : 0
 }
 
-/// Runs a body; what it throws is written as one line. True if it threw nothing.
-private func reporting(to message: UnsafeMutablePointer<CChar>?, _ capacity: Int64, _ body: () throws -> Void) -> Bool {
-    do {
-        try body()
-        return true
-    } catch {
+/// Returns the body's value, or nil after writing its error as one line.
+private func reporting<Value>(to message: UnsafeMutablePointer<CChar>?, _ capacity: Int64, _ body: () throws -> Value) -> Value? {
+    do { return try body() } catch {
         write("\(error)", to: message, capacity)
-        return false
+        return nil
     }
 }
 

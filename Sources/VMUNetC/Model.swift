@@ -94,13 +94,9 @@ final class Model: Sendable {
 
     /// The product of extents, within bounds.
     private static func count(_ extents: [Int64], limit: Int, of what: String) throws -> Int {
-        var count = 1
-        for extent in extents {
-            guard extent >= 1, extent <= Int64(limit / count) else {
-                let shape = extents.map(String.init).joined(separator: "×")
-                throw CallError("expected 1 to \(limit) \(what), got \(shape)")
-            }
-            count *= Int(extent)
+        guard let count = HostTensor.elementCount(shape: extents.map(Int.init)), (1...limit).contains(count) else {
+            let shape = extents.map(String.init).joined(separator: "×")
+            throw CallError("expected 1 to \(limit) \(what), got \(shape)")
         }
         return count
     }

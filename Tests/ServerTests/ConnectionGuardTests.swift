@@ -17,6 +17,14 @@ import Testing
         return channel
     }
 
+    /// A connection whose request was answered before its body ended.
+    private func refused() throws -> EmbeddedChannel {
+        let channel = try connected()
+        try channel.writeInbound(Self.request)
+        for part in Self.answer { try channel.writeOutbound(part) }
+        return channel
+    }
+
     @Test func connectionsWithoutAHeadAreClosed() throws {
         let channel = try connected()
         channel.embeddedEventLoop.advanceTime(by: .seconds(19))
@@ -36,9 +44,7 @@ import Testing
     }
 
     @Test func bodiesThatWereRefusedMustEnd() throws {
-        let channel = try connected()
-        try channel.writeInbound(Self.request)
-        for part in Self.answer { try channel.writeOutbound(part) }
+        let channel = try refused()
         for _ in 0..<4 {
             try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "more")))
             channel.embeddedEventLoop.advanceTime(by: .seconds(7))
@@ -49,9 +55,7 @@ import Testing
     }
 
     @Test func bodiesThatEndAfterTheAnswerMayGoOn() throws {
-        let channel = try connected()
-        try channel.writeInbound(Self.request)
-        for part in Self.answer { try channel.writeOutbound(part) }
+        let channel = try refused()
         try channel.writeInbound(HTTPRequestPart.end(nil))
         channel.embeddedEventLoop.advanceTime(by: .seconds(40))
         #expect(channel.isActive)

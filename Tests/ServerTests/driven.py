@@ -1,5 +1,7 @@
 """A real server for tests and campaigns, and what is sent to it."""
 
+import atexit
+import gzip
 import io
 import json
 import pathlib
@@ -23,17 +25,20 @@ shipped = root / "Weights/isic17.safetensors"
 
 
 class Server:
-    """`program serve` on a free port, with jobs in `data`; in `before` stand words such as `systemd-run`'s."""
+    """`program serve` on a free port, with jobs in `data`."""
 
-    def __init__(self, program, data, weights, *options, before=()):
+    def __init__(self, program, data, weights, *options):
         words = [word for path in weights for word in ("--weights", str(path))]
         self.process = subprocess.Popen(
-            [*before, program, "serve", "--port", "0", "--data", str(data), *words, *options], stderr=subprocess.PIPE, text=True)
+            [program, "serve", "--port", "0", "--data", str(data), *words, *options], stderr=subprocess.PIPE, text=True)
+        # A failed assertion leaves no server behind, which would keep the caller's output open.
+        atexit.register(self.kill)
         self.log = []
         for line in self.process.stderr:
             self.log.append(line)
             if found := re.search(r"serving on http://127\.0\.0\.1:(\d+)", line):
-                self.address = f"http://127.0.0.1:{found[1]}"
+                self.host, self.port = "127.0.0.1", int(found[1])
+                self.address = f"http://{self.host}:{self.port}"
                 break
         else:
             raise AssertionError("".join(self.log))
@@ -54,9 +59,19 @@ class Server:
 
     def send(self, body):
         """Sends a volume; returns its job's number."""
-        status, _, answer = self.ask("/v1/jobs", body)
-        assert status == 202, (status, answer)
-        return json.loads(answer)["id"]
+        return self.json("/v1/jobs", body=body)["id"]
+
+    def start_job(self, body):
+        """Sends a volume; returns its job's number once the job has left the queue."""
+        job = self.send(body)
+        while self.json(f"/v1/jobs/{job}")["state"] == "queued":
+            time.sleep(0.02)
+        return job
+
+    def labels(self, job):
+        """The labels of a finished job."""
+        packed = self.ask(f"/v1/jobs/{job}/result")[2]
+        return numpy.asarray(nibabel.Nifti1Image.from_bytes(gzip.decompress(packed)).dataobj)
 
     def memory(self, name="VmRSS"):
         """Bytes of memory in use; "VmHWM" is the most so far."""

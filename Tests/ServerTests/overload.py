@@ -15,7 +15,6 @@ import socket
 import subprocess
 import threading
 import time
-import urllib.request
 
 from PIL import Image
 
@@ -33,7 +32,6 @@ arguments.out.mkdir(parents=True, exist_ok=True)
 bound = 400 << 20
 
 server = Server(arguments.server, arguments.out / "data", [shipped])
-host, port = server.address.removeprefix("http://").split(":")
 body = io.BytesIO()
 Image.open(root / "Sources/VMUNetBrowser/Page/example.jpg").resize((256, 256)).save(body, "JPEG")
 picture = arguments.out / "picture.jpg"
@@ -55,7 +53,7 @@ def connect(address):
     connection = socket.socket()
     connection.settimeout(30)
     connection.bind((address, 0))
-    connection.connect((host, int(port)))
+    connection.connect((server.host, server.port))
     return connection
 
 
@@ -131,8 +129,7 @@ while any(thread.is_alive() for thread in threads):
     memory.append(server.memory())
     time.sleep(max(0.2, arguments.seconds / 120))
 assert server.process.poll() is None, server.log[-5:]
-with urllib.request.urlopen(server.address + "/healthz", timeout=60) as answer:
-    assert answer.status == 200
+assert server.ask("/healthz")[0] == 200
 most = server.memory("VmHWM")
 step = max(1, len(memory) // 12)
 tell(f"  memory: {rest >> 20} MB at rest, {most >> 20} at most; over time {' '.join(str(value >> 20) for value in memory[::step])}")

@@ -10,24 +10,18 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    /// The time that clients have for each step.
-    struct Patience: Sendable {
-        /// From the connection to the end of the first request's head.
-        var head = TimeAmount.seconds(20)
-        /// For reading another 32 KB of an answer.
-        var reading = TimeAmount.seconds(60)
-        /// For ending a body that was refused, so that the answer is seen before the connection
-        /// closes.
-        var refusedBody = TimeAmount.seconds(30)
-    }
+    /// The most time from the connection to the end of the first request's head.
+    private static let headTime = TimeAmount.seconds(20)
+    /// The most time for reading another 32 KB of an answer.
+    private static let readingTime = TimeAmount.seconds(60)
+    /// The most time for ending a body that was refused. Clients see the answer before the
+    /// connection closes.
+    private static let refusedBodyTime = TimeAmount.seconds(30)
 
-    private let patience: Patience
     private var isReadingBody = false
     private var awaitedHead: Scheduled<Void>?
     private var awaitedReading: Scheduled<Void>?
     private var awaitedEnd: Scheduled<Void>?
-
-    init(_ patience: Patience = Patience()) { self.patience = patience }
 
     func handlerAdded(context: ChannelHandlerContext) { if context.channel.isActive { awaitHead(context) } }
 
@@ -37,7 +31,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func awaitHead(_ context: ChannelHandlerContext) {
-        if awaitedHead == nil { awaitedHead = closing(context, after: patience.head) }
+        if awaitedHead == nil { awaitedHead = closing(context, after: Self.headTime) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -61,14 +55,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         if case .end = unwrapOutboundIn(data), isReadingBody, awaitedEnd == nil {
-            awaitedEnd = closing(context, after: patience.refusedBody)
+            awaitedEnd = closing(context, after: Self.refusedBodyTime)
         }
         context.write(data, promise: promise)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         awaitedReading?.cancel()
-        awaitedReading = context.channel.isWritable ? nil : closing(context, after: patience.reading)
+        awaitedReading = context.channel.isWritable ? nil : closing(context, after: Self.readingTime)
         context.fireChannelWritabilityChanged()
     }
 

@@ -35,27 +35,23 @@ struct JobFiles: Sendable {
 
     /// Removes the files of all other jobs.
     func sweep(keeping ids: Set<String>) {
-        for place in [incoming, jobs] {
-            for name in (try? FileManager.default.contentsOfDirectory(atPath: place.path)) ?? []
-            where place == incoming || !ids.contains(name) {
-                try? FileManager.default.removeItem(at: place.appending(path: name))
-            }
-        }
+        empty(incoming) { _ in false }
+        empty(jobs) { ids.contains($0) }
     }
 
     /// Removes what an earlier start of a job left half done; its input and its result stay.
     func clean(_ id: String) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder(id).path)) ?? []
-        where name != "result" && name != VolumeWork.name && !name.hasPrefix("input.") {
-            try? FileManager.default.removeItem(at: folder(id).appending(path: name))
-        }
+        empty(folder(id)) { $0 == "result" || $0 == VolumeWork.name || $0.hasPrefix("input.") }
     }
 
     /// Removes everything of a job except its result: the input is a patient's, and no longer
     /// needed.
-    func keepResult(_ id: String) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder(id).path)) ?? [] where name != "result" {
-            try? FileManager.default.removeItem(at: folder(id).appending(path: name))
+    func keepResult(_ id: String) { empty(folder(id)) { $0 == "result" } }
+
+    /// Removes what is in a folder, except the names that `keeps` accepts.
+    private func empty(_ folder: URL, _ keeps: (_ name: String) -> Bool) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [] where !keeps(name) {
+            try? FileManager.default.removeItem(at: folder.appending(path: name))
         }
     }
 

@@ -57,7 +57,7 @@ enum OpenAPI {
                 "post": operation(
                     "createJob",
                     "Takes a volume: NIfTI, NRRD, MetaImage, or a ZIP of a DICOM series; at most \(Memory.size(limits.volumeBytes)). It is on the disk when the server answers 202.",
-                    parameters: [model(models.all.filter { $0.segmenter.metadata.input != .pictures }), threshold],
+                    parameters: [model(models, of: .volumes), threshold],
                     body: ["application/octet-stream": binary, "application/zip": binary],
                     answers: [
                         "202": .object([
@@ -101,7 +101,7 @@ enum OpenAPI {
         operation(
             name,
             "Segments the picture in the body: PNG, JPEG, BMP or TIFF, at most \(Memory.size(limits.pictureBytes)) and \(limits.picturePixels) pixels.",
-            parameters: [model(models.all.filter { $0.segmenter.metadata.input != .volumes }), threshold],
+            parameters: [model(models, of: .pictures), threshold],
             body: ["image/png": binary, "image/jpeg": binary, "application/octet-stream": binary],
             answers: [
                 "200": [
@@ -127,11 +127,15 @@ enum OpenAPI {
     // MARK: Parts
 
     private static let binary: JSONValue = ["type": "string", "format": "binary"]
-    private static func model(_ models: [ServedModel]) -> JSONValue {
+
+    /// The parameter that chooses among the models that take an input, or do not say.
+    private static func model(_ models: ServedModels, of input: WeightsMetadata.Input) -> JSONValue {
+        let names = models.all.filter { [nil, input].contains($0.segmenter.metadata.input) }.map { JSONValue.string($0.name) }
         var schema: [String: JSONValue] = ["type": "string"]
-        if !models.isEmpty { schema["enum"] = .array(models.map { .string($0.name) }) }
+        if !names.isEmpty { schema["enum"] = .array(names) }
         return ["name": "model", "in": "query", "schema": .object(schema), "description": "A name of /v1/models."]
     }
+
     private static let threshold: JSONValue = [
         "name": "threshold", "in": "query", "schema": ["type": "number", "minimum": 0.000001, "maximum": 0.999999],
         "description": "The least probability of a foreground pixel.",

@@ -15,10 +15,6 @@ struct OperationRoutes {
     let limits: ServerLimits
     private let check = SharedCheck()
 
-    init(models: ServedModels, metrics: MetricsStore, pictures: PictureRoutes, jobs: JobService?, limits: ServerLimits) {
-        (self.models, self.metrics, self.pictures, self.jobs, self.limits) = (models, metrics, pictures, jobs, limits)
-    }
-
     func add(to routes: RouteTable) {
         routes.add("/healthz", [.get: { _, _ in await check.answer(health) }])
         routes.add(
@@ -29,7 +25,8 @@ struct OperationRoutes {
                     return .bytes(Array(metrics.text.utf8), type: "text/plain; version=0.0.4; charset=utf-8")
                 }
             ])
-        routes.add("/openapi.json", [.get: { _, _ in .bytes(Array(OpenAPI.text(limits, models).utf8), type: "application/json") }])
+        let description = Array(OpenAPI.text(limits, models).utf8)
+        routes.add("/openapi.json", [.get: { _, _ in .bytes(description, type: "application/json") }])
     }
 
     fileprivate struct Health: Encodable, Sendable {

@@ -7,6 +7,7 @@
 Research software, not a medical device.
 """
 import ctypes
+import functools
 import json
 import pathlib
 import sys
@@ -104,38 +105,33 @@ class Model:
 
 def segment(array, weights=None, affine=None, **settings):
     """Segments one array; `Model` has the settings and the forms of arrays. The weights of the last call are kept for the next."""
-    key = (None if weights is None else str(weights), tuple(sorted(settings.items())))
-    if _last.get("key") != key:
-        _last.update(model=Model(weights, **settings), key=key)
-    return _last["model"].segment(array, affine)
+    return _model(None if weights is None else str(weights), tuple(sorted(settings.items()))).segment(array, affine)
 
 
-_last = {}
+@functools.lru_cache(maxsize=1)
+def _model(weights, settings):
+    return Model(weights, **dict(settings))
 
 
 def _bytes(array):
     return array.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
 
 
+@functools.lru_cache(maxsize=1)
 def _library():
     """The shared library, with its functions' types (Sources/CInterface/include/vmunet.h)."""
-    if "library" not in _loaded:
-        name = "_library" + (".dylib" if sys.platform == "darwin" else ".so")
-        library = ctypes.CDLL(str(pathlib.Path(__file__).with_name(name)))
-        pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64
-        numbers = {kind: ctypes.POINTER(kind) for kind in (ctypes.c_uint8, ctypes.c_float, ctypes.c_double)}
-        of_bytes = numbers[ctypes.c_uint8]
-        library.vmunet_open.restype = pointer
-        library.vmunet_open.argtypes = [text, number, ctypes.c_double, number, text, number]
-        library.vmunet_close.restype = None
-        library.vmunet_close.argtypes = [pointer]
-        library.vmunet_describe.restype = number
-        library.vmunet_describe.argtypes = [pointer, text, number]
-        library.vmunet_segment_picture.argtypes = [pointer, of_bytes, number, number, number, of_bytes, of_bytes, text, number]
-        library.vmunet_segment_volume.argtypes = [
-            pointer, numbers[ctypes.c_float], number, number, number, number, numbers[ctypes.c_double], of_bytes, text, number]
-        _loaded["library"] = library
-    return _loaded["library"]
-
-
-_loaded = {}
+    name = "_library" + (".dylib" if sys.platform == "darwin" else ".so")
+    library = ctypes.CDLL(str(pathlib.Path(__file__).with_name(name)))
+    pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64
+    numbers = {kind: ctypes.POINTER(kind) for kind in (ctypes.c_uint8, ctypes.c_float, ctypes.c_double)}
+    of_bytes = numbers[ctypes.c_uint8]
+    library.vmunet_open.restype = pointer
+    library.vmunet_open.argtypes = [text, number, ctypes.c_double, number, text, number]
+    library.vmunet_close.restype = None
+    library.vmunet_close.argtypes = [pointer]
+    library.vmunet_describe.restype = number
+    library.vmunet_describe.argtypes = [pointer, text, number]
+    library.vmunet_segment_picture.argtypes = [pointer, of_bytes, number, number, number, of_bytes, of_bytes, text, number]
+    library.vmunet_segment_volume.argtypes = [
+        pointer, numbers[ctypes.c_float], number, number, number, number, numbers[ctypes.c_double], of_bytes, text, number]
+    return library

@@ -61,12 +61,13 @@ const millions = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 /** The weights in a few words. */
 export function showWeights(weights, name, isShipped) {
     $("weights-name").textContent = name;
+    const kinds = weights.input ?? "pictures or volumes";
     const size = `${weights.preset ? `${weights.preset}, ` : ""}${millions.format(weights.parameters / 1e6)} million parameters`;
     const kind = weights.classes === 1 ? "one class" : `${weights.classes} classes`;
-    $("weights-text").textContent = `${size}; ${kind}; for ${weights.input ?? "pictures or volumes"}, seen at ${weights.imageSize}×${weights.imageSize}`;
+    $("weights-text").textContent = `${size}; ${kind}; for ${kinds}, seen at ${weights.imageSize}×${weights.imageSize}`;
     $("shipped-weights").hidden = isShipped;
     // Before anything is opened, the page says what these weights are for.
-    const kinds = weights.input ?? "pictures or volumes", names = (weights.classNames ?? []).slice(1);
+    const names = (weights.classNames ?? []).slice(1);
     const found = names.length > 4 ? `${names.length} classes` : names.join(", ");
     $("empty-title").textContent = `Segment medical ${kinds}, on your own device`;
     $("empty-text").textContent =

@@ -22,8 +22,8 @@ import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = pathlib.Path(os.environ.get("VMUNET_CAMPAIGN", ROOT / ".build-reliability"))
-# Seconds by the clock after which a command counts as hung. Work goes by processor time: at the
-# lowest priority beside other programs a command of one second may wait for an hour.
+# A command counts as hung after so many seconds by the clock. Its work is limited by processor time
+# instead, because at the lowest priority a command of one second may wait for an hour.
 PATIENCE = 10_800
 # A network as small as can be, on pictures of 32×32.
 SMALLEST = [

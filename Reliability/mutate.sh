@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Structured mutation of every format in one process, without coverage:
 #   Reliability/mutate.sh [COUNT [SEED]]      a million inputs unless said
-# Input i is a function of the seed and i. A seed that was begun before goes on where it ended; what
-# all runs came to is in .build-reliability/mutations.tsv: seed, first input, count. Can be stopped
-# at any time: what was reached counts. An input that breaks something ends the process; its number
-# is printed, and `mutate replay SEED NUMBER` writes it to a file.
+# Input i is a function of the seed and i. A seed that was begun before goes on where it ended. The
+# totals of all runs are in .build-reliability/mutations.tsv: seed, first input, count. A run may be
+# stopped at any time; its inputs so far count. An input that breaks something ends the process; its
+# number is printed, and `mutate replay SEED NUMBER` writes it to a file.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=Reliability/common.sh
 . "$root/Reliability/common.sh"

@@ -3,7 +3,7 @@
 
     Reliability/server.py SERVER VMUNET OUT [--mutations 100000] [--kills 100] [--disk] [--seed S]
 
-SERVER is a built vmunet-serve, VMUNET the tool whose `predict` results are compared with, OUT an empty folder. A part is left out if its
+SERVER is a built vmunet-serve, VMUNET the tool whose `predict` gives the expected labels, OUT an empty folder. A part is left out if its
 number is 0. `--disk` mounts a small tmpfs and needs root. Tests/ServerTests/serve.py runs the first two in short.
 """
 
@@ -31,14 +31,14 @@ from PIL import Image
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Tests/ServerTests"))
 from driven import Server, finished, root, save_volume, series, shipped, tell, weights_for  # noqa: E402
 
-# The statuses with which a server refuses; 501 and 505 are for methods and versions that HTTP does not have.
+# The statuses with which a server refuses; 501 and 505 are for unknown methods and versions of HTTP.
 REFUSALS = {400, 401, 404, 405, 406, 408, 409, 413, 415, 422, 429, 501, 503, 505}
 
 
 # ---- mutation
 
 def mutated(body, strength=(1, 3, 30)):
-    """`body` with a few bytes changed, removed, repeated or cut off; the head more often than the rest."""
+    """Changes, removes or repeats a few bytes of `body`, or cuts it off. Its beginning is changed more often than the rest."""
     body = bytearray(body)
     for _ in range(random.choice(strength)):
         if not body:
@@ -105,7 +105,7 @@ class Attack:
             except (http.client.HTTPException, OSError):
                 self.connection.close()
                 self.connection = None
-                # A connection that was closed after its last answer tells nothing.
+                # The server may close a connection after an answer. A new connection must work.
                 if not reused or attempt == 2:
                     raise
         self.check(response.status, response.headers, answer, (method, path))
@@ -124,7 +124,7 @@ class Attack:
             assert headers["Retry-After"], about
 
     def raw(self, sent):
-        """Sends bytes that may not be HTTP, and reads until the server closes, or answers and waits."""
+        """Sends bytes that may not be HTTP, and reads until the server closes the connection."""
         with socket.create_connection((self.host, self.port), timeout=60) as connection:
             answer = b""
             try:
@@ -227,13 +227,13 @@ def mutate(server, data, count):
 # ---- kills
 
 def rows(data, query):
-    """What the store of a running server answers."""
+    """Queries the store of a running server."""
     with contextlib.closing(sqlite3.connect(f"file:{data}/server.sqlite?mode=ro", uri=True, timeout=30)) as store:
         return store.execute(query).fetchall()
 
 
 def attempts(data):
-    """The starts of the job that runs, or 0."""
+    """Returns the number of times that the running job was started, or 0."""
     return rows(data, "SELECT coalesce(max(attempts), 0) FROM job WHERE state = 'running'")[0][0]
 
 
@@ -248,7 +248,7 @@ def kill(server, start, data, cases, count):
             known[id_] = expected
             waiting.append(id_)
         time.sleep(random.uniform(0, 1.5))
-        # A fifth end would be taken for the job's fault.
+        # The server fails a job that has been interrupted five times.
         running = attempts(data)
         if running >= 4:
             time.sleep(0.2)
@@ -272,7 +272,7 @@ def kill(server, start, data, cases, count):
 # ---- a full disk
 
 def fill(path, leave):
-    """A file that leaves so many bytes of its disk free."""
+    """Writes a file that leaves `leave` bytes of its disk free."""
     room = os.statvfs(path.parent)
     with open(path, "wb") as file:
         left = room.f_bavail * room.f_frsize - leave
@@ -300,7 +300,7 @@ def disk(program, out, weights, body, expected):
         problem = json.loads(answer)
         assert status == 507 and "disk is full" in problem["detail"] and problem["remedy"], answer
         connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
-        # Without a length the room ends on the way.
+        # Without a declared length, the disk fills while the body arrives.
         connection.request("POST", "/v1/jobs", body=iter([b"\x1f\x8b" + bytes(1 << 20)] * 20), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
         assert connection.getresponse().status == 507
         connection.close()

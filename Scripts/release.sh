@@ -69,7 +69,7 @@ gather_archives() {
         ln -sf "$file" "$static/lib$name.a"
     done
     ln -sf libpng16.a "$static/libpng.a"
-    # libzip and libstdc++ ask glibc 2.36 for these where it was there when they were built.
+    # libzip and libstdc++ that were built with glibc 2.36 call these, which older ones lack.
     gcc -O2 -c -x c -o "$static/arc4random.o" - <<'END'
 #include <errno.h>
 #include <stdlib.h>

@@ -104,8 +104,9 @@ wants_mpi() {
 needs_torch() { [ "${1%-mpi}" = vmunet-train ]; }
 needs_mpi() { [ "$1" = vmunet-train-mpi ]; }
 
-# build_folder PRODUCT: prints its scratch folder. The server's is its own, for it stands on
-# packages that nothing else needs; another trait would compile everything again.
+# build_folder PRODUCT: prints its scratch folder. The server has its own, because it needs packages
+# that nothing else needs. So has MPI: in a shared folder, each change of traits would compile
+# everything again.
 build_folder() {
     case $1 in
         vmunet-serve) printf '%s' "$root/.build-serve" ;;

@@ -44,8 +44,8 @@ words() { sed -n "s/^$1 \[\(.*\)\]$/\1/p" "$root/$file" | sed 's/", "/" "/g'; }
     echo "set -- $(words ENTRYPOINT) $(words CMD)"
     case $file in
         *server*) cat <<'END' ;;
-# The tokens are where `docker run` mounts them. The shell itself speaks HTTP, because the image has no
-# client.
+# The tokens are where `docker run` mounts them. The shell itself speaks HTTP, because the image has
+# no client.
 head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >/tokens.txt
 "$@" 2>/out/log &
 until grep -q 'serving on' /out/log; do kill -0 $! && sleep 1; done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs docs/server.md's nginx example on loopback, with a certificate of its own making, before a
-# running server:
+# Runs docs/server.md's nginx example on loopback in front of a running server, with a certificate
+# made for the test:
 #
 #   Scripts/try-nginx.sh PORT [VOLUME.nii.gz]
 #

@@ -41,7 +41,7 @@ with torch.no_grad():
             x, w = torch.randn(rows, k, dtype=dt), torch.randn(n, k, dtype=dt)
             try:
                 tot[j] += c * m / rows * best(lambda: torch.ops.mkldnn._linear_pointwise(x, w, None, "none", [], ""))
-            except RuntimeError:  # oneDNN has no bfloat16 products for processors without AVX-512
+            except RuntimeError:  # oneDNN multiplies bfloat16 only with AVX-512
                 tot[j] = math.nan
 here = os.path.dirname(os.path.abspath(__file__))
 with tempfile.TemporaryDirectory() as tmp:

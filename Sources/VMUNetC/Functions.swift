@@ -1,6 +1,6 @@
 import CInterface
 
-// The functions of vmunet.h. Whatever callers and files can cause is a message; nothing traps.
+// The functions of vmunet.h. Errors of callers and files become messages; nothing traps.
 
 /// Reads weights. `vmunet.h` says more.
 @_cdecl("vmunet_open")
@@ -21,7 +21,7 @@ public func close(segmenter: OpaquePointer?) {
     Unmanaged<Model>.fromOpaque(UnsafeRawPointer(segmenter)).release()
 }
 
-/// What the weights are, as JSON. `vmunet.h` says more.
+/// Describes the weights as JSON. `vmunet.h` says more.
 @_cdecl("vmunet_describe")
 public func describe(segmenter: OpaquePointer?, text: UnsafeMutablePointer<CChar>?, capacity: Int64) -> Int64 {
     guard let model = Model.at(segmenter) else { return 0 }
@@ -64,7 +64,7 @@ private func reporting<Value>(to message: UnsafeMutablePointer<CChar>?, _ capaci
     }
 }
 
-/// Copies as much of a text as fits, with a final zero, and never half a character.
+/// Copies as many whole characters of a text as fit, with a final zero.
 private func write(_ text: String, to place: UnsafeMutablePointer<CChar>?, _ capacity: Int64) {
     guard let place, capacity > 0 else { return }
     var count = 0

@@ -11,13 +11,13 @@ import TensorFiles
     import Foundation
 #endif
 
-/// What a `vmunet_segmenter` points to.
+/// The object behind a `vmunet_segmenter`.
 final class Model: Sendable {
     private let segmenter: Segmenter
-    /// What `vmunet_describe` gives.
+    /// The text of `vmunet_describe`.
     let description: String
 
-    /// The object behind a pointer of `vmunet_open`.
+    /// The model that `vmunet_open` returned a pointer to.
     static func at(_ pointer: OpaquePointer?) -> Model? {
         pointer.map { Unmanaged<Model>.fromOpaque(UnsafeRawPointer($0)).takeUnretainedValue() }
     }
@@ -38,7 +38,7 @@ final class Model: Sendable {
         description = String(decoding: try encoder.encode(Facts(segmenter)), as: UTF8.self)
     }
 
-    /// What programs want to know about weights.
+    /// The weights' metadata, for other programs.
     private struct Facts: Encodable {
         let classes: Int, class_names: [String], image_size: Int, threshold: Float
         let input: String?, modality: String?, channels: [String]?, voxel_order: String?, summary: String?

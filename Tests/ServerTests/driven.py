@@ -1,4 +1,4 @@
-"""A real server for tests and campaigns, and what is sent to it."""
+"""Runs a real server for tests and campaigns, and makes inputs for it."""
 
 import atexit
 import gzip
@@ -25,7 +25,7 @@ shipped = root / "Weights/isic17.safetensors"
 
 
 class Server:
-    """`program serve` on a free port, with jobs in `data`."""
+    """Runs `program serve` on a free port, with jobs in `data`."""
 
     def __init__(self, program, data, weights, *options):
         words = [word for path in weights for word in ("--weights", str(path))]
@@ -69,12 +69,12 @@ class Server:
         return job
 
     def labels(self, job):
-        """The labels of a finished job."""
+        """Returns the labels of a finished job."""
         packed = self.ask(f"/v1/jobs/{job}/result")[2]
         return numpy.asarray(nibabel.Nifti1Image.from_bytes(gzip.decompress(packed)).dataobj)
 
     def memory(self, name="VmRSS"):
-        """Bytes of memory in use; "VmHWM" is the most so far."""
+        """Returns the bytes of memory in use or, for "VmHWM", the most so far."""
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(rf"{name}:\s+(\d+) kB", text)[1]) * 1024
 
@@ -114,7 +114,7 @@ def save_volume(path, slices, side=48):
 
 
 def series(slices=8):
-    """A ZIP of a CT series."""
+    """Returns a ZIP of a CT series."""
     packed = io.BytesIO()
     study, uid, frame = (pydicom.uid.generate_uid(entropy_srcs=[name]) for name in "abc")
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -143,7 +143,7 @@ def series(slices=8):
 
 
 def weights_for(path, kind, size):
-    """The shipped weights as if they were trained on "pictures" or "volumes" of `size`×`size`: the smaller, the faster."""
+    """Writes the shipped weights as if they were trained on "pictures" or "volumes" of `size`×`size`; small sizes are fast."""
     bytes_ = shipped.read_bytes()
     length = struct.unpack("<Q", bytes_[:8])[0]
     header = json.loads(bytes_[8:8 + length])

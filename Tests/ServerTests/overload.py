@@ -27,8 +27,8 @@ parser.add_argument("--seconds", type=int, default=20)
 arguments = parser.parse_args()
 arguments.out.mkdir(parents=True, exist_ok=True)
 
-# What these requests may add to the memory at rest: 128 pictures' files, maps and pictures of each thread, 512 connections' buffers
-# of 300 KB.
+# The most memory that these requests may add: the files of 128 pictures, maps and pictures of each thread, and buffers of 300 KB for
+# each of 512 connections.
 bound = 400 << 20
 
 server = Server(arguments.server, arguments.out / "data", [shipped])
@@ -49,7 +49,7 @@ def note(outcome):
 
 
 def connect(address):
-    """A connection from this address of the loopback, which is a client of its own to the server."""
+    """Connects from an address of the loopback. The server takes each address for another client."""
     connection = socket.socket()
     connection.settimeout(30)
     connection.bind((address, 0))

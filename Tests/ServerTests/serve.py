@@ -92,7 +92,7 @@ assert (numpy.asarray(nibabel.load(arguments.out / "labels.nii.gz").dataobj) == 
 assert "lesion" in printed and printed.splitlines()[-1] in ("1", "1.0"), printed
 tell("the documentation's examples work")
 
-# The planes that the page shows: the patient's left on the right, so x runs to the left as stored here reversed.
+# The page shows the patient's left on the right. The volume is stored in LPS, so only coronal and sagittal planes are turned.
 labels = numpy.asarray(found.dataobj).transpose(2, 1, 0)
 assert nibabel.aff2axcodes(found.affine) == ("L", "P", "S")
 for plane, index, slice_ in [("axial", 9, labels[9]), ("coronal", 20, labels[::-1, 20]), ("sagittal", 21, labels[::-1, :, 21])]:

@@ -63,7 +63,7 @@ def status(page):
 
 
 def introduction(page):
-    """What the page says before anything is opened, and whether it offers its example."""
+    """Returns the page's introduction, and "an example" if it offers one."""
     example = "; an example" if page.locator("#example").is_visible() else ""
     return f"{page.locator('#empty-title').text_content()}: {page.locator('#empty-text').text_content()}{example}"
 

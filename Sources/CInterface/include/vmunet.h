@@ -1,8 +1,8 @@
 // Segmentation for other languages: weights in, labels out. Research software, not a medical device.
 //
-// Every function may be called from any thread, and one segmenter by many at a time. Where `message`
-// is given, a failure writes one line of UTF-8 there, of at most `capacity` bytes with its final
-// zero: what is wrong and what helps.
+// Every function may be called from any thread, and many threads may use one segmenter. Unless
+// `message` is null, a failure writes one line of UTF-8 there, at most `capacity` bytes with the
+// final zero. The line says what is wrong and what helps.
 #ifndef VMUNET_H
 #define VMUNET_H
 
@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-// Weights that were read, with what they say about their input. It never changes.
+// Weights in memory, with their metadata. It never changes.
 typedef struct vmunet_segmenter vmunet_segmenter;
 
 // Reads weights, .safetensors or .pth; a null `weights` takes those that come with the package.
@@ -21,12 +21,12 @@ typedef struct vmunet_segmenter vmunet_segmenter;
 // this process, 0 for as many as suit the machine. Null on failure.
 vmunet_segmenter *vmunet_open(const char *weights, int64_t image_size, double threshold, int64_t threads, char *message, int64_t capacity);
 
-// Frees a segmenter that nobody uses any more.
+// Frees a segmenter. No call may be using it.
 void vmunet_close(vmunet_segmenter *segmenter);
 
-// What the weights are, as JSON: classes, class_names, input ("pictures" or "volumes", or null),
+// Describes the weights as JSON: classes, class_names, input ("pictures", "volumes" or null),
 // modality, image_size, threshold, channels, voxel_order, summary. Writes at most `capacity` bytes
-// with a final zero; returns the bytes that the whole takes.
+// with a final zero; returns the size of the whole text in bytes.
 int64_t vmunet_describe(const vmunet_segmenter *segmenter, char *text, int64_t capacity);
 
 // Segments a picture, `channels` bytes a pixel: 1 (grey), 3 (red, green, blue) or 4 (and opacity,

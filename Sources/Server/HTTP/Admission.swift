@@ -11,8 +11,8 @@ final class Admission: Sendable {
     private let state = Mutex(State())
     private let most: Int, mostAmount: Int, mostPerClient: Int
 
-    /// The limits: pieces of work in total, their summed amounts, and pieces per client. A client
-    /// has at most half of the amount, or one piece.
+    /// The limits: pieces of work in total, their summed amounts, and pieces per client. A
+    /// client may take half of the amount, or one piece of any size.
     init(most: Int, amount: Int, perClient: Int) { (self.most, mostAmount, mostPerClient) = (most, amount, perClient) }
 
     var count: Int { state.withLock { $0.count } }

@@ -28,7 +28,7 @@ package actor JobService: Service {
     /// Uploads on their way, by client.
     var arriving: [String: Int] = [:]
     var isStopping = false
-    /// A job whose end the store did not take, such as on a full disk.
+    /// A job that was started and whose end is not in the store yet.
     private var unsettled: Job?
     private let wakeups: AsyncStream<Void>
     nonisolated let wake: AsyncStream<Void>.Continuation
@@ -122,7 +122,7 @@ package actor JobService: Service {
         for _ in 0..<5 where !isStopping { try? await Task.sleep(for: .seconds(1)) }
     }
 
-    /// Records where a job stands by its files.
+    /// Records a job's state as its files show it.
     private func settle(_ job: Job) async throws {
         if files.hasResult(job.id) { return try await finish(job) }
         try await store.change(job.id) { ($0.state, $0.slicesDone) = (.queued, 0) }

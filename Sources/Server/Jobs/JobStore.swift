@@ -42,7 +42,7 @@ struct JobStore: Sendable {
         database = try DatabasePool(path: url.path, configuration: configuration)
         for ending in ["", "-wal", "-shm"] { _ = chmod(url.path + ending, 0o600) }
         let migrator = Self.migrator
-        // Not by a reader: it would remember the schema from before the migration.
+        // The writer checks: a reader would remember the schema from before the migration.
         guard try !database.writeWithoutTransaction({ try migrator.hasBeenSuperseded($0) }) else {
             throw StoreError(
                 url, "the store was written by a newer version",
@@ -75,7 +75,7 @@ struct JobStore: Sendable {
             }
         }
         migrator.registerMigration("2: bytes held") { db in
-            // Of finished jobs the files are measured at the next start.
+            // The server's next start measures the files of finished jobs.
             try db.alter(table: "job") { $0.add(column: "held", .integer).notNull().defaults(to: 0) }
             try db.execute(sql: "UPDATE job SET held = bytes")
         }
@@ -101,7 +101,7 @@ struct JobStore: Sendable {
 
     func all() async throws -> [Job] { try await database.read { try Job.order(Column("created")).fetchAll($0) } }
 
-    /// What is waiting, and what one client has.
+    /// The jobs that wait, and one client's share of them and of the disk.
     struct Usage: Codable, FetchableRecord, Sendable {
         /// Jobs that wait or run: everyone's, and the client's.
         let waiting: Int, ownWaiting: Int

@@ -86,7 +86,7 @@ package enum VolumeWorker {
     }
 }
 
-/// The disk has no room for what a job writes. That is no fault of its file, so the job waits.
+/// The disk has no room for what a job writes. Its file is not at fault, so the job waits.
 private struct DiskFull: Error {}
 
 /// One volume from its file to its results.
@@ -164,8 +164,8 @@ private struct VolumeJob {
         return place
     }
 
-    /// Runs `body`, which writes up to `bytes`. If it fails and the disk has less room than that,
-    /// the room is the reason.
+    /// Runs `body`, which writes up to `bytes`. Throws ``DiskFull`` if it fails and the disk has
+    /// less room than that.
     private func writing(_ bytes: Int, _ body: () throws -> Void) throws {
         do { try body() } catch { throw (JobFiles.room(in: folder) ?? .max) < bytes + 1 << 20 ? DiskFull() : error }
     }
@@ -179,7 +179,7 @@ private struct VolumeJob {
     ) throws {
         let made = folder.appending(path: "making-\(getpid())")
         do {
-            // Grey values, labels, labels packed twice, and a DICOM segmentation.
+            // Room for grey values, labels, labels packed twice, and a DICOM segmentation.
             try writing(6 * labels.labels.count) { try fill(made, item, volume, prepared, labels, segmenter) }
         } catch {
             try? FileManager.default.removeItem(at: made)

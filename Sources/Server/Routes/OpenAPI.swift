@@ -142,7 +142,7 @@ enum OpenAPI {
     ]
     private static let id: JSONValue = path("id", ["type": "string", "pattern": "^[0-9a-f]{32}$"])
 
-    /// What the number of a new job leads to.
+    /// The operations that take a new job's number.
     private static let links: JSONValue = .object(
         Dictionary(
             uniqueKeysWithValues: ["job", "events", "result", "view", "deleteJob"].map { name in

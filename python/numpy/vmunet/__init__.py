@@ -20,7 +20,7 @@ __all__ = ["Error", "Model", "Result", "segment"]
 
 
 class Error(ValueError):
-    """What is wrong with weights, an array or a setting, and what helps, in one line."""
+    """Says in one line what is wrong with weights, an array or a setting, and what helps."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Model:
         text = ctypes.create_string_buffer(size)
         _library().vmunet_describe(pointer, text, size)
         self.facts = json.loads(text.value)
-        """What the weights record: classes, class_names, input, modality, image_size, threshold, channels, voxel_order, summary."""
+        """The weights' metadata: classes, class_names, input, modality, image_size, threshold, channels, voxel_order, summary."""
 
     def segment(self, array, affine=None):
         """Segments a picture or a volume; `Result` has arrays of its size.

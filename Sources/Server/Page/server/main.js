@@ -130,7 +130,7 @@ function showPanel(entry, isDone) {
     $("report").hidden = !isDone;
 }
 
-/** The entry whose threshold the slider has; it is not moved under the reader's hand. */
+/** The entry whose threshold the slider shows; for it the slider stays where the reader moved it. */
 let shownThreshold = null;
 
 const thresholdOf = (entry) => entry.found?.threshold ?? entry.threshold ?? (entry.kind === "job" ? models.find(({ name }) => name === entry.model)?.threshold : undefined);

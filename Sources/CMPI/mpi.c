@@ -31,9 +31,9 @@ void cm_sums_finish(const cm_sum *sums, int64_t count) { (void)sums, (void)count
 #include <string.h>
 #include <time.h>
 
-// Collective calls must start in the same order on every process of a communicator. The sums' way
-// back starts when the way there has ended, which differs between processes; so each kind of call
-// has a communicator of its own, and sums take turns on their way back.
+// Collective calls must start in the same order on every process of a communicator. A sum's way
+// back starts once its way there has ended, sooner on one process than on another. So each kind of
+// call has a communicator of its own, and sums take turns on their way back.
 static MPI_Comm gathers, there, back;
 static int64_t sums_started, sums_sent_back;
 static int own_rank, processes;
@@ -64,8 +64,8 @@ static double seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/// Waits for what `is_done` asks about. The first millisecond spins, for latency; then the core is
-/// left to those that compute.
+/// Waits until `is_done(what)`. Spins for the first millisecond, for latency; then leaves the core
+/// to threads that compute.
 static void wait_for(bool (*is_done)(void *), void *what) {
     const double start = seconds();
     while (!is_done(what)) {
@@ -270,7 +270,7 @@ struct several {
     int64_t count;
 };
 
-/// Moves all on: the way back of one must not wait for the end of another.
+/// Advances every sum: the way back of one must not wait for the end of another.
 static bool are_finished(void *what) {
     const struct several *all = what;
     bool done = true;

@@ -1,4 +1,4 @@
-// Notices of gradients, through libtorch's hook after accumulation.
+// Notices of gradients, by libtorch's hook that runs after a gradient is accumulated.
 #include "ctorch_hooks.h"
 #include "handles.h"
 

@@ -1,9 +1,9 @@
 /// The named parts of a network, for freezing, learning rates and messages.
 ///
 /// VM-UNet has `patch_embed`, `encoder.0` … `encoder.3`, `decoder.0` … `decoder.3`, `final_up` and
-/// `head`; `encoder` is all up to its last stage, `decoder` all from there to the head. Other
-/// networks have the first words of their checkpoint keys; any beginning of a key up to a point
-/// names a part as well.
+/// `head`. `encoder` names its stages and `patch_embed`, `decoder` its stages and `final_up`. The
+/// parts of other networks are named by the first words of their checkpoint keys. Any beginning of
+/// a key up to a point also names a part.
 package enum NetworkStages {
     /// VM-UNet's parts by the beginnings of their keys.
     private static let published = [

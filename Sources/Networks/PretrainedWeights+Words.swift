@@ -1,6 +1,6 @@
 extension PretrainedWeights.Report {
-    /// What became of each part of the network, a line each: which it kept from the file, which
-    /// were adapted, and which were drawn anew, with the reason.
+    /// Lines about the network's parts: those kept from the file, those adapted, and those drawn
+    /// anew, with the reason.
     public var words: [String] {
         let (filled, left) = (Set(filled.map(\.key)), Set(left))
         func stages(_ keys: some Sequence<String>) -> [String] { NetworkStages.names(of: Array(keys)) }

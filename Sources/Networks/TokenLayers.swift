@@ -69,7 +69,7 @@ extension Tensor {
     func droppedOut(_ rate: Double, _ mode: ForwardMode) -> Tensor {
         guard mode.isTraining, rate > 0 else { return self }
         guard let part = BatchPart.current, part.total > size(0) else { return droppedOut(rate) }
-        // The factors of the whole batch's values, 0 or 1 / (1 − rate), and of them these pictures'.
+        // Factors of 0 or 1 / (1 − rate) for the whole batch, of which these pictures take theirs.
         let (rest, length) = (Array(shape.dropFirst()), count / Swift.max(size(0), 1))
         let factors = withoutGradients {
             BatchPart.rows(own: size(0)) { Tensor.row(1, count: $0 * length, on: device).droppedOut(rate).reshaped([$0] + rest) }

@@ -73,7 +73,7 @@ extension Tensor {
         return Aten.maxPool2d(.tensor(self), .ints([side, side]), .ints([step, step]), .ints([0, 0]), .ints([1, 1]), .bool(false))
     }
 
-    /// The greatest value of `rows`×`columns` around each pixel, odd numbers, within the map.
+    /// The greatest value of the `rows`×`columns` pixels around each pixel; both are odd.
     package func maxPooledInPlace(rows: Int, columns: Int) -> Tensor {
         Aten.maxPool2d(
             .tensor(self), .ints([rows, columns]), .ints([1, 1]), .ints([rows / 2, columns / 2]), .ints([1, 1]), .bool(false))

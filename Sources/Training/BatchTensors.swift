@@ -41,7 +41,7 @@ struct BatchTensors {
         if let distances, let others = other.distances { distances.assign(others) }
     }
 
-    /// Logits and target of no picture: what a process has whose part of a batch is empty.
+    /// Logits and target of no picture, for a process whose part of a batch is empty.
     static func none(classes: Int) -> (logits: Tensor, target: Tensor) {
         let nothing = [Float]()
         return (

@@ -35,8 +35,8 @@ final class GradientStep {
     /// Adds a batch's gradients to the accumulated ones, or replaces them if the batch is its
     /// step's first. Returns the loss, after `check` has seen it.
     ///
-    /// Several processes have a part of the batch each, `nil` if it has no picture for this one. All
-    /// return the whole batch's loss, and after the step's last batch have the whole gradients.
+    /// If several processes share the batch, each passes its part, or nil for an empty one. All
+    /// return the whole batch's loss, and have the whole gradients after the step's last batch.
     ///
     /// Throws what `check` throws. Then nothing has changed, except that recorded work has already
     /// added its gradients.

@@ -5,10 +5,10 @@ extension SegmentationLoss {
     /// The loss of a batch's logits against its truth: a binary float32 plane, or int64 labels. The
     /// boundary term also needs the signed `distances` of every class, [B, classes, H, W].
     ///
-    /// The published terms are made of sums over pictures. Where several processes have a part of
-    /// the batch each, `batch` adds these sums up, and all get the whole batch's loss; the gradient
-    /// is the part's share, and the shares add up to the whole batch's gradient. ``terms`` are those
-    /// of the part, so several processes refuse them.
+    /// The published terms are functions of sums over pictures. If several processes share the
+    /// batch, `batch` adds these sums, so that all get the whole batch's loss. Each gets its part of
+    /// the gradient, and the parts add up to the whole. ``terms`` see the part alone, so runs on
+    /// several processes refuse them.
     package func callAsFunction(_ logits: Tensor, _ target: Tensor, distances: Tensor? = nil, in batch: BatchSum = .own) -> Tensor {
         let published =
             target.elementType == .int64 ? manyClasses(logits, labels: target, in: batch) : binary(logits, target: target, in: batch)

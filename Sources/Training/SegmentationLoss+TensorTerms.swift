@@ -77,8 +77,8 @@ extension SegmentationLoss {
         return 1 - (precision * sensitivity * 2 / (precision + sensitivity + LossTerms.harmonicSmoothing)).mean()
     }
 
-    /// The soft skeleton of maps [B, C, H, W]: what openings of the map and of its erosions take
-    /// away.
+    /// The soft skeleton of maps [B, C, H, W]: the values that opening removes from the map and
+    /// from its erosions.
     private static func skeleton(_ map: Tensor, _ iterations: Int) -> Tensor {
         func eroded(_ map: Tensor) -> Tensor {
             let minima = [(3, 1), (1, 3)].map { -(-map).maxPooledInPlace(rows: $0.0, columns: $0.1) }

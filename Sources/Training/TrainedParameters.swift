@@ -24,7 +24,7 @@ struct TrainedParameters {
     init(_ network: any SegmentationNetwork, _ configuration: RunConfiguration) throws {
         let parameters = network.parameters
         try Self.check(parameters.map(\.key), configuration)
-        // Where several names fit, the longest counts: encoder.0 within encoder.
+        // If several names fit, the longest counts: encoder.0 within encoder.
         let rates = configuration.stageRates.sorted { ($0.key.count, $1.key) > ($1.key.count, $0.key) }
         var groups: [Group] = []
         for (key, tensor) in parameters {

@@ -149,8 +149,8 @@ public final class Trainer {
     ///
     /// Throws ``NonFiniteLoss`` before a loss that is not finite does any harm;
     /// ``/Files/FileError`` if another process is training in the folder; and, after saving, what
-    /// the data set throws. What one of several processes throws is thrown on all:
-    /// ``ProcessFailed`` on the others.
+    /// the data set throws. If one of several processes throws, the others throw
+    /// ``ProcessFailed``.
     public func run(
         savingEvery interval: Duration? = nil, shouldStop: () -> Bool = { false }, report: (TrainingProgress) -> Void = { _ in }
     ) throws -> Outcome {
@@ -254,7 +254,8 @@ public final class Trainer {
         return scalar
     }
 
-    /// All processes find the same loss; the one whose pictures caused it names them.
+    /// The error to throw. All processes find the same loss; the one whose pictures caused it names
+    /// them.
     private func nonFinite(_ loss: Double, _ batch: Batch?, _ inputs: BatchTensors?) -> any Error {
         let layer = inputs.flatMap { network.firstNonFiniteLayer($0.images, mode) }
         let speaker = group.gather([layer == nil ? 0 : 1 as UInt8]).firstIndex { $0[0] == 1 } ?? 0
@@ -264,7 +265,7 @@ public final class Trainer {
             configuration: folder.configuration.relativePath)
     }
 
-    /// Scores the validation set: every process some of its batches, and all get the whole result.
+    /// Scores the validation set. Each process scores some batches, and all get the whole result.
     private func evaluate(_ shouldStop: () -> Bool, _ report: (TrainingProgress) -> Void) throws -> EvaluationResult? {
         guard let evaluator else { return nil }
         let scorer = TorchScorer(network, configuration.segmentationLoss, precision: configuration.precision, compileGraph: compileGraph)

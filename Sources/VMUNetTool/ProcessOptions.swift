@@ -6,7 +6,7 @@ import Segmentation
 import Torch
 import Training
 
-/// How a run is shared among the processes that mpirun or srun started, and saved between epochs.
+/// Options of runs on the processes that mpirun or srun started, and of saving between epochs.
 struct ProcessOptions: ParsableArguments {
     @Option(help: "Minutes between checkpoints, beside those after every epoch.")
     var saveEvery: Double?
@@ -28,10 +28,10 @@ struct ProcessOptions: ParsableArguments {
 
     var savingEvery: Duration? { saveEvery.map { .seconds($0 * 60) } }
 
-    /// True in a job of Slurm's that was started before and put back into its queue.
+    /// True in a Slurm job that was put back into the queue and started again.
     static var isRequeued: Bool { ProcessInfo.processInfo.environment["SLURM_RESTART_COUNT"].flatMap { Int($0) }.map { $0 > 0 } ?? false }
 
-    /// Runs `work` on each of the processes. Process 0 speaks for all, unless another has failed.
+    /// Runs `work` on each of the processes. Process 0 prints messages for all, unless another fails.
     ///
     /// - Parameter threads: the user's own number of threads; by default the processes of a machine
     ///   share its processors.
@@ -46,18 +46,18 @@ struct ProcessOptions: ParsableArguments {
             processes.leave()
             throw exit
         } catch {
-            // The first to exit ends all. An error of all processes, such as a wrong option, is
-            // process 0's to tell; that of another is its own.
+            // The first to exit ends all. Process 0 reports an error that all have, such as a wrong
+            // option; another process reports its own.
             if error is ProcessFailed { sleep(30) } else if processes.rank > 0 { sleep(2) }
             throw error
         }
         processes.leave()
     }
 
-    /// Processors of this machine that the launcher has left to its processes together.
+    /// The processors that the processes of this machine share.
     private static var processors: Int {
         let (all, own) = (ProcessInfo.processInfo.processorCount, ProcessInfo.processInfo.activeProcessorCount)
-        // Those that this process is bound to are its own alone.
+        // A process that is bound to some processors has them to itself.
         return own < all ? .max : all
     }
 }

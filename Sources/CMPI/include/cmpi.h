@@ -1,8 +1,8 @@
-// What training on several processes needs of MPI: a start and an end, gathered bytes, and sums of
-// gradients. Without the package's trait MPI only cm_is_available does anything.
+// The part of MPI that training on several processes uses: start, end, gathered bytes and sums of
+// gradients. Without the package's trait MPI, only cm_is_available works.
 //
-// Nothing fails quietly: where MPI reports an error, or another process does not answer in time,
-// these functions print why and end the run on all processes.
+// No failure is silent: if MPI reports an error, or another process does not answer in time, these
+// functions print the reason and end the run on all processes.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,20 +27,21 @@ void cm_finish(void);
 /// Every process's `bytes` bytes, in the order of the ranks, into `all`. Also a barrier.
 void cm_gather(const void *own, size_t bytes, void *all);
 
-/// A sum over all processes of `count` float32 values, made again and again in the same memory.
+/// A sum of `count` float32 values over all processes. It can be made any number of times, always
+/// in the same memory.
 ///
-/// Each process receives its share of everybody's values, adds them in float64 in the order of the
-/// ranks, rounds once, and sends the sums to all: the same bits on every process and in every run,
-/// whatever the network does. With `bfloat16` values travel with eight bits of mantissa, rounded
-/// once on the way there and once on the way back.
+/// Each process receives its share of all processes' values, adds them in float64 in the order of
+/// the ranks, rounds once, and sends the sums to all. Every process gets the same bits, in every run
+/// and over every network. With `bfloat16`, values travel with eight bits of mantissa: they are
+/// rounded once on the way to the sum, and once on the way back.
 typedef struct cm_sum *cm_sum;
 cm_sum cm_sum_make(int64_t count, bool bfloat16);
 void cm_sum_free(cm_sum sum);
 /// The values: written before cm_sum_start, read after cm_sums_finish.
 float *cm_sum_values(cm_sum sum);
-/// Starts; every process starts its sums in the same order.
+/// Starts without waiting. Every process starts its sums in the same order.
 void cm_sum_start(cm_sum sum);
-/// Moves the work on without waiting. Returns true if it is done.
+/// Makes progress without waiting. Returns true once the sum is done.
 bool cm_sum_advance(cm_sum sum);
 /// Waits for several sums.
 void cm_sums_finish(const cm_sum *sums, int64_t count);

@@ -6,8 +6,8 @@
 extern "C" {
 #endif
 
-/// Calls `notice` whenever the backward pass has added to this leaf's gradient, on the pass's own
-/// thread. NULL ends that.
+/// Calls `notice` on the backward pass's thread each time the pass has added to this leaf's
+/// gradient. NULL removes the hook.
 int ct_on_gradient(ct_tensor leaf, void (*notice)(void *context, int64_t index), void *context, int64_t index);
 
 #ifdef __cplusplus

@@ -30,7 +30,7 @@ public struct LossWeights: Sendable, Equatable {
     public let weights: [String: Double]
 
     /// Nil if a name is not one of ``RunConfiguration/LossSettings/termNames``, comes twice, or has
-    /// something else than a number of 0 or more behind it.
+    /// anything but a number of 0 or more behind it.
     public init?(_ text: String) {
         guard let weights = NamedNumbers.parse(text, names: RunConfiguration.LossSettings.termNames, default: 1) else { return nil }
         self.weights = weights

@@ -7,8 +7,8 @@ enum RepeatFactors {
     static let leastShare = 0.1
     static let mostRepeats = 10.0
 
-    /// How often each sample comes: as often as its rarest class needs, the square root of how much
-    /// too rare that is.
+    /// The number of times that each sample comes in an epoch: √(t / f) for its rarest class, t the
+    /// least share, f the class's share of the samples.
     ///
     /// - Parameter presence: The labels in each sample; 0 and those beyond `classes` count for
     ///   nothing.
@@ -44,7 +44,7 @@ struct BalancedSamples: SegmentationDataset {
     func sourceSizes() throws -> [(width: Int, height: Int)] { try base.sourceSizes() }
     func picture(at index: Int) throws -> Picture? { try base.picture(at: places[index]) }
 
-    /// The base's notes, and how often samples come.
+    /// The base's notes, and one about repetitions.
     func verify(forTraining: Bool) throws -> [String] {
         let notes = try base.verify(forTraining: forTraining)
         guard count > base.count else { return notes + ["no class is rare: every sample comes once an epoch"] }

@@ -19,7 +19,7 @@ package final class DataLoader: Sendable {
         package var shuffle = false
         /// Varies the samples as the set defines it.
         package var augment = false
-        /// Varies augmented samples further; nil does not.
+        /// Further variation of augmented samples; nil for none.
         package var variation: SampleVariation?
         /// The seed; with epoch and index it determines order and augmentation.
         package var seed: UInt64 = 42
@@ -70,7 +70,7 @@ package final class DataLoader: Sendable {
 
     /// An epoch's batches from a step on (counted from 0). Preparing them starts at once.
     ///
-    /// - Parameter choosing: takes some of a step's samples; a step without any is left out.
+    /// - Parameter choosing: selects some of a step's samples; steps without any are left out.
     package func batches(
         epoch: Int, from step: Int = 0, choosing: (_ step: Int, _ samples: [Int]) -> [Int] = { $1 }
     ) -> BatchStream {

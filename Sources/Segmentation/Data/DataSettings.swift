@@ -20,8 +20,8 @@ public struct DataSettings: Sendable, Hashable, Codable {
     public var colorJitter = 0.0
     /// Further variation in training.
     public var augmentation = AugmentationSettings()
-    /// The number of training pictures or slices to take, drawn by the seed, for curves over few of
-    /// them; nil takes all.
+    /// The number of training pictures or slices to take, drawn by the seed, as for learning curves;
+    /// nil takes all.
     public var pictures: Int?
     /// Repeats training samples with rare classes within an epoch. Volumes always do.
     public var balance = false
@@ -57,8 +57,8 @@ public struct DataSettings: Sendable, Hashable, Codable {
     /// Folds to divide the set into, for cross-validation; nil divides by ``validationFraction`` or
     /// as the set's own parts say.
     public var folds: Int?
-    /// A table (CSV) of pictures and what they belong to, such as patients: a group is never
-    /// divided.
+    /// A table (CSV) of pictures and their groups, such as patients. No group is divided between
+    /// training and validation.
     public var groups: String?
     /// The heading of the groups' column; nil for a table of two columns.
     public var groupColumn: String?
@@ -66,7 +66,7 @@ public struct DataSettings: Sendable, Hashable, Codable {
     /// all of it.
     public var groupPattern: String?
 
-    /// The share to hold back where the number of folds, or else ``validationFraction``, says it.
+    /// The share to hold back: one fold, or ``validationFraction`` if there are no folds.
     var heldBackFraction: Double { folds.map { 1 / Double($0) } ?? validationFraction }
 
     /// Channels of the network's input.

@@ -25,7 +25,7 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
         public var labelShares: [Double]?
         /// Samples without any foreground.
         public var empty: Int
-        /// Grey value of the pictures, 0…255: the mean of their means, and their deviation.
+        /// The mean of the pictures' mean greys, 0…255, and the standard deviation of these.
         public var brightness: [Double]?
         /// The least and greatest stored intensity, of slices and volumes.
         public var intensities: [Float]?
@@ -139,7 +139,7 @@ extension PairedFolder {
         return prints
     }
 
-    /// The mean of the pictures' greys, and its standard deviation; nil without pictures.
+    /// The mean of the pictures' mean greys and their standard deviation; nil without pictures.
     private static func brightness(_ prints: [PictureFingerprint]) -> [Double]? {
         guard !prints.isEmpty else { return nil }
         let mean = prints.reduce(0) { $0 + Double($1.mean) } / Double(prints.count)

@@ -18,8 +18,8 @@ enum FoldDivision {
         return groups.map { fold[$0] ?? 0 }
     }
 
-    /// Which samples validate where a share is held back: whole groups drawn by the seed, until
-    /// they have the share, at least one and not all.
+    /// True for samples that are held back to validate. Whole groups are drawn by the seed until
+    /// they have the share: at least one, and not all.
     static func held(of groups: [String], fraction: Double, seed: UInt64) -> [Bool] {
         let wanted = (Double(groups.count) * min(1, max(0, fraction))).rounded()
         var (held, count) = (Set<String>(), 0)
@@ -39,14 +39,14 @@ enum FoldDivision {
         return random.permutation(sorted.count).map { (sorted[$0].key, sorted[$0].value) }
     }
 
-    /// Some of the places 0 ..< `all`, drawn by the seed, in order; a smaller number's are among a
-    /// larger one's.
+    /// `count` of the places 0 ..< `all`, drawn by the seed, ascending. Fewer places are a subset of
+    /// more.
     static func drawn(_ count: Int, of all: Int, seed: UInt64) -> [Int] {
         var random = DataRandom.subset(seed: seed)
         return random.permutation(all).prefix(count).sorted()
     }
 
-    /// Throws ``DataError`` unless there is a fold of this number, and something in every fold.
+    /// Throws ``DataError`` if there is no such fold, or if there are fewer groups than folds.
     static func require(_ fold: Int, of count: Int, groups: [String], path: String) throws(DataError) {
         guard fold < count else {
             throw DataError(

@@ -4,9 +4,9 @@
     import Foundation
 #endif
 
-/// The processes that mpirun or srun started, as their environment tells.
+/// The processes that mpirun or srun started, read from the environment.
 package enum Launcher {
-    /// This process's number, from 0, and how many there are; nil if there is but one.
+    /// This process's number, from 0, and the number of processes; nil for a single process.
     package static var place: Shard? {
         let environment = ProcessInfo.processInfo.environment
         for (rank, size) in [

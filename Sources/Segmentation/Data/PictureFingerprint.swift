@@ -8,8 +8,8 @@ import Imaging
     import Darwin
 #endif
 
-/// A picture's likeness to others: its grey values on a grid of 32×32, and a perceptual hash of
-/// them (pHash: Zauner, 2010), which scaling, compression and brightness hardly change.
+/// A picture's fingerprint: its grey values on a grid of 32×32, and a perceptual hash of them
+/// (pHash: Zauner, 2010), which scaling, compression and brightness hardly change.
 struct PictureFingerprint: Sendable, Equatable {
     static let side = 32
     /// Mean grey of the whole picture, 0…255, and the standard deviation within it.
@@ -42,7 +42,7 @@ struct PictureFingerprint: Sendable, Equatable {
         let count = Double(max(width * height, 1))
         mean = Float(total / count)
         deviation = Float(max(0, squares / count - total / count * (total / count)).squareRoot())
-        // Where the picture has fewer rows or columns than the grid, cells take the next one's.
+        // If the picture has fewer pixels than the grid has cells, empty cells take the nearest before.
         grid = (0..<side * side).map { cell in
             if counts[cell] > 0 { return Float(sums[cell] / counts[cell]) }
             let (y, x) = (min(height - 1, cell / side * height / side), min(width - 1, cell % side * width / side))
@@ -119,7 +119,7 @@ enum PictureDoubles {
     /// The least correlation of two doubles' grids. Grids tell apart what 64 signs cannot.
     static let leastCorrelation = 0.99
 
-    /// Pairs of places, the lesser first, in order; and whether one is mirrored or turned.
+    /// Pairs of places in order, the lesser first. `isTurned`: one is mirrored or turned.
     static func pairs(_ prints: [PictureFingerprint]) -> [(a: Int, b: Int, isTurned: Bool)] {
         let variants = Parallel.map(prints) { print in print.isTelling ? print.variants.map { ($0, $0.hash) } : [] }
         var quarters: [UInt64: [Int]] = [:]

@@ -30,7 +30,7 @@ enum SampleGroups {
         return names.map { groups[$0] ?? $0 }
     }
 
-    /// The first pair of parentheses in the pattern, or all that it finds.
+    /// The part of each name that the pattern's first parentheses find, or else all that it finds.
     private static func matches(_ text: String, _ names: [String]) throws(DataError) -> [String] {
         guard let pattern = try? Regex(text) else {
             throw DataError(
@@ -66,8 +66,8 @@ struct GroupTable {
     /// Each sample's group.
     private(set) var groups: [String: String] = [:]
 
-    /// Takes the column in which most of `names` are, with or without a file's ending, and the
-    /// groups from the column of that heading, or the only other one.
+    /// Names come from the column that has most of `names`, with or without a file's ending; groups
+    /// from the column with the heading `column`, or from the only other one.
     ///
     /// Throws ``DataError`` if there is no such file or column, or a sample has two groups.
     init(_ file: URL, column: String?, names: Set<String>) throws(DataError) {

@@ -8,8 +8,8 @@ import Imaging
     import Darwin
 #endif
 
-/// Varies a prepared training sample as ``AugmentationSettings`` say: deformed, then in
-/// brightness, contrast and gamma, blurred, and with noise. Masks take the nearest pixel.
+/// Varies a prepared training sample by ``AugmentationSettings``: deforms it, changes its contrast,
+/// brightness and gamma, blurs it and adds noise, in this order. Masks take the nearest pixel.
 package struct SampleVariation: Sendable, Equatable {
     /// The strengths.
     package var settings: AugmentationSettings
@@ -141,7 +141,7 @@ struct GaussianBlur {
         return out
     }
 
-    /// The place within 0 ..< count that mirroring about the first and last gives.
+    /// A place, mirrored about the first and the last pixel into 0 ..< count.
     private static func mirrored(_ place: Int, _ count: Int) -> Int {
         guard count > 1 else { return 0 }
         let period = 2 * (count - 1)
@@ -151,7 +151,7 @@ struct GaussianBlur {
 }
 
 /// Moves every pixel by smoothed noise (Simard et al., 2003): values are interpolated bilinearly,
-/// truth is that of the nearest pixel, and beyond the edge comes its last pixel.
+/// masks take the nearest pixel, and places beyond the edge have its last pixel.
 struct Deformation {
     private let height: Int, width: Int
     /// Each pixel's source.

@@ -28,8 +28,8 @@ struct ScoredGrid: Sendable {
 
     func run(_ cell: AblationGrid.Cell) -> RunFolder { RunFolder(existing: folder.appending(path: cell.name)) }
 
-    /// Trains and scores the remaining runs; ``ComparisonScores/saved(in:)`` has the scores then.
-    /// True if `shouldStop` ended it.
+    /// Trains and scores the remaining runs, and saves their scores in their folders. Returns true
+    /// if `shouldStop` ended it.
     func run(shouldStop: () -> Bool, report: (ScoredGridProgress) -> Void) throws -> Bool {
         var trained: String?
         func noteMemory() throws {

@@ -6,7 +6,8 @@ import Segmentation
 /// predicted once by weights that have not seen it.
 ///
 /// The runs' folders are named by fold, and `crossvalidation.md` and `crossvalidation.json` beside
-/// them hold the scores. An interrupted one continues, bit for bit as if it had never stopped.
+/// them hold the scores. An interrupted cross-validation continues, bit for bit as if it had
+/// never stopped.
 public struct CrossValidation: Sendable {
     /// A run for each fold.
     public let grid: AblationGrid

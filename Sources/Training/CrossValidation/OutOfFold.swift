@@ -21,7 +21,8 @@ struct OutOfFold {
 
     private var record: URL { run.url.appending(path: "out-of-fold.json") }
 
-    /// The number of files that the fold has. Stops between two of them, if it should.
+    /// Writes the fold's files, unless an earlier call has, and returns their number. Returns 0 if
+    /// `shouldStop` ends it.
     func write(shouldStop: () -> Bool, progress: (Double) -> Void) throws -> Int {
         let weights = try ComparisonScores.digest(run.best)
         if let bytes = try? Data(contentsOf: record), let known = try? JSONDecoder().decode(Record.self, from: bytes),

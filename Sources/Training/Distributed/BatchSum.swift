@@ -1,25 +1,24 @@
 import Networks
 import Torch
 
-/// Adds up what a loss is made of over the processes that have a part of the batch each.
+/// Adds the sums that make up a loss over the processes that share a batch.
 package struct BatchSum: Sendable {
-    /// The batch is this process's own.
+    /// For a batch that this process has alone.
     package static let own = BatchSum(group: Alone(), part: nil)
 
     let group: any ProcessGroup
     let part: BatchPart?
 
-    /// Pictures in the whole batch, given this process's.
+    /// The number of pictures in the whole batch, of which this process has `own`.
     func pictures(own count: Int) -> Int { max(part?.total ?? count, 1) }
 
-    /// The sums over all processes of tensors that each made of its part: the same bits everywhere.
-    /// Their derivative is passed on to this process's part unchanged, since every process computes
-    /// the whole loss.
+    /// Adds tensors over all processes. The sums have the same bits everywhere. Gradients reach this
+    /// process's tensors unchanged, because every process computes the whole loss.
     func sum(_ tensors: [Tensor]) -> [Tensor] {
         guard group.size > 1 else { return tensors }
         let own = Tensor.concatenated(tensors.map { $0.reshaped([-1]) }, axis: 0).to(.float64)
         let parts = group.gather(own.detached().floats().map(Double.init))
-        // After an error a process has no sums; it ends the run, once this call is over.
+        // A process with a pending error has no values; it ends the run after this call.
         let whole = (0..<(parts.map(\.count).max() ?? 0)).map { i in
             Float(parts.reduce(0.0) { $0 + (i < $1.count ? $1[i] : 0) })
         }

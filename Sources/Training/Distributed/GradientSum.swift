@@ -43,8 +43,8 @@ final class GradientSum {
         }
         self.bucketOf = bucketOf
         buckets = layouts.map { Bucket(members: $0.members, sum: group.makeSum(of: $0.count)) }
-        // A GPU's backward pass runs on a thread of its own, and MPI is this thread's: its gradients
-        // are sent after the pass, through the host.
+        // A GPU's backward pass runs on a thread of its own, and only this thread may call MPI. So
+        // gradients are sent after the pass, through the host.
         guard parameters.first?.device.isCPU != false else { return }
         hooks = GradientHooks(parameters) { [unowned self] in arrived($0) }
     }
@@ -69,7 +69,7 @@ final class GradientSum {
         guard isLast else { return }
         buckets[bucketOf[index]].missing -= 1
         while next < buckets.count, buckets[next].missing == 0 { sendNext() }
-        // MPI works only while it is called.
+        // MPI makes progress only within its calls.
         for bucket in buckets[..<next] { bucket.sum.advance() }
     }
 
@@ -78,7 +78,7 @@ final class GradientSum {
         next += 1
         for (index, offset) in bucket.members {
             let values = slice(bucket.sum, offset, parameters[index].count)
-            // A parameter without a gradient here: no picture, or no part in the loss.
+            // No gradient here: this process has no picture, or the loss does not use the parameter.
             if let gradient = parameters[index].gradient { gradient.copy(to: values) } else { values.update(repeating: 0) }
         }
         bucket.sum.start()

@@ -28,7 +28,7 @@ struct MPIGroup: ProcessGroup {
         return zip(all, counts).map { Array($0.prefix($1)) }
     }
 
-    /// As many bytes of each process.
+    /// Gathers bytes, the same number from each process.
     private func gathered(_ own: [UInt8]) -> [[UInt8]] {
         let count = own.count
         let all = [UInt8](unsafeUninitializedCapacity: count * size) { buffer, initialized in

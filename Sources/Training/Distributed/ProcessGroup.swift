@@ -3,19 +3,19 @@ import Segmentation
 
 /// The processes that train one network together. Each makes the same calls in the same order.
 ///
-/// Its functions do not throw: where another process has died or is cut off, the run ends on all.
+/// Its functions do not throw: if a process dies or is cut off, the run ends on all.
 protocol ProcessGroup: Sendable {
     /// This process's number, from 0. Process 0 writes the run's files.
     var rank: Int { get }
     /// The number of processes.
     var size: Int { get }
-    /// Every process's bytes, in the order of the ranks. A barrier, too.
+    /// Every process's bytes, in the order of the ranks. Also a barrier.
     func gather(_ own: [UInt8]) -> [[UInt8]]
-    /// A sum over all processes of `count` numbers, to be made again and again.
+    /// A sum of `count` numbers over all processes, which can be made any number of times.
     func makeSum(of count: Int) -> any GradientBucket
     /// Waits for sums that were started.
     func finish(_ sums: [any GradientBucket])
-    /// Leaves the group once all have come here.
+    /// Waits for all processes, then leaves the group.
     func leave()
 }
 
@@ -25,11 +25,11 @@ protocol GradientBucket: AnyObject {
     var values: UnsafeMutableBufferPointer<Float> { get }
     /// Starts without waiting. All processes start their sums in the same order.
     func start()
-    /// Moves the work on without waiting.
+    /// Makes progress without waiting.
     func advance()
 }
 
-/// One process, which is all of today's runs on one machine.
+/// A group of one process.
 struct Alone: ProcessGroup {
     var rank: Int { 0 }
     var size: Int { 1 }
@@ -50,9 +50,9 @@ extension ProcessGroup {
         }
     }
 
-    /// Runs `body` on every process. If it throws on any, it throws on all: the error of the lowest
-    /// rank where it was thrown, ``ProcessFailed`` elsewhere. If it only ``Interruption``s, all are
-    /// interrupted.
+    /// Runs `body` on every process, and throws on all if it throws on any. The failed process of
+    /// the lowest rank throws its own error, the others ``ProcessFailed``. If ``Interruption`` is all
+    /// that was thrown, every process throws it.
     func together<Value>(_ body: () throws -> Value) throws -> Value {
         guard size > 1 else { return try body() }
         let own = Result(catching: body)
@@ -71,7 +71,7 @@ extension ProcessGroup {
 /// The run was asked to stop.
 struct Interruption: Error {}
 
-/// Another process failed, and says why.
+/// Another process failed, and reports the reason itself.
 public struct ProcessFailed: UserError {
     /// Its number, from 0.
     public let rank: Int
@@ -79,9 +79,9 @@ public struct ProcessFailed: UserError {
     let isDataError: Bool
     /// The process.
     public var subject: String { "process \(rank)" }
-    /// That it failed.
+    /// The failure, without its reason.
     public var problem: String { "failed and says why" }
-    /// Empty: the process says it.
+    /// Empty: the failed process reports it.
     public var remedy: String { "" }
     /// The run failed, not this process's input.
     public var category: UserErrorCategory { .internal }

@@ -5,7 +5,7 @@ import Runs
 import Segmentation
 import Torch
 
-/// The processes that a run is divided among: this one alone, or those that mpirun or srun started.
+/// The processes that share a run: this one alone, or those that mpirun or srun started.
 public struct Processes: Sendable {
     let group: any ProcessGroup
     /// Processes on this machine.
@@ -14,7 +14,7 @@ public struct Processes: Sendable {
     /// This process alone.
     public static let alone = Processes(group: Alone(), onThisMachine: 1)
 
-    /// This process's number, from 0. Process 0 writes the run's files and speaks.
+    /// This process's number, from 0. Process 0 writes the run's files and prints messages.
     public var rank: Int { group.rank }
     /// The number of processes.
     public var count: Int { group.size }
@@ -46,7 +46,7 @@ public struct Processes: Sendable {
     /// The MPI in use: "Open MPI v4.1.4".
     public static var library: String { String(String(cString: cm_library()).prefix { $0 != "," && $0 != "\n" }) }
 
-    /// Ends the processes' work together, once all have come here.
+    /// Waits for all processes, then ends their common work.
     public func leave() { group.leave() }
 
     /// Waits until every process is here.
@@ -89,9 +89,9 @@ public struct Processes: Sendable {
 public struct ProcessesError: UserError {
     /// Empty: the problem says it all.
     public var subject: String { "" }
-    /// Why not.
+    /// The reason.
     public let problem: String
-    /// A way out.
+    /// The remedy.
     public let remedy: String
     /// The command is wrong, not its data.
     public var category: UserErrorCategory { .usage }

@@ -31,7 +31,7 @@ public protocol DatasetLayout: Sendable {
     var allowsJitter: Bool { get }
     /// True if intensities of any range are mapped for the network.
     var mapsIntensities: Bool { get }
-    /// True if groups of samples stay together where the set is divided.
+    /// True if the set can be divided by groups of samples.
     var keepsGroups: Bool { get }
     /// The part to score by default.
     var evaluationSplit: String { get }

@@ -60,7 +60,7 @@ struct CaseSlices: SegmentationDataset {
         return presence
     }
 
-    /// Every slice; with `repeats` as often as its rarest class needs.
+    /// Every slice; with `repeats`, those with rare classes several times.
     private static func samples(_ presence: [[Set<UInt8>]], classes: Int, repeats: Bool) -> [(volume: Int, slice: Int)] {
         let all = presence.enumerated().flatMap { index, slices in slices.indices.map { (volume: index, slice: $0) } }
         guard repeats else { return all }

@@ -72,7 +72,7 @@ let package = Package(
         // look for the file.
         .target(name: "CShippedWeights", cSettings: [.headerSearchPath("../../Weights")]),
         .target(name: "ShippedWeights", dependencies: ["CShippedWeights", "Segmentation"]),
-        // The same for other languages: vmunet.h and its functions, as a shared library.
+        // The functions of vmunet.h for other languages, as a shared library.
         .target(name: "CInterface"),
         .target(
             name: "VMUNetC", dependencies: ["CInterface", "Segmentation", "ShippedWeights", "Imaging", "TensorFiles", "Files"]),

@@ -91,8 +91,8 @@
                 let run = try Scratch.folder().appending(path: "run")
                 let outcome = try Tool.shell(
                     "ulimit -v 3000000; exec \"$@\"", "train", "--data", Shared.discs.path, "--dataset", "folder", "--preset", "tiny",
-                    "--image-size", "1024", "--batch-size", "48", "--device", "cpu", "--run", run.path)
-                expectRefusal(outcome, naming: "a batch of 48 pictures of 1024×1024", "--batch-size")
+                    "--image-size", "2048", "--batch-size", "48", "--device", "cpu", "--run", run.path)
+                expectRefusal(outcome, naming: "a batch of 48 pictures of 2048×2048", "--batch-size")
             }
         }
     }

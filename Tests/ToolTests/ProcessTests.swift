@@ -119,13 +119,16 @@ extension ToolTests {
 
         /// A network of many buckets: their sums are under way at the same time, and end in another
         /// order on each process.
-        @Test(arguments: [2, 3, 4]) func manyBucketsAreAddedTogether(count: Int) throws {
+        @Test func manyBucketsAreAddedTogether() throws {
             let settings = "optimizer: {name: sgd, learning_rate: 0.001}, schedule: {name: constant}"
             let smallest = Array(Shared.smallest.prefix(6))
             let arguments = try Self.arguments(settings, epochs: 2).filter { !smallest.contains($0) } + ["--preset", "tiny"]
-            let (one, several) = (try train(1, arguments), try train(count, arguments))
-            let distance = several.distance(to: one)
-            #expect(one.losses.count == 8 && distance.loss < 2e-6 && distance.weights < 1e-6, "\(distance)")
+            let one = try train(1, arguments)
+            #expect(one.losses.count == 8)
+            for count in [2, 3] {
+                let distance = try train(count, arguments).distance(to: one)
+                #expect(distance.loss < 2e-6 && distance.weights < 1e-6, "\(count) processes: \(distance)")
+            }
         }
 
         /// The counts of the validation set are shared out and joined: with weights that do not
@@ -137,11 +140,11 @@ extension ToolTests {
             #expect(one.scores == three.scores && one.scores[0].count == 1)
         }
 
-        @Test(arguments: [(2, []), (4, []), (2, ["--bfloat16-gradients"])] as [(Int, [String])])
+        @Test(arguments: [(4, []), (2, ["--bfloat16-gradients"])] as [(Int, [String])])
         func asManyProcessesGiveTheSameBits(count: Int, options: [String]) throws {
-            let arguments = try Self.arguments("accumulate: 2, ema_decay: 0.9", epochs: 3) + options
+            let arguments = try Self.arguments("accumulate: 2, ema_decay: 0.9", epochs: 2) + options
             let (first, second) = (try train(count, arguments), try train(count, arguments))
-            #expect(first.losses == second.losses && first.losses.count == 12)
+            #expect(first.losses == second.losses && first.losses.count == 8)
             #expect(first.file == second.file)
         }
 
@@ -153,6 +156,9 @@ extension ToolTests {
             #expect(distance.loss < 1e-2 && distance.weights < 1e-3 && distance.weights > 0, "\(distance)")
         }
 
+        /// A run of two processes that nothing interrupts.
+        private static let whole = Result { try ProcessTests().train(2, arguments("ema_decay: 0.9", epochs: 3)) }
+
         private func start(_ count: Int, _ arguments: [String], in run: URL, untilSteps steps: Int) throws -> Running {
             let running = try Cluster.start(count, arguments + ["--run", run.path])
             while running.isRunning, ((try? text(run.appending(path: "metrics.jsonl"))) ?? "").split(separator: "\n").count < steps {
@@ -162,7 +168,7 @@ extension ToolTests {
         }
 
         @Test(arguments: [0, 1]) func aKilledProcessEndsTheRunOnAll(rank: Int) throws {
-            let arguments = try Self.arguments("ema_decay: 0.9", epochs: 4)
+            let arguments = try Self.arguments("ema_decay: 0.9", epochs: 3)
             let run = try Scratch.folder().appending(path: "run")
             let running = try start(2, arguments, in: run, untilSteps: 6)
             kill(try #require(try Cluster.process(rank: rank, of: run)), SIGKILL)
@@ -172,35 +178,32 @@ extension ToolTests {
             #expect(outcome.error.contains("signal 9") || outcome.error.contains("KILLED"), "\(outcome.error)")
             #expect(try Cluster.process(rank: 1 - rank, of: run) == nil)
             // It goes on with another number of processes.
-            for count in [4, 1] {
-                expectDone(try Cluster.run(count, ["train", "--resume", "--run", run.path, "--threads", "1"]))
-            }
-            let whole = try train(2, arguments)
-            let distance = try Run(run).distance(to: whole)
-            #expect(try Run(run).losses.count == 16 && distance.loss < 1e-2 && distance.weights < 1e-2, "\(distance)")
+            expectDone(try Cluster.run(rank == 0 ? 4 : 1, ["train", "--resume", "--run", run.path, "--threads", "1"]))
+            let distance = try Run(run).distance(to: Self.whole.get())
+            #expect(try Run(run).losses.count == 12 && distance.loss < 1e-2 && distance.weights < 1e-2, "\(distance)")
         }
 
         /// A scheduler's signal to one process stops all after the same step.
         @Test func oneSignalStopsAllAfterAStep() throws {
-            let arguments = try Self.arguments("ema_decay: 0.9", epochs: 4)
+            let arguments = try Self.arguments("ema_decay: 0.9", epochs: 3)
             let run = try Scratch.folder().appending(path: "run")
             let running = try start(2, arguments, in: run, untilSteps: 3)
             kill(try #require(try Cluster.process(rank: 1, of: run)), SIGUSR1)
             let outcome = try running.outcome()
             #expect(outcome.code == 130 && outcome.error.contains("stopped and saved"), "\(outcome.error)")
             expectDone(try Cluster.run(2, ["train", "--resume", "--run", run.path, "--threads", "1"]))
-            #expect(try Run(run).file == train(2, arguments).file)
+            #expect(try Run(run).file == Self.whole.get().file)
         }
 
         /// A job that Slurm put back into its queue is the same command again.
         @Test func aRequeuedJobGoesOn() throws {
-            let arguments = try Self.arguments("ema_decay: 0.9", epochs: 2)
+            let arguments = try Self.arguments("ema_decay: 0.9", epochs: 3)
             let run = try Scratch.folder().appending(path: "run")
             let first = try start(2, arguments, in: run, untilSteps: 5)
             kill(try #require(try Cluster.process(rank: 0, of: run)), SIGKILL)
             _ = try first.outcome()
             expectDone(try Cluster.run(2, arguments + ["--run", run.path], environment: ["SLURM_RESTART_COUNT": "1"]))
-            #expect(try Run(run).file == train(2, arguments).file)
+            #expect(try Run(run).file == Self.whole.get().file)
         }
 
         @Test func aBadPictureOfOneProcessEndsAllAndCostsNothing() throws {

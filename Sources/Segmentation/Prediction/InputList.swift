@@ -148,7 +148,12 @@ package struct InputList: Sendable {
 
     /// `NAME` of `NAME_mask`, `NAME_overlay` and so on; nil for other names.
     private static func inputOfResult(_ stem: String) -> String? {
-        let ending = ["_mask", "_overlay", "_probability", "_statistics"].first(where: stem.hasSuffix)
+        var stem = stem[...]
+        // Networks of several classes write NAME_probability_1 and so on.
+        if let bar = stem.lastIndex(of: "_"), stem[..<bar].hasSuffix("_probability"), UInt(stem[bar...].dropFirst()) != nil {
+            stem = stem[..<bar]
+        }
+        let ending = ["_mask", "_overlay", "_probability", "_uncertainty", "_statistics"].first(where: stem.hasSuffix)
         return ending.map { String(stem.dropLast($0.count)) }
     }
 

@@ -93,6 +93,9 @@ extension Console {
         note("weights: \(name), " + (segmenter.metadata.summary ?? "without a record of what they were trained on"))
         if weights.count > 1 { note("ensemble with " + weights.dropFirst().map(\.lastPathComponent).joined(separator: ", ")) }
         for text in segmenter.notes { note("note: \(name): \(text)") }
+        if segmenter.prediction.augmentation != .none, segmenter.metadata.dataset == .nnunet {
+            note("note: --tta mirrors slices, and training with --dataset nnunet never does: compare evaluate's scores with and without it")
+        }
     }
 }
 

@@ -3,7 +3,7 @@ import Imaging
 import Testing
 
 extension ToolTests {
-    /// What `check` finds in a set beyond its faults.
+    /// Findings of `check` that are no faults.
     @Suite struct SetCheckTests {
         /// A picture twice in a part and once more, mirrored, in the other; two patients in both.
         @Test func doublesLeaksAndShares() throws {

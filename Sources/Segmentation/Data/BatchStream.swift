@@ -164,6 +164,11 @@ final class BatchPipeline: @unchecked Sendable {
             // needed.
             if position < slot.failure?.position ?? .max { slot.failure = (position, error) }
             end = min(end, batch + 1)
+            // Samples that nobody has claimed come after this one: they would only take memory.
+            if claim.batch == batch {
+                slot.remaining -= slot.samples.count - claim.position
+                claim = (batch + 1, 0)
+            }
         }
         slot.remaining -= 1
         if slot.remaining == 0 { return slot }

@@ -123,6 +123,17 @@ extension BatchStream {
         #expect(stream.runningThreads == 0)
     }
 
+    /// The rest of a large batch would take the memory that its first sample found missing.
+    @Test func samplesAfterAFailureAreNotMade() throws {
+        let data = NumberedDataset(count: 1000, failing: [2])
+        var options = options(workers: 1)
+        (options.batchSize, options.shuffle) = (1000, false)
+        let stream = DataLoader(data, options).batches(epoch: 0)
+        #expect(throws: NumberedDataset.Failure(index: 2)) { try stream.next() }
+        stream.cancel()
+        #expect(data.loads.load(ordering: .relaxed) == 3)
+    }
+
     @Test func aSlowConsumerBoundsWhatIsMade() throws {
         let data = NumberedDataset(count: 400)
         var options = options(workers: 3)

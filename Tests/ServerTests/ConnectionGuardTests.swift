@@ -54,6 +54,24 @@ import Testing
         #expect(!channel.isActive)
     }
 
+    /// A client that sends all of its body before it looks for the answer gets it.
+    @Test func refusedBodiesAreReadAndDropped() throws {
+        let reads = ReadCounter()
+        let channel = EmbeddedChannel(handlers: [reads, ConnectionGuard()])
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        try channel.writeInbound(Self.request)
+        try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "before")))
+        let before = reads.count
+        for part in Self.answer { try channel.writeOutbound(part) }
+        for _ in 0..<3 { try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "after"))) }
+        #expect(reads.count == before + 4)
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        #expect(reads.count == before + 4)
+        var arrived: [HTTPRequestPart] = []
+        while let part = try channel.readInbound(as: HTTPRequestPart.self) { arrived.append(part) }
+        #expect(arrived == [Self.request, .body(ByteBuffer(string: "before")), .end(nil)])
+    }
+
     @Test func bodiesThatEndAfterTheAnswerMayGoOn() throws {
         let channel = try refused()
         try channel.writeInbound(HTTPRequestPart.end(nil))
@@ -75,5 +93,16 @@ import Testing
         channel.pipeline.fireChannelWritabilityChanged()
         channel.embeddedEventLoop.advanceTime(by: .seconds(61))
         #expect(!channel.isActive)
+    }
+}
+
+/// Counts the reads that handlers behind it ask for.
+private final class ReadCounter: ChannelOutboundHandler {
+    typealias OutboundIn = Never
+    private(set) var count = 0
+
+    func read(context: ChannelHandlerContext) {
+        count += 1
+        context.read()
     }
 }

@@ -11,6 +11,7 @@ import io
 import json
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -58,6 +59,18 @@ subprocess.run([arguments.vmunet, "predict", picture, "--output", own, "--quiet"
 found, expected = numpy.array(Image.open(mask)), numpy.array(Image.open(own))
 assert expected.max() == 255 and (found == expected).all(), (found != expected).sum()
 tell("a picture's mask is predict's")
+
+# urllib sends all of a body, and asks for the connection's end, before it looks for the answer.
+status, _, body = server.ask("/v1/predict", bytes(65 << 20))
+assert status == 413 and json.loads(body)["remedy"] == "send a smaller file", body
+tell("a client that sends too much gets its answer")
+
+for path in ("/v1/predict", "/v1/jobs"):
+    with socket.create_connection((server.host, server.port), timeout=60) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n".encode() + b"\x1f\x8b")
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400"), path
+tell("a body that is cut off is refused")
 
 # A volume, with its events.
 path = arguments.out / "ct.nii.gz"
@@ -109,19 +122,21 @@ file = pydicom.dcmread(io.BytesIO(server.ask(headers["Location"] + "/result", he
 assert file.Modality == "SEG" and file.NumberOfFrames >= 1 and file.PatientID == "SECRET-42"
 tell("a DICOM series gives a SEG")
 
-# Nothing of a patient or a file's name is written down.
-everything = "".join(server.log) + "".join(p.read_bytes().decode("latin-1") for p in data.glob("server.sqlite*"))
-for secret in ("SECRET", "Secret", "IM0001", "ct.nii", "example.jpg", str(arguments.out)):
-    assert secret not in everything, secret
-tell("logs and the store name nobody")
-
 # A damaged upload fails alone, with a reason.
-for damaged in (b"\x1f\x8b" + bytes(1000), series()[:-2000], path.read_bytes()[:-300]):
+flipped = bytearray(series())
+flipped[300] ^= 255
+for damaged in (b"\x1f\x8b" + bytes(1000), series()[:-2000], path.read_bytes()[:-300], bytes(flipped)):
     status, _, body = server.ask("/v1/jobs", damaged)
     job = finished(server, json.loads(body)["id"])
     assert job["state"] == "failed" and job["problem"]["detail"] and "/" not in job["problem"]["detail"], job
 assert server.ask("/healthz")[0] == 200
 tell("damaged volumes fail with a reason")
+
+# Nothing of a patient or a file's name is written down.
+everything = "".join(server.log) + "".join(p.read_bytes().decode("latin-1") for p in data.glob("server.sqlite*"))
+for secret in ("SECRET", "Secret", "IM0001", "ct.nii", "example.jpg", str(arguments.out)):
+    assert secret not in everything, secret
+tell("logs and the store name nobody")
 
 # Mutated uploads and requests: never a 500, never a crash.
 campaign.mutate(server, data, arguments.mutations)
@@ -153,6 +168,8 @@ server = campaign.kill(server, start, data, [(long.read_bytes(), reference)], ar
 tell(f"jobs survive {arguments.kills} SIGKILLs")
 
 if arguments.chromium:
+    for job in server.json("/v1/jobs")["jobs"]:
+        server.ask(f"/v1/jobs/{job['id']}", method="DELETE")
     from server_page import look
     look(arguments.chromium, server.address, picture, long, series(), arguments.out, arguments.screenshots, numpy.array(Image.open(mask)), reference)
     tell("the page shows and saves the same")

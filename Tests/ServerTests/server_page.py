@@ -27,6 +27,14 @@ def look(chromium, address, picture, volume, series, out, screenshots, mask, lab
                 screenshots.mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=screenshots / f"{name}.png", full_page=True)
 
+        def until(expression):
+            """Waits until a JavaScript expression is true. Playwright's own wait needs `eval` in the page, which its policy forbids."""
+            for _ in range(600):
+                if page.evaluate(expression):
+                    return
+                page.wait_for_timeout(200)
+            raise AssertionError(expression)
+
         def shots(name):
             """At the widths of phones and large screens, dark and light."""
             if not screenshots:
@@ -62,7 +70,7 @@ def look(chromium, address, picture, volume, series, out, screenshots, mask, lab
             }''', canvas)
 
         page.get_by_role("radio", name="Side by side").check(force=True)
-        page.wait_for_function(f"document.querySelector('#picture-canvas').width > {2 * mask.shape[1]}")
+        until(f"document.querySelector('#picture-canvas').width > {2 * mask.shape[1]}")
         width, left, right = halves("#picture-canvas")
         assert right > left + (mask > 0).sum() / 4, (width, left, right)
         shot("picture-compare")
@@ -72,9 +80,9 @@ def look(chromium, address, picture, volume, series, out, screenshots, mask, lab
         page.get_by_role("slider", name="Threshold").focus()
         for _ in range(30):
             page.keyboard.press("ArrowLeft")
-        page.wait_for_function("document.querySelector('#threshold-text').value === '0.20'")
+        until("document.querySelector('#threshold-text').value === '0.20'")
         share = page.locator("#legend .amount")
-        page.wait_for_function(f"parseFloat(document.querySelector('#legend .amount').textContent) > {100 * (mask > 0).mean() + 0.05}")
+        until(f"parseFloat(document.querySelector('#legend .amount').textContent) > {100 * (mask > 0).mean() + 0.05}")
         assert share.count() == 1
 
         page.set_input_files("#files", str(volume))

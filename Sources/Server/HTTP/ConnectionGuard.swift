@@ -44,7 +44,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case .head:
             awaitedHead?.cancel()
             isReadingBody = true
-        case .body: break
+        case .body:
+            // Nobody else reads the rest of a refused body, and most clients send all of it before
+            // they look at the answer.
+            guard awaitedEnd == nil else { return }
         case .end:
             awaitedEnd?.cancel()
             awaitedEnd = nil
@@ -53,9 +56,15 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        if awaitedEnd != nil { context.read() }
+    }
+
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         if case .end = unwrapOutboundIn(data), isReadingBody, awaitedEnd == nil {
             awaitedEnd = closing(context, after: Self.refusedBodyTime)
+            context.read()
         }
         context.write(data, promise: promise)
     }

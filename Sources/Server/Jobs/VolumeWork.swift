@@ -34,8 +34,14 @@ struct VolumeWork: Codable, Sendable {
 package enum VolumeWorker {
     /// Runs the work in a job's folder. Its result appears there as a whole, under `result`.
     package static func run(_ folder: URL) {
+        var isArchive = false
+        func refuse(_ problem: String, _ remedy: String) {
+            let problem = isArchive ? withoutNames(problem) : problem
+            tell(WorkNotice(problem: problem.printable(limit: 500), remedy: remedy.printable(limit: 300)))
+        }
         do {
             let work = try JSONDecoder().decode(VolumeWork.self, from: Data(contentsOf: folder.appending(path: VolumeWork.name)))
+            isArchive = work.kind == .zip
             confine(work)
             try VolumeJob(folder: folder, work: work).run()
         } catch is DiskFull {
@@ -50,8 +56,16 @@ package enum VolumeWorker {
         }
     }
 
-    private static func refuse(_ problem: String, _ remedy: String) {
-        tell(WorkNotice(problem: problem.printable(limit: 500), remedy: remedy.printable(limit: 300)))
+    /// Replaces what is between quotes: the names of an archive's files, which may be patients',
+    /// while the store keeps messages.
+    static func withoutNames(_ problem: String) -> String {
+        let characters = Array(problem)
+        func isLetter(_ place: Int) -> Bool { characters.indices.contains(place) && characters[place].isLetter }
+        // A name may have quotes itself, so all from the first to the last goes. Apostrophes stay.
+        let quotes = characters.indices.filter { characters[$0] == "'" }
+        guard let first = quotes.first(where: { !isLetter($0 - 1) }), let last = quotes.last(where: { !isLetter($0 + 1) }), first < last
+        else { return problem }
+        return String(characters[..<first]) + "a file in it" + String(characters[(last + 1)...])
     }
 
     /// A line for the server.

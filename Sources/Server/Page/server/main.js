@@ -104,21 +104,23 @@ function showPanel(entry, isDone) {
     $("name").textContent = entry.name;
     const { shape, spacing } = entry.result ?? {};
     $("about").textContent = [
-        shape && `${shape.depth} × ${shape.height} × ${shape.width} voxels`, spacing && `of ${spacing.depth.toFixed(2)} × ${spacing.height.toFixed(2)} × ${spacing.width.toFixed(2)} mm`,
+        shape && `${shape.depth} × ${shape.height} × ${shape.width} voxels${spacing ? ` of ${spacing.depth.toFixed(2)} × ${spacing.height.toFixed(2)} × ${spacing.width.toFixed(2)} mm` : ""}`,
         entry.found && `${entry.found.width} × ${entry.found.height} pixels`, entry.model && `weights ${entry.model}`,
         entry.expires && `kept until ${new Date(entry.expires).toLocaleString()}`, ...(entry.result?.notes ?? []),
     ].filter(Boolean).join(", ");
     const labels = isDone ? entry.result?.labels ?? entry.found?.classes ?? [] : [];
     $("legend").replaceChildren(...labels.map((label) => {
-        const shown = make("input", { type: "checkbox", checked: !planes.style.hidden.has(label.label), disabled: entry.kind === "picture" });
+        const swatch = make("span", { className: "swatch" });
+        swatch.style.backgroundColor = `rgb(${(label.color ?? [70, 200, 230]).join(" ")})`;
+        const texts = [swatch, make("span", {}, label.name), make("span", { className: "amount" }, amount(label))];
+        if (entry.kind === "picture") return make("li", { className: "row" }, ...texts);
+        const shown = make("input", { type: "checkbox", checked: !planes.style.hidden.has(label.label) });
         shown.onchange = () => {
             if (shown.checked) planes.style.hidden.delete(label.label);
             else planes.style.hidden.add(label.label);
             planes.setStyle({});
         };
-        const swatch = make("span", { className: "swatch" });
-        swatch.style.backgroundColor = `rgb(${(label.color ?? [70, 200, 230]).join(" ")})`;
-        return make("li", {}, make("label", {}, shown, swatch, make("span", {}, label.name), make("span", { className: "amount" }, amount(label))));
+        return make("li", {}, make("label", { className: "row" }, shown, ...texts));
     }));
     const threshold = thresholdOf(entry);
     $("threshold-row").hidden = !isDone || threshold === undefined;
@@ -128,6 +130,8 @@ function showPanel(entry, isDone) {
     $("modes").hidden = $("sliders").hidden = !isDone;
     $("downloads").replaceChildren(...(isDone ? downloads(entry) : []));
     $("report").hidden = !isDone;
+    // The server keeps no pictures.
+    $("delete").textContent = entry.kind === "picture" ? "Remove from this browser" : "Delete from the server";
 }
 
 /** The entry whose threshold the slider shows; for it the slider stays where the reader moved it. */
@@ -159,7 +163,7 @@ function downloads(entry) {
         button.onclick = () => save(entry.mask, `${stem(entry.name)}_mask.png`);
         return [button];
     }
-    const kinds = [["Save NIfTI", "application/x-nifti", ".nii.gz"], ["Save ZIP of all", "application/zip", ".zip"], ["Save table", "text/csv", ".csv"]];
+    const kinds = [["Save NIfTI", "application/x-nifti", ".nii.gz"], ["Save ZIP", "application/zip", ".zip"], ["Save table", "text/csv", ".csv"]];
     if (entry.result.has_segmentation) kinds.splice(1, 0, ["Save DICOM SEG", "application/dicom", ".dcm"]);
     return kinds.map(([text, type, ending], place) => {
         const button = make("button", { className: place ? "button" : "button primary", type: "button" }, text);

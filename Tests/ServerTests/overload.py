@@ -38,6 +38,10 @@ picture = arguments.out / "picture.jpg"
 picture.write_bytes(body.getvalue())
 for _ in range(8):
     assert server.ask("/v1/predict", body.getvalue())[0] == 200
+large = f"/weights/{shipped.name}"
+status, _, file = server.ask(large)
+large_size = len(file)
+assert status == 200 and large_size > 10 << 20, "the page's files are not beside the server"
 rest = server.memory()
 end = time.time() + arguments.seconds
 outcomes, lock = collections.Counter(), threading.Lock()
@@ -84,11 +88,33 @@ class Dripping:
             pass
 
 
+class Idle:
+    """A connection that asks for a large file and does not read it. After 75 seconds it looks: the server should have closed it."""
+
+    def __init__(self):
+        self.connection, self.since = None, 0
+
+    def step(self):
+        if self.connection is None:
+            self.connection, self.since = connect("127.0.0.3"), time.time()
+            self.connection.sendall(f"GET {large} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * 3)
+        elif time.time() > self.since + 75:
+            count = 0
+            try:
+                while piece := self.connection.recv(1 << 20):
+                    count += len(piece)
+            except (ConnectionError, TimeoutError):
+                pass
+            note("readers that do not read: " + ("closed by the server" if count < large_size else "served"))
+            self.connection.close()
+            self.connection = None
+
+
 def drip():
     heads = [Dripping("slow heads", b"POST /v1/predict HTTP/1.1\r\nHost: a\r\n", b"X-A: 1\r\n") for _ in range(120)]
     bodies = [Dripping("slow bodies", b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n", b"0" * 50) for _ in range(50)]
     refused = [Dripping("bodies after a refusal", b"POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n", b"0" * 50) for _ in range(20)]
-    readers = [Dripping("readers that do not read", b"GET /weights.safetensors HTTP/1.1\r\nHost: a\r\n\r\n" * 3, b"") for _ in range(40)]
+    readers = [Idle() for _ in range(40)]
     while time.time() < end:
         for client in heads + bodies + refused + readers:
             client.step()

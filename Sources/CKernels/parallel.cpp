@@ -32,6 +32,7 @@ int default_threads() {
 }
 
 std::atomic<int> chosen_threads{0};
+std::atomic<vmk_team> chosen_team{nullptr};
 
 thread_local bool inside = false;
 
@@ -79,6 +80,8 @@ extern "C" int vmk_threads(void) {
 
 extern "C" void vmk_set_threads(int threads) { chosen_threads.store(threads > 0 ? threads : 0, std::memory_order_relaxed); }
 
+extern "C" void vmk_set_team(vmk_team team) { chosen_team.store(team, std::memory_order_relaxed); }
+
 extern "C" void vmk_parallel(int64_t count, void *context, void (*task)(void *context, int64_t index)) {
     const int64_t threads = count < vmk_threads() ? count : vmk_threads();
     if (threads <= 1 || inside || (omp_in_parallel && omp_in_parallel())) {
@@ -86,7 +89,9 @@ extern "C" void vmk_parallel(int64_t count, void *context, void (*task)(void *co
         return;
     }
     Work work{count, context, task};
-    vmk::work_together(static_cast<int>(threads - 1), &work, [](void *work) { static_cast<Work *>(work)->run(); });
+    const auto run = [](void *work) { static_cast<Work *>(work)->run(); };
+    const vmk_team team = chosen_team.load(std::memory_order_relaxed);
+    if (!team || !team(static_cast<int>(threads), &work, run)) vmk::work_together(static_cast<int>(threads - 1), &work, run);
 #if defined(__cpp_exceptions)
     if (work.failure) std::rethrow_exception(work.failure);
 #endif

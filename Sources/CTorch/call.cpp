@@ -61,11 +61,11 @@ ct_value unboxed(c10::IValue &value) {
 extern "C" {
 
 int ct_find_operator(const char *name, const char *overload, ct_operator *result) {
-    ctorch::calm_openmp();
     return ctorch::guarded([&] { *result = new ct_operator_impl{c10::Dispatcher::singleton().findSchemaOrThrow(name, overload)}; });
 }
 
 int ct_call(ct_operator op, const ct_value *arguments, int64_t argument_count, ct_value *results, int64_t capacity, int64_t *result_count) {
+    ctorch::calm_openmp();
     return ctorch::guarded([&] {
         const auto &schema = op->handle.schema();
         const auto &formal = schema.arguments();

@@ -16,6 +16,37 @@ extension KernelTests {
             vmk_parallel(0, nil) { _, _ in Issue.record("there is no index in 0..<0") }
         }
 
+        private nonisolated(unsafe) static var asked = 0
+
+        /// A team that comes, and one that is at work for another caller.
+        @Test func anotherTeamMayShareTheWork() {
+            vmk_set_threads(2)
+            defer {
+                vmk_set_team(nil)
+                vmk_set_threads(0)
+            }
+            let ready: vmk_team = { threads, context, work in
+                Infrastructure.asked += Int(threads)
+                work?(context)
+                return 1
+            }
+            let busy: vmk_team = { threads, _, _ in
+                Infrastructure.asked += Int(threads)
+                return 0
+            }
+            for team in [ready, busy] {
+                vmk_set_team(team)
+                Self.asked = 0
+                var counts = [Int32](repeating: 0, count: 100)
+                counts.withUnsafeMutableBufferPointer { buffer in
+                    vmk_parallel(100, buffer.baseAddress) { context, index in
+                        context!.assumingMemoryBound(to: Int32.self)[Int(index)] += 1
+                    }
+                }
+                #expect(counts == [Int32](repeating: 1, count: 100) && Self.asked == 2)
+            }
+        }
+
         @Test func aTaskMayDivideItsOwnWork() {
             vmk_set_threads(3)
             defer { vmk_set_threads(0) }

@@ -70,6 +70,35 @@ struct OddVolumeTests {
         }
     }
 
+    private static let endless = [
+        "long.mha": ["NDims = 3", "DimSize = 2 2 1", "ElementType = MET_UCHAR", "TransformMatrix = 1 0 0 0 1 0 0 0 3e160"],
+        "scaled.mha": ["NDims = 2", "DimSize = 2 2", "ElementType = MET_UCHAR", "TransformMatrix = 1 0 0 1e9", "ElementSpacing = 1 1e300"],
+        "long.nrrd": ["dimension: 3", "sizes: 2 2 1", "space: right-anterior-superior", "space directions: (1,0,0) (0,1,0) (0,0,3e160)"],
+        "flat.nrrd": ["dimension: 2", "sizes: 2 2", "space dimension: 2", "space directions: (1,0) (0,3e160)"],
+    ]
+
+    /// Found by fuzzing: a vector whose length is beyond the range of numbers gave an infinite voxel
+    /// size, and a file that cannot be read again.
+    @Test(arguments: endless.keys.sorted()) func anEndlessVoxelHasNoSize(name: String) throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent(name)
+            let lines = try #require(Self.endless[name])
+            let header =
+                name.hasSuffix("mha")
+                ? lines + ["ElementDataFile = LOCAL", ""] : ["NRRD0004", "type: uint8"] + lines + ["encoding: raw", "", ""]
+            try Data(header.joined(separator: "\n").utf8 + [1, 2, 3, 4]).write(to: url)
+            let format = try #require(VolumeFormat(url))
+            let volume = try format.read(url)
+            #expect(volume.voxels.bytes == [1, 2, 3, 4] && volume.geometry.spacing == [1, 1, 1] && !volume.geometry.placesVoxels)
+            #expect(volume.notes.count == 1)
+            for other in ["copy.mha", "copy.nrrd"] {
+                let copy = folder.appendingPathComponent(other)
+                try #require(VolumeFormat(copy)).write(volume, to: copy)
+                #expect(try #require(VolumeFormat(copy)).read(copy).voxels.bytes == [1, 2, 3, 4])
+            }
+        }
+    }
+
     @Test(arguments: ["labels.nii.gz", "flat.nii"]) func soundFilesHaveNoNotes(name: String) throws {
         #expect(try NIfTIFile.read(volumeFiles.appendingPathComponent(name)).notes == [])
     }

@@ -140,7 +140,7 @@ private struct NRRDAxes {
                 throw Fault(.corrupt, "its header's space directions are not vectors of two or three numbers")
             }
             let lengths = columns.map { unit * ($0[0] * $0[0] + $0[1] * $0[1]).squareRoot() } + [1, 1, 1]
-            geometry = VolumeGeometry(spacing: lengths.prefix(3).map { $0 > 0 ? $0 : 1 })
+            geometry = VolumeGeometry(spacing: lengths.prefix(3).map { $0 > 0 && $0.isFinite ? $0 : 1 })
             (geometry.quaternionCode, geometry.matrixCode) = (0, 0)
             notes.append("its header places it in a plane, so left and right are unknown")
             return

@@ -36,7 +36,12 @@ public struct VolumeGeometry: Sendable, Equatable {
     /// A geometry from an affine, three rows of four: voxel (i, j, k, 1) to millimetres.
     public init(affine: [[Double]], code: Int = 1) {
         precondition(affine.count == 3 && affine.allSatisfy { $0.count == 4 }, "VolumeGeometry: expected three rows of four")
-        self.init(spacing: (0..<3).map { Self.length(affine, axis: $0) })
+        // A file may claim vectors so long that their length is beyond the range of numbers.
+        self.init(
+            spacing: (0..<3).map { axis in
+                let length = Self.length(affine, axis: axis)
+                return length.isFinite ? length : 1
+            })
         (matrix, matrixCode) = (affine, code)
         offset = affine.map { $0[3] }
         guard let rotation = Self.rotation(affine) else {
@@ -91,8 +96,8 @@ public struct VolumeGeometry: Sendable, Equatable {
 
     /// True if the matrix's three axes span space. Some writers leave zeros, which place nothing.
     var hasUsableMatrix: Bool {
-        guard matrix.joined().allSatisfy(\.isFinite) else { return false }
         let m = matrix
+        guard m.joined().allSatisfy(\.isFinite), (0..<3).allSatisfy({ Self.length(m, axis: $0).isFinite }) else { return false }
         let determinant =
             m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
             + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])

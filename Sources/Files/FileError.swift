@@ -39,11 +39,15 @@ public struct FileError: UserError, Equatable, LocalizedError {
     /// A way out for the user.
     public let remedy: String
 
-    /// An error about `file`; `reason` and `remedy` are clauses without a full stop.
+    /// The most characters of a reason, which may quote names from the file.
+    private static let longestReason = 400
+
+    /// An error about `file`; `reason` and `remedy` are clauses without a full stop. A longer reason
+    /// is cut.
     public init(_ kind: Kind, file: String, reason: String, remedy: String) {
         self.kind = kind
         self.file = file
-        self.reason = reason
+        self.reason = reason.printable(limit: Self.longestReason)
         self.remedy = remedy
     }
 

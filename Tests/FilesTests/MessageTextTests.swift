@@ -3,6 +3,14 @@ import Testing
 @testable import Files
 
 @Suite struct MessageTextTests {
+    /// Found by mutation: a name of thousands of letters in a file was quoted in full.
+    @Test func anErrorStaysShort() {
+        let name = String(repeating: "é", count: 5000)
+        let error = FileError(.corrupt, file: "w.safetensors", reason: "its header has an unexpected '\(name)'")
+        #expect(error.reason.hasPrefix("its header has an unexpected 'ééé") && error.reason.hasSuffix("é…") && error.reason.count == 401)
+        #expect(error.description.utf8.count < 1000)
+    }
+
     @Test func escapesWhatSteersATerminal() {
         #expect("a\u{1b}[31mred\u{7}\u{9b}2J\n\u{7f}".printable() == "a\\u{1b}[31mred\\u{7}\\u{9b}2J\\u{a}\\u{7f}")
         // Carriage return and line feed are one character to Swift, two to a terminal.

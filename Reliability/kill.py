@@ -189,11 +189,10 @@ class Campaign:
             running = Running(command.name, *command.arguments(trial), cwd=trial)
             if self.wait_for_moment(running, trial, seconds, len(expected)):
                 running.kill()
-                outcome = running.outcome(harness.PATIENCE)
-                if outcome.signal == 9:
-                    kills += 1
-                    continue
             outcome = running.outcome(harness.PATIENCE)
+            if outcome.signal == 9:
+                kills += 1
+                continue
             if outcome.code != 0:
                 self.fault(command, trial, f"ended with {outcome.code} before it was killed: {outcome.error[-400:]!r}")
                 return kills

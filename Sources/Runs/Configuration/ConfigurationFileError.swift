@@ -19,9 +19,10 @@ public struct ConfigurationFileError: UserError, Equatable, LocalizedError {
     init(path: String, line: Int? = nil, key: String = "", expected: String, got: String, remedy: String = "") {
         self.path = path
         self.line = line
-        self.key = key
+        // Both may come from the file, which may nest keys or write values without end.
+        self.key = key.printable(limit: 200)
         self.expected = expected
-        self.got = got
+        self.got = got.printable(limit: 200)
         self.remedy = remedy
     }
 

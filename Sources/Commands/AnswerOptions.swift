@@ -19,7 +19,7 @@ package struct AnswerOptions: ParsableArguments {
     @Option(
         help: """
             Send pictures and slices through the network at their own resolution, in overlapping tiles of this height and width, instead of \
-            resizing each. Default for weights that were trained on crops; --image-size then resizes.
+            resizing each. Default for weights that were trained on patches; --image-size then resizes.
             """)
     package var tile: Int?
 

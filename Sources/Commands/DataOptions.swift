@@ -68,6 +68,22 @@ package struct DataFolderOptions: ParsableArguments {
     package init() {}
 }
 
+/// The network's input and batches, where a network is scored or tuned.
+package struct NetworkInputOptions: ParsableArguments {
+    @Option(help: "Height and width to resize pictures to. Default: the size the weights were trained at.")
+    package var imageSize: Int?
+
+    @Option(help: "Pictures at a time.")
+    package var batchSize = 8
+
+    package init() {}
+
+    package func validate() throws {
+        try Require.imageSize(imageSize)
+        try Require.count(batchSize, "--batch-size", upTo: 65536)
+    }
+}
+
 /// The axis across slices in arrays of volumes, which their files do not record.
 package struct SliceAxisOption: ParsableArguments {
     @Option(help: "Volumes: the arrays' axis across slices, 1 to 3. Default: 1.")

@@ -17,7 +17,7 @@ package struct Evaluate: ToolCommand {
               vmunet evaluate --weights best.safetensors --data pictures --dataset folder --split test --json scores.json
               vmunet evaluate --weights hippocampus.safetensors --data Task04_Hippocampus --dataset nnunet --split val --tolerance 1
               vmunet evaluate --weights heart.safetensors --data ACDC --dataset synapse --spacing 10,1.4,1.4 --predictions labels
-              vmunet evaluate --weights crops.safetensors --data DRIVE --dataset folder --tile 256 --tta flips --csv scores.csv
+              vmunet evaluate --weights vessels.safetensors --data DRIVE --dataset folder --tile 256 --tta flips --csv scores.csv
             """)
 
     @Option(help: "Weights: .pth or .safetensors; given several times, an ensemble whose probabilities are averaged.")
@@ -34,11 +34,7 @@ package struct Evaluate: ToolCommand {
             """)
     var split: String?
 
-    @Option(help: "Height and width to resize pictures to. Default: the size the weights were trained at.")
-    var imageSize: Int?
-
-    @Option(help: "Pictures at a time.")
-    var batchSize = 8
+    @OptionGroup var input: NetworkInputOptions
 
     @Option(help: "The least probability of a foreground pixel.")
     var threshold: Double?
@@ -90,19 +86,17 @@ package struct Evaluate: ToolCommand {
     package init() {}
 
     package func validate() throws {
-        try Require.imageSize(imageSize)
-        try answer.check(imageSize: imageSize)
+        try answer.check(imageSize: input.imageSize)
         try Require.threshold(threshold)
         if let tolerance, !(tolerance >= 0 && tolerance.isFinite) {
             throw ValidationError("--tolerance: expected 0 or more, got \(tolerance)")
         }
-        try Require.count(batchSize, "--batch-size", upTo: 65536)
     }
 
     package func run() throws {
         guard !weights.isEmpty else { throw ValidationError("--weights is needed") }
         let segmenter = try Segmenter(
-            ensemble: weightsFiles, choosing: choice.set ?? .model, imageSize: imageSize, threshold: threshold,
+            ensemble: weightsFiles, choosing: choice.set ?? .model, imageSize: input.imageSize, threshold: threshold,
             prediction: answer.prediction(measuresDoubt: uncertainty), compute: compute.compute, networks: Backend.current.networks)
         Console.tell(segmenter, weightsFiles)
         let settings = try files.settings(of: set, segmenter, axis)
@@ -128,7 +122,7 @@ package struct Evaluate: ToolCommand {
         let set = try layout.evaluationSet(settings, split: split)
         for note in try set.verify() { Console.note("note: " + note) }
         var options = Evaluator.Options()
-        (options.batchSize, options.threshold) = (min(batchSize, 8), segmenter.threshold)
+        (options.batchSize, options.threshold) = (min(input.batchSize, 8), segmenter.threshold)
         (options.ignoredLabel, options.classNames) = (settings.ignoredLabel, segmenter.classNames)
         options.loss.ignoredLabel = settings.ignoredLabel
         options.cleanUp = segmenter.cleanUp

@@ -17,7 +17,7 @@ extension Evaluate {
         var stored: ClosedRange<Float>?
         var doubts: [String] = []
         let evaluator = VolumeEvaluator(
-            volumes, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize), spacing: spacing,
+            volumes, segmenter: VolumeSegmenter(segmenter, batchSize: input.batchSize), spacing: spacing,
             metrics: VolumeMetric.all + (tolerance.map { [.normalizedSurfaceDice(tolerance: $0)] } ?? []))
         let summary = try evaluator.evaluate { progress in
             Console.status(

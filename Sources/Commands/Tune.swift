@@ -37,11 +37,7 @@ package struct Tune: ToolCommand {
     @Option(name: .shortAndLong, help: "The weights to write, .pth or .safetensors. Default: NAME_tuned.ENDING beside the weights.")
     var output: String?
 
-    @Option(help: "Height and width to resize pictures to. Default: the size the weights were trained at.")
-    var imageSize: Int?
-
-    @Option(help: "Pictures at a time.")
-    var batchSize = 8
+    @OptionGroup var input: NetworkInputOptions
 
     @OptionGroup var files: DataOptions
 
@@ -58,17 +54,12 @@ package struct Tune: ToolCommand {
 
     package init() {}
 
-    package func validate() throws {
-        try Require.imageSize(imageSize)
-        try Require.count(batchSize, "--batch-size", upTo: 65536)
-    }
-
     package func run() throws {
         let source = URL(filePath: weights), target = try place(beside: source)
         var prediction = PredictionOptions()
         prediction.cleanUp = CleanUp.none
         let segmenter = try Segmenter(
-            weights: source, choosing: choice.set ?? .model, imageSize: imageSize, prediction: prediction, compute: compute.compute,
+            weights: source, choosing: choice.set ?? .model, imageSize: input.imageSize, prediction: prediction, compute: compute.compute,
             networks: Backend.current.networks)
         Console.tell(segmenter, [source])
         let settings = try files.settings(of: set, segmenter, axis)
@@ -81,7 +72,7 @@ package struct Tune: ToolCommand {
             let set = try layout.evaluationSet(settings, split: split)
             try set.verify()
             var options = Evaluator.Options()
-            (options.batchSize, options.ignoredLabel) = (min(batchSize, 8), settings.ignoredLabel)
+            (options.batchSize, options.ignoredLabel) = (min(input.batchSize, 8), settings.ignoredLabel)
             try tuner.add(set, segmenter, options) { done, count in
                 Console.status("predicting \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
             }
@@ -118,7 +109,7 @@ package struct Tune: ToolCommand {
     }
 
     private func collect(_ volumes: any VolumeDataset, _ segmenter: Segmenter, into tuner: inout Tuner) throws {
-        let evaluator = VolumeEvaluator(volumes, segmenter: VolumeSegmenter(segmenter, batchSize: batchSize), metrics: [.dice])
+        let evaluator = VolumeEvaluator(volumes, segmenter: VolumeSegmenter(segmenter, batchSize: input.batchSize), metrics: [.dice])
         _ = try evaluator.evaluate { progress in
             Console.status("predicting \(Console.bar(progress.share)) volume \(progress.volume + 1)/\(progress.volumes)")
         } keep: { volume, prediction in

@@ -16,7 +16,7 @@ package struct ComparisonFigure {
     }
 
     /// A row for each of these samples of the set; each network's answers are added by
-    /// ``add(_:threshold:)``, in the order of their names. Rethrows the set's errors.
+    /// ``add(_:)``, in the order of their names. Rethrows the set's errors.
     package init(_ set: any SegmentationDataset, samples: [(index: Int, caption: String)], networks: [String]) throws {
         (self.set, self.networks) = (set, networks)
         rows = try samples.map { index, caption in
@@ -28,11 +28,11 @@ package struct ComparisonFigure {
     }
 
     /// Draws the next network's masks. Rethrows the network's errors.
-    package mutating func add(_ network: any InferenceNetwork, threshold: Float) throws {
+    package mutating func add(_ segmenter: Segmenter) throws {
         for i in rows.indices {
             let (sample, size) = (rows[i].sample, rows[i].size)
-            let logits = try network.answer(sample.image, batch: 1, height: size.height, width: size.width)
-            rows[i].found.append(try rows[i].picture.foundDrawn(logits.answer(0), threshold: threshold, size: size))
+            let answer = try segmenter.answer(for: sample)
+            rows[i].found.append(try rows[i].picture.foundDrawn(answer, threshold: segmenter.threshold, size: size))
         }
     }
 

@@ -22,14 +22,14 @@ struct ScoredRun {
         self.name = name
         self.dataset = dataset
         segmenter = try Segmenter(
-            weights: weights, imageSize: configuration.data.imageSize, threshold: configuration.threshold, compute: options.compute,
-            networks: networks)
+            weights: weights, imageSize: configuration.data.patchSize == nil ? configuration.data.imageSize : nil,
+            threshold: configuration.threshold, compute: options.compute, networks: networks)
         guard segmenter.network.classes == dataset.classes else {
             throw BadWeights(
                 file: weights.relativePath,
                 reason: "classes: expected \(dataset.classes) (the data set's), got \(segmenter.network.classes)")
         }
-        result = try Evaluator(dataset, configuration.evaluation).evaluate(segmenter.network, progress: progress)
+        result = try Evaluator(dataset, configuration.evaluation).evaluate(segmenter, atOwnSize: segmenter.isTiled, progress: progress)
         showsNames = options.showsNames ?? configuration.data.dataset.layout.areNamesPublic(result.images.map(\.name))
     }
 
@@ -62,10 +62,9 @@ struct ScoredRun {
         ReportPicture(try dataset.sample(at: index), original: try dataset.picture(at: index))
     }
 
-    /// The network's prediction for a picture, at the network's input size.
+    /// The network's prediction for a picture, at the sample's size.
     func find(_ index: Int) throws -> (Answer, size: (height: Int, width: Int)) {
         let sample = try dataset.sample(at: index)
-        let logits = try segmenter.network.answer(sample.image, batch: 1, height: sample.height, width: sample.width)
-        return (logits.answer(0), (sample.height, sample.width))
+        return (try segmenter.answer(for: sample), (sample.height, sample.width))
     }
 }

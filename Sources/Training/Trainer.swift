@@ -125,7 +125,9 @@ public final class Trainer {
         self.network = try network.on(device)
         mode = ForwardMode(precision: configuration.precision.ofProducts, isTraining: true)
         var options = DataLoader.Options.training(batchSize: configuration.batchSize, seed: configuration.seed)
-        (options.augment, options.variation) = (configuration.data.augment, configuration.data.variation)
+        // Patches are chosen by the same random numbers.
+        options.augment = configuration.data.augment || configuration.data.patchSize != nil
+        options.variation = configuration.data.variation
         options.workers = configuration.workers ?? max(1, options.workers / processes.onThisMachine)
         loader = DataLoader(data.training, options)
         evaluator = data.validation.map { Evaluator($0, configuration.evaluation) }
@@ -274,11 +276,20 @@ public final class Trainer {
             if shouldStop() { throw Interruption() }
         }
         func averaged<Result>(_ body: () throws -> Result) throws -> Result { try average?.withAveragedWeights(body) ?? body() }
+        func part(_ shard: Shard) throws -> EvaluationPart {
+            guard let tile = configuration.data.patchSize else { return try evaluator.part(shard, scorer, progress: progress) }
+            var compute = configuration.compute
+            compute.compileGraph = compileGraph
+            return try evaluator.part(shard, TorchInference(network, compute), tile: tile, progress: progress)
+        }
         do {
-            guard group.size > 1 else { return try averaged { try evaluator.evaluate(scorer, progress: progress) } }
-            let part = try group.together {
-                try averaged { try evaluator.part(Shard(index: group.rank, count: group.size), scorer, progress: progress) }
+            guard group.size > 1 else {
+                return try averaged {
+                    try configuration.data.patchSize == nil
+                        ? evaluator.evaluate(scorer, progress: progress) : evaluator.result(of: [part(.whole)])
+                }
             }
+            let part = try group.together { try averaged { try part(Shard(index: group.rank, count: group.size)) } }
             let parts = try group.gather([UInt8](JSONEncoder().encode(part)))
             return evaluator.result(of: try parts.map { try JSONDecoder().decode(EvaluationPart.self, from: Data($0)) })
         } catch let error as NonFiniteScore {

@@ -102,8 +102,7 @@ struct Compare: ToolCommand {
             let networks = found?.networks
         else { return }
         for network in networks {
-            let segmenter = try network.segmenter()
-            try figure.add(segmenter.network, threshold: segmenter.threshold)
+            try figure.add(network.segmenter())
         }
         try PictureFile.write(figure.drawn(), to: runner.folder.appending(path: "comparison.png"))
     }

@@ -130,6 +130,7 @@ struct Train: ToolCommand {
         Console.note(
             "\(Self.network(configuration)) of \(Self.classes(configuration)), \(counted(sets.training.count, "picture")) to train on, "
                 + "\(sets.validation?.count ?? 0) to validate, "
+                + (configuration.data.patchSize == nil ? "" : "patches of ")
                 + "\(configuration.data.imageSize)×\(configuration.data.imageSize), run in \(folder.relativePath)"
                 + (processes.count > 1 ? ", on \(processes.count) processes by \(Processes.library)" : ""))
         let display = TrainingDisplay()

@@ -66,6 +66,13 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: "Height and width to resize pictures to, a multiple of 32. Default: \(Train.usual.data.imageSize).")
     var imageSize: Int?
 
+    @Option(
+        help: """
+            Train on patches of this height and width, cut at random out of pictures and slices of any size instead of resizing them; \
+            two thirds lie around a pixel of a class. Prediction with such weights takes overlapping tiles.
+            """)
+    var patchSize: Int?
+
     @Option(name: .customLong("lr"), help: "The optimiser's learning rate. Default: \(Train.usual.optimizer.learningRate).")
     var learningRate: Double?
 
@@ -92,6 +99,13 @@ struct TrainingOptions: ParsableArguments {
 
     @OptionGroup var compute: ComputeOptions
 
+    func validate() throws {
+        try Require.size(patchSize, "--patch-size")
+        guard patchSize == nil || imageSize == nil else {
+            throw ValidationError("--patch-size keeps pictures' own resolution, --image-size resizes them: give one of them")
+        }
+    }
+
     /// Applies the options that concern the whole process.
     func prepare() throws {
         try Torch.allowTF32(compute.tf32)
@@ -112,6 +126,7 @@ struct TrainingOptions: ParsableArguments {
         if let epochs { settings.epochs = epochs }
         if let batchSize { settings.batchSize = batchSize }
         if let imageSize { settings.data.imageSize = imageSize }
+        if let patchSize { (settings.data.patchSize, settings.data.imageSize) = (patchSize, patchSize) }
         if let learningRate { settings.optimizer.learningRate = learningRate }
         loss?.apply(to: &settings.loss)
         augmentation?.apply(to: &settings.data)

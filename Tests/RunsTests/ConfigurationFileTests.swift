@@ -30,6 +30,9 @@ struct ConfigurationFileTests {
         #expect(try RunConfiguration(yaml: "data: {dataset: synapse}") == .synapse)
         #expect(try RunConfiguration(yaml: "optimizer:\nschedule:\n") == RunConfiguration())
         #expect(try RunConfiguration(yaml: "", dataset: .synapse) == .synapse)
+        // The network's input is a patch.
+        let patches = try RunConfiguration(yaml: "data: {patch_size: 64}").data
+        #expect(patches.patchSize == 64 && patches.imageSize == 64)
         #expect(try RunConfiguration(yaml: "data: {dataset: isic17}", dataset: .synapse) == .synapse)
     }
 
@@ -142,6 +145,9 @@ struct ConfigurationFileTests {
     @Test(arguments: [
         ("seed: 1\nepochs: 0\n", 2, "epochs"),
         ("data:\n  image_size: 250\n", 2, "data.image_size"),
+        ("data:\n  patch_size: 250\n", 2, "data.patch_size"),
+        ("data: {image_size: 64, patch_size: 32}\n", 1, "data.image_size"),
+        ("data: {dataset: nnunet, patch_size: 64}\n", 1, "data.patch_size"),
         ("data:\n  zoom_jitter: 2\n", 2, "data.zoom_jitter"),
         ("data: {dataset: synapse, color_jitter: 0.1}\n", 1, "data.color_jitter"),
         ("data:\n  classes: 2\n  class_names: [a, b, c]\n", 3, "data.class_names"),

@@ -124,7 +124,7 @@ extension ToolTests {
             ["--image-size", "48"], ["--lr", "nan"], ["--epochs", "0"], ["--batch-size", "0"], ["--dims", "8,16,32"],
             ["--dims", "8,16,32,65"],
             ["--preset", "huge"], ["--drop-path", "1"], ["--classes", "0"], ["--state-size", "0"], ["--workers", "-1"],
-            ["--epochs", "many"],
+            ["--epochs", "many"], ["--patch-size", "48"], ["--patch-size", "64", "--image-size", "64"],
         ])
         func usage(options: [String]) throws {
             let run = try Scratch.folder().appending(path: "run")

@@ -72,6 +72,7 @@ extension RunConfiguration {
     package var weightsMetadata: [String: MetadataValue] {
         var metadata = data.dataset.layout.origin(data)
         (metadata.imageSize, metadata.dataset, metadata.threshold) = (data.imageSize, data.dataset, threshold)
+        metadata.patchSize = data.patchSize
         (metadata.ignoredLabel, metadata.classNames) = (data.ignoredLabel, data.classNames ?? metadata.classNames)
         if data.classes > 1 { metadata.classColors = (0..<data.classes).map(WeightsMetadata.usualColor) }
         let network: NetworkSettings

@@ -96,6 +96,8 @@ extension DataSettings: ConfigurationSection {
         try fields.value("path", &path)
         try fields.value("dataset", &dataset)
         try fields.value("image_size", &imageSize)
+        try fields.value("patch_size", &patchSize)
+        if let patchSize { imageSize = patchSize }
         try fields.value("classes", &classes)
         // The data set's own names do not fit another number of classes.
         if let names = classNames, names.count != classes { classNames = nil }

@@ -20,8 +20,13 @@ extension RunConfiguration {
         require(!data.path.isEmpty, "data.path", "the data set's folder", "nothing")
         let sizes = Segmenter.imageSizes
         let fits = sizes.contains(data.imageSize) && data.imageSize.isMultiple(of: 32)
-        require(fits, "data.image_size", "a multiple of 32 from \(sizes.lowerBound) to \(sizes.upperBound)", data.imageSize)
+        let sizeKey = data.patchSize == nil ? "data.image_size" : "data.patch_size"
+        require(fits, sizeKey, "a multiple of 32 from \(sizes.lowerBound) to \(sizes.upperBound)", data.imageSize)
         let layout = data.dataset.layout
+        if let size = data.patchSize {
+            require(layout.takesPatches, "data.patch_size", "null: volumes are cut to data.image_size already", size)
+            require(size == data.imageSize, "data.patch_size", "null, or data.image_size (\(data.imageSize))", size)
+        }
         within(layout.fewestClasses...256, "data.classes", data.classes)
         if let names = data.classNames {
             require(names.count == data.classes, "data.class_names", "one for each class (\(data.classes))", "\(names.count) names")

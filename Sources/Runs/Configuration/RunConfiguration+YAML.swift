@@ -21,7 +21,13 @@ extension RunConfiguration {
     /// Reads YAML text; errors name `path`. See ``init(yamlFile:dataset:)``.
     public init(yaml text: String, path: String = "configuration", dataset: Dataset? = nil) throws(ConfigurationFileError) {
         guard text.utf8.count <= Self.largestFile else { throw Self.tooLarge(path) }
-        try self.init(node: Self.compose(text, path: path), path: path, dataset: dataset)
+        let root = try Self.compose(text, path: path)
+        try self.init(node: root, path: path, dataset: dataset)
+        if let patch = data.patchSize, let size = root?["data"]?["image_size"].flatMap(Int.init(_:)), size != patch {
+            throw ConfigurationFileError(
+                path: path, line: Self.lines(of: root)["data.image_size"], key: "data.image_size",
+                expected: "no other size than that of the patches (\(patch))", got: "\(size)")
+        }
     }
 
     /// Reads an already parsed section; nil counts as empty.

@@ -29,12 +29,28 @@ package struct Augmentation: Sendable, Equatable, Codable {
     /// The published probabilities and angles.
     package init() {}
 
+    /// Leaves samples as they are.
+    package static var none: Augmentation {
+        var none = Augmentation()
+        (none.horizontalFlip, none.verticalFlip, none.rotation) = (0, 0, 0)
+        return none
+    }
+
     /// The sample varied with these random numbers.
     package func applied(to sample: Sample, _ random: CounterRandom) -> Sample {
         var random = random
-        var placed = place(&random).applied(to: sample)
-        if colorJitter > 0 { placed.image = Self.recolored(placed.image, channels: placed.channels, by: colorJitter, &random) }
-        return placed
+        return recolored(place(&random).applied(to: sample), &random)
+    }
+
+    /// A patch of a whole picture, chosen and varied with these random numbers: turned and magnified
+    /// about its middle, then mirrored.
+    func patch(of sample: Sample, labels: PlaneLabels, size: PlaneSize, _ random: CounterRandom) -> Sample {
+        var random = random
+        var patch = Patch(PatchChoice(&random), of: labels, size: size)
+        let placement = place(&random)
+        (patch.degrees, patch.zoom) = (placement.degrees, placement.zoom)
+        let mirror = Placement(flipsHorizontally: placement.flipsHorizontally, flipsVertically: placement.flipsVertically)
+        return recolored(mirror.applied(to: sample.cut(patch)), &random)
     }
 
     /// The placement for these random numbers.
@@ -56,14 +72,15 @@ package struct Augmentation: Sendable, Equatable, Codable {
     }
 
     /// Changes each channel's contrast about its middle, and its level, within 0…255.
-    private static func recolored(_ image: [Float], channels: Int, by strength: Double, _ random: inout CounterRandom) -> [Float] {
-        var image = image
-        let area = image.count / max(1, channels)
-        for channel in 0..<channels {
-            let gain = Float(random.uniform(in: 1 - strength..<1 + strength))
-            let offset = 127.5 - gain * 127.5 + Float(random.uniform(in: -strength..<strength)) * 64
-            for i in channel * area..<(channel + 1) * area { image[i] = min(255, max(0, image[i] * gain + offset)) }
+    private func recolored(_ sample: Sample, _ random: inout CounterRandom) -> Sample {
+        guard colorJitter > 0 else { return sample }
+        var sample = sample
+        let area = sample.height * sample.width
+        for channel in 0..<sample.channels {
+            let gain = Float(random.uniform(in: 1 - colorJitter..<1 + colorJitter))
+            let offset = 127.5 - gain * 127.5 + Float(random.uniform(in: -colorJitter..<colorJitter)) * 64
+            for i in channel * area..<(channel + 1) * area { sample.image[i] = min(255, max(0, sample.image[i] * gain + offset)) }
         }
-        return image
+        return sample
     }
 }

@@ -6,6 +6,9 @@ public struct DataSettings: Sendable, Hashable, Codable {
     public var dataset = Dataset.folder
     /// Height and width of the network's input, in pixels: a multiple of 32.
     public var imageSize = 256
+    /// Pictures and slices: height and width of the patches that training takes out of whole ones
+    /// at random, and then ``imageSize`` has the same value. Nil resizes whole ones to that size.
+    public var patchSize: Int?
     /// 1 is foreground against background; otherwise the number of labels, background included.
     public var classes = 1
     /// One name for each class.

@@ -23,6 +23,9 @@ package struct PairedFolder: TrainingSamples {
         package var masks: MaskReader
         /// The variation of samples in training.
         package var augmentation: Augmentation
+        /// True if training takes patches of the network's size out of whole pictures, which are not
+        /// resized.
+        package var takesPatches = false
 
         /// Square pictures, with the published augmentation by default.
         package init(size: Int = 256, classes: Int = 1, augmentation: Augmentation = Augmentation()) {
@@ -129,11 +132,13 @@ package struct PairedFolder: TrainingSamples {
     /// The picture's name without extension.
     package func name(at index: Int) -> String { pairs[index].name }
 
-    /// The pair, read, checked, stretched and resized: 3 × height × width, 0…255. Throws
-    /// ``DataError``, which names the file.
+    /// The pair, read, checked, stretched, and resized unless training takes patches: 3 × height ×
+    /// width, 0…255. Throws ``DataError``, which names the file.
     package func load(at index: Int) throws -> Sample { try load(pairs[index]) }
 
-    func load(_ pair: PicturePair) throws(DataError) -> Sample { try load(pair) { _ in (options.height, options.width) } }
+    func load(_ pair: PicturePair) throws(DataError) -> Sample {
+        try load(pair) { options.takesPatches ? ($0.height, $0.width) : (options.height, options.width) }
+    }
 
     /// The pair at its own size. Throws ``DataError``, which names the file.
     package func ownSample(at index: Int) throws -> Sample? { try load(pairs[index]) { ($0.height, $0.width) } }
@@ -146,7 +151,8 @@ package struct PairedFolder: TrainingSamples {
         }
         let (height, width) = size(picture)
         try DataError.requireMemory(
-            16 * height * width, for: "a picture at \(height)×\(width)", remedy: "Lower --image-size.")
+            16 * height * width, for: "a picture at \(height)×\(width)",
+            remedy: height == options.height ? "Lower --image-size." : "Make the picture smaller.")
         return Sample(
             image: Preprocessing.stretched(picture, height: height, width: width), channels: 3, height: height, width: width,
             target: classes == 1
@@ -173,10 +179,14 @@ package struct PairedFolder: TrainingSamples {
         return try Self.size(of: pair.masks[0]) == info.stored
     }
 
-    /// The sample varied by ``Options/augmentation``; unchanged without random numbers.
+    /// The sample varied by ``Options/augmentation``, or a patch of it; unchanged without random
+    /// numbers.
     package func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
         guard let random else { return sample }
-        return options.augmentation.applied(to: sample, random)
+        guard options.takesPatches else { return options.augmentation.applied(to: sample, random) }
+        return options.augmentation.patch(
+            of: sample, labels: sample.labels(classes: classes, ignoring: options.masks.ignoredLabel),
+            size: PlaneSize(height: options.height, width: options.width), random)
     }
 
     /// The pictures' sizes, from their headers.

@@ -34,6 +34,9 @@ public struct Sample: Sendable, Equatable {
         self.name = name
     }
 
+    /// Rows and columns.
+    package var size: PlaneSize { PlaneSize(height: height, width: width) }
+
     /// The planes' bytes.
     var byteCount: Int {
         switch target {
@@ -58,8 +61,9 @@ public protocol SegmentationDataset: Sendable {
     func name(at index: Int) -> String
     /// A sample before augmentation. Throws ``DataError``, which names the file.
     func load(at index: Int) throws -> Sample
-    /// The network's input. All samples of a set have the same shape after this.
-    /// `random` has the numbers for augmentation; nil leaves the sample unchanged.
+    /// The network's input. All samples of a set have the same shape after this, except whole ones
+    /// of a set that takes patches in training. `random` has the numbers for augmentation and for
+    /// the choice of a patch; nil leaves the sample unchanged.
     func prepare(_ sample: Sample, random: CounterRandom?) throws -> Sample
     /// Columns and rows of the samples' files, if they have their own sizes; otherwise empty.
     func sourceSizes() throws -> [(width: Int, height: Int)]

@@ -48,6 +48,34 @@ extension Evaluator {
         return part
     }
 
+    /// Scores a share of the set's pictures, each whole, from tiles of this height and width that
+    /// overlap by half. A picture counts as a batch, so its loss is its own.
+    package func part(
+        _ shard: Shard, _ network: some InferenceNetwork, tile: Int, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
+    ) throws -> EvaluationPart {
+        let (size, places) = (PlaneSize(height: tile, width: tile), (0..<dataset.count).filter(shard.contains))
+        var part = EvaluationPart()
+        for (done, index) in places.enumerated() {
+            let sample = try loader.cache.sample(at: index) { try ownSample(at: index) }
+            let window = SlidingWindow(sample.size, size: size)
+            let maps = try window.maps(of: [sample.image], maps: network.classes, batchSize: options.batchSize) { tiles, count in
+                let found = try network.maps(tiles, batch: count, height: tile, width: tile)
+                guard found.isFinite else {
+                    throw NonFiniteScore(
+                        pictures: [sample.name], loss: .nan,
+                        layer: network.firstNonFiniteLayer(tiles, batch: count, height: tile, width: tile))
+                }
+                return found.values
+            }
+            var tally = EvaluationTally(classes: dataset.classes, options)
+            let loss = try tally.add(sample.name, maps[0], sample.size, sample.target, network: network.classes)
+            guard loss.isFinite else { throw NonFiniteScore(pictures: [sample.name], loss: loss, layer: nil) }
+            part.batches.append(.init(step: index, loss: loss, images: tally.images.map { .init(name: $0.name, counts: $0.counts) }))
+            try progress(done + 1, places.count)
+        }
+        return part
+    }
+
     /// The set's result, from parts that together cover it.
     package func result(of parts: [EvaluationPart]) -> EvaluationResult {
         var tally = EvaluationTally(classes: dataset.classes, options)

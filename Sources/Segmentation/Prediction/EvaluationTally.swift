@@ -13,14 +13,17 @@ struct EvaluationTally {
         calibration = options.measuresCalibration ? CalibrationSum() : nil
     }
 
-    /// Adds a picture's maps; the loss is its own.
-    mutating func add(_ name: String, _ maps: [Float], _ size: PlaneSize, _ target: Sample.Target, network classes: Int) throws {
+    /// Adds a picture's maps; the loss is its own, which is returned.
+    @discardableResult
+    mutating func add(_ name: String, _ maps: [Float], _ size: PlaneSize, _ target: Sample.Target, network classes: Int) throws -> Double {
         let logits = Logits(probabilities: maps, classes: classes, size: size)
-        try add([name], logits, target, loss: options.loss.value(logits, target))
-        guard options.measuresDoubt else { return }
+        let loss = options.loss.value(logits, target)
+        try add([name], logits, target, loss: loss)
+        guard options.measuresDoubt else { return loss }
         var sum = DoubtSum(classes: classes, maps: maps.count / size.count)
         _ = sum.add(maps, labels: logits.answer(0).labels(threshold: options.threshold))
         doubts.append(sum.doubt)
+        return loss
     }
 
     /// Adds a batch's logits and its loss.

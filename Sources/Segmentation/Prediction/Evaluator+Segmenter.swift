@@ -42,13 +42,19 @@ extension Evaluator {
             return
         }
         for index in 0..<dataset.count {
-            guard let sample = try dataset.ownSample(at: index) else {
-                throw DataError(
-                    .shape, path: dataset.name(at: index), "is an array that was resized already, not a picture of its own size",
-                    remedy: "Leave out what scores at a picture's own size: --own-size, --tile.")
-            }
+            let sample = try ownSample(at: index)
             try body(sample.name, segmenter.ownMaps(of: sample.image, sample.size), sample.size, sample.target)
         }
+    }
+}
+
+extension Evaluator {
+    /// A picture at its own size. Throws ``DataError`` if the set's samples have none.
+    func ownSample(at index: Int) throws -> Sample {
+        if let sample = try dataset.ownSample(at: index) { return sample }
+        throw DataError(
+            .shape, path: dataset.name(at: index), "is an array that was resized already, not a picture of its own size",
+            remedy: "Leave out what scores at a picture's own size: --own-size, --tile.")
     }
 }
 
@@ -62,12 +68,16 @@ extension Sample.Target {
     }
 }
 
-extension Sample {
-    /// Rows and columns.
-    var size: PlaneSize { PlaneSize(height: height, width: width) }
-}
-
 extension Segmenter {
+    /// The answer for a sample of a set, which is whole if the network sees tiles.
+    package func answer(for sample: Sample) throws -> Answer {
+        guard isTiled else {
+            return try network.answer(sample.image, batch: 1, height: sample.height, width: sample.width).answer(0)
+        }
+        let maps = try ownMaps(of: sample.image, sample.size)
+        return Logits(probabilities: maps, classes: network.classes, size: sample.size).answer(0)
+    }
+
     /// The maps of a picture's planes, 3 × size, at its own size: maps × size.
     func ownMaps(of planes: [Float], _ size: PlaneSize) throws -> [Float] {
         let count = mapCount, window = window(size)

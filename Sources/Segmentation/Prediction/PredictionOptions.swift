@@ -3,7 +3,7 @@
 public struct PredictionOptions: Sendable, Equatable {
     /// Height and width of the tiles in which pictures and slices go through the network at their
     /// own resolution, a multiple of 32. Nil resizes each as a whole, unless the weights were
-    /// trained on crops (``WeightsMetadata/patchSize``) and no image size is given.
+    /// trained on patches (``WeightsMetadata/patchSize``) and no image size is given.
     public var tile: Int?
     /// The share of a tile that its neighbour covers too, 0…0.9.
     public var overlap = 0.5

@@ -53,7 +53,7 @@ public struct WeightsMetadata: Sendable, Equatable {
     public var threshold: Double?
     /// Rows and columns of the network's input in training.
     public var imageSize: Int?
-    /// Height and width of the crops that the network was trained on, at the pictures' own
+    /// Height and width of the patches that the network was trained on, at the pictures' own
     /// resolution; nil if whole pictures were resized.
     public var patchSize: Int?
     /// The temperature that logits are divided by, which calibrates the probabilities; nil is 1.
@@ -169,7 +169,7 @@ public struct WeightsMetadata: Sendable, Equatable {
         if sliceFit == .spacing, let spacing { parts.append("pixels of \(Self.text(spacing.height))×\(Self.text(spacing.width)) mm") }
         if let neighbors, neighbors > 0 { parts.append("\(2 * neighbors + 1) slices at a time") }
         if let patchSize {
-            parts.append("crops of \(patchSize)×\(patchSize)")
+            parts.append("patches of \(patchSize)×\(patchSize)")
         } else if let imageSize {
             parts.append("\(imageSize)×\(imageSize)")
         }

@@ -55,7 +55,7 @@ struct ComparisonScores: Sendable, Codable {
             self.volumes = summary.volumes
         } else {
             let set = try Self.pictures(settings)
-            let result = try Evaluator(set, settings.evaluation).evaluate(segmenter.network) { done, count in
+            let result = try Evaluator(set, settings.evaluation).evaluate(segmenter, atOwnSize: segmenter.isTiled) { done, count in
                 progress(Double(done) / Double(max(count, 1)))
             }
             pictures = result.images

@@ -261,11 +261,11 @@ struct VolumePlanTests {
     /// Larger slices than the network's input are cut where classes are.
     @Test func squaresSeeTheForeground() throws {
         let plane = PlaneSize(height: 100, width: 80), size = PlaneSize(height: 32, width: 32)
-        let middle = SliceSquare(plane, size: size, around: (99, 0))
+        let middle = Patch(plane, size: size, around: (99, 0))
         let values = (0..<8000).map(Float.init)
         #expect(middle.image(values).first == 68 * 80 && middle.image(values).last == 99 * 80 + 31)
-        #expect(middle.labels([UInt8](repeating: 3, count: 8000)).allSatisfy { $0 == 3 })
-        let center = SliceSquare(plane, size: size, around: (50, 40))
+        #expect(middle.nearest([UInt8](repeating: 3, count: 8000)).allSatisfy { $0 == 3 })
+        let center = Patch(plane, size: size, around: (50, 40))
         let turned = center.varied(.init(degrees: 90))
         // A quarter turn anticlockwise: what was right comes to the top.
         #expect(turned.image(values)[0] == center.image(values)[31] && turned.image(values)[31] == center.image(values)[1023])

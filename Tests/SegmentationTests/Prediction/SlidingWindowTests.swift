@@ -100,11 +100,11 @@ struct SlidingWindowTests {
         #expect(labels.labels == values.map { $0 >= 100 ? 1 : 0 })
     }
 
-    @Test func weightsThatWereTrainedOnCropsAreTiled() throws {
+    @Test func weightsThatWereTrainedOnPatchesAreTiled() throws {
         var known = WeightsMetadata()
         (known.format, known.patchSize, known.imageSize) = (1, 96, 96)
         let again = try WeightsMetadata(known.values)
-        #expect(again.patchSize == 96 && again.summary == "crops of 96×96")
+        #expect(again.patchSize == 96 && again.summary == "patches of 96×96")
         #expect(throws: MetadataError.self) { try WeightsMetadata(known.values.merging(["patch_size": .integer(5)]) { $1 }) }
     }
 

@@ -33,6 +33,8 @@ public protocol DatasetLayout: Sendable {
     var mapsIntensities: Bool { get }
     /// True if the set can be divided by groups of samples.
     var keepsGroups: Bool { get }
+    /// True if training can take patches out of whole pictures or slices.
+    var takesPatches: Bool { get }
     /// The part to score by default.
     var evaluationSplit: String { get }
 
@@ -112,6 +114,8 @@ extension DatasetLayout {
     public var mapsIntensities: Bool { false }
     /// Default: true.
     public var keepsGroups: Bool { true }
+    /// Default: false.
+    public var takesPatches: Bool { false }
     /// Default: "val".
     public var evaluationSplit: String { "val" }
     /// Default: false.

@@ -35,6 +35,7 @@ protocol PicturesWithMasks: DatasetLayout {
 extension PicturesWithMasks {
     var modality: String? { nil }
     var foreground: String? { nil }
+    var takesPatches: Bool { true }
 
     func origin(_ settings: DataSettings) -> WeightsMetadata {
         var metadata = WeightsMetadata()
@@ -156,6 +157,8 @@ extension PairedFolder.Options {
         self.init(size: settings.imageSize, classes: settings.classes)
         masks.ignoredLabel = settings.ignoredLabel.flatMap(UInt8.init(exactly:))
         masks.threshold = settings.maskThreshold
+        takesPatches = settings.patchSize != nil
         (augmentation.zoomJitter, augmentation.colorJitter) = (settings.zoomJitter, settings.colorJitter)
+        if !settings.augment { augmentation = .none }
     }
 }

@@ -14,6 +14,7 @@ struct Synapse: DatasetLayout {
     let fewestClasses = 2
     let namesItsClasses = true
     let allowsJitter = false
+    let takesPatches = true
     let evaluationSplit = "test_vol"
 
     func recognises(_ folder: URL) -> Bool {
@@ -186,10 +187,12 @@ struct Synapse: DatasetLayout {
 
     private func slices(_ settings: DataSettings, list: String) throws -> SynapseDataset {
         let size = PlaneSize(height: settings.imageSize, width: settings.imageSize)
+        var options = SynapseDataset.Options(
+            size: size, ignoredLabel: settings.ignoredLabel.map { UInt8(clamping: $0) }, window: settings.readingWindow)
+        options.takesPatches = settings.patchSize != nil
+        if !settings.augment { options.augmentation = .none }
         return try SynapseDataset(
-            URL(filePath: settings.path), list: list, classNames: settings.synapseClassNames,
-            options: .init(
-                size: size, ignoredLabel: settings.ignoredLabel.map { UInt8(clamping: $0) }, window: settings.readingWindow))
+            URL(filePath: settings.path), list: list, classNames: settings.synapseClassNames, options: options)
     }
 }
 

@@ -101,21 +101,16 @@ struct CaseSlices: SegmentationDataset {
         return Masks.labels(shares, classes: used.count, from: (from.height, from.width), to: (to.height, to.width)).map { used[Int($0)] }
     }
 
-    /// A square of the network's size: in training varied, and often around a pixel of a class;
+    /// A patch of the network's size: in training varied, and often around a pixel of a class;
     /// otherwise around the middle of the labelled pixels.
     func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
-        guard case .labels(let labels) = sample.target else { return sample }
-        let plane = PlaneSize(height: sample.height, width: sample.width)
         let draw = random.map(augmentation.draw)
-        var square = SliceSquare(plane, size: size, around: place(in: labels, plane, draw))
-        if let draw { square = square.varied(draw) }
-        var prepared = sample
-        prepared.image = square.image(sample.image)
+        var patch = Patch(draw?.patch, of: sample.labels(classes: classes, ignoring: ignoredLabel), size: size)
+        if let draw { patch = patch.varied(draw) }
+        var prepared = sample.cut(patch)
         if let draw, draw.gain != 1 || draw.offset != 0 {
             for i in prepared.image.indices { prepared.image[i] = prepared.image[i] * draw.gain + draw.offset }
         }
-        prepared.target = .labels(square.labels(labels))
-        (prepared.height, prepared.width) = (size.height, size.width)
         return prepared
     }
 
@@ -126,27 +121,6 @@ struct CaseSlices: SegmentationDataset {
         let (low, high) = (own.min() ?? 0, own.max() ?? 0)
         let grey = own.map { high > low ? UInt8((($0 - low) / (high - low) * 255).rounded()) : 0 }
         return Picture(width: size.width, height: size.height, channels: 1, pixels: grey).rgb
-    }
-
-    private func place(in labels: [UInt8], _ plane: PlaneSize, _ draw: SliceAugmentation.Draw?) -> (row: Double, column: Double) {
-        let middle = (row: Double(plane.height - 1) / 2, column: Double(plane.width - 1) / 2)
-        guard plane.height > size.height || plane.width > size.width else { return middle }
-        guard let draw else {
-            let inside = labels.indices.filter { labels[$0] != 0 && labels[$0] != ignoredLabel }
-            guard let first = inside.first, let last = inside.last else { return middle }
-            let columns = inside.map { $0 % plane.width }
-            return (
-                Double(first / plane.width + last / plane.width) / 2, Double((columns.min() ?? 0) + (columns.max() ?? 0)) / 2
-            )
-        }
-        let present = Set(labels).subtracting([0]).filter { Int($0) < classes }.sorted()
-        guard draw.seeksForeground, !present.isEmpty else {
-            return (draw.place.row * Double(plane.height - 1), draw.place.column * Double(plane.width - 1))
-        }
-        let label = present[min(Int(draw.pick * Double(present.count)), present.count - 1)]
-        let pixels = labels.indices.filter { labels[$0] == label }
-        let pixel = pixels[min(Int(draw.place.row * Double(pixels.count)), pixels.count - 1)]
-        return (Double(pixel / plane.width), Double(pixel % plane.width))
     }
 }
 

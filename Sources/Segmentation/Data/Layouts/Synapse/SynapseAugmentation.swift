@@ -13,6 +13,13 @@ package struct SynapseAugmentation: Sendable, Equatable, Codable {
     /// The published augmentation.
     package init() {}
 
+    /// Leaves slices as they are.
+    package static var none: SynapseAugmentation {
+        var none = SynapseAugmentation()
+        (none.turnAndFlip, none.rotation) = (0, 0)
+        return none
+    }
+
     /// The placement for these numbers. Always draws five, so that one outcome does not change
     /// another.
     package func draw(_ random: CounterRandom) -> SynapsePlacement {

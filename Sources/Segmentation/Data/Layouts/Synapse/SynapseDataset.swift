@@ -21,6 +21,8 @@ package struct SynapseDataset: TrainingSamples {
         package var ignoredLabel: UInt8?
         /// Maps the files' intensities to 0…1; nil if they already are.
         package var window: IntensityWindow?
+        /// True if training takes patches of ``size`` out of whole slices, which are not resized.
+        package var takesPatches = false
 
         /// The published sizes and augmentation; files that hold 0…1.
         package init(
@@ -167,6 +169,10 @@ package struct SynapseDataset: TrainingSamples {
     /// window. Throws ``DataError``, which names the file.
     package func load(at index: Int) throws -> Sample { try load(index) }
 
+    /// Like ``load(at:)`` if training takes patches; otherwise nil, for the network sees resized
+    /// slices.
+    package func ownSample(at index: Int) throws -> Sample? { options.takesPatches ? try load(index) : nil }
+
     private func load(_ index: Int) throws(DataError) -> Sample {
         var sample = try stored(index)
         if let window = options.window { sample.image = window.applied(to: sample.image) }
@@ -189,9 +195,11 @@ package struct SynapseDataset: TrainingSamples {
     static let largestArray = 1 << 27
 
     /// The slice, augmented if there are random numbers, then resized: cubic spline for the image,
-    /// nearest for the label.
+    /// nearest for the label. A set that takes patches resizes nothing, and without random numbers
+    /// leaves its slices whole.
     package func prepare(_ sample: Sample, random: CounterRandom?) -> Sample {
         guard case .labels(let labels) = sample.target, sample.channels == 1 else { return sample }
+        if options.takesPatches { return random.map { patch(of: sample, labels, $0) } ?? sample }
         let placement = random.map(options.augmentation.draw) ?? .unchanged
         let size = PlaneSize(height: sample.height, width: sample.width)
         let (image, placedSize) = placement.applied(to: sample.image, size: size)
@@ -201,5 +209,16 @@ package struct SynapseDataset: TrainingSamples {
         prepared.target = .labels(NearestZoom(from: placedSize, to: options.size)(label))
         (prepared.height, prepared.width) = (options.size.height, options.size.width)
         return prepared
+    }
+
+    /// A patch of the whole slice, which is augmented first.
+    private func patch(of sample: Sample, _ labels: [UInt8], _ random: CounterRandom) -> Sample {
+        var (whole, random) = (sample, random)
+        let choice = PatchChoice(&random)
+        let placement = options.augmentation.draw(random)
+        let (image, size) = placement.applied(to: sample.image, size: sample.size)
+        (whole.image, whole.height, whole.width) = (image, size.height, size.width)
+        whole.target = .labels(placement.applied(to: labels, size: sample.size).plane)
+        return whole.cut(Patch(choice, of: whole.labels(classes: classes, ignoring: options.ignoredLabel), size: options.size))
     }
 }

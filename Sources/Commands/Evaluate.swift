@@ -20,7 +20,11 @@ package struct Evaluate: ToolCommand {
               vmunet evaluate --weights vessels.safetensors --data DRIVE --dataset folder --tile 256 --tta flips --csv scores.csv
             """)
 
-    @Option(help: "Weights: .pth or .safetensors; given several times, an ensemble whose probabilities are averaged.")
+    @Option(
+        help: """
+            Weights, .pth or .safetensors, or a run's folder for its best; given several times, an ensemble whose probabilities are averaged. \
+            The folder of a cross-validation stands for the ensemble of its folds.
+            """)
     var weights: [String] = []
 
     @OptionGroup var choice: WeightsOptions
@@ -95,11 +99,12 @@ package struct Evaluate: ToolCommand {
 
     package func run() throws {
         guard !weights.isEmpty else { throw ValidationError("--weights is needed") }
+        let files = try weightsFiles()
         let segmenter = try Segmenter(
-            ensemble: weightsFiles, choosing: choice.set ?? .model, imageSize: input.imageSize, threshold: threshold,
+            ensemble: files, choosing: choice.set ?? .model, imageSize: input.imageSize, threshold: threshold,
             prediction: answer.prediction(measuresDoubt: uncertainty), compute: compute.compute, networks: Backend.current.networks)
-        Console.tell(segmenter, weightsFiles)
-        let settings = try files.settings(of: set, segmenter, axis)
+        Console.tell(segmenter, files)
+        let settings = try self.files.settings(of: set, segmenter, axis)
         do { try score(settings, segmenter) } catch let error as DataError {
             throw unfit(error, segmenter)
         } catch let error as NonFiniteScore {
@@ -139,7 +144,7 @@ package struct Evaluate: ToolCommand {
     }
 
     /// The weights' files.
-    var weightsFiles: [URL] { weights.map { URL(filePath: $0) } }
+    func weightsFiles() throws -> [URL] { try RunWeights.files(weights) }
 
     /// The weights' files, for messages.
     private var named: String { weights.joined(separator: " + ") }

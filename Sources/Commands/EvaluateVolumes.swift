@@ -13,7 +13,7 @@ extension Evaluate {
     func score(_ volumes: any VolumeDataset, _ segmenter: Segmenter) throws {
         let folder = predictions.map { URL(filePath: $0) }
         if let folder { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
-        let provenance = "vmunet \(Provenance.version), weights sha256 \(WeightsDigest(of: weightsFiles).value.prefix(32))"
+        let provenance = try "vmunet \(Provenance.version), weights sha256 \(WeightsDigest(of: weightsFiles()).value.prefix(32))"
         var stored: ClosedRange<Float>?
         var doubts: [String] = []
         let evaluator = VolumeEvaluator(

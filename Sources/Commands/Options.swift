@@ -89,9 +89,11 @@ package struct WeightsOptions: ParsableArguments {
 extension Console {
     /// Prints which weights are used, and the notes from reading them.
     static func tell(_ segmenter: Segmenter, _ weights: [URL]) {
-        let name = weights[0].lastPathComponent
+        let short = weights.map(\.lastPathComponent)
+        let names = Set(short).count == short.count ? short : weights.map(\.relativePath)
+        let name = names[0]
         note("weights: \(name), " + (segmenter.metadata.summary ?? "without a record of what they were trained on"))
-        if weights.count > 1 { note("ensemble with " + weights.dropFirst().map(\.lastPathComponent).joined(separator: ", ")) }
+        if weights.count > 1 { note("ensemble with " + names.dropFirst().joined(separator: ", ")) }
         for text in segmenter.notes { note("note: \(name): \(text)") }
         if segmenter.prediction.augmentation != .none, segmenter.metadata.dataset == .nnunet {
             note("note: --tta mirrors slices, and training with --dataset nnunet never does: compare evaluate's scores with and without it")

@@ -33,8 +33,9 @@ package struct Predict: ToolCommand {
 
     @Option(
         help: """
-            Weights, .pth or .safetensors; given several times, an ensemble whose probabilities are averaged. Default: those that the environment \
-            variable VMUNET_WEIGHTS names, or the package's own.
+            Weights, .pth or .safetensors, or a run's folder for its best; given several times, an ensemble whose probabilities are averaged. \
+            The folder of a cross-validation stands for the ensemble of its folds. Default: those that the environment variable VMUNET_WEIGHTS \
+            names, or the package's own.
             """)
     var weights: [String] = []
 
@@ -147,7 +148,7 @@ package struct Predict: ToolCommand {
     package func run() throws {
         // Not in validate(): the parser reports an unknown option only after it.
         guard raw != nil || !inputs.isEmpty else { throw ValidationError("name at least one picture, volume or folder") }
-        let weights = self.weights.isEmpty ? InstalledWeights.url().map { [$0] } ?? [] : self.weights.map { URL(filePath: $0) }
+        let weights = try self.weights.isEmpty ? InstalledWeights.url().map { [$0] } ?? [] : RunWeights.files(self.weights)
         guard !weights.isEmpty else {
             throw ValidationError(
                 "--weights is needed: the package's own are not beside this tool, and \(InstalledWeights.variable) names none")

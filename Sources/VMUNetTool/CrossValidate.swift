@@ -15,7 +15,7 @@ struct CrossValidate: ToolCommand {
             The pictures of the part train, or of the whole set, are divided into folds by the seed; a part val takes no part. --groups and \
             --group-pattern keep the pictures of a patient or lesion in one fold. Each fold validates a run of its own in RUNS; the same command continues \
             an interrupted cross-validation bit for bit. RUNS/crossvalidation.md and .json hold each fold's scores, mean ± deviation, and the scores of \
-            all pictures together; RUNS/out-of-fold holds their masks.
+            all pictures together; RUNS/out-of-fold holds their masks. The folds' networks together predict with predict --weights RUNS.
 
             Examples:
               vmunet crossvalidate --data lesions --folds 5 --groups lesions.csv --group-column patient --runs runs/lesions

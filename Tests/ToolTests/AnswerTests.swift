@@ -58,7 +58,7 @@ extension ToolTests {
             expectDone(try predict(to: one))
             let outcome = try predict("--weights", Shared.weights.path, to: two)
             expectDone(outcome)
-            #expect(outcome.error.contains("ensemble with best.safetensors"))
+            #expect(outcome.error.contains("ensemble with \(Shared.weights.path)"))
             #expect(try bytes(one) == bytes(two))
             let digest = try #require(try records(one)[0]["weights_sha256"] as? String)
             #expect(try records(two)[0]["weights_sha256"] as? String == digest + "+" + digest)

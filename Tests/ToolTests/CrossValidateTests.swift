@@ -32,6 +32,34 @@ extension ToolTests {
                 let files = ["whole", "parts"].map { folder.appending(path: "\($0)/out-of-fold/\(name)") }
                 #expect(try Data(contentsOf: files[0]) == Data(contentsOf: files[1]))
             }
+            // The folder stands for its folds' weights, a fold's for its own.
+            let picture = Shared.discs.appending(path: "val/images")
+            func predict(_ weights: [String], _ name: String) throws -> Tool.Outcome {
+                try Tool.run(
+                    ["predict", picture.path, "--probabilities", "--output", folder.appending(path: name).path]
+                        + weights.flatMap { ["--weights", folder.appending(path: $0).path] })
+            }
+            let ensemble = try predict(["whole"], "together")
+            expectDone(ensemble)
+            #expect(ensemble.error.contains("ensemble with"))
+            expectDone(try predict((0..<2).map { "whole/fold-\($0)/checkpoints/best.safetensors" }, "named"))
+            expectDone(try predict(["whole/fold-1"], "single"))
+            let masks = names(folder.appending(path: "named")).filter { $0.hasSuffix(".png") }
+            #expect(!masks.isEmpty)
+            var differs = false
+            for mask in masks {
+                let bytes = try ["together", "named", "single"].map { try Data(contentsOf: folder.appending(path: "\($0)/\(mask)")) }
+                #expect(bytes[0] == bytes[1])
+                differs = differs || bytes[0] != bytes[2]
+            }
+            #expect(differs)
+            let record = folder.appending(path: "whole/crossvalidation.json")
+            let text = try String(contentsOf: record, encoding: .utf8)
+            try Data(text.replacing("\"finished\"", with: "\"interrupted\"", maxReplacements: 1).utf8).write(to: record)
+            expectRefusal(try predict(["whole"], "open"), naming: "fold 0 is not finished")
+            try Data(text.replacing("fold-0", with: "../fold-0").utf8).write(to: record)
+            expectRefusal(try predict(["whole"], "open"), naming: "is no record of a cross-validation")
+            expectRefusal(try predict([""], "open"), naming: "neither checkpoints/best.safetensors")
             // A fold of it is a run like any other.
             let alone = folder.appending(path: "alone")
             expectDone(

@@ -15,18 +15,18 @@ extension TrainingSuites {
         private static let network = VMUNetConfiguration(
             dims: [12, 24, 48, 96], depths: [1, 1, 1, 1], decoderDepths: [1, 1, 1, 1], stateSize: 4, dropPath: 0)
 
-        /// A rectangle of stripes four pixels apart on a chequerboard of single pixels: at a quarter
-        /// of the size, both are one grey.
+        /// Bars six pixels wide that lie between the pixels which a resize to an eighth samples.
         private func write(_ folder: TemporaryFolder, _ count: Int, _ split: String) throws {
             for index in 0..<count {
-                var (picture, mask) = (Picture(width: 128, height: 128, channels: 1), Picture(width: 128, height: 128, channels: 1))
-                let (top, left) = (8 * (1 + index % 5), 8 * (1 + (3 * index) % 6))
-                for y in 0..<128 {
-                    for x in 0..<128 {
-                        let isInside = (top..<top + 56).contains(y) && (left..<left + 64).contains(x)
-                        mask[y, x] = isInside ? 255 : 0
-                        picture[y, x] = isInside ? (x % 4 < 2 ? 255 : 0) : (x + y) % 2 == 0 ? 255 : 0
+                var (picture, mask) = (Picture(width: 256, height: 256, channels: 1), Picture(width: 256, height: 256, channels: 1))
+                for y in 0..<256 {
+                    for x in 5..<256 {
+                        let block = (x - 5) / 8
+                        let isBar = (x - 5) % 8 < 6 && (block * 7 + index * 3) % 4 == 0 && (y / 32 + block + index) % 3 > 0
+                        mask[y, x] = isBar ? 255 : 0
+                        picture[y, x] = isBar ? 220 : 20
                     }
+                    for x in 0..<5 { picture[y, x] = 20 }
                 }
                 try folder.write(picture, "\(split)/images/p\(index).png")
                 try folder.write(mask, "\(split)/masks/p\(index).png")
@@ -44,14 +44,14 @@ extension TrainingSuites {
         @Test func patchesTeachWhatResizedPicturesCannot() throws {
             let folder = try TemporaryFolder()
             try write(folder, 8, "train")
-            try write(folder, 2, "val")
+            try write(folder, 1, "val")
             var settings = configuration(folder.url)
-            // Resized, a picture is one grey, whatever its mask.
+            // Resized, a picture is of one grey, whatever its mask.
             let resized = try TrainingData(settings)
             for index in 0..<resized.training.count { #expect(try Set(resized.training.sample(at: index).image).count == 1) }
 
             settings.data.patchSize = 32
-            (settings.epochs, settings.evaluateEvery) = (120, 40)
+            (settings.batchSize, settings.epochs, settings.evaluateEvery, settings.schedule) = (4, 40, 20, .constant)
             let url = folder.url.appending(path: "run")
             #expect(try Trainer.begin(settings, in: url, data: TrainingData(settings)).trainer.run() == .finished)
             let run = RunFolder(existing: url)
@@ -66,11 +66,11 @@ extension TrainingSuites {
             let score = try #require(result.pooled.miou)
             #expect(try abs(result.loss - #require(best.validationLoss)) < 1e-3)
             #expect(try abs(score - #require(best.scores?.miou)) < 1e-3)
-            #expect(score > 0.8, "\(score)")
+            #expect(score > 0.7, "\(score)")
 
             let picture = try #require(try validation.picture(at: 0))
             let found = try segmenter.segment(picture)
-            #expect((found.mask.width, found.mask.height) == (128, 128))
+            #expect((found.mask.width, found.mask.height) == (256, 256))
         }
 
         /// An interrupted run on patches goes on to the same weights.

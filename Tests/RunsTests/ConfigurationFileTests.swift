@@ -21,6 +21,15 @@ struct ConfigurationFileTests {
         #expect(!text.unicodeScalars.contains { $0.value < 0x20 })
     }
 
+    @Test func messagesQuoteAReadableLength() throws {
+        // YAML allows keys of 1024 bytes.
+        let long = String(repeating: "a", count: 1000)
+        for yaml in ["optimizer: {\(long): 1}", "data: {dataset: \(long)}"] {
+            let text = try #require(error(yaml)).description
+            #expect(text.contains("aaa") && text.utf8.count < 700, "\(text)")
+        }
+    }
+
     // MARK: - Reading
 
     @Test func whatIsNotGivenIsTheDataSets() throws {

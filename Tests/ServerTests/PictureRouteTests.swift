@@ -9,6 +9,17 @@ import Testing
 @testable import Server
 
 @Suite struct PictureRouteTests {
+    @Test func clientsTakeTurns() {
+        var queue = FairQueue<Int>()
+        for number in 0..<3 { queue.add(number, of: "much") }
+        queue.add(10, of: "little")
+        #expect(queue.count == 4)
+        #expect([queue.next(), queue.next()] == [0, 10])
+        queue.add(11, of: "little")
+        #expect([queue.next(), queue.next(), queue.next(), queue.next()] == [1, 11, 2, nil])
+        #expect(queue.count == 0)
+    }
+
     @Test func maskIsTheSegmentersOwn() async throws {
         let asked = try AskedServer()
         defer { asked.remove() }

@@ -4,8 +4,8 @@ import Metrics
 import Segmentation
 import Synchronization
 
-/// Runs waiting pictures side by side, one thread each; a single picture gets all threads. Large
-/// pictures run beside the others, one at a time, so that they hold up none.
+/// Runs waiting pictures side by side, one thread each; a single picture gets all threads. Clients
+/// take turns. Large pictures run beside the others, one at a time, so that they hold up none.
 final class PictureQueue: Sendable {
     private struct Waiting {
         let work: PictureWork
@@ -19,7 +19,7 @@ final class PictureQueue: Sendable {
     }
 
     private struct State {
-        var waiting: [Waiting] = []
+        var waiting = FairQueue<Waiting>()
         var isRunning = false
     }
 
@@ -32,13 +32,13 @@ final class PictureQueue: Sendable {
     /// `network` divides work over the threads that all networks share.
     init(_ network: any InferenceNetwork, sharedPixels: Int) { (self.network, self.sharedPixels) = (network, sharedPixels) }
 
-    /// Segments a picture of `pixels` pixels when its turn comes.
-    func run(_ work: PictureWork, pixels: Int) async throws -> PictureAnswer {
+    /// Segments a picture of `pixels` pixels when its client's turn comes.
+    func run(_ work: PictureWork, pixels: Int, client: String) async throws -> PictureAnswer {
         try await withCheckedThrowingContinuation { continuation in
             let waiting = Waiting(work: work, since: .now, answer: continuation)
             guard pixels <= sharedPixels else { return large.async { waiting.run() } }
             let begins = state.withLock { state in
-                state.waiting.append(waiting)
+                state.waiting.add(waiting, of: client)
                 defer { state.isRunning = true }
                 return !state.isRunning
             }
@@ -49,7 +49,7 @@ final class PictureQueue: Sendable {
     private func drain() {
         while true {
             let count = state.withLock { state in
-                if state.waiting.isEmpty { state.isRunning = false }
+                if state.waiting.count == 0 { state.isRunning = false }
                 return state.waiting.count
             }
             guard count > 0 else { return }
@@ -63,6 +63,6 @@ final class PictureQueue: Sendable {
     }
 
     private func next() -> Waiting? {
-        state.withLock { $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }
+        state.withLock { $0.waiting.next() }
     }
 }

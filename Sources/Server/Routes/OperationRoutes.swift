@@ -45,7 +45,7 @@ struct OperationRoutes {
         for model in models.all {
             let work = PictureWork(bytes: png, segmenter: model.segmenter, wantsMask: true)
             do {
-                let answer = try await pictures.queue.run(work, pixels: size * size)
+                let answer = try await pictures.queue.run(work, pixels: size * size, client: "")
                 health.checks["model \(model.name)"] = answer.width == size ? "ok" : "its mask has a wrong size"
             } catch {
                 health.checks["model \(model.name)"] = "fails"

@@ -54,7 +54,8 @@ struct PictureRoutes {
             bytes.reserveCapacity(request.declaredLength.map { min($0, limits.pictureBytes) } ?? 0)
             try await request.readBody(upTo: limits.pictureBytes, limits) { bytes += $0.readableBytesView }
             let pixels = try check(bytes, for: model)
-            return try await queue.run(PictureWork(bytes: bytes, segmenter: segmenter, wantsMask: type == "image/png"), pixels: pixels)
+            let work = PictureWork(bytes: bytes, segmenter: segmenter, wantsMask: type == "image/png")
+            return try await queue.run(work, pixels: pixels, client: context.client)
         }
         await audit?.add(
             .init(

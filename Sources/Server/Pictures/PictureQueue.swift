@@ -1,12 +1,12 @@
 import Dispatch
+import Foundation
 import Imaging
 import Metrics
 import Segmentation
-import Synchronization
 
 /// Runs waiting pictures side by side, one thread each; a single picture gets all threads. Clients
 /// take turns. Large pictures run beside the others, one at a time, so that they hold up none.
-final class PictureQueue: Sendable {
+final class PictureQueue: @unchecked Sendable {  // `condition` guards everything mutable
     private struct Waiting {
         let work: PictureWork
         let since: ContinuousClock.Instant
@@ -18,12 +18,12 @@ final class PictureQueue: Sendable {
         }
     }
 
-    private struct State {
-        var waiting = FairQueue<Waiting>()
-        var isRunning = false
-    }
+    private let condition = NSCondition()
+    private var waiting = FairQueue<Waiting>()
+    private var isRunning = false
+    /// Threads of a round that have a picture.
+    private var busy = 0
 
-    private let state = Mutex(State())
     private let network: any InferenceNetwork
     private let sharedPixels: Int
     private let small = DispatchQueue(label: "pictures", qos: .userInitiated)
@@ -35,12 +35,13 @@ final class PictureQueue: Sendable {
     /// Segments a picture of `pixels` pixels when its client's turn comes.
     func run(_ work: PictureWork, pixels: Int, client: String) async throws -> PictureAnswer {
         try await withCheckedThrowingContinuation { continuation in
-            let waiting = Waiting(work: work, since: .now, answer: continuation)
-            guard pixels <= sharedPixels else { return large.async { waiting.run() } }
-            let begins = state.withLock { state in
-                state.waiting.add(waiting, of: client)
-                defer { state.isRunning = true }
-                return !state.isRunning
+            let picture = Waiting(work: work, since: .now, answer: continuation)
+            guard pixels <= sharedPixels else { return large.async { picture.run() } }
+            let begins = condition.withLock {
+                waiting.add(picture, of: client)
+                condition.broadcast()
+                defer { isRunning = true }
+                return !isRunning
             }
             if begins { small.async { self.drain() } }
         }
@@ -48,21 +49,38 @@ final class PictureQueue: Sendable {
 
     private func drain() {
         while true {
-            let count = state.withLock { state in
-                if state.waiting.count == 0 { state.isRunning = false }
-                return state.waiting.count
+            let (single, count) = condition.withLock {
+                if waiting.count == 0 { isRunning = false }
+                return (waiting.count == 1 ? waiting.next() : nil, waiting.count)
             }
-            guard count > 0 else { return }
-            if count == 1 {
-                next()?.run()
+            if let single {
+                single.run()
+            } else if count > 0 {
+                network.sideBySide(ProcessInfo.processInfo.activeProcessorCount) { _ in takeTurns() }
             } else {
-                // Each thread takes the next until none is left, new arrivals included.
-                network.sideBySide(count) { _ in while let waiting = self.next() { waiting.run() } }
+                return
             }
         }
     }
 
-    private func next() -> Waiting? {
-        state.withLock { $0.waiting.next() }
+    /// One thread's part of a round: pictures until none waits and no thread has any. A thread that
+    /// finds none waits for arrivals as long as another is busy: it would otherwise stay idle until
+    /// that one is done, at worst half of the time.
+    private func takeTurns() {
+        condition.lock()
+        defer { condition.unlock() }
+        busy += 1
+        while true {
+            if let picture = waiting.next() {
+                condition.unlock()
+                picture.run()
+                condition.lock()
+                continue
+            }
+            busy -= 1
+            while waiting.count == 0, busy > 0 { condition.wait() }
+            guard waiting.count > 0 else { return condition.broadcast() }
+            busy += 1
+        }
     }
 }

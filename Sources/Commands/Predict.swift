@@ -155,7 +155,8 @@ package struct Predict: ToolCommand {
         }
         if let raw, let output { return try runRaw(segmenter(weights), URL(filePath: raw), to: URL(filePath: output)) }
         let list = InputList(
-            inputs, recursive: recursive, series: series, repairs: resample, leavesResults: output == nil)
+            inputs, recursive: recursive, series: series, repairs: resample, leavesResults: output == nil,
+            output: output.map { URL(filePath: $0) })
         let destination = try PredictionTarget(output, format: format, list: list)
         if list.resultsLeft > 0 {
             Console.note(

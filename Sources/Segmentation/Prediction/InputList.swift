@@ -57,6 +57,7 @@ package struct InputList: Sendable {
     private let wanted: String?
     private let repairs: Bool
     private let leavesResults: Bool
+    private let output: String?
 
     /// Looks at files and into folders; with `recursive` into their sub-folders, too, though not
     /// through links.
@@ -66,10 +67,13 @@ package struct InputList: Sendable {
     ///   - repairs: goes on without DICOM files that are damaged.
     ///   - leavesResults: skips files in folders that are named like a result beside its input:
     ///     `NAME_mask` beside `NAME`.
+    ///   - output: the folder of the results, which is not entered where it lies in a given one.
     package init(
-        _ arguments: [String], recursive: Bool = false, series: String? = nil, repairs: Bool = false, leavesResults: Bool = false
+        _ arguments: [String], recursive: Bool = false, series: String? = nil, repairs: Bool = false, leavesResults: Bool = false,
+        output: URL? = nil
     ) {
         (wanted, self.repairs, self.leavesResults) = (series, repairs, leavesResults)
+        self.output = output.map(Self.place)
         var images: [(path: String, url: URL)] = []
         for argument in arguments {
             let url = URL(filePath: argument)
@@ -128,8 +132,10 @@ package struct InputList: Sendable {
         }
         if !images.isEmpty { add(images, path: path, url: folder.standardizedFileURL) }
         for name in folders {
-            if recursive, !Self.isLink(folder.appending(path: name)) {
-                enter(folder.appending(path: name), path: prefix + name, recursive: true)
+            let inner = folder.appending(path: name)
+            guard Self.place(inner) != output else { continue }
+            if recursive, !Self.isLink(inner) {
+                enter(inner, path: prefix + name, recursive: true)
             } else {
                 foldersLeft += 1
             }

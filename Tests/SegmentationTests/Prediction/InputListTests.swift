@@ -47,6 +47,13 @@ import Testing
         #expect(InputList([path("")]).items.count == 4 + results.count)
     }
 
+    @Test(arguments: ["out", "out/", "deep/../out"]) func theFolderOfResultsIsNotEntered(output: String) throws {
+        for name in ["a.png", "deep/b.png", "deep/out/c.png", "out/a.png", "out/more/b.png"] { try folder.write([1], name) }
+        let list = InputList([path("")], recursive: true, output: URL(filePath: path(output)))
+        #expect(list.items.map(\.url.lastPathComponent) == ["a.png", "b.png", "c.png"] && list.foldersLeft == 0)
+        #expect(InputList([path("out")], recursive: true, output: URL(filePath: path(output))).items.count == 2)
+    }
+
     @Test func linksToFoldersAreNotFollowed() throws {
         try folder.write([1], "a/x.png")
         try FileManager.default.createSymbolicLink(atPath: path("a/up"), withDestinationPath: "..")

@@ -99,27 +99,27 @@ package struct Evaluate: ToolCommand {
 
     package func run() throws {
         guard !weights.isEmpty else { throw ValidationError("--weights is needed") }
-        let files = try weightsFiles()
+        let files = try RunWeights.files(weights)
         let segmenter = try Segmenter(
             ensemble: files, choosing: choice.set ?? .model, imageSize: input.imageSize, threshold: threshold,
             prediction: answer.prediction(measuresDoubt: uncertainty), compute: compute.compute, networks: Backend.current.networks)
         Console.tell(segmenter, files)
         let settings = try self.files.settings(of: set, segmenter, axis)
-        do { try score(settings, segmenter) } catch let error as DataError {
+        do { try score(settings, segmenter, WeightsDigest(of: files, now: false)) } catch let error as DataError {
             throw unfit(error, segmenter)
         } catch let error as NonFiniteScore {
             throw InputError("\(named): \(error)")
         }
     }
 
-    private func score(_ settings: DataSettings, _ segmenter: Segmenter) throws {
+    private func score(_ settings: DataSettings, _ segmenter: Segmenter, _ digest: WeightsDigest) throws {
         let layout = settings.dataset.layout
         let split = self.split ?? layout.evaluationSplit
         if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
             guard !calibration, !uncertainty, !ownSize else {
                 throw ValidationError("--calibration, --uncertainty and --own-size are for pictures")
             }
-            return try score(volumes, segmenter)
+            return try score(volumes, segmenter, digest)
         }
         guard predictions == nil, spacing == nil, tolerance == nil else {
             throw ValidationError("--predictions, --spacing and --tolerance are for volumes")
@@ -142,9 +142,6 @@ package struct Evaluate: ToolCommand {
         if let json, json != "-" { try write(result, to: URL(filePath: json)) }
         if let csv { try AtomicFile.write(Array(result.csv.utf8), to: URL(filePath: csv)) }
     }
-
-    /// The weights' files.
-    func weightsFiles() throws -> [URL] { try RunWeights.files(weights) }
 
     /// The weights' files, for messages.
     private var named: String { weights.joined(separator: " + ") }

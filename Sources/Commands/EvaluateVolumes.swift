@@ -10,10 +10,10 @@ import Segmentation
 
 extension Evaluate {
     /// Scores volumes: Dice and HD95, published and strict.
-    func score(_ volumes: any VolumeDataset, _ segmenter: Segmenter) throws {
+    func score(_ volumes: any VolumeDataset, _ segmenter: Segmenter, _ digest: WeightsDigest) throws {
         let folder = predictions.map { URL(filePath: $0) }
         if let folder { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
-        let provenance = try "vmunet \(Provenance.version), weights sha256 \(WeightsDigest(of: weightsFiles()).value.prefix(32))"
+        let provenance = "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))"
         var stored: ClosedRange<Float>?
         var doubts: [String] = []
         let evaluator = VolumeEvaluator(

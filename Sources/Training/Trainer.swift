@@ -283,12 +283,7 @@ public final class Trainer {
             return try evaluator.part(shard, TorchInference(network, compute), tile: tile, progress: progress)
         }
         do {
-            guard group.size > 1 else {
-                return try averaged {
-                    try configuration.data.patchSize == nil
-                        ? evaluator.evaluate(scorer, progress: progress) : evaluator.result(of: [part(.whole)])
-                }
-            }
+            guard group.size > 1 else { return evaluator.result(of: [try averaged { try part(.whole) }]) }
             let part = try group.together { try averaged { try part(Shard(index: group.rank, count: group.size)) } }
             let parts = try group.gather([UInt8](JSONEncoder().encode(part)))
             return evaluator.result(of: try parts.map { try JSONDecoder().decode(EvaluationPart.self, from: Data($0)) })

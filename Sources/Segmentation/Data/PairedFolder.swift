@@ -137,22 +137,22 @@ package struct PairedFolder: TrainingSamples {
     package func load(at index: Int) throws -> Sample { try load(pairs[index]) }
 
     func load(_ pair: PicturePair) throws(DataError) -> Sample {
-        try load(pair) { options.takesPatches ? ($0.height, $0.width) : (options.height, options.width) }
+        try load(pair, isWhole: options.takesPatches)
     }
 
     /// The pair at its own size. Throws ``DataError``, which names the file.
-    package func ownSample(at index: Int) throws -> Sample? { try load(pairs[index]) { ($0.height, $0.width) } }
+    package func ownSample(at index: Int) throws -> Sample? { try load(pairs[index], isWhole: true) }
 
-    private func load(_ pair: PicturePair, size: (Picture) -> (height: Int, width: Int)) throws(DataError) -> Sample {
+    private func load(_ pair: PicturePair, isWhole: Bool) throws(DataError) -> Sample {
         let mask = try options.masks.read(pair.masks).picture
         let picture = try picture(of: pair)
         guard (picture.width, picture.height) == (mask.width, mask.height) else {
             throw Self.mismatch(pair.masks[0], (picture.width, picture.height), (mask.width, mask.height))
         }
-        let (height, width) = size(picture)
+        let (height, width) = isWhole ? (picture.height, picture.width) : (options.height, options.width)
         try DataError.requireMemory(
             16 * height * width, for: "a picture at \(height)×\(width)",
-            remedy: height == options.height ? "Lower --image-size." : "Make the picture smaller.")
+            remedy: isWhole ? "Make the picture smaller." : "Lower --image-size.")
         return Sample(
             image: Preprocessing.stretched(picture, height: height, width: width), channels: 3, height: height, width: width,
             target: classes == 1

@@ -126,19 +126,20 @@ struct PatchChoice: Sendable {
 struct PlaneLabels {
     let labels: [UInt8]
     let plane: PlaneSize
-    private let counts: [Bool]
+    /// By label.
+    private let isClass: [Bool]
 
     /// Labels from 1 to below `classes` are classes, except the ignored one.
     init(_ labels: [UInt8], _ plane: PlaneSize, classes: Int, ignoring ignored: UInt8?) {
         (self.labels, self.plane) = (labels, plane)
-        counts = (0..<256).map { $0 > 0 && $0 < classes && ignored.map(Int.init) != $0 }
+        isClass = (0..<256).map { $0 > 0 && $0 < classes && ignored.map(Int.init) != $0 }
     }
 
     /// The pixels of each label that is a class, 256 numbers.
     fileprivate var pixelCounts: [Int] {
         var pixels = [Int](repeating: 0, count: 256)
         for label in labels { pixels[Int(label)] += 1 }
-        return zip(pixels, counts).map { $1 ? $0 : 0 }
+        return zip(pixels, isClass).map { $1 ? $0 : 0 }
     }
 
     /// The place of a label's n-th pixel, from 0, row by row.
@@ -154,7 +155,7 @@ struct PlaneLabels {
     /// The middle of the rectangle around all pixels of classes; nil without any.
     fileprivate var middle: (row: Double, column: Double)? {
         var (rows, columns): (ClosedRange<Int>?, ClosedRange<Int>?)
-        for (place, label) in labels.enumerated() where counts[Int(label)] {
+        for (place, label) in labels.enumerated() where isClass[Int(label)] {
             let (row, column) = (place / plane.width, place % plane.width)
             rows = rows.map { min($0.lowerBound, row)...max($0.upperBound, row) } ?? row...row
             columns = columns.map { min($0.lowerBound, column)...max($0.upperBound, column) } ?? column...column

@@ -6,6 +6,7 @@ import { zip } from "../worker/zip.js";
 import { Refusal, ask, blob, follow, json, sendJob, sentence, token } from "./api.js";
 import { Planes, gap } from "./planes.js";
 import { forgetName, forgetNames, nameOf, pictures, rememberName } from "./store.js";
+import { amount, note, stem, words } from "./texts.js";
 
 const planes = new Planes($("planes"));
 /** Jobs, uploads and pictures by their names, the newest first: {id, kind, name, state, progress, created, …}. */
@@ -16,7 +17,6 @@ let current = null;
 let models = [];
 
 const sorted = () => [...entries.values()].sort((a, b) => (a.created < b.created ? 1 : -1));
-const words = { sending: "Sending", queued: "Waiting", running: "Running", done: "Done", failed: "Failed" };
 
 // MARK: The list
 
@@ -33,21 +33,6 @@ function remove(id) {
     entries.delete(id);
     if (current === id) current = null;
     refresh();
-}
-
-function note(entry) {
-    if (entry.state === "failed") return sentence(entry.problem.detail);
-    if (entry.state === "sending") return `${Math.round(100 * entry.progress)}% sent`;
-    if (entry.state === "running") return entry.slices ? `${entry.slices_done} of ${entry.slices} slices` : "Reading the file";
-    if (entry.state === "queued") return "Its turn comes";
-    const found = (entry.result?.labels ?? entry.found?.classes ?? []).filter((label) => (label.voxels ?? label.pixels) > 0);
-    return found.length ? found.slice(0, 3).map((label) => `${label.name} ${amount(label)}`).join(", ") : "Nothing found";
-}
-
-function amount(label) {
-    if (label.volume_ml !== undefined) return `${label.volume_ml.toFixed(1)} ml`;
-    if (label.share_percent !== undefined) return `${label.share_percent.toFixed(1)} %`;
-    return `${label.voxels} voxels`;
 }
 
 function refreshList() {
@@ -154,8 +139,6 @@ function save(data, name) {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
-
-const stem = (name) => name.replace(/\.(nii\.gz|[^.]+)$/i, "");
 
 function downloads(entry) {
     if (entry.kind === "picture") {

@@ -13,7 +13,8 @@ package struct Check: ToolCommand {
         abstract: "Check every file of a data set and report its contents and problems.",
         discussion: """
             Looks at pairs, sizes, labels and their shares, grey and empty masks, orientations, intensities, pictures that show the same (also scaled, \
-            compressed, mirrored or turned) and, with --groups, patients that are in several parts. Exits with 0 if the set can be trained on and scored, otherwise \
+            compressed, mirrored or turned) and, with --groups, patients that are in several parts. Then prints the settings that suit the set and \
+            this machine's CPU and free memory, with reasons; train --auto takes them. Exits with 0 if the set can be trained on and scored, otherwise \
             with 65 and a list of problems. Writes nothing.
 
             Examples:
@@ -62,6 +63,9 @@ package struct Check: ToolCommand {
         groups.apply(to: &settings)
         let check = dataset.layout.check(settings, givenClasses: classes != nil)
         if json { try Console.json(check) } else { Console.out(check.description) }
+        if let advice = check.advice, !json {
+            Console.out((["settings that suit it and this machine (train --auto takes them):"] + advice.lines()).joined(separator: "\n  "))
+        }
         guard !check.problems.isEmpty else { return Console.note("no problems found") }
         throw InputError(Self.list(check.problems, in: data))
     }

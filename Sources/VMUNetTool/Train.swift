@@ -19,6 +19,7 @@ struct Train: ToolCommand {
 
             Examples:
               vmunet train --data pictures --preset small --run runs/first
+              vmunet train --data pictures --auto
               vmunet train --data pictures --init vmamba_small_e238_ema.pth --epochs 100 --batch-size 8
               vmunet train --resume --run runs/first --epochs 200
               mpirun -n 4 ./vmunet train --data pictures --run runs/first          one run on four processes (docs/machines.md)
@@ -31,6 +32,13 @@ struct Train: ToolCommand {
     var config: String?
 
     @OptionGroup var options: TrainingOptions
+
+    @Flag(
+        help: """
+            Choose image or patch size, preset, batch size and balance for the set and this machine, as check advises, where neither an option \
+            nor --config gives them. The run's config.yaml keeps the choice.
+            """)
+    var auto = false
 
     @Option(help: "The highest rate of stochastic depth. Default: \(Self.usual.vmunet?.dropPath ?? 0).")
     var dropPath: Double?
@@ -107,8 +115,16 @@ struct Train: ToolCommand {
             ? StopSignal(also: [SIGUSR1])
             : StopSignal(
                 "stopping: all processes save after this step; if one has died, the run ends now, and --resume goes on", also: [SIGUSR1])
-        let configuration = resume ? try resumed(RunFolder(existing: folder)) : try settings(dataset)
-        let sets = try TrainingData(configuration)
+        var configuration = resume ? try resumed(RunFolder(existing: folder)) : try settings(dataset)
+        var sets = try TrainingData(configuration)
+        if auto, !resume {
+            guard processes.count == 1 else {
+                throw ValidationError("--auto is for one process; give the settings that check prints")
+            }
+            let data = configuration.data
+            configuration = try advised(configuration, samples: sets.training.count)
+            if configuration.data != data { sets = try TrainingData(configuration) }
+        }
         let findings = try sets.verify()
         for note in sets.notes + findings { Console.note("note: " + note) }
         let trainer: Trainer
@@ -134,9 +150,13 @@ struct Train: ToolCommand {
                 + "\(configuration.data.imageSize)×\(configuration.data.imageSize), run in \(folder.relativePath)"
                 + (processes.count > 1 ? ", on \(processes.count) processes by \(Processes.library)" : ""))
         let display = TrainingDisplay()
+        var estimate = auto ? RunEstimate(pictures: sets.training.count) : nil
         let outcome: Trainer.Outcome
         do {
-            outcome = try trainer.run(savingEvery: sharing.savingEvery, shouldStop: { stop.isSet }, report: display.show)
+            outcome = try trainer.run(savingEvery: sharing.savingEvery, shouldStop: { stop.isSet }) { progress in
+                estimate?.tell(progress)
+                display.show(progress)
+            }
         } catch let error as DataError {
             throw InputError("\(error)\nProgress is saved; once this is fixed, continue with:  \(Self.resumption(folder))")
         }
@@ -217,6 +237,7 @@ struct Train: ToolCommand {
         let saved = try RunConfiguration(yamlFile: run.configuration)
         var wanted = saved
         if config != nil { wanted = try settings(options.dataset) } else { try apply(to: &wanted, options.dataset) }
+        try keepDecisions(of: saved, in: &wanted)
         var configuration = saved
         configuration.data.path = wanted.data.path
         configuration.epochs = wanted.epochs

@@ -48,5 +48,48 @@ extension ToolTests {
             #expect(text.out.contains("train: 1 pair of pictures show the same (lesion_00002 and zz_copy)"))
             #expect(text.out.contains("train and val share 1 pair of pictures") && text.out.contains("train and val share 3 groups"))
         }
+
+        /// Small pictures are not enlarged; twelve of 48 pictures leave four steps an epoch.
+        @Test func advice() throws {
+            let outcome = try Tool.run("check", Shared.discs.path, "--dataset", "folder", "--json")
+            expectDone(outcome)
+            let advice = try #require(try json(outcome.out)["advice"] as? [String: Any])
+            let pictures = try #require(advice["pictures"] as? [String: Any])
+            #expect(advice["image_size"] as? Int == 64 && pictures["patch_size"] == nil && pictures["rarest_class"] == nil)
+            let network = try #require(advice["network"] as? [String: Any])
+            #expect(network["preset"] as? String == "small" && network["batch_size"] as? Int == 8)
+            let memory = try #require(network["memory_bytes"] as? Int)
+            #expect(memory > 300_000_000 && memory < 600_000_000)
+            let text = try Tool.run("check", Shared.discs.path, "--dataset", "folder")
+            let heading = "settings that suit it and this machine (train --auto takes them):"
+            #expect(text.out.contains(heading + "\n  --image-size 64: 48 masks resized to 64×64 and back keep a mean Dice of 100.0 %"))
+            #expect(text.out.contains("\n  --preset small: ") && text.out.contains("\n  --batch-size 8: leaves four steps an epoch; "))
+        }
+
+        /// `train --auto` takes the advice, says so, and leaves given settings alone.
+        @Test func trainingTakesAdvice() throws {
+            let folder = try Scratch.folder()
+            let start = ["train", "--data", Shared.discs.path, "--dataset", "folder", "--auto", "--epochs", "1", "--device", "cpu"]
+            let network = ["--dims", "8,16,32,64", "--depths", "1,1,1,1", "--decoder-depths", "1,1,1,1"]
+            func settings(_ name: String, _ options: [String], notes: String...) throws -> String {
+                let run = folder.appending(path: name)
+                let outcome = try Tool.run(start + options + ["--run", run.path])
+                expectDone(outcome)
+                for note in notes { #expect(outcome.error.contains(note), "\(outcome.error)") }
+                return try String(contentsOf: run.appending(path: "config.yaml"), encoding: .utf8)
+            }
+            let chosen = try settings(
+                "chosen", network, notes: "auto: --image-size 64: ", "auto: --batch-size 8: ", "an epoch of 48 pictures takes about 0:")
+            #expect(chosen.contains("image_size: 64") && chosen.contains("batch_size: 8"))
+            let given = try settings("given", network + ["--patch-size", "32", "--batch-size", "24"])
+            #expect(given.contains("patch_size: 32") && given.contains("batch_size: 24"))
+            let preset = try settings("preset", ["--image-size", "32", "--pictures", "4"], notes: "auto: --preset small: ")
+            #expect(preset.contains("image_size: 32") && preset.contains("batch_size: 1\n"))
+            // A resumed run keeps the choice, also where the command is the one that began it.
+            let resumed = start.filter { $0 != "1" && $0 != "--epochs" } + network
+            let outcome = try Tool.run(resumed + ["--resume", "--epochs", "2", "--run", folder.appending(path: "chosen").path])
+            expectDone(outcome)
+            #expect(outcome.error.contains("epoch   2") && !outcome.error.contains("auto: --"))
+        }
     }
 }

@@ -56,6 +56,9 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
     public var doubles: [Likeness] = []
     /// Parts that share groups such as patients, if groups are given.
     public var leaks: [Leak] = []
+    /// Settings for training that suit the set and this machine; nil if the set has problems or no
+    /// part to train on.
+    public var advice: TrainingAdvice?
 
     /// An empty check.
     public init() {}

@@ -60,6 +60,12 @@ public protocol DatasetLayout: Sendable {
     /// ``DataError``, which lists everything wrong with them.
     func trainingData(_ settings: DataSettings, seed: UInt64) throws -> TrainingData
 
+    /// Settings that suit the training pictures; nil for volumes and slices. Throws ``DataError`` for
+    /// a mask that cannot be read.
+    ///
+    /// - Parameter keepsInput: true if the user chose the size of the network's input or patches.
+    func pictureAdvice(_ settings: DataSettings, seed: UInt64, keepsInput: Bool) throws -> PictureAdvice?
+
     /// One part of the set, to score.
     func evaluationSet(_ settings: DataSettings, split: String) throws -> any SegmentationDataset
 
@@ -128,6 +134,8 @@ extension DatasetLayout {
     }
     /// Default: unchanged.
     public func planned(_ settings: DataSettings, givenSize: Bool) throws(DataError) -> DataSettings { settings }
+    /// Default: none.
+    public func pictureAdvice(_ settings: DataSettings, seed: UInt64, keepsInput: Bool) throws -> PictureAdvice? { nil }
     /// Default: the set of ``evaluationSplit``.
     public func reportSet(_ settings: DataSettings, seed: UInt64) throws -> any SegmentationDataset {
         try evaluationSet(settings, split: evaluationSplit)

@@ -190,6 +190,7 @@ struct NNUNet: DatasetLayout {
             (plan.classes, plan.classNames) = (description.classNames.count, description.classNames)
             plan = try planned(plan, givenSize: false)
             check.notes.append(Self.planText(plan))
+            check.advise(plan)
         } catch {
             check.add(error)
         }

@@ -52,6 +52,11 @@ extension PicturesWithMasks {
         return try TrainingData(training, validation: validation, notes: notes, settings, seed: seed)
     }
 
+    func pictureAdvice(_ settings: DataSettings, seed: UInt64, keepsInput: Bool) throws -> PictureAdvice? {
+        let sets = try divided(settings, seed: seed)
+        return try sets.training.advice(validation: sets.validation, keepsInput: keepsInput)
+    }
+
     private func divided(
         _ settings: DataSettings, seed: UInt64
     ) throws -> (training: PairedFolder, validation: PairedFolder?, notes: [String]) {
@@ -126,6 +131,7 @@ extension PicturesWithMasks {
             let share = fixedPoint(settings.validationFraction * 100, digits: 0)
             check.notes.append("the set has no part 'val': training holds \(share) % of the pictures back")
         }
+        check.advise(settings)
         return check
     }
 

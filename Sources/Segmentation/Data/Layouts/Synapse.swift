@@ -71,6 +71,7 @@ struct Synapse: DatasetLayout {
                 }
             }
             check.notes += unknownOrigin(settings)
+            check.advise(settings)
         } catch {
             check.add(error as? DataError ?? DataError(.unreadable, path: settings.path, "\(error)", remedy: ""))
         }

@@ -27,7 +27,8 @@ package final class StopSignal: Sendable {
         for source in sources {
             source.setEventHandler { [weak self] in
                 guard let self else { return }
-                if received.exchange(true, ordering: .sequentiallyConsistent) { exit(ExitStatus.interrupted) }
+                // Not exit: it would destroy what the other threads still compute with.
+                if received.exchange(true, ordering: .sequentiallyConsistent) { _exit(ExitStatus.interrupted) }
                 Console.note(note)
             }
             source.resume()

@@ -120,6 +120,24 @@ extension ToolTests {
             try expectAsUndisturbed(run)
         }
 
+        /// A second signal ends a run at once, and not by a crash.
+        @Test func interruptedTwice() throws {
+            let folder = try Scratch.folder()
+            for index in 0..<3 {
+                let run = folder.appending(path: "run-\(index)")
+                // Steps long enough to be interrupted within.
+                let line = ["train", "--data", Self.discs.path, "--preset", "small", "--image-size", "128", "--device", "cpu"]
+                let running = try Running(try #require(Tool.binary), line + ["--run", run.path])
+                while running.isRunning, !exists(run.appending(path: "config.yaml")) { usleep(500) }
+                usleep(300_000)
+                running.send(SIGINT)
+                usleep(50_000)
+                running.send(SIGTERM)
+                let outcome = try running.outcome()
+                #expect(outcome.code == 130 && outcome.signal == nil, "\(outcome.error)")
+            }
+        }
+
         /// Gradients accumulated over several batches are in no checkpoint, so an interruption
         /// waits for their step.
         @Test func interruptedWhileGatheringGradients() throws {

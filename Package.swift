@@ -180,11 +180,16 @@ if Context.environment["VMUNET_RELIABILITY"] != nil {
 }
 
 // The server (docs/server.md) and the packages of others that it stands on, only when `./vmunet
-// serve` asks for them. Without libtorch, and in a scratch folder of its own.
-if Context.environment["VMUNET_SERVER"] != nil {
-    let onLibtorch: Set = ["CLibTorch", "CTorch", "Torch", "Networks", "CLibMPI", "CMPI", "Training", "VMUNetTool"]
+// serve` asks for them, in a scratch folder of its own. VMUNET_SERVER=libtorch builds it with
+// libtorch, for GPUs; any other value without.
+if let engine = Context.environment["VMUNET_SERVER"] {
+    let hasLibtorch = engine == "libtorch"
+    let onLibtorch: Set = ["CLibTorch", "CTorch", "Torch", "Networks"]
+    let unused: Set = ["CLibMPI", "CMPI", "Training", "VMUNetTool", "TestSupport"]
     package.products.removeAll { ["Networks", "Training", "vmunet-train"].contains($0.name) }
-    package.targets.removeAll { onLibtorch.contains($0.name) || $0.type == .test || $0.name == "TestSupport" }
+    package.targets.removeAll {
+        unused.contains($0.name) || $0.type == .test || !hasLibtorch && onLibtorch.contains($0.name)
+    }
     package.products.append(.executable(name: "vmunet-serve", targets: ["VMUNetServe"]))
     package.dependencies += [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
@@ -214,7 +219,8 @@ if Context.environment["VMUNET_SERVER"] != nil {
             dependencies: [
                 "Server", "Commands", "Segmentation", "Files", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Metrics", package: "swift-metrics"),
-            ]),
+            ] + (hasLibtorch ? ["Networks", "Torch"] : []),
+            swiftSettings: hasLibtorch ? [.define("VMUNET_LIBTORCH")] : []),
         .testTarget(
             name: "ServerTests",
             dependencies: [

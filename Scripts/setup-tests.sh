@@ -237,6 +237,13 @@ server_build="swift build -c release --product vmunet-serve --package-path $proj
 called "$server_build$server_build"
 rm "$project/Package.resolved"
 
+begin "with a GPU the server is built with libtorch, apart from the other"
+run "$project/vmunet" serve --device cuda --port 1
+expect output "$out" "vmunet-serve <serve><--device><cuda><--port><1> $own_torch/lib"
+run "$project/vmunet" serve --port 1 --libtorch
+expect output "$out" "vmunet-serve <serve><--port><1><--libtorch> $own_torch/lib"
+called "swift build -c release --product vmunet-serve --package-path $project --scratch-path $project/.build-serve-libtorch|"
+
 begin "training on several processes is built apart, with the MPI that is there"
 stub mpirun <<<''
 stub mpicc <<<'echo "gcc -Wl,-z,relro -I/opt/mpi/include -L/opt/mpi/lib -lmpi"'

@@ -79,6 +79,7 @@ product_for() {
     esac
     for argument; do
         case $command:$before:$argument in
+            serve:--device:cuda | serve:*:--device=cuda | serve:*:--libtorch) product=vmunet-serve-libtorch ;;
             *:--device:cuda* | *:--device=cuda* | *:--libtorch) product=vmunet-train ;;
             bench:*:--train | bench:*:--profile | bench:*:--compile-graph | bench:*:--tf32) product=vmunet-train ;;
         esac
@@ -100,8 +101,9 @@ wants_mpi() {
     return 1
 }
 
-# vmunet-train-mpi is vmunet-train with the package's trait MPI.
-needs_torch() { [ "${1%-mpi}" = vmunet-train ]; }
+# vmunet-train-mpi is vmunet-train with the package's trait MPI, vmunet-serve-libtorch is vmunet-serve
+# with libtorch.
+needs_torch() { case $1 in vmunet-train | *-mpi | *-libtorch) ;; *) return 1 ;; esac }
 needs_mpi() { [ "$1" = vmunet-train-mpi ]; }
 
 # build_folder PRODUCT: prints its scratch folder. The server has its own, because it needs packages
@@ -110,13 +112,17 @@ needs_mpi() { [ "$1" = vmunet-train-mpi ]; }
 build_folder() {
     case $1 in
         vmunet-serve) printf '%s' "$root/.build-serve" ;;
+        *-libtorch) printf '%s' "$root/.build-serve-libtorch" ;;
         *-mpi) printf '%s' "$root/.build-mpi" ;;
         *) printf '%s' "$root/.build" ;;
     esac
 }
 
 # program PRODUCT: prints where it is built.
-program() { printf '%s/release/%s' "$(build_folder "$1")" "${1%-mpi}"; }
+program() {
+    local name=${1%-mpi}
+    printf '%s/release/%s' "$(build_folder "$1")" "${name%-libtorch}"
+}
 
 # prepare libraries | torch | PRODUCT: makes the C libraries or libtorch available, or builds the
 # product. Takes milliseconds if nothing is to do.
@@ -143,7 +149,7 @@ make_ready() {
         torch) has_torch || set_up_torch ;;
         *)
             ! needs_torch "$1" || has_torch || set_up_torch
-            [ "$1" != vmunet-serve ] || check_libraries server
+            case $1 in vmunet-serve*) check_libraries server ;; esac
             ! needs_mpi "$1" || has_mpi || set_up_mpi
             is_built "$1" || build "$1"
             ;;
@@ -573,14 +579,19 @@ build_with_swift() (
     if needs_mpi "$1"; then
         exec swift build -c release --traits MPI --product vmunet-train --package-path "$root" --scratch-path "$(build_folder "$1")" </dev/null
     fi
-    if [ "$1" != vmunet-serve ]; then exec swift build -c release --product "$1" --package-path "$root" </dev/null; fi
+    local engine=kernels
+    case $1 in
+        vmunet-serve) ;;
+        vmunet-serve-libtorch) engine=libtorch ;;
+        *) exec swift build -c release --product "$1" --package-path "$root" </dev/null ;;
+    esac
     # Package.swift names the server's packages for this call alone. Package.resolved is put back:
     # with them in it the next build of another product would fetch them too.
     resolved=$root/Package.resolved
     rm -f "$deps/resolved"
     [ ! -f "$resolved" ] || cp "$resolved" "$deps/resolved"
     trap 'rm -f "$resolved"; [ ! -f "$deps/resolved" ] || mv -f "$deps/resolved" "$resolved"' EXIT
-    VMUNET_SERVER=1 swift build -c release --product "$1" --package-path "$root" --scratch-path "$(build_folder "$1")" </dev/null
+    VMUNET_SERVER=$engine swift build -c release --product vmunet-serve --package-path "$root" --scratch-path "$(build_folder "$1")" </dev/null
 )
 
 # ---- tests

@@ -8,6 +8,11 @@ import Segmentation
 import Server
 import Synchronization
 
+#if VMUNET_LIBTORCH
+    import Networks
+    import Torch
+#endif
+
 /// The program behind `./vmunet serve`.
 @main
 struct ServeTool: ParsableCommand {
@@ -16,7 +21,13 @@ struct ServeTool: ParsableCommand {
         subcommands: [Serve.self, WorkOnJob.self])
 
     static func main() {
-        run(with: Backend(networks: .kernels) { false })
+        #if VMUNET_LIBTORCH
+            Torch.useCachingAllocator()
+            Torch.onKernelCompilation(Console.compiling)
+            run(with: Backend(networks: .torch, hasLibtorch: true) { Torch.isGPUPresent })
+        #else
+            run(with: Backend(networks: .kernels) { false })
+        #endif
     }
 }
 
@@ -26,7 +37,7 @@ struct WorkOnJob: ParsableCommand {
 
     @Argument var folder: String
 
-    func run() { VolumeWorker.run(URL(filePath: folder)) }
+    func run() { VolumeWorker.run(URL(filePath: folder), on: Backend.current) }
 }
 
 struct Serve: ParsableCommand {
@@ -37,6 +48,7 @@ struct Serve: ParsableCommand {
               vmunet serve                                   then open http://127.0.0.1:8080
               vmunet serve --weights liver.safetensors --port 9000
               vmunet serve --host 0.0.0.0 --tokens tokens.txt
+              vmunet serve --device cuda --precision bf16    on a GPU, by the server that ./vmunet builds with libtorch
               curl -T photo.jpg http://127.0.0.1:8080/v1/predict --output mask.png
 
             Only this machine can reach it unless --host says otherwise, which needs --tokens. docs/server.md describes the interface, limits and \
@@ -103,8 +115,7 @@ struct Serve: ParsableCommand {
     @Option(help: "The most memory of a job's process, such as 12G.")
     var jobMemory: Bytes?
 
-    @Option(help: "CPU threads. Default: all cores.")
-    var threads: Int?
+    @OptionGroup var compute: ComputeOptions
 
     func validate() throws {
         guard (0...65535).contains(port) else { throw ValidationError("--port: expected 0 to 65535, got \(port)") }
@@ -116,7 +127,6 @@ struct Serve: ParsableCommand {
             (maxWaiting, "--max-waiting"), (maxWaitingPerClient, "--max-waiting-per-client"), (maxConnections, "--max-connections"),
         ] { if let value { try Require.count(value, name, upTo: 1_000_000_000) } }
         if let maxVoxels { try Require.count(maxVoxels, "--max-voxels", upTo: 1 << 31) }
-        try Require.threads(threads)
     }
 
     func run() throws {
@@ -126,7 +136,7 @@ struct Serve: ParsableCommand {
             throw ValidationError("--weights is needed: the package's own weights are not beside this tool")
         }
         guard let program = executablePath() else { throw ValidationError("this program cannot find its own file") }
-        let models = try urls.map { try ServedModel($0, compute: Compute(threads: threads)) }
+        let models = try urls.map { try ServedModel($0, compute: compute.compute, networks: Backend.current.networks) }
         guard Set(models.map(\.name)).count == models.count else {
             throw ValidationError("--weights: two files have the same name, and requests choose by name; rename one")
         }

@@ -22,18 +22,22 @@ struct VolumeWork: Codable, Sendable {
     let archiveBytes: Int
     /// The most voxels; nil in the work of earlier versions.
     let voxels: Int?
+    /// The network's device and precision; nil in the work of earlier versions.
+    let device: Compute.Device?
+    let precision: Compute.Precision?
 
     init(model: ServedModel, job: Job, limits: ServerLimits) {
         (kind, weights, digest, threshold) = (job.kind, model.url.path, model.digest, job.threshold)
         (memory, seconds) = (limits.jobMemory, limits.jobSeconds)
         (archiveFiles, archiveBytes, voxels) = (limits.archiveFiles, limits.archiveBytes, limits.voxels)
+        (device, precision) = (model.compute.device, model.compute.precision)
     }
 }
 
 /// The command `job`: reads one volume, which may be damaged or hostile, and writes the result.
 package enum VolumeWorker {
     /// Runs the work in a job's folder. Its result appears there as a whole, under `result`.
-    package static func run(_ folder: URL) {
+    package static func run(_ folder: URL, on backend: Backend) {
         var isArchive = false
         func refuse(_ problem: String, _ remedy: String) {
             let problem = isArchive ? withoutNames(problem) : problem
@@ -42,8 +46,8 @@ package enum VolumeWorker {
         do {
             let work = try JSONDecoder().decode(VolumeWork.self, from: Data(contentsOf: folder.appending(path: VolumeWork.name)))
             isArchive = work.kind == .zip
-            confine(work)
-            try VolumeJob(folder: folder, work: work).run()
+            confine(work, usesGPU: work.device != .cpu && backend.isGPUPresent())
+            try VolumeJob(folder: folder, work: work, networks: backend.networks).run()
         } catch is DiskFull {
             tell(WorkNotice(isDiskFull: true))
         } catch let error as any UserError {
@@ -74,17 +78,19 @@ package enum VolumeWorker {
         FileHandle.standardOutput.write(line + Data("\n".utf8))
     }
 
-    /// Limits this process before it looks at the file.
-    private static func confine(_ work: VolumeWork) {
+    /// Limits this process before it looks at the file. CUDA reserves far more addresses than it uses,
+    /// so with a GPU only memory that can be written to counts.
+    private static func confine(_ work: VolumeWork, usesGPU: Bool) {
         func limit(_ resource: Int32, _ value: Int) {
             var limits = rlimit(rlim_cur: rlim_t(value), rlim_max: rlim_t(value))
             setrlimit(resource, &limits)
         }
         #if canImport(Glibc)
-            let (memory, time, core) = (Int32(RLIMIT_AS.rawValue), Int32(RLIMIT_CPU.rawValue), Int32(RLIMIT_CORE.rawValue))
+            let memory = Int32((usesGPU ? RLIMIT_DATA : RLIMIT_AS).rawValue)
+            let (time, core) = (Int32(RLIMIT_CPU.rawValue), Int32(RLIMIT_CORE.rawValue))
             let process = __priority_which_t(PRIO_PROCESS.rawValue)
         #else
-            let (memory, time, core, process) = (RLIMIT_AS, RLIMIT_CPU, RLIMIT_CORE, PRIO_PROCESS)
+            let (memory, time, core, process) = (usesGPU ? RLIMIT_DATA : RLIMIT_AS, RLIMIT_CPU, RLIMIT_CORE, PRIO_PROCESS)
         #endif
         limit(memory, work.memory)
         limit(time, work.seconds * ProcessInfo.processInfo.activeProcessorCount)
@@ -107,10 +113,13 @@ private struct DiskFull: Error {}
 private struct VolumeJob {
     let folder: URL
     let work: VolumeWork
+    let networks: NetworkLoader
 
     func run() throws {
         let item = try item()
-        let segmenter = try Segmenter(weights: URL(filePath: work.weights), threshold: work.threshold)
+        let segmenter = try Segmenter(
+            weights: URL(filePath: work.weights), threshold: work.threshold,
+            compute: Compute(device: work.device ?? .auto, precision: work.precision ?? .fp32), networks: networks)
         guard segmenter.metadata.input != .pictures else {
             throw Fault(.unsupported, "these weights were trained on pictures", remedy: "choose a model for volumes: GET /v1/models")
         }

@@ -11,14 +11,16 @@ package struct ServedModel: Sendable {
     package let segmenter: Segmenter
     /// SHA-256 of the file, in hexadecimal.
     package let digest: String
+    /// The device, precision and threads of its network.
+    let compute: Compute
 
     /// Loads weights.
     ///
     /// - Throws: an error if they cannot be read.
-    package init(_ url: URL, compute: Compute = Compute()) throws {
+    package init(_ url: URL, compute: Compute = Compute(), networks: NetworkLoader = .kernels) throws {
         name = url.deletingPathExtension().lastPathComponent
-        self.url = url
-        segmenter = try Segmenter(weights: url, compute: compute)
+        (self.url, self.compute) = (url, compute)
+        segmenter = try Segmenter(weights: url, compute: compute, networks: networks)
         digest = try SHA256.hexadecimal(ofFile: url)
     }
 

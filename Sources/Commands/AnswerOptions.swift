@@ -65,6 +65,23 @@ package struct AnswerOptions: ParsableArguments {
             throw ValidationError("--tile keeps pictures' own resolution, --image-size resizes them: give one of them")
         }
     }
+
+    /// Throws for options that would change nothing with these weights and inputs.
+    package func check(_ segmenter: Segmenter, hasVolumes: Bool) throws {
+        if overlap != nil, !segmenter.isTiled, !(hasVolumes && segmenter.convention.sliceFit == .spacing) {
+            throw ValidationError("--overlap: is for tiles, and these weights take pictures as a whole; add --tile, or leave it out")
+        }
+        guard let cleanUp else { return }
+        let last = max(segmenter.network.classes - 1, 1)
+        if let label = cleanUp.classes.keys.filter({ Int($0) > last }).min() {
+            throw ValidationError(
+                "--clean-up: there is no label \(label); these weights have \(last == 1 ? "the label 1 alone" : "the labels 1 to \(last)")")
+        }
+        let sizes = ([cleanUp.all] + cleanUp.classes.values).compactMap(\.least)
+        if !hasVolumes, let size = sizes.first(where: { if case .cubicMillimeters = $0 { true } else { false } }) {
+            throw ValidationError("--clean-up: least=\(size) is for volumes, and pictures have no millimetres; give it in px or %")
+        }
+    }
 }
 
 extension Segmenter {

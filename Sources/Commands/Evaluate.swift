@@ -99,6 +99,8 @@ package struct Evaluate: ToolCommand {
 
     package func run() throws {
         guard !weights.isEmpty else { throw ValidationError("--weights is needed") }
+        try Require.writable(json == "-" ? nil : json, "--json")
+        try Require.writable(csv, "--csv")
         let files = try RunWeights.files(weights)
         let segmenter = try Segmenter(
             ensemble: files, choosing: choice.set ?? .model, imageSize: input.imageSize, threshold: threshold,
@@ -119,8 +121,10 @@ package struct Evaluate: ToolCommand {
             guard !calibration, !uncertainty, !ownSize else {
                 throw ValidationError("--calibration, --uncertainty and --own-size are for pictures")
             }
+            try answer.check(segmenter, hasVolumes: true)
             return try score(volumes, segmenter, digest)
         }
+        try answer.check(segmenter, hasVolumes: false)
         guard predictions == nil, spacing == nil, tolerance == nil else {
             throw ValidationError("--predictions, --spacing and --tolerance are for volumes")
         }
@@ -133,11 +137,10 @@ package struct Evaluate: ToolCommand {
         options.cleanUp = segmenter.cleanUp
         (options.measuresCalibration, options.measuresDoubt) = (calibration, uncertainty)
         if let work = try segmenter.work(set.sourceSizes) { Console.note(work) }
-        let result = try Evaluator(set, options).evaluate(segmenter, atOwnSize: ownSize || segmenter.isTiled) { done, count in
-            Console.status("scoring \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
-        }
+        let bar = WorkBar("scoring")
+        let result = try Evaluator(set, options).evaluate(segmenter, atOwnSize: ownSize || segmenter.isTiled) { bar.show($0, of: $1) }
         Console.status("")
-        // The scores are printed first, so a file that cannot be written does not lose them.
+        // The scores are printed first, so a disk that is full does not lose them.
         if json == "-" { try Console.json(result) } else { Console.out(Self.table(result)) }
         if let json, json != "-" { try write(result, to: URL(filePath: json)) }
         if let csv { try AtomicFile.write(Array(result.csv.utf8), to: URL(filePath: csv)) }

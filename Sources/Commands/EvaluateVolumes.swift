@@ -19,10 +19,10 @@ extension Evaluate {
         let evaluator = VolumeEvaluator(
             volumes, segmenter: VolumeSegmenter(segmenter, batchSize: input.batchSize), spacing: spacing,
             metrics: VolumeMetric.all + (tolerance.map { [.normalizedSurfaceDice(tolerance: $0)] } ?? []))
+        let bar = WorkBar("scoring")
         let summary = try evaluator.evaluate { progress in
-            Console.status(
-                "scoring \(Console.bar(progress.share)) volume \(progress.volume + 1)/\(progress.volumes), slice \(progress.slice)/\(progress.slices)"
-            )
+            bar.show(
+                progress.share, "volume \(progress.volume + 1)/\(progress.volumes), slice \(progress.slice)/\(progress.slices)")
         } keep: { volume, prediction in
             if let doubt = volume.sliceDoubt { doubts.append(doubt) }
             if let least = volume.image.min(), let greatest = volume.image.max() {

@@ -112,7 +112,15 @@ extension Dataset {
         guard FolderListing.isFolder(folder) else {
             throw InputError("\(data): is a file, where a data set's folder is wanted; predict segments single files")
         }
+        guard FolderListing.isReadable(folder) else {
+            throw InputError("\(data): this folder cannot be listed; change its permissions")
+        }
         guard let found = Dataset(recognising: folder) else {
+            if FolderListing.isFolder(folder.appending(path: "imagesTr")) {
+                throw InputError(
+                    "\(data): imagesTr holds no volumes; for pictures in nnU-Net's folders, rename imagesTr and labelsTr to images and masks, "
+                        + "the files to NAME.png in both, and use --dataset folder")
+            }
             throw ValidationError(
                 "--dataset is needed, since \(data) holds no known folders, such as train/images with train/masks: \(DatasetLayouts.names)")
         }
@@ -243,6 +251,20 @@ package enum Require {
     package static func share(_ value: Double?, _ option: String) throws {
         guard let value, !(value > 0 && value < 1) else { return }
         throw ValidationError("\(option): expected more than 0 and less than 1, got \(value)")
+    }
+
+    /// Throws unless the file that an option names can be written, so that no work is done in vain.
+    package static func writable(_ file: String?, _ option: String) throws {
+        guard let file else { return }
+        let url = URL(filePath: file)
+        guard !FolderListing.isFolder(url) else { throw InputError("\(file): is a folder, where \(option) names a file; add a name") }
+        let folder = url.deletingLastPathComponent()
+        guard FolderListing.isFolder(folder) else {
+            throw InputError("\(file): its folder does not exist; create it, or choose another \(option)")
+        }
+        guard FileManager.default.isWritableFile(atPath: folder.path) else {
+            throw InputError("\(file): its folder may not be written to; choose another \(option), or change the permissions")
+        }
     }
 
     package static func count(_ value: Int, _ option: String, from least: Int = 1, upTo most: Int) throws {

@@ -172,6 +172,7 @@ package struct Predict: ToolCommand {
         let isRecorded = json || destination.recordFolder != nil || list.items.contains(where: \.isVolume)
         let digest = WeightsDigest(of: weights, now: isRecorded)
         let segmenter = try segmenter(weights)
+        try answer.check(segmenter, hasVolumes: list.items.contains(where: \.isVolume))
         try destination.prepare()
         var batch = try PredictionBatch(self, list, segmenter, destination, weights: weights, digest: digest)
         try batch.run()

@@ -35,6 +35,7 @@ struct PredictionBatch {
     var failures: [String]
     var skipped = 0
     var hasLabelMaps = false
+    private let bar = WorkBar("segmenting")
     var told: Set<String> = []
 
     init(
@@ -47,7 +48,7 @@ struct PredictionBatch {
         wanted.uncertainty = command.uncertainty
         self.wanted = wanted
         codes = try command.segmentCodes.map { try SegmentCodes(URL(filePath: $0)) } ?? SegmentCodes()
-        names = target.names(list.items, wanted)
+        names = try target.names(list.items, wanted)
         sources = Set(list.items.map { InputList.place($0.url) })
         failures = list.failures.map { "\($0.path): \($0.reason)" }
         let shard = command.sharing.chosen
@@ -128,9 +129,9 @@ struct PredictionBatch {
             }
         }
         let (count, first, pictures) = (positions.count, group.lowerBound, works)
-        if let picture = pictures.first?.picture { Self.tell(first, of: count, picture) }
-        var segmented = PictureWork.run(pictures, segmenter, stop: stop) { done, index in
-            Self.tell(first + done, of: count, pictures[index].picture)
+        if let picture = pictures.first?.picture { tell(first, of: count, picture) }
+        var segmented = PictureWork.run(pictures, segmenter, stop: stop) { [bar] done, index in
+            if count > 1 { bar.show(first + done, of: count, pictures[index].picture.lastPathComponent) }
         }[...]
         var isComplete = true
         for (number, plan) in zip(group, plans) {
@@ -141,7 +142,7 @@ struct PredictionBatch {
                 var familiarity: PredictionRecord.Familiarity?
                 if item.isVolume {
                     if stop.isSet { return false }
-                    Self.tell(number, of: count, item.url)
+                    tell(number, of: count, item.url)
                     (classes, doubt) = try volume(item, plan.results)
                 } else {
                     guard let found = try segmented.popFirst()??.get() else {
@@ -165,9 +166,8 @@ struct PredictionBatch {
         return isComplete
     }
 
-    private static func tell(_ done: Int, of count: Int, _ input: URL) {
-        guard count > 1 else { return }
-        Console.status("segmenting \(Console.bar(Double(done) / Double(count))) \(done)/\(count)  \(input.lastPathComponent)")
+    private func tell(_ done: Int, of count: Int, _ input: URL) {
+        if count > 1 { bar.show(done, of: count, input.lastPathComponent) }
     }
 
     // MARK: One input
@@ -274,11 +274,10 @@ struct PredictionBatch {
             "\(item.path): \(counted(slices, "slice")) of \(prepared.shape.height)×\(prepared.shape.width)\(Self.mapping(prepared)), "
                 + "\(prepared.voxelOrder.map { "voxel order \($0)" } ?? "voxels as stored"), \(counted(passes, "pass", "passes")) through the network"
         )
-        func tell(_ done: Int) {
-            Console.status(
-                "segmenting \(Console.bar(Double(done) / Double(slices))) slice \(done)/\(slices)  \(item.url.lastPathComponent)")
-        }
-        let found = try networked.maps(of: prepared, shows: command.probabilities, progress: tell)
+        let bar = WorkBar("segmenting")
+        let found = try networked.maps(
+            of: prepared, shows: command.probabilities,
+            progress: { bar.show(Double($0) / Double(slices), "slice \($0)/\(slices)  \(item.url.lastPathComponent)") })
         try VolumeResults(
             item: item, volume: volume, prepared: prepared, maps: found, names: segmenter.labels,
             provenance: "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))", codes: codes

@@ -111,7 +111,9 @@ enum PredictionTarget {
     }
 
     /// A name for each input's results, so that no two share a file; nil if there is none.
-    func names(_ items: [InputList.Item], _ wanted: WantedResults) -> ResultNames {
-        ResultNames(items) { index, name in results(items[index], name: name, wanted).all.map(\.standardizedFileURL.path) }
+    func names(_ items: [InputList.Item], _ wanted: WantedResults) throws -> ResultNames {
+        ResultNames(items, earlier: try recordFolder.map { try PredictionFile(in: $0) }) { index, name in
+            results(items[index], name: name, wanted).all.map(\.standardizedFileURL.path)
+        }
     }
 }

@@ -56,6 +56,7 @@ package struct Tune: ToolCommand {
 
     package func run() throws {
         let source = URL(filePath: weights), target = try place(beside: source)
+        try Require.writable(target.relativePath, "--output")
         var prediction = PredictionOptions()
         prediction.cleanUp = CleanUp.none
         let segmenter = try Segmenter(
@@ -73,15 +74,19 @@ package struct Tune: ToolCommand {
             try set.verify()
             var options = Evaluator.Options()
             (options.batchSize, options.ignoredLabel) = (min(input.batchSize, 8), settings.ignoredLabel)
-            try tuner.add(set, segmenter, options) { done, count in
-                Console.status("predicting \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
-            }
+            let bar = WorkBar("predicting")
+            try tuner.add(set, segmenter, options) { bar.show($0, of: $1) }
             do { familiarity = try Familiarity(of: layout.trainingData(settings, seed: 0).training) } catch let error as DataError {
                 Console.note("note: no looks of training pictures: \(error.problems.joined(separator: "; "))")
             }
         }
         Console.status("")
-        let found = try tuner.tune()
+        if tuner.count < Tuner.fewest {
+            Console.note(
+                "note: \(counted(tuner.count, "case")) cannot show whether a setting pays beyond chance: at least \(Tuner.fewest) are needed, "
+                    + "so none is chosen")
+        }
+        let found = try tuner.tune(named: set.data)
         let isWritten = found.threshold != nil || found.temperature != nil || found.cleanUp != nil || familiarity != nil
         if isWritten { try write(found, familiarity, from: source, to: target) }
         if json { try Console.json(found) } else { Console.out(Self.table(found)) }
@@ -110,8 +115,9 @@ package struct Tune: ToolCommand {
 
     private func collect(_ volumes: any VolumeDataset, _ segmenter: Segmenter, into tuner: inout Tuner) throws {
         let evaluator = VolumeEvaluator(volumes, segmenter: VolumeSegmenter(segmenter, batchSize: input.batchSize), metrics: [.dice])
+        let bar = WorkBar("predicting")
         _ = try evaluator.evaluate { progress in
-            Console.status("predicting \(Console.bar(progress.share)) volume \(progress.volume + 1)/\(progress.volumes)")
+            bar.show(progress.share, "volume \(progress.volume + 1)/\(progress.volumes)")
         } keep: { volume, prediction in
             try tuner.add(
                 prediction.leavingOut(volumes.ignoredLabel, of: volume.label),

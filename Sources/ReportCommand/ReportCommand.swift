@@ -59,10 +59,11 @@ package struct ReportCommand: ToolCommand {
         let page =
             output.map { URL(filePath: $0) }
             ?? (folders.count == 1 ? folders[0].appending(path: "report.html") : URL(filePath: "report.html"))
+        let bar = WorkBar("scoring")
         let reported = try RunReport(options, networks: Backend.current.networks).write(folders, to: page) { progress in
             switch progress {
             case .scoring(let run, let done, let count):
-                Console.status("scoring \(run) \(Console.bar(Double(done) / Double(max(count, 1)))) \(done)/\(count)")
+                bar.show(done, of: count, run)
             case .weights(let run, let origin, let notes):
                 Console.note("\(run): weights of \(origin ?? "a set that they do not name")")
                 for text in notes { Console.note("note: \(run): \(text)") }

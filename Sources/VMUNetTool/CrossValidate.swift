@@ -58,9 +58,8 @@ struct CrossValidate: ToolCommand {
         let display = TrainingDisplay()
         let result = try validation.run(shouldStop: { stop.isSet }) { display.show($0) }
         if !noPredictions, !result.isInterrupted {
-            let count = try validation.predictOutOfFold(shouldStop: { stop.isSet }) {
-                Console.status("predicting out of fold \(Console.bar($0))")
-            }
+            let bar = WorkBar("predicting out of fold")
+            let count = try validation.predictOutOfFold(shouldStop: { stop.isSet }) { bar.show($0) }
             Console.status("")
             Console.note("\(counted(count, "out-of-fold prediction")) in \(folder.appending(path: "out-of-fold").relativePath)")
         }

@@ -22,8 +22,8 @@ extension ToolTests {
 
         private func bytes(_ folder: URL) throws -> [Data] { try results(folder).map { try Data(contentsOf: folder.appending(path: $0)) } }
 
-        /// The pictures and the network's input are 64×64, so one tile is one pass. The number of
-        /// passes is printed beforehand.
+        /// The pictures and the network's input are 64×64, so one tile is one picture. The number of
+        /// passes, each of one tile in one view, is printed beforehand.
         @Test func tilesAndViews() throws {
             let (whole, tiled, small) = (try Scratch.folder(), try Scratch.folder(), try Scratch.folder())
             expectDone(try predict(to: whole))
@@ -35,7 +35,7 @@ extension ToolTests {
             }
             let many = try predict("--tile", "32", "--overlap", "0.25", "--tta", "full", "--uncertainty", to: small)
             expectDone(many)
-            #expect(many.error.contains("8 pictures: 72 tiles of 32×32, 128 passes through the network"))
+            #expect(many.error.contains("8 pictures: 72 tiles of 32×32, 576 passes through the network"))
             let record = try #require(try records(small).first)
             let settings = try #require(record["settings"] as? [String: Any])
             #expect(settings["tile"] as? Int == 32 && settings["overlap"] as? Double == 0.25)
@@ -65,6 +65,48 @@ extension ToolTests {
             expectRefusal(try predict("--weights", Shared.nineClasses.path, to: two), naming: "network of")
         }
 
+        /// Weights without a record take the usual input. An ensemble with others is refused with the
+        /// difference and the option that settles it.
+        @Test func ensemblesTakeOneInput() throws {
+            let folder = try Scratch.folder()
+            let (bare, small) = (folder.appending(path: "bare.safetensors"), folder.appending(path: "small.safetensors"))
+            var weights = try WeightsFile.read(Shared.weights)
+            weights.metadata = [:]
+            try WeightsFile.write(weights, to: bare)
+            expectDone(try predict("--weights", bare.path, "--image-size", "64", to: folder.appending(path: "usual")))
+            weights.metadata = ["value_range": .string("0,1")]
+            try WeightsFile.write(weights, to: small)
+            let out = folder.appending(path: "other")
+            let outcome = try predict("--weights", small.path, "--image-size", "64", to: out)
+            expectRefusal(outcome, naming: "small.safetensors", "values of pictures 0…1, not 0…255", "does not record", "--value-range")
+            #expect(!exists(out))
+            expectDone(try predict("--weights", small.path, "--image-size", "64", "--value-range", "0,255", to: out))
+        }
+
+        /// No work is done for a result that cannot be kept, nor with options that would change nothing.
+        @Test func mistakesShowBeforeTheWork() throws {
+            let folder = try Scratch.folder(), out = folder.appending(path: "out")
+            for (option, place, words) in [
+                ("--csv", "nowhere/scores.csv", "does not exist"), ("--json", "nowhere/scores.json", "does not exist"),
+                ("--csv", "", "is a folder"),
+            ] {
+                expectRefusal(try evaluate(option, folder.appending(path: place).path), naming: words, option)
+            }
+            for (options, words) in [
+                (["--overlap", "0.25"], ["--overlap", "--tile"]), (["--clean-up", "2:largest"], ["--clean-up", "no label 2"]),
+                (["--clean-up", "least=5mm3"], ["--clean-up", "least=5mm3", "px or %"]),
+            ] {
+                let predicted = try Tool.run(
+                    ["predict", "--weights", Shared.weights.path, Shared.pictures.path, "--output", out.path] + options)
+                let scored = try Tool.run(
+                    ["evaluate", "--weights", Shared.weights.path, "--data", Shared.discs.path, "--dataset", "folder"] + options)
+                for outcome in [predicted, scored] {
+                    #expect(outcome.code == 64 && words.allSatisfy(outcome.error.contains), "\(outcome)")
+                }
+            }
+            #expect(!exists(out))
+        }
+
         /// The table and the JSON have equal numbers. Scores at the pictures' own size equal those
         /// at the network's size where the sizes are equal.
         @Test func scoresAsATable() throws {
@@ -92,7 +134,7 @@ extension ToolTests {
             #expect(pooled == before)
             let tiled = try evaluate("--tile", "32", "--tta", "flips")
             expectDone(tiled)
-            #expect(tiled.error.contains("8 pictures: 72 tiles of 32×32, 64 passes through the network"))
+            #expect(tiled.error.contains("8 pictures: 72 tiles of 32×32, 288 passes through the network"))
         }
 
         @Test func optionsThatContradictEachOther() throws {
@@ -120,7 +162,27 @@ extension ToolTests {
             let settings = try #require((records as? [[String: Any]])?.first?["settings"] as? [String: Any])
             #expect(settings["clean_up"] as? String == "least=100%")
             expectRefusal(try Tool.run(command + ["everything"]), 64, naming: "--clean-up")
-            expectRefusal(try Tool.run(command + ["least=2mm3"]), naming: "px or %")
+        }
+
+        /// A handful of cases, or cases that show nothing, justify no setting.
+        @Test func tuneNeedsCasesThatShowSomething() throws {
+            let folder = try Scratch.folder()
+            func tune(_ set: URL) throws -> Tool.Outcome {
+                try Tool.run(
+                    "tune", "--weights", Shared.weights.path, "--data", set.path, "--dataset", "folder", "--output",
+                    folder.appending(path: "tuned.safetensors").path)
+            }
+            let few = try tune(Shared.discs)
+            expectDone(few)
+            #expect(few.error.contains("8 cases cannot show") && few.error.contains("no weights are written"))
+            let healthy = folder.appending(path: "healthy")
+            try Discs.write(train: 2, validation: 12, to: healthy)
+            let masks = healthy.appending(path: "val/masks")
+            for name in names(masks) {
+                try PictureFile.write(Picture(width: 64, height: 64, channels: 1), to: masks.appending(path: name))
+            }
+            expectRefusal(try tune(healthy), naming: "healthy", "no truth here has any foreground")
+            #expect(!exists(folder.appending(path: "tuned.safetensors")))
         }
 
         /// Tuning corrects a threshold that is far off, and the new file scores better.
@@ -130,13 +192,13 @@ extension ToolTests {
             var weights = try WeightsFile.read(Shared.weights)
             weights.metadata["threshold"] = .number(0.999)
             try WeightsFile.write(weights, to: off)
-            let command = ["tune", "--weights", off.path, "--data", Shared.discs.path, "--dataset", "folder"]
+            let command = ["tune", "--weights", off.path, "--data", Shared.discs.path, "--dataset", "folder", "--split", "train"]
             let outcome = try Tool.run(command + ["--json"])
             expectDone(outcome)
             let found = try json(outcome.out)
             let steps = try #require(found["steps"] as? [[String: Any]])
             #expect(steps.compactMap { $0["name"] as? String } == ["temperature", "threshold", "clean-up of foreground"])
-            #expect(steps[1]["kept"] as? Bool == true && found["cases"] as? Int == 8)
+            #expect(steps[1]["kept"] as? Bool == true && found["cases"] as? Int == 48)
             let threshold = try #require(found["threshold"] as? Double)
             #expect(threshold < 0.999)
             #expect(try WeightsFile.read(tuned).metadata["threshold"]?.text == "\(threshold)")

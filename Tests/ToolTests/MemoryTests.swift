@@ -70,6 +70,21 @@
                 }
             }
 
+            /// An array whose voxels alone would fit, but not with their labels, is refused by its header:
+            /// zeros pack into a thousandth.
+            @Test(.enabled(if: Tool.python != nil, "set VMUNET_PYTHON"))
+            func aVolumeIsRefusedBeforeItIsRead() throws {
+                let file = try Scratch.folder().appending(path: "zeros.h5")
+                _ = try Tool.python(
+                    """
+                    import h5py, sys
+                    with h5py.File(sys.argv[1], "w") as file:
+                        file.create_dataset("image", (400, 512, 512), "f4", chunks=(1, 512, 512), compression="gzip")[0] = 0
+                    """, file.path)
+                let outcome = try light(megabytes: megabytesToBegin() + 500, "predict", "--weights", Shared.nineClasses.path, file.path)
+                expectRefusal(outcome, naming: "zeros.h5", "needs 734 MB", "Crop the volume")
+            }
+
             /// From too little for the network to too little for a step, also where libtorch's values
             /// are copied into Swift's arrays.
             @Test func aNetworkBeyondMemory() throws {

@@ -118,7 +118,7 @@ extension ToolTests {
             let digest = SHA256.hexadecimal(of: Array(try Data(contentsOf: Shared.weights)))
             let description = String(decoding: written[148..<228].prefix { $0 != 0 }, as: UTF8.self)
             #expect(description == "vmunet 0.1.0, weights sha256 \(digest.prefix(32))")
-            #expect(forced.error.contains("3 slices of 40×40") && forced.error.contains("1 pass through the network"))
+            #expect(forced.error.contains("3 slices of 40×40") && forced.error.contains("3 passes through the network"))
         }
 
         @Test func namesAreShownWithoutSteeringTheTerminal() throws {

@@ -5,6 +5,18 @@ import Testing
 extension ToolTests {
     /// Findings of `check` that are no faults.
     @Suite struct SetCheckTests {
+        /// nnU-Net's folders hold volumes here; the way out for pictures is named.
+        @Test func picturesInFoldersForVolumes() throws {
+            let folder = try Scratch.folder()
+            for part in ["imagesTr", "labelsTr"] {
+                let place = folder.appending(path: part)
+                try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+                let name = part == "imagesTr" ? "a_0000.png" : "a.png"
+                try PictureFile.write(Picture(width: 64, height: 64, channels: 1), to: place.appending(path: name))
+            }
+            expectRefusal(try Tool.run("check", folder.path), naming: "imagesTr holds no volumes", "--dataset folder")
+        }
+
         /// A picture twice in a part and once more, mirrored, in the other; two patients in both.
         @Test func doublesLeaksAndShares() throws {
             let folder = try Scratch.folder()

@@ -23,6 +23,9 @@ package enum FolderListing {
         try list(folder).filter { isPicture($0) || !isFolder(folder.appending(path: $0)) }
     }
 
+    /// True if a folder can be listed.
+    package static func isReadable(_ folder: URL) -> Bool { (try? list(folder)) != nil }
+
     /// True for a folder, also one behind a link.
     package static func isFolder(_ url: URL) -> Bool {
         var isDirectory = false

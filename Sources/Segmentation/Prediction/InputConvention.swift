@@ -70,6 +70,25 @@ public struct InputConvention: Sendable, Equatable {
         (pictureAssumptions, volumeAssumptions) = (pictures, volumes)
     }
 
+    /// The settings that differ from another network's, in words; empty if both take the same input.
+    func differences(from other: InputConvention) -> [String] {
+        func range(_ scale: Float) -> String { "0…\(Int(scale))" }
+        func text(_ value: (some CustomStringConvertible)?) -> String { value.map { "\($0)" } ?? "none" }
+        var found: [String] = []
+        func compare(_ name: String, _ a: String, _ b: String) { if a != b { found.append("\(name) \(a), not \(b)") } }
+        if let input, let theirs = other.input { compare("input", input.rawValue, theirs.rawValue) }
+        compare("values of pictures", range(pictureScale), range(other.pictureScale))
+        guard input != .pictures, other.input != .pictures else { return found }
+        compare("values of volumes", range(volumeScale), range(other.volumeScale))
+        compare("intensities", mapping, other.mapping)
+        compare("voxel order", text(voxelOrder), text(other.voxelOrder))
+        compare("fit of slices", "\(sliceFit)", "\(other.sliceFit)")
+        compare("spacing", text(sliceSpacing?.text), text(other.sliceSpacing?.text))
+        compare("neighbouring slices", "\(neighbors)", "\(other.neighbors)")
+        compare("channels", text(channels?.joined(separator: ", ")), text(other.channels?.joined(separator: ", ")))
+        return found
+    }
+
     /// The mapping of a volume's channel.
     public func normalization(of channel: Int) -> Normalization {
         guard let normalizations, !normalizations.isEmpty else { return .window(window) }

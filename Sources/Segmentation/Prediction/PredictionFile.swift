@@ -67,6 +67,22 @@ package struct PredictionFile: Sendable {
         return record
     }
 
+    /// The path of the mask that is listed for an input; nil if none is.
+    package func mask(of input: String) -> String? {
+        places[input].flatMap { records[$0].files.first }.map(path)
+    }
+
+    /// The paths of the results that are listed for other inputs than those at some places
+    /// (``InputList/place(_:)``), as far as input and result still exist.
+    package func files(exceptOf inputs: Set<String>) -> [String] {
+        records.filter { record in
+            let input = URL(filePath: record.input)
+            return FileManager.default.fileExists(atPath: input.path) && !inputs.contains(InputList.place(input))
+        }.flatMap(\.files).map(path).filter { FileManager.default.fileExists(atPath: $0) }
+    }
+
+    private func path(_ file: String) -> String { folder.appending(path: file).standardizedFileURL.path }
+
     /// Writes the file, whole or not at all.
     package func write() throws {
         try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)

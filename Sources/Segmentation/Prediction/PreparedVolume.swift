@@ -64,7 +64,7 @@ package struct PreparedVolume: Sendable {
             notes.append("the header does not say how the voxels lie: the volume is taken as stored")
         }
         let shape = turn.applied(to: volume.shape)
-        try Self.check(shape, stored: volume, path: path, &notes)
+        try Self.check(shape, stored: volume, isOrderKnown: order != nil, path: path, &notes)
         let known = asked.map(Normalization.window) ?? (volume.isNormalized ? Normalization.window(.none) : nil)
         let normalizations = channels.indices.map { known ?? convention.normalization(of: $0) }
         if normalizations[0] == .window(.none), let problem = Self.problem(volume.extremes) { notes.append(problem) }
@@ -107,7 +107,9 @@ package struct PreparedVolume: Sendable {
         return first
     }
 
-    private static func check(_ shape: VolumeShape, stored volume: VolumeFile, path: String, _ notes: inout [String]) throws(DataError) {
+    private static func check(
+        _ shape: VolumeShape, stored volume: VolumeFile, isOrderKnown: Bool, path: String, _ notes: inout [String]
+    ) throws(DataError) {
         let extents =
             volume.isNormalized
             ? [volume.shape.depth, volume.shape.height, volume.shape.width]
@@ -124,7 +126,7 @@ package struct PreparedVolume: Sendable {
                     ? "Say along which axis the slices lie: --slice-axis \(shortest + 1)."
                     : "Slices need at least \(smallestSide) rows and columns.")
         }
-        if shape.depth > 3 * min(shape.height, shape.width) {
+        if !isOrderKnown, shape.depth > 3 * min(shape.height, shape.width) {
             notes.append(
                 "\(shape.depth) slices of \(shape.height)×\(shape.width) pixels: where the slices of these \(shown) voxels lie along another axis, "
                     + "--slice-axis \(shortest + 1) says so")

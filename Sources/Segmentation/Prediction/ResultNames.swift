@@ -9,31 +9,48 @@
 /// By default, results are named like their input. If two inputs would get results of the same
 /// name, each of them is renamed: within one folder by its ending (`x.jpg`, `x.png`), otherwise by
 /// its folder (`s1_ct`, `s2_ct`), or by more of its path if necessary. Names never get a number:
-/// nobody could tell which patient `ct_2` is.
+/// nobody could tell which patient `ct_2` is. An input that a folder of results lists keeps its
+/// name there, and another input does not take the name of a listed one.
 package struct ResultNames: Sendable {
     /// A name for each input, in order; nil if its path does not distinguish it.
     package let names: [String?]
     /// Positions of the inputs whose results are not named like them.
     package let renamed: [Int]
 
-    /// `results` returns the files made from the input at a position, under a name.
-    package init(_ items: [InputList.Item], results: (_ position: Int, _ name: String) -> [String]) {
+    /// `results` returns the files made from the input at a position, under a name; the first is its
+    /// mask. `earlier` lists the results of earlier runs in the same folder.
+    package init(
+        _ items: [InputList.Item], earlier: PredictionFile? = nil, results: (_ position: Int, _ name: String) -> [String]
+    ) {
         let candidates = items.map(Self.candidates)
         var level = [Int](repeating: 0, count: items.count)
-        var lost = Set<Int>()
+        var lost = Set<Int>(), settled = Set<Int>()
+        for i in items.indices {
+            guard let mask = earlier?.mask(of: items[i].path) else { continue }
+            let kept = candidates[i].firstIndex { results(i, $0).first == mask }
+            guard let kept else { continue }
+            level[i] = kept
+            settled.insert(i)
+        }
+        let taken = earlier?.files(exceptOf: Set(items.map { InputList.place($0.url) })) ?? []
         func name(_ i: Int) -> String { candidates[i][min(level[i], candidates[i].count - 1)] }
         while true {
             var owners: [String: [Int]] = [:]
+            for file in taken { owners[Self.key(file), default: []].append(Self.another) }
             for i in items.indices where !lost.contains(i) {
                 for result in results(i, name(i)) { owners[Self.key(result), default: []].append(i) }
             }
-            let clashing = Self.groups(owners.values.filter { $0.count > 1 })
+            let clashing = Self.groups(owners.values.filter { Set($0).count > 1 })
             if clashing.isEmpty { break }
             for group in clashing {
-                let folders = Set(group.map { items[$0].url.deletingLastPathComponent().path })
-                for i in group {
+                let own = group.filter { $0 != Self.another }
+                let free = own.filter { !settled.contains($0) }
+                // With a further result, such as an overlay, even listed inputs may clash.
+                if free.isEmpty { settled.subtract(own) }
+                let isOneFolder = own.count == group.count && Set(own.map { items[$0].url.deletingLastPathComponent().path }).count == 1
+                for i in free.isEmpty ? own : free {
                     // In one folder the first step adds the ending, otherwise the folder.
-                    level[i] = level[i] == 0 ? (folders.count == 1 ? 1 : 2) : max(level[i], 1) + 1
+                    level[i] = level[i] == 0 ? (isOneFolder ? 1 : 2) : max(level[i], 1) + 1
                     if level[i] >= candidates[i].count { lost.insert(i) }
                 }
             }
@@ -41,6 +58,9 @@ package struct ResultNames: Sendable {
         names = items.indices.map { lost.contains($0) ? nil : name($0) }
         renamed = items.indices.filter { !lost.contains($0) && level[$0] > 0 }
     }
+
+    /// Stands for an input that is not among the items.
+    private static let another = -1
 
     /// Equal for two names that the file system takes for one.
     private static func key(_ name: String) -> String {

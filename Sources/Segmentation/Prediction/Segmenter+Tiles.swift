@@ -1,15 +1,14 @@
 import Imaging
 
 extension Segmenter {
-    /// The most tiles in one pass.
+    /// The most tiles side by side.
     static let tilesAtOnce = 8
 
     /// The numbers of tiles and of passes that a picture of this size takes. A picture that is
-    /// resized as a whole is one tile.
+    /// resized as a whole is one tile; a pass takes one tile, in one view, through one network.
     public func work(width: Int, height: Int) -> (tiles: Int, passes: Int) {
-        guard isTiled else { return (1, passes) }
-        let tiles = window(PlaneSize(height: height, width: width)).count
-        return (tiles, (tiles + Self.tilesAtOnce - 1) / Self.tilesAtOnce * passes)
+        let tiles = isTiled ? window(PlaneSize(height: height, width: width)).count : 1
+        return (tiles, tiles * passes)
     }
 
     func window(_ plane: PlaneSize) -> SlidingWindow {

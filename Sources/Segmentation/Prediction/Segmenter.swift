@@ -160,18 +160,28 @@ public struct Segmenter: Sendable {
     /// Combines this network, the others and the views to one network.
     private mutating func combine(with others: [Segmenter]) throws {
         for other in others {
-            let difference: String? =
-                if other.network.classes != network.classes {
-                    "is a network of \(counted(other.network.classes, "class", "classes")), \(file) of \(network.classes)"
-                } else if other.network.inputChannels != network.inputChannels {
-                    "is a network of \(counted(other.network.inputChannels, "channel")), \(file) of \(network.inputChannels)"
-                } else if other.convention != convention {
-                    "was trained on input of another form than \(file)"
-                } else {
-                    nil
-                }
-            if let difference {
-                throw BadWeights(file: other.file, reason: difference, remedy: "an ensemble's networks take one input; leave this one out")
+            let remedy = "an ensemble's networks take one input; leave this one out"
+            guard other.network.classes == network.classes else {
+                throw BadWeights(
+                    file: other.file,
+                    reason: "is a network of \(counted(other.network.classes, "class", "classes")), \(file) of \(network.classes)",
+                    remedy: remedy)
+            }
+            guard other.network.inputChannels == network.inputChannels else {
+                throw BadWeights(
+                    file: other.file,
+                    reason: "is a network of \(counted(other.network.inputChannels, "channel")), \(file) of \(network.inputChannels)",
+                    remedy: remedy)
+            }
+            let differences = other.convention.differences(from: convention).joined(separator: "; ")
+            guard differences.isEmpty else {
+                let unrecorded = [other, self].first { $0.convention.input == nil }?.file
+                throw BadWeights(
+                    file: other.file, reason: "takes another input than \(file): \(differences)",
+                    remedy: unrecorded.map {
+                        "\($0) does not record its input, so the usual one is assumed; if that is wrong, say how all were trained by "
+                            + "--value-range, --window or --voxel-order"
+                    } ?? remedy)
             }
         }
         let members = ([self] + others).map {

@@ -67,6 +67,13 @@ package struct Tuner: Sendable {
     private let names: @Sendable (Int) -> String
     private let ignored: Int?
 
+    /// The fewest cases that settings are chosen on. With fewer, half of the cases are a handful, and a
+    /// bootstrap's interval is too narrow.
+    package static let fewest = 10
+
+    /// Cases so far.
+    package var count: Int { cases.count }
+
     /// The candidate thresholds.
     private static let thresholds = (2...18).map { Float($0) / 20 }
 
@@ -122,10 +129,18 @@ package struct Tuner: Sendable {
         cases.append(Case(labels: labels.labels, truth: truth.labels, shape: labels.shape, voxelVolume: voxelVolume))
     }
 
-    /// Tries every setting, one after the other.
-    package func tune() throws -> Tuning {
+    /// Tries every setting, one after the other; none with fewer cases than ``fewest``.
+    ///
+    /// Throws ``DataError`` if no case has any foreground: every setting that finds less would pay.
+    /// `set` names the cases in it.
+    package func tune(named set: String) throws -> Tuning {
         var tuning = Tuning(cases: cases.count, steps: [])
-        guard cases.count > 1 else { return tuning }
+        guard cases.contains(where: { $0.truth.contains { $0 > 0 && ignored != Int($0) } }) else {
+            throw DataError(
+                .uniformMask, path: set, "no truth here has any foreground, so no setting can be judged",
+                remedy: "Choose settings on a part of the set that shows what is to be found.")
+        }
+        guard cases.count >= Self.fewest else { return tuning }
         var scale = 1.0
         if cases[0].fit != nil {
             let step = temperatureStep()

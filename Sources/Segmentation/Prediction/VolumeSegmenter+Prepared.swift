@@ -30,10 +30,10 @@ extension VolumeSegmenter {
             uncertainty: found.uncertainty.isEmpty ? [] : turn.applied(to: found.uncertainty, shape), doubt: found.doubt)
     }
 
-    /// The number of passes through the network that a volume takes.
+    /// The number of passes that a volume takes: one slice or tile, in one view, through one
+    /// network.
     package func passes(of volume: PreparedVolume) -> Int {
-        let tiles = isTiled(volume) ? window(volume.plane).count : 1
-        return (volume.shape.depth * tiles + batchSize - 1) / batchSize * passes
+        volume.shape.depth * (isTiled(volume) ? window(volume.plane).count : 1) * passes
     }
 
     private func isTiled(_ volume: PreparedVolume) -> Bool { isTiled || volume.fit == .spacing }

@@ -85,8 +85,10 @@ public struct VolumeFile: Sendable {
     }
 
     /// Reads a volume's channels, which lie along a fourth axis of the file; one if it has
-    /// none. Throws ``DataError`` like ``init(_:)``.
+    /// none. Throws ``DataError`` like ``init(_:)``, and before anything is read if there is no
+    /// memory for the voxels and their labels.
     public static func channels(of url: URL) throws(DataError) -> [VolumeFile] {
+        try requireMemory(toSegment: url)
         guard let format = VolumeFormat(url) else { return [try VolumeFile(url)] }
         let header: VolumeHeader
         do throws(FileError) { header = try format.header(url) } catch { throw DataError(error) }
@@ -110,6 +112,30 @@ public struct VolumeFile: Sendable {
             files.append(file)
         }
         return files
+    }
+
+    /// Asks for the memory of a file's voxels and of three labels for each.
+    private static func requireMemory(toSegment url: URL) throws(DataError) {
+        let bytes: Int?
+        do throws(FileError) {
+            switch suffix(of: url) {
+            case ".npz"?: bytes = try size(NPZFile(url).layout(of: "image"))
+            case ".h5"?, ".npy.h5"?: bytes = try size(HDF5File.layout(of: "image", in: url))
+            default:
+                let header = try (VolumeFormat(url) ?? .nifti).header(url)
+                // Each voxel takes at most four bytes.
+                bytes = header.count.flatMap {
+                    size(($0 > 0 ? [$0] : [], header.elementType.byteCount > 4 ? .float32 : header.elementType))
+                }
+            }
+        } catch { throw DataError(error) }
+        try DataError.requireMemory(bytes ?? -1, for: url.relativePath, remedy: "Crop the volume, or save it at a larger spacing.")
+    }
+
+    private static func size(_ layout: (shape: [Int], elementType: ElementType)) -> Int? {
+        guard let voxels = HostTensor.elementCount(shape: layout.shape) else { return nil }
+        let (bytes, overflows) = voxels.multipliedReportingOverflow(by: layout.elementType.byteCount + 3)
+        return overflows ? nil : bytes
     }
 
     /// The most channels of a volume.

@@ -111,6 +111,35 @@ import Testing
         #expect(ResultNames(list.items) { [$1 + ".nii.gz"] }.renamed == [0, 1])
     }
 
+    /// A second run into a folder of results keeps the names in it, and takes none of them.
+    @Test func namesStayFromRunToRun() throws {
+        for name in ["s1/ct.nii.gz", "s2/ct.nii.gz", "s2/x.nii.gz"] { try folder.write([1], "in/" + name) }
+        let results = folder.url.appending(path: "out")
+        let settings = PredictionRecord.Settings(weights: "", imageSize: 32, threshold: 0.5, precision: "fp32", valueRange: 255)
+        func names(_ inputs: [String]) throws -> [String?] {
+            let list = InputList(inputs.map { path($0) }, recursive: true)
+            var file = try PredictionFile(in: results)
+            let names = ResultNames(list.items, earlier: file) { [results.appending(path: $1 + ".nii.gz").standardizedFileURL.path] }.names
+            for (item, name) in zip(list.items, names) {
+                let result = (name ?? "") + ".nii.gz"
+                try folder.write([1], "out/" + result)
+                file.add(PredictionRecord(input: item.path, files: [result], weights: "", settings: settings))
+            }
+            try file.write()
+            return names
+        }
+        #expect(try names(["in/s1"]) == ["ct"])
+        #expect(try names(["in/s1", "in/s2"]) == ["ct", "s2_ct", "x"])
+        #expect(try names(["in/s2/ct.nii.gz", "in/s1/../s1/ct.nii.gz"]) == ["s2_ct", "ct"])
+        try FileManager.default.removeItem(at: results.appending(path: PredictionFile.name))
+        #expect(try names(["in/s2"]) == ["ct", "x"])
+        // The file of another input counts only as long as both are there.
+        #expect(try names(["in/s1"]) == ["s1_ct"])
+        try FileManager.default.removeItem(at: folder.url.appending(path: "in/s2"))
+        try FileManager.default.removeItem(at: results.appending(path: PredictionFile.name))
+        #expect(try names(["in/s1"]) == ["ct"])
+    }
+
     /// Folders of equal names, and a folder with two of the three.
     @Test func moreOfThePathWhereNeeded() throws {
         for name in ["p1/scan/ct.nii", "p2/scan/ct.nii"] { try folder.write([1], "in/" + name) }

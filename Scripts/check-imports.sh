@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# module: the modules that it may import
+# module: the modules that it may import. Networks and Torch are there for VMUNetServe only with
+# VMUNET_SERVER=libtorch.
 rules='
 Files: CZlib
 TensorFiles: Files CDigest CZip CZlib
@@ -25,7 +26,7 @@ ReportCommand: Commands Report ArgumentParser
 VMUNetLight: Commands Files Segmentation Kernels VMUNet ArgumentParser
 VMUNetReport: Commands ReportCommand Segmentation ArgumentParser
 Server: Commands DICOM Files TensorFiles Imaging Segmentation Hummingbird HTTPTypes NIOCore NIOHTTPTypes GRDB Logging Metrics CoreMetrics ServiceLifecycle
-VMUNetServe: Server Commands Files Segmentation ArgumentParser Logging Metrics
+VMUNetServe: Server Commands Files Segmentation ArgumentParser Logging Metrics Networks Torch
 VMUNetBrowser: CBrowser Imaging Kernels Segmentation VMUNet
 VMUNetTool: Commands ReportCommand Report Training Networks Runs Segmentation VMUNet Torch Files TensorFiles Imaging ArgumentParser
 '

@@ -89,14 +89,15 @@ extension TrainingSuites {
                 ("axes:\n  epochs: 3", "axes.epochs", 2), ("axes:\n  epochs: []", "axes.epochs", 2),
                 ("axes:\n\n  epochs: [two]", "epochs", 3),
                 ("axes:\n  network.drop_path: [0.1, 1.5]", "network.drop_path", 2), ("axes:\n  epochs: [3, 3]", "", nil),
-                ("axes:\n  sizes: {a: 3}", "axes.sizes", 2), ("base: missing.yaml\naxes: {epochs: [1]}", "", nil),
+                ("axes:\n  sizes: {a: 3}", "axes.sizes", 2), ("title: a\nbase: missing.yaml\naxes: {epochs: [1]}", "base", 2),
+                ("base: \(String(repeating: "a/", count: 3000))\naxes: {epochs: [1]}", "base", 1),
                 ("title: [1]\naxes: {epochs: [1]}", "title", 1),
                 ("axes:\n  seed: [\(Array(repeating: "1", count: 5000).joined(separator: ","))]", "axes.seed", 2),
             ] as [(String, String, Int?)])
         func unsoundFilesAreRefused(text: String, key: String, line: Int?) throws {
             let error = try #require(throws: ConfigurationFileError.self) { try Self.grid(text) }
             #expect(error.key == key && (line == nil || error.line == line), "\(error)")
-            #expect(error.path.hasSuffix(".yaml"))
+            #expect(error.path.hasSuffix("grid.yaml") && error.description.utf8.count < 1000, "\(error)")
         }
 
         /// Reads a grid from YAML.

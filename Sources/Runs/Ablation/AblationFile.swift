@@ -42,6 +42,12 @@ extension AblationGrid {
         case .scalar?:
             guard let file = sections["base"].flatMap(String.init(_:)) else { throw refused(sections["base"], "base", "a configuration") }
             let baseURL = URL(filePath: file, relativeTo: url.deletingLastPathComponent())
+            // Names the grid, which holds the path: a path that leads nowhere may be of any length.
+            guard FileManager.default.fileExists(atPath: baseURL.path) else {
+                throw ConfigurationFileError(
+                    path: path, line: sections["base"]?.mark?.line, key: "base", expected: "a configuration or the path of its file",
+                    got: "a path without a file: \(file)")
+            }
             (base, given, source) = (
                 try RunConfiguration(yamlFile: baseURL), try RunConfiguration.lines(inYAMLFile: baseURL), baseURL.relativePath
             )

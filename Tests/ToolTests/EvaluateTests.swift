@@ -83,11 +83,15 @@ extension ToolTests {
         }
 
         @Test func scoresAreNotLostWithTheirFile() throws {
-            let file = try Scratch.folder().appending(path: "missing/scores.json")
-            let outcome = try evaluate("--json", file.path)
+            let file = try Scratch.folder().appending(path: "scores.json")
+            let outcome = try Tool.shell(
+                "ulimit -f 4; exec \"$@\"", "evaluate", "--weights", Shared.weights.path, "--data", Shared.discs.path, "--dataset",
+                "folder",
+                "--json", file.path)
             #expect(outcome.code == 65)
             #expect(outcome.out.contains("pooled over all pixels"))
-            #expect(outcome.error.contains("scores.json"))
+            #expect(outcome.error.contains("scores.json") && outcome.error.contains("File too large"))
+            #expect(!exists(file))
         }
     }
 }

@@ -12,9 +12,11 @@ extern "C" void *vmk_allocate(int64_t bytes) {
     const size_t count = bytes > 0 ? static_cast<size_t>(bytes) : 1;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     if (count >= large_page) {
-        void *memory = std::aligned_alloc(large_page, (count + line - 1) / line * line);
-        // Whole large pages alone, so that no more memory is taken than asked for.
-        if (memory) madvise(memory, count / large_page * large_page, MADV_HUGEPAGE);
+        // Not aligned_alloc: it wants a multiple of the alignment, which would take up to a page more.
+        void *memory = nullptr;
+        if (posix_memalign(&memory, large_page, count) != 0) return nullptr;
+        // Whole large pages alone, for the same reason.
+        madvise(memory, count / large_page * large_page, MADV_HUGEPAGE);
         return memory;
     }
 #endif

@@ -37,6 +37,10 @@ package enum AtomicFile {
             FileError(.unwritable, file: file, reason: "\(what): \(systemMessage())")
         }
 
+        var status = stat()
+        if lstat(target.path, &status) == 0, [S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK].contains(status.st_mode & S_IFMT) {
+            throw FileError(.unwritable, file: file, reason: "is a device or a pipe, which would be replaced", remedy: "name a file")
+        }
         TemporaryFile.removeAbandoned(in: folder)
         guard let temporary = TemporaryFile(in: folder) else { throw refused("cannot be created") }
         do {

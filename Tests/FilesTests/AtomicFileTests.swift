@@ -32,6 +32,19 @@ import Testing
         }
     }
 
+    /// A pipe, which stands for devices too, stays one.
+    @Test func replacesNoPipe() throws {
+        try withTemporaryFolder { folder in
+            let pipe = folder.appendingPathComponent("pipe")
+            try #require(mkfifo(pipe.path, 0o600) == 0)
+            let error = try #require(throws: FileError.self) { try AtomicFile.write([7], to: pipe) }
+            #expect(error.kind == .unwritable && error.reason.contains("pipe"))
+            var status = stat()
+            #expect(lstat(pipe.path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+            #expect(try names(folder) == ["pipe"])
+        }
+    }
+
     @Test func aFailingBodyLeavesTheOldFile() throws {
         try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("a.bin")

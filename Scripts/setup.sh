@@ -65,7 +65,7 @@ at_least() {
 # shellcheck disable=SC2034 # the caller's
 # product_for ARGUMENTS…: sets `product` to the executable with that command.
 product_for() {
-    local command=${1-} argument before=
+    local command=${1-} argument before= on_libtorch=vmunet-train
     product=vmunet
     [ "$command" != help ] || command=${2-}
     case $command in
@@ -75,12 +75,14 @@ product_for() {
             ;;
         ablate | demo | compare | crossvalidate | parity | kernels) product=vmunet-train ;;
         report) product=vmunet-report ;;
-        serve) product=vmunet-serve ;;
+        serve)
+            product=vmunet-serve
+            on_libtorch=vmunet-serve-libtorch
+            ;;
     esac
     for argument; do
         case $command:$before:$argument in
-            serve:--device:cuda | serve:*:--device=cuda | serve:*:--libtorch) product=vmunet-serve-libtorch ;;
-            *:--device:cuda* | *:--device=cuda* | *:--libtorch) product=vmunet-train ;;
+            *:--device:cuda* | *:--device=cuda* | *:--libtorch) product=$on_libtorch ;;
             bench:*:--train | bench:*:--profile | bench:*:--compile-graph | bench:*:--tf32) product=vmunet-train ;;
         esac
         before=$argument

@@ -62,9 +62,14 @@ package struct Check: ToolCommand {
         files.apply(to: &settings)
         groups.apply(to: &settings)
         let check = dataset.layout.check(settings, givenClasses: classes != nil)
-        if json { try Console.json(check) } else { Console.out(check.description) }
-        if let advice = check.advice, !json {
-            Console.out((["settings that suit it and this machine (train --auto takes them):"] + advice.lines()).joined(separator: "\n  "))
+        if json {
+            try Console.json(check)
+        } else {
+            Console.out(check.description)
+            if let advice = check.advice {
+                let lines = ["settings that suit it and this machine (train --auto takes them):"] + advice.lines()
+                Console.out(lines.joined(separator: "\n  "))
+            }
         }
         guard !check.problems.isEmpty else { return Console.note("no problems found") }
         throw InputError(Self.list(check.problems, in: data))

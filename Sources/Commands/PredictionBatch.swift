@@ -48,13 +48,15 @@ struct PredictionBatch {
         wanted.uncertainty = command.uncertainty
         self.wanted = wanted
         codes = try command.segmentCodes.map { try SegmentCodes(URL(filePath: $0)) } ?? SegmentCodes()
-        names = try target.names(list.items, wanted)
         sources = Set(list.items.map { InputList.place($0.url) })
         failures = list.failures.map { "\($0.path): \($0.reason)" }
         let shard = command.sharing.chosen
         self.shard = shard
         positions = list.items.indices.filter { shard?.contains($0) ?? true }
         file = try target.recordFolder.map { try PredictionFile(in: $0, shard: shard) }
+        // A share's own table does not list the others' results.
+        let all = try shard == nil ? file : target.recordFolder.map { try PredictionFile(in: $0) }
+        names = target.names(list.items, wanted, earlier: all)
     }
 
     mutating func run() throws {
@@ -129,9 +131,9 @@ struct PredictionBatch {
             }
         }
         let (count, first, pictures) = (positions.count, group.lowerBound, works)
-        if let picture = pictures.first?.picture { tell(first, of: count, picture) }
+        if let picture = pictures.first?.picture { Self.tell(bar, first, of: count, picture) }
         var segmented = PictureWork.run(pictures, segmenter, stop: stop) { [bar] done, index in
-            if count > 1 { bar.show(first + done, of: count, pictures[index].picture.lastPathComponent) }
+            Self.tell(bar, first + done, of: count, pictures[index].picture)
         }[...]
         var isComplete = true
         for (number, plan) in zip(group, plans) {
@@ -142,7 +144,7 @@ struct PredictionBatch {
                 var familiarity: PredictionRecord.Familiarity?
                 if item.isVolume {
                     if stop.isSet { return false }
-                    tell(number, of: count, item.url)
+                    Self.tell(bar, number, of: count, item.url)
                     (classes, doubt) = try volume(item, plan.results)
                 } else {
                     guard let found = try segmented.popFirst()??.get() else {
@@ -166,7 +168,7 @@ struct PredictionBatch {
         return isComplete
     }
 
-    private func tell(_ done: Int, of count: Int, _ input: URL) {
+    private static func tell(_ bar: WorkBar, _ done: Int, of count: Int, _ input: URL) {
         if count > 1 { bar.show(done, of: count, input.lastPathComponent) }
     }
 
@@ -274,10 +276,10 @@ struct PredictionBatch {
             "\(item.path): \(counted(slices, "slice")) of \(prepared.shape.height)×\(prepared.shape.width)\(Self.mapping(prepared)), "
                 + "\(prepared.voxelOrder.map { "voxel order \($0)" } ?? "voxels as stored"), \(counted(passes, "pass", "passes")) through the network"
         )
-        let bar = WorkBar("segmenting")
+        let ofSlices = WorkBar("segmenting")
         let found = try networked.maps(
             of: prepared, shows: command.probabilities,
-            progress: { bar.show(Double($0) / Double(slices), "slice \($0)/\(slices)  \(item.url.lastPathComponent)") })
+            progress: { ofSlices.show(Double($0) / Double(slices), "slice \($0)/\(slices)  \(item.url.lastPathComponent)") })
         try VolumeResults(
             item: item, volume: volume, prepared: prepared, maps: found, names: segmenter.labels,
             provenance: "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))", codes: codes

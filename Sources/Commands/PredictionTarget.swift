@@ -110,9 +110,10 @@ enum PredictionTarget {
         }
     }
 
-    /// A name for each input's results, so that no two share a file; nil if there is none.
-    func names(_ items: [InputList.Item], _ wanted: WantedResults) throws -> ResultNames {
-        ResultNames(items, earlier: try recordFolder.map { try PredictionFile(in: $0) }) { index, name in
+    /// A name for each input's results, so that no two share a file; nil if there is none. `earlier`
+    /// is the folder's table.
+    func names(_ items: [InputList.Item], _ wanted: WantedResults, earlier: PredictionFile?) -> ResultNames {
+        ResultNames(items, earlier: earlier) { index, name in
             results(items[index], name: name, wanted).all.map(\.standardizedFileURL.path)
         }
     }

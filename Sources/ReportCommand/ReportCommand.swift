@@ -59,10 +59,12 @@ package struct ReportCommand: ToolCommand {
         let page =
             output.map { URL(filePath: $0) }
             ?? (folders.count == 1 ? folders[0].appending(path: "report.html") : URL(filePath: "report.html"))
-        let bar = WorkBar("scoring")
+        var bars: [String: WorkBar] = [:]
         let reported = try RunReport(options, networks: Backend.current.networks).write(folders, to: page) { progress in
             switch progress {
             case .scoring(let run, let done, let count):
+                let bar = bars[run] ?? WorkBar("scoring")
+                bars[run] = bar
                 bar.show(done, of: count, run)
             case .weights(let run, let origin, let notes):
                 Console.note("\(run): weights of \(origin ?? "a set that they do not name")")

@@ -20,17 +20,12 @@ public struct MaskFidelity: Sendable, Codable, Equatable {
     /// The Dice of each class but the background, resized as a picture and its probabilities are.
     static func dice(_ mask: Picture, ignoring ignored: UInt8?, imageSize: Int) -> [Double] {
         let own = (height: mask.height, width: mask.width)
-        return Set(mask.pixels).subtracting([0, ignored ?? 0]).sorted().map { label in
+        return Set(mask.pixels).subtracting([0, ignored ?? 0]).sorted().compactMap { label in
             var one = mask
             one.pixels = mask.pixels.map { $0 == label ? 1 : 0 }
             let small = Preprocessing.softMask(one, height: imageSize, width: imageSize)
             let back = Masks.foreground(small, from: (imageSize, imageSize), to: own, threshold: 0.5)
-            var (both, total) = (0, 0)
-            for (truth, found) in zip(one.pixels, back) {
-                both += Int(truth & found)
-                total += Int(truth) + Int(found)
-            }
-            return 2 * Double(both) / Double(total)
+            return BinaryScores(ConfusionCounts(labels: back, truth: one.pixels, of: 1)).dsc
         }
     }
 }

@@ -26,9 +26,9 @@ package struct ResultNames: Sendable {
         var level = [Int](repeating: 0, count: items.count)
         var lost = Set<Int>(), settled = Set<Int>()
         for i in items.indices {
-            guard let mask = earlier?.mask(of: items[i].path) else { continue }
-            let kept = candidates[i].firstIndex { results(i, $0).first == mask }
-            guard let kept else { continue }
+            guard let mask = earlier?.mask(of: items[i].path),
+                let kept = candidates[i].firstIndex(where: { results(i, $0).first == mask })
+            else { continue }
             level[i] = kept
             settled.insert(i)
         }

@@ -160,29 +160,23 @@ public struct Segmenter: Sendable {
     /// Combines this network, the others and the views to one network.
     private mutating func combine(with others: [Segmenter]) throws {
         for other in others {
-            let remedy = "an ensemble's networks take one input; leave this one out"
-            guard other.network.classes == network.classes else {
-                throw BadWeights(
-                    file: other.file,
-                    reason: "is a network of \(counted(other.network.classes, "class", "classes")), \(file) of \(network.classes)",
-                    remedy: remedy)
+            var remedy = "an ensemble's networks take one input; leave this one out"
+            let difference: String
+            if other.network.classes != network.classes {
+                difference = "is a network of \(counted(other.network.classes, "class", "classes")), \(file) of \(network.classes)"
+            } else if other.network.inputChannels != network.inputChannels {
+                difference = "is a network of \(counted(other.network.inputChannels, "channel")), \(file) of \(network.inputChannels)"
+            } else {
+                let settings = other.convention.differences(from: convention)
+                if settings.isEmpty { continue }
+                difference = "takes another input than \(file): \(settings.joined(separator: "; "))"
+                if let unrecorded = [other, self].first(where: { $0.convention.input == nil })?.file {
+                    remedy =
+                        "\(unrecorded) does not record its input, so the usual one is assumed; if that is wrong, say how all were trained by "
+                        + "--value-range, --window or --voxel-order"
+                }
             }
-            guard other.network.inputChannels == network.inputChannels else {
-                throw BadWeights(
-                    file: other.file,
-                    reason: "is a network of \(counted(other.network.inputChannels, "channel")), \(file) of \(network.inputChannels)",
-                    remedy: remedy)
-            }
-            let differences = other.convention.differences(from: convention).joined(separator: "; ")
-            guard differences.isEmpty else {
-                let unrecorded = [other, self].first { $0.convention.input == nil }?.file
-                throw BadWeights(
-                    file: other.file, reason: "takes another input than \(file): \(differences)",
-                    remedy: unrecorded.map {
-                        "\($0) does not record its input, so the usual one is assumed; if that is wrong, say how all were trained by "
-                            + "--value-range, --window or --voxel-order"
-                    } ?? remedy)
-            }
+            throw BadWeights(file: other.file, reason: difference, remedy: remedy)
         }
         let members = ([self] + others).map {
             AveragedNetwork.Member(network: $0.network, temperature: Float($0.metadata.temperature ?? 1))

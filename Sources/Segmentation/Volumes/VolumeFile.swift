@@ -88,10 +88,16 @@ public struct VolumeFile: Sendable {
     /// none. Throws ``DataError`` like ``init(_:)``, and before anything is read if there is no
     /// memory for the voxels and their labels.
     public static func channels(of url: URL) throws(DataError) -> [VolumeFile] {
-        try requireMemory(toSegment: url)
-        guard let format = VolumeFormat(url) else { return [try VolumeFile(url)] }
+        guard let format = VolumeFormat(url) else {
+            if let (shape, elementType) = try arrayLayout(of: url) {
+                try requireMemory(voxels: HostTensor.elementCount(shape: shape), of: elementType.byteCount, url)
+            }
+            return [try VolumeFile(url)]
+        }
         let header: VolumeHeader
         do throws(FileError) { header = try format.header(url) } catch { throw DataError(error) }
+        // Wider voxels are narrowed while they are read.
+        try requireMemory(voxels: header.count, of: min(header.elementType.byteCount, 4), url)
         guard header.channels > 1 else { return [try VolumeFile(url)] }
         let (shape, count) = (header.shape, header.channels)
         guard shape.allSatisfy({ (1...LabelVolume.largestExtent).contains($0) }), count <= largestChannelCount else {
@@ -114,28 +120,23 @@ public struct VolumeFile: Sendable {
         return files
     }
 
-    /// Asks for the memory of a file's voxels and of three labels for each.
-    private static func requireMemory(toSegment url: URL) throws(DataError) {
-        let bytes: Int?
+    /// The lengths and the type of the array `image`; nil for files of other kinds.
+    private static func arrayLayout(of url: URL) throws(DataError) -> (shape: [Int], elementType: ElementType)? {
         do throws(FileError) {
-            switch suffix(of: url) {
-            case ".npz"?: bytes = try size(NPZFile(url).layout(of: "image"))
-            case ".h5"?, ".npy.h5"?: bytes = try size(HDF5File.layout(of: "image", in: url))
-            default:
-                let header = try (VolumeFormat(url) ?? .nifti).header(url)
-                // Each voxel takes at most four bytes.
-                bytes = header.count.flatMap {
-                    size(($0 > 0 ? [$0] : [], header.elementType.byteCount > 4 ? .float32 : header.elementType))
-                }
+            return switch suffix(of: url) {
+            case ".npz"?: try NPZFile(url).layout(of: "image")
+            case ".h5"?, ".npy.h5"?: try HDF5File.layout(of: "image", in: url)
+            default: nil
             }
         } catch { throw DataError(error) }
-        try DataError.requireMemory(bytes ?? -1, for: url.relativePath, remedy: "Crop the volume, or save it at a larger spacing.")
     }
 
-    private static func size(_ layout: (shape: [Int], elementType: ElementType)) -> Int? {
-        guard let voxels = HostTensor.elementCount(shape: layout.shape) else { return nil }
-        let (bytes, overflows) = voxels.multipliedReportingOverflow(by: layout.elementType.byteCount + 3)
-        return overflows ? nil : bytes
+    /// Asks for the memory of voxels and of three labels for each; nil is an overflow.
+    private static func requireMemory(voxels: Int?, of byteCount: Int, _ url: URL) throws(DataError) {
+        let needed = voxels?.multipliedReportingOverflow(by: byteCount + 3)
+        try DataError.requireMemory(
+            needed.map { $0.overflow ? -1 : $0.partialValue } ?? -1, for: url.relativePath,
+            remedy: "Crop the volume, or save it at a larger spacing.")
     }
 
     /// The most channels of a volume.

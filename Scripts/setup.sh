@@ -65,7 +65,7 @@ at_least() {
 # shellcheck disable=SC2034 # the caller's
 # product_for ARGUMENTS…: sets `product` to the executable with that command.
 product_for() {
-    local command=${1-} argument before= on_libtorch=vmunet-train
+    local command=${1-} argument before="" on_libtorch=vmunet-train
     product=vmunet
     [ "$command" != help ] || command=${2-}
     case $command in

@@ -1,10 +1,13 @@
+import DICOM
 import Foundation
 import Runs
 import Segmentation
 import TensorFiles
 import VMUNet
 
-let textReaders: [any Reader] = [ConfigurationReader(), GridReader(), RunReader(), ArchitectureReader()]
+let textReaders: [any Reader] = [
+    ConfigurationReader(), GridReader(), RunReader(), ArchitectureReader(), GroupsReader(), VolumeSetReader(), CodesReader(),
+]
 
 /// A run's configuration.
 private struct ConfigurationReader: Reader {
@@ -118,4 +121,60 @@ private struct ArchitectureReader: Reader {
         let summary = VMUNetSummary(configuration, height: 32, width: 32)
         Promise.hold(summary.parameters > 0, "\(configuration) has \(summary.parameters) parameters")
     }
+}
+
+/// A table of pictures and what they belong to.
+private struct GroupsReader: Reader {
+    let name = "groups"
+    let ending = "csv"
+    let fixtures = ["csv"]
+
+    let examples = [
+        "image,patient,site\na.jpg,P1,x\n\"b\",\"P \"\"2\"\"\",y\n c ,P1,\"x\ny\"\n",
+        "\u{FEFF}a;1\r\nb;2\r\nc;2\r\n", "lesion\tname\n1\ta.png\n1\tb.png\n2\tc.png",
+    ].map { Array($0.utf8) }
+
+    func read(_ file: Scratch) throws {
+        let names: Set<String> = ["a", "b", "c"]
+        let column = file.digest % 3 == 0 ? "patient" : nil
+        let table = try GroupTable(file.url, column: column, names: names)
+        Promise.hold(names.isSuperset(of: table.groups.keys), "groups of pictures that nobody asked for")
+    }
+}
+
+/// A `dataset.json` of nnU-Net's or the Decathlon's form.
+private struct VolumeSetReader: Reader {
+    let name = "dataset"
+    let ending = "json"
+    let fixtures = ["dataset.json"]
+
+    let examples = [
+        #"{"channel_names":{"0":"CT"},"labels":{"background":0,"liver":1,"tumour":2,"ignore":3},"numTraining":2,"file_ending":".nii.gz"}"#,
+        #"{"channel_names":{"0":"T1","1":"FLAIR"},"labels":{"background":0,"whole":[1,2,3],"core":[2,3],"enhancing":[3]},"regions_class_order":[1,2,3]}"#,
+        #"{"modality":{"0":"MRI"},"labels":{"0":"background","1":"Anterior"},"training":[{"image":"./imagesTr/a.nii.gz","label":"./labelsTr/a.nii.gz"}]}"#,
+        #"{"labels":{"background":0,"a":1},"dataset":{"x":{"images":["i/x_0000.png"],"label":"l/x.png"}}}"#,
+    ].map { Array($0.utf8) }
+
+    func read(_ file: Scratch) throws {
+        let description = try VolumeSetDescription(file.url)
+        let classes = description.classNames.count
+        Promise.hold(
+            classes > 1 && description.classes.allSatisfy { Int($0 ?? 0) <= classes }
+                && description.regions.allSatisfy { !$0.labels.contains(0) },
+            "\(classes) classes, labels \(description.classes)")
+    }
+}
+
+/// A table of SNOMED codes by class name.
+private struct CodesReader: Reader {
+    let name = "codes"
+    let ending = "tsv"
+    let fixtures: [String] = []
+
+    let examples = [
+        "# ours\nleft_kidney\t123037004\tAnatomical Structure\t64033007\tKidney\t7771000\tLeft\n",
+        "pelvis\tSCT:123037004\tAnatomical Structure\tFMA:9578\tPelvis\r\n",
+    ].map { Array($0.utf8) }
+
+    func read(_ file: Scratch) throws { _ = try SegmentCodes(file.url) }
 }

@@ -36,6 +36,24 @@ private struct PickleReader: Reader {
     let ending = "pth"
     let fixtures = ["pth", "pt"]
 
+    /// Two tensors of one storage that sixteen bytes hold, as `torch.save` writes them: fixtures'
+    /// storages are larger, so none of them gets past the sizes.
+    var examples: [[UInt8]] {
+        func word(_ text: String) -> [UInt8] { [0x58, UInt8(text.utf8.count), 0, 0, 0] + Array(text.utf8) }
+        func global(_ module: String, _ name: String) -> [UInt8] { Array("c\(module)\n\(name)\n".utf8) }
+        func number(_ value: UInt8) -> [UInt8] { [0x4B, value] }
+        func tensor(offset: UInt8, _ size: [UInt8], _ stride: [UInt8]) -> [UInt8] {
+            let storage =
+                Array("(".utf8) + word("storage") + global("torch", "FloatStorage") + word("0") + word("cpu") + number(4) + Array("tQ".utf8)
+            let tuple: UInt8 = size.count == 1 ? 0x85 : 0x86
+            return global("torch._utils", "_rebuild_tensor_v2") + Array("(".utf8) + storage + number(offset)
+                + size.flatMap(number) + [tuple] + stride.flatMap(number) + [tuple, 0x89]
+                + global("collections", "OrderedDict") + Array(")RtR".utf8)
+        }
+        let entries = word("a.weight") + tensor(offset: 0, [2, 2], [2, 1]) + word("a.bias") + tensor(offset: 2, [2], [1])
+        return [[0x80, 2] + Array("}(".utf8) + entries + Array("u.".utf8)]
+    }
+
     func seeds(in fixture: [UInt8]) -> [[UInt8]] {
         (Zip.open(fixture) ?? []).filter { $0.label.suffix(8).elementsEqual("data.pkl".utf8) }.map(\.bytes)
     }

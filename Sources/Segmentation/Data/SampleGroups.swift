@@ -62,27 +62,33 @@ extension DataSettings {
 
 /// A table of samples and their groups: lines of fields between commas, semicolons or tabs, quoted
 /// or not, with or without a heading.
-struct GroupTable {
+package struct GroupTable {
     /// Each sample's group.
-    private(set) var groups: [String: String] = [:]
+    package private(set) var groups: [String: String] = [:]
 
     /// Names come from the column that has most of `names`, with or without a file's ending; groups
     /// from the column with the heading `column`, or from the only other one.
     ///
     /// Throws ``DataError`` if there is no such file or column, or a sample has two groups.
-    init(_ file: URL, column: String?, names: Set<String>) throws(DataError) {
+    package init(_ file: URL, column: String?, names: Set<String>) throws(DataError) {
         func refused(_ problem: String, _ remedy: String) -> DataError {
             DataError(.unreadable, path: file.relativePath, problem, remedy: remedy)
         }
         guard let text = SynapseLayout.text(of: file) else {
             throw refused("is not a readable table in UTF-8 of at most 16 MiB", "Name a CSV file with pictures and what they belong to.")
         }
+        guard text.utf8.count(where: Self.divides) <= Self.mostFields else {
+            throw refused("has more than \(Self.mostFields) fields", "Leave the pictures' names and what they belong to.")
+        }
         let rows = Self.rows(text)
         let width = rows.map(\.count).max() ?? 0
         func known(_ field: String) -> String? {
             [field, FolderListing.stem(field)].first(where: names.contains)
         }
-        let hits = (0..<width).map { column in rows.count { column < $0.count && known($0[column]) != nil } }
+        var hits = [Int](repeating: 0, count: width)
+        for row in rows {
+            for (column, field) in row.enumerated() where known(field) != nil { hits[column] += 1 }
+        }
         guard let nameColumn = hits.indices.max(by: { (hits[$0], $1) < (hits[$1], $0) }), hits[nameColumn] > 0 else {
             throw refused("no column holds the pictures' names", "One column must have them, with or without an ending such as .jpg.")
         }
@@ -91,8 +97,9 @@ struct GroupTable {
         let groupColumn: Int
         if let column {
             guard let heading, let found = heading.firstIndex(of: column) else {
-                let there = heading?.prefix(20).map { "\($0.prefix(40))" }.joined(separator: ", ") ?? "there is no heading"
-                throw refused("has no column \(column.prefix(40)): \(there)", "Name a column of the first line with --group-column.")
+                let there = heading?.prefix(20).map { $0.printable(limit: 40) }.joined(separator: ", ") ?? "there is no heading"
+                throw refused(
+                    "has no column \(column.printable(limit: 40)): \(there)", "Name a column of the first line with --group-column.")
             }
             groupColumn = found
         } else {
@@ -110,6 +117,16 @@ struct GroupTable {
             if let other = groups.updateValue(group, forKey: name), other != group {
                 throw refused("\(name.prefix(80)) is in two groups", "Give every picture one group.")
             }
+        }
+    }
+
+    /// The most fields and lines, because each takes far more memory than its few bytes.
+    private static let mostFields = 2_000_000
+
+    private static func divides(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: ","), UInt8(ascii: ";"), 9, 10, 13: true
+        default: false
         }
     }
 

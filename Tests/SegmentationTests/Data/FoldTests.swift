@@ -70,6 +70,15 @@ import Testing
         #expect("\(String(describing: error))".contains(word), "\(String(describing: error))")
     }
 
+    /// A line of very many fields among very many lines: each field is looked at once.
+    @Test func wideTables() throws {
+        let wide = String(repeating: ",", count: 800_000) + String(repeating: "\n", count: 800_000) + "a,1\nb.1,1\nc,2\n"
+        #expect(try groups("a,1\n" + wide.drop { $0 == "," }, column: nil) == ["1", "1", "2"])
+        #expect(throws: DataError.self) { try groups(wide, column: nil) }
+        let error = #expect(throws: DataError.self) { try groups(wide + wide, column: nil) }
+        #expect("\(String(describing: error))".contains("fields"), "\(String(describing: error))")
+    }
+
     /// Lines, quotes and separators as Python's csv module reads them.
     @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
     func fieldsArePythons() throws {

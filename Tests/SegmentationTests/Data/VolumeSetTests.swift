@@ -147,6 +147,24 @@ struct VolumeSetTests {
         }
     }
 
+    /// More classes than a byte counts; keys that are written with escapes.
+    @Test func asManyLabelsAsAByteHas() throws {
+        func description(labels: [String], order: [Int]? = nil) throws -> VolumeSetDescription? {
+            try withVolumeSet { set in
+                try set.json(#"{"labels": {\#(labels.joined(separator: ", "))}, "regions_class_order": \#(order ?? [])}"#)
+                return try VolumeSetDescription(in: set.url)
+            }
+        }
+        func names(_ count: Int) -> [String] { ["\"background\": 0"] + (1...count).map { "\"c\($0)\": \($0)" } }
+        func regions(_ count: Int) -> [String] { ["\"background\": 0"] + (1...count).map { "\"r\($0)\": [\($0)]" } }
+        #expect(try description(labels: names(254))?.classNames.count == 255)
+        #expect(try description(labels: regions(253) + ["\"r\\u0041\": [253, 254]"], order: Array(1...254))?.classNames.count == 255)
+        for labels in [names(255), names(300), (1...300).map { "\"d\($0)\": 1" }, regions(255)] {
+            let error = try #require(throws: DataError.self) { try description(labels: labels, order: Array(1...255)) }
+            #expect(error.path.hasSuffix("dataset.json"), "\(error)")
+        }
+    }
+
     /// Every misfit is named with its case, all at once.
     @Test func misfitsAreNamed() throws {
         try withVolumeSet { set in

@@ -13,13 +13,13 @@ import TensorFiles
 /// Regions, which overlap, become classes, which do not: a voxel has the class of the last region
 /// that holds it, as nnU-Net writes its results. So one network learns both, and each region is the
 /// union of some classes.
-struct VolumeSetDescription: Sendable, Equatable {
+package struct VolumeSetDescription: Sendable, Equatable {
     /// The channels' names, in order; empty if it names none.
     var channels: [String] = []
     /// The classes' names, background first.
-    var classNames: [String] = []
+    package private(set) var classNames: [String] = []
     /// The class of each label in the files; nil for labels that are not declared.
-    var classes: [UInt8?] = []
+    package private(set) var classes: [UInt8?] = []
     /// The class number of voxels that count nowhere.
     var ignoredLabel: UInt8?
     /// The number that ``ignoredLabel`` has in the files.
@@ -27,7 +27,7 @@ struct VolumeSetDescription: Sendable, Equatable {
     /// The name of the only channel, such as "CT"; nil if there are several, or none is named.
     var modality: String? { channels.count == 1 ? String(channels[0].prefix(80)) : nil }
     /// Regions to score, if the set defines any.
-    var regions: [LabelRegion] = []
+    package private(set) var regions: [LabelRegion] = []
     /// Cases that it lists: images and labels relative to the folder.
     var training: [ListedCase]?
 
@@ -52,7 +52,8 @@ struct VolumeSetDescription: Sendable, Equatable {
         try self.init(file)
     }
 
-    init(_ file: URL) throws(DataError) {
+    /// The description in a file. Throws ``DataError`` for a damaged one.
+    package init(_ file: URL) throws(DataError) {
         guard let text = SynapseLayout.text(of: file), let raw = try? JSONDecoder().decode(DescriptionFile.self, from: Data(text.utf8))
         else {
             throw DataError(
@@ -84,6 +85,9 @@ struct VolumeSetDescription: Sendable, Equatable {
     }
 
     private mutating func takeLabels(_ raw: DescriptionFile, text: String) throws(Misfit) {
+        guard raw.labelCount <= 256 else {
+            throw Misfit(problem: "it declares \(raw.labelCount) labels", remedy: "A label map has at most 256: 0 to 255.")
+        }
         var labels = raw.labels(inOrderOf: text)
         guard labels.allSatisfy({ !$0.numbers.isEmpty && $0.numbers.allSatisfy((0...255).contains) }) else {
             throw Misfit(problem: "its labels are not all numbers from 0 to 255")
@@ -122,6 +126,7 @@ struct VolumeSetDescription: Sendable, Equatable {
 
     private mutating func takeRegions(_ labels: [DescriptionFile.Label], order: [Int]) throws(Misfit) {
         let parts = labels.filter { $0.numbers != [0] }
+        guard parts.count < 255 else { throw Misfit(problem: "it has \(parts.count) regions", remedy: "At most 254 can be learned.") }
         guard order.count == parts.count, Set(order) == Set(1...max(parts.count, 1)) else {
             throw Misfit(
                 problem: "it has \(parts.count) regions and a regions_class_order of \(order.count)",
@@ -185,6 +190,7 @@ private struct DescriptionFile: Decodable {
     }
 
     private let values: [String: Value]
+    var labelCount: Int { values.count }
     let channels: [String: String]
     let regionsOrder: [Int]
     let cases: [VolumeSetDescription.ListedCase]?
@@ -211,8 +217,11 @@ private struct DescriptionFile: Decodable {
     /// The labels, whichever of name and number is the key, in the file's order, which JSON's
     /// decoder does not keep and regions depend on.
     func labels(inOrderOf text: String) -> [Label] {
-        let start = text.firstRange(of: "\"labels\"")?.upperBound ?? text.startIndex
-        func place(_ key: String) -> String.Index { text[start...].firstRange(of: "\"\(key)\"")?.lowerBound ?? text.endIndex }
+        // Names lie near the key "labels". Escaped ones are not found, and come last.
+        let bytes = Array(text.utf8)
+        let start = bytes.firstRange(of: Array("\"labels\"".utf8))?.upperBound ?? bytes.startIndex
+        let near = bytes[start...].prefix(1 << 20)
+        func place(_ key: String) -> Int { near.firstRange(of: Array("\"\(key)\"".utf8))?.lowerBound ?? bytes.endIndex }
         let keys = values.keys.map { (key: $0, place: place($0)) }.sorted { ($0.place, $0.key) < ($1.place, $1.key) }
         return keys.compactMap { key, _ -> Label? in
             switch values[key] {

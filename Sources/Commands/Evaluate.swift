@@ -99,9 +99,8 @@ package struct Evaluate: ToolCommand {
 
     package func run() throws {
         guard !weights.isEmpty else { throw ValidationError("--weights is needed") }
-        try Require.writable(json == "-" ? nil : json, "--json")
-        try Require.writable(csv, "--csv")
         let files = try RunWeights.files(weights)
+        try Require.writable([("--json", json == "-" ? nil : json), ("--csv", csv)], keeping: files)
         let segmenter = try Segmenter(
             ensemble: files, choosing: choice.set ?? .model, imageSize: input.imageSize, threshold: threshold,
             prediction: answer.prediction(measuresDoubt: uncertainty), compute: compute.compute, networks: Backend.current.networks)

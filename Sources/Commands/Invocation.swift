@@ -20,5 +20,6 @@ package enum Invocation {
 
     /// The wrapper script's own commands.
     package static let scriptCommands =
-        "The script ./vmunet also has 'setup' (sets up and builds everything), 'setup predict' (without libtorch) and 'env' (prints what plain 'swift build' needs)."
+        "The script ./vmunet also has 'setup' (sets up and builds everything), 'setup predict' (without libtorch), 'setup serve', 'setup mpi' and "
+        + "'setup dicom' (the server, several processes, compressed DICOM) and 'env' (prints what plain 'swift build' needs)."
 }

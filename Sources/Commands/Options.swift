@@ -104,23 +104,22 @@ extension Console {
 extension Dataset {
     /// The layout that the user names; otherwise the one recognised from the folder, with a note.
     package static func chosen(_ given: Dataset?, for data: String) throws -> Dataset {
-        if let given { return given }
         let folder = URL(filePath: data)
+        if FolderListing.isFolder(folder), !FolderListing.isReadable(folder) {
+            throw InputError("\(data): this folder cannot be listed; change its permissions")
+        }
+        if let given { return given }
         guard FileManager.default.fileExists(atPath: folder.path) else {
             throw InputError("\(data): there is no such folder; check the path")
         }
         guard FolderListing.isFolder(folder) else {
             throw InputError("\(data): is a file, where a data set's folder is wanted; predict segments single files")
         }
-        guard FolderListing.isReadable(folder) else {
-            throw InputError("\(data): this folder cannot be listed; change its permissions")
-        }
         guard let found = Dataset(recognising: folder) else {
-            if FolderListing.isFolder(folder.appending(path: "imagesTr")) {
-                throw InputError(
-                    "\(data): imagesTr holds no volumes; for pictures in nnU-Net's folders, rename imagesTr and labelsTr to images and masks, "
-                        + "the files to NAME.png in both, and use --dataset folder")
+            if let closed = FolderListing.unreadable(in: folder) {
+                throw InputError("\(closed.relativePath): this folder cannot be listed; change its permissions")
             }
+            if let pictures = NNUNetPictures.advice(for: folder) { throw InputError("\(data): \(pictures.problem); \(pictures.remedy)") }
             throw ValidationError(
                 "--dataset is needed, since \(data) holds no known folders, such as train/images with train/masks: \(DatasetLayouts.names)")
         }
@@ -256,14 +255,29 @@ package enum Require {
     /// Throws unless the file that an option names can be written, so that no work is done in vain.
     package static func writable(_ file: String?, _ option: String) throws {
         guard let file else { return }
+        guard !file.isEmpty else { throw ValidationError("\(option): expected a file, got an empty name") }
         let url = URL(filePath: file)
         guard !FolderListing.isFolder(url) else { throw InputError("\(file): is a folder, where \(option) names a file; add a name") }
         let folder = url.deletingLastPathComponent()
         guard FolderListing.isFolder(folder) else {
-            throw InputError("\(file): its folder does not exist; create it, or choose another \(option)")
+            let isThere = FileManager.default.fileExists(atPath: folder.path)
+            let problem = isThere ? "\(folder.relativePath) is a file, not a folder; " : "its folder does not exist; create it, or "
+            throw InputError("\(file): \(problem)choose another \(option)")
         }
         guard FileManager.default.isWritableFile(atPath: folder.path) else {
             throw InputError("\(file): its folder may not be written to; choose another \(option), or change the permissions")
+        }
+    }
+
+    /// Throws unless the files that options name can be written, differ, and are none of `inputs`.
+    package static func writable(_ files: [(option: String, file: String?)], keeping inputs: [URL]) throws {
+        var taken = Dictionary(inputs.map { (InputList.place($0), "is read by this command") }) { first, _ in first }
+        for (option, file) in files {
+            try writable(file, option)
+            guard let file else { continue }
+            if let problem = taken.updateValue("is \(option) too", forKey: InputList.place(URL(filePath: file))) {
+                throw InputError("\(file): \(problem); choose another \(option)")
+            }
         }
     }
 

@@ -14,7 +14,8 @@ extension PredictionBatch {
         let text = Failure.message(of: error)
         let line = text.contains(item.url.lastPathComponent) ? text : "\(item.path): \(text)"
         failures.append(line)
-        var record = PredictionRecord(input: item.path, files: [], weights: recordedDigest, settings: settings(item))
+        var record = PredictionRecord(
+            input: item.path, source: InputIdentity(item), files: [], weights: recordedDigest, settings: settings(item))
         record.error = line
         file?.add(record)
         // A disk that can no longer be written to fails all other inputs, too.
@@ -29,6 +30,19 @@ extension PredictionBatch {
         if !assumptions.isEmpty {
             tellOnce("the weights do not record the form of their input; assuming " + assumptions.joined(separator: "; "))
         }
+    }
+
+    /// Warns about a series of another modality than that of training, as far as both are recorded.
+    mutating func tellModality(_ item: InputList.Item) {
+        func kind(_ modality: String?) -> String? {
+            switch modality?.uppercased() {
+            case "CT": "CT"
+            case "MR", "MRI": "MR"
+            default: nil
+            }
+        }
+        guard let own = kind(item.series?.modality), let trained = kind(segmenter.metadata.modality), own != trained else { return }
+        tellOnce("\(item.path): is \(own), and these weights were trained on \(trained): do not trust the result unseen")
     }
 
     /// Lists which results belong to which inputs if inputs have equal names.
@@ -67,10 +81,15 @@ extension PredictionBatch {
                     predictions: records, failures: failures, passedOver: list.passedOver.counts, foldersLeft: list.foldersLeft))
         }
         for note in list.notes { Console.note("note: " + note) }
+        if !changed.isEmpty {
+            let names = changed.prefix(3).joined(separator: ", ") + (changed.count > 3 ? ", …" : "")
+            Console.note("note: \(counted(changed.count, "input")) changed since the earlier results, which are replaced: \(names)")
+        }
         if let shard { Console.note("share \(shard) of \(counted(list.items.count, "input"))") }
         if list.items.count == 1, let record = records.first {
             let files = target.recordFolder == nil ? "" : " in \(target.recordFolder?.relativePath ?? "")"
-            Console.note("\(record.files.joined(separator: ", "))\(files): \(record.sentence)")
+            let before = skipped > 0 && !record.classes.isEmpty ? " (done before)" : ""
+            Console.note("\(record.files.joined(separator: ", "))\(files): \(record.sentence)\(before)")
         } else {
             let place =
                 switch target {
@@ -79,7 +98,8 @@ extension PredictionBatch {
                 case .beside: ", beside the inputs"
                 }
             Console.note(
-                "\(records.count) of \(positions.count) segmented" + (skipped > 0 ? ", \(skipped) of them before" : "") + place)
+                "\(records.count) of \(positions.count + list.failures.count) segmented"
+                    + (skipped > 0 ? ", \(skipped) of them before" : "") + place)
         }
     }
 }

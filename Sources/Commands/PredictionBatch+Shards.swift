@@ -6,12 +6,16 @@ extension PredictionBatch {
     /// inputs with these weights and settings. Every share tries; the last to finish succeeds.
     func join() throws {
         guard let shard, let folder = target.recordFolder else { return }
-        let files = try (0..<shard.count).map { try PredictionFile(in: folder, shard: Shard(index: $0, count: shard.count)) }
+        let entries = try (0..<shard.count).map { index in
+            let file = try PredictionFile(in: folder, shard: Shard(index: index, count: shard.count))
+            return Dictionary(file.records.map { ($0.input, $0) }) { $1 }
+        }
         var joined = try PredictionFile(in: folder)
         for (position, item) in list.items.enumerated() {
-            guard let entry = files[position % shard.count].entry(item.path, weights: recordedDigest, settings: settings(item)) else {
-                return Console.note("share \(shard) is done; the last to end joins the results in \(PredictionFile.name)")
-            }
+            // Not the place: another machine may have the files under another real path.
+            guard let entry = entries[position % shard.count][item.path], entry.source?.state == InputIdentity(item).state,
+                entry.weights == recordedDigest, entry.settings == settings(item)
+            else { return Console.note("share \(shard) is done; the last to end joins the results in \(PredictionFile.name)") }
             joined.add(entry)
         }
         try joined.write()

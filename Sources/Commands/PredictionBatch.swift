@@ -28,7 +28,12 @@ struct PredictionBatch {
     let positions: [Int]
     /// The inputs' real paths, so that no result replaces one.
     let sources: Set<String>
-    let stop = StopSignal("stopping after this input; interrupt again to stop at once")
+    let stop = StopSignal(
+        "stopping after this input; interrupt again to stop at once", termination: "stopping; a volume that is not done yet is given up")
+    /// Keeps another process from giving its results the names of these.
+    private let lock: FolderLock?
+    /// Results that `predictions.json` beside an only result's file lists.
+    private var listed: [String] = []
 
     var file: PredictionFile?
     var records: [PredictionRecord] = []
@@ -37,6 +42,8 @@ struct PredictionBatch {
     var hasLabelMaps = false
     private let bar = WorkBar("segmenting")
     var told: Set<String> = []
+    /// Inputs that have changed since the results that these replace.
+    var changed: [String] = []
 
     init(
         _ command: Predict, _ list: InputList, _ segmenter: Segmenter, _ target: PredictionTarget, weights: [URL], digest: WeightsDigest
@@ -53,6 +60,10 @@ struct PredictionBatch {
         let shard = command.sharing.chosen
         self.shard = shard
         positions = list.items.indices.filter { shard?.contains($0) ?? true }
+        lock = try target.lock(isShared: shard != nil, stop)
+        if case .file(let url) = target {
+            listed = (try? PredictionFile(in: url.deletingLastPathComponent()))?.files(exceptOfPlaces: []) ?? []
+        }
         file = try target.recordFolder.map { try PredictionFile(in: $0, shard: shard) }
         // A share's own table does not list the others' results.
         let all = try shard == nil ? file : target.recordFolder.map { try PredictionFile(in: $0) }
@@ -145,7 +156,7 @@ struct PredictionBatch {
                 if item.isVolume {
                     if stop.isSet { return false }
                     Self.tell(bar, number, of: count, item.url)
-                    (classes, doubt) = try volume(item, plan.results)
+                    do { (classes, doubt) = try volume(item, plan.results) } catch is Terminated { return false }
                 } else {
                     guard let found = try segmented.popFirst()??.get() else {
                         isComplete = false
@@ -157,8 +168,9 @@ struct PredictionBatch {
                     classes = amounts(found.counts) { .init(label: $0, name: segmenter.name(of: $0), pixels: $1, of: pixels) }
                 }
                 var record = PredictionRecord(
-                    input: item.path, files: plan.results.all.map(\.lastPathComponent), classes: classes, weights: recordedDigest,
-                    settings: plan.settings)
+                    input: item.path, source: plan.source, files: plan.results.all.map(\.lastPathComponent), classes: classes,
+                    weights: recordedDigest, settings: plan.settings)
+                if file?.hasChanged(plan.source) == true { changed.append(item.path) }
                 (record.doubt, record.familiarity) = (doubt, familiarity)
                 add(record)
             } catch {
@@ -174,8 +186,9 @@ struct PredictionBatch {
 
     // MARK: One input
 
-    /// The files to make from an input, and the settings to record.
+    /// The files to make from an input, and what to record.
     private struct Plan {
+        let source: InputIdentity
         let results: ResultFiles
         let settings: PredictionRecord.Settings
     }
@@ -188,15 +201,15 @@ struct PredictionBatch {
         }
         let results = target.results(item, name: name, wanted)
         try check(item, results.all)
-        let settings = settings(item)
-        if command.skipDone || (shard != nil && file != nil), let done = done(item, results.all, settings) {
+        let settings = settings(item), source = InputIdentity(item)
+        if command.skipDone || (shard != nil && file != nil), let done = done(item, source, results.all, settings) {
             records.append(done)
             skipped += 1
             return nil
         }
         try requireFittingKind(item)
         if item.isVolume { try (wanted.format ?? VolumeOutput(for: item)).requireFitting(item) }
-        return Plan(results: results, settings: settings)
+        return Plan(source: source, results: results, settings: settings)
     }
 
     /// Empty if nobody will read it: computing it takes time.
@@ -212,6 +225,11 @@ struct PredictionBatch {
         for result in results {
             if sources.contains(InputList.place(result)) {
                 throw InputError("\(result.relativePath) would replace this input; choose another --output")
+            }
+            if listed.contains(result.standardizedFileURL.path) {
+                throw InputError(
+                    "\(result.relativePath) is a result that \(PredictionFile.name) beside it lists; choose another name, or name the folder"
+                )
             }
             guard result.lastPathComponent.utf8.count <= Self.longestName else {
                 throw InputError(
@@ -250,56 +268,19 @@ struct PredictionBatch {
         return settings
     }
 
-    private func done(_ item: InputList.Item, _ results: [URL], _ settings: PredictionRecord.Settings) -> PredictionRecord? {
+    private func done(
+        _ item: InputList.Item, _ source: InputIdentity, _ results: [URL], _ settings: PredictionRecord.Settings
+    ) -> PredictionRecord? {
         if let file {
-            let record = file.finished(item.path, weights: recordedDigest, settings: settings)
+            let record = file.finished(source, weights: recordedDigest, settings: settings)
             return record?.files == results.map(\.lastPathComponent) ? record : nil
         }
         guard results.allSatisfy({ FileManager.default.fileExists(atPath: $0.path) }) else { return nil }
-        return PredictionRecord(input: item.path, files: results.map(\.lastPathComponent), weights: recordedDigest, settings: settings)
+        return PredictionRecord(
+            input: item.path, source: source, files: results.map(\.lastPathComponent), weights: recordedDigest, settings: settings)
     }
 
-    private mutating func volume(_ item: InputList.Item, _ results: ResultFiles) throws -> ([PredictionRecord.ClassAmount], Doubt?) {
-        tellOnce(item.isArray ? segmenter.convention.arrayAssumptions : segmenter.convention.volumeAssumptions)
-        let format = wanted.format ?? VolumeOutput(for: item)
-        let channels =
-            try item.series.map { [try VolumeFile($0, path: item.path, resamples: command.resample)] }
-            ?? ([item.url] + item.channels).flatMap { try VolumeFile.channels(of: $0) }
-        let volume = channels[0]
-        if format.isDICOM { _ = try VolumeResults.source(of: volume, item) }
-        let prepared = try PreparedVolume(
-            channels, path: item.path, convention: segmenter.convention, sliceAxis: command.input.sliceAxis, window: command.input.window)
-        for note in prepared.notes { Console.note("note: \(item.path): \(note)") }
-        let slices = prepared.shape.depth, networked = VolumeSegmenter(segmenter)
-        let passes = networked.passes(of: prepared)
-        Console.note(
-            "\(item.path): \(counted(slices, "slice")) of \(prepared.shape.height)×\(prepared.shape.width)\(Self.mapping(prepared)), "
-                + "\(prepared.voxelOrder.map { "voxel order \($0)" } ?? "voxels as stored"), \(counted(passes, "pass", "passes")) through the network"
-        )
-        let ofSlices = WorkBar("segmenting")
-        let found = try networked.maps(
-            of: prepared, shows: command.probabilities,
-            progress: { ofSlices.show(Double($0) / Double(slices), "slice \($0)/\(slices)  \(item.url.lastPathComponent)") })
-        try VolumeResults(
-            item: item, volume: volume, prepared: prepared, maps: found, names: segmenter.labels,
-            provenance: "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))", codes: codes
-        ).write(results, format: format)
-        // One class needs no table.
-        hasLabelMaps = hasLabelMaps || (!format.isDICOM && segmenter.network.classes > 1)
-        let classes = amounts(PictureWork.count(found.labels.labels)) { label, count in
-            PredictionRecord.ClassAmount(label: label, name: segmenter.name(of: label), voxels: count, voxelVolume: volume.voxelVolume)
-        }
-        return (classes, found.doubt)
-    }
-
-    /// The intensities' mapping, and the pixels that the network sees.
-    private static func mapping(_ volume: PreparedVolume) -> String {
-        let same = Set(volume.normalizations).count == 1 ? Array(volume.normalizations.prefix(1)) : volume.normalizations
-        let maps = same.map { if case .window(let window) = $0 { "window \(window)" } else { "\($0)" } }.joined(separator: "; ")
-        return (volume.plane == volume.shape.plane ? "" : " as \(volume.plane.height)×\(volume.plane.width)") + ", \(maps)"
-    }
-
-    private func amounts(
+    func amounts(
         _ counts: [Int], _ amount: (_ label: Int, _ count: Int) -> PredictionRecord.ClassAmount
     ) -> [PredictionRecord.ClassAmount] {
         let classes = segmenter.network.classes

@@ -8,6 +8,13 @@ import TensorFiles
 #else
     import Foundation
 #endif
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// The place for results.
 enum PredictionTarget {
@@ -66,6 +73,23 @@ enum PredictionTarget {
 
     /// The folder of `predictions.json`; nil if none is written.
     var recordFolder: URL? { if case .folder(let url) = self { url } else { nil } }
+
+    /// Locks the folder of results, waiting until no other process writes into it: two would take
+    /// each other's names, and one would lose its entries. nil if there is no such folder.
+    func lock(isShared: Bool, _ stop: StopSignal) throws -> FolderLock? {
+        guard let folder = recordFolder else { return nil }
+        var hasTold = false
+        while true {
+            if let lock = FolderLock(folder.path, isShared: isShared) { return lock }
+            if !hasTold {
+                Console.note(
+                    "another process writes into \(folder.relativePath): waiting for it to end (--shard divides one list among several)")
+                hasTold = true
+            }
+            if stop.isSet { throw ExitCode(ExitStatus.interrupted) }
+            usleep(100_000)
+        }
+    }
 
     /// The files for an input's results under a name.
     func results(_ item: InputList.Item, name: String, _ wanted: WantedResults) -> ResultFiles {

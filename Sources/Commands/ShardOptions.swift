@@ -12,7 +12,7 @@ package struct ShardOptions: ParsableArguments {
         help: """
             Segment only share I of N, such as 2/8, in job arrays and on machines without MPI. The last share to finish joins the results. Under \
             mpirun and srun each process takes its share by itself.
-            """)
+            """, transform: Shard.reading("share I of N, with I from 1 to N, such as 2/8"))
     package var shard: Shard?
 
     package init() {}

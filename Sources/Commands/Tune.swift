@@ -93,7 +93,7 @@ package struct Tune: ToolCommand {
         Console.note(
             isWritten
                 ? "written to \(target.relativePath)" + (familiarity == nil ? "" : ", with what the training pictures look like")
-                : "nothing pays: no weights are written")
+                : (tuner.count < Tuner.fewest ? "" : "nothing pays: ") + "no weights are written")
     }
 
     /// The file to write.

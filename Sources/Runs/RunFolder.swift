@@ -46,19 +46,16 @@ public struct RunFolder: Sendable {
 
 /// Locks a run's folder for one process; released when the object or the process ends.
 package final class RunLock {
-    private let descriptor: Int32
+    private let lock: FolderLock
 
     package init(_ folder: RunFolder) throws {
-        descriptor = open(folder.url.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        // A file system without locks gives no protection.
-        guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
-        close(descriptor)
-        throw FileError(
-            .occupied, file: folder.url.relativePath, reason: "another process is training in it",
-            remedy: "wait until that has ended, or choose another --run")
+        guard let lock = FolderLock(folder.url.path) else {
+            throw FileError(
+                .occupied, file: folder.url.relativePath, reason: "another process is training in it",
+                remedy: "wait until that has ended, or choose another --run")
+        }
+        self.lock = lock
     }
-
-    deinit { if descriptor >= 0 { close(descriptor) } }
 }
 
 extension RunFolder {

@@ -10,7 +10,7 @@ struct VMUNetCommand: ParsableCommand {
         abstract: "Vision Mamba UNet: segments medical images.",
         discussion:
             Invocation.introduction
-            + "./vmunet also has train, demo, ablate, compare, report and serve. They are built, and libtorch is set up if needed, when you first run them.\n\n"
+            + "./vmunet also has train, demo, ablate, compare, crossvalidate, report and serve. They are built, and libtorch is set up if needed, when you first run them.\n\n"
             + Invocation.scriptCommands,
         version: Provenance.version,
         subcommands: [Predict.self, Evaluate.self, Tune.self, Check.self, Summary.self, Convert.self, Bench.self, Page.self])

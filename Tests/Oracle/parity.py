@@ -8,7 +8,7 @@ logits in evaluation then, and the multiply-adds that torch.utils.flop_counter f
 
 NETWORK is the module beside this one with a function make(classes, height, **options); OPTIONS are JSON.
 """
-import importlib, json, sys
+import copy, importlib, json, sys
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
@@ -35,22 +35,44 @@ def float32(items):
     return {k: (v.float() if v.is_floating_point() else v).contiguous().clone() for k, v in items}
 
 
-def main():
-    network, folder, options, classes, batch, height, width = *sys.argv[1:3], json.loads(sys.argv[3]), *map(int, sys.argv[4:8])
-    torch.manual_seed(7)
+def draw(seed, network, options, classes, batch, height, width):
+    """A network, pictures, labels and the loss, in float64."""
+    torch.manual_seed(seed)
     model = importlib.import_module(network).make(classes, height, **options).double()
     with torch.no_grad():
         randomize(model)
     model.load_state_dict({k: v.float().double() if v.is_floating_point() else v for k, v in model.state_dict().items()})
-    save_file(float32(model.state_dict().items()), folder + "/weights.safetensors")
     x = torch.randn(batch, 3, height, width).double()
     x = x.float().double()
     if classes == 1:
-        target = (torch.rand(batch, 1, height, width) > 0.6).double()
-        loss_of = lambda y: F.binary_cross_entropy_with_logits(y, target)
-    else:
-        target = torch.randint(0, classes, (batch, height, width))
-        loss_of = lambda y: F.cross_entropy(y, target)
+        return model, x, (torch.rand(batch, 1, height, width) > 0.6).double(), F.binary_cross_entropy_with_logits
+    return model, x, torch.randint(0, classes, (batch, height, width)), F.cross_entropy
+
+
+def rounding(model, x, target, loss):
+    """The greatest error of PyTorch's own gradients in float32, relative to each parameter's."""
+    found = []
+    for kind in (torch.float64, torch.float32):
+        copied = copy.deepcopy(model).to(kind)
+        loss(copied(x.to(kind)), target if target.dtype == torch.int64 else target.to(kind)).backward()
+        found.append([p.grad.double() for p in copied.parameters() if p.grad is not None])
+    exact, rounded = found
+    greatest = max(g.abs().max() for g in exact)
+    return max((a - b).abs().max() / max(a.abs().max(), greatest / 100) for a, b in zip(exact, rounded))
+
+
+def main():
+    network, folder, options, classes, batch, height, width = *sys.argv[1:3], json.loads(sys.argv[3]), *map(int, sys.argv[4:8])
+    # Near a corner of ReLU or of a maximum, rounding turns a gradient into another one. Which draws
+    # meet one depends on the processor, so another is taken then: the best of three at most.
+    tried = []
+    while len(tried) < 3 and all(error > 2e-4 for error, _ in tried):
+        drawn = draw(7 + len(tried), network, options, classes, batch, height, width)
+        tried.append((rounding(*drawn), drawn))
+    model, x, target, loss_function = min(tried, key=lambda one: one[0])[1]
+    loss_of = lambda y: loss_function(y, target)
+    torch.manual_seed(7)
+    save_file(float32(model.state_dict().items()), folder + "/weights.safetensors")
     case = {"x": x, "target": target}
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     losses = []

@@ -65,6 +65,8 @@ extension ToolTests {
                 let folder = try set { _, _, mask in mask.pixels = mask.pixels.map { _ in value } }
                 expectRefusal(try train(folder), naming: "train/masks", value == 0 ? "empty" : "foreground everywhere")
                 #expect(try check(folder).code == 65)
+                // The same pictures without parts.
+                expectRefusal(try check(folder.appending(path: "train")), naming: "no mask tells a foreground from a background")
             }
         }
 

@@ -92,6 +92,75 @@ extension ToolTests {
             #expect(try written("a.png") != before)
         }
 
+        /// Two patients' files of one typed name, one file by two spellings, and a file exchanged
+        /// under its name.
+        @Test func inputsAreKnownByTheirFiles() throws {
+            let (folder, output) = (try Scratch.folder(), try Scratch.folder())
+            for (index, name) in ["p1", "p2", "p3"].enumerated() {
+                try FileManager.default.createDirectory(at: folder.appending(path: name), withIntermediateDirectories: true)
+                try PictureFile.write(Discs.pair(index).picture, to: folder.appending(path: "\(name)/ct.png"))
+            }
+            func run(_ patient: String, _ path: String = "ct.png", _ more: String...) throws -> Tool.Outcome {
+                let line = ["predict", "--weights", Shared.weights.path, "--image-size", "64", path, "--output", output.path] + more
+                return try Tool.run(line, in: folder.appending(path: patient))
+            }
+            expectDone(try run("p1"))
+            let mask = try Data(contentsOf: output.appending(path: "ct.png"))
+            let other = try run("p2", "ct.png", "--skip-done")
+            expectDone(other)
+            #expect(other.error.contains("ct.png → p2_ct.png") && results(output) == ["ct.png", "p2_ct.png"])
+            #expect(try Data(contentsOf: output.appending(path: "ct.png")) == mask && records(output).count == 2)
+            let spelled = try run("p2", "../p1/ct.png", "--skip-done")
+            #expect(spelled.error.contains("(done before)"))
+            #expect(try results(output).count == 2 && records(output).count == 2)
+
+            // A listed result outlives its input.
+            try FileManager.default.removeItem(at: folder.appending(path: "p1"))
+            expectDone(try run("p3"))
+            #expect(results(output) == ["ct.png", "p2_ct.png", "p3_ct.png"])
+            #expect(try Data(contentsOf: output.appending(path: "ct.png")) == mask)
+
+            // Other content under the same path is work to do, and no silent one.
+            try PictureFile.write(Discs.pair(7).picture, to: folder.appending(path: "p3/ct.png"))
+            let changed = try run("p3", "ct.png", "--skip-done")
+            expectDone(changed)
+            #expect(changed.error.contains("1 input changed since") && results(output).count == 3)
+
+            let table = try Data(contentsOf: output.appending(path: "predictions.json"))
+            expectRefusal(
+                try Tool.run(
+                    ["predict", "--weights", Shared.weights.path, "ct.png", "--output", output.appending(path: "ct.png").path],
+                    in: folder.appending(path: "p3")), naming: "predictions.json", "choose another name")
+            #expect(try Data(contentsOf: output.appending(path: "ct.png")) == mask)
+            #expect(try Data(contentsOf: output.appending(path: "predictions.json")) == table)
+        }
+
+        /// Two runs into one folder take turns, so that both are listed.
+        @Test func runsIntoOneFolderTakeTurns() throws {
+            let (folder, output) = (try Scratch.folder(), try Scratch.folder())
+            for name in ["p1", "p2"] {
+                try FileManager.default.createDirectory(at: folder.appending(path: name), withIntermediateDirectories: true)
+                try PictureFile.write(Discs.pair(name.count).picture, to: folder.appending(path: "\(name)/ct.png"))
+            }
+            let held = open(output.path, O_RDONLY)
+            #expect(flock(held, LOCK_EX) == 0)
+            let runs = try ["p1", "p2"].map { name in
+                try Running(
+                    try #require(Tool.binary),
+                    ["predict", "--weights", Shared.weights.path, "--image-size", "64", "ct.png", "--output", output.path],
+                    in: folder.appending(path: name))
+            }
+            usleep(1_500_000)
+            #expect(results(output).isEmpty && runs.allSatisfy(\.isRunning))
+            close(held)
+            for run in runs {
+                let outcome = try run.outcome()
+                expectDone(outcome)
+                #expect(outcome.error.contains("waiting for it to end"))
+            }
+            #expect(try results(output).count == 2 && records(output).count == 2)
+        }
+
         /// Neither an overlong name nor a damaged picture stops the others.
         @Test func oneInputEndsNoOther() throws {
             let (folder, output) = (try Scratch.folder(), try Scratch.folder())

@@ -130,12 +130,30 @@ extension ToolTests {
                 let running = try Running(try #require(Tool.binary), line + ["--run", run.path])
                 while running.isRunning, !exists(run.appending(path: "config.yaml")) { usleep(500) }
                 usleep(300_000)
+                // Steps of half a second and more: the second signal comes before the first has ended it.
                 running.send(SIGINT)
-                usleep(50_000)
+                usleep(550_000)
                 running.send(SIGTERM)
                 let outcome = try running.outcome()
                 #expect(outcome.code == 130 && outcome.signal == nil, "\(outcome.error)")
+                #expect(outcome.error.contains("stopped at once") || outcome.error.contains("stopped and saved"))
             }
+        }
+
+        /// One Ctrl-C may arrive twice: from the terminal, and from a program around the tool.
+        @Test func interruptedByAnEcho() throws {
+            let run = try Scratch.folder().appending(path: "run")
+            let line = ["train", "--data", Self.discs.path, "--preset", "small", "--image-size", "64", "--device", "cpu"]
+            let running = try Running(try #require(Tool.binary), line + ["--run", run.path])
+            while running.isRunning, !exists(run.appending(path: "config.yaml")) { usleep(500) }
+            usleep(300_000)
+            for _ in 0..<3 {
+                running.send(SIGINT)
+                usleep(20_000)
+            }
+            let outcome = try running.outcome()
+            #expect(outcome.code == 130 && outcome.error.contains("stopped and saved"), "\(outcome.error)")
+            #expect(exists(run.appending(path: "checkpoints/last.safetensors")))
         }
 
         /// Gradients accumulated over several batches are in no checkpoint, so an interruption

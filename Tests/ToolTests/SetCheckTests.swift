@@ -6,15 +6,38 @@ extension ToolTests {
     /// Findings of `check` that are no faults.
     @Suite struct SetCheckTests {
         /// nnU-Net's folders hold volumes here; the way out for pictures is named.
-        @Test func picturesInFoldersForVolumes() throws {
+        @Test(arguments: [("imagesTr", "labelsTr"), ("images", "labels"), ("train/images", "train/labels")])
+        func picturesInFoldersForVolumes(images: String, labels: String) throws {
             let folder = try Scratch.folder()
-            for part in ["imagesTr", "labelsTr"] {
+            for (part, name) in [(images, "a_0000.png"), (labels, "a.png")] {
                 let place = folder.appending(path: part)
                 try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
-                let name = part == "imagesTr" ? "a_0000.png" : "a.png"
                 try PictureFile.write(Picture(width: 64, height: 64, channels: 1), to: place.appending(path: name))
             }
-            expectRefusal(try Tool.run("check", folder.path), naming: "imagesTr holds no volumes", "--dataset folder")
+            for given in [[], ["--dataset", "nnunet"]] {
+                let outcome = try Tool.run(["check", folder.path] + given)
+                // train/ is a part of a folder of pictures, so only its masks are missing.
+                if given.isEmpty, images.hasPrefix("train") { continue }
+                expectRefusal(outcome, naming: "\(images) holds pictures, not volumes", "--dataset folder", "masks")
+            }
+        }
+
+        /// Folders that may not be listed are not called empty.
+        @Test(.enabled(if: getuid() != 0, "the superuser may list every folder"), arguments: [nil, "folder", "nnunet", "synapse"])
+        func closedFolders(dataset: String?) throws {
+            for part in ["", "images", "imagesTr", "lists"] {
+                let folder = try Scratch.folder()
+                let closed = folder.appending(path: part)
+                for name in [part, "labels", "labelsTr", "masks"] where !name.isEmpty {
+                    try FileManager.default.createDirectory(at: folder.appending(path: name), withIntermediateDirectories: true)
+                }
+                try FileManager.default.setAttributes([.posixPermissions: 0], ofItemAtPath: closed.path)
+                defer { try? FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: closed.path) }
+                let outcome = try Tool.run(["check", folder.path] + (dataset.map { ["--dataset", $0] } ?? []))
+                #expect(outcome.code == 65, "\(part), \(dataset ?? ""): \(outcome.error)")
+                guard dataset == nil || part.isEmpty else { continue }
+                #expect(outcome.error.contains("cannot be listed") && outcome.error.contains(part), "\(outcome.error)")
+            }
         }
 
         /// A picture twice in a part and once more, mirrored, in the other; two patients in both.

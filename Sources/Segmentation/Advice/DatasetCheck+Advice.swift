@@ -3,7 +3,7 @@ extension DatasetCheck {
     ///
     /// - Parameter settings: the set's, with the plan of its volumes.
     mutating func advise(_ settings: DataSettings) {
-        guard problems.isEmpty, let part = parts.first(where: { ["train", "pictures"].contains($0.name) }) else { return }
+        guard problems.isEmpty, let part = parts.first(where: { Self.trainingParts.contains($0.name) }) else { return }
         // The seed of a run that is given none. An error would be of a set too small to divide, which
         // training reports.
         let pictures: PictureAdvice?

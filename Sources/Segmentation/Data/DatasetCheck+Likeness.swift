@@ -33,11 +33,11 @@ extension DatasetCheck {
         }
         for (parts, found) in kinds {
             let names = listed(found.map { $0.names.joined(separator: " and ") }, atMost: Self.shown)
-            let pairs = counted(found.count, "pair")
+            let pairs = counted(found.count, "pair"), show = found.count == 1 ? "shows" : "show"
             notes.append(
                 parts[0] == parts[1]
-                    ? "\(parts[0]): \(pairs) of pictures show the same (\(names)): keep one of each, or keep them together with --groups"
-                    : "\(parts[0]) and \(parts[1]) share \(pairs) of pictures that show the same (\(names)): scores will flatter")
+                    ? "\(parts[0]): \(pairs) of pictures \(show) the same (\(names)): keep one of each, or keep them together with --groups"
+                    : "\(parts[0]) and \(parts[1]) share \(pairs) of pictures that \(show) the same (\(names)): scores will flatter")
         }
     }
 

@@ -77,7 +77,14 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
             problems.append(Problem(path: path, problem: problem, remedy: "Training would take them as they are."))
         }
         notes += SetFindings.unseen(findings.labels, classes: classes, where: "slice").map { "\(part): \($0)" }
+        if Self.trainingParts.contains(part), findings.slices > 0, findings.empty == findings.slices {
+            problems.append(
+                Problem(path: path, problem: "every label is background", remedy: "Check how the labels were made, and their numbers."))
+        }
     }
+
+    /// The names of parts that are trained on.
+    static let trainingParts = ["train", "pictures"]
 
     static func ends(_ range: ClosedRange<Int>?) -> [Int] { range.map { [$0.lowerBound, $0.upperBound] } ?? [] }
 
@@ -132,7 +139,7 @@ extension PairedFolder {
                 empty: findings.empty.count, brightness: Self.brightness(prints.map(\.print)), intensities: nil))
         check.notes += (notes + findings.notes(classes: classes, threshold: options.masks.threshold)).map { "\(part): \($0)" }
         for fault in faults { check.add(fault) }
-        if findings.isUniform, part == "train" {
+        if findings.isUniform, DatasetCheck.trainingParts.contains(part) {
             check.problems.append(
                 .init(
                     path: pairs.first?.masks[0].deletingLastPathComponent().path ?? part,

@@ -26,6 +26,17 @@ package enum FolderListing {
     /// True if a folder can be listed.
     package static func isReadable(_ folder: URL) -> Bool { (try? list(folder)) != nil }
 
+    /// A folder's sub-folder, or one of theirs, that cannot be listed; nil if all can.
+    package static func unreadable(in folder: URL) -> URL? {
+        func folders(_ folder: URL) -> [URL] {
+            ((try? list(folder)) ?? []).prefix(1000).map { folder.appending(path: $0) }.filter(isFolder)
+        }
+        for inner in folders(folder) {
+            if let found = ([inner] + folders(inner)).first(where: { !isReadable($0) }) { return found }
+        }
+        return nil
+    }
+
     /// True for a folder, also one behind a link.
     package static func isFolder(_ url: URL) -> Bool {
         var isDirectory = false

@@ -300,9 +300,9 @@ package struct PairedFolder: TrainingSamples {
             return DataError(
                 .missingFolder, path: directory.path, "there is no such folder", remedy: "Give the folder that holds the data set.")
         }
-        let there = ((try? FolderListing.list(directory)) ?? []).map {
-            FolderListing.isFolder(directory.appending(path: $0)) ? $0 + "/" : $0
-        }
+        let names: [String]
+        do { names = try FolderListing.list(directory) } catch { return error }
+        let there = names.map { FolderListing.isFolder(directory.appending(path: $0)) ? $0 + "/" : $0 }
         let holds =
             there.isEmpty ? "the folder is empty" : "it holds " + there.prefix(8).joined(separator: ", ") + (there.count > 8 ? ", …" : "")
         let wanted = missing.map { $0.path.dropFirst(directory.path.count).drop { $0 == "/" } }.joined(separator: " and ")

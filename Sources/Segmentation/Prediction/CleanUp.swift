@@ -197,7 +197,8 @@ extension CleanUp.Size: CustomStringConvertible {
         switch self {
         case .pixels(let count): "\(count)px"
         case .percent(let share): "\(WeightsMetadata.text(share))%"
-        case .cubicMillimeters(let size): "\(WeightsMetadata.text(size))mm3"
+        case .cubicMillimeters(let size):
+            size < 1000 ? "\(WeightsMetadata.text(size))mm3" : "\(WeightsMetadata.text(size / 1000))ml"
         }
     }
 }

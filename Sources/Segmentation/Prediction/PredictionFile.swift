@@ -38,47 +38,47 @@ package struct PredictionFile: Sendable {
 
     /// Adds an entry, replacing an earlier one for the same input or the same files.
     package mutating func add(_ record: PredictionRecord) {
-        if let place = places[record.input] {
+        let key = Self.key(record)
+        if let place = places[key] {
             records[place] = record
         } else {
-            places[record.input] = records.count
+            places[key] = records.count
             records.append(record)
         }
         guard !record.files.isEmpty else { return }
         let files = Set(record.files)
-        let replaced = records.contains { $0.input != record.input && !files.isDisjoint(with: $0.files) }
+        let replaced = records.contains { Self.key($0) != key && !files.isDisjoint(with: $0.files) }
         guard replaced else { return }
-        records.removeAll { $0.input != record.input && !files.isDisjoint(with: $0.files) }
-        places = Dictionary(records.enumerated().map { ($1.input, $0) }) { $1 }
+        records.removeAll { Self.key($0) != key && !files.isDisjoint(with: $0.files) }
+        places = Dictionary(records.enumerated().map { (Self.key($1), $0) }) { $1 }
     }
 
-    /// The entry for an input with these weights and settings whose files all exist; nil if the
-    /// work remains to be done.
-    package func finished(_ input: String, weights: String, settings: PredictionRecord.Settings) -> PredictionRecord? {
-        guard let record = entry(input, weights: weights, settings: settings), record.error == nil, !record.files.isEmpty else {
-            return nil
-        }
+    /// An entry of an earlier version knows its input by its path as typed, which no input equals.
+    private static func key(_ record: PredictionRecord) -> String { record.source?.place ?? "typed: \(record.input)" }
+
+    /// The entry for an input as it is now, with these weights and settings, whose files all exist;
+    /// nil if the work remains to be done.
+    package func finished(_ input: InputIdentity, weights: String, settings: PredictionRecord.Settings) -> PredictionRecord? {
+        guard let record = places[input.place].map({ records[$0] }), record.source == input, record.weights == weights,
+            record.settings == settings, record.error == nil, !record.files.isEmpty
+        else { return nil }
         return record.files.allSatisfy { FileManager.default.fileExists(atPath: folder.appending(path: $0).path) } ? record : nil
     }
 
-    /// The entry for an input, made with these weights and settings; nil if there is none.
-    package func entry(_ input: String, weights: String, settings: PredictionRecord.Settings) -> PredictionRecord? {
-        guard let record = places[input].map({ records[$0] }), record.weights == weights, record.settings == settings else { return nil }
-        return record
+    /// True if a result is listed for an input that has changed since.
+    package func hasChanged(_ input: InputIdentity) -> Bool {
+        guard let record = places[input.place].map({ records[$0] }), !record.files.isEmpty else { return false }
+        return record.source != input
     }
 
-    /// The path of the mask that is listed for an input; nil if none is.
-    package func mask(of input: String) -> String? {
-        places[input].flatMap { records[$0].files.first }.map(path)
+    /// The path of the mask that is listed for the input at a place; nil if none is.
+    package func mask(ofPlace place: String) -> String? {
+        places[place].flatMap { records[$0].files.first }.map(path)
     }
 
-    /// The paths of the results that are listed for other inputs than those at some places
-    /// (``InputList/place(_:)``), as far as input and result still exist.
-    package func files(exceptOf inputs: Set<String>) -> [String] {
-        records.filter { record in
-            let input = URL(filePath: record.input)
-            return FileManager.default.fileExists(atPath: input.path) && !inputs.contains(InputList.place(input))
-        }.flatMap(\.files).map(path).filter { FileManager.default.fileExists(atPath: $0) }
+    /// The paths of the results that are listed for inputs at other places, as far as they exist.
+    package func files(exceptOfPlaces some: Set<String>) -> [String] {
+        records.filter { !some.contains(Self.key($0)) }.flatMap(\.files).map(path).filter { FileManager.default.fileExists(atPath: $0) }
     }
 
     private func path(_ file: String) -> String { folder.appending(path: file).standardizedFileURL.path }

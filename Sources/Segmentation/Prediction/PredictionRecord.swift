@@ -10,6 +10,8 @@ import Files
 package struct PredictionRecord: Sendable, Equatable, Codable {
     /// The input's path as given.
     package var input: String
+    /// Which file that is; nil in a table of an earlier version.
+    package var source: InputIdentity?
     /// The names of the files made from it, in the folder of `predictions.json`.
     package var files: [String]
     /// The amount found of each class, without the background.
@@ -137,13 +139,14 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
 
     /// The results for an input.
     package init(
-        input: String, files: [String], classes: [ClassAmount] = [], error: String? = nil, weights: String, settings: Settings
+        input: String, source: InputIdentity?, files: [String], classes: [ClassAmount] = [], error: String? = nil, weights: String,
+        settings: Settings
     ) {
-        (self.input, self.files, self.classes, self.error) = (input, files, classes, error)
+        (self.input, self.source, self.files, self.classes, self.error) = (input, source, files, classes, error)
         (self.version, self.weights, self.settings) = (Provenance.version, weights, settings)
     }
 
     private enum CodingKeys: String, CodingKey {
-        case input, files, classes, doubt, familiarity, error, version, weights = "weights_sha256", settings
+        case input, source, files, classes, doubt, familiarity, error, version, weights = "weights_sha256", settings
     }
 }

@@ -25,14 +25,15 @@ package struct ResultNames: Sendable {
         let candidates = items.map(Self.candidates)
         var level = [Int](repeating: 0, count: items.count)
         var lost = Set<Int>(), settled = Set<Int>()
-        for i in items.indices {
-            guard let mask = earlier?.mask(of: items[i].path),
+        let itemPlaces = earlier == nil ? [] : items.map(InputIdentity.place)
+        for i in itemPlaces.indices {
+            guard let mask = earlier?.mask(ofPlace: itemPlaces[i]),
                 let kept = candidates[i].firstIndex(where: { results(i, $0).first == mask })
             else { continue }
             level[i] = kept
             settled.insert(i)
         }
-        let taken = earlier?.files(exceptOf: Set(items.map { InputList.place($0.url) })) ?? []
+        let taken = earlier?.files(exceptOfPlaces: Set(itemPlaces)) ?? []
         func name(_ i: Int) -> String { candidates[i][min(level[i], candidates[i].count - 1)] }
         while true {
             var owners: [String: [Int]] = [:]

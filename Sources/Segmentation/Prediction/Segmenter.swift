@@ -171,9 +171,14 @@ public struct Segmenter: Sendable {
                 if settings.isEmpty { continue }
                 difference = "takes another input than \(file): \(settings.joined(separator: "; "))"
                 if let unrecorded = [other, self].first(where: { $0.convention.input == nil })?.file {
+                    let options = [("values", "--value-range"), ("intensities", "--window"), ("voxel order", "--voxel-order")]
+                    let areSettled = settings.allSatisfy { setting in options.contains { setting.hasPrefix($0.0) } }
+                    let needed = options.filter { option in settings.contains { $0.hasPrefix(option.0) } }.map(\.1)
                     remedy =
-                        "\(unrecorded) does not record its input, so the usual one is assumed; if that is wrong, say how all were trained by "
-                        + "--value-range, --window or --voxel-order"
+                        "\(unrecorded) does not record its input, so the usual one is assumed"
+                        + (areSettled
+                            ? "; if that is wrong, say how all were trained by \(needed.joined(separator: " and "))"
+                            : ", and options do not settle all of this: leave it out, or segment with each alone")
                 }
             }
             throw BadWeights(file: other.file, reason: difference, remedy: remedy)

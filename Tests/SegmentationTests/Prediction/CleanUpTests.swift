@@ -86,7 +86,7 @@ struct CleanUpTests {
             let cleanUp = try #require(CleanUp(text))
             #expect(CleanUp(cleanUp.description) == cleanUp, "\(text)")
         }
-        #expect(CleanUp("1: largest , holes ; 2: least=1.5ml")?.description == "1:largest,holes;2:least=1500mm3")
+        #expect(CleanUp("1: largest , holes ; 2: least=1.5ml")?.description == "1:largest,holes;2:least=1.5ml")
         for text in [
             "", "largest;holes", "1:largest;1:holes", "0:holes", "256:holes", "least", "least=", "least=-1px", "least=1.5px", "least=101%",
             "least=nan%", "least=3cm", "largest,,holes", "1:2:holes", "least=1px,least=2px",

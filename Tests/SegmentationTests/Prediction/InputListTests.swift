@@ -123,7 +123,7 @@ import Testing
             for (item, name) in zip(list.items, names) {
                 let result = (name ?? "") + ".nii.gz"
                 try folder.write([1], "out/" + result)
-                file.add(PredictionRecord(input: item.path, files: [result], weights: "", settings: settings))
+                file.add(PredictionRecord(input: item.path, source: InputIdentity(item), files: [result], weights: "", settings: settings))
             }
             try file.write()
             return names
@@ -133,11 +133,14 @@ import Testing
         #expect(try names(["in/s2/ct.nii.gz", "in/s1/../s1/ct.nii.gz"]) == ["s2_ct", "ct"])
         try FileManager.default.removeItem(at: results.appending(path: PredictionFile.name))
         #expect(try names(["in/s2"]) == ["ct", "x"])
-        // The file of another input counts only as long as both are there.
+        // The file of another input counts as long as it is there, and listed.
         #expect(try names(["in/s1"]) == ["s1_ct"])
         try FileManager.default.removeItem(at: folder.url.appending(path: "in/s2"))
-        try FileManager.default.removeItem(at: results.appending(path: PredictionFile.name))
-        #expect(try names(["in/s1"]) == ["ct"])
+        try folder.write([2], "in/s3/ct.nii.gz")
+        #expect(try names(["in/s3"]) == ["s3_ct"])
+        try FileManager.default.removeItem(at: results.appending(path: "ct.nii.gz"))
+        try folder.write([2], "in/s4/ct.nii.gz")
+        #expect(try names(["in/s4"]) == ["ct"])
     }
 
     /// Folders of equal names, and a folder with two of the three.
@@ -166,28 +169,40 @@ import Testing
 
     @Test func entriesReplaceThoseOfTheSameInputOrFiles() throws {
         let settings = PredictionRecord.Settings(weights: "w.pth", imageSize: 64, threshold: 0.5, precision: "fp32", valueRange: 255)
-        func record(_ input: String, _ files: [String], error: String? = nil) -> PredictionRecord {
-            PredictionRecord(input: input, files: files, error: error, weights: "ab", settings: settings)
+        for name in ["in/a.png", "in/b.png", "in/other/a.png"] { try folder.write(Array(name.utf8), name) }
+        func source(_ name: String) throws -> InputIdentity {
+            InputIdentity(try #require(InputList([path("in/" + name)]).items.first))
+        }
+        func record(_ input: String, _ files: [String], error: String? = nil) throws -> PredictionRecord {
+            PredictionRecord(input: input, source: try source(input), files: files, error: error, weights: "ab", settings: settings)
         }
         var file = try PredictionFile(in: folder.url)
-        file.add(record("a.png", ["a.png"]))
-        file.add(record("b.png", ["b.png"]))
-        file.add(record("other/a.png", ["a.png"]))
-        file.add(record("b.png", [], error: "damaged"))
+        file.add(try record("a.png", ["a.png"]))
+        file.add(try record("b.png", ["b.png"]))
+        file.add(try record("other/a.png", ["a.png"]))
+        file.add(try record("b.png", [], error: "damaged"))
         try file.write()
         var read = try PredictionFile(in: folder.url)
         #expect(read.records.map { $0.input } == ["b.png", "other/a.png"])
         #expect(read.records[0].error == "damaged")
-        // Finished means that results exist, from the same weights and settings.
-        #expect(read.finished("other/a.png", weights: "ab", settings: settings) == nil)
+        // Finished means that results exist, from the same input, weights and settings.
+        let other = try source("other/a.png")
+        #expect(read.finished(other, weights: "ab", settings: settings) == nil)
         try folder.write([1], "a.png")
-        #expect(read.finished("other/a.png", weights: "ab", settings: settings) != nil)
-        #expect(read.finished("other/a.png", weights: "cd", settings: settings) == nil)
-        #expect(read.finished("b.png", weights: "ab", settings: settings) == nil)
+        #expect(read.finished(other, weights: "ab", settings: settings) != nil && !read.hasChanged(other))
+        #expect(read.finished(other, weights: "cd", settings: settings) == nil)
+        #expect(read.finished(try source("b.png"), weights: "ab", settings: settings) == nil)
+        #expect(read.finished(try source("a.png"), weights: "ab", settings: settings) == nil)
         var changed = settings
         changed.threshold = 0.4
-        #expect(read.finished("other/a.png", weights: "ab", settings: changed) == nil)
-        read.add(record("c\u{1B}[31m\u{9B}\u{202E}.png", ["c.png"]))
+        #expect(read.finished(other, weights: "ab", settings: changed) == nil)
+        try folder.write(Array("in/other/b.png".utf8), "in/other/a.png")
+        #expect(read.finished(try source("other/a.png"), weights: "ab", settings: settings) == nil)
+        #expect(try read.hasChanged(source("other/a.png")) && !read.hasChanged(source("a.png")))
+        // A table of an earlier version does not say which file it means.
+        read.add(PredictionRecord(input: "in/a.png", source: nil, files: ["old.png"], weights: "ab", settings: settings))
+        #expect(read.finished(try source("a.png"), weights: "ab", settings: settings) == nil)
+        read.add(PredictionRecord(input: "c\u{1B}[31m\u{9B}\u{202E}.png", source: nil, files: ["c.png"], weights: "", settings: settings))
         try read.write()
         let text = try String(contentsOf: folder.url.appending(path: "predictions.json"), encoding: .utf8)
         let isRaw = { (value: UInt32) -> Bool in (value < 0x20 && value != 0x0A) || (0x7F...0x9F).contains(value) || value == 0x202E }

@@ -127,7 +127,7 @@ extension PicturesWithMasks {
         }
         check.addDoubles(pictures)
         do throws(DataError) { try check.addLeaks(samples, settings) } catch { check.add(error) }
-        if !parts.contains("val"), check.parts.contains(where: { ["train", "pictures"].contains($0.name) }) {
+        if !parts.contains("val"), check.parts.contains(where: { DatasetCheck.trainingParts.contains($0.name) }) {
             let share = fixedPoint(settings.validationFraction * 100, digits: 0)
             check.notes.append("the set has no part 'val': training holds \(share) % of the pictures back")
         }

@@ -28,7 +28,7 @@ struct VolumeCases: Sendable {
 
     /// The folders of a part's images and labels: nnU-Net's and the Decathlon's folders, then plain
     /// ones.
-    private static func folders(of part: String) -> [(images: String, labels: String)] {
+    fileprivate static func folders(of part: String) -> [(images: String, labels: String)] {
         switch part {
         case "train": [("imagesTr", "labelsTr"), ("train/images", "train/labels"), ("images", "labels"), ("images", "masks")]
         case "val": [("imagesVal", "labelsVal"), ("val/images", "val/labels")]
@@ -50,7 +50,16 @@ struct VolumeCases: Sendable {
     /// ``DataError`` if there are none.
     init(_ directory: URL, part: String, description: VolumeSetDescription?) throws(DataError) {
         self.directory = directory
+        for (images, labels) in Self.folders(of: part) {
+            for folder in [images, labels].map({ directory.appending(path: $0) }) where FolderListing.isFolder(folder) {
+                _ = try FolderListing.list(folder)
+            }
+        }
         guard let place = Self.place(of: part, in: directory) else {
+            if let pictures = NNUNetPictures.advice(for: directory) {
+                let remedy = pictures.remedy.prefix(1).uppercased() + pictures.remedy.dropFirst() + "."
+                throw DataError(.missingFolder, path: directory.path, pictures.problem, remedy: remedy)
+            }
             let wanted = Self.folders(of: part).map { "\($0.images) and \($0.labels)" }.joined(separator: ", or ")
             throw DataError(
                 .missingFolder, path: directory.path, "has no volumes with labels in \(wanted)",
@@ -225,5 +234,27 @@ extension VolumeCases {
                 remedy: #"Write [{"train": ["CASE", …], "val": ["CASE", …]}, …], as nnU-Net does, or remove it."#)
         }
         return folds
+    }
+}
+
+/// Sets of pictures in the folders of nnU-Net, which this layout does not read.
+package enum NNUNetPictures {
+    /// The problem and the way out; nil unless a folder of images, with one of labels beside it, holds
+    /// pictures.
+    package static func advice(for directory: URL) -> (problem: String, remedy: String)? {
+        for (images, labels) in VolumeCases.folders(of: "train") {
+            let folders = [images, labels].map { directory.appending(path: $0) }
+            guard folders.allSatisfy(FolderListing.isFolder),
+                ((try? FolderListing.list(folders[0])) ?? []).contains(where: FolderListing.isPicture)
+            else { continue }
+            let rename =
+                switch labels {
+                case "masks": ""
+                case "labelsTr": "rename imagesTr and labelsTr to images and masks, the files to NAME.png in both, and "
+                default: "rename \(labels) to \(labels.replacing("labels", with: "masks")), and "
+                }
+            return ("\(images) holds pictures, not volumes", rename + "use --dataset folder")
+        }
+        return nil
     }
 }

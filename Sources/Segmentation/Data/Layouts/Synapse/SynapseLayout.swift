@@ -63,7 +63,7 @@ struct SynapseLayout: Sendable {
         let lists = directory.appending(path: "lists")
         let published = lists.appending(path: "lists_Synapse/\(list).txt")
         if FileManager.default.fileExists(atPath: published.path) { return published }
-        let others = ((try? FolderListing.list(lists)) ?? []).map { lists.appending(path: "\($0)/\(list).txt") }
+        let others = (FolderListing.isFolder(lists) ? try FolderListing.list(lists) : []).map { lists.appending(path: "\($0)/\(list).txt") }
             .filter { FileManager.default.fileExists(atPath: $0.path) }
         guard others.count == 1 else {
             throw DataError(

@@ -20,8 +20,18 @@ enum Promise {
         }
         hold(!isNamed || strstr(text, file.name) != nil, "\(type) does not name the file: \(text)")
         checkText(text, of: type)
-        // Unless it is the file that says so.
-        hold(strstr(text, "Fault(kind:") == nil || file.contains("Fault(kind:"), "\(type) shows internals: \(text)")
+        hold(!showsInternals(text), "\(type) shows internals: \(text)")
+    }
+
+    /// True if a text holds the beginning of an error of the package as Swift prints it. Compared
+    /// turned by a bit: libFuzzer learns from comparisons what to put into files, whose own words
+    /// would then look like ours.
+    private static func showsInternals(_ text: String) -> Bool {
+        let mark = Array("Gbvmu)ljoe;".utf8)
+        let bytes = Array(text.utf8)
+        return bytes.indices.contains { start in
+            start + mark.count <= bytes.count && mark.indices.allSatisfy { bytes[start + $0] &+ 1 == mark[$0] }
+        }
     }
 
     /// A note, or an error's text: short, and without characters that control a terminal.

@@ -37,8 +37,6 @@ public final class Scratch {
         return url
     }
 
-    func contains(_ word: String) -> Bool { Data(bytes).range(of: Data(word.utf8)) != nil }
-
     func put(_ bytes: [UInt8], ending: String) {
         self.bytes = bytes
         let file = files[ending] ?? open(ending)

@@ -330,4 +330,26 @@ struct ConfigurationFileTests {
         }
         return all
     }
+
+    /// Keys that are lists, mappings or aliases: comparing deep ones takes Yams forever.
+    @Test(arguments: [
+        "? ? ? a", "epochs: 2\n? [a, b]\n: 1\n", "[a, b]: 1", "a: {[b]: 1}", "{a: {b: c} : d}", "x: &a [1]\n*a : 2\n", "&a [b]: 1",
+        "!!seq [b]: 1", "- ? a", "a: {? b : c}", "x: [\"]\"]: 3",
+    ])
+    func compoundKeysAreRefused(text: String) {
+        let error = #expect(throws: ConfigurationFileError.self) { try RunConfiguration(yaml: text, path: "c.yaml") }
+        #expect(error?.description.contains("as a key") == true, "\(String(describing: error))")
+    }
+
+    @Test func textThatOnlyLooksLikeAKeyIsTaken() throws {
+        for text in ["what? yes", "'[x]: y'", "\"a {b}: c\"", "[1, 2] # ? no", "2 * 3 : 4", "\"*a : b\"", "{a: [1], b: {c: [2]}}", "why?"] {
+            #expect(CompoundKeys.line(of: "a: \(text)\nb: [1, {c: 2}]\n") == nil, "\(text)")
+        }
+        // Long runs take one look each.
+        for text in [
+            String(repeating: "*", count: 1 << 20), String(repeating: " ", count: 1 << 20) + "?", String(repeating: "[", count: 1 << 20),
+        ] {
+            _ = CompoundKeys.line(of: text)
+        }
+    }
 }

@@ -108,6 +108,11 @@ extension RunConfiguration {
                 path: path, line: line, expected: "at most \(Aliases.allowed) aliases (*name)", got: "more",
                 remedy: "write the values out where they are needed")
         }
+        if let line = CompoundKeys.line(of: text) {
+            throw ConfigurationFileError(
+                path: path, line: line, expected: "names as keys", got: "a list, a mapping or an alias as a key",
+                remedy: "put it behind a name and a colon, or in quotes if it is text")
+        }
         do {
             return try Yams.compose(yaml: text)
         } catch {

@@ -158,8 +158,9 @@ struct VolumeSetTests {
         func names(_ count: Int) -> [String] { ["\"background\": 0"] + (1...count).map { "\"c\($0)\": \($0)" } }
         func regions(_ count: Int) -> [String] { ["\"background\": 0"] + (1...count).map { "\"r\($0)\": [\($0)]" } }
         #expect(try description(labels: names(254))?.classNames.count == 255)
-        #expect(try description(labels: regions(253) + ["\"r\\u0041\": [253, 254]"], order: Array(1...254))?.classNames.count == 255)
-        for labels in [names(255), names(300), (1...300).map { "\"d\($0)\": 1" }, regions(255)] {
+        let nested = ["\"background\": 0", "\"r1\": [1, 254]"] + (2...253).map { "\"r\($0)\": [\($0)]" } + ["\"r\\u0041\": [254]"]
+        #expect(try description(labels: nested, order: Array(1...254))?.classNames.count == 255)
+        for labels in [names(255), names(300), (1...300).map { "\"d\($0)\": 1" }, nested + ["\"s\": [255]"]] {
             let error = try #require(throws: DataError.self) { try description(labels: labels, order: Array(1...255)) }
             #expect(error.path.hasSuffix("dataset.json"), "\(error)")
         }

@@ -41,8 +41,9 @@
                         Picture(width: side, height: side, channels: 3), to: folder.appending(path: "in/\(name).png", creatingFolders: true)
                     )
                 }
+                // Each thread's heap takes 64 or 128 MB of addresses.
                 let outcome = try light(
-                    megabytes: megabytesToBegin() + 200, "predict", "--weights", Shared.weights.path, folder.appending(path: "in").path,
+                    megabytes: megabytesToBegin() + 380, "predict", "--weights", Shared.weights.path, folder.appending(path: "in").path,
                     "--output", out.path)
                 expectRefusal(outcome, naming: "1 could not be segmented", "b.png", "needs 432 MB", "make the file smaller")
                 #expect(names(out) == ["a.png", "c.png", "predictions.json"])

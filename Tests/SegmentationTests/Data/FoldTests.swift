@@ -77,7 +77,7 @@ import Testing
         #expect(try groups(table, column: nil) == ["1", "1", "2"])
         let useless = #expect(throws: DataError.self) { try groups(wide + table, column: nil) }
         #expect("\(String(describing: useless))".contains("400000 columns beside"), "\(String(describing: useless))")
-        let error = #expect(throws: DataError.self) { try groups(wide + wide + wide + table, column: nil) }
+        let error = #expect(throws: DataError.self) { try groups(wide + wide + wide + wide + table, column: nil) }
         #expect("\(String(describing: error))".contains("fields"), "\(String(describing: error))")
     }
 

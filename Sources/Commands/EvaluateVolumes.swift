@@ -24,7 +24,7 @@ extension Evaluate {
             bar.show(
                 progress.share, "volume \(progress.volume + 1)/\(progress.volumes), slice \(progress.slice)/\(progress.slices)")
         } keep: { volume, prediction in
-            if let doubt = volume.sliceDoubt { doubts.append(doubt) }
+            doubts += volume.doubts
             if let least = volume.image.min(), let greatest = volume.image.max() {
                 stored = min(least, stored?.lowerBound ?? least)...max(greatest, stored?.upperBound ?? greatest)
             }
@@ -37,7 +37,8 @@ extension Evaluate {
         if let stored, let problem = SliceFindings.intensityProblem(stored, isMapped: files.intensities == .raw || files.window != nil) {
             Console.note("note: " + problem)
         }
-        for doubt in doubts.prefix(3) { Console.note("note: " + doubt) }
+        for doubt in doubts.prefix(5) { Console.note("note: " + doubt) }
+        if doubts.count > 5 { Console.note("note: … and \(doubts.count - 5) more such notes; check lists all") }
         if let folder { Console.note("\(counted(summary.volumes.count, "label volume")) in \(folder.relativePath)") }
         if let json, json != "-" { try write(summary, to: URL(filePath: json)) }
         if let csv { try AtomicFile.write(Array(summary.csv.utf8), to: URL(filePath: csv)) }

@@ -26,9 +26,11 @@ enum PredictionTarget {
     case beside
 
     /// Endings of mask files, for pictures and for volumes.
-    private static let endings = (picture: [".png"], volume: [".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".dcm"])
+    private static let endings = (picture: [".png"], volume: [".nii.gz", ".nii", ".hdr", ".nrrd", ".mha", ".mhd", ".dcm"])
     /// Endings that name a file, but not a mask's.
-    private static let foreign = [".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npz", ".npy", ".h5"]
+    private static let foreign = [
+        ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npz", ".npy", ".h5", ".img", ".hdr.gz", ".img.gz", ".nhdr",
+    ]
 
     /// Interprets `--output`. Throws a usage error for a file with several inputs, or a file of the
     /// wrong kind or of another format than `--format`.

@@ -85,5 +85,10 @@ package struct ResultFiles {
         (self.uncertainty, self.statistics) = (uncertainty, statistics)
     }
 
-    var all: [URL] { [mask] + [overlay].compactMap(\.self) + probabilities + [uncertainty].compactMap(\.self) + statistics }
+    /// The file of voxels beside a mask that is a header; nil for other masks.
+    private var voxels: URL? { mask.pathExtension.lowercased() == "hdr" ? mask.deletingPathExtension().appendingPathExtension("img") : nil }
+
+    var all: [URL] {
+        [mask] + [voxels].compactMap(\.self) + [overlay].compactMap(\.self) + probabilities + [uncertainty].compactMap(\.self) + statistics
+    }
 }

@@ -75,6 +75,9 @@ package struct VolumeResults {
         }
     }
 
+    /// The least height and width of a drawn slice, in pixels.
+    private static let leastSide = 256
+
     /// Draws the slices with outlines and the classes' volumes.
     private func drawSlices(to folder: URL) throws {
         let (shape, shown, amounts) = (labels.shape, prepared.shown, amounts)
@@ -85,7 +88,10 @@ package struct VolumeResults {
                 Picture(width: shape.width, height: shape.height, channels: 1, pixels: pixels)
             }
             let grey = plane(shown[range].map { UInt8((min(max($0, 0), 1) * 255).rounded()) })
-            var drawn = try Overlay.draw(plane(Array(labels.labels[range])), on: grey, opacity: 0)
+            // A small picture is enlarged, so that the letters leave it room.
+            let times = max(1, (Self.leastSide + min(shape.width, shape.height) - 1) / min(shape.width, shape.height))
+            var drawn = try Overlay.draw(
+                plane(Array(labels.labels[range])).enlarged(times), on: grey.enlarged(times), opacity: 0)
             // Readable letters, if the picture is large enough.
             let scale = max(1, min(drawn.width, drawn.height) / 256)
             for (line, text) in amounts.enumerated() {

@@ -42,6 +42,7 @@ extension Tag {
 
     static let studyUID = Tag(0x20, 0xD), seriesUID = Tag(0x20, 0xE), studyID = Tag(0x20, 0x10), seriesNumber = Tag(0x20, 0x11)
     static let instanceNumber = Tag(0x20, 0x13), position = Tag(0x20, 0x32), orientation = Tag(0x20, 0x37)
+    static let referencedFrames = Tag(0x3006, 0x10)
     static let frameOfReference = Tag(0x20, 0x52), positionReference = Tag(0x20, 0x1040)
     static let frameContent = Tag(0x20, 0x9111), planePosition = Tag(0x20, 0x9113), planeOrientation = Tag(0x20, 0x9116)
     static let dimensionIndexValues = Tag(0x20, 0x9157), dimensionUID = Tag(0x20, 0x9164), dimensionPointer = Tag(0x20, 0x9165)

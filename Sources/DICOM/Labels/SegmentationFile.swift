@@ -76,21 +76,28 @@ public struct SegmentationFile: Sendable {
         }
     }
 
-    /// The labels on an image's voxels, (slices, rows, columns), and notes on oddities. Throws for
-    /// a segmentation on another grid than the image.
-    public func labels(shape: [Int], geometry: VolumeGeometry) throws(FileError) -> (labels: [UInt8], notes: [String]) {
-        try naming(file.url) { try drawn(on: VoxelGrid(shape: shape, geometry: geometry)) }
+    /// The frame of reference that its frames lie in; nil if it names none.
+    public var frameOfReference: String? { file.dataSet.text(.frameOfReference) }
+
+    /// The labels on an image's voxels, (slices, rows, columns), of some segments or all, and notes
+    /// on oddities. Throws for a segmentation on another grid than the image.
+    public func labels(
+        shape: [Int], geometry: VolumeGeometry, only some: Set<Int>? = nil
+    ) throws(FileError) -> (labels: [UInt8], notes: [String]) {
+        try naming(file.url) { try drawn(on: VoxelGrid(shape: shape, geometry: geometry), only: some) }
     }
 
-    private func drawn(on grid: VoxelGrid) throws -> (labels: [UInt8], notes: [String]) {
+    private func drawn(on grid: VoxelGrid, only some: Set<Int>?) throws -> (labels: [UInt8], notes: [String]) {
         var canvas = try LabelCanvas(count: grid.shape.reduce(1, *))
         let area = rows * columns
+        let isWanted = (0...255).map { some?.contains($0) ?? true }
         for (index, frame) in frames.enumerated() {
             let start = try whole(grid.voxel(frame.position), "frame \(index + 1)", tolerance: 0.05)
             let right = try whole(grid.steps(frame.rowDirection.map { $0 * frame.spacing[1] }), "frame \(index + 1)", tolerance: 0.001)
             let down = try whole(grid.steps(frame.columnDirection.map { $0 * frame.spacing[0] }), "frame \(index + 1)", tolerance: 0.001)
+            if let segment = frame.segment, !isWanted[Int(segment)] { continue }
             let pixels = try pixels(frame: index, area: area)
-            for place in 0..<area where pixels[place] != 0 {
+            for place in 0..<area where pixels[place] != 0 && isWanted[Int(frame.segment ?? pixels[place])] {
                 let (row, column) = (place / columns, place % columns)
                 let voxel = (0..<3).map { start[$0] + column * right[$0] + row * down[$0] }
                 guard voxel[0] >= 0, voxel[1] >= 0, voxel[2] >= 0, voxel[0] < grid.shape[2], voxel[1] < grid.shape[1],

@@ -46,15 +46,22 @@ public struct StructureSet: Sendable {
     }
 
     /// The labels on an image's voxels, (slices, rows, columns): a voxel is in a region if its
-    /// centre is inside an odd number of the region's contours on its slice.
-    public func labels(shape: [Int], geometry: VolumeGeometry) throws(FileError) -> (labels: [UInt8], notes: [String]) {
-        try naming(file.url) { try drawn(on: VoxelGrid(shape: shape, geometry: geometry)) }
+    /// centre is inside an odd number of the region's contours on its slice. Some regions or all.
+    public func labels(
+        shape: [Int], geometry: VolumeGeometry, only some: Set<Int>? = nil
+    ) throws(FileError) -> (labels: [UInt8], notes: [String]) {
+        try naming(file.url) { try drawn(on: VoxelGrid(shape: shape, geometry: geometry), only: some) }
     }
 
-    private func drawn(on grid: VoxelGrid) throws -> (labels: [UInt8], notes: [String]) {
+    /// The frame of reference that its contours lie in; nil if it names none.
+    public var frameOfReference: String? {
+        file.dataSet.text(.frameOfReference) ?? file.dataSet.first(.referencedFrames)?.text(.frameOfReference)
+    }
+
+    private func drawn(on grid: VoxelGrid, only some: Set<Int>?) throws -> (labels: [UInt8], notes: [String]) {
         var canvas = try LabelCanvas(count: grid.shape.reduce(1, *))
         var (beside, work) = (0, 0)
-        for (label, contours) in zip(regions, contours) {
+        for (label, contours) in zip(regions, contours) where some?.contains(label.value) ?? true {
             var edges: [Int: [Edge]] = [:]
             for contour in contours {
                 let points = try points(contour).map { grid.voxel($0) }

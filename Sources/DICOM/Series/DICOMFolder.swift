@@ -89,6 +89,8 @@ public struct DICOMSeries: Sendable, Equatable {
     public var frames: Int { images.reduce(0) { $0 + $1.frames.count } }
     /// True if both consist of the same files.
     public static func == (a: DICOMSeries, b: DICOMSeries) -> Bool { a.files == b.files }
+    /// The frame of reference of its places; nil if it names none.
+    public var frameOfReference: String? { images[0].file.dataSet.text(.frameOfReference) }
     /// CT, MR, PT …
     public var modality: String? { images[0].modality }
 

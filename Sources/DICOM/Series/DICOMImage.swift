@@ -41,7 +41,7 @@ struct DICOMImage: Sendable {
         bits = try PixelBits(set)
         let count = set.integer(.frames) ?? 1
         guard (1...1 << 16).contains(count) else { throw Fault(.corrupt, "declares \(count) frames") }
-        frames = Self.frames(set, count)
+        frames = try Self.frames(set, count)
         modality = set.text(.modality)
         seriesUID = set.text(.seriesUID) ?? ""
         seriesDescription = set.text(.seriesDescription)
@@ -72,9 +72,9 @@ struct DICOMImage: Sendable {
     /// Lengths beyond a kilometre, in millimetres, cannot be places of a scanner.
     private static let farthest = 1e6
 
-    private static func frames(_ set: DataSet, _ count: Int) -> [Frame] {
+    private static func frames(_ set: DataSet, _ count: Int) throws -> [Frame] {
         let shared = set.first(.sharedGroups), each = set.items(.frameGroups)
-        return (0..<count).map { index in
+        return try (0..<count).map { index in
             // A frame's own groups take precedence over shared ones, and these over a plain image's
             // attributes.
             let places = [index < each.count ? each[index] : nil, shared].compactMap(\.self)
@@ -85,13 +85,24 @@ struct DICOMImage: Sendable {
             func lengths(_ group: Tag, _ tag: Tag, _ count: Int? = nil) -> [Double]? {
                 find(group, tag).flatMap { $0.count == count ?? $0.count && $0.allSatisfy { abs($0) < farthest } ? $0 : nil }
             }
+            // A factor that cannot be read must not pass for 1: it would give other values.
+            func scaling(_ tag: Tag, _ usual: Double, _ name: String) throws -> Double {
+                if let found = find(.valueTransformation, tag)?.first { return found }
+                let isThere = (places.compactMap { $0.first(.valueTransformation) } + [set]).contains { $0.text(tag) != nil }
+                guard !isThere else { throw Fault(.corrupt, "has a \(name) that is not a number", remedy: "export the series again") }
+                return usual
+            }
+            let slope = try scaling(.slope, 1, "rescale slope")
+            guard slope != 0 else {
+                throw Fault(.corrupt, "has a rescale slope of 0, which gives one value", remedy: "export the series again")
+            }
             let orientation = lengths(.planeOrientation, .orientation, 6), position = lengths(.planePosition, .position, 3)
             return Frame(
                 position: position, rowDirection: orientation.map { Array($0[0..<3]) },
                 columnDirection: orientation.map { Array($0[3..<6]) },
                 spacing: lengths(.pixelMeasures, .pixelSpacing, 2).flatMap { $0.allSatisfy { $0 > 0 } ? $0 : nil },
                 thickness: (lengths(.pixelMeasures, .spacingBetweenSlices) ?? lengths(.pixelMeasures, .sliceThickness))?.first.map(abs),
-                slope: find(.valueTransformation, .slope)?.first ?? 1, intercept: find(.valueTransformation, .intercept)?.first ?? 0)
+                slope: slope, intercept: try scaling(.intercept, 0, "rescale intercept"))
         }
     }
 }

@@ -88,7 +88,7 @@ struct SliceStack {
             let gaps = zip(places.dropFirst(), places).map { $0 - $1 }
             let usual = gaps.sorted()[gaps.count / 2]
             let tolerance = max(0.02, 0.01 * usual)
-            if let odd = gaps.indices.first(where: { abs(gaps[$0] - usual) > tolerance }) {
+            for odd in gaps.indices.filter({ abs(gaps[$0] - usual) > tolerance }).prefix(5) {
                 let multiple = gaps[odd] / usual, isGap = multiple > 1.5 && abs(multiple - multiple.rounded()) < 0.05
                 let between = "between \(name(kept[odd])) and \(name(kept[odd + 1]))"
                 let what =

@@ -25,7 +25,7 @@ extension DataSetBuilder {
                 .unwritable, "cannot be written: images give no UID of their own, by which a result refers to them",
                 remedy: "choose another format, or give the series as the archive has it")
         }
-        if first[.characterSet] != nil { copy(.characterSet, "CS", from: first) }
+        if first.text(.characterSet) != nil { copy(.characterSet, "CS", from: first) }
         for (tag, representation) in [
             (Tag.patientName, "PN"), (.patientID, "LO"), (.patientBirthDate, "DA"), (.patientSex, "CS"), (.studyUID, "UI"),
             (.studyDate, "DA"), (.studyTime, "TM"), (.studyID, "SH"), (.accessionNumber, "SH"), (.referringPhysician, "PN"),

@@ -38,7 +38,12 @@ public struct SegmentationObject: Sendable {
         let instance = DICOMWriter.uid()
         var set = DataSetBuilder()
         try set.describe(source, sopClass: Self.sopClass, sopInstance: instance, modality: "SEG", version: version)
-        set.copy(.frameOfReference, "UI", from: source.first)
+        if source.first.text(.frameOfReference) != nil {
+            set.copy(.frameOfReference, "UI", from: source.first)
+        } else {
+            // The standard demands one; without the images' own, theirs is a frame that nothing shares.
+            set.text(.frameOfReference, "UI", DICOMWriter.uid())
+        }
         set.copy(.positionReference, "LO", from: source.first)
         set.text(.imageType, "CS", "DERIVED\\PRIMARY")
         set.text(.seriesUID, "UI", DICOMWriter.uid())

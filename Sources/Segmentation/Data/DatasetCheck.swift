@@ -176,7 +176,7 @@ extension DatasetCheck {
                         stored: volume.image + extremes, labels: volume.label.labels, ignoring: volumes.ignoredLabel,
                         rows: volume.shape.height,
                         columns: volume.shape.width))
-                if let doubt = volume.sliceDoubt { notes.append("\(part): \(doubt)") }
+                notes += volume.doubts.map { "\(part): \($0)" }
             } catch { add(error) }
         }
         add(

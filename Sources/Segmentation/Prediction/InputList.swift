@@ -32,12 +32,15 @@ package struct InputList: Sendable {
                 return series.files.count == 1 && !FolderListing.isFolder(url)
                     ? FolderListing.stem(url.lastPathComponent) : url.lastPathComponent
             }
-            if !channels.isEmpty { return String(VolumeFile.name(of: url).dropLast(5)) }
-            return isVolume ? VolumeFile.name(of: url) : FolderListing.stem(url.lastPathComponent)
+            return InputList.stem(url)
         }
+
+        /// nnU-Net's ending of a case's only or first channel, which is not part of the case's name.
+        static let firstChannel = "_0000"
+
         /// The rest of the file's name after ``name``, without the dot: `jpg`, `nii.gz`.
         package var ending: String {
-            String(url.lastPathComponent.dropFirst((channels.isEmpty ? name : VolumeFile.name(of: url)).count + 1))
+            String(url.lastPathComponent.dropFirst((isVolume && series == nil ? VolumeFile.name(of: url) : name).count + 1))
         }
     }
 
@@ -148,8 +151,11 @@ package struct InputList: Sendable {
         items.append(Item(path: path, url: url, isVolume: VolumeFile.isVolume(url)))
     }
 
+    /// A file's name as that of its case.
     private static func stem(_ url: URL) -> String {
-        VolumeFile.isVolume(url) ? VolumeFile.name(of: url) : FolderListing.stem(url.lastPathComponent)
+        guard VolumeFile.isVolume(url) else { return FolderListing.stem(url.lastPathComponent) }
+        let name = VolumeFile.name(of: url), isFirst = name.hasSuffix(Item.firstChannel) && name.count > Item.firstChannel.count
+        return isFirst ? String(name.dropLast(Item.firstChannel.count)) : name
     }
 
     /// `NAME` of `NAME_mask`, `NAME_overlay` and so on; nil for other names.
@@ -233,9 +239,10 @@ package struct InputList: Sendable {
         var numbers: [String: Int] = [:]
         for (index, item) in items.enumerated() where item.isVolume && item.series == nil { numbers[Self.place(item.url)] = index }
         var taken: Set<Int> = []
-        for index in items.indices where items[index].isVolume && items[index].name.hasSuffix("_0000") {
-            let url = items[index].url
-            let stem = String(items[index].name.dropLast(5)), ending = url.lastPathComponent.dropFirst(items[index].name.count)
+        for index in items.indices
+        where items[index].isVolume && items[index].series == nil && VolumeFile.name(of: items[index].url).hasSuffix(Item.firstChannel) {
+            let url = items[index].url, name = VolumeFile.name(of: items[index].url)
+            let stem = String(name.dropLast(Item.firstChannel.count)), ending = url.lastPathComponent.dropFirst(name.count)
             func file(_ channel: Int) -> Int? {
                 let number = "000\(channel)".suffix(4)
                 return numbers[Self.place(url.deletingLastPathComponent().appending(path: "\(stem)_\(number)\(ending)"))]

@@ -25,6 +25,8 @@ public struct VolumeFile: Sendable {
     public let notes: [String]
     /// The images of a DICOM series, for results that go back to an archive.
     public let source: DICOMSource?
+    /// The frame of reference of a DICOM series; nil if there is none.
+    let frameOfReference: String?
 
     /// Endings of readable files, longest first.
     static let extensions =
@@ -173,14 +175,14 @@ public struct VolumeFile: Sendable {
         let shape = VolumeShape(depth: volume.shape[0], height: volume.shape[1], width: volume.shape[2])
         self.init(
             voxels: HostTensor(volume.values, shape: volume.shape), slope: 1, intercept: 0, shape: shape, geometry: volume.geometry,
-            isNormalized: false, notes: volume.notes, source: volume.source)
+            isNormalized: false, notes: volume.notes, source: volume.source, frameOfReference: series.frameOfReference)
     }
 
     init(
         voxels: HostTensor, slope: Double, intercept: Double, shape: VolumeShape, geometry: VolumeGeometry, isNormalized: Bool,
-        notes: [String] = [], source: DICOMSource? = nil
+        notes: [String] = [], source: DICOMSource? = nil, frameOfReference: String? = nil
     ) {
-        (self.notes, self.source) = (notes, source)
+        (self.notes, self.source, self.frameOfReference) = (notes, source, frameOfReference)
         (self.voxels, self.slope, self.intercept) = (voxels, slope, intercept)
         (self.shape, self.geometry, self.isNormalized) = (shape, geometry, isNormalized)
     }

@@ -166,7 +166,10 @@ public struct WeightsMetadata: Sendable, Equatable {
         if let window { parts.append("window \(window)") }
         if let normalization { parts.append("intensities " + normalization.map(\.description).joined(separator: "; ")) }
         if let voxelOrder { parts.append("voxel order \(voxelOrder)") }
-        if sliceFit == .spacing, let spacing { parts.append("pixels of \(Self.text(spacing.height))×\(Self.text(spacing.width)) mm") }
+        if sliceFit == .spacing, let spacing {  // Single precision's 0.8 is 0.800000011920929.
+            func short(_ millimeters: Double) -> String { Self.text((millimeters * 1e4).rounded() / 1e4) }
+            parts.append("pixels of \(short(spacing.height))×\(short(spacing.width)) mm")
+        }
         if let neighbors, neighbors > 0 { parts.append("\(2 * neighbors + 1) slices at a time") }
         if let patchSize {
             parts.append("patches of \(patchSize)×\(patchSize)")

@@ -54,10 +54,11 @@ public enum NIfTIFile {
         try naming(url) { try source(url).header }
     }
 
-    /// Writes NIfTI-1, whole or not at all, gzipped if the name ends in `.gz`. Voxels have shape
-    /// (slices, rows, columns), each at most 32767.
+    /// Writes NIfTI-1, whole or not at all, gzipped if the name ends in `.gz`, as a pair with `.img`
+    /// if it ends in `.hdr`. Voxels have shape (slices, rows, columns), each at most 32767.
     public static func write(_ volume: VolumeImage, to url: URL) throws(FileError) {
         try naming(url) {
+            guard url.pathExtension.lowercased() != "hdr" else { return try writePair(volume, header: url) }
             let header = try NIfTIHeader.encode(volume)
             let isPacked = url.pathExtension.lowercased() == "gz"
             try AtomicFile.write(to: url) { writer in
@@ -72,6 +73,13 @@ public enum NIfTIFile {
                 }
             }
         }
+    }
+
+    /// The voxels come first: a header without them is no volume.
+    private static func writePair(_ volume: VolumeImage, header url: URL) throws {
+        let header = try NIfTIHeader.encode(volume, isPair: true)
+        try AtomicFile.write(to: url.deletingPathExtension().appendingPathExtension("img")) { try $0.write(volume.voxels.bytes) }
+        try AtomicFile.write(to: url) { try $0.write(header) }
     }
 
     /// Writes labels of `shape` (slices, rows, columns) with the placement in `geometry`, usually

@@ -141,7 +141,7 @@ struct NIfTIHeader {
     }
 
     /// A NIfTI-1 header, little-endian, with the four bytes for "no extensions".
-    static func encode(_ volume: VolumeImage) throws -> [UInt8] {
+    static func encode(_ volume: VolumeImage, isPair: Bool = false) throws -> [UInt8] {
         let (shape, elementType, geometry) = (volume.voxels.shape, volume.voxels.elementType, volume.geometry)
         guard shape.count == 3, shape.allSatisfy({ (1...Int(Int16.max)).contains($0) }) else {
             throw Fault(.unwritable, "cannot hold a volume of shape \(shape)", remedy: "NIfTI-1 takes three axes of 1…32767 voxels")
@@ -163,7 +163,7 @@ struct NIfTIHeader {
         put(Int16(code), at: 70)
         put(Int16(8 * elementType.byteCount), at: 72)
         put([geometry.handedness] + geometry.spacing + [1, 1, 1, 1], at: 76)
-        put([352, volume.slope, volume.intercept], at: 108)
+        put([isPair ? 0 : 352, volume.slope, volume.intercept], at: 108)
         bytes[123] = UInt8(truncatingIfNeeded: geometry.units)
         // Keep characters whole.
         var text: [UInt8] = []
@@ -176,7 +176,7 @@ struct NIfTIHeader {
         put(Int16(clamping: geometry.matrixCode), at: 254)
         let placement = geometry.quaternion + geometry.offset + geometry.matrix.flatMap { $0 }
         put(placement, at: 256)
-        bytes.replaceSubrange(344..<348, with: [0x6E, 0x2B, 0x31, 0])
+        bytes.replaceSubrange(344..<348, with: [0x6E, isPair ? 0x69 : 0x2B, 0x31, 0])
         // NIfTI-2 stores the placement in double precision, which may not fit here.
         guard placement.allSatisfy({ Float($0).isFinite || !$0.isFinite }),
             (try? NIfTIHeader(Array(bytes.prefix(version1Size)), isBigEndian: false, isPair: false)) != nil

@@ -183,6 +183,7 @@ struct NNUNet: DatasetLayout {
                     check.problems.append(
                         .init(path: directory.path, problem: problem, remedy: "Give every image its labels, and every label its image."))
                 }
+                if part == "train" { for problem in cases.foldProblems() { check.add(problem) } }
                 check.add(CaseVolumes(cases: cases.cases, description: description), part: part, settings)
             }
             guard check.problems.isEmpty else { return check }

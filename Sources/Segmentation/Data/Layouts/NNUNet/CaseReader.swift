@@ -18,13 +18,22 @@ struct CaseReader: Sendable {
         var labels: LabelVolume
         /// The classes that occur.
         var found: Set<UInt8>
+        /// Oddities of the labels' file, a clause each.
+        var notes: [String]
+    }
+
+    /// Labels as a file has them, with the numbers of the description.
+    private struct Stored {
+        var values: [UInt8]
+        var notes: [String] = []
     }
 
     /// Throws ``DataError``, which names the case.
     func read(_ one: VolumeCase) throws(DataError) -> Content {
         let channels = try images(one)
-        let (labels, found) = try labels(one, on: channels[0])
-        return Content(channels: channels, labels: labels, found: found)
+        let stored = try labels(one, on: channels[0])
+        let (labels, found) = try classes(one, stored.values, shape: channels[0].shape)
+        return Content(channels: channels, labels: labels, found: found, notes: stored.notes)
     }
 
     /// The channels, checked against each other.
@@ -57,29 +66,32 @@ struct CaseReader: Sendable {
         return try VolumeFile(found.series[0], path: folder.path)
     }
 
-    private func labels(_ one: VolumeCase, on image: VolumeFile) throws(DataError) -> (LabelVolume, Set<UInt8>) {
-        let stored: [UInt8]
-        if VolumeCases.isDICOMLabel(one.label) {
-            stored = try dicomLabels(one, on: image)
-        } else {
-            let labels: VolumeImage
-            do throws(FileError) {
-                labels = try (VolumeFormat(one.label) ?? .nifti).read(one.label, limit: VolumeFile.largestArray)
-            } catch { throw DataError(error) }
-            let shape = labels.voxels.shape
-            let extent = VolumeShape(depth: shape[0], height: shape[1], width: shape[2])
-            if let difference = image.difference(shape: extent, geometry: labels.geometry) {
-                throw fault(
-                    one, .sizeMismatch, "its label \(difference)", remedy: "Resample the label to its image's voxels, by nearest neighbour."
-                )
-            }
-            guard let values = labels.labels else {
-                throw fault(
-                    one, .labelOutOfRange, "its label holds values that are not whole numbers from 0 to 255",
-                    remedy: "Save the number of each voxel's class; resample labels by nearest neighbour alone.")
-            }
-            stored = values
+    private func labels(_ one: VolumeCase, on image: VolumeFile) throws(DataError) -> Stored {
+        if VolumeCases.isDICOMLabel(one.label) { return try dicomLabels(one, on: image) }
+        let labels: VolumeImage
+        var names: [VolumeLabel] = []
+        do throws(FileError) {
+            let format = VolumeFormat(one.label) ?? .nifti
+            labels = try format.read(one.label, limit: VolumeFile.largestArray)
+            if format == .nrrd { names = try NRRDFile.segments(one.label) }
+        } catch { throw DataError(error) }
+        let shape = labels.voxels.shape
+        let extent = VolumeShape(depth: shape[0], height: shape[1], width: shape[2])
+        if let difference = image.difference(shape: extent, geometry: labels.geometry) {
+            throw fault(
+                one, .sizeMismatch, "its label \(difference)", remedy: "Resample the label to its image's voxels, by nearest neighbour.")
         }
+        guard let values = labels.labels else {
+            throw fault(
+                one, .labelOutOfRange, "its label holds values that are not whole numbers from 0 to 255",
+                remedy: "Save the number of each voxel's class; resample labels by nearest neighbour alone.")
+        }
+        guard let table = table(names) else { return Stored(values: values) }
+        return Stored(values: values.map { table.labels[Int($0)] }, notes: table.notes)
+    }
+
+    /// The classes of stored labels, and those that occur.
+    private func classes(_ one: VolumeCase, _ stored: [UInt8], shape: VolumeShape) throws(DataError) -> (LabelVolume, Set<UInt8>) {
         var isUsed = [Bool](repeating: false, count: 256)
         for label in stored { isUsed[Int(label)] = true }
         let used = (0..<256).filter { isUsed[$0] }
@@ -93,40 +105,78 @@ struct CaseReader: Sendable {
         let table = description.classes.map { $0 ?? 0 }
         do throws(VolumeError) {
             let labels = used.allSatisfy { Int(table[$0]) == $0 } ? stored : stored.map { table[Int($0)] }
-            return (try LabelVolume(shape: image.shape, labels: labels), Set(used.map { table[$0] }))
+            return (try LabelVolume(shape: shape, labels: labels), Set(used.map { table[$0] }))
         } catch { throw fault(one, .shape, error.description, remedy: "") }
     }
 
-    /// The labels of a DICOM segmentation or structure set: its segments' names are classes.
-    private func dicomLabels(_ one: VolumeCase, on image: VolumeFile) throws(DataError) -> [UInt8] {
-        let shape = [image.shape.depth, image.shape.height, image.shape.width]
-        let names: [VolumeLabel], stored: [UInt8]
-        do throws(FileError) { (names, stored) = try Self.drawn(one.label, shape: shape, geometry: image.geometry) } catch {
-            throw DataError(error)
-        }
+    /// The labels of a file's named segments. Segments are classes by their names; if none has a
+    /// class's name, by their numbers. Where some have, the others belong to no class, such as the
+    /// body's outline in radiotherapy.
+    private func table(_ segments: [VolumeLabel]) -> (labels: [UInt8], named: Set<Int>, notes: [String])? {
         func plain(_ name: String) -> String { name.lowercased().map { $0 == "_" || $0 == "-" ? " " : String($0) }.joined() }
-        var table = (0..<256).map { UInt8($0) }
-        for segment in names {
-            // A set whose description does not know the name takes the segment's number.
+        var labels = [UInt8](repeating: 0, count: 256)
+        var named: Set<Int> = []
+        for segment in segments where (0...255).contains(segment.value) {
             guard let number = description.classNames.firstIndex(where: { plain($0) == plain(segment.name) }),
                 let label = description.classes.firstIndex(of: UInt8(number))
             else { continue }
-            table[segment.value] = UInt8(label)
+            labels[segment.value] = UInt8(label)
+            named.insert(segment.value)
         }
-        return stored.map { table[Int($0)] }
+        guard !named.isEmpty else { return nil }
+        let left = segments.filter { !named.contains($0.value) }.map { $0.name.printable(limit: 40) }
+        return (labels, named, left.isEmpty ? [] : ["not declared, so left out: \(listed(left, atMost: 5))"])
     }
 
-    /// The segments' names and their voxels, whichever of the two kinds the file is.
-    private static func drawn(
-        _ url: URL, shape: [Int], geometry: VolumeGeometry
-    ) throws(FileError) -> (names: [VolumeLabel], labels: [UInt8]) {
-        let segmentation: SegmentationFile
-        do throws(FileError) { segmentation = try SegmentationFile(url) } catch {
-            guard error.kind == .wrongFormat else { throw error }
-            let structures = try StructureSet(url)
-            return (structures.regions, try structures.labels(shape: shape, geometry: geometry).labels)
+    /// The labels of a DICOM segmentation or structure set.
+    private func dicomLabels(_ one: VolumeCase, on image: VolumeFile) throws(DataError) -> Stored {
+        let shape = [image.shape.depth, image.shape.height, image.shape.width]
+        do throws(FileError) {
+            let file = try DrawnFile(one.label)
+            let table = table(file.segments)
+            let drawn = try file.labels(shape: shape, geometry: image.geometry, only: table?.named)
+            var notes = (table?.notes ?? []) + drawn.notes
+            if let own = image.frameOfReference, let other = file.frameOfReference, own != other {
+                notes.append("drawn in another frame of reference than its image's: check that they belong together")
+            }
+            return Stored(values: table.map { table in drawn.labels.map { table.labels[Int($0)] } } ?? drawn.labels, notes: notes)
+        } catch { throw DataError(error) }
+    }
+
+    /// A segmentation or a structure set, whichever a file is.
+    private enum DrawnFile {
+        case segmentation(SegmentationFile)
+        case structures(StructureSet)
+
+        init(_ url: URL) throws(FileError) {
+            do throws(FileError) { self = .segmentation(try SegmentationFile(url)) } catch {
+                guard error.kind == .wrongFormat else { throw error }
+                self = .structures(try StructureSet(url))
+            }
         }
-        return (segmentation.segments, try segmentation.labels(shape: shape, geometry: geometry).labels)
+
+        var segments: [VolumeLabel] {
+            switch self {
+            case .segmentation(let file): file.segments
+            case .structures(let file): file.regions
+            }
+        }
+
+        var frameOfReference: String? {
+            switch self {
+            case .segmentation(let file): file.frameOfReference
+            case .structures(let file): file.frameOfReference
+            }
+        }
+
+        func labels(
+            shape: [Int], geometry: VolumeGeometry, only some: Set<Int>?
+        ) throws(FileError) -> (labels: [UInt8], notes: [String]) {
+            switch self {
+            case .segmentation(let file): try file.labels(shape: shape, geometry: geometry, only: some)
+            case .structures(let file): try file.labels(shape: shape, geometry: geometry, only: some)
+            }
+        }
     }
 
     private func fault(_ one: VolumeCase, _ kind: DataError.Kind, _ problem: String, remedy: String) -> DataError {

@@ -10,6 +10,6 @@ struct CaseVolumes: VolumeDataset {
 
     func load(at index: Int) throws(DataError) -> SynapseVolume {
         let content = try CaseReader(description: description).read(cases[index])
-        return SynapseVolume(name: cases[index].name, channels: content.channels, label: content.labels)
+        return SynapseVolume(name: cases[index].name, channels: content.channels, label: content.labels, notes: content.notes)
     }
 }

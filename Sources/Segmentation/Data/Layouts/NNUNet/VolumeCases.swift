@@ -192,6 +192,13 @@ extension VolumeCases {
                     remedy: "Choose one from 0 to \(folds.count - 1).")
             }
             let (training, validation) = (Set(folds[fold].train), Set(folds[fold].val))
+            let both = training.intersection(validation).sorted()
+            guard both.isEmpty else {
+                throw DataError(
+                    .unpaired, path: directory.appending(path: "splits_final.json").path,
+                    problems: both.map { "\($0.prefix(80)): in both parts of fold \(fold), so that its score would flatter" },
+                    remedy: "List each case in one of train and val.")
+            }
             let known = Set(cases.map(\.name))
             let unknown = training.union(validation).subtracting(known).sorted()
             guard unknown.isEmpty else {
@@ -222,6 +229,16 @@ extension VolumeCases {
     private struct Fold: Decodable {
         var train: [String]
         var val: [String]
+    }
+
+    /// The problems of the folds that a file gives.
+    func foldProblems() -> [DataError] {
+        let folds: [Fold]?
+        do { folds = try Self.givenFolds(directory) } catch { return [error] }
+        return (folds ?? []).indices.compactMap { fold in
+            do throws(DataError) { _ = try divided(fold: fold, fraction: 0) } catch { return error }
+            return nil
+        }
     }
 
     /// nnU-Net's list of folds; nil without one.

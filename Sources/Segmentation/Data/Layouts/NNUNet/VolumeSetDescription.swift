@@ -129,7 +129,9 @@ package struct VolumeSetDescription: Sendable, Equatable {
         guard parts.count < 255 else { throw Misfit(problem: "it has \(parts.count) regions", remedy: "At most 254 can be learned.") }
         guard order.count == parts.count, Set(order) == Set(1...max(parts.count, 1)) else {
             throw Misfit(
-                problem: "it has \(parts.count) regions and a regions_class_order of \(order.count)",
+                problem: order.count == parts.count
+                    ? "its regions_class_order is not the numbers 1 to \(parts.count), each once"
+                    : "it has \(parts.count) regions and a regions_class_order of \(order.count)",
                 remedy: "Give each region one of the numbers 1, 2, 3 and so on in regions_class_order, in the order of the labels.")
         }
         var names = [String](repeating: "background", count: parts.count + 1)

@@ -18,15 +18,17 @@ public struct SynapseVolume: Sendable {
     /// The channels as their files hold them, where a network's own conventions prepare them;
     /// ``image`` is empty then.
     public let channels: [VolumeFile]
+    /// Oddities of the labels' file, a clause each, to show to the user.
+    public let notes: [String]
 
     /// A volume that was read before.
     public init(name: String, image: [Float], label: LabelVolume) {
-        (self.name, self.image, self.label, channels) = (name, image, label, [])
+        (self.name, self.image, self.label, channels, notes) = (name, image, label, [], [])
     }
 
     /// A volume of files, with labels of their voxels.
-    init(name: String, channels: [VolumeFile], label: LabelVolume) {
-        (self.name, image, self.label, self.channels) = (name, [], label, channels)
+    init(name: String, channels: [VolumeFile], label: LabelVolume, notes: [String] = []) {
+        (self.name, image, self.label, self.channels, self.notes) = (name, [], label, channels, notes)
     }
 
     /// The first channel's intensities as 0…1 for people to look at, (slices, rows, columns).
@@ -38,9 +40,12 @@ public struct SynapseVolume: Sendable {
     /// Slices, rows and columns.
     public var shape: VolumeShape { label.shape }
 
+    /// Lines about what looks odd, for the user.
+    package var doubts: [String] { [sliceDoubt].compactMap(\.self) + notes.map { "\(name): \($0)" } }
+
     /// A line about slices that seem to lie along another axis; nil if these look like slices. Files
     /// that record their voxels' place need none.
-    package var sliceDoubt: String? {
+    private var sliceDoubt: String? {
         guard channels.isEmpty, shape.depth > 3 * min(shape.height, shape.width) else { return nil }
         return "\(name) has \(shape.depth) slices of \(shape.height)×\(shape.width) pixels: where slices lie along another axis, "
             + "data.slice_axis (--slice-axis) says so"

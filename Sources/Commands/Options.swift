@@ -269,14 +269,20 @@ package enum Require {
         }
     }
 
-    /// Throws unless the files that options name can be written, differ, and are none of `inputs`.
+    /// Throws unless the files that options name can be written, differ, look like what replaces them,
+    /// and are none of `inputs`.
     package static func writable(_ files: [(option: String, file: String?)], keeping inputs: [URL]) throws {
-        var taken = Dictionary(inputs.map { (InputList.place($0), "is read by this command") }) { first, _ in first }
+        var taken = Dictionary(inputs.map { (InputList.target($0), "is read by this command") }) { first, _ in first }
         for (option, file) in files {
             try writable(file, option)
             guard let file else { continue }
-            if let problem = taken.updateValue("is \(option) too", forKey: InputList.place(URL(filePath: file))) {
+            let url = URL(filePath: file)
+            if let problem = taken.updateValue("is \(option) too", forKey: InputList.target(url)) {
                 throw InputError("\(file): \(problem); choose another \(option)")
+            }
+            let ending = url.resolvingSymlinksInPath().pathExtension.lowercased()
+            if FileManager.default.fileExists(atPath: url.path), !["", "json", "csv", "tsv", "txt"].contains(ending) {
+                throw InputError("\(file): exists already, and .\(ending) is no table's ending; choose another \(option)")
             }
         }
     }

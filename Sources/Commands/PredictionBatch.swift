@@ -36,6 +36,8 @@ struct PredictionBatch {
     private var listed: [String] = []
 
     var file: PredictionFile?
+    /// The table as it was when this run began.
+    private let earlier: PredictionFile?
     var records: [PredictionRecord] = []
     var failures: [String]
     var skipped = 0
@@ -55,7 +57,7 @@ struct PredictionBatch {
         wanted.uncertainty = command.uncertainty
         self.wanted = wanted
         codes = try command.segmentCodes.map { try SegmentCodes(URL(filePath: $0)) } ?? SegmentCodes()
-        sources = Set(list.items.map { InputList.place($0.url) })
+        sources = Set((list.items.map(\.url) + weights).map(InputList.target))
         failures = list.failures.map { "\($0.path): \($0.reason)" }
         let shard = command.sharing.chosen
         self.shard = shard
@@ -67,7 +69,25 @@ struct PredictionBatch {
         file = try target.recordFolder.map { try PredictionFile(in: $0, shard: shard) }
         // A share's own table does not list the others' results.
         let all = try shard == nil ? file : target.recordFolder.map { try PredictionFile(in: $0) }
+        earlier = file
         names = target.names(list.items, wanted, earlier: all)
+        reserve()
+    }
+
+    /// Lists the inputs whose turn will come, so that whatever ends this process, no other input gets
+    /// the name of a result that it has written.
+    private mutating func reserve() {
+        guard let earlier = file else { return }
+        for index in positions {
+            let item = list.items[index], place = InputIdentity.place(item)
+            guard let name = names.names[index], earlier.mask(ofPlace: place) == nil else { continue }
+            let results = target.results(item, name: name, wanted).all.map(\.lastPathComponent)
+            var record = PredictionRecord(
+                input: item.path, source: InputIdentity(place: place), files: results, weights: "", settings: settings(item))
+            record.error = PredictionRecord.unfinished
+            file?.add(record)
+        }
+        save()
     }
 
     mutating func run() throws {
@@ -94,6 +114,7 @@ struct PredictionBatch {
             }
         }
         Console.status("")
+        file?.removeUnfinished()
         save()
         if !isStopped { try join() }
         if hasLabelMaps, let folder = target.recordFolder { try VolumeResults.writeTables(segmenter.labels, in: folder) }
@@ -223,8 +244,8 @@ struct PredictionBatch {
     /// Throws if a result could not be written, or would replace a file that is not ours.
     private func check(_ item: InputList.Item, _ results: [URL]) throws {
         for result in results {
-            if sources.contains(InputList.place(result)) {
-                throw InputError("\(result.relativePath) would replace this input; choose another --output")
+            if sources.contains(InputList.target(result)) {
+                throw InputError("\(result.relativePath) would replace a file that is read here; choose another --output")
             }
             if listed.contains(result.standardizedFileURL.path) {
                 throw InputError(
@@ -235,6 +256,13 @@ struct PredictionBatch {
                 throw InputError(
                     "its result's name would be \(result.lastPathComponent.utf8.count) bytes long, and the limit is \(Self.longestName); rename it"
                 )
+            }
+            if let earlier, shard == nil, !command.force, FileManager.default.fileExists(atPath: result.path),
+                earlier.mask(ofPlace: InputIdentity.place(item)) != results.first?.standardizedFileURL.path
+            {
+                throw InputError(
+                    "\(result.relativePath) exists already, and \(PredictionFile.name) does not list it as this input's; choose another "
+                        + "--output, or replace it with --force")
             }
             if case .beside = target, !command.force, !command.skipDone, FileManager.default.fileExists(atPath: result.path) {
                 throw InputError("\(result.relativePath) already exists; name a folder with --output, or replace it with --force")

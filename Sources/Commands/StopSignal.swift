@@ -19,7 +19,7 @@ package final class StopSignal: Sendable {
     private let sources: [any DispatchSourceSignal]
 
     /// A terminal and the program around this one may each pass on one Ctrl-C.
-    private static let echo: UInt64 = 500_000_000
+    private static let echo: UInt64 = 200_000_000
 
     /// `note` is printed at the first signal, `termination` if that is SIGTERM.
     package init(
@@ -28,7 +28,9 @@ package final class StopSignal: Sendable {
     ) {
         // The reader of the progress may go away: `train 2>&1 | head` must not end the run.
         signal(SIGPIPE, SIG_IGN)
-        let numbers = [SIGINT, SIGTERM] + others
+        // The terminal may be closed; nohup has that signal ignored.
+        let isIgnored = unsafeBitCast(signal(SIGHUP, SIG_IGN), to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+        let numbers = [SIGINT, SIGTERM] + (isIgnored ? [] : [SIGHUP]) + others
         sources = numbers.map { number in
             signal(number, SIG_IGN)
             return DispatchSource.makeSignalSource(signal: number, queue: .global(qos: .userInteractive))
@@ -39,7 +41,7 @@ package final class StopSignal: Sendable {
                 let now = DispatchTime.now().uptimeNanoseconds
                 if first.compareExchange(expected: 0, desired: number, ordering: .sequentiallyConsistent).exchanged {
                     time.store(now, ordering: .sequentiallyConsistent)
-                    Console.note(number == SIGTERM ? termination ?? note : note)
+                    Console.note(number == SIGTERM || number == SIGHUP ? termination ?? note : note)
                 } else if now > time.load(ordering: .sequentiallyConsistent) + Self.echo {
                     Self.endAtOnce()
                 }
@@ -49,8 +51,8 @@ package final class StopSignal: Sendable {
     }
 
     package var isSet: Bool { first.load(ordering: .sequentiallyConsistent) != 0 }
-    /// True if the first signal is SIGTERM, after which systems wait some ten seconds.
-    package var isTermination: Bool { first.load(ordering: .sequentiallyConsistent) == SIGTERM }
+    /// True if the first signal is SIGTERM, after which systems wait some ten seconds, or SIGHUP.
+    package var isTermination: Bool { [SIGTERM, SIGHUP].contains(first.load(ordering: .sequentiallyConsistent)) }
 
     private static func endAtOnce() -> Never {
         // Not through Console, whose lock a thread may hold that waits for a reader.

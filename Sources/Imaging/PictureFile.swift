@@ -83,6 +83,15 @@ public enum PictureFile {
         return try turned(isWide ? raw(file, header).mask() : stored(file, header, channels: 1), header, asStored, file.name)
     }
 
+    /// The values of a file of 16-bit grey, if some exceed 255 and there are at most 16, and each
+    /// pixel's place among them; nil for all other files.
+    package static func fewWideValues(_ url: URL) throws(PictureError) -> (values: [UInt16], places: Picture)? {
+        let file = try open(url)
+        let header = try PictureHeader(of: file)
+        guard PictureInfo(header).bits == 16 else { return nil }
+        return try raw(file, header).fewWords
+    }
+
     /// Reads a PNG's alpha channel or its palette's transparency, 0…255, 1 channel; nil if it has
     /// neither.
     public static func readAlpha(_ url: URL, asStored: Bool = false) throws(PictureError) -> Picture? {

@@ -44,6 +44,22 @@ enum Fixtures {
 struct SeriesTests {
     private let straight = [[-2, 0, 0, 31.5], [0, -1.5, 0, 20.25], [0, 0, 5, 0]]
 
+    @Test(arguments: [("2,", "not a number"), ("zz", "not a number"), ("0 ", "slope of 0")])
+    func slopesThatAreNoFactorsAreRefused(slope: String, reason: String) throws {
+        let file = try #require(try Fixtures.files("plain").first)
+        var bytes = [UInt8](try Data(contentsOf: file))
+        let place = try #require(bytes.firstRange(of: [0x28, 0, 0x53, 0x10] + Array("DS".utf8)))
+        let length = Int(bytes[place.upperBound]) | Int(bytes[place.upperBound + 1]) << 8
+        let start = place.upperBound + 2
+        bytes.replaceSubrange(
+            start..<start + length, with: Array(slope.utf8.prefix(length)) + [UInt8](repeating: 0x20, count: max(0, length - 2)))
+        let changed = FileManager.default.temporaryDirectory.appendingPathComponent("vmunet-slope-\(UUID().uuidString).dcm")
+        defer { try? FileManager.default.removeItem(at: changed) }
+        try Data(bytes).write(to: changed)
+        let folder = DICOMFolder([changed])
+        #expect(folder.series.isEmpty && folder.failures.first?.reason.contains(reason) == true, "\(folder.failures)")
+    }
+
     @Test(arguments: [
         "plain", "implicit", "big", "deflated", "shuffled_names", "signed", "signed12_rubbish", "mono1", "rle", "multiframe",
     ]) func readsHounsfieldUnits(name: String) throws {

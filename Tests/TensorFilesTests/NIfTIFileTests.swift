@@ -67,6 +67,23 @@ struct NIfTIFileTests {
         }
     }
 
+    /// A pair of `.hdr` and `.img`, read by nibabel and by us.
+    @Test(.enabled(if: Python.isAvailable, "VMUNET_PYTHON is not set"))
+    func writesPairs() throws {
+        let folder = try TemporaryFolder()
+        let header = folder.url.appending(path: "pair.hdr")
+        let labels = (0..<24).map { UInt8($0) }, geometry = VolumeGeometry(spacing: [3, 2, 1.5])
+        try NIfTIFile.write(labels: labels, shape: [4, 3, 2], geometry: geometry, to: header)
+        #expect(try NIfTIFile.read(header).labels == labels)
+        let script = """
+            import nibabel, sys
+            pair = nibabel.load(sys.argv[1])
+            print(type(pair).__name__, pair.shape, pair.get_data_dtype(), [int(v) for v in pair.dataobj[1, 2, :]], [float(z) for z in pair.header.get_zooms()])
+            """
+        let words = try Python.run(script, [header.path])
+        #expect(words.contains("Nifti1Pair (2, 3, 4) uint8 [5, 11, 17, 23]"), "\(words)")
+    }
+
     /// A label map in each image's place, read by nibabel.
     @Test(.enabled(if: Python.isAvailable, "set VMUNET_PYTHON"))
     func nibabelReadsLabels() throws {

@@ -82,6 +82,29 @@ extension ToolTests {
             expectRefusal(other, naming: "disc_48.png", "255", Shared.nineClasses.lastPathComponent, "9 classes")
         }
 
+        /// No table replaces weights, pictures or another table, whatever path leads there.
+        @Test func tablesReplaceNothingElse() throws {
+            let folder = try Scratch.folder()
+            let weights = folder.appending(path: "w.safetensors"), link = folder.appending(path: "link.csv")
+            let mask = folder.appending(path: "mask.png"), same = folder.appending(path: "same.json")
+            try FileManager.default.copyItem(at: Shared.weights, to: weights)
+            try FileManager.default.createSymbolicLink(at: link, withDestinationURL: weights)
+            try Data("mine".utf8).write(to: mask)
+            for (options, word) in [
+                (["--csv", weights.path], "is read by this command"), (["--json", link.path], "is read by this command"),
+                (["--csv", mask.path], ".png is no table's ending"), (["--json", same.path, "--csv", same.path], "is --json too"),
+                (["--csv", mask.path + "/x.csv"], "is a file, not a folder"),
+            ] {
+                let line = [
+                    "evaluate", "--weights", weights.path, "--data", Shared.discs.path, "--dataset", "folder", "--image-size", "64",
+                ]
+                let outcome = try Tool.run(line + options)
+                #expect(outcome.code == 65 && outcome.error.contains(word), "\(outcome.error)")
+            }
+            #expect(try Data(contentsOf: weights) == Data(contentsOf: Shared.weights))
+            #expect(try Data(contentsOf: mask) == Data("mine".utf8) && !exists(same))
+        }
+
         @Test func scoresAreNotLostWithTheirFile() throws {
             let file = try Scratch.folder().appending(path: "scores.json")
             let outcome = try Tool.shell(

@@ -135,6 +135,35 @@ extension ToolTests {
             #expect(try Data(contentsOf: output.appending(path: "predictions.json")) == table)
         }
 
+        /// Whatever ends a run, its results keep their names; files that are no results are kept.
+        @Test func resultsOfAKilledRunAreNotReplaced() throws {
+            let (folder, output) = (try Scratch.folder(), try Scratch.folder())
+            for (index, name) in ["p1/a.png", "p1/b.png", "p1/c.png", "p2/a.png", "p2/d.png"].enumerated() {
+                let file = folder.appending(path: name)
+                try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try PictureFile.write(Discs.pair(index, size: 1024).picture, to: file)
+            }
+            // A table that a killed process leaves: everything listed, one result there.
+            let line = ["predict", "--weights", Shared.weights.path, "--tile", "64", "--overlap", "0.5", folder.appending(path: "p1").path]
+            let running = try Running(try #require(Tool.binary), line + ["--output", output.path])
+            while running.isRunning, results(output).isEmpty { usleep(2000) }
+            running.send(SIGKILL)
+            _ = try running.outcome()
+            let left = results(output)
+            let mask = try Data(contentsOf: output.appending(path: "a.png"))
+            #expect(!left.isEmpty)
+            #expect(try records(output).count == 3)
+            try Data("mine".utf8).write(to: output.appending(path: "d.png"))
+            let outcome = try predict(folder.appending(path: "p2").path, "--image-size", "64", "--output", output.path)
+            #expect(
+                outcome.code == 65 && outcome.error.contains("d.png exists already") && outcome.error.contains("--force"),
+                "\(outcome.error)")
+            #expect(try Data(contentsOf: output.appending(path: "a.png")) == mask && exists(output.appending(path: "p2_a.png")))
+            #expect(try Data(contentsOf: output.appending(path: "d.png")) == Data("mine".utf8))
+            expectDone(try predict(folder.appending(path: "p1").path, "--image-size", "64", "--skip-done", "--output", output.path))
+            #expect(try records(output).filter { $0["error"] == nil }.count == 4)
+        }
+
         /// Two runs into one folder take turns, so that both are listed.
         @Test func runsIntoOneFolderTakeTurns() throws {
             let (folder, output) = (try Scratch.folder(), try Scratch.folder())

@@ -50,6 +50,17 @@ struct DecodedSamples {
         return try PictureFile.labels(Picture(width: width, height: height, channels: channels, pixels: bytes), path: path)
     }
 
+    /// The values of 16-bit grey beyond 255, if there are at most 16 of them, and each pixel's place
+    /// among them; nil for all others.
+    var fewWords: (values: [UInt16], places: Picture)? {
+        guard case .words(let words) = values, channels == 1, words.contains(where: { $0 > 255 }) else { return nil }
+        var found: Set<UInt16> = []
+        for word in words where found.insert(word).inserted && found.count > 16 { return nil }
+        let values = found.sorted()
+        let places = Dictionary(uniqueKeysWithValues: values.enumerated().map { ($1, UInt8($0)) })
+        return (values, Picture(width: width, height: height, channels: 1, pixels: words.map { places[$0] ?? 0 }))
+    }
+
     /// A mask's grey values. 16-bit values stay as they are if none exceeds 255, since keeping the
     /// high byte would lose them; otherwise they are scaled to 8 bits.
     func mask() -> Picture {

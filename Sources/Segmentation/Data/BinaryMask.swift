@@ -31,6 +31,15 @@ struct BinaryMask {
             case .labels(let labels): picture = labels
             }
         }
+        if picture.channels == 1, let wide = try? PictureFile.fewWideValues(url), wide.values.count > 2,
+            (1..<wide.values.count - 1).contains(where: { Self.hasInterior(wide.places, UInt8($0)) })
+        {
+            throw DataError(
+                .greyMask, path: url.path,
+                "one class is asked for, and this mask holds the 16-bit values \(wide.values.prefix(8).map(String.init).joined(separator: ", "))",
+                remedy: "Where they are labels, number them 0, 1, 2 and so on and say how many there are (--classes \(wide.values.count)); "
+                    + "a binary mask holds two values.")
+        }
         if picture.pixels.allSatisfy({ $0 == 0 }), let labels = try? PictureFile.readLabels(url) {
             // 16-bit values are read by their high byte: 0 and 1, or 0 and 255, would all be 0.
             picture = labels

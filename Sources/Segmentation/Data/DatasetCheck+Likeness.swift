@@ -43,7 +43,7 @@ extension DatasetCheck {
 
     /// Adds a note about groups, such as patients, that are in several parts.
     mutating func addLeaks(_ parts: [(name: String, samples: [String])], _ settings: DataSettings) throws(DataError) {
-        guard settings.hasGroups, parts.count > 1 else { return }
+        guard settings.hasGroups, !parts.isEmpty else { return }
         let groups = try SampleGroups.of(parts.flatMap(\.samples), settings)
         var (start, sets) = (0, [(name: String, groups: Set<String>)]())
         for part in parts {

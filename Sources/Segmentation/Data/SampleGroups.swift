@@ -75,6 +75,7 @@ package struct GroupTable {
             DataError(.unreadable, path: file.relativePath, problem, remedy: remedy)
         }
         guard let text = SynapseLayout.text(of: file) else {
+            guard FileManager.default.fileExists(atPath: file.path) else { throw refused("there is no such file", "Check the path.") }
             throw refused("is not a readable table in UTF-8 of at most 16 MiB", "Name a CSV file with pictures and what they belong to.")
         }
         guard text.utf8.count(where: Self.divides) <= Self.mostFields else {

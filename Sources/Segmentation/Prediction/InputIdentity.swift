@@ -32,9 +32,12 @@ package struct InputIdentity: Sendable, Hashable, Codable {
         state = Self.hash(files.map(Self.state))
     }
 
+    /// The identity of an input at a place that nobody has looked at yet.
+    package init(place: String) { (self.place, state) = (place, "") }
+
     /// The hash of an input's real path.
     package static func place(_ item: InputList.Item) -> String {
-        hash([Array((InputList.place(item.url) + "\0" + (item.series?.uid ?? "")).utf8)])
+        hash([Array((InputList.target(item.url) + "\0" + (item.series?.uid ?? "")).utf8)])
     }
 
     private static let samples = 8

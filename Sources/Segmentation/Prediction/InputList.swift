@@ -203,7 +203,10 @@ package struct InputList: Sendable {
 
     private static func isLink(_ url: URL) -> Bool { (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil }
 
-    /// A file's real path, whichever path named it.
+    /// The path of the file that a path leads to in the end, through all links.
+    package static func target(_ url: URL) -> String { place(url.resolvingSymlinksInPath()) }
+
+    /// A file's real path, whichever path named it; of a link, the link's own.
     package static func place(_ url: URL) -> String {
         url.deletingLastPathComponent().resolvingSymlinksInPath().standardizedFileURL.appending(path: url.lastPathComponent).path
     }

@@ -17,6 +17,8 @@ package struct PredictionFile: Sendable {
     /// The folder of the results.
     private let folder: URL
     private var places: [String: Int] = [:]
+    /// The key of the entry that listed each file last.
+    private var owners: [String: String] = [:]
 
     /// A folder's file; empty if there is none. Throws ``DataError`` if a file of that name is not
     /// ours.
@@ -28,6 +30,10 @@ package struct PredictionFile: Sendable {
         url = folder.appending(path: shard.map { "shards/\($0.index + 1)-of-\($0.count).json" } ?? Self.name)
         records = []
         guard FileManager.default.fileExists(atPath: url.path) else { return }
+        guard FileManager.default.isReadableFile(atPath: url.path) else {
+            throw DataError(
+                .unreadable, path: url.relativePath, "may not be read", remedy: "Change its permissions, or choose another --output.")
+        }
         guard let data = try? Data(contentsOf: url), let found = try? JSONDecoder().decode([PredictionRecord].self, from: data) else {
             throw DataError(
                 .unreadable, path: url.relativePath, "exists already, and is not a list of predictions",
@@ -45,11 +51,22 @@ package struct PredictionFile: Sendable {
             places[key] = records.count
             records.append(record)
         }
-        guard !record.files.isEmpty else { return }
-        let files = Set(record.files)
-        let replaced = records.contains { Self.key($0) != key && !files.isDisjoint(with: $0.files) }
-        guard replaced else { return }
-        records.removeAll { Self.key($0) != key && !files.isDisjoint(with: $0.files) }
+        var displaced: Set<String> = []
+        for file in record.files {
+            if let owner = owners.updateValue(key, forKey: file), owner != key, let place = places[owner],
+                records[place].files.contains(file)
+            {
+                displaced.insert(owner)
+            }
+        }
+        if !displaced.isEmpty { remove { displaced.contains(Self.key($0)) } }
+    }
+
+    /// Removes the entries of inputs whose turn has not come.
+    package mutating func removeUnfinished() { remove { $0.error == PredictionRecord.unfinished } }
+
+    private mutating func remove(_ isUnwanted: (PredictionRecord) -> Bool) {
+        records.removeAll(where: isUnwanted)
         places = Dictionary(records.enumerated().map { (Self.key($1), $0) }) { $1 }
     }
 
@@ -67,7 +84,7 @@ package struct PredictionFile: Sendable {
 
     /// True if a result is listed for an input that has changed since.
     package func hasChanged(_ input: InputIdentity) -> Bool {
-        guard let record = places[input.place].map({ records[$0] }), !record.files.isEmpty else { return false }
+        guard let record = places[input.place].map({ records[$0] }), !record.files.isEmpty, record.error == nil else { return false }
         return record.source != input
     }
 

@@ -137,6 +137,9 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
             + (found.contains { $0.percent != nil } ? " of the picture" : "")
     }
 
+    /// The error of an input whose turn has not come, or whose process was killed in the middle.
+    package static let unfinished = "not finished"
+
     /// The results for an input.
     package init(
         input: String, source: InputIdentity?, files: [String], classes: [ClassAmount] = [], error: String? = nil, weights: String,

@@ -142,6 +142,15 @@ import Testing
         #expect(error.description.contains("3 colours") && error.description.contains("#FF0000"))
     }
 
+    /// Areas of 0, 200 and 300 in 16 bits, by Pillow: labels, though their high bytes are 0, 0 and 1.
+    @Test func wideLabelsAreNoBinaryMask() throws {
+        let folder = try TemporaryFolder()
+        let png = "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAGEAAAAABkPDdaAAAAHElEQVR4nGNgwACMDCegLAtGHQiDCVMVcUJYAABr/wE1x0ZlhQAAAABJRU5ErkJggg=="
+        try folder.write(Array(try #require(Data(base64Encoded: png))), "wide.png")
+        let error = try #require(throws: DataError.self) { try MaskReader().read(folder.url.appending(path: "wide.png")) }
+        #expect(error.description.contains("0, 200, 300") && error.description.contains("--classes 3"), "\(error)")
+    }
+
     /// 16-bit masks written by Pillow, with values 0 and 1, 0 and 255, 0 and 65535.
     @Test(arguments: [
         "iVBORw0KGgoAAAANSUhEUgAAAAQAAAABEAAAAACMx4xSAAAAEUlEQVR4nGNgYGBgZGBkYAAAABEAA5iWgLYAAAAASUVORK5CYII=",

@@ -232,6 +232,11 @@ struct VolumeSetTests {
             try set.json(#"[{"train": ["A"], "val": ["Z"]}]"#, "splits_final.json")
             let error = try #require(throws: DataError.self) { try settings.dataset.layout.trainingData(set.resolved(), seed: 1) }
             #expect(error.description.contains("Z: listed in fold 0, but not there"))
+            try set.json(#"[{"train": ["A", "B"], "val": ["A"]}]"#, "splits_final.json")
+            let leak = try #require(throws: DataError.self) { try settings.dataset.layout.trainingData(set.resolved(), seed: 1) }
+            #expect(leak.description.contains("A: in both parts of fold 0"))
+            let check = settings.dataset.layout.check(DataSettings(.nnunet, path: set.url.path), givenClasses: false)
+            #expect(check.problems.map(\.problem).contains { $0.contains("in both parts") })
         }
     }
 
@@ -266,6 +271,19 @@ struct VolumeSetTests {
             for (index, series) in [(1, "plain"), (2, "oblique")] {
                 let expected = [UInt8](try Data(contentsOf: fixtures.appending(path: "structures_\(series).raw")))
                 #expect(try volumes.load(at: index).label.labels == expected)
+            }
+            // Where some segments have classes' names, no other becomes a class by its number.
+            try set.json(#"{"channel_names": {"0": "CT"}, "labels": {"background": 0, "ring": 1}}"#)
+            let one = try set.resolved()
+            let rings = try #require(try one.dataset.layout.volumes(one, split: "all", classNames: nil))
+            let expected: [[UInt8]] = [
+                labels.map { $0 == 1 ? 1 : 0 },
+                try Data(contentsOf: fixtures.appending(path: "structures_plain.raw")).map { $0 == 2 ? 1 : 0 },
+            ]
+            for (index, expected) in expected.enumerated() {
+                let volume = try rings.load(at: index)
+                #expect(volume.label.labels == expected)
+                #expect(volume.notes == ["not declared, so left out: \(index == 0 ? "Star" : "star")"], "\(volume.notes)")
             }
         }
     }

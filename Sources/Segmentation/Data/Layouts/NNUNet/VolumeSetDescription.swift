@@ -54,6 +54,9 @@ package struct VolumeSetDescription: Sendable, Equatable {
 
     /// The description in a file. Throws ``DataError`` for a damaged one.
     package init(_ file: URL) throws(DataError) {
+        guard FileManager.default.isReadableFile(atPath: file.path) else {
+            throw DataError(.unreadable, path: file.path, "may not be read", remedy: "Change its permissions.")
+        }
         guard let text = SynapseLayout.text(of: file), let raw = try? JSONDecoder().decode(DescriptionFile.self, from: Data(text.utf8))
         else {
             throw DataError(
@@ -118,7 +121,11 @@ package struct VolumeSetDescription: Sendable, Equatable {
             throw Misfit(problem: "its labels are numbered \(found)")
         }
         guard (2...255).contains(names.count), Set(names.values).count == names.count else {
-            throw Misfit(problem: "it names \(names.count) classes, of which \(Set(names.values).count) differ")
+            let different = Set(names.values).count
+            throw Misfit(
+                problem: names.count > 255
+                    ? "it names \(names.count) classes, and at most 255 can be learned"
+                    : "it names \(names.count) classes, of which \(different) differ")
         }
         classNames = (0..<names.count).compactMap { names[$0] }
         for label in 0..<names.count { classes[label] = UInt8(label) }

@@ -70,11 +70,13 @@ struct NIfTIFileTests {
     /// A pair of `.hdr` and `.img`, read by nibabel and by us.
     @Test(.enabled(if: Python.isAvailable, "VMUNET_PYTHON is not set"))
     func writesPairs() throws {
-        let folder = try TemporaryFolder()
-        let header = folder.url.appending(path: "pair.hdr")
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("vmunet-pair-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let header = folder.appendingPathComponent("pair.hdr")
         let labels = (0..<24).map { UInt8($0) }, geometry = VolumeGeometry(spacing: [3, 2, 1.5])
         try NIfTIFile.write(labels: labels, shape: [4, 3, 2], geometry: geometry, to: header)
-        #expect(try NIfTIFile.read(header).labels == labels)
+        #expect(try NIfTIFile.read(header).voxels.bytes == labels)
         let script = """
             import nibabel, sys
             pair = nibabel.load(sys.argv[1])

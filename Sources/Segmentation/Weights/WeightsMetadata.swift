@@ -96,7 +96,7 @@ public struct WeightsMetadata: Sendable, Equatable {
         sliceFit = try reader.value("slice_fit") { SliceFit(rawValue: $0.text) }
         valueRange = try reader.value("value_range") { Self.range($0.text) }
         inputChannels = try reader.value("input_channels") { value in value.integerValue.flatMap { (1...16).contains($0) ? $0 : nil } }
-        classNames = try reader.value("class_names") { ClassNames.names($0.text)?.map { $0.printable() } }
+        classNames = try reader.value("class_names") { ClassNames.names($0.text).map { $0.printable() } }
         classColors = try reader.value("class_colors") { Self.colors($0.text) }
         dataset = values["dataset"].flatMap { Dataset(rawValue: $0.text) }  // an unknown name is a later version's
         threshold = try reader.value("threshold") { value in value.numberValue.flatMap { $0 > 0 && $0 < 1 ? $0 : nil } }

@@ -45,7 +45,7 @@ public struct SynapseVolume: Sendable {
 
     /// A line about slices that seem to lie along another axis; nil if these look like slices. Files
     /// that record their voxels' place need none.
-    private var sliceDoubt: String? {
+    package var sliceDoubt: String? {
         guard channels.isEmpty, shape.depth > 3 * min(shape.height, shape.width) else { return nil }
         return "\(name) has \(shape.depth) slices of \(shape.height)×\(shape.width) pixels: where slices lie along another axis, "
             + "data.slice_axis (--slice-axis) says so"

@@ -71,12 +71,12 @@ struct PredictionBatch {
         let all = try shard == nil ? file : target.recordFolder.map { try PredictionFile(in: $0) }
         earlier = file
         names = target.names(list.items, wanted, earlier: all)
-        reserve()
+        try reserve()
     }
 
     /// Lists the inputs whose turn will come, so that whatever ends this process, no other input gets
     /// the name of a result that it has written.
-    private mutating func reserve() {
+    private mutating func reserve() throws {
         guard let earlier = file else { return }
         for index in positions {
             let item = list.items[index], place = InputIdentity.place(item)
@@ -87,7 +87,7 @@ struct PredictionBatch {
             record.error = PredictionRecord.unfinished
             file?.add(record)
         }
-        save()
+        try file?.write()
     }
 
     mutating func run() throws {

@@ -49,7 +49,8 @@ extension ToolTests {
             let outcome = try Tool.shell(
                 "ulimit -f 1; exec \"$@\"", "predict", "--weights", Shared.weights.path, Shared.pictures.path, "--overlay", "--output",
                 masks.path)
-            expectRefusal(outcome, naming: "_overlay.png", "cannot be written")
+            // The table of what is to come is written first.
+            expectRefusal(outcome, naming: "predictions.json", "cannot be written")
             #expect(names(folder) == ["masks"])
             #expect(!names(masks).contains { $0.hasSuffix(".tmp") })
         }

@@ -179,7 +179,7 @@ struct NIfTIHeader {
         bytes.replaceSubrange(344..<348, with: [0x6E, isPair ? 0x69 : 0x2B, 0x31, 0])
         // NIfTI-2 stores the placement in double precision, which may not fit here.
         guard placement.allSatisfy({ Float($0).isFinite || !$0.isFinite }),
-            (try? NIfTIHeader(Array(bytes.prefix(version1Size)), isBigEndian: false, isPair: false)) != nil
+            (try? NIfTIHeader(Array(bytes.prefix(version1Size)), isBigEndian: false, isPair: isPair)) != nil
         else {
             throw Fault(
                 .unwritable, "cannot hold the volume's placement: a number is too large for NIfTI-1",

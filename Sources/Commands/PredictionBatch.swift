@@ -36,6 +36,8 @@ struct PredictionBatch {
     private var listed: [String] = []
 
     var file: PredictionFile?
+    /// The places of inputs that this run has listed before their turn.
+    private var reserved: Set<String> = []
     /// The table as it was when this run began.
     private let earlier: PredictionFile?
     var records: [PredictionRecord] = []
@@ -86,6 +88,7 @@ struct PredictionBatch {
                 input: item.path, source: InputIdentity(place: place), files: results, weights: "", settings: settings(item))
             record.error = PredictionRecord.unfinished
             file?.add(record)
+            reserved.insert(place)
         }
         try file?.write()
     }
@@ -114,7 +117,7 @@ struct PredictionBatch {
             }
         }
         Console.status("")
-        file?.removeUnfinished()
+        file?.removeUnfinished(reserved)
         save()
         if !isStopped { try join() }
         if hasLabelMaps, let folder = target.recordFolder { try VolumeResults.writeTables(segmenter.labels, in: folder) }

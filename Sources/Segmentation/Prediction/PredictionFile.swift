@@ -62,8 +62,10 @@ package struct PredictionFile: Sendable {
         if !displaced.isEmpty { remove { displaced.contains(Self.key($0)) } }
     }
 
-    /// Removes the entries of inputs whose turn has not come.
-    package mutating func removeUnfinished() { remove { $0.error == PredictionRecord.unfinished } }
+    /// Removes the entries of inputs at some places whose turn has not come.
+    package mutating func removeUnfinished(_ some: Set<String>) {
+        remove { $0.error == PredictionRecord.unfinished && some.contains(Self.key($0)) }
+    }
 
     private mutating func remove(_ isUnwanted: (PredictionRecord) -> Bool) {
         records.removeAll(where: isUnwanted)

@@ -194,7 +194,7 @@ struct PredictionBatch {
                 var record = PredictionRecord(
                     input: item.path, source: plan.source, files: plan.results.all.map(\.lastPathComponent), classes: classes,
                     weights: recordedDigest, settings: plan.settings)
-                if file?.hasChanged(plan.source) == true { changed.append(item.path) }
+                if let source = plan.source, file?.hasChanged(source) == true { changed.append(item.path) }
                 (record.doubt, record.familiarity) = (doubt, familiarity)
                 add(record)
             } catch {
@@ -212,7 +212,7 @@ struct PredictionBatch {
 
     /// The files to make from an input, and what to record.
     private struct Plan {
-        let source: InputIdentity
+        let source: InputIdentity?
         let results: ResultFiles
         let settings: PredictionRecord.Settings
     }
@@ -225,7 +225,7 @@ struct PredictionBatch {
         }
         let results = target.results(item, name: name, wanted)
         try check(item, results.all)
-        let settings = settings(item), source = InputIdentity(item)
+        let settings = settings(item), source = isRecorded ? InputIdentity(item) : nil
         if command.skipDone || (shard != nil && file != nil), let done = done(item, source, results.all, settings) {
             records.append(done)
             skipped += 1
@@ -237,7 +237,9 @@ struct PredictionBatch {
     }
 
     /// Empty if nobody will read it: computing it takes time.
-    var recordedDigest: String { file != nil || command.json ? digest.value : "" }
+    var recordedDigest: String { isRecorded ? digest.value : "" }
+
+    private var isRecorded: Bool { file != nil || command.json }
 
     private mutating func add(_ record: PredictionRecord) {
         records.append(record)
@@ -300,9 +302,9 @@ struct PredictionBatch {
     }
 
     private func done(
-        _ item: InputList.Item, _ source: InputIdentity, _ results: [URL], _ settings: PredictionRecord.Settings
+        _ item: InputList.Item, _ source: InputIdentity?, _ results: [URL], _ settings: PredictionRecord.Settings
     ) -> PredictionRecord? {
-        if let file {
+        if let file, let source {
             let record = file.finished(source, weights: recordedDigest, settings: settings)
             return record?.files == results.map(\.lastPathComponent) ? record : nil
         }

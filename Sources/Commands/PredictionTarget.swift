@@ -8,13 +8,6 @@ import TensorFiles
 #else
     import Foundation
 #endif
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// The place for results.
 enum PredictionTarget {
@@ -80,17 +73,14 @@ enum PredictionTarget {
     /// each other's names, and one would lose its entries. nil if there is no such folder.
     func lock(isShared: Bool, _ stop: StopSignal) throws -> FolderLock? {
         guard let folder = recordFolder else { return nil }
-        var hasTold = false
-        while true {
-            if let lock = FolderLock(folder.path, isShared: isShared) { return lock }
-            if !hasTold {
-                Console.note(
-                    "another process writes into \(folder.relativePath): waiting for it to end (--shard divides one list among several)")
-                hasTold = true
-            }
-            if stop.isSet { throw ExitCode(ExitStatus.interrupted) }
-            usleep(100_000)
+        let lock = FolderLock.waiting(for: folder.path, isShared: isShared) {
+            Console.note(
+                "another process writes into \(folder.relativePath): waiting for it to end (--shard divides one list among several)")
+        } isStopped: {
+            stop.isSet
         }
+        guard let lock else { throw ExitCode(ExitStatus.interrupted) }
+        return lock
     }
 
     /// The files for an input's results under a name.

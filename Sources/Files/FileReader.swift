@@ -21,6 +21,8 @@ package final class FileReader: Sendable {
     package let name: String
     /// The size in bytes.
     package let size: Int
+    /// The time of the last change, in seconds and nanoseconds; zero for bytes in memory.
+    package let changed: (seconds: Int, nanoseconds: Int)
     /// The file's path, for libraries that open it themselves; nil for bytes in memory.
     package let path: String?
     private let descriptor: Int32
@@ -30,6 +32,7 @@ package final class FileReader: Sendable {
     package init(_ bytes: [UInt8], name: String) {
         self.name = name
         size = bytes.count
+        changed = (0, 0)
         path = nil
         descriptor = -1
         memory = bytes
@@ -55,6 +58,12 @@ package final class FileReader: Sendable {
                 .unreadable, file: name, reason: isFolder ? "is a folder" : "is not a regular file", remedy: "give a file")
         }
         size = Int(status.st_size)
+        #if canImport(Darwin)
+            let time = status.st_mtimespec
+        #else
+            let time = status.st_mtim
+        #endif
+        changed = (Int(time.tv_sec), Int(time.tv_nsec))
     }
 
     deinit {

@@ -20,5 +20,19 @@ package final class FolderLock: Sendable {
         return nil
     }
 
+    /// Locks the folder as soon as no other process excludes this one. Calls `wait` once if that
+    /// takes a while; nil if `isStopped` becomes true before.
+    package static func waiting(
+        for folder: String, isShared: Bool, wait: () -> Void, isStopped: () -> Bool
+    ) -> FolderLock? {
+        if let lock = FolderLock(folder, isShared: isShared) { return lock }
+        wait()
+        while !isStopped() {
+            usleep(100_000)
+            if let lock = FolderLock(folder, isShared: isShared) { return lock }
+        }
+        return nil
+    }
+
     deinit { if descriptor >= 0 { close(descriptor) } }
 }

@@ -18,7 +18,8 @@ struct BinaryMask {
 
     init(_ url: URL, ignoring ignored: UInt8?, threshold: Double) throws(DataError) {
         (self.url, self.threshold) = (url, threshold)
-        isJPEG = (try? PictureFile.info(of: url).format) == .jpeg
+        let info = try? PictureFile.info(of: url)
+        isJPEG = info?.format == .jpeg
         var picture: Picture
         do throws(PictureError) { picture = try PictureFile.read(url) } catch { throw DataError(error, url) }
         mask = Mask(picture: Picture(width: picture.width, height: picture.height, channels: 1), traits: MaskTraits())
@@ -31,7 +32,7 @@ struct BinaryMask {
             case .labels(let labels): picture = labels
             }
         }
-        if picture.channels == 1, let wide = try? PictureFile.fewWideValues(url), wide.values.count > 2,
+        if info?.bits == 16, picture.channels == 1, let wide = try? PictureFile.fewWideValues(url), wide.values.count > 2,
             (1..<wide.values.count - 1).contains(where: { Self.hasInterior(wide.places, UInt8($0)) })
         {
             throw DataError(

@@ -70,18 +70,28 @@ public struct InputConvention: Sendable, Equatable {
         (pictureAssumptions, volumeAssumptions) = (pictures, volumes)
     }
 
-    /// The settings that differ from another network's, in words; empty if both take the same input.
-    func differences(from other: InputConvention) -> [String] {
+    /// A setting that differs from another network's.
+    struct Difference {
+        /// In words: "voxel order RAS, not LPS".
+        var text: String
+        /// The option that gives both the same; nil if none does.
+        var option: String?
+    }
+
+    /// The settings that differ from another network's; empty if both take the same input.
+    func differences(from other: InputConvention) -> [Difference] {
         func range(_ scale: Float) -> String { "0…\(Int(scale))" }
         func text(_ value: (some CustomStringConvertible)?) -> String { value.map { "\($0)" } ?? "none" }
-        var found: [String] = []
-        func compare(_ name: String, _ a: String, _ b: String) { if a != b { found.append("\(name) \(a), not \(b)") } }
+        var found: [Difference] = []
+        func compare(_ name: String, _ a: String, _ b: String, _ option: String? = nil) {
+            if a != b { found.append(Difference(text: "\(name) \(a), not \(b)", option: option)) }
+        }
         if let input, let theirs = other.input { compare("input", input.rawValue, theirs.rawValue) }
-        compare("values of pictures", range(pictureScale), range(other.pictureScale))
+        compare("values of pictures", range(pictureScale), range(other.pictureScale), "--value-range")
         guard input != .pictures, other.input != .pictures else { return found }
-        compare("values of volumes", range(volumeScale), range(other.volumeScale))
-        compare("intensities", mapping, other.mapping)
-        compare("voxel order", text(voxelOrder), text(other.voxelOrder))
+        compare("values of volumes", range(volumeScale), range(other.volumeScale), "--value-range")
+        compare("intensities", mapping, other.mapping, "--window")
+        compare("voxel order", text(voxelOrder), text(other.voxelOrder), "--voxel-order")
         compare("fit of slices", "\(sliceFit)", "\(other.sliceFit)")
         compare("spacing", text(sliceSpacing?.text), text(other.sliceSpacing?.text))
         compare("neighbouring slices", "\(neighbors)", "\(other.neighbors)")

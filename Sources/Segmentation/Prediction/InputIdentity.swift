@@ -7,13 +7,6 @@ import TensorFiles
 #else
     import Foundation
 #endif
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Tells an input from all others, however its path is typed: two patients' files may have one
 /// name, and one file many spellings.
@@ -46,14 +39,8 @@ package struct InputIdentity: Sendable, Hashable, Codable {
     /// A damaged copy, or another patient's file of equal size and date, differs in some sample: the
     /// last ends with the file, where compressed ones have their checksums.
     private static func state(_ url: URL) -> [UInt8] {
-        var status = stat()
-        guard stat(url.path, &status) == 0, let file = try? FileReader(url) else { return [0] }
-        #if canImport(Darwin)
-            let changed = status.st_mtimespec
-        #else
-            let changed = status.st_mtim
-        #endif
-        var bytes = Array("\(file.size) \(changed.tv_sec) \(changed.tv_nsec) ".utf8)
+        guard let file = try? FileReader(url) else { return [0] }
+        var bytes = Array("\(file.size) \(file.changed.seconds) \(file.changed.nanoseconds) ".utf8)
         let length = min(sampleSize, file.size)
         for sample in 0..<(file.size > sampleSize ? samples : 1) {
             let offset = (file.size - length) / (samples - 1) * sample

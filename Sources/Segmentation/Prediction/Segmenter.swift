@@ -169,14 +169,13 @@ public struct Segmenter: Sendable {
             } else {
                 let settings = other.convention.differences(from: convention)
                 if settings.isEmpty { continue }
-                difference = "takes another input than \(file): \(settings.joined(separator: "; "))"
+                difference = "takes another input than \(file): \(settings.map(\.text).joined(separator: "; "))"
                 if let unrecorded = [other, self].first(where: { $0.convention.input == nil })?.file {
-                    let options = [("values", "--value-range"), ("intensities", "--window"), ("voxel order", "--voxel-order")]
-                    let areSettled = settings.allSatisfy { setting in options.contains { setting.hasPrefix($0.0) } }
-                    let needed = options.filter { option in settings.contains { $0.hasPrefix(option.0) } }.map(\.1)
+                    let options = settings.compactMap(\.option)
+                    let needed = options.indices.filter { !options[..<$0].contains(options[$0]) }.map { options[$0] }
                     remedy =
                         "\(unrecorded) does not record its input, so the usual one is assumed"
-                        + (areSettled
+                        + (options.count == settings.count
                             ? "; if that is wrong, say how all were trained by \(needed.joined(separator: " and "))"
                             : ", and options do not settle all of this: leave it out, or segment with each alone")
                 }

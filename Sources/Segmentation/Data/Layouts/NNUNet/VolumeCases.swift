@@ -185,29 +185,7 @@ extension VolumeCases {
     ///
     /// The lot does not depend on a run's seed, so that `evaluate` finds the same parts.
     func divided(fold: Int, fraction: Double) throws(DataError) -> (training: [VolumeCase], validation: [VolumeCase]) {
-        if let folds = try Self.givenFolds(directory) {
-            guard folds.indices.contains(fold) else {
-                throw DataError(
-                    .noPairs, path: directory.path, "its splits_final.json has \(folds.count) folds, so there is no fold \(fold)",
-                    remedy: "Choose one from 0 to \(folds.count - 1).")
-            }
-            let (training, validation) = (Set(folds[fold].train), Set(folds[fold].val))
-            let both = training.intersection(validation).sorted()
-            guard both.isEmpty else {
-                throw DataError(
-                    .unpaired, path: directory.appending(path: "splits_final.json").path,
-                    problems: both.map { "\($0.prefix(80)): in both parts of fold \(fold), so that its score would flatter" },
-                    remedy: "List each case in one of train and val.")
-            }
-            let known = Set(cases.map(\.name))
-            let unknown = training.union(validation).subtracting(known).sorted()
-            guard unknown.isEmpty else {
-                throw DataError(
-                    .unpaired, path: directory.appending(path: "splits_final.json").path,
-                    problems: unknown.map { "\($0.prefix(80)): listed in fold \(fold), but not there" }, remedy: "Correct the list.")
-            }
-            return (cases.filter { training.contains($0.name) }, cases.filter { validation.contains($0.name) })
-        }
+        if let folds = try Self.givenFolds(directory) { return try given(fold, of: folds) }
         guard fraction > 0 else { return (cases, []) }
         let folds = min(max(2, Int((1 / fraction).rounded())), max(cases.count, 2))
         guard cases.count > 1, fold < folds else {
@@ -224,6 +202,31 @@ extension VolumeCases {
         )
     }
 
+    /// The two parts of a given fold.
+    private func given(_ fold: Int, of folds: [Fold]) throws(DataError) -> (training: [VolumeCase], validation: [VolumeCase]) {
+        guard folds.indices.contains(fold) else {
+            throw DataError(
+                .noPairs, path: directory.path, "its splits_final.json has \(folds.count) folds, so there is no fold \(fold)",
+                remedy: "Choose one from 0 to \(folds.count - 1).")
+        }
+        let (training, validation) = (Set(folds[fold].train), Set(folds[fold].val))
+        let both = training.intersection(validation).sorted()
+        guard both.isEmpty else {
+            throw DataError(
+                .unpaired, path: directory.appending(path: "splits_final.json").path,
+                problems: both.map { "\($0.prefix(80)): in both parts of fold \(fold), so that its score would flatter" },
+                remedy: "List each case in one of train and val.")
+        }
+        let known = Set(cases.map(\.name))
+        let unknown = training.union(validation).subtracting(known).sorted()
+        guard unknown.isEmpty else {
+            throw DataError(
+                .unpaired, path: directory.appending(path: "splits_final.json").path,
+                problems: unknown.map { "\($0.prefix(80)): listed in fold \(fold), but not there" }, remedy: "Correct the list.")
+        }
+        return (cases.filter { training.contains($0.name) }, cases.filter { validation.contains($0.name) })
+    }
+
     private static let lot: UInt64 = 5
 
     private struct Fold: Decodable {
@@ -233,10 +236,10 @@ extension VolumeCases {
 
     /// The problems of the folds that a file gives.
     func foldProblems() -> [DataError] {
-        let folds: [Fold]?
-        do { folds = try Self.givenFolds(directory) } catch { return [error] }
-        return (folds ?? []).indices.compactMap { fold in
-            do throws(DataError) { _ = try divided(fold: fold, fraction: 0) } catch { return error }
+        let folds: [Fold]
+        do { folds = try Self.givenFolds(directory) ?? [] } catch { return [error] }
+        return folds.indices.compactMap { fold in
+            do throws(DataError) { _ = try given(fold, of: folds) } catch { return error }
             return nil
         }
     }

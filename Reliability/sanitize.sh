@@ -14,6 +14,7 @@ unset VMUNET_RELIABILITY
 kind=${1:-}
 [ $# = 0 ] || shift
 options=(--skip ToolTests --disable-xctest)
+preload=
 case $kind in
     address)
         # Swift's driver takes no UndefinedBehaviorSanitizer on Linux; its clang does, and
@@ -29,7 +30,9 @@ case $kind in
         ;;
     thread)
         sanitizers=(--sanitize thread)
-        export TSAN_OPTIONS="suppressions=$root/Reliability/thread.suppressions:ignore_noninstrumented_modules=1:halt_on_error=1"
+        export TSAN_OPTIONS="suppressions=$root/Reliability/thread.suppressions:halt_on_error=1"
+        preload=$work/order.so
+        "$toolchain/clang" -O1 -Wall -Wextra -Werror -fPIC -shared -o "$preload" "$root/Reliability/order.c" -ldl
         ;;
     *) fail "usage: Reliability/sanitize.sh address|thread [arguments of swift test]" ;;
 esac
@@ -41,8 +44,11 @@ run() {
     shift
     log=$work/logs/sanitize-$kind-$configuration.log
     note "$kind, $configuration: building and running; output in $log"
-    swift test -c "$configuration" -Xswiftc -enable-testing "${sanitizers[@]}" --scratch-path "$work/swift/$kind" "${options[@]}" "$@" \
-        </dev/null >"$log" 2>&1 || fail "$kind: $(grep -m1 -E 'ERROR: |WARNING: ThreadSanitizer|runtime error|✘|(^|[0-9]: )error:' "$log" || tail -1 "$log")"
+    local build=(-c "$configuration" -Xswiftc -enable-testing "${sanitizers[@]}" --scratch-path "$work/swift/$kind")
+    {
+        swift build --build-tests "${build[@]}" &&
+            LD_PRELOAD=$preload swift test --skip-build "${build[@]}" "${options[@]}" "$@"
+    } </dev/null >"$log" 2>&1 || fail "$kind: $(grep -m1 -E 'ERROR: |WARNING: ThreadSanitizer|runtime error|✘|(^|[0-9]: )error:' "$log" || tail -1 "$log")"
     grep -E 'Test run with' "$log" | tail -1
 }
 

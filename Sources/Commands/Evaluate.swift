@@ -82,7 +82,7 @@ package struct Evaluate: ToolCommand {
     @Option(help: "Also write all scores, including each picture's, to this file as JSON; - prints them instead of the table.")
     var json: String?
 
-    @Option(help: "Also write each picture's or volume's scores of each class to this file, as a table.")
+    @Option(help: "Also write each picture's or volume's scores of each class to this file, as a table; - prints it instead.")
     var csv: String?
 
     package var computing: ComputeOptions? { compute }
@@ -100,7 +100,8 @@ package struct Evaluate: ToolCommand {
     package func run() throws {
         guard !weights.isEmpty else { throw ValidationError("--weights is needed") }
         let files = try RunWeights.files(weights)
-        try Require.writable([("--json", json == "-" ? nil : json), ("--csv", csv)], keeping: files)
+        if json == "-", csv == "-" { throw ValidationError("--json - and --csv -: one of them can go to standard output") }
+        try Require.writable([("--json", json == "-" ? nil : json), ("--csv", csv == "-" ? nil : csv)], keeping: files)
         let segmenter = try Segmenter(
             ensemble: files, choosing: choice.set ?? .model, imageSize: input.imageSize, threshold: threshold,
             prediction: answer.prediction(measuresDoubt: uncertainty), compute: compute.compute, networks: Backend.current.networks)
@@ -139,10 +140,20 @@ package struct Evaluate: ToolCommand {
         let bar = WorkBar("scoring")
         let result = try Evaluator(set, options).evaluate(segmenter, atOwnSize: ownSize || segmenter.isTiled) { bar.show($0, of: $1) }
         Console.status("")
-        // The scores are printed first, so a disk that is full does not lose them.
-        if json == "-" { try Console.json(result) } else { Console.out(Self.table(result)) }
-        if let json, json != "-" { try write(result, to: URL(filePath: json)) }
-        if let csv { try AtomicFile.write(Array(result.csv.utf8), to: URL(filePath: csv)) }
+        try deliver(result, csv: result.csv, table: Self.table(result))
+    }
+
+    /// Writes scores where the options want them, and the table to standard output unless one of
+    /// them goes there.
+    func deliver(_ scores: some Encodable, csv lines: String, table: String) throws {
+        // Standard output comes first, so a disk that is full does not lose the scores.
+        if json == "-" {
+            try Console.json(scores)
+        } else {
+            Console.out(csv == "-" ? lines.trimmed : table)
+        }
+        if let json, json != "-" { try AtomicFile.write(Array((JSONText.encode(scores) + "\n").utf8), to: URL(filePath: json)) }
+        if let csv, csv != "-" { try AtomicFile.write(Array(lines.utf8), to: URL(filePath: csv)) }
     }
 
     /// The weights' files, for messages.
@@ -155,11 +166,6 @@ package struct Evaluate: ToolCommand {
         return InputError(
             "\(named): is a network of \(classes == 1 ? "one class" : "\(classes) classes"), which this set does not fit; name weights that were "
                 + "trained on such a set, or correct it:\n\(error)")
-    }
-
-    func write(_ result: some Encodable, to url: URL) throws {
-        let text = try JSONText.encode(result) + "\n"
-        try AtomicFile.write(Array(text.utf8), to: url)
     }
 
     /// The paper's columns, in percent.

@@ -40,9 +40,7 @@ extension Evaluate {
         for doubt in doubts.prefix(5) { Console.note("note: " + doubt) }
         if doubts.count > 5 { Console.note("note: … and \(doubts.count - 5) more such notes; check lists all") }
         if let folder { Console.note("\(counted(summary.volumes.count, "label volume")) in \(folder.relativePath)") }
-        if let json, json != "-" { try write(summary, to: URL(filePath: json)) }
-        if let csv { try AtomicFile.write(Array(summary.csv.utf8), to: URL(filePath: csv)) }
-        if json == "-" { try Console.json(summary) } else { Console.out(Self.table(summary)) }
+        try deliver(summary, csv: summary.csv, table: Self.table(summary))
     }
 
     /// A line for each class, then the mean: Table II transposed.

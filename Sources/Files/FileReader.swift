@@ -47,7 +47,12 @@ package final class FileReader: Sendable {
         // Non-blocking, so that a named pipe is refused rather than waited for.
         descriptor = open(url.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else {
-            if errno == ENOENT { throw FileError(.missing, file: name, reason: "there is no such file") }
+            if errno == ENOENT {
+                guard !name.contains("\u{FFFD}") else {
+                    throw FileError(.missing, file: name, reason: "its name is not UTF-8", remedy: "rename the file")
+                }
+                throw FileError(.missing, file: name, reason: "there is no such file")
+            }
             throw FileError(.unreadable, file: name, reason: "cannot be opened: \(systemMessage())")
         }
         var status = stat()

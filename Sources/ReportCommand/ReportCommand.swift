@@ -59,6 +59,9 @@ package struct ReportCommand: ToolCommand {
         let page =
             output.map { URL(filePath: $0) }
             ?? (folders.count == 1 ? folders[0].appending(path: "report.html") : URL(filePath: "report.html"))
+        try Require.writable(page.relativePath, "--output")
+        guard ["", "html", "htm"].contains(page.resolvingSymlinksInPath().pathExtension.lowercased()) || !FileManager.default.fileExists(atPath: page.path)
+        else { throw InputError("\(page.relativePath): exists already and is no page (.html); choose another --output") }
         var bars: [String: WorkBar] = [:]
         let reported = try RunReport(options, networks: Backend.current.networks).write(folders, to: page) { progress in
             switch progress {

@@ -302,6 +302,9 @@ package struct PairedFolder: TrainingSamples {
         }
         let names: [String]
         do { names = try FolderListing.list(directory) } catch { return error }
+        if let closed = FolderListing.unreadable(in: directory) {
+            return DataError(.missingFolder, path: closed.path, "this folder cannot be listed", remedy: "Change its permissions.")
+        }
         let there = names.map { FolderListing.isFolder(directory.appending(path: $0)) ? $0 + "/" : $0 }
         let holds =
             there.isEmpty ? "the folder is empty" : "it holds " + there.prefix(8).joined(separator: ", ") + (there.count > 8 ? ", …" : "")

@@ -102,6 +102,9 @@ package struct GroupTable {
                 throw refused(
                     "has no column \(column.printable(limit: 40)): \(there)", "Name a column of the first line with --group-column.")
             }
+            guard heading[(found + 1)...].firstIndex(of: column) == nil else {
+                throw refused("has two columns \(column.printable(limit: 40))", "Rename one of them.")
+            }
             groupColumn = found
         } else {
             guard others.count == 1 else {

@@ -99,7 +99,8 @@ package struct InputList: Sendable {
                     add(url, path: argument)
                 }
             } else {
-                failures.append((argument, "there is no such file or folder; check the path"))
+                let isUTF8 = !argument.contains("\u{FFFD}")
+                failures.append((argument, isUTF8 ? "there is no such file or folder; check the path" : "its name is not UTF-8; rename it"))
             }
         }
         if let first = images.first {
@@ -116,7 +117,7 @@ package struct InputList: Sendable {
         }
         let prefix = path.hasSuffix("/") ? path : path + "/"
         var folders: [String] = [], images: [URL] = []
-        let stems = leavesResults ? Set(names.map { Self.stem(folder.appending(path: $0)) }) : []
+        let stems = leavesResults ? Set(names.map { Self.stem(folder.appending(path: $0)) }) : [], before = items.count
         for name in names {
             let url = folder.appending(path: name)
             if leavesResults, let input = Self.inputOfResult(Self.stem(url)), stems.contains(input) {
@@ -133,7 +134,11 @@ package struct InputList: Sendable {
                 passedOver.add(name)
             }
         }
-        if !images.isEmpty { add(images, path: path, url: folder.standardizedFileURL) }
+        if let image = images.first {
+            // A file among pictures or volumes is one of them; alone or with others, the folder's series.
+            let isOneOfMany = images.count == 1 && items.count > before
+            add(images, path: isOneOfMany ? prefix + image.lastPathComponent : path, url: isOneOfMany ? image : folder.standardizedFileURL)
+        }
         for name in folders {
             let inner = folder.appending(path: name)
             guard Self.place(inner) != output else { continue }

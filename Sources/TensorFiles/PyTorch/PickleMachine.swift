@@ -152,7 +152,10 @@ struct PickleMachine {
     }
 
     private mutating func set(_ key: PickleValue, _ value: PickleValue, in dictionary: Int) throws {
-        guard case .string(let key) = key else { return }
+        guard case .string(let key) = key else {
+            heap.dictionaries[dictionary].hasOtherKeys = true
+            return
+        }
         guard key.utf8.count <= Limits.keyBytes else { throw Fault(.limit, "a key of \(key.utf8.count) bytes") }
         // A long key, remembered once and used often, costs its length whenever it is hashed.
         try spend(key.utf8.count / 64)

@@ -54,6 +54,8 @@ struct PickleHeap {
 /// The entries under string keys, in order. Others are dropped: weights have string names.
 struct PickleDictionary {
     private var entries: [(key: String, value: PickleValue)] = []
+    /// True if there were entries under other keys.
+    var hasOtherKeys = false
     /// Dictionaries of attributes set on it, as Python's OrderedDict may have.
     var attributes: [Int] = []
 

@@ -114,10 +114,15 @@ struct StateDictionaryFinder {
                 if case .foreign(let name) = entry.value, Self.usualNames.contains(entry.key) { return wholeObject(name) }
             }
             let keys = entries.prefix(12).map { "\($0.key.printable(limit: 40))" }.joined(separator: ", ")
-            return Fault(
-                .unsupported,
-                entries.isEmpty ? "holds an empty dictionary, no weights" : "holds no weights: no tensors, only the keys \(keys)",
-                remedy: "save model.state_dict(), alone or in a dictionary")
+            let problem =
+                if !entries.isEmpty {
+                    "holds no weights: no tensors, only the keys \(keys)"
+                } else if heap.dictionaries[index].hasOtherKeys {
+                    "holds no weights: a dictionary whose keys are not text, where weights have names"
+                } else {
+                    "holds an empty dictionary, no weights"
+                }
+            return Fault(.unsupported, problem, remedy: "save model.state_dict(), alone or in a dictionary")
         default: return Fault(.unsupported, "holds no dictionary of weights", remedy: "save model.state_dict()")
         }
     }

@@ -89,6 +89,10 @@ struct VolumeCases: Sendable {
         return DICOMFile.isDICOM(folder.appending(path: first))
     }
 
+    private static func pictures(_ folder: URL) -> [String] {
+        ((try? FolderListing.list(folder)) ?? []).filter(FolderListing.isPicture)
+    }
+
     static func isDICOMLabel(_ url: URL) -> Bool { ["dcm", "dicom"].contains(url.pathExtension.lowercased()) }
 
     /// A file's name without its ending, whatever kind it is.
@@ -106,6 +110,9 @@ struct VolumeCases: Sendable {
     }
 
     private mutating func pair(_ place: (images: URL, labels: URL), channels: Int) {
+        for picture in Self.pictures(place.images) where !Self.pictures(place.labels).isEmpty {
+            problems.append("\(FolderListing.stem(picture)): \(picture) is a picture among volumes; move it and its labels elsewhere")
+        }
         var labels: [String: URL] = [:]
         for url in Self.entries(place.labels) where !FolderListing.isFolder(url) {
             if let other = labels.updateValue(url, forKey: Self.name(url)) {

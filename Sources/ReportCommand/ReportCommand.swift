@@ -59,9 +59,7 @@ package struct ReportCommand: ToolCommand {
         let page =
             output.map { URL(filePath: $0) }
             ?? (folders.count == 1 ? folders[0].appending(path: "report.html") : URL(filePath: "report.html"))
-        try Require.writable(page.relativePath, "--output")
-        guard ["", "html", "htm"].contains(page.resolvingSymlinksInPath().pathExtension.lowercased()) || !FileManager.default.fileExists(atPath: page.path)
-        else { throw InputError("\(page.relativePath): exists already and is no page (.html); choose another --output") }
+        if let output { try requirePage(output) }
         var bars: [String: WorkBar] = [:]
         let reported = try RunReport(options, networks: Backend.current.networks).write(folders, to: page) { progress in
             switch progress {
@@ -78,6 +76,15 @@ package struct ReportCommand: ToolCommand {
         }
         Console.note("report in \(page.relativePath)\n\(page.absoluteURL.absoluteString)")
         if json { try Console.json(Result(page: page.relativePath, runs: reported)) }
+    }
+
+    /// Throws unless the page can be written and replaces nothing but a page.
+    private func requirePage(_ output: String) throws {
+        try Require.writable(output, "--output")
+        let url = URL(filePath: output).resolvingSymlinksInPath()
+        guard !FileManager.default.fileExists(atPath: url.path) || ["html", "htm"].contains(url.pathExtension.lowercased()) else {
+            throw InputError("\(output): exists already, and is no page (.html); choose another --output")
+        }
     }
 
     /// The output of `--json`.

@@ -34,6 +34,17 @@ import Testing
         #expect(error.reason.contains("'a'") || error.kind == .truncated)
     }
 
+    @Test func keysThatAreNoText() throws {
+        var pickle = Pickle()
+        pickle.op(.emptyDict, .mark, .emptyTuple)
+        pickle.tensor(count: 1, shape: [1], strides: [1])
+        pickle.op(.setItems, .stop)
+        #expect(try refusal(pickle.bytes).reason == "holds no weights: a dictionary whose keys are not text, where weights have names")
+        var empty = Pickle()
+        empty.op(.emptyDict, .stop)
+        #expect(try refusal(empty.bytes).reason == "holds an empty dictionary, no weights")
+    }
+
     @Test func negativeStorage() throws {
         let negative = try refusal(Pickle.dictionary { $0.tensor(count: -1, shape: [1], strides: [1]) })
         #expect(negative.reason.contains("a storage that torch.save does not write"))

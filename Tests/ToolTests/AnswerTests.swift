@@ -127,6 +127,10 @@ extension ToolTests {
                 let (written, exact) = (try #require(Double(line[7])), try #require(scores["miou"] as? Double))
                 #expect(abs(written - exact) < 1e-6)
             }
+            let printed = try evaluate("--csv", "-")
+            expectDone(printed)
+            #expect(try printed.out.split(separator: "\n") == text(table).split(separator: "\n"))
+            expectRefusal(try evaluate("--csv", "-", "--json", "-"), 64, naming: "--json - and --csv -")
             let own = try evaluate("--own-size", "--json", "-")
             expectDone(own)
             let pooled = try #require(try json(own.out)["pooled"] as? [String: Double])

@@ -124,6 +124,8 @@ extension ToolTests {
 
             let page = folder.appending(path: "page.html")
             expectDone(try Tool.run("report", run.path, "--output", page.path))
+            let kept = try Tool.run("report", run.path, "--output", pth.path)
+            #expect(kept.code == 65 && kept.error.contains("is no page"), "\(kept.error)")
             let html = try text(page)
             let digest = SHA256.hexadecimal(of: Array(try Data(contentsOf: best)))
             for word in [origin.line, digest, "vmunet 0.1.0"] { #expect(html.contains(word), "\(word)") }

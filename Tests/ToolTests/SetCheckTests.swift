@@ -26,7 +26,7 @@ extension ToolTests {
         /// Folders that may not be listed are not called empty.
         @Test(.enabled(if: getuid() != 0, "the superuser may list every folder"), arguments: [nil, "folder", "nnunet", "synapse"])
         func closedFolders(dataset: String?) throws {
-            for part in ["", "images", "imagesTr", "lists"] {
+            for part in ["", "images", "imagesTr", "lists", "val"] {
                 let folder = try Scratch.folder()
                 let closed = folder.appending(path: part)
                 for name in [part, "labels", "labelsTr", "masks"] where !name.isEmpty {

@@ -62,7 +62,8 @@ import Testing
 
     @Test(arguments: [
         ("image,patient\na,1\nc,1\n", nil, "b.1"), ("x,1\ny,2\n", nil, "names"), ("a,1,2\nb.1,2,3\nc,1,2\n", nil, "--group-column"),
-        ("image,patient\na,1\nb.1,2\nc,1\n", "lesion", "image, patient"), ("a,1\na,2\nb.1,1\nc,1", nil, "two groups"),
+        ("image,patient\na,1\nb.1,2\nc,1\n", "lesion", "image, patient"),
+        ("image,patient,patient\na,1,2\nb.1,2,1\nc,1,2\n", "patient", "two columns patient"), ("a,1\na,2\nb.1,1\nc,1", nil, "two groups"),
         ("a\nb.1\nc\n", nil, "one column"), ("image,patient\na,\nb.1,1\nc,1\n", nil, "empty"),
     ])
     func uselessTables(table: String, column: String?, word: String) {

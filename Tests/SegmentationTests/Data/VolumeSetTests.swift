@@ -172,7 +172,7 @@ struct VolumeSetTests {
             try nnunet(set)
             let ball = VolumeSetFolder.ball(1, at: (6, 10, 8)), shape = VolumeSetFolder.shape
             // C lacks a channel, D's channel lies elsewhere, E's label is of another size, F has no
-            // label, G no image, H a label that is not declared.
+            // label, G no image, H a label that is not declared; P is a picture.
             try set.write(ball.image, shape, to: "imagesTr/C_0000.nii.gz")
             for name in ["D", "E", "F", "H"] {
                 for channel in 0..<2 {
@@ -181,6 +181,7 @@ struct VolumeSetTests {
                 }
             }
             for name in ["C", "D", "G"] { try set.write(ball.labels, shape, to: "labelsTr/\(name).nii.gz") }
+            for part in ["imagesTr", "labelsTr"] { try Data().write(to: set.url.appending(path: "\(part)/P.png")) }
             try set.write([UInt8](repeating: 0, count: 12 * 20 * 15), [12, 20, 15], to: "labelsTr/E.nii.gz")
             try set.write(ball.labels.map { $0 * 9 }, shape, to: "labelsTr/H.nii.gz")
             let error = try #require(throws: DataError.self) { try set.resolved() }
@@ -189,6 +190,7 @@ struct VolumeSetTests {
                 "C: 1 channel, where dataset.json names 2", "D: its channel 1 lies elsewhere: a corner is 3.00 mm away",
                 "E: its label has 15×20×12 voxels, not 16×20×12", "F_0000.nii.gz has no labels", "G: G.nii.gz has no image",
                 "H: its label holds 9, which is not declared",
+                "P: P.png is a picture among volumes",
             ] { #expect(text.contains(line), "\(line) in\n\(text)") }
             let check = NNUNet().check(set.settings, givenClasses: false)
             #expect(check.problems.count >= 6)

@@ -47,6 +47,24 @@ import Testing
         #expect(InputList([path("")]).items.count == 4 + results.count)
     }
 
+    /// A DICOM file among pictures has its own name; one that is alone, and several, their folder's.
+    @Test func aDICOMFileAmongPictures() throws {
+        let series = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "DICOMTests/Fixtures/Series/plain")
+        let slice = series.appending(path: try #require(try FolderListing.list(series).first))
+        for folder in ["alone", "among"] {
+            try self.folder.write([UInt8](Data(contentsOf: slice)), "\(folder)/IM7")
+        }
+        try folder.write([1], "among/a.png")
+        #expect(InputList([path("alone")]).items.map(\.name) == ["alone"])
+        #expect(InputList([path("among")]).items.map(\.name) == ["a", "IM7"])
+    }
+
+    @Test func namesThatAreNotText() {
+        let list = InputList(["/nowhere/b\u{FFFD}.png", "/nowhere/b.png"])
+        #expect(list.failures.map(\.reason) == ["its name is not UTF-8; rename it", "there is no such file or folder; check the path"])
+    }
+
     @Test(arguments: ["out", "out/", "deep/../out"]) func theFolderOfResultsIsNotEntered(output: String) throws {
         for name in ["a.png", "deep/b.png", "deep/out/c.png", "out/a.png", "out/more/b.png"] { try folder.write([1], name) }
         let list = InputList([path("")], recursive: true, output: URL(filePath: path(output)))

@@ -14,6 +14,7 @@ unset VMUNET_RELIABILITY
 kind=${1:-}
 [ $# = 0 ] || shift
 options=(--skip ToolTests --disable-xctest)
+# allocator_may_return_null: memory that cannot be had, which tests ask for, is refused as by malloc.
 preload=
 case $kind in
     address)
@@ -23,14 +24,13 @@ case $kind in
         for flag in -fsanitize=undefined -fno-sanitize=vptr,function -fno-sanitize-recover=undefined; do
             sanitizers+=(-Xcc "$flag" -Xcxx "$flag")
         done
-        # libtorch is not instrumented, and never frees some of its start-up allocations. Memory that
-        # cannot be had, which tests ask for, is refused as by malloc.
+        # libtorch is not instrumented, and never frees some of its start-up allocations.
         export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:strict_string_checks=1:allocator_may_return_null=1
         export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
         ;;
     thread)
         sanitizers=(--sanitize thread)
-        export TSAN_OPTIONS="suppressions=$root/Reliability/thread.suppressions:halt_on_error=1"
+        export TSAN_OPTIONS="suppressions=$root/Reliability/thread.suppressions:halt_on_error=1:allocator_may_return_null=1"
         preload=$work/order.so
         "$toolchain/clang" -O1 -Wall -Wextra -Werror -fPIC -shared -o "$preload" "$root/Reliability/order.c" -ldl
         ;;

@@ -74,12 +74,33 @@ package struct Server: Sendable {
                     idleTimeout: .seconds(75),
                     httpDecoderConfiguration: .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100))),
             configuration: settings,
-            services: [jobs],
             onServerRunning: { channel in listening(channel.localAddress?.port ?? 0) },
             logger: logger)
+        // Services stop in reverse order: answers that follow a job end with the jobs, and the server
+        // waits for its answers.
         var group = ServiceGroupConfiguration(
-            services: [application], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [application, jobs], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(60)
-        try await ServiceGroup(configuration: group).run()
+        do { try await ServiceGroup(configuration: group).run() } catch let error as IOError {
+            throw AddressError(host: configuration.host, port: configuration.port, number: error.errnoCode)
+        }
     }
+}
+
+/// An address that the server cannot listen on.
+private struct AddressError: UserError {
+    let host: String, port: Int
+    let number: Int32
+
+    var subject: String { "\(host):\(port)" }
+    var problem: String {
+        switch number {
+        case EADDRINUSE: "another program listens there"
+        case EACCES: "this user may not listen there"
+        case EADDRNOTAVAIL: "is no address of this machine"
+        default: "cannot listen there: \(String(cString: strerror(number)))"
+        }
+    }
+    var remedy: String { number == EADDRNOTAVAIL ? "choose another address with --host" : "choose another port with --port" }
+    var category: UserErrorCategory { .usage }
 }

@@ -70,6 +70,9 @@ struct Serve: ParsableCommand {
     @Flag(help: "Let anyone who reaches the address in, without a token.")
     var withoutToken = false
 
+    @Option(help: "A name of this machine by which browsers ask for the page, if no token is needed; may be repeated.")
+    var name: [String] = []
+
     @Option(help: "The folder for jobs and the audit log. Default: vmunet-server in this user's data folder.")
     var data: String?
 
@@ -176,7 +179,7 @@ struct Serve: ParsableCommand {
         if withoutToken, known.isEmpty {
             Console.note("warning: anyone who reaches \(host):\(port) can send files, read every job's result and delete it")
         }
-        return try Access(tokens: known)
+        return try Access(tokens: known, names: name)
     }
 
     private var limits: ServerLimits {

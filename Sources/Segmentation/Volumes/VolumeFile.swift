@@ -122,6 +122,13 @@ public struct VolumeFile: Sendable {
         return files
     }
 
+    /// The number of voxels that the file's header declares, all channels together; nil for a number
+    /// beyond 64 bits. Throws ``DataError`` if the header cannot be read.
+    package static func voxelCount(of url: URL) throws(DataError) -> Int? {
+        if let (shape, _) = try arrayLayout(of: url) { return HostTensor.elementCount(shape: shape) }
+        do throws(FileError) { return try (VolumeFormat(url) ?? .nifti).header(url).count } catch { throw DataError(error) }
+    }
+
     /// The lengths and the type of the array `image`; nil for files of other kinds.
     private static func arrayLayout(of url: URL) throws(DataError) -> (shape: [Int], elementType: ElementType)? {
         do throws(FileError) {

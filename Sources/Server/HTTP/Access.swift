@@ -1,6 +1,7 @@
 import Files
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import TensorFiles
 
 /// The tokens that grant access. Without tokens, anyone who reaches the server has access.
@@ -9,8 +10,12 @@ package struct Access: Sendable {
     /// length.
     private let digests: [[UInt8]]
 
+    /// The names besides addresses and `localhost` by which an open server may be asked.
+    private let names: Set<String>
+
     /// - Throws: ``BadToken`` for a token that can be guessed.
-    package init(tokens: [String]) throws {
+    package init(tokens: [String], names: [String] = []) throws {
+        self.names = Set(names.map { $0.lowercased() })
         for (line, token) in tokens.enumerated() where token.utf8.count < Self.shortest { throw BadToken(line: line + 1) }
         digests = tokens.map { Array(SHA256.hexadecimal(of: Array($0.utf8)).utf8) }
     }
@@ -19,6 +24,16 @@ package struct Access: Sendable {
     package static let shortest = 16
 
     var isOpen: Bool { digests.isEmpty }
+
+    /// True unless a web page of another site may be behind a request: without tokens, such a page
+    /// could let its own name lead to this machine and read everything (DNS rebinding). It cannot do
+    /// so with an address.
+    func admits(_ authority: String?) -> Bool {
+        guard isOpen, let authority = authority?.lowercased(), !authority.isEmpty else { return true }
+        let isBracketed = authority.hasPrefix("[")
+        let host = isBracketed ? authority.prefix { $0 != "]" }.dropFirst() : authority.prefix { $0 != ":" }
+        return host == "localhost" || names.contains(String(host)) || (try? SocketAddress(ipAddress: String(host), port: 0)) != nil
+    }
 
     /// The mark of the token in an `Authorization` field: the first 12 digits of its SHA-256. Nil
     /// for an unknown token.
@@ -57,8 +72,16 @@ struct AccessMiddleware: RouterMiddleware {
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
+        guard access.admits(request.head.authority) else {
+            throw Problem(
+                .init(code: 421, reasonPhrase: "Misdirected Request"), "this server does not go by that name",
+                remedy: "ask for it by its address, or start it with --name NAME")
+        }
         guard !access.isOpen, !Self.isPublic(request.uri.path) else { return try await next(request, context) }
         guard let mark = access.mark(request.headers[.authorization]) else {
+            guard request.headers[.authorization] == nil else {
+                throw Problem(.unauthorized, "this server does not know the token", remedy: "ask whoever runs the server for a valid one")
+            }
             throw Problem(.unauthorized, "a token is needed", remedy: "send it as 'Authorization: Bearer TOKEN'")
         }
         var context = context

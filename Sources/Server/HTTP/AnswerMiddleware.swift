@@ -28,7 +28,9 @@ struct AnswerMiddleware: RouterMiddleware {
         } catch {
             let problem = Problem(any: error)
             if problem.status.code >= 500 {
-                context.logger.error("failed", metadata: ["error": "\(String(reflecting: type(of: error)))"])
+                // A problem's text has neither names nor paths; another error's may.
+                let reason = error is Problem ? problem.detail : String(reflecting: type(of: error))
+                context.logger.error("failed", metadata: ["error": "\(reason)"])
             }
             response = problem.response()
         }

@@ -39,7 +39,7 @@ final class IncomingFile {
             Problem(
                 .init(code: 507, reasonPhrase: "Insufficient Storage"), "the server's disk is full",
                 remedy: "delete jobs that are no longer needed, or send it again later")
-        default: Problem(.internalServerError, "the server cannot store the file")
+        default: Problem(.internalServerError, "the server cannot store the file", remedy: "tell whoever runs the server")
         }
     }
 

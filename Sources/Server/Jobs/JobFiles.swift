@@ -19,6 +19,13 @@ struct JobFiles: Sendable {
         }
     }
 
+    /// True if uploads can be stored: a folder can be made, and moved among the jobs.
+    var canStore: Bool {
+        let (made, kept) = (incoming.appending(path: "check"), jobs.appending(path: "check"))
+        defer { for folder in [made, kept] { rmdir(folder.path) } }
+        return (mkdir(made.path, 0o700) == 0 || errno == EEXIST) && rename(made.path, kept.path) == 0
+    }
+
     var incoming: URL { root.appending(path: "incoming") }
     var jobs: URL { root.appending(path: "jobs") }
     var database: URL { root.appending(path: "server.sqlite") }

@@ -11,6 +11,7 @@ extension JobService {
         model: ServedModel, threshold: Double?, owner: String, client: String, declared: Int?,
         read: (_ take: (ByteBuffer) throws -> Void) async throws -> Void
     ) async throws -> Job {
+        if let declared, declared > limits.volumeBytes { throw Problem.tooLarge(limits.volumeBytes) }
         try await admit(client, declared)
         let job: Job
         do {

@@ -13,6 +13,8 @@ import ServiceLifecycle
 /// the store records it, so a restart knows what is left to do, and does it once.
 package actor JobService: Service {
     let files: JobFiles
+    /// Held as long as the server runs: two servers would run each other's jobs.
+    private let lock: FolderLock
     let store: JobStore
     nonisolated let audit: AuditLog
     private let models: ServedModels
@@ -41,6 +43,12 @@ package actor JobService: Service {
     /// - Throws: an error if the folder cannot be made or the store cannot be opened.
     package init(folder: URL, models: ServedModels, limits: ServerLimits, program: URL, logger: Logger) throws {
         files = try JobFiles(folder)
+        guard let lock = FolderLock(folder.path) else {
+            throw FileError(
+                .unwritable, file: folder.relativePath, reason: "another server uses this folder",
+                remedy: "stop that server, or choose another folder with --data")
+        }
+        self.lock = lock
         store = try JobStore(files.database)
         audit = AuditLog(store: store)
         (self.models, self.limits, self.program, self.logger) = (models, limits, program, logger)

@@ -120,22 +120,31 @@ private struct VolumeJob {
         let segmenter = try Segmenter(
             weights: URL(filePath: work.weights), threshold: work.threshold,
             compute: Compute(device: work.device ?? .auto, precision: work.precision ?? .fp32), networks: networks)
+        // The result names these weights. After loading, so that no exchange in between goes unseen.
+        guard try SHA256.hexadecimal(ofFile: URL(filePath: work.weights)) == work.digest else {
+            throw Fault(
+                .unsupported, "the weights' file has changed since the server read it",
+                remedy: "tell whoever runs the server to restart it, then send the volume again")
+        }
         guard segmenter.metadata.input != .pictures else {
             throw Fault(.unsupported, "these weights were trained on pictures", remedy: "choose a model for volumes: GET /v1/models")
         }
+        if item.series == nil { try check(voxels: VolumeFile.voxelCount(of: item.url) ?? 0) }
         let channels =
             try item.series.map { [try VolumeFile($0, path: "the series")] }
             ?? ([item.url] + item.channels).flatMap { try VolumeFile.channels(of: $0) }
         let volume = channels[0]
-        let voxels = volume.shape.depth * volume.shape.height * volume.shape.width
-        guard voxels <= work.voxels ?? .max else {
-            throw Fault(
-                .limit, "has \(voxels) voxels, more than the \(work.voxels ?? 0) that this server takes", remedy: "send a smaller volume")
-        }
+        try check(voxels: volume.shape.depth * volume.shape.height * volume.shape.width)
         let prepared = try PreparedVolume(channels, path: "the volume", convention: segmenter.convention)
         VolumeWorker.tell(WorkNotice(slices: prepared.shape.depth, done: 0))
         let labels = try VolumeSegmenter(segmenter).segment(prepared) { VolumeWorker.tell(WorkNotice(done: $0)) }
         try write(item, volume, prepared, labels, segmenter)
+    }
+
+    private func check(voxels: Int) throws {
+        guard voxels > work.voxels ?? .max else { return }
+        throw Fault(
+            .limit, "has \(voxels) voxels, more than the \(work.voxels ?? 0) that this server takes", remedy: "send a smaller volume")
     }
 
     // MARK: Input
@@ -226,14 +235,20 @@ private struct VolumeJob {
         func file(_ name: JobResult) -> URL { made.appending(path: name.rawValue) }
         try results.write(
             ResultFiles(mask: file(.nifti), overlay: file(.overview), statistics: [file(.table), file(.statistics)]), format: .nifti)
-        var names: [JobResult] = [.nifti, .overview, .table, .statistics]
+        var names: [JobResult] = [.nifti, .overview, .table, .statistics], notes: [String] = []
         if volume.source != nil {
-            try results.write(ResultFiles(mask: file(.segmentation)), format: .dicomSegmentation)
-            names.append(.segmentation)
+            do {
+                try results.write(ResultFiles(mask: file(.segmentation)), format: .dicomSegmentation)
+                names.append(.segmentation)
+            } catch let error as any UserError where error.category == .input {
+                // Images that lack what the standard demands keep their other results.
+                notes = ["no DICOM segmentation: \(error.problem.printable(limit: 300))"]
+            }
         }
         try VolumeResults.writeTables(segmenter.labels, in: made)
         try pack(names, in: made)
-        try JobView.write(volume, prepared, labels, segmenter, in: made)
+        try JobView.write(
+            volume, prepared, labels, segmenter, notes: prepared.notes + notes, hasSegmentation: names.contains(.segmentation), in: made)
         JobFiles.flush(made)
     }
 

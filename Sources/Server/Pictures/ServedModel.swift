@@ -13,6 +13,7 @@ package struct ServedModel: Sendable {
     package let digest: String
     /// The device, precision and threads of its network.
     let compute: Compute
+    private let stamp: Stamp?
 
     /// Loads weights.
     ///
@@ -20,9 +21,29 @@ package struct ServedModel: Sendable {
     package init(_ url: URL, compute: Compute = Compute(), networks: NetworkLoader = .kernels) throws {
         name = url.deletingPathExtension().lastPathComponent
         (self.url, self.compute) = (url, compute)
+        stamp = Stamp(url)
         segmenter = try Segmenter(weights: url, compute: compute, networks: networks)
         digest = try SHA256.hexadecimal(ofFile: url)
     }
+
+    /// A file's size, time of change and identity.
+    private struct Stamp: Equatable {
+        let size: Int, seconds: Int, nanoseconds: Int, file: UInt64
+
+        init?(_ url: URL) {
+            var status = stat()
+            guard stat(url.path, &status) == 0 else { return nil }
+            #if canImport(Darwin)
+                let time = status.st_mtimespec
+            #else
+                let time = status.st_mtim
+            #endif
+            (size, seconds, nanoseconds, file) = (Int(status.st_size), time.tv_sec, time.tv_nsec, UInt64(status.st_ino))
+        }
+    }
+
+    /// False if the weights' file is gone or another: a job's process would refuse it.
+    var isUnchanged: Bool { stamp != nil && Stamp(url) == stamp }
 
     /// As `/v1/models` lists it.
     struct Listed: Encodable {

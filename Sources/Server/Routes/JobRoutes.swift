@@ -80,7 +80,8 @@ struct JobRoutes {
     }
 
     @Sendable private func create(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let query = request.uri.queryParameters
+        let query = try request.query(["model", "threshold"])
+        try request.requirePlainBody()
         let model = try models.forVolumes(query.get("model"))
         let segmenter = try model.segmenter.with(query)
         let job = try await jobs.receive(
@@ -132,6 +133,10 @@ struct JobRoutes {
         let job = try await done(context)
         let folder = jobs.files.result(job.id)
         let there = JobResult.allCases.filter { FileManager.default.fileExists(atPath: folder.appending(path: $0.rawValue).path) }
+        guard !there.isEmpty else {
+            throw Problem(
+                .init(code: 410, reasonPhrase: "Gone"), "the job's files are gone", remedy: "delete the job, and send its volume again")
+        }
         guard let type = Accept(request.headers[.accept]).best(there.map(\.type)), let wanted = there.first(where: { $0.type == type })
         else {
             throw Problem(
@@ -149,9 +154,7 @@ struct JobRoutes {
             let plane = context.parameters.get("plane").flatMap(JobView.Plane.init), let view = try? JobView.read(folder),
             let index = context.parameters.get("index").flatMap({ Int($0) }), 0..<view.count(plane) ~= index
         else { throw Problem(.notFound, "there is no such plane") }
-        var response = Response.bytes(try view.png(layer, plane, index, in: folder), type: "image/png")
-        response.headers[.cacheControl] = "private, max-age=3600"
-        return response
+        return .bytes(try view.png(layer, plane, index, in: folder), type: "image/png")
     }
 }
 

@@ -77,7 +77,7 @@ enum OpenAPI {
             "/v1/jobs/{id}/events": [
                 "get": operation(
                     "events", "Server-sent events: `job` with the job as JSON at each change, until it ends.", parameters: [id],
-                    answers: ["200": content("text/event-stream")], problems: ["404", "503"])
+                    answers: ["200": events], problems: ["404", "503"])
             ],
             "/v1/jobs/{id}/result": [
                 "get": operation(
@@ -162,6 +162,11 @@ enum OpenAPI {
     private static func content(_ type: String, _ schema: JSONValue = ["type": "string"]) -> JSONValue {
         ["description": .string(type), "content": .object([type: ["schema": schema]])]
     }
+
+    /// A stream has no schema in OpenAPI 3.1: each event's data is a job.
+    private static let events: JSONValue = [
+        "description": "Lines 'event: job' and 'data: JOB', where JOB is what GET /v1/jobs/{id} answers", "content": ["text/event-stream": [:]],
+    ]
 
     private static let results: JSONValue = {
         var content: [String: JSONValue] = [:]

@@ -43,6 +43,10 @@ struct OperationRoutes {
         let grey = Picture(width: size, height: size, channels: 3, pixels: [UInt8](repeating: 128, count: size * size * 3))
         let png = (try? PictureFile.png(grey)) ?? []
         for model in models.all {
+            guard model.isUnchanged else {
+                health.checks["model \(model.name)"] = "its file has changed or is gone; restart the server"
+                continue
+            }
             let work = PictureWork(bytes: png, segmenter: model.segmenter, wantsMask: true)
             do {
                 let answer = try await pictures.queue.run(work, pixels: size * size, client: "")
@@ -53,6 +57,7 @@ struct OperationRoutes {
         }
         if let jobs {
             health.checks["store"] = await jobs.canWrite() ? "ok" : "cannot be written"
+            health.checks["uploads"] = jobs.files.canStore ? "ok" : "cannot be stored"
             health.checks["disk"] = jobs.files.hasRoom(for: 1 << 20) ? "ok" : "is full"
         }
         if !health.checks.values.allSatisfy({ $0 == "ok" }) { health.status = "failing" }

@@ -39,7 +39,8 @@ struct PictureRoutes {
     }
 
     @Sendable private func predict(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let query = request.uri.queryParameters
+        let query = try request.query(["model", "threshold"])
+        try request.requirePlainBody()
         let model = try models.chosen(query.get("model"))
         let segmenter = try model.segmenter.with(query)
         let accepts = Accept(request.headers[.accept])

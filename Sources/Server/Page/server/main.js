@@ -182,6 +182,7 @@ $("report").onclick = async () => {
 
 $("delete").onclick = async () => {
     const entry = entries.get(current);
+    if (entry.kind === "job" && !confirm(`Delete ${entry.name} from the server, with all its results? This cannot be undone.`)) return;
     try {
         if (entry.kind === "job") await ask(`v1/jobs/${entry.id}`, { method: "DELETE" });
         if (entry.kind === "picture") await pictures.remove(entry.id);
@@ -226,7 +227,7 @@ async function segment(entry, threshold) {
         const [found, mask] = await Promise.all(["application/json", "image/png"].map((accept) => ask(`v1/predict?${query}`, { method: "POST", body: entry.file, accept })));
         change(entry.id, { state: "done", found: await found.json(), mask: await mask.blob() });
     } catch (error) {
-        if (error.status === 401) return signIn();
+        if (error.status === 401) return signIn(unknownToken(error));
         change(entry.id, { state: "failed", problem: { detail: error.message, remedy: error.remedy } });
     }
     await pictures.keep(entries.get(entry.id));
@@ -304,9 +305,16 @@ async function send(file, name, { model = chosen("volumes"), threshold } = {}) {
         if (wasShown) select(job.id);
         watch(job.id);
     } catch (error) {
-        if (error.status === 401) return signIn();
+        if (error.status === 401) return signIn(unknownToken(error));
         change(id, { state: "failed", problem: { detail: error.message, remedy: error.remedy } });
     }
+}
+
+/** Says on the page whether the server answers. */
+function setReachable(isReachable) {
+    if ($("unreachable").hidden === isReachable) return;
+    $("unreachable").hidden = isReachable;
+    announce(isReachable ? "The server answers again." : $("unreachable").textContent);
 }
 
 /** Follows a job to its end, however often the connection breaks. */
@@ -314,9 +322,11 @@ async function watch(id) {
     while (entries.has(id) && ["queued", "running"].includes(entries.get(id).state)) {
         try {
             await follow(id, (job) => entries.has(id) && change(id, job));
+            setReachable(true);
         } catch (error) {
             if (error.status === 404) return remove(id);
-            if (error.status === 401) return signIn();
+            if (!(error instanceof Refusal) || error.status === 0) setReachable(false);
+            if (error.status === 401) return signIn(unknownToken(error));
         }
         await new Promise((resolve) => setTimeout(resolve, 1000));
     }
@@ -324,15 +334,20 @@ async function watch(id) {
 
 // MARK: Beginning
 
-function signIn() {
+/** Asks for a token; `reason` says why the last one did not do. */
+function signIn(reason = "") {
     $("sign-in").hidden = false;
+    $("sign-in-reason").textContent = reason;
     refresh();
     $("token").focus();
 }
 
+/** The reason for asking again; none if there was no token yet. */
+const unknownToken = ({ message, remedy }) => (token.get() ? `${message} ${remedy}` : "");
+
 function refuse(error) {
     if (!(error instanceof Refusal)) throw error;
-    if (error.status === 401) signIn();
+    if (error.status === 401) signIn(unknownToken(error));
     else announce(`${error.message} ${error.remedy}`);
 }
 

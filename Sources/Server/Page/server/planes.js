@@ -68,6 +68,7 @@ export class Planes {
     /** Fetches a plane. While one is under way, only the latest request waits. */
     async load(plane) {
         plane.number.textContent = `${Number(plane.slider.value) + 1} / ${plane.count}`;
+        plane.slider.setAttribute("aria-valuetext", `${Number(plane.slider.value) + 1} of ${plane.count}`);
         plane.wanted = Number(plane.slider.value);
         plane.slider.style.setProperty("--share", plane.count > 1 ? plane.wanted / (plane.count - 1) : 1);
         if (plane.isLoading) return;

@@ -61,7 +61,7 @@ class Client:
     async def ask(self, port, body):
         if not hasattr(self, "reader"):
             self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
-        self.writer.write(b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nAccept: image/png\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        self.writer.write(b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nAccept: image/png\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         head = await self.reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head
         await self.reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", head)[1]))

@@ -24,6 +24,24 @@ import Testing
         #expect(try await asked.ask(.get, "/openapi.json").status == 200)
     }
 
+    @Test func unknownTokensAreNotCalledMissing() async throws {
+        let asked = try AskedServer(tokens: [first])
+        defer { asked.remove() }
+        #expect(try await asked.ask(.get, "/v1/jobs").detail == "a token is needed")
+        #expect(try await asked.ask(.get, "/v1/jobs", headers: [.authorization: "Bearer \(second)"]).detail.contains("does not know"))
+    }
+
+    /// A page of another site whose name leads here reads nothing of an open server.
+    @Test(arguments: [
+        ("127.0.0.1:8080", true), ("localhost", true), ("LOCALHOST:1", true), ("[::1]:8080", true), ("10.1.2.3", true), ("Clinic.example:80", true),
+        ("evil.example", false), ("evil.example:8080", false), ("127.0.0.1.evil.example", false), ("localhost.evil.example", false), ("[evil]", false),
+        ("", true),
+    ])
+    func openServersGoByKnownNames(authority: String, isAdmitted: Bool) throws {
+        #expect(try Access(tokens: [], names: ["clinic.example"]).admits(authority) == isAdmitted)
+        #expect(try Access(tokens: [first]).admits(authority))
+    }
+
     @Test func shortTokensAreRefused() {
         #expect(throws: BadToken.self) { try Access(tokens: ["short"]) }
     }
@@ -67,7 +85,11 @@ import Testing
         defer { asked.remove() }
         let answer = try await asked.ask(.get, "/healthz")
         #expect(answer.status == 200)
-        #expect(answer.json["checks"] as? [String: String] == ["model isic17": "ok", "store": "ok", "disk": "ok"])
+        #expect(answer.json["checks"] as? [String: String] == ["model isic17": "ok", "store": "ok", "disk": "ok", "uploads": "ok"])
+        // Without the folder of uploads, none can be stored.
+        try FileManager.default.removeItem(at: asked.folder.appending(path: "incoming"))
+        let failing = try await asked.ask(.get, "/healthz")
+        #expect(failing.status == 503 && (failing.json["checks"] as? [String: String])?["uploads"] == "cannot be stored")
     }
 
     @Test func metricsAreWhatPrometheusReads() {

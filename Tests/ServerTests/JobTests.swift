@@ -91,6 +91,14 @@ import Testing
         #expect(try await status(PictureFile.png(AskedServer.spot())) == 415)
         #expect(try await status([UInt8](repeating: 0x1F, count: 5001)) == 413)
         #expect(try await status(Self.volume(), "/v1/jobs?model=none") == 400)
+        #expect(try await status(Self.volume(), "/v1/jobs?tresh=0.5") == 400)
+        // Sizes beyond the limit are refused as such, whatever the client's jobs hold.
+        #expect(try await asked.ask(.post, "/v1/jobs", headers: [.contentLength: "99999999999999"], body: [0x1F]).status == 413)
+        let form: HTTPFields = [.contentType: "multipart/form-data; boundary=x"], packed: HTTPFields = [.contentEncoding: "gzip"]
+        for headers in [form, packed] {
+            let answer = try await asked.ask(.post, "/v1/jobs", headers: headers, body: Self.volume())
+            #expect(answer.status == 415 && (answer.json["remedy"] as? String)?.contains("send the file") == true)
+        }
         let files = try JobFiles(asked.folder)
         #expect(names(files.jobs) == [] && names(files.incoming) == [])
         #expect(try await status([0x1F, 0x8B, 1, 2]) == 202)

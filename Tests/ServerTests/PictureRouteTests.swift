@@ -51,7 +51,7 @@ import Testing
 
     @Test(arguments: [
         ("/v1/predict?model=other", 400), ("/v1/predict?threshold=2", 400), ("/v1/predict?threshold=nan", 400),
-        ("/v1/predict?threshold=x", 400), ("/v1/nothing", 404),
+        ("/v1/predict?threshold=x", 400), ("/v1/predict?tresh=0.5", 400), ("/v1/nothing", 404),
     ])
     func badRequests(path: String, status: Int) async throws {
         let asked = try AskedServer()

@@ -113,10 +113,10 @@ def save_volume(path, slices, side=48):
     nibabel.save(image, path)
 
 
-def series(slices=8):
-    """Returns a ZIP of a CT series."""
+def series(slices=8, study=True):
+    """Returns a ZIP of a CT series, with its study's number or without."""
     packed = io.BytesIO()
-    study, uid, frame = (pydicom.uid.generate_uid(entropy_srcs=[name]) for name in "abc")
+    study_uid, uid, frame = (pydicom.uid.generate_uid(entropy_srcs=[name]) for name in "abc")
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, plane in enumerate(volume(slices)):
             meta = FileMetaDataset()
@@ -128,7 +128,9 @@ def series(slices=8):
             file.PatientName, file.PatientID, file.Modality = "Secret^Name", "SECRET-42", "CT"
             file.PatientBirthDate = file.PatientSex = file.StudyDate = file.StudyTime = file.AccessionNumber = file.ReferringPhysicianName = ""
             file.StudyID, file.SeriesNumber, file.InstanceNumber = "1", 1, number + 1
-            file.StudyInstanceUID, file.SeriesInstanceUID, file.FrameOfReferenceUID = study, uid, frame
+            file.StudyInstanceUID, file.SeriesInstanceUID, file.FrameOfReferenceUID = study_uid, uid, frame
+            if not study:
+                del file.StudyInstanceUID
             file.ImageOrientationPatient, file.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [0, 0, 3 * number]
             file.PixelSpacing, file.SliceThickness = [1.5, 1.5], 3
             file.Rows, file.Columns = plane.shape

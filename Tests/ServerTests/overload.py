@@ -97,7 +97,7 @@ class Idle:
     def step(self):
         if self.connection is None:
             self.connection, self.since = connect("127.0.0.3"), time.time()
-            self.connection.sendall(f"GET {large} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * 3)
+            self.connection.sendall(f"GET {large} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 3)
         elif time.time() > self.since + 75:
             count = 0
             try:
@@ -111,9 +111,9 @@ class Idle:
 
 
 def drip():
-    heads = [Dripping("slow heads", b"POST /v1/predict HTTP/1.1\r\nHost: a\r\n", b"X-A: 1\r\n") for _ in range(120)]
-    bodies = [Dripping("slow bodies", b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n", b"0" * 50) for _ in range(50)]
-    refused = [Dripping("bodies after a refusal", b"POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n", b"0" * 50) for _ in range(20)]
+    heads = [Dripping("slow heads", b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\n", b"X-A: 1\r\n") for _ in range(120)]
+    bodies = [Dripping("slow bodies", b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n", b"0" * 50) for _ in range(50)]
+    refused = [Dripping("bodies after a refusal", b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n", b"0" * 50) for _ in range(20)]
     readers = [Idle() for _ in range(40)]
     while time.time() < end:
         for client in heads + bodies + refused + readers:
@@ -135,7 +135,7 @@ def ask(times):
         start = time.time()
         try:
             connection = connect("127.0.0.9")
-            connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body.getvalue()) + body.getvalue())
+            connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body.getvalue()) + body.getvalue())
             answer = b""
             while piece := connection.recv(1 << 16):
                 answer += piece

@@ -23,7 +23,7 @@ import numpy
 import pydicom
 from PIL import Image
 
-from driven import Server, finished, root, save_volume, series, shipped, tell
+from driven import Server, finished, root, save_volume, series, shipped, tell, weights_for
 
 sys.path.insert(0, str(root / "Reliability"))
 import server as campaign  # noqa: E402
@@ -67,7 +67,7 @@ tell("a client that sends too much gets its answer")
 
 for path in ("/v1/predict", "/v1/jobs"):
     with socket.create_connection((server.host, server.port), timeout=60) as connection:
-        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n".encode() + b"\x1f\x8b")
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n".encode() + b"\x1f\x8b")
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(1000).startswith(b"HTTP/1.1 400"), path
 tell("a body that is cut off is refused")
@@ -122,6 +122,15 @@ file = pydicom.dcmread(io.BytesIO(server.ask(headers["Location"] + "/result", he
 assert file.Modality == "SEG" and file.NumberOfFrames >= 1 and file.PatientID == "SECRET-42"
 tell("a DICOM series gives a SEG")
 
+# Without the study's number the standard allows no SEG; the other results are there.
+status, headers, body = server.ask("/v1/jobs", series(study=False))
+job = finished(server, json.loads(body)["id"])
+assert job["state"] == "done" and not job["result"]["has_segmentation"], job
+assert any("no DICOM segmentation" in note for note in job["result"]["notes"]), job
+assert server.ask(headers["Location"] + "/result", headers={"Accept": "application/dicom"})[0] == 406
+assert len(server.ask(headers["Location"] + "/result", headers={"Accept": "application/x-nifti"})[2]) > 100
+tell("a DICOM series without a study's number gives all but the SEG")
+
 # A damaged upload fails alone, with a reason.
 flipped = bytearray(series())
 flipped[300] ^= 255
@@ -174,9 +183,24 @@ if arguments.chromium:
     look(arguments.chromium, server.address, picture, long, series(), arguments.out, arguments.screenshots, numpy.array(Image.open(mask)), reference)
     tell("the page shows and saves the same")
 
-# A clean stop returns a running job to the queue.
+# One server a folder: a second would run the first's jobs.
+other = subprocess.run(
+    [arguments.server, "serve", "--port", "0", "--data", data, "--weights", arguments.weights], capture_output=True, text=True, timeout=60)
+assert other.returncode == 65 and "another server uses this folder" in other.stderr, other
+other = subprocess.run(
+    [arguments.server, "serve", "--port", str(server.port), "--data", arguments.out / "other", "--weights", arguments.weights],
+    capture_output=True, text=True, timeout=60)
+assert other.returncode == 64 and "another program listens there" in other.stderr, other
+tell("a folder and a port that are taken are named")
+
+# A clean stop returns a running job to the queue, also while somebody follows it.
 running = server.start_job(long.read_bytes())
+following = urllib.request.urlopen(f"{server.address}/v1/jobs/{running}/events", timeout=120)
+following.readline()
+begin = time.time()
 server.stop()
+assert time.time() - begin < 20, time.time() - begin
+following.read()
 server = start()
 assert finished(server, running)["state"] == "done"
 server.stop()
@@ -187,3 +211,16 @@ told = finished(server, server.send(path.read_bytes()))
 assert told["state"] == "failed" and "46080 voxels" in told["problem"]["detail"], told
 server.stop()
 tell("a volume beyond the limit fails and says why")
+
+# A job computes with the weights that it names, or fails.
+changing = arguments.out / "changing.safetensors"
+changing.write_bytes(arguments.weights.read_bytes())
+server = Server(arguments.server, data, [changing])
+assert server.ask("/healthz")[0] == 200
+weights_for(changing, "volumes", 64)
+status, _, body = server.ask("/healthz")
+assert status == 503 and "restart the server" in json.loads(body)["checks"]["model changing"], body
+told = finished(server, server.send(path.read_bytes()))
+assert told["state"] == "failed" and "has changed" in told["problem"]["detail"], told
+server.stop()
+tell("weights that were exchanged are not used under their old name")

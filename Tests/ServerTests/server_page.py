@@ -17,6 +17,7 @@ def look(chromium, address, picture, volume, series, out, screenshots, mask, lab
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 800}, accept_downloads=True)
         page.set_default_timeout(120_000)
+        page.on("dialog", lambda dialog: dialog.accept())
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: message.type == "error" and errors.append(message.text))
         page.on("request", lambda request: request.url.startswith(("http:", "https:")) and not request.url.startswith(address) and foreign.append(request.url))

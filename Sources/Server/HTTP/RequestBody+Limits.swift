@@ -21,7 +21,8 @@ extension Request {
     func requirePlainBody() throws {
         let type = headers[.contentType]?.lowercased() ?? "", encoding = headers[.contentEncoding]?.lowercased() ?? "identity"
         guard encoding == "identity" else {
-            throw Problem(.unsupportedMediaType, "the body is packed as '\(encoding.printable(limit: 40))'", remedy: "send the file as it is")
+            throw Problem(
+                .unsupportedMediaType, "the body is packed as '\(encoding.printable(limit: 40))'", remedy: "send the file as it is")
         }
         guard !type.hasPrefix("multipart/") else {
             throw Problem(.unsupportedMediaType, "the body is a form", remedy: "send the file itself as the body, as by curl -T FILE")

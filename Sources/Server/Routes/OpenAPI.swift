@@ -165,7 +165,8 @@ enum OpenAPI {
 
     /// A stream has no schema in OpenAPI 3.1: each event's data is a job.
     private static let events: JSONValue = [
-        "description": "Lines 'event: job' and 'data: JOB', where JOB is what GET /v1/jobs/{id} answers", "content": ["text/event-stream": [:]],
+        "description": "Lines 'event: job' and 'data: JOB', where JOB is what GET /v1/jobs/{id} answers",
+        "content": ["text/event-stream": [:]],
     ]
 
     private static let results: JSONValue = {

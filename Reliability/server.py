@@ -32,7 +32,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Tests/Serv
 from driven import Server, finished, root, save_volume, series, shipped, tell, weights_for  # noqa: E402
 
 # The statuses with which a server refuses; 501 and 505 are for unknown methods and versions of HTTP.
-REFUSALS = {400, 401, 404, 405, 406, 408, 409, 413, 415, 422, 429, 501, 503, 505}
+REFUSALS = {400, 401, 404, 405, 406, 408, 409, 410, 413, 415, 421, 422, 429, 501, 503, 505}
 
 
 # ---- mutation

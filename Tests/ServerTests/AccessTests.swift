@@ -33,8 +33,10 @@ import Testing
 
     /// A page of another site whose name leads here reads nothing of an open server.
     @Test(arguments: [
-        ("127.0.0.1:8080", true), ("localhost", true), ("LOCALHOST:1", true), ("[::1]:8080", true), ("10.1.2.3", true), ("Clinic.example:80", true),
-        ("evil.example", false), ("evil.example:8080", false), ("127.0.0.1.evil.example", false), ("localhost.evil.example", false), ("[evil]", false),
+        ("127.0.0.1:8080", true), ("localhost", true), ("LOCALHOST:1", true), ("[::1]:8080", true), ("10.1.2.3", true),
+        ("Clinic.example:80", true),
+        ("evil.example", false), ("evil.example:8080", false), ("127.0.0.1.evil.example", false), ("localhost.evil.example", false),
+        ("[evil]", false),
         ("", true),
     ])
     func openServersGoByKnownNames(authority: String, isAdmitted: Bool) throws {

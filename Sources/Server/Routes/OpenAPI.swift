@@ -82,7 +82,7 @@ enum OpenAPI {
             "/v1/jobs/{id}/result": [
                 "get": operation(
                     "result", "The result, as the type named in `Accept`.", parameters: [id], answers: ["200": results],
-                    problems: ["404", "406", "409"])
+                    problems: ["404", "406", "409", "410"])
             ],
             "/v1/jobs/{id}/view/{layer}/{plane}/{index}": [
                 "get": operation(
@@ -116,7 +116,7 @@ enum OpenAPI {
         problems: [String] = [], isOpen: Bool = false
     ) -> JSONValue {
         var answers = answers
-        for problem in problems + (isOpen ? [] : ["401"]) { answers[problem] = ["$ref": .string("#/components/responses/Problem")] }
+        for problem in problems + ["421"] + (isOpen ? [] : ["401"]) { answers[problem] = ["$ref": .string("#/components/responses/Problem")] }
         var operation: [String: JSONValue] = ["operationId": .string(name), "summary": .string(summary), "responses": .object(answers)]
         if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
         if let body { operation["requestBody"] = ["required": true, "content": .object(body.mapValues { ["schema": $0] })] }

@@ -102,7 +102,7 @@ package actor JobService: Service {
 
     private func work() async throws {
         var waiting = wakeups.makeAsyncIterator()
-        while !isStopping {
+        while !isStopping, !Task.isCancelled {
             do {
                 // A full disk ends neither a job nor the server: both wait for room.
                 guard files.hasRoom(for: 0) else {
@@ -127,7 +127,7 @@ package actor JobService: Service {
     }
 
     private func pause() async {
-        for _ in 0..<5 where !isStopping { try? await Task.sleep(for: .seconds(1)) }
+        for _ in 0..<5 where !isStopping && !Task.isCancelled { try? await Task.sleep(for: .seconds(1)) }
     }
 
     /// Records a job's state as its files show it.

@@ -116,7 +116,9 @@ enum OpenAPI {
         problems: [String] = [], isOpen: Bool = false
     ) -> JSONValue {
         var answers = answers
-        for problem in problems + ["421"] + (isOpen ? [] : ["401"]) { answers[problem] = ["$ref": .string("#/components/responses/Problem")] }
+        for problem in problems + ["421"] + (isOpen ? [] : ["401"]) {
+            answers[problem] = ["$ref": .string("#/components/responses/Problem")]
+        }
         var operation: [String: JSONValue] = ["operationId": .string(name), "summary": .string(summary), "responses": .object(answers)]
         if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
         if let body { operation["requestBody"] = ["required": true, "content": .object(body.mapValues { ["schema": $0] })] }

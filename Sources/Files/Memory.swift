@@ -72,40 +72,54 @@ package enum Memory {
     }
 
     /// The least that the process's control groups leave; nil without limits.
-    private static func controlGroups() -> Int? {
+    private static func controlGroups() -> Int? { groups.compactMap { left(in: $0) }.min() }
+
+    /// A folder of the system about one control group's memory.
+    private struct ControlGroup {
+        let folder: String
+        /// The names of its files, and of a line in its statistics.
+        let limit: String, use: String, cache: String
+
+        static func first(_ folder: String) -> ControlGroup {
+            ControlGroup(folder: folder, limit: "memory.limit_in_bytes", use: "memory.usage_in_bytes", cache: "total_inactive_file")
+        }
+
+        static func second(_ folder: String) -> ControlGroup {
+            ControlGroup(folder: folder, limit: "memory.max", use: "memory.current", cache: "inactive_file")
+        }
+    }
+
+    /// The process's groups that have a limit, found once: most machines have none, and a run asks
+    /// for memory often.
+    private static let groups: [ControlGroup] = {
         #if canImport(Darwin)
-            return nil
+            return []
         #else
-            guard let text = systemText("/proc/self/cgroup") else { return nil }
-            var least: Int?
-            for line in text.split(separator: "\n") {
+            var groups: [ControlGroup] = []
+            for line in (systemText("/proc/self/cgroup") ?? "").split(separator: "\n") {
                 let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
                 guard fields.count == 3 else { continue }
                 let isSecond = fields[0] == "0" && fields[1].isEmpty
                 guard isSecond || fields[1].split(separator: ",").contains("memory") else { continue }
                 let root = isSecond ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory"
-                let names =
-                    isSecond
-                    ? ("memory.max", "memory.current", "inactive_file")
-                    : ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-                var path = fields[2].split(separator: "/")
+                let path = fields[2].split(separator: "/").map(String.init)
                 // A container may hide the group's own path, but not its root.
-                while true {
-                    let folder = ([root] + path.map(String.init)).joined(separator: "/")
-                    if let left = left(in: folder, names) { least = min(least ?? .max, left) }
-                    guard !path.isEmpty else { break }
-                    path.removeLast()
+                for length in 0...path.count {
+                    let folder = ([root] + path.prefix(length)).joined(separator: "/")
+                    groups.append(isSecond ? .second(folder) : .first(folder))
                 }
             }
-            return least
+            // The first version writes no limit as the largest multiple of a page.
+            return groups.filter { number($0.folder + "/" + $0.limit).map { $0 < 1 << 62 } ?? false }
         #endif
-    }
+    }()
 
     /// A control group's limit minus its use. Pages that only cache files count as free.
-    private static func left(in folder: String, _ names: (limit: String, use: String, cache: String)) -> Int? {
-        guard let limit = number(folder + "/" + names.limit), let use = number(folder + "/" + names.use) else { return nil }
+    private static func left(in group: ControlGroup) -> Int? {
+        func path(_ name: String) -> String { group.folder + "/" + name }
+        guard let limit = number(path(group.limit)), let use = number(path(group.use)) else { return nil }
         var cache = 0
-        for line in (systemText(folder + "/memory.stat") ?? "").split(separator: "\n") where line.hasPrefix(names.cache + " ") {
+        for line in (systemText(path("memory.stat")) ?? "").split(separator: "\n") where line.hasPrefix(group.cache + " ") {
             cache = line.split(separator: " ").last.flatMap { Int($0) } ?? 0
         }
         return max(0, limit - max(0, use - cache))

@@ -44,7 +44,7 @@ struct JobView: Codable, Sendable {
     enum Plane: String, CaseIterable, Sendable { case axial, coronal, sagittal }
 
     static func write(
-        _ volume: VolumeFile, _ prepared: PreparedVolume, _ labels: LabelVolume, _ segmenter: Segmenter, in folder: URL
+        _ volume: VolumeFile, _ prepared: PreparedVolume, _ labels: LabelVolume, _ segmenter: Segmenter, notes: [String], in folder: URL
     ) throws {
         let turn = volume.voxelOrder.flatMap { order in VoxelOrder("LPS").map { order.turn(to: $0) } } ?? .none
         let shape = turn.applied(to: labels.shape)
@@ -62,7 +62,7 @@ struct JobView: Codable, Sendable {
                 return Label(
                     label: label.value, name: label.name, color: label.color, voxels: count,
                     milliliters: volume.voxelVolume.map { (Double(count) * $0).rounded() / 1000 })
-            }, notes: prepared.notes, hasSegmentation: volume.source != nil)
+            }, notes: notes, hasSegmentation: volume.source != nil)
         try AtomicFile.write([UInt8](JSONEncoder().encode(view)), to: folder.appending(path: Self.name))
     }
 

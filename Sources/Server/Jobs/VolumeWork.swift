@@ -233,7 +233,9 @@ private struct VolumeJob {
         }
         try VolumeResults.writeTables(segmenter.labels, in: made)
         try pack(names, in: made)
-        try JobView.write(volume, prepared, labels, segmenter, in: made)
+        let modality = Modality.note(series: item.series?.modality, weights: segmenter.metadata.modality)
+        try JobView.write(
+            volume, prepared, labels, segmenter, notes: prepared.notes + [modality.map { "the series \($0)" }].compactMap(\.self), in: made)
         JobFiles.flush(made)
     }
 

@@ -146,7 +146,7 @@ let package = Package(
                 "DICOM",
             ],
             exclude: ["Fixtures"]),
-        .testTarget(name: "CommandsTests", dependencies: ["Commands", "Files"]),
+        .testTarget(name: "CommandsTests", dependencies: ["Commands", "Files", "Segmentation"]),
         .testTarget(
             name: "NetworksTests",
             dependencies: ["TestSupport", "Training", "Runs", "Networks", "Segmentation", "VMUNet", "Torch", "TensorFiles"]),

@@ -15,7 +15,7 @@ extension Evaluate {
         if let folder { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
         let provenance = "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))"
         var stored: ClosedRange<Float>?
-        var doubts: [String] = []
+        var doubts = CaseNotes()
         let evaluator = VolumeEvaluator(
             volumes, segmenter: VolumeSegmenter(segmenter, batchSize: input.batchSize), spacing: spacing,
             metrics: VolumeMetric.all + (tolerance.map { [.normalizedSurfaceDice(tolerance: $0)] } ?? []))
@@ -24,7 +24,7 @@ extension Evaluate {
             bar.show(
                 progress.share, "volume \(progress.volume + 1)/\(progress.volumes), slice \(progress.slice)/\(progress.slices)")
         } keep: { volume, prediction in
-            doubts += volume.doubts
+            doubts.add(volume.doubts, of: volume.name)
             if let least = volume.image.min(), let greatest = volume.image.max() {
                 stored = min(least, stored?.lowerBound ?? least)...max(greatest, stored?.upperBound ?? greatest)
             }
@@ -37,8 +37,7 @@ extension Evaluate {
         if let stored, let problem = SliceFindings.intensityProblem(stored, isMapped: files.intensities == .raw || files.window != nil) {
             Console.note("note: " + problem)
         }
-        for doubt in doubts.prefix(5) { Console.note("note: " + doubt) }
-        if doubts.count > 5 { Console.note("note: … and \(doubts.count - 5) more such notes; check lists all") }
+        for doubt in doubts.lines(atMost: CaseNotes.mostTold) { Console.note("note: " + doubt) }
         if let folder { Console.note("\(counted(summary.volumes.count, "label volume")) in \(folder.relativePath)") }
         try deliver(summary, csv: summary.csv, table: Self.table(summary))
     }

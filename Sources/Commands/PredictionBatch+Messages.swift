@@ -34,15 +34,8 @@ extension PredictionBatch {
 
     /// Warns about a series of another modality than that of training, as far as both are recorded.
     mutating func tellModality(_ item: InputList.Item) {
-        func kind(_ modality: String?) -> String? {
-            switch modality?.uppercased() {
-            case "CT": "CT"
-            case "MR", "MRI": "MR"
-            default: nil
-            }
-        }
-        guard let own = kind(item.series?.modality), let trained = kind(segmenter.metadata.modality), own != trained else { return }
-        tellOnce("\(item.path): is \(own), and these weights were trained on \(trained): do not trust the result unseen")
+        let note = Modality.note(series: item.series?.modality, weights: segmenter.metadata.modality)
+        if let note { tellOnce("\(item.path): \(note)") }
     }
 
     /// Lists which results belong to which inputs if inputs have equal names.

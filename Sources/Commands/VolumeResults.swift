@@ -78,20 +78,36 @@ package struct VolumeResults {
     /// The least height and width of a drawn slice, in pixels.
     private static let leastSide = 256
 
+    /// The most rows and columns of a drawn slice whose pixels are no squares.
+    private static let mostSide = 4096
+
+    /// Rows and columns of a drawn slice: its pixels become squares, since viewers take those of a
+    /// capture for squares, and a small one is enlarged, so that the letters leave it room.
+    package static func drawnSize(_ plane: PlaneSize, _ spacing: VoxelSpacing?) -> (height: Int, width: Int) {
+        var (height, width) = (plane.height, plane.width)
+        if let spacing, abs(spacing.height - spacing.width) > 1e-3 * spacing.height {
+            let finest = min(spacing.height, spacing.width)
+            func side(_ count: Int, _ step: Double) -> Int {
+                max(count, Int(min(Double(count) * step / finest, Double(mostSide)).rounded()))
+            }
+            (height, width) = (side(height, spacing.height), side(width, spacing.width))
+        }
+        let times = max(1, (leastSide + min(width, height) - 1) / min(width, height))
+        return (height * times, width * times)
+    }
+
     /// Draws the slices with outlines and the classes' volumes.
     private func drawSlices(to folder: URL) throws {
         let (shape, shown, amounts) = (labels.shape, prepared.shown, amounts)
-        let area = shape.plane.count
+        let area = shape.plane.count, size = Self.drawnSize(shape.plane, volume.spacing)
         try SecondaryCapture(source: source(), version: Provenance.version).write(to: folder) { slice in
             let range = slice * area..<(slice + 1) * area
             func plane(_ pixels: [UInt8]) -> Picture {
                 Picture(width: shape.width, height: shape.height, channels: 1, pixels: pixels)
             }
             let grey = plane(shown[range].map { UInt8((min(max($0, 0), 1) * 255).rounded()) })
-            // A small picture is enlarged, so that the letters leave it room.
-            let times = max(1, (Self.leastSide + min(shape.width, shape.height) - 1) / min(shape.width, shape.height))
-            var drawn = try Overlay.draw(
-                plane(Array(labels.labels[range])).enlarged(times), on: grey.enlarged(times), opacity: 0)
+            func sized(_ picture: Picture) -> Picture { Resize.nearest(picture, to: size) }
+            var drawn = try Overlay.draw(sized(plane(Array(labels.labels[range]))), on: sized(grey), opacity: 0)
             // Readable letters, if the picture is large enough.
             let scale = max(1, min(drawn.width, drawn.height) / 256)
             for (line, text) in amounts.enumerated() {

@@ -10,21 +10,6 @@ public struct Picture: Sendable, Equatable {
     /// height · width · channels values; the channel varies fastest.
     public var pixels: [UInt8]
 
-    /// Each pixel repeated that many times in both directions.
-    package func enlarged(_ times: Int) -> Picture {
-        guard times > 1 else { return self }
-        var large = [UInt8]()
-        large.reserveCapacity(pixels.count * times * times)
-        for row in 0..<height {
-            var line: [UInt8] = []
-            for place in row * width..<(row + 1) * width {
-                for _ in 0..<times { line += pixels[place * channels..<(place + 1) * channels] }
-            }
-            for _ in 0..<times { large += line }
-        }
-        return Picture(width: width * times, height: height * times, channels: channels, pixels: large)
-    }
-
     /// Wraps existing values. The caller must pass width · height · channels of them, and 1 or 3
     /// channels; ``init(_:width:height:layout:rowStride:)-([UInt8],_,_,_,_)`` throws instead.
     public init(width: Int, height: Int, channels: Int, pixels: [UInt8]) {

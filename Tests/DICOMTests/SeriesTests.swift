@@ -44,20 +44,48 @@ enum Fixtures {
 struct SeriesTests {
     private let straight = [[-2, 0, 0, 31.5], [0, -1.5, 0, 20.25], [0, 0, 5, 0]]
 
-    @Test(arguments: [("2,", "not a number"), ("zz", "not a number"), ("0 ", "slope of 0")])
-    func slopesThatAreNoFactorsAreRefused(slope: String, reason: String) throws {
+    /// The first file of `plain` with another value of an attribute, of even length.
+    private func changed<R>(_ tag: [UInt8], _ representation: String, _ value: String, _ body: (URL) throws -> R) throws -> R {
         let file = try #require(try Fixtures.files("plain").first)
         var bytes = [UInt8](try Data(contentsOf: file))
-        let place = try #require(bytes.firstRange(of: [0x28, 0, 0x53, 0x10] + Array("DS".utf8)))
+        let place = try #require(bytes.firstRange(of: tag + Array(representation.utf8)))
         let length = Int(bytes[place.upperBound]) | Int(bytes[place.upperBound + 1]) << 8
-        let start = place.upperBound + 2
         bytes.replaceSubrange(
-            start..<start + length, with: Array(slope.utf8.prefix(length)) + [UInt8](repeating: 0x20, count: max(0, length - 2)))
-        let changed = FileManager.default.temporaryDirectory.appendingPathComponent("vmunet-slope-\(UUID().uuidString).dcm")
+            place.upperBound..<place.upperBound + 2 + length, with: [UInt8(value.utf8.count), 0] + Array(value.utf8))
+        let changed = FileManager.default.temporaryDirectory.appendingPathComponent("vmunet-changed-\(UUID().uuidString).dcm")
         defer { try? FileManager.default.removeItem(at: changed) }
         try Data(bytes).write(to: changed)
-        let folder = DICOMFolder([changed])
+        return try body(changed)
+    }
+
+    @Test(arguments: [("2,", "not a number"), ("zz", "not a number"), ("0 ", "slope of 0")])
+    func slopesThatAreNoFactorsAreRefused(slope: String, reason: String) throws {
+        let folder = try changed([0x28, 0, 0x53, 0x10], "DS", slope) { DICOMFolder([$0]) }
         #expect(folder.series.isEmpty && folder.failures.first?.reason.contains(reason) == true, "\(folder.failures)")
+    }
+
+    /// Slope and intercept may be numbers, and their result beyond the range of the voxels'.
+    @Test(arguments: [(UInt8(0x53), "1e38"), (0x53, "1e39"), (0x53, "1e300 "), (0x52, "1e39"), (0x52, "-1e300")])
+    func valuesBeyondNumbersAreRefused(element: UInt8, value: String) throws {
+        try changed([0x28, 0, element, 0x10], "DS", value) { file in
+            let series = try #require(DICOMFolder([file]).series.first)
+            let error = try #require(throws: FileError.self) { try DICOMVolume(series, name: "series") }
+            #expect(error.file.hasSuffix(file.lastPathComponent) && error.reason.contains("not finite"), "\(error)")
+        }
+        // The largest that fits is a value like any other.
+        try changed([0x28, 0, 0x53, 0x10], "DS", "1e30") { file in
+            let series = try #require(DICOMFolder([file]).series.first)
+            #expect(try DICOMVolume(series, name: "series").values.max() ?? 0 > 1e32)
+        }
+    }
+
+    /// One UID for the series of two patients.
+    @Test func severalPatientsAreRefused() throws {
+        try changed([0x10, 0, 0x20, 0], "LO", "SECRET77") { file in
+            let folder = DICOMFolder([file] + (try Fixtures.files("plain")))
+            let error = try #require(throws: FileError.self) { try DICOMVolume(folder.series[0], name: "series") }
+            #expect(error.reason.contains("several patients") && !"\(error)".contains("SECRET"), "\(error)")
+        }
     }
 
     @Test(arguments: [

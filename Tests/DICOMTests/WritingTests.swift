@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import DICOM
@@ -39,6 +40,34 @@ struct WritingTests {
         #expect(codes.entry("Right Kidney").modifier?.value == "24028007")
         #expect(codes.entry("left ventricle").type.value == "87878005" && codes.entry("left ventricle").modifier == nil)
         #expect(codes.entry("lungs").type.meaning == "Lung" && codes.entry("class 7").type.value == "85756007")
+    }
+
+    /// What was compressed with loss once stays marked in captures, with the ratio and the method.
+    @Test func lossIsCarriedOn() throws {
+        let root = FileManager.default.temporaryDirectory.appendingPathComponent("vmunet-loss-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: root) }
+        try FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
+        func captured(_ more: DataSetBuilder) throws -> DataSet {
+            for file in try Fixtures.files("plain") {
+                var bytes = [UInt8](try Data(contentsOf: file))
+                let pixels = try #require(bytes.firstRange(of: [0xE0, 0x7F, 0x10, 0x00]))
+                bytes.insert(contentsOf: more.encoded(), at: pixels.lowerBound)
+                try Data(bytes).write(to: root.appendingPathComponent(file.lastPathComponent))
+            }
+            let files = try FileManager.default.contentsOfDirectory(atPath: root.path).filter { $0.hasSuffix(".dcm") }
+            let series = try #require(DICOMFolder(files.map { root.appendingPathComponent($0) }).series.first)
+            let source = try #require(try DICOMVolume(series, name: "series").source)
+            let folder = root.appendingPathComponent("capture")
+            try SecondaryCapture(source: source).write(to: folder) { _ in ([UInt8](repeating: 0, count: 12), 2, 2) }
+            return try DICOMFile(folder.appendingPathComponent("IM0001.dcm")).dataSet
+        }
+        #expect(try captured(DataSetBuilder()).text(.lossy) == nil)
+        var loss = DataSetBuilder()
+        loss.text(.lossy, "CS", "01")
+        loss.text(.lossyRatio, "DS", "12.5")
+        loss.text(.lossyMethod, "CS", "ISO_15444_1")
+        let set = try captured(loss)
+        #expect([set.text(.lossy), set.text(.lossyRatio), set.text(.lossyMethod)] == ["01", "12.5", "ISO_15444_1"])
     }
 
     @Test func bitsArePackedFromTheLowest() {

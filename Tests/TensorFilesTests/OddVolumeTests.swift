@@ -47,6 +47,31 @@ struct OddVolumeTests {
         #expect(try NIfTIFile.header(file(name)).notes == [note])
     }
 
+    /// Two placements of which one is used, and units that few mean.
+    @Test func saysWhichPlaceIsUsed() throws {
+        try withTemporaryFolder { folder in
+            func notes(_ change: (inout VolumeGeometry) -> Void) throws -> [String] {
+                var geometry = VolumeGeometry(affine: [[-2, 0, 0, 31.5], [0, -1.5, 0, 20.25], [0, 0, 5, 0]])
+                change(&geometry)
+                let url = folder.appendingPathComponent("a.nii")
+                try NIfTIFile.write(VolumeImage(voxels: HostTensor([UInt8](1...8), shape: [2, 2, 2]), geometry: geometry), to: url)
+                return try NIfTIFile.read(url).notes
+            }
+            let disagree = ["its header's matrix (sform) and quaternion (qform) disagree: the matrix is used"]
+            let cases: [((inout VolumeGeometry) -> Void, [String])] = [
+                ({ _ in }, []), ({ $0.matrix[0][3] += 0.05 }, []), ({ $0.matrix[0][3] += 1 }, disagree),
+                ({ $0.matrix[0][0] = 2 }, disagree), ({ $0.spacing[2] = 4 }, disagree),
+                ({ ($0.quaternionCode, $0.matrix[0][3]) = (0, 9) }, []),
+                ({ $0.units = 3 }, ["its header counts in micrometres: a voxel is taken for 0.002×0.0015×0.005 mm"]),
+                ({ $0.units = 1 }, ["its header counts in metres: a voxel is taken for 2000.0×1500.0×5000.0 mm"]),
+            ]
+            for (change, expected) in cases {
+                let found = try notes(change)
+                #expect(found == expected)
+            }
+        }
+    }
+
     @Test func takesThePlaceThatCanBeUsed() throws {
         let expected = try expected()
         expectAffine(try NIfTIFile.read(file("sform_zeros_qform.nii")), expected.sform_zeros_qform.affine)

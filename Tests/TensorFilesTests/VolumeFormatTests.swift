@@ -55,6 +55,31 @@ struct VolumeFormatTests {
         #expect(flat.geometry.axes == 2 && flat.geometry.spacing == [0.5, 0.25, 1] && flat.voxels.shape == [1, 4, 5])
     }
 
+    /// A size that no header gives stays unknown, also in what is written of it.
+    @Test(arguments: [
+        ("a.mha", "", false), ("a.mha", "ElementSpacing = 0 0 0\n", false), ("a.mha", "ElementSpacing = 1 2 3\n", true),
+        ("a.nrrd", "", false), ("a.nrrd", "spacings: 1 2 nan\n", false), ("a.nrrd", "spacings: 0 0 0\n", false),
+        ("a.nrrd", "spacings: 1 2 3\n", true),
+    ]) func sizesAreNotInvented(name: String, line: String, isKnown: Bool) throws {
+        let header =
+            name == "a.mha"
+            ? "ObjectType = Image\nNDims = 3\n\(line)DimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
+            : "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 2 2 2\n\(line)encoding: raw\n\n"
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent(name)
+            try TestFiles.put(Array(header.utf8) + [1, 2, 3, 4, 5, 6, 7, 8], at: url)
+            let image = try format(url).read(url)
+            #expect(image.voxels.bytes == [1, 2, 3, 4, 5, 6, 7, 8])
+            let note = "its header gives no voxel size"
+            #expect((image.geometry.voxelSize == nil) == !isKnown && image.notes.contains(note) == !isKnown, "\(image.notes)")
+            if isKnown { #expect(image.geometry.spacing == [1, 2, 3]) }
+            let copy = folder.appendingPathComponent("copy." + url.pathExtension)
+            try format(copy).write(image, to: copy)
+            let again = try format(copy).read(copy)
+            #expect((again.geometry.voxelSize == nil) == !isKnown && again.voxels == image.voxels)
+        }
+    }
+
     @Test func severalChannelsAreRefusedUnlessAskedFor() throws {
         for name in ["vectors.mha", "four.nrrd", "colours.nrrd"] {
             let url = Self.folder.appendingPathComponent(name)

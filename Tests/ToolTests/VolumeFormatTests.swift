@@ -96,6 +96,19 @@ extension ToolTests {
             #expect(!(try text(folder.appending(path: "predictions.json"))).contains("SECRET"))
         }
 
+        /// Weights of MR for a series of CT.
+        @Test(arguments: [("MRI", true), ("CT", false)]) func anotherModalityIsNoted(modality: String, isNoted: Bool) throws {
+            let folder = try Scratch.folder()
+            var weights = try SafetensorsFile.read(Shared.nineClasses)
+            (weights.metadata["format_version"], weights.metadata["modality"]) = (.string("1"), .string(modality))
+            try SafetensorsFile.write(weights, to: folder.appending(path: "w.safetensors"))
+            let outcome = try Tool.run(
+                "predict", "--weights", folder.appending(path: "w.safetensors").path, "--image-size", "32", "--output",
+                folder.appending(path: "out").path, series("plain"))
+            expectDone(outcome)
+            #expect(outcome.error.contains("is CT, and these weights were trained on MR: do not trust") == isNoted, "\(outcome.error)")
+        }
+
         @Test func refusesWithTheReason() throws {
             let folder = try Scratch.folder()
             for (name, words) in [

@@ -46,7 +46,8 @@ public struct StructureSet: Sendable {
     }
 
     /// The labels on an image's voxels, (slices, rows, columns): a voxel is in a region if its
-    /// centre is inside an odd number of the region's contours on its slice. Some regions or all.
+    /// centre is inside an odd number of the region's contours on its slice, or on one of them. Some
+    /// regions or all.
     public func labels(
         shape: [Int], geometry: VolumeGeometry, only some: Set<Int>? = nil
     ) throws(FileError) -> (labels: [UInt8], notes: [String]) {
@@ -65,7 +66,7 @@ public struct StructureSet: Sendable {
             var edges: [Int: [Edge]] = [:]
             for contour in contours {
                 let points = try points(contour).map { grid.voxel($0) }
-                guard points.count >= 3 else { continue }
+                guard !points.isEmpty else { continue }
                 let slice = points[0][2].rounded()
                 guard points.allSatisfy({ $0.allSatisfy { $0.isFinite && abs($0) < 1e6 } && abs($0[2] - slice) < 0.3 }) else {
                     throw Fault(
@@ -76,7 +77,7 @@ public struct StructureSet: Sendable {
                     beside += 1
                     continue
                 }
-                for (a, b) in zip(points, points.dropFirst() + [points[0]]) where a[1] != b[1] {
+                for (a, b) in zip(points, points.dropFirst() + [points[0]]) {
                     edges[Int(slice), default: []].append(a[1] < b[1] ? Edge(from: a, to: b) : Edge(from: b, to: a))
                 }
             }
@@ -99,12 +100,37 @@ public struct StructureSet: Sendable {
     /// A file of regions draws a voxel, or crosses a row, that often at most.
     private static func mostWork(_ grid: VoxelGrid) -> Int { 32 * grid.shape.reduce(1, *) + 1 << 20 }
 
-    /// Between every second crossing of a row of voxel centres. Returns the number of crossings and
-    /// of voxels drawn.
+    /// Centres closer to a contour than this, in voxels, are on it, since files round coordinates.
+    private static let onContour = 0.005
+
+    /// The voxels whose centres an edge passes. Tools such as rt-utils draw through the centres of a
+    /// region's outermost voxels, which would be lost. Returns the number of centres looked at.
+    private func trace(_ edge: Edge, _ slice: Int, _ label: UInt8, _ grid: VoxelGrid, _ canvas: inout LabelCanvas) -> Int {
+        let run = [edge.to[0] - edge.from[0], edge.to[1] - edge.from[1]]
+        // Along the axis on which the edge is longer.
+        let along = abs(run[0]) >= abs(run[1]) ? 0 : 1, across = 1 - along
+        let ends = [edge.from[along], edge.to[along]].sorted(), sides = [grid.shape[2], grid.shape[1]]
+        let first = max(0, Int((ends[0] - Self.onContour).rounded(.up)))
+        let last = min(sides[along] - 1, Int((ends[1] + Self.onContour).rounded(.down)))
+        guard first <= last else { return 0 }
+        for step in first...last {
+            let share = run[along] == 0 ? 0 : min(max((Double(step) - edge.from[along]) / run[along], 0), 1)
+            let place = edge.from[across] + share * run[across]
+            guard abs(place - place.rounded()) <= Self.onContour, (0..<sides[across]).contains(Int(place.rounded())) else { continue }
+            let (column, row) = along == 0 ? (step, Int(place.rounded())) : (Int(place.rounded()), step)
+            canvas.put(label, at: (slice * grid.shape[1] + row) * grid.shape[2] + column)
+        }
+        return last - first + 1
+    }
+
+    /// Between every second crossing of a row of voxel centres, and on the edges. Returns the number of
+    /// crossings and of voxels drawn.
     private func fill(_ edges: [Edge], _ slice: Int, _ label: UInt8, _ grid: VoxelGrid, _ canvas: inout LabelCanvas) -> Int {
         var rows: [Int: [Double]] = [:]
         var work = 0
         for edge in edges {
+            work += trace(edge, slice, label, grid, &canvas)
+            guard edge.from[1] != edge.to[1] else { continue }
             let first = max(0, Int(edge.from[1].rounded(.up))), last = min(grid.shape[1] - 1, Int(edge.to[1].rounded(.up)) - 1)
             guard first <= last else { continue }
             work += last - first + 1

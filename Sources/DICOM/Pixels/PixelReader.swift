@@ -12,9 +12,11 @@ struct RawFrame {
     let bits: PixelBits
     let isBigEndian: Bool
 
-    /// Stores the values: masked to the stored bits, with sign, scaled.
-    func put(into values: inout [Float], at start: Int, count: Int, _ frame: DICOMImage.Frame, padding: inout PaddingCensus) {
+    /// Stores the values: masked to the stored bits, with sign, scaled. Throws if a measured one is
+    /// beyond the range of numbers.
+    func put(into values: inout [Float], at start: Int, count: Int, _ frame: DICOMImage.Frame, padding: inout PaddingCensus) throws {
         let (slope, intercept) = (frame.slope, frame.intercept)
+        var isFinite = true
         for i in 0..<count {
             let raw: UInt32
             switch bits.allocated {
@@ -28,14 +30,18 @@ struct RawFrame {
             }
             let stored = bits.value(raw)
             let value = Float(slope * Double(stored) + intercept)
-            if let range = bits.padding {
-                if range.contains(stored) {
-                    padding.mark(start + i)
-                } else {
-                    padding.see(value)
-                }
+            if let range = bits.padding, range.contains(stored) {
+                padding.mark(start + i)
+            } else {
+                if bits.padding != nil { padding.see(value) }
+                isFinite = isFinite && value.isFinite
             }
             values[start + i] = value
+        }
+        guard isFinite else {
+            throw Fault(
+                .corrupt, "holds values that are not finite numbers, after its rescale slope and intercept",
+                remedy: "export the series again")
         }
     }
 }

@@ -14,8 +14,10 @@ public struct DICOMFolder: Sendable {
     public let failures: [(file: String, reason: String)]
     /// The truncated or damaged ones of ``failures``: a series may lack slices.
     public let damaged: [(file: String, reason: String)]
-    /// Files without images: reports, plans, directories.
+    /// Files without images to segment: reports, plans, segmentations, directories.
     public let others: Int
+    /// True if all DICOM files are such ``others``.
+    public var holdsNoImages: Bool { series.isEmpty && failures.isEmpty && others > 0 }
 
     /// Looks at files; those that are not DICOM are skipped.
     public init(_ urls: [URL]) {

@@ -29,9 +29,10 @@ struct DICOMImage: Sendable {
         var intercept: Double
     }
 
-    /// Nil for a file without pixels, such as a report or a plan.
+    /// Nil for a file without pixels, such as a report or a plan, and for a segmentation.
     init?(_ file: DICOMFile) throws {
         let set = file.dataSet
+        guard set.text(.segmentationType) == nil else { return nil }
         guard set[.pixels] != nil || set[.floatPixels] != nil || set[.doublePixels] != nil else { return nil }
         self.file = file
         guard let rows = set.integer(.rows), let columns = set.integer(.columns), (1...32_767).contains(rows),
@@ -50,6 +51,9 @@ struct DICOMImage: Sendable {
         sopClass = set.text(.sopClass) ?? file.meta.text(.mediaStorageClass) ?? ""
         sopInstance = set.text(.sopInstance) ?? file.meta.text(.mediaStorageInstance) ?? ""
     }
+
+    /// True if its pixels were ever compressed with loss.
+    var isLossy: Bool { file.syntax.isLossy || file.dataSet.text(.lossy) == "01" }
 
     /// Throws if the file cannot hold the pixels that it declares, before there is memory for them.
     func requirePixels() throws {

@@ -42,6 +42,11 @@ public struct DICOMVolume: Sendable {
     }
 
     private init(_ series: DICOMSeries, _ options: Options) throws {
+        // Some software gives several patients' series one UID.
+        guard Set(series.images.compactMap { $0.file.dataSet.text(.patientID) }).count < 2 else {
+            throw Fault(
+                .unsupported, "holds files of several patients in one series", remedy: "give each patient's files in a folder of their own")
+        }
         for image in series.images { try naming(image.file.url) { try image.requirePixels() } }
         var stack = try SliceStack(series, repairs: options.resamples)
         let images = series.images, (rows, columns) = (images[0].rows, images[0].columns)
@@ -53,11 +58,11 @@ public struct DICOMVolume: Sendable {
         try PixelReader(series, decoder: options.decoder).read { image, frame, raw in
             guard let place = places[[image, frame]] else { return }
             let header = images[image]
-            raw.put(into: &values, at: place * area, count: area, header.frames[frame], padding: &padding)
+            try raw.put(into: &values, at: place * area, count: area, header.frames[frame], padding: &padding)
         }
         padding.fill(&values)
         var notes = stack.notes
-        if images.contains(where: { $0.file.syntax.isLossy || $0.file.dataSet.text(.lossy) == "01" }) {
+        if images.contains(where: \.isLossy) {
             notes.append("its pixels were compressed with loss")
         }
         if images.contains(where: { $0.file.dataSet[.modalityTable] != nil }) {

@@ -47,6 +47,13 @@ public struct SecondaryCapture: Sendable {
         set.text(Tag(0x20, 0x60), "CS", "")
         set.text(.derivationDescription, "ST", "Outlines of an automatic segmentation")
         set.sequence(.sourceImage, [.reference(image, frame: image.frames.count > 1 ? frame : nil)])
+        // What was compressed with loss once stays marked, also in what is drawn of it.
+        if image.isLossy {
+            set.text(.lossy, "CS", "01")
+            for (tag, representation) in [(Tag.lossyRatio, "DS"), (.lossyMethod, "CS")] where image.file.dataSet.text(tag) != nil {
+                set.copy(tag, representation, from: image.file.dataSet)
+            }
+        }
         set.text(.photometric, "CS", "RGB")
         for (tag, value) in [
             (Tag.samples, 3), (.planar, 0), (.rows, rows), (.columns, columns), (.bitsAllocated, 8), (.bitsStored, 8), (.highBit, 7),

@@ -44,7 +44,8 @@ public struct SegmentCodes: Sendable {
                 throw FileError(
                     .corrupt, file: url.relativePath, reason: "line \(number + 1) has \(parts.count) columns, or empty ones",
                     remedy:
-                        "write name, category code and meaning, type code and meaning, with tabs between them; then a modifier's, if any")
+                        "write name, category code and meaning, type code and meaning, with tabs between them; then a modifier's, if any; a code "
+                        + "of another scheme than SNOMED CT as SCHEME:CODE")
             }
             func code(_ place: Int) -> Code {
                 let words = parts[place].split(separator: ":", maxSplits: 1).map(String.init)

@@ -69,9 +69,7 @@ public struct SegmentationObject: Sendable {
     }
 
     /// Images that were ever compressed with loss must stay marked.
-    private var lossiness: String {
-        source.images.contains { $0.file.dataSet.text(.lossy) == "01" || $0.file.syntax.isLossy } ? "01" : "00"
-    }
+    private var lossiness: String { source.images.contains(where: \.isLossy) ? "01" : "00" }
 
     private func segment(_ number: Int, _ label: VolumeLabel, in set: DataSetBuilder) -> DataSetBuilder {
         let entry = codes.entry(label.name)

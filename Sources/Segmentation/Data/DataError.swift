@@ -62,6 +62,27 @@ public struct DataError: UserError, Equatable, LocalizedError {
         do { try Memory.ask(for: bytes) } catch { throw DataError(.memory, path: what, error.reason, remedy: remedy) }
     }
 
+    /// One error for all faults: the fault itself if there is only one, otherwise a list with a
+    /// remedy for each kind. Nil without faults. `path` is the folder of the files.
+    static func joined(_ faults: [DataError], path: String) -> DataError? {
+        guard let first = faults.first, faults.count > 1 else { return faults.first }
+        var remedies: [String] = []
+        for fault in faults where !fault.remedy.isEmpty && !remedies.contains(fault.remedy) { remedies.append(fault.remedy) }
+        return DataError(
+            first.kind, path: path, problems: faults.flatMap { $0.path == path ? $0.problems : $0.lines },
+            remedy: remedies.prefix(3).joined(separator: "\n"))
+    }
+
+    /// The problems as lines among those of other files: each begins with its file's name, or its
+    /// case's.
+    var lines: [String] {
+        let file = URL(filePath: path).lastPathComponent
+        return problems.map { problem in
+            let isNamed = problem.firstRange(of: ": ").map { file.hasPrefix(problem[..<$0.lowerBound]) } ?? false
+            return isNamed ? problem : "\(file): \(problem)"
+        }
+    }
+
     /// Memory if there is too little of it, otherwise input.
     public var category: UserErrorCategory { kind == .memory ? .memory : .input }
     /// The ``path``.

@@ -77,10 +77,7 @@ public struct DatasetCheck: Sendable, Codable, Equatable {
             problems.append(Problem(path: path, problem: problem, remedy: "Training would take them as they are."))
         }
         notes += SetFindings.unseen(findings.labels, classes: classes, where: "slice").map { "\(part): \($0)" }
-        if Self.trainingParts.contains(part), findings.slices > 0, findings.empty == findings.slices {
-            problems.append(
-                Problem(path: path, problem: "every label is background", remedy: "Check how the labels were made, and their numbers."))
-        }
+        if Self.trainingParts.contains(part), findings.isUniform { add(SliceFindings.uniform(path)) }
     }
 
     /// The names of parts that are trained on.
@@ -164,9 +161,9 @@ extension PairedFolder {
 }
 
 extension DatasetCheck {
-    /// Reads every volume of a part and adds the findings.
-    mutating func add(_ volumes: any VolumeDataset, part: String, _ settings: DataSettings) {
-        var findings = SliceFindings()
+    /// Reads every volume of a part, whose labels are in a folder, and adds the findings.
+    mutating func add(_ volumes: any VolumeDataset, part: String, folder: URL, _ settings: DataSettings) {
+        var (findings, doubts) = (SliceFindings(), CaseNotes())
         for index in 0..<volumes.count {
             do throws(DataError) {
                 let volume = try volumes.load(at: index)
@@ -176,12 +173,13 @@ extension DatasetCheck {
                         stored: volume.image + extremes, labels: volume.label.labels, ignoring: volumes.ignoredLabel,
                         rows: volume.shape.height,
                         columns: volume.shape.width))
-                notes += volume.doubts.map { "\(part): \($0)" }
+                doubts.add(volume.doubts, of: volume.name)
             } catch { add(error) }
         }
+        notes += doubts.lines().map { "\(part): \($0)" }
         add(
             findings, part: part, classes: volumes.classNames.count,
             isMapped: settings.readingWindow != nil || settings.dataset.layout.mapsIntensities,
-            path: URL(filePath: settings.path).appending(path: "test_vol_h5").path)
+            path: folder.path)
     }
 }

@@ -268,18 +268,8 @@ package struct PairedFolder: TrainingSamples {
         return nil
     }
 
-    /// One error for all faults: the fault itself if there is only one, otherwise a list with a
-    /// remedy for each kind.
     private func throwAll(_ found: [DataError?]) throws(DataError) {
-        let faults = found.compactMap(\.self)
-        guard let first = faults.first else { return }
-        guard faults.count > 1 else { throw first }
-        var remedies: [String] = []
-        for fault in faults where !fault.remedy.isEmpty && !remedies.contains(fault.remedy) { remedies.append(fault.remedy) }
-        throw DataError(
-            first.kind, path: root,
-            problems: faults.map { "\(URL(filePath: $0.path).lastPathComponent): \($0.problems.joined(separator: "; "))" },
-            remedy: remedies.prefix(3).joined(separator: "\n"))
+        if let error = DataError.joined(found.compactMap(\.self), path: root) { throw error }
     }
 
     private var root: String { pairs.first?.picture.deletingLastPathComponent().deletingLastPathComponent().path ?? "" }

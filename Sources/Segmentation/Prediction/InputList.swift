@@ -1,4 +1,5 @@
 import DICOM
+import Files
 import Imaging
 import TensorFiles
 
@@ -53,6 +54,9 @@ package struct InputList: Sendable {
     package private(set) var passedOver = FileCensus()
     /// The number of sub-folders that were not entered.
     package private(set) var foldersLeft = 0
+    /// DICOM files in the folders that hold no images to segment: reports, plans, segmentations,
+    /// directories.
+    package private(set) var imagelessFiles = 0
     /// The number of files that were left out as results beside their inputs.
     package private(set) var resultsLeft = 0
 
@@ -81,10 +85,11 @@ package struct InputList: Sendable {
         for argument in arguments {
             let url = URL(filePath: argument)
             if FolderListing.isFolder(url) {
-                let before = items.count, foreign = passedOver.count, failed = failures.count
+                let before = items.count, failed = failures.count, (imageless, folders) = (imagelessFiles, foldersLeft)
                 enter(url, path: argument, recursive: recursive)
                 if items.count == before, failures.count == failed {
-                    failures.append((argument, Self.nothing(foreign: passedOver.count - foreign, folders: foldersLeft)))
+                    let reason = Self.nothing(imageless: imagelessFiles - imageless, folders: foldersLeft - folders)
+                    failures.append((argument, reason))
                 }
             } else if Self.mayBeDICOM(argument), DICOMFile.isDICOM(url) {
                 images.append((argument, url))
@@ -105,7 +110,12 @@ package struct InputList: Sendable {
         }
         if let first = images.first {
             let parent = first.url.deletingLastPathComponent()
-            add(images.map(\.url), path: first.path, url: images.count == 1 ? first.url : parent)
+            let folder = DICOMFolder(images.map(\.url))
+            if folder.holdsNoImages {
+                failures.append((first.path, Self.holds(folder.others) + Self.wayOut))
+            } else {
+                add(folder, path: first.path, url: images.count == 1 ? first.url : parent)
+            }
         }
         joinChannels()
     }
@@ -117,6 +127,8 @@ package struct InputList: Sendable {
         }
         let prefix = path.hasSuffix("/") ? path : path + "/"
         var folders: [String] = [], images: [URL] = []
+        // Voxels beside their header are a part of that volume.
+        let data = Set(names.flatMap { VolumeFormat.dataFiles(of: folder.appending(path: $0)) }.map(Self.place))
         let stems = leavesResults ? Set(names.map { Self.stem(folder.appending(path: $0)) }) : [], before = items.count
         for name in names {
             let url = folder.appending(path: name)
@@ -124,6 +136,7 @@ package struct InputList: Sendable {
                 resultsLeft += 1
                 continue
             }
+            if data.contains(Self.place(url)) { continue }
             if FolderListing.isPicture(name) || VolumeFile.isVolume(url) && (!NIfTIFile.isOfPair(url) || NIfTIFile.pairHeader(url) != nil) {
                 add(url, path: prefix + name)
             } else if FolderListing.isFolder(url) {
@@ -137,7 +150,14 @@ package struct InputList: Sendable {
         if let image = images.first {
             // A file among pictures or volumes is one of them; alone or with others, the folder's series.
             let isOneOfMany = images.count == 1 && items.count > before
-            add(images, path: isOneOfMany ? prefix + image.lastPathComponent : path, url: isOneOfMany ? image : folder.standardizedFileURL)
+            let found = DICOMFolder(images)
+            imagelessFiles += found.others
+            // Beside other inputs, such as a study's series, a report is none that fails.
+            if !found.holdsNoImages {
+                add(
+                    found, path: isOneOfMany ? prefix + image.lastPathComponent : path,
+                    url: isOneOfMany ? image : folder.standardizedFileURL)
+            }
         }
         for name in folders {
             let inner = folder.appending(path: name)
@@ -182,18 +202,15 @@ package struct InputList: Sendable {
     }
 
     /// The series that files are: one item, or a failure that lists them.
-    private mutating func add(_ files: [URL], path: String, url: URL) {
-        let folder = DICOMFolder(files)
+    private mutating func add(_ folder: DICOMFolder, path: String, url: URL) {
         if let damaged = folder.damaged.first, !repairs {
             failures.append((damaged.file, damaged.reason + "; export the series again, or go on without the file by --resample"))
             return
         }
         guard let picked = wanted.map({ folder.pick($0) }) ?? (folder.series.count == 1 ? folder.series[0] : nil) else {
             let reason: String
-            if folder.series.isEmpty {
-                reason =
-                    folder.failures.first.map { "holds no series of images that is read: \($0.reason)" }
-                    ?? "holds DICOM files without images"
+            if folder.series.isEmpty, let first = folder.failures.first {
+                reason = "holds no series of images that is read: \(first.reason)"
             } else if let wanted {
                 reason = "holds no series '\(wanted)', or several of that UID; these are there:\n" + folder.list
             } else {
@@ -216,31 +233,19 @@ package struct InputList: Sendable {
         url.deletingLastPathComponent().resolvingSymlinksInPath().standardizedFileURL.appending(path: url.lastPathComponent).path
     }
 
-    private static func nothing(foreign: Int, folders: Int) -> String {
+    private static func nothing(imageless: Int, folders: Int) -> String {
+        let deeper = folders > 0 ? "; --recursive looks into its sub-folders" : nil
+        if imageless > 0 { return holds(imageless) + (deeper ?? wayOut) }
         let kinds = PictureFile.extensions.union(["nii", "nii.gz", "hdr", "nrrd", "nhdr", "mha", "mhd", "dcm", "npz", "h5"]).sorted()
             .joined(separator: ", ")
-        return "no picture or volume in this folder (\(kinds))"
-            + (folders > 0 ? "; --recursive looks into its sub-folders" : "; check the path")
+        return "no picture or volume in this folder (\(kinds))" + (deeper ?? "; check the path")
     }
 
-    // MARK: Skipped files
+    private static let wayOut = "; give the series of images"
 
-    /// Notes on skipped files and the reasons, one line each: "skipped 3 webp: WebP pictures
-    /// are not read; …". Empty if nothing was.
-    package var notes: [String] {
-        var lines: [String] = []
-        let counted = passedOver.filtered { !["db", "ini", "txt", "md", "json", "csv"].contains($0) }
-        if !counted.isEmpty {
-            let ways = counted.counts.keys.sorted().compactMap { Self.advice[$0].map { "\($0.kind): \($0.wayOut)" } }
-            var shown: [String] = []
-            for way in ways where !shown.contains(way) { shown.append(way) }
-            lines.append("skipped \(counted)" + (shown.isEmpty ? "" : " (" + shown.joined(separator: "; ") + ")"))
-        }
-        if foldersLeft > 0 {
-            lines.append("\(foldersLeft) sub-folder\(foldersLeft == 1 ? " was" : "s were") not entered: --recursive enters them")
-        }
-        return lines
-    }
+    private static func holds(_ imageless: Int) -> String { "holds \(counted(imageless, "DICOM file")) without images (\(imagelessKinds))" }
+
+    static let imagelessKinds = "reports, plans, segmentations, directories"
 
     /// Makes one item of files that are channels of one case: NAME_0000 with NAME_0001 and on.
     private mutating func joinChannels() {
@@ -261,28 +266,4 @@ package struct InputList: Sendable {
         }
         items = items.indices.filter { !taken.contains($0) }.map { items[$0] }
     }
-
-    private struct Advice {
-        let kind: String
-        let wayOut: String
-        let isVolume: Bool
-    }
-
-    /// Unsupported kinds by their endings.
-    private static let advice: [String: Advice] = {
-        let toPNG = "convert them to PNG", toNIfTI = "save the volume as NIfTI, .nii.gz"
-        var all: [String: Advice] = [:]
-        for (endings, kind, wayOut, isVolume) in [
-            (["webp"], "WebP", toPNG, false), (["gif"], "GIF", toPNG, false), (["heic", "heif"], "HEIC", toPNG, false),
-            (["avif"], "AVIF", toPNG, false), (["jp2", "j2k"], "JPEG 2000", toPNG, false), (["jxl"], "JPEG XL", toPNG, false),
-            (["bmp"], "BMP", toPNG, false), (["tif", "tiff"], "TIFF", toPNG, false),
-            (["npy"], "NumPy's .npy", "save the array as 'image' in an .npz, by np.savez(path, image=array)", true),
-            (["mgz", "mgh"], "MGH", toNIfTI, true),
-        ] as [([String], String, String, Bool)] {
-            for ending in endings where !PictureFile.extensions.contains(ending) {
-                all[ending] = Advice(kind: kind, wayOut: wayOut, isVolume: isVolume)
-            }
-        }
-        return all
-    }()
 }

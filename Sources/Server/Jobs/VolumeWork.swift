@@ -247,6 +247,7 @@ private struct VolumeJob {
         }
         try VolumeResults.writeTables(segmenter.labels, in: made)
         try pack(names, in: made)
+        if let note = Modality.note(series: item.series?.modality, weights: segmenter.metadata.modality) { notes.append("the series \(note)") }
         try JobView.write(
             volume, prepared, labels, segmenter, notes: prepared.notes + notes, hasSegmentation: names.contains(.segmentation), in: made)
         JobFiles.flush(made)

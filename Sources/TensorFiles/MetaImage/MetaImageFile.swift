@@ -60,7 +60,7 @@ package enum MetaImageFile {
 
     /// One name, a list after the header, or a pattern with a range of numbers; nil if the data is
     /// in the header's file.
-    private static func dataFiles(_ header: MetaImageHeader, beside url: URL) throws -> [URL]? {
+    static func dataFiles(_ header: MetaImageHeader, beside url: URL) throws -> [URL]? {
         let text = header["elementdatafile"] ?? ""
         let words = text.split(separator: " ").map(String.init)
         switch words.first?.uppercased() {
@@ -97,6 +97,8 @@ package enum MetaImageFile {
         }
         let matrix: [Double] = (0..<n).flatMap(direction)
         let spacing: [Double] = (0..<n).map { axis in axis < 3 ? PlacedAxes.length(axes.columns[axis]) : 1 }
+        // Without the line, the size stays as unknown as it was.
+        let size = geometry.isSizeKnown ? "\nElementSpacing = \(text(spacing))" : ""
         return """
             ObjectType = Image
             NDims = \(n)
@@ -106,8 +108,7 @@ package enum MetaImageFile {
             CompressedDataSize = \(packed)
             TransformMatrix = \(text(matrix))
             Offset = \(text((0..<n).map { $0 < 3 ? axes.origin[$0] : 0 }))
-            CenterOfRotation = \(text([Double](repeating: 0, count: n)))
-            ElementSpacing = \(text(spacing))
+            CenterOfRotation = \(text([Double](repeating: 0, count: n)))\(size)
             DimSize = \(sizes.map(String.init).joined(separator: " "))
             ElementType = \(type)
             ElementDataFile = \(file)

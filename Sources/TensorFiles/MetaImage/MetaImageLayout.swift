@@ -56,7 +56,8 @@ struct MetaImageLayout {
 
     /// MetaImage places voxels in left, posterior, superior, regardless of `AnatomicalOrientation`.
     private static func geometry(_ header: MetaImageHeader, dimensions count: Int) throws -> (VolumeGeometry, [String]) {
-        let spacing = try header.numbers("elementspacing", "elementsize") ?? [Double](repeating: 1, count: count)
+        let given = try header.numbers("elementspacing", "elementsize")
+        let spacing = given ?? [Double](repeating: 1, count: count)
         let offset = try header.numbers("offset", "position", "origin") ?? [Double](repeating: 0, count: count)
         let matrix = try header.numbers("transformmatrix", "rotation", "orientation")
         guard spacing.count == count, offset.count == count, matrix == nil || matrix?.count == count * count else {
@@ -74,13 +75,18 @@ struct MetaImageLayout {
         var notes: [String] = []
         var geometry: VolumeGeometry
         if columns.isEmpty {
-            geometry = VolumeGeometry(spacing: [1, 1, 1])
-            (geometry.quaternionCode, geometry.matrixCode) = (0, 0)
-            notes.append("its header gives no voxel size")
+            geometry = .unknown
+            notes.append(VolumeGeometry.sizelessNote)
         } else {
             let axes = PlacedAxes(columns, origin: (0..<3).map { $0 < count ? offset[$0] : 0 })
             geometry = VolumeGeometry(affine: axes.affine(signs: PlacedAxes.leftPosterior))
-            if !geometry.hasUsableMatrix { notes.append("its header's matrix does not span space") }
+            // Directions hold without a size.
+            if given == nil { (geometry.isSizeKnown, geometry.units) = (false, 0) }
+            if !geometry.hasUsableMatrix {
+                notes.append("its header's matrix does not span space")
+            } else if given == nil {
+                notes.append(VolumeGeometry.sizelessNote)
+            }
         }
         return (geometry, notes)
     }

@@ -204,6 +204,30 @@ struct NIfTIHeader {
 }
 
 extension VolumeGeometry {
+    /// Three significant digits of a length.
+    private static func text(_ length: Double) -> String {
+        var scale = 1000.0
+        while length * scale < 100, scale < 1e12 { scale *= 10 }
+        return "\((length * scale).rounded() / scale)"
+    }
+
+    /// How far the matrix and the quaternion place the same voxel apart, at most, near the origin, as a
+    /// share of the shortest side of a voxel; nil unless both are usable.
+    private var placementDifference: Double? {
+        guard matrixCode > 0, hasUsableMatrix, quaternionCode > 0, hasUsableQuaternion else { return nil }
+        var turned = self
+        turned.matrixCode = 0
+        let (mine, its) = (affine, turned.affine)
+        let sides = (0..<3).map { axis in Self.length(mine, axis: axis) }
+        guard let shortest = sides.min(), shortest > 0 else { return nil }
+        // A direction that differs matters by its length over many voxels.
+        let apart = (0..<4).map { column -> Double in
+            let gap = (0..<3).reduce(0.0) { $0 + (mine[$1][column] - its[$1][column]) * (mine[$1][column] - its[$1][column]) }
+            return gap.squareRoot() * (column < 3 ? 10 : 1)
+        }
+        return (apart.max() ?? 0) / shortest
+    }
+
     /// Oddities of the placement in NIfTI's fields, and the replacement used.
     fileprivate var problems: [String] {
         var problems: [String] = []
@@ -214,7 +238,19 @@ extension VolumeGeometry {
             let instead = matrixCode > 0 && hasUsableMatrix ? "the matrix is used instead" : "only the voxels' spacing is known"
             problems.append("its header's quaternion (qform) is not a rotation: \(instead)")
         }
-        if voxelSize == nil { problems.append("its header gives no voxel size") }
+        if let size = voxelSize {
+            // Writers that mean millimetres sometimes declare other units.
+            if units & 7 == 3 || units & 7 == 1 {
+                let (declared, sides) = (units & 7 == 3 ? "micrometres" : "metres", [size.width, size.height, size.depth])
+                let shown = sides.map { Self.text($0) }.joined(separator: "×")
+                problems.append("its header counts in \(declared): a voxel is taken for \(shown) mm")
+            }
+        } else {
+            problems.append(Self.sizelessNote)
+        }
+        if let distance = placementDifference, distance > 0.1 {
+            problems.append("its header's matrix (sform) and quaternion (qform) disagree: the matrix is used")
+        }
         return problems
     }
 }

@@ -55,7 +55,8 @@ extension NRRDFile {
             lines.append("space origin: \(vector(axes.origin))")
         } else {
             lines.append("sizes: \(sizes.map(String.init).joined(separator: " "))")
-            lines.append("spacings: \(geometry.spacing.map { "\($0)" }.joined(separator: " "))" + (channels == nil ? "" : " nan"))
+            let spacings = geometry.isSizeKnown ? geometry.spacing : [.nan, .nan, .nan]
+            lines.append("spacings: \(spacings.map { "\($0)" }.joined(separator: " "))" + (channels == nil ? "" : " nan"))
         }
         lines.append("kinds: domain domain domain" + (channels == nil ? "" : " list"))
         lines += ["endian: little", "encoding: gzip"]

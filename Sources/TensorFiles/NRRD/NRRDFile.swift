@@ -12,9 +12,10 @@ import Files
 /// Data files must be in the header's folder or below, so that a foreign header cannot name other
 /// files of this machine.
 package enum NRRDFile {
-    /// The segments named in a `.seg.nrrd` of 3D Slicer; empty if the file has none.
+    /// The segments named in a `.seg.nrrd` of 3D Slicer; empty if the file has none. Those in layers
+    /// other than the first are left out.
     package static func segments(_ url: URL) throws(FileError) -> [VolumeLabel] {
-        try naming(url) { SegmentKeys.labels(try NRRDHeader(FileReader(url)).keys) }
+        try naming(url) { SegmentKeys.segments(try NRRDHeader(FileReader(url)).keys).filter { $0.layer == 0 }.map(\.label) }
     }
 
     /// The voxels that a header describes.
@@ -59,7 +60,7 @@ package enum NRRDFile {
 
     /// One name, a list after the header, or a pattern with a range of numbers; nil if the data is
     /// in the header's file.
-    private static func dataFiles(_ header: NRRDHeader, beside url: URL) throws -> [URL]? {
+    static func dataFiles(_ header: NRRDHeader, beside url: URL) throws -> [URL]? {
         guard let text = header.fields["datafile"] else { return nil }
         let words = text.split(separator: " ").map(String.init)
         if words.first == "LIST" { return try DataFiles.urls(header.listedFiles, beside: url) }

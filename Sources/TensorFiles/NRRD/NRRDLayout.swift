@@ -128,8 +128,14 @@ private struct NRRDAxes {
                 axis < spatial.count && spatial[axis] < spacings.count && spacings[spatial[axis]].isFinite
                     ? abs(spacings[spatial[axis]]) : 1
             }
-            geometry = VolumeGeometry(spacing: known.map { $0 > 0 ? $0 : 1 })
-            (geometry.quaternionCode, geometry.matrixCode) = (0, 0)
+            let isKnown = spatial.allSatisfy { $0 < spacings.count && spacings[$0].isFinite && spacings[$0] != 0 }
+            if isKnown {
+                geometry = VolumeGeometry(spacing: known)
+                (geometry.quaternionCode, geometry.matrixCode) = (0, 0)
+            } else {
+                geometry = .unknown
+                notes.append(VolumeGeometry.sizelessNote)
+            }
             notes.append("its header does not say which side is left")
             return
         }
@@ -142,6 +148,7 @@ private struct NRRDAxes {
             let lengths = columns.map { unit * ($0[0] * $0[0] + $0[1] * $0[1]).squareRoot() } + [1, 1, 1]
             geometry = VolumeGeometry(spacing: lengths.prefix(3).map { $0 > 0 && $0.isFinite ? $0 : 1 })
             (geometry.quaternionCode, geometry.matrixCode) = (0, 0)
+            geometry.isSizeKnown = lengths.prefix(columns.count).allSatisfy { $0 > 0 && $0.isFinite }
             notes.append("its header places it in a plane, so left and right are unknown")
             return
         }
@@ -153,8 +160,9 @@ private struct NRRDAxes {
         if !geometry.hasUsableMatrix { notes.append("its header's space directions do not span space") }
         if signs == nil {
             // Distances are known nevertheless.
+            let isSizeKnown = geometry.isSizeKnown
             geometry = VolumeGeometry(spacing: geometry.spacing)
-            (geometry.quaternionCode, geometry.matrixCode) = (0, 0)
+            (geometry.quaternionCode, geometry.matrixCode, geometry.isSizeKnown) = (0, 0, isSizeKnown)
             notes.append("its header does not say which side is left")
         }
     }

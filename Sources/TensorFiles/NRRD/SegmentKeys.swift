@@ -35,16 +35,16 @@ enum SegmentKeys {
         return pairs
     }
 
-    /// The labels named by keys, in order; layers other than the first are left out.
-    static func labels(_ keys: [String: String]) -> [VolumeLabel] {
-        var labels: [VolumeLabel] = []
+    /// The segments named by keys, in order, each with the layer that it is in.
+    static func segments(_ keys: [String: String]) -> [(label: VolumeLabel, layer: Int)] {
+        var segments: [(label: VolumeLabel, layer: Int)] = []
         for i in 0..<65_536 {
             guard let name = keys["Segment\(i)_Name"] ?? keys["Segment\(i)_ID"] else { break }
-            guard keys["Segment\(i)_Layer", default: "0"] == "0" else { continue }
             let parts = keys["Segment\(i)_Color", default: ""].split(separator: " ").compactMap { Double($0) }.filter(\.isFinite)
             let color = parts.count == 3 ? parts.map { UInt8(min(max($0 * 255, 0), 255).rounded()) } : [128, 128, 128]
-            labels.append(VolumeLabel(value: Int(keys["Segment\(i)_LabelValue"] ?? "") ?? 1, name: name.trimmed, color: color))
+            let label = VolumeLabel(value: Int(keys["Segment\(i)_LabelValue"] ?? "") ?? 1, name: name.trimmed, color: color)
+            segments.append((label, Int(keys["Segment\(i)_Layer", default: "0"]) ?? -1))
         }
-        return labels
+        return segments
     }
 }

@@ -57,6 +57,15 @@ public enum VolumeFormat: String, Sendable, CaseIterable {
         try naming(url) { try source(url).header }
     }
 
+    /// The files of data that an `.nhdr` or `.mhd` names; none for other files.
+    package static func dataFiles(of url: URL) -> [URL] {
+        switch url.pathExtension.lowercased() {
+        case "nhdr": (try? NRRDFile.dataFiles(NRRDHeader(FileReader(url)), beside: url)) ?? []
+        case "mhd": (try? MetaImageFile.dataFiles(MetaImageHeader(FileReader(url)), beside: url)) ?? []
+        default: []
+        }
+    }
+
     private func source(_ url: URL) throws -> VoxelSource {
         switch self {
         case .nifti: try NIfTIFile.source(url)

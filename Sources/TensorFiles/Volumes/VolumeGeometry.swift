@@ -18,6 +18,8 @@ public struct VolumeGeometry: Sendable, Equatable {
     public var matrix: [[Double]]
     /// NIfTI's code of the units of space and time.
     public var units: Int
+    /// False if the file gives no size of its voxels, and ``spacing`` only stands for one.
+    public var isSizeKnown = true
     /// The file's number of axes: 2 for a single picture, otherwise 3.
     public var axes = 3
 
@@ -33,6 +35,17 @@ public struct VolumeGeometry: Sendable, Equatable {
         matrix = (0..<3).map { row in (0..<4).map { $0 == row ? spacing[row] : 0 } }
     }
 
+    /// The geometry of a file that gives its voxels no size and no place: one unit apart, in no unit.
+    static let unknown = {
+        var geometry = VolumeGeometry(spacing: [1, 1, 1])
+        (geometry.quaternionCode, geometry.matrixCode, geometry.units) = (0, 0, 0)
+        geometry.isSizeKnown = false
+        return geometry
+    }()
+
+    /// The note on a file whose ``voxelSize`` is nil.
+    static let sizelessNote = "its header gives no voxel size"
+
     /// A geometry from an affine, three rows of four: voxel (i, j, k, 1) to millimetres.
     public init(affine: [[Double]], code: Int = 1) {
         precondition(affine.count == 3 && affine.allSatisfy { $0.count == 4 }, "VolumeGeometry: expected three rows of four")
@@ -42,6 +55,7 @@ public struct VolumeGeometry: Sendable, Equatable {
                 let length = Self.length(affine, axis: axis)
                 return length.isFinite ? length : 1
             })
+        isSizeKnown = (0..<3).allSatisfy { Self.length(affine, axis: $0).isFinite }
         (matrix, matrixCode) = (affine, code)
         offset = affine.map { $0[3] }
         guard let rotation = Self.rotation(affine) else {
@@ -144,8 +158,9 @@ public struct VolumeGeometry: Sendable, Equatable {
     /// Distances in millimetres between neighbouring slices, rows and columns: the lengths of the
     /// affine's columns.
     ///
-    /// Nil unless all are positive.
+    /// Nil unless the file gives them and all are positive.
     public var voxelSize: (depth: Double, height: Double, width: Double)? {
+        guard isSizeKnown else { return nil }
         let affine = affine
         let unit = units & 7 == 1 ? 1000.0 : units & 7 == 3 ? 0.001 : 1  // metres, micrometres; otherwise millimetres
         let lengths = (0..<3).map { axis -> Double in unit * Self.length(affine, axis: axis) }
@@ -179,7 +194,7 @@ public struct VolumeGeometry: Sendable, Equatable {
     }
 
     /// Millimetres per step along a voxel axis.
-    private static func length(_ affine: [[Double]], axis: Int) -> Double {
+    static func length(_ affine: [[Double]], axis: Int) -> Double {
         var sum = 0.0
         for row in affine { sum += row[axis] * row[axis] }
         return sum.squareRoot()

@@ -287,6 +287,167 @@ struct VolumeSetTests {
                 #expect(volume.label.labels == expected)
                 #expect(volume.notes == ["not declared, so left out: \(index == 0 ? "Star" : "star")"], "\(volume.notes)")
             }
+            // Training and check tell each note once, with its cases.
+            let notes = ["A: not declared, so left out: Star", "2 cases (B, C): not declared, so left out: star"]
+            #expect(Set(try one.dataset.layout.trainingData(one, seed: 1).notes.suffix(2)) == Set(notes))
+            let checked = one.dataset.layout.check(set.settings, givenClasses: false).notes
+            #expect(checked.filter { $0.contains("left out") } == notes.map { "train: " + $0 })
+        }
+    }
+
+    /// Scoring refuses what check and training refuse.
+    @Test(arguments: ["no label", "no image", "twice"]) func unpairedCasesAreNotLeftOut(fault: String) throws {
+        try withVolumeSet { set in
+            try nnunet(set)
+            let settings = try set.resolved()
+            let ball = VolumeSetFolder.ball(1, at: (6, 10, 8)), shape = VolumeSetFolder.shape
+            let line: String
+            switch fault {
+            case "no label":
+                for channel in 0..<2 { try set.write(ball.image, shape, to: "imagesTr/F_000\(channel).nii.gz") }
+                line = "F_0000.nii.gz has no labels"
+            case "no image":
+                try set.write(ball.labels, shape, to: "labelsTr/G.nii.gz")
+                line = "G: G.nii.gz has no image"
+            default:
+                try set.write(ball.image, shape, to: "imagesTr/A_0000.nii")
+                line = "two images, A_0000.nii and A_0000.nii.gz"
+            }
+            let layout = settings.dataset.layout
+            for split in ["train", "val", "all", "fold1"] {
+                for body in [
+                    { _ = try layout.volumes(settings, split: split, classNames: nil) },
+                    { _ = try layout.evaluationSet(settings, split: split) },
+                ] {
+                    let error = try #require(throws: DataError.self, performing: body)
+                    #expect(error.kind == .unpaired && error.description.contains(line), "\(error)")
+                }
+            }
+            #expect(layout.check(set.settings, givenClasses: false).problems.contains { $0.problem.contains(line) })
+        }
+    }
+
+    /// A file that cannot be read is named, alone and among others.
+    @Test func unreadableFilesAreNamed() throws {
+        try withVolumeSet { set in
+            try nnunet(set)
+            let file = set.url.appending(path: "imagesTr/A_0001.nii.gz")
+            try (try Data(contentsOf: file)).prefix(200).write(to: file)
+            let one = try #require(throws: DataError.self) { try set.resolved() }
+            #expect(one.path.hasSuffix("imagesTr/A_0001.nii.gz") && one.problem.hasPrefix("truncated"), "\(one)")
+            try Data().write(to: set.url.appending(path: "labelsTr/B.nii.gz"))
+            let two = try #require(throws: DataError.self) { try set.resolved() }
+            #expect(two.path == set.url.path && two.problems.count == 2, "\(two)")
+            #expect(two.problems[0].hasPrefix("A_0001.nii.gz: truncated") && two.problems[1].hasPrefix("B.nii.gz: "), "\(two)")
+        }
+    }
+
+    /// Background alone teaches nothing.
+    @Test func backgroundAloneIsRefused() throws {
+        try withVolumeSet { set in
+            try nnunet(set)
+            for name in ["A", "B"] {
+                try set.write([UInt8](repeating: 0, count: 12 * 20 * 16), VolumeSetFolder.shape, to: "labelsTr/\(name).nii.gz")
+            }
+            let settings = try set.resolved()
+            let error = try #require(throws: DataError.self) { try settings.dataset.layout.trainingData(settings, seed: 1).verify() }
+            #expect(error.kind == .uniformMask && error.path.hasSuffix("/labelsTr") && error.problem == "every label is background")
+            let problems = settings.dataset.layout.check(set.settings, givenClasses: false).problems
+            #expect(problems.map(\.problem) == ["every label is background"] && problems[0].path == error.path)
+        }
+    }
+
+    /// Without dataset.json, labels that are no classes are named.
+    @Test func labelsThatAreNoneAreNamed() throws {
+        try withVolumeSet { set in
+            let ball = VolumeSetFolder.ball(1, at: (6, 10, 8)), shape = VolumeSetFolder.shape
+            for (name, value) in [("a", Int16(-1)), ("b", 259)] {
+                try set.write(ball.image, shape, to: "imagesTr/\(name).nii.gz")
+                try set.write(ball.labels.map { $0 == 0 ? Int16(0) : value }, shape, to: "labelsTr/\(name).nii.gz")
+            }
+            let error = try #require(throws: DataError.self) { try set.resolved() }
+            let words = "no whole numbers from 0 to 255"
+            #expect(error.problems == ["a: its label holds -1, \(words)", "b: its label holds 259, \(words)"], "\(error)")
+        }
+    }
+
+    /// The head of a `.seg.nrrd` on a part of a volume at (3, 4, 5) mm with voxels of 1×1×2.5 mm.
+    private func slicer(
+        _ sizes: [Int], at start: [Double], layers: Int, _ segments: [(name: String, layer: Int, value: Int)]
+    ) -> String {
+        let isLayered = layers > 1
+        let all = (isLayered ? [layers] : []) + sizes
+        return """
+            NRRD0004
+            type: uint8
+            dimension: \(all.count)
+            space: left-posterior-superior
+            sizes: \(all.map(String.init).joined(separator: " "))
+            space directions: \(isLayered ? "none " : "")(-1,0,0) (0,-1,0) (0,0,2.5)
+            kinds: \(isLayered ? "list " : "")domain domain domain
+            encoding: raw
+            space origin: (\(-3 - start[0]),\(-4 - start[1]),\(5 + 2.5 * start[2]))
+
+            """
+                + segments.enumerated().map {
+                    "Segment\($0)_Name:=\($1.name)\nSegment\($0)_Layer:=\($1.layer)\nSegment\($0)_LabelValue:=\($1.value)\n"
+                }.joined() + "\n"
+    }
+
+    /// 3D Slicer's segmentations: in layers where segments overlap, and cut to the region around them.
+    @Test func slicersSegmentations() throws {
+        try withVolumeSet { set in
+            let ball = VolumeSetFolder.ball(1, at: (6, 10, 8)), start = [2, 3, 1], sizes = [10, 12, 8]
+            for name in ["A", "B", "C", "D"] {
+                try set.write(
+                    ball.image, VolumeSetFolder.shape, to: "imagesTr/\(name).nrrd", spacing: [1, 1, 2.5], origin: [3, 4, 5])
+            }
+            var (one, two) = ([UInt8](), [UInt8]())
+            for _ in 0..<sizes[2] {
+                for y in 0..<sizes[1] {
+                    for x in 0..<sizes[0] {
+                        let first: UInt8 = x < 5 ? 1 : x == 9 ? 2 : 0
+                        one.append(first)
+                        two += [first, y < 4 ? 1 : 0]
+                    }
+                }
+            }
+            let segments = [("organ", 0, 1), ("body", 0, 2), ("tumour", 1, 1)], place = start.map { Double($0) }
+            try FileManager.default.createDirectory(at: set.url.appending(path: "labelsTr"), withIntermediateDirectories: true)
+            for (name, head, voxels) in [
+                ("A", slicer(sizes, at: place, layers: 2, segments), two),
+                ("B", slicer(sizes, at: place, layers: 1, Array(segments.prefix(2))), one),
+                ("C", slicer(sizes, at: [2.5, 3, 1], layers: 2, segments), two),
+                ("D", slicer(sizes, at: [7, 3, 1], layers: 2, segments), two),
+            ] {
+                try Data(Array(head.utf8) + voxels).write(to: set.url.appending(path: "labelsTr/\(name).seg.nrrd"))
+            }
+            try set.json(#"{"channel_names": {"0": "CT"}, "labels": {"background": 0, "organ": 1, "tumour": 2}}"#)
+            let description = try #require(try VolumeSetDescription(in: set.url))
+            let cases = try VolumeCases(set.url, part: "train", description: description).cases,
+                reader = CaseReader(description: description)
+            func expected(_ label: (Int, Int) -> UInt8) -> [UInt8] {
+                (0..<12).flatMap { z in
+                    (0..<20).flatMap { y in
+                        (0..<16).map { x -> UInt8 in
+                            let (i, j, k) = (x - start[0], y - start[1], z - start[2])
+                            let isInside = (0..<10).contains(i) && (0..<12).contains(j) && (0..<8).contains(k)
+                            return isInside ? label(i, j) : 0
+                        }
+                    }
+                }
+            }
+            let layered = try reader.read(cases[0])
+            #expect(layered.labels.labels == expected { x, y in y < 4 ? 2 : x < 5 ? 1 : 0 })
+            let left = "not declared, so left out: body"
+            #expect(layered.notes == [left, "160 voxels belong to several regions: the last of them is taken"])
+            let cut = try reader.read(cases[1])
+            #expect(cut.labels.labels == expected { x, _ in x < 5 ? 1 : 0 } && cut.notes == [left])
+            // Between the image's voxels, or beyond them, it belongs to another image.
+            for one in cases[2...] {
+                let error = try #require(throws: DataError.self) { try reader.read(one) }
+                #expect(error.problem.contains("its label has 10×12×8 voxels, not 16×20×12"), "\(error)")
+            }
         }
     }
 

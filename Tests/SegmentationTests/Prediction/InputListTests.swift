@@ -1,5 +1,7 @@
+import DICOM
 import Foundation
 import Imaging
+import TensorFiles
 import TestSupport
 import Testing
 
@@ -45,6 +47,52 @@ import Testing
         // Files named as arguments are kept, and so are all if the results go elsewhere.
         #expect(InputList([path("a_mask.png")], leavesResults: true).items.count == 1)
         #expect(InputList([path("")]).items.count == 4 + results.count)
+    }
+
+    /// A CD: a directory at its root, series in folders, a report or segmentation in another.
+    @Test func filesWithoutImagesAreNoFailuresBesideOthers() throws {
+        let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "DICOMTests/Fixtures")
+        let plan = [UInt8](try Data(contentsOf: fixtures.appending(path: "structures_plain.dcm")))
+        for name in ["cd/DICOMDIR", "cd/B/SR0", "lone/SR0"] { try folder.write(plan, name) }
+        for part in ["A", "C"] {
+            for slice in try FolderListing.list(fixtures.appending(path: "Series/plain")) {
+                try folder.write([UInt8](Data(contentsOf: fixtures.appending(path: "Series/plain/\(slice)"))), "cd/\(part)/\(slice)")
+            }
+        }
+        // A segmentation is one of them, also beside its images.
+        let source = try #require(try VolumeFile(InputList([path("cd/A")]).items[0].series!, path: "A").source)
+        let names = [VolumeLabel(value: 1, name: "liver", color: [1, 2, 3])]
+        let labels = [UInt8](repeating: 1, count: 6 * 32 * 40)
+        for name in ["cd/C/seg.dcm", "cd/D/seg.dcm"] {
+            let url = folder.url.appending(path: name)
+            try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try SegmentationObject(labels: labels, names: names, source: source).write(to: url)
+        }
+        let list = InputList([path("cd")], recursive: true)
+        #expect(list.items.map(\.name) == ["A", "C"] && list.failures.isEmpty, "\(list.failures)")
+        #expect(list.notes == ["skipped 4 DICOM files without images (reports, plans, segmentations, directories)"])
+        // Nothing at all is a failure, with the way out.
+        for (name, part, words) in [
+            ("cd", "cd", "holds 1 DICOM file without images"), ("cd", "cd", "; --recursive looks into its sub-folders"),
+            ("lone", "lone", "give the series of images"), ("lone/SR0", "SR0", "give the series of images"),
+            ("cd/D/seg.dcm", "seg.dcm", "segmentations"),
+        ] {
+            let list = InputList([path(name)])
+            #expect(list.items.isEmpty && list.failures.count == 1 && list.failures[0].path.hasSuffix(part))
+            #expect(list.failures.first?.reason.contains(words) == true, "\(list.failures)")
+        }
+    }
+
+    /// The voxels of a header that is read are no file of their own.
+    @Test func voxelsBesideTheirHeader() throws {
+        let image = VolumeImage(voxels: HostTensor([UInt8](1...8), shape: [2, 2, 2]), geometry: VolumeGeometry(spacing: [1, 1, 1]))
+        try VolumeFormat.metaImage.write(image, to: folder.url.appending(path: "a.mhd"))
+        let header = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 2 2 2\nencoding: raw\ndata file: b.raw\n"
+        try folder.write(Array(header.utf8), "b.nhdr")
+        for name in ["b.raw", "c.raw"] { try folder.write([1, 2, 3, 4, 5, 6, 7, 8], name) }
+        let list = InputList([path("")])
+        #expect(list.items.map(\.name) == ["a", "b"] && list.notes == ["skipped 1 raw"], "\(list.notes)")
     }
 
     /// A DICOM file among pictures has its own name; one that is alone, and several, their folder's.

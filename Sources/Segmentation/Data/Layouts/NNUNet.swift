@@ -54,9 +54,17 @@ struct NNUNet: DatasetLayout {
         let cases = try VolumeCases(directory, part: "train", description: anything).cases
         let found = Parallel.map(cases) { one in Result { () throws(DataError) in try CaseReader(description: anything).read(one).found } }
         var labels: Set<UInt8> = [0]
-        // A case that cannot be read is reported when the plan is made.
-        for result in found { if case .success(let some) = result { labels.formUnion(some) } }
+        var faults: [DataError] = []
+        for result in found {
+            switch result {
+            case .success(let some): labels.formUnion(some)
+            case .failure(let fault): faults.append(fault)
+            }
+        }
         let largest = Int(labels.max() ?? 0)
+        // Without labels, the cases that cannot be read are the reason. Otherwise they are reported when
+        // the plan is made.
+        if largest == 0, let error = DataError.joined(faults, path: directory.path) { throw error }
         guard largest > 0, 2 * labels.count > largest else {
             throw DataError(
                 .labelOutOfRange, path: directory.path,
@@ -98,14 +106,10 @@ struct NNUNet: DatasetLayout {
         let settings = try settings.channels == nil ? planned(settings, givenSize: true) : settings
         let description = try Self.description(settings)
         let directory = URL(filePath: settings.path)
-        let all = try VolumeCases(directory, part: "train", description: description)
-        guard all.problems.isEmpty else {
-            throw DataError(
-                .unpaired, path: directory.path, problems: all.problems, remedy: "Give every image its labels, and every label its image.")
-        }
+        let all = try VolumeCases.whole(directory, part: "train", description: description)
         var (training, validation) = (all.cases, [VolumeCase]())
         if settings.folds == nil, VolumeCases.place(of: "val", in: directory) != nil {
-            validation = try VolumeCases(directory, part: "val", description: description).cases
+            validation = try VolumeCases.whole(directory, part: "val", description: description).cases
         } else {
             (training, validation) = try all.divided(fold: settings.fold ?? 0, fraction: settings.heldBackFraction)
         }
@@ -113,11 +117,13 @@ struct NNUNet: DatasetLayout {
             throw DataError(.noPairs, path: directory.path, "leaves no case to train on", remedy: "Choose another fold.")
         }
         let part = "\(counted(training.count, "case")) to train on, \(validation.count) held back"
+        let slices = try CaseSlices(training, settings, description: description, repeats: true)
+        let held = validation.isEmpty ? nil : try CaseSlices(validation, settings, description: description, repeats: false)
+        var notes = slices.notes
+        if let held { notes.add(held.notes) }
         return TrainingData(
-            training: try CaseSlices(training, settings, description: description, repeats: true),
-            validation: validation.isEmpty
-                ? nil : try CaseSlices(validation, settings, description: description, repeats: false),
-            notes: [part + ", fold \(settings.fold ?? 0)", Self.planText(settings)])
+            training: slices, validation: held,
+            notes: [part + ", fold \(settings.fold ?? 0)", Self.planText(settings)] + notes.lines(atMost: CaseNotes.mostTold))
     }
 
     private static func planText(_ settings: DataSettings) -> String {
@@ -129,9 +135,9 @@ struct NNUNet: DatasetLayout {
     private func cases(_ settings: DataSettings, _ description: VolumeSetDescription, split: String) throws(DataError) -> [VolumeCase] {
         let directory = URL(filePath: settings.path)
         if split == "test" || (split == "val" && settings.folds == nil && VolumeCases.place(of: "val", in: directory) != nil) {
-            return try VolumeCases(directory, part: split, description: description).cases
+            return try VolumeCases.whole(directory, part: split, description: description).cases
         }
-        let all = try VolumeCases(directory, part: "train", description: description)
+        let all = try VolumeCases.whole(directory, part: "train", description: description)
         switch split {
         case "all": return all.cases
         case "train", "val":
@@ -179,12 +185,11 @@ struct NNUNet: DatasetLayout {
             let directory = URL(filePath: settings.path)
             for part in ["train", "val", "test"] where part == "train" || VolumeCases.place(of: part, in: directory) != nil {
                 let cases = try VolumeCases(directory, part: part, description: description)
-                for problem in cases.problems {
-                    check.problems.append(
-                        .init(path: directory.path, problem: problem, remedy: "Give every image its labels, and every label its image."))
-                }
+                if let unpaired = cases.unpaired { check.add(unpaired) }
                 if part == "train" { for problem in cases.foldProblems() { check.add(problem) } }
-                check.add(CaseVolumes(cases: cases.cases, description: description), part: part, settings)
+                check.add(
+                    CaseVolumes(cases: cases.cases, description: description), part: part,
+                    folder: VolumeCases.place(of: part, in: directory)?.labels ?? directory, settings)
             }
             guard check.problems.isEmpty else { return check }
             var plan = settings

@@ -60,7 +60,7 @@ struct Synapse: DatasetLayout {
             let lists = ["train", "val", "test_vol"].filter(layout.hasList)
             for list in lists.isEmpty ? ["train"] : lists {
                 if let volumes = try volumes(settings, split: list, classNames: settings.classNames) {
-                    check.add(volumes, part: list, settings)
+                    check.add(volumes, part: list, folder: layout.directory.appending(path: "test_vol_h5"), settings)
                 } else {
                     let slices = try slices(settings, list: list)
                     let (findings, faults) = slices.examination()

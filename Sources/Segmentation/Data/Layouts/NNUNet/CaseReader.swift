@@ -18,22 +18,31 @@ struct CaseReader: Sendable {
         var labels: LabelVolume
         /// The classes that occur.
         var found: Set<UInt8>
-        /// Oddities of the labels' file, a clause each.
+        /// Oddities of the files, a clause each.
         var notes: [String]
     }
 
     /// Labels as a file has them, with the numbers of the description.
     private struct Stored {
         var values: [UInt8]
-        var notes: [String] = []
+        var notes: [String]
+
+        /// Values that are the numbers of segments, if a table says so.
+        init(values: [UInt8], table: Table?, notes: [String] = []) {
+            self.values = table.map { table in values.map { table.labels[Int($0)] } } ?? values
+            self.notes = (table?.notes ?? []) + notes
+        }
     }
+
+    /// The labels of segments: by a segment's number, for those with a class's name.
+    private typealias Table = (labels: [UInt8], named: Set<Int>, notes: [String])
 
     /// Throws ``DataError``, which names the case.
     func read(_ one: VolumeCase) throws(DataError) -> Content {
         let channels = try images(one)
         let stored = try labels(one, on: channels[0])
         let (labels, found) = try classes(one, stored.values, shape: channels[0].shape)
-        return Content(channels: channels, labels: labels, found: found, notes: stored.notes)
+        return Content(channels: channels, labels: labels, found: found, notes: channels.flatMap(\.notes) + stored.notes)
     }
 
     /// The channels, checked against each other.
@@ -68,26 +77,64 @@ struct CaseReader: Sendable {
 
     private func labels(_ one: VolumeCase, on image: VolumeFile) throws(DataError) -> Stored {
         if VolumeCases.isDICOMLabel(one.label) { return try dicomLabels(one, on: image) }
-        let labels: VolumeImage
-        var names: [VolumeLabel] = []
+        let format = VolumeFormat(one.label) ?? .nifti
+        let layers: SegmentLayers?
+        do throws(FileError) { layers = format == .nrrd ? try SegmentLayers(one.label, limit: VolumeFile.largestArray) : nil } catch {
+            throw DataError(error)
+        }
+        if let layers {
+            let table = table(layers.segments), drawn: (labels: [UInt8], notes: [String])
+            do throws(FileError) { drawn = try layers.labels(only: table?.named) } catch { throw DataError(error) }
+            let placed = try placed(drawn.labels, one, on: image, shape: layers.shape, layers.geometry, mayBeCut: true)
+            return Stored(values: placed, table: table, notes: drawn.notes)
+        }
+        let (labels, names): (VolumeImage, [VolumeLabel])
         do throws(FileError) {
-            let format = VolumeFormat(one.label) ?? .nifti
             labels = try format.read(one.label, limit: VolumeFile.largestArray)
-            if format == .nrrd { names = try NRRDFile.segments(one.label) }
+            names = format == .nrrd ? try NRRDFile.segments(one.label) : []
         } catch { throw DataError(error) }
-        let shape = labels.voxels.shape
-        let extent = VolumeShape(depth: shape[0], height: shape[1], width: shape[2])
-        if let difference = image.difference(shape: extent, geometry: labels.geometry) {
+        guard let values = labels.labels else {
+            throw fault(
+                one, .labelOutOfRange, "its label holds \(Self.others(than: labels)), no whole numbers from 0 to 255",
+                remedy: "Save the number of each voxel's class; resample labels by nearest neighbour alone.")
+        }
+        let placed = try placed(values, one, on: image, shape: labels.voxels.shape, labels.geometry, mayBeCut: !names.isEmpty)
+        return Stored(values: placed, table: table(names))
+    }
+
+    /// Labels on the image's voxels. 3D Slicer cuts a segmentation to the region around its segments:
+    /// what lies on the image's own voxels is put there, and the rest is background.
+    private func placed(
+        _ labels: [UInt8], _ one: VolumeCase, on image: VolumeFile, shape: [Int], _ geometry: VolumeGeometry, mayBeCut: Bool
+    ) throws(DataError) -> [UInt8] {
+        let (own, extent) = (image.shape, VolumeShape(depth: shape[0], height: shape[1], width: shape[2]))
+        guard let difference = image.difference(shape: extent, geometry: geometry) else { return labels }
+        guard mayBeCut, image.geometry.placesVoxels,
+            let start = (try? VoxelGrid(shape: [own.depth, own.height, own.width], geometry: image.geometry))?.place(of: shape, geometry)
+        else {
             throw fault(
                 one, .sizeMismatch, "its label \(difference)", remedy: "Resample the label to its image's voxels, by nearest neighbour.")
         }
-        guard let values = labels.labels else {
-            throw fault(
-                one, .labelOutOfRange, "its label holds values that are not whole numbers from 0 to 255",
-                remedy: "Save the number of each voxel's class; resample labels by nearest neighbour alone.")
+        var placed = [UInt8](repeating: 0, count: own.count)
+        for slice in 0..<extent.depth {
+            for row in 0..<extent.height {
+                let from = (slice * extent.height + row) * extent.width
+                let to = ((start[2] + slice) * own.height + start[1] + row) * own.width + start[0]
+                placed.replaceSubrange(to..<to + extent.width, with: labels[from..<from + extent.width])
+            }
         }
-        guard let table = table(names) else { return Stored(values: values) }
-        return Stored(values: values.map { table.labels[Int($0)] }, notes: table.notes)
+        return placed
+    }
+
+    /// Some of the values that are no labels, for a message: "-1, 259".
+    private static func others(than labels: VolumeImage) -> String {
+        var found: Set<Float> = []
+        for value in labels.values where UInt8(exactly: value) == nil {
+            found.insert(value)
+            if found.count > 3 { break }
+        }
+        let texts = found.sorted().map { Int(exactly: $0).map(String.init) ?? "\($0)" }
+        return texts.prefix(3).joined(separator: ", ") + (texts.count > 3 ? " and others" : "")
     }
 
     /// The classes of stored labels, and those that occur.
@@ -112,7 +159,7 @@ struct CaseReader: Sendable {
     /// The labels of a file's named segments. Segments are classes by their names; if none has a
     /// class's name, by their numbers. Where some have, the others belong to no class, such as the
     /// body's outline in radiotherapy.
-    private func table(_ segments: [VolumeLabel]) -> (labels: [UInt8], named: Set<Int>, notes: [String])? {
+    private func table(_ segments: [VolumeLabel]) -> Table? {
         func plain(_ name: String) -> String { name.lowercased().map { $0 == "_" || $0 == "-" ? " " : String($0) }.joined() }
         var labels = [UInt8](repeating: 0, count: 256)
         var named: Set<Int> = []
@@ -135,11 +182,11 @@ struct CaseReader: Sendable {
             let file = try DrawnFile(one.label)
             let table = table(file.segments)
             let drawn = try file.labels(shape: shape, geometry: image.geometry, only: table?.named)
-            var notes = (table?.notes ?? []) + drawn.notes
+            var notes = drawn.notes
             if let own = image.frameOfReference, let other = file.frameOfReference, own != other {
                 notes.append("drawn in another frame of reference than its image's: check that they belong together")
             }
-            return Stored(values: table.map { table in drawn.labels.map { table.labels[Int($0)] } } ?? drawn.labels, notes: notes)
+            return Stored(values: drawn.labels, table: table, notes: notes)
         } catch { throw DataError(error) }
     }
 

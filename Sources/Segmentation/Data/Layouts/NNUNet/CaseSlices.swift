@@ -15,6 +15,10 @@ struct CaseSlices: SegmentationDataset {
     private let classNames: [String]
     private let ignoredLabel: UInt8?
     private let neighbors: Int
+    /// The folder of the labels.
+    private let folder: String
+    /// Oddities of the files.
+    let notes: CaseNotes
     let classes: Int
 
     /// Reads every case once. With `repeats`, slices with rare classes come several times.
@@ -28,36 +32,39 @@ struct CaseSlices: SegmentationDataset {
         augmentation = SliceAugmentation(zoomJitter: settings.zoomJitter, colorJitter: settings.colorJitter)
         neighbors = settings.neighbors ?? 0
         (classNames, ignoredLabel, classes) = (description.classNames, description.ignoredLabel, description.classNames.count)
-        let presence = try Self.presence(store, path: settings.path)
+        folder = cases.first?.label.deletingLastPathComponent().path ?? settings.path
+        let presence: [[Set<UInt8>]]
+        (presence, notes) = try Self.presence(store, path: settings.path)
         found = presence.reduce(into: []) { found, slices in for labels in slices { found.formUnion(labels) } }
         slices = Self.samples(presence, classes: classes, repeats: repeats)
     }
 
-    /// The classes of each case's slices.
-    private static func presence(_ store: CaseStore, path: String) throws(DataError) -> [[Set<UInt8>]] {
+    /// The classes of each case's slices, and what is odd about the files.
+    private static func presence(_ store: CaseStore, path: String) throws(DataError) -> ([[Set<UInt8>]], CaseNotes) {
         let results = Parallel.map(store.cases.count) { index in
-            Result { () throws(DataError) -> [Set<UInt8>] in
-                let labels = try store.content(index).labels
-                return (0..<labels.shape.depth).map { slice in
+            Result { () throws(DataError) -> ([Set<UInt8>], [String]) in
+                let content = try store.content(index)
+                let labels = content.labels
+                let slices = (0..<labels.shape.depth).map { slice in
                     var isUsed = [Bool](repeating: false, count: 256)
                     let area = labels.shape.plane.count
                     for label in labels.labels[slice * area..<(slice + 1) * area] { isUsed[Int(label)] = true }
                     return Set((0..<256).filter { isUsed[$0] }.map { UInt8($0) })
                 }
+                return (slices, content.notes)
             }
         }
-        var (presence, faults) = ([[Set<UInt8>]](), [DataError]())
-        for result in results {
+        var (presence, notes, faults) = ([[Set<UInt8>]](), CaseNotes(), [DataError]())
+        for (one, result) in zip(store.cases, results) {
             switch result {
-            case .success(let slices): presence.append(slices)
+            case .success(let (slices, clauses)):
+                presence.append(slices)
+                notes.add(clauses, of: one.name)
             case .failure(let fault): faults.append(fault)
             }
         }
-        if let first = faults.first {
-            if faults.count == 1 { throw first }
-            throw DataError(first.kind, path: path, problems: faults.flatMap(\.problems), remedy: first.remedy)
-        }
-        return presence
+        if let error = DataError.joined(faults, path: path) { throw error }
+        return (presence, notes)
     }
 
     /// Every slice; with `repeats`, those with rare classes several times.
@@ -74,8 +81,9 @@ struct CaseSlices: SegmentationDataset {
 
     func name(at index: Int) -> String { "\(store.cases[slices[index].volume].name) slice \(slices[index].slice + 1)" }
 
-    /// Notes on classes that no slice holds.
+    /// Notes on classes that no slice holds. For training, there must be a class to learn.
     func verify(forTraining: Bool) throws -> [String] {
+        if forTraining, found.isSubset(of: [0, ignoredLabel ?? 0]) { throw SliceFindings.uniform(folder) }
         let missing = classNames.indices.dropFirst().filter { !found.contains(UInt8($0)) }
         guard !missing.isEmpty else { return [] }
         let names = missing.prefix(8).map { "\($0) (\(classNames[$0]))" }.joined(separator: ", ")
@@ -130,6 +138,8 @@ final class CaseStore: Sendable {
         let volume: PreparedVolume
         /// In the plan's voxel order.
         let labels: LabelVolume
+        /// Oddities of the files, a clause each.
+        let notes: [String]
 
         var byteCount: Int { volume.byteCount + labels.labels.count }
     }
@@ -162,7 +172,7 @@ final class CaseStore: Sendable {
             labels = try LabelVolume(
                 shape: turn.applied(to: read.labels.shape), labels: turn.applied(to: read.labels.labels, read.labels.shape))
         } catch { throw DataError(.shape, path: cases[index].name, error.description, remedy: "") }
-        let content = Content(volume: volume, labels: labels)
+        let content = Content(volume: volume, labels: labels, notes: read.notes)
         kept.withLock { kept in keep(content, index, in: &kept) }
         return content
     }

@@ -53,25 +53,25 @@ struct VolumePlanner {
     private mutating func read() throws(DataError) {
         let reader = CaseReader(description: description)
         let results = Parallel.map(cases.cases) { one in Result { () throws(DataError) in try Self.facts(of: reader.read(one)) } }
-        var problems = cases.problems, first: DataError?
+        var faults = [cases.unpaired].compactMap(\.self)
         for result in results {
             switch result {
             case .success(let facts): self.facts.append(facts)
-            case .failure(let fault):
-                first = first ?? fault
-                problems += fault.problems.map { $0.firstRange(of: ": ") == nil ? "\(fault.subjectName): \($0)" : $0 }
+            case .failure(let fault): faults.append(fault)
             }
         }
         let placed = facts.count { $0.order != nil }
         if placed > 0, placed < facts.count {
-            problems.append("\(facts.count - placed) cases do not say how their voxels lie, the others do")
+            faults.append(misfit("\(facts.count - placed) cases do not say how their voxels lie, the others do"))
         }
-        if Set(facts.map(\.channels)).count > 1 { problems.append("the cases have different numbers of channels") }
-        guard problems.isEmpty, !facts.isEmpty else {
-            throw DataError(
-                first?.kind ?? .unpaired, path: cases.directory.path, problems: problems.isEmpty ? ["holds no cases"] : problems,
-                remedy: first?.remedy ?? "Give every image its labels, and every case the same channels.")
-        }
+        if Set(facts.map(\.channels)).count > 1 { faults.append(misfit("the cases have different numbers of channels")) }
+        if facts.isEmpty, faults.isEmpty { faults.append(misfit("holds no cases")) }
+        if let error = DataError.joined(faults, path: cases.directory.path) { throw error }
+    }
+
+    private func misfit(_ problem: String) -> DataError {
+        DataError(
+            .unpaired, path: cases.directory.path, problem, remedy: "Give every image its labels, and every case the same channels.")
     }
 
     private static func facts(of content: CaseReader.Content) -> Facts {
@@ -175,9 +175,4 @@ struct VolumePlanner {
         }
         return min(max(((sides.max() ?? 256) + 31) / 32 * 32, 64), 256)
     }
-}
-
-extension DataError {
-    /// The last part of the path, for lines about several files.
-    var subjectName: String { URL(filePath: path).lastPathComponent }
 }

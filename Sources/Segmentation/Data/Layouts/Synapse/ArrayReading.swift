@@ -30,6 +30,14 @@ package struct SliceFindings: Sendable, Equatable {
     /// The least and greatest number of rows and columns.
     package private(set) var rows: ClosedRange<Int>?, columns: ClosedRange<Int>?
 
+    /// True if there is nothing to learn: every label is background.
+    var isUniform: Bool { slices > 0 && empty == slices }
+
+    /// The fault of a training set whose ``isUniform`` is true; `path` is the folder of its labels.
+    static func uniform(_ path: String) -> DataError {
+        DataError(.uniformMask, path: path, "every label is background", remedy: "Check how the labels were made, and their numbers.")
+    }
+
     /// No findings yet.
     package init() {}
 

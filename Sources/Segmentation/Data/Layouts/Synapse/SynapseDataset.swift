@@ -81,7 +81,7 @@ package struct SynapseDataset: TrainingSamples {
         let patients = Set(cases.map(Self.patient)).sorted()
         guard patients.count > 1 else {
             throw DataError(
-                .noPairs, path: files.first?.deletingLastPathComponent().path ?? "",
+                .noPairs, path: folder,
                 "slices of one patient cannot be divided into training and validation",
                 remedy: "Add slices of other patients.")
         }
@@ -105,17 +105,20 @@ package struct SynapseDataset: TrainingSamples {
 
     /// Like ``examine()``, as text.
     package func verify(forTraining: Bool) throws -> [String] {
-        try examine().notes(classes: classes, isMapped: options.window != nil)
+        let findings = try examine()
+        if forTraining, findings.isUniform { throw SliceFindings.uniform(folder) }
+        return findings.notes(classes: classes, isMapped: options.window != nil)
     }
+
+    /// The folder of the slices.
+    private var folder: String { files.first?.deletingLastPathComponent().path ?? "" }
 
     /// Reads every slice. Throws one ``DataError`` that names all invalid slices; otherwise returns
     /// the findings.
     package func examine() throws(DataError) -> SliceFindings {
         let (findings, faults) = examination()
-        guard let first = faults.first else { return findings }
-        if faults.count == 1 { throw first }
-        let problems = faults.map { URL(filePath: $0.path).lastPathComponent + ": " + $0.problems.joined(separator: "; ") }
-        throw DataError(first.kind, path: files[0].deletingLastPathComponent().path, problems: problems, remedy: first.remedy)
+        if let error = DataError.joined(faults, path: folder) { throw error }
+        return findings
     }
 
     /// Like ``examine()``, with the faults beside the findings of the valid slices.

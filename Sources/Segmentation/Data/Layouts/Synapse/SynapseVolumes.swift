@@ -18,7 +18,7 @@ public struct SynapseVolume: Sendable {
     /// The channels as their files hold them, where a network's own conventions prepare them;
     /// ``image`` is empty then.
     public let channels: [VolumeFile]
-    /// Oddities of the labels' file, a clause each, to show to the user.
+    /// Oddities of the files, a clause each, to show to the user.
     public let notes: [String]
 
     /// A volume that was read before.
@@ -40,14 +40,14 @@ public struct SynapseVolume: Sendable {
     /// Slices, rows and columns.
     public var shape: VolumeShape { label.shape }
 
-    /// Lines about what looks odd, for the user.
-    package var doubts: [String] { [sliceDoubt].compactMap(\.self) + notes.map { "\(name): \($0)" } }
+    /// Clauses about what looks odd, for the user.
+    package var doubts: [String] { [sliceDoubt].compactMap(\.self) + notes }
 
-    /// A line about slices that seem to lie along another axis; nil if these look like slices. Files
+    /// A clause about slices that seem to lie along another axis; nil if these look like slices. Files
     /// that record their voxels' place need none.
     package var sliceDoubt: String? {
         guard channels.isEmpty, shape.depth > 3 * min(shape.height, shape.width) else { return nil }
-        return "\(name) has \(shape.depth) slices of \(shape.height)×\(shape.width) pixels: where slices lie along another axis, "
+        return "\(shape.depth) slices of \(shape.height)×\(shape.width) pixels: where slices lie along another axis, "
             + "data.slice_axis (--slice-axis) says so"
     }
 

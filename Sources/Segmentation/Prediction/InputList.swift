@@ -57,6 +57,8 @@ package struct InputList: Sendable {
     /// DICOM files in the folders that hold no images to segment: reports, plans, segmentations,
     /// directories.
     package private(set) var imagelessFiles = 0
+    /// The number of given folders without anything to segment; each is among the ``failures``.
+    package private(set) var emptyFolders = 0
     /// The number of files that were left out as results beside their inputs.
     package private(set) var resultsLeft = 0
 
@@ -89,6 +91,7 @@ package struct InputList: Sendable {
                 enter(url, path: argument, recursive: recursive)
                 if items.count == before, failures.count == failed {
                     let reason = Self.nothing(imageless: imagelessFiles - imageless, folders: foldersLeft - folders)
+                    if imagelessFiles == imageless { emptyFolders += 1 }
                     failures.append((argument, reason))
                 }
             } else if Self.mayBeDICOM(argument), DICOMFile.isDICOM(url) {

@@ -44,12 +44,8 @@ struct JobView: Codable, Sendable {
     enum Plane: String, CaseIterable, Sendable { case axial, coronal, sagittal }
 
     static func write(
-<<<<<<< HEAD
         _ volume: VolumeFile, _ prepared: PreparedVolume, _ labels: LabelVolume, _ segmenter: Segmenter, notes: [String],
         hasSegmentation: Bool, in folder: URL
-=======
-        _ volume: VolumeFile, _ prepared: PreparedVolume, _ labels: LabelVolume, _ segmenter: Segmenter, notes: [String], in folder: URL
->>>>>>> 1c2363654589c08b46e683e2b7655221cb4a897e
     ) throws {
         let turn = volume.voxelOrder.flatMap { order in VoxelOrder("LPS").map { order.turn(to: $0) } } ?? .none
         let shape = turn.applied(to: labels.shape)
@@ -67,11 +63,7 @@ struct JobView: Codable, Sendable {
                 return Label(
                     label: label.value, name: label.name, color: label.color, voxels: count,
                     milliliters: volume.voxelVolume.map { (Double(count) * $0).rounded() / 1000 })
-<<<<<<< HEAD
             }, notes: notes, hasSegmentation: hasSegmentation)
-=======
-            }, notes: notes, hasSegmentation: volume.source != nil)
->>>>>>> 1c2363654589c08b46e683e2b7655221cb4a897e
         try AtomicFile.write([UInt8](JSONEncoder().encode(view)), to: folder.appending(path: Self.name))
     }
 

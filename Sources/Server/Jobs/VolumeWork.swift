@@ -152,6 +152,9 @@ private struct VolumeJob {
     private func item() throws -> InputList.Item {
         let input = folder.appending(path: "input." + work.kind.rawValue)
         let list = InputList([try work.kind == .zip ? unpack(input).path : input.path], recursive: true)
+        guard list.emptyFolders == 0 else {
+            throw Fault(.unsupported, "holds neither a volume nor a DICOM series", remedy: "send one series or one volume")
+        }
         // Reasons, not paths.
         if let failure = list.failures.first {
             throw Fault(.unsupported, failure.reason.printable(limit: 400, keepsLines: false), remedy: "send one series or one volume")
@@ -247,7 +250,8 @@ private struct VolumeJob {
         }
         try VolumeResults.writeTables(segmenter.labels, in: made)
         try pack(names, in: made)
-        if let note = Modality.note(series: item.series?.modality, weights: segmenter.metadata.modality) { notes.append("the series \(note)") }
+        let modality = Modality.note(series: item.series?.modality, weights: segmenter.metadata.modality)
+        if let modality { notes.append("the series \(modality)") }
         try JobView.write(
             volume, prepared, labels, segmenter, notes: prepared.notes + notes, hasSegmentation: names.contains(.segmentation), in: made)
         JobFiles.flush(made)

@@ -67,7 +67,7 @@ package struct PageFiles {
             "support", "volume-view",
         ].map { "app/\($0).js" }
         + [
-            "decode", "helper", "module", "network", "nifti", "orientation", "png", "problem", "safetensors", "streams", "tensors",
+            "decode", "helper", "jpeg", "module", "network", "nifti", "orientation", "png", "problem", "safetensors", "streams", "tensors",
             "volume",
             "weights", "worker", "zip",
         ].map { "worker/\($0).js" }

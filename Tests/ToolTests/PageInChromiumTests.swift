@@ -268,12 +268,11 @@ extension ToolTests {
             #expect(intro.contains("medical volumes") && intro.contains("CT volumes here; the network looks for 8 classes."), "\(intro)")
             #expect(!intro.contains("an example") && !intro.contains("lesion") && !intro.contains("pictures"), "\(intro)")
             // An optimizer's state is no part of the network.
-            let count = weights.values.reduce(0) { $0 + $1.count }
             let run = try Scratch.folder().appending(path: "last.safetensors")
-            for (key, tensor) in weights where tensor.type == .float32 { weights["optimizer.exp_avg." + key] = tensor }
+            for (key, tensor) in weights { weights["optimizer.exp_avg." + key] = tensor }
             try WeightsFile.write(weights, to: run)
             let both = try browse(["--weights", file.path, "--weights", run.path], []).intros.dropFirst()
-            #expect(Set(both).count == 1 && count > 1_000_000, "\(both)")
+            #expect(both.count == 2 && Set(both).count == 1, "\(both)")
         }
 
         /// Tab reaches everything, and keys zoom, choose and save.

@@ -94,7 +94,8 @@ def segment(page, place, file):
     if item["state"] == "done":
         item["text"] = page.locator("#file-size").text_content()
         if page.locator("#volume").is_visible():
-            item["planes"] = [*page.locator(".plane label").all_text_contents(), *filter(None, (edge.inner_text() for edge in page.locator(".edge").all()))]
+            letters = [edge.text_content() for edge in page.locator(".edge").all() if edge.is_visible()]
+            item["planes"] = page.locator(".plane label").all_text_contents() + letters
             item["note"] = page.locator("#note").inner_text()
         with page.expect_download() as download:
             page.locator("#save-mask").click()

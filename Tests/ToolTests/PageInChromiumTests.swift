@@ -191,7 +191,7 @@ extension ToolTests {
                 png = open(folder + "/z_good.png", "rb").read()
                 def encoded(**options): file = io.BytesIO(); Image.open(folder + "/z_good.png").save(file, "JPEG", **options); return file.getvalue()
                 jpeg, progressive = encoded(), encoded(progressive=True)
-                def closed(data, count): return data[:-count] + b"\xff\xd9"
+                def closed(data, count): return data[:-count] + b"\\xff\\xd9"
                 def repeated(data): return data[:-2] + data[-200:]
                 middle = len(jpeg) * 2 // 3
                 for i, options in enumerate([{"progressive": True}, {"subsampling": 2, "restart_marker_rows": 1}, {"progressive": True, "restart_marker_blocks": 3}, {"optimize": True, "quality": 100}]):
@@ -206,7 +206,7 @@ extension ToolTests {
                     "empty.png": b"", "cut.png": png[:len(png) // 2], "flipped.png": png[:200] + bytes([png[200] ^ 255]) + png[201:],
                     "huge.png": bomb(2**31 - 1, 2**31 - 1), "bomb.png": bomb(9000, 9000), "cut.jpg": jpeg[:len(jpeg) // 2],
                     "closed.jpg": closed(jpeg, 500), "closed_progressive.jpg": closed(progressive, 100), "missing.jpg": jpeg[:middle] + jpeg[middle + 200:],
-                    "repeated.jpg": repeated(jpeg), "repeated_progressive.jpg": repeated(progressive), "headless.jpg": jpeg[:2] + b"\xff\xd9",
+                    "repeated.jpg": repeated(jpeg), "repeated_progressive.jpg": repeated(progressive), "headless.jpg": jpeg[:2] + b"\\xff\\xd9",
                     "huge.jpg": jpeg.replace(struct.pack(">HH", 96, 96), struct.pack(">HH", 65535, 65535), 1), "page.jpg": b"<!doctype html><html></html>",
                     "text.png": b"no picture", "a.nii": b"no volume", "negative.nii": nifti((-5, 5, 5)), "large.nii": nifti((32767, 32767, 32767)),
                     "short.nii": nifti((9, 9, 9)), "zip.nii.gz": gzip.compress(nifti((2000, 2000, 200)))[:200], "bomb.nii.gz": gzip.compress(nifti((1000, 1000, 900)) + bytes(1000)),

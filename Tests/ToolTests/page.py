@@ -150,14 +150,13 @@ def try_again(page, file):
     """Opens a file in a page that could not load all of itself; its message there, and what comes when it asks again."""
     page.set_input_files("#files", file)
     item = {"name": pathlib.Path(file).name, "state": "failed", "text": page.locator("#failed-text").inner_text()}
-    found = list(errors)
     Handler.lost = None
     page.locator("#failed-again").click()
     page.locator(".item[data-state=done]").wait_for()
     if page.locator("#failed").is_visible() or page.locator("#status").get_attribute("data-state") != "ready":
         sys.exit("the message stays")
     # The browser itself reports a file that was not found.
-    errors[:] = [error for error in found if "404" not in error]
+    errors[:] = [error for error in errors if "404" not in error]
     return item
 
 

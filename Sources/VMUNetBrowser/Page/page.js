@@ -183,7 +183,7 @@ let loadingShare = null;
 /** Weights that are being loaded. */
 let loading = 0;
 
-/** Runs while weights are loaded; without any, what it throws is shown in the picture's place, too. */
+/** Loads weights. If there are none, what went wrong is shown in the picture's place, too. */
 async function attempt(load) {
     problem = null;
     loading++;

@@ -90,7 +90,7 @@ export class Engine {
         return worker;
     }
 
-    /** Ends the worker and fails what it was asked for, save for what `fails` leaves; answers the rest. */
+    /** Ends the worker and fails what it was asked for; answers what `fails` spares. */
     #close(problem, fails = () => true) {
         this.#worker?.terminate();
         this.#worker = null;

@@ -25,7 +25,8 @@ export class VolumeView {
     #place = [0, 0, 0];
     /**
      * Size, distance in memory, spacing and sense of the voxel axis along each of those; and whether
-     * the screen runs against it: to the left, back and down, or as stored, with the last slice at the top.
+     * the screen runs against it: to the left, back and down, or as stored, with the last slice at
+     * the top.
      */
     #axes = [];
     #planes;

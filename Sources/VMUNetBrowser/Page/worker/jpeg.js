@@ -6,7 +6,7 @@ import { Problem } from "./problem.js";
 
 /** Markers that stand alone; all others are followed by their segment's length. */
 const isAlone = (marker) => marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8);
-/** Each scan visits every pixel: limits on scans, and on pixels times scans, as the tool has them. */
+/** Limits on scans, and on pixels times scans, as the tool has them: each scan visits every pixel. */
 const [mostScans, mostWork] = [100, 8_000_000_000];
 /** Bytes after a scan's last code that are taken: webcams and some telephones leave a few. */
 const mostLeft = 16;
@@ -92,7 +92,7 @@ function readFrame(segment, marker) {
     return { width, height, components, columns, rows, isProgressive: marker === 0xc2, isWalked };
 }
 
-/** Huffman tables as the file has them, by 16 × class + number: how many codes of each length, then their symbols. */
+/** Huffman tables by 16 × class + number: how many codes of each length, and their symbols. */
 function readTables(segment, tables) {
     for (let at = 0; at < segment.length; ) {
         const key = segment[at], counts = segment.subarray(at + 1, at + 17), count = counts.reduce((sum, n) => sum + n, 0);
@@ -121,7 +121,10 @@ function codes(table) {
     return (table.codes = found);
 }
 
-/** A scan's header: {parts: [{component, dc, ac}], first, last, isRefining}; null if the browser will refuse it or knows tables of its own. */
+/**
+ * A scan's header: {parts: [{component, dc, ac}], first, last, isRefining}; null if the browser
+ * will refuse it, or knows tables of its own.
+ */
 function readScan(segment, frame, tables) {
     const count = segment[0], parts = [];
     if (!(count >= 1 && count <= 4) || segment.length < 4 + 2 * count) throw damaged("a scan’s header is impossible");
@@ -194,7 +197,7 @@ class Bits {
         for (let i = from; i < end; i++) {
             const byte = source[i];
             if (byte === 0xff) {
-                // Any number of these may stand before a marker, or before the zero of one that is data.
+                // Any number of these may stand before a marker, or before one that is data.
                 while (source[i + 1] === 0xff) i++;
                 if (source[i + 1] !== 0) break;
                 i++;

@@ -6,9 +6,9 @@ const largestHeader = 100_000_000; // as the format's own reader has it
 const elementBytes = { F32: 4, F16: 2, BF16: 2 };
 
 /**
- * The network's tensors of a file by their keys, {type, shape, start, end} with places in `bytes`, and the
- * metadata's texts. Throws a Problem for whatever is not a safetensors file of float32, bfloat16 or
- * float16.
+ * The network's tensors of a file by their keys, {type, shape, start, end} with places in `bytes`,
+ * and the metadata's texts. Throws a Problem for whatever is not a safetensors file of float32,
+ * bfloat16 or float16.
  */
 export function parse(bytes) {
     if (bytes.length < 8) throw foreign(bytes);

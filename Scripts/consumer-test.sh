@@ -41,7 +41,7 @@ block README.md 'import Segmentation' | put "$package/Sources/example/main.swift
 [ "$(block $article 'import Segmentation')" = "$(cat "$package/Sources/example/main.swift")" ] || fail "$article begins with another example than README.md"
 {
     printf 'import Foundation\nimport Imaging\nimport Segmentation\n\n'
-    printf 'func pictures(_ segmenter: Segmenter, _ url: URL, _ upload: Data, _ bytes: [UInt8]) throws {\n'
+    printf 'func pictures(_ segmenter: Segmenter, _ url: URL, _ upload: Data, _ bytes: [UInt8]) async throws {\n'
     block $article 'let fromFile'
     printf '_ = (fromFile, fromUpload, png)\n}\n\nfunc many(_ segmenter: Segmenter, _ urls: [URL]) async throws {\n'
     block $article 'results(of:'

@@ -113,7 +113,8 @@ build_program() {
             -Xlinker "$static/arc4random.o" -Xlinker "-L$static" -Xlinker --gc-sections -Xlinker --as-needed \
             -Xswiftc -Xclang-linker -Xswiftc -static-libgcc </dev/null
     ) >"$deps/release.log" 2>&1 || { tail -n 40 "$deps/release.log" >&2 && fail 70 "the build failed: see above, and $deps/release.log."; }
-    strip --strip-all -o "$stage/vmunet" "$build_folder/release/vmunet"
+    # Swift's hashes of its modules differ from build to build, and with them the linker's.
+    strip --strip-all --remove-section=.swift_modhash --remove-section=.note.gnu.build-id -o "$stage/vmunet" "$build_folder/release/vmunet"
 }
 
 check_program() {
@@ -163,6 +164,12 @@ list_parts() {
     version=libstdc++-${version##*/}-dev
     part libstdc++ "$(debian_version "$version")" "GPL-3.0-or-later WITH GCC-exception-3.1" "$(purl "gcc-${version//[!0-9]/}" "$version")" \
         "/usr/share/doc/$version/copyright"
+    # The page's WebAssembly comes built, with parts of libraries that this machine need not have.
+    local name licence address browser=$root/Sources/VMUNetBrowser/licences
+    [ -d "$stage/page" ] || return 0
+    while IFS=$'\t' read -r name version licence address; do
+        part "$name" "$version" "$licence" "$address" "$browser/$name.txt"
+    done <"$browser/parts.tsv"
 }
 
 # CycloneDX 1.5. Its serial number is derived from its content, so that equal releases have equal

@@ -22,6 +22,10 @@ cp "$archive" "$work/in/release.tar.gz"
     ./vmunet --version
     ./vmunet predict /in/picture.jpg --output /out --overlay
     ./vmunet summary --json >/out/summary.json
+    if ./vmunet --help | grep -F "setup"; then exit 1; fi
+    grep -q wasi-libc bom.cdx.json
+    test -s licences/wasi-libc.txt
+    test -s licences/compiler-rt.txt
     ! ldd vmunet | grep -v -E "linux-vdso|libc\.so|libm\.so|libpthread|libdl|librt|ld-linux"'
 
 "$root/vmunet" predict "$work/in/picture.jpg" --output "$work/here" >/dev/null

@@ -19,6 +19,7 @@ import Files
 package enum ExitStatus {
     package static let usage: Int32 = 64
     package static let badInput: Int32 = 65
+    package static let missing: Int32 = 69
     package static let internalError: Int32 = 70
     package static let interrupted: Int32 = 130
 }
@@ -69,6 +70,11 @@ extension ParsableCommand {
     /// An executable's `main`: runs the command in the arguments and exits with its code.
     package static func run(with backend: Backend) {
         Console.prepare()
+        // Swift reads them from /proc, and finds none where there is no such folder.
+        if CommandLine.arguments.isEmpty {
+            Console.error("the command line cannot be read: /proc is missing; mount it")
+            endProcess(ExitStatus.missing)
+        }
         Backend.$current.withValue(backend) {
             var chosen: (any ParsableCommand.Type)?
             do {

@@ -67,7 +67,7 @@ package struct PageFiles {
             "support", "volume-view",
         ].map { "app/\($0).js" }
         + [
-            "decode", "helper", "module", "network", "nifti", "orientation", "png", "problem", "safetensors", "streams", "tensors",
+            "decode", "helper", "jpeg", "module", "network", "nifti", "orientation", "png", "problem", "safetensors", "streams", "tensors",
             "volume",
             "weights", "worker", "zip",
         ].map { "worker/\($0).js" }
@@ -157,7 +157,8 @@ package struct PageFiles {
         if server == nil { try requireFitting(tensors.origin(file: weights.relativePath), file: weights.relativePath) }
         let stem = weights.deletingPathExtension().lastPathComponent
         let own = "weights/\(stem).safetensors"
-        if weights.pathExtension == "safetensors" {
+        // A run's last checkpoint also holds its optimizer's state, which no reader needs to fetch.
+        if weights.pathExtension == "safetensors", tensors.networkWeights.count == tensors.count {
             try manager.copyItem(at: weights.resolvingSymlinksInPath(), to: made.appending(path: own))
         } else {
             try WeightsFile.write(tensors.networkWeights, to: made.appending(path: own))

@@ -45,6 +45,9 @@ public final class KernelsNetwork: Sendable {
         /// Calls `body` once for every index in 0..<count, divided over the threads; returns when
         /// all are done. What `body` runs has no more than its own thread.
         public static func sideBySide(_ count: Int, _ body: (_ index: Int) -> Void) {
+            // The check behind it would keep the length of this file's path in the program, and a
+            // release should not depend on where it was built.
+            #sourceLocation(file: "Kernels/sideBySide.swift", line: 1)
             withoutActuallyEscaping(body) { body in
                 var body = body
                 withUnsafeMutablePointer(to: &body) { context in
@@ -53,6 +56,7 @@ public final class KernelsNetwork: Sendable {
                     }
                 }
             }
+            #sourceLocation()
         }
     #endif
 

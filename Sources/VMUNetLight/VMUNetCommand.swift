@@ -9,9 +9,7 @@ struct VMUNetCommand: ParsableCommand {
         commandName: Invocation.name,
         abstract: "Vision Mamba UNet: segments medical images.",
         discussion:
-            Invocation.introduction
-            + "./vmunet also has train, demo, ablate, compare, crossvalidate, report and serve. They are built, and libtorch is set up if needed, when you first run them.\n\n"
-            + Invocation.scriptCommands,
+            Invocation.introduction + Invocation.otherCommands + Invocation.scriptCommands,
         version: Provenance.version,
         subcommands: [Predict.self, Evaluate.self, Tune.self, Check.self, Summary.self, Convert.self, Bench.self, Page.self])
 

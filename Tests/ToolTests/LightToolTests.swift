@@ -28,6 +28,28 @@ extension ToolTests {
             }
         }
 
+        /// Without the script beside it, as in a release, the help offers nothing of the script's.
+        @Test(arguments: ["", "./vmunet"])
+        func theHelpIsThatOfWhatIsThere(script: String) throws {
+            let help = try Running(try #require(Tool.light), ["--help"], environment: ["VMUNET_COMMAND": script]).outcome()
+            expectDone(help)
+            #expect(help.out.contains("'setup dicom'") == !script.isEmpty && help.out.contains("also has train") == !script.isEmpty)
+            #expect(help.out.contains("built from the package's sources") == script.isEmpty)
+        }
+
+        /// Swift reads the arguments from /proc.
+        @Test func withoutProcThatIsSaid() throws {
+            func without(_ command: String) throws -> Tool.Outcome {
+                try Running(
+                    URL(filePath: "/bin/sh"),
+                    ["-c", "exec unshare --mount --map-root-user sh -c 'mount -t tmpfs none /proc && \(command)' \"$0\"", try #require(Tool.light).path]
+                ).outcome()
+            }
+            guard (try? without("true"))?.code == 0 else { return print("skipped: this system lets nobody hide /proc") }
+            let outcome = try without("exec \"$0\" predict photo.png")
+            #expect(outcome.code == 69 && outcome.error.contains("/proc is missing"), "\(outcome.error)")
+        }
+
         @Test func aGPUIsRefusedWithTheWayOut() throws {
             let outcome = try light(
                 "predict", "--weights", Shared.weights.path, Shared.pictures.path, "--output", try Scratch.folder().path,

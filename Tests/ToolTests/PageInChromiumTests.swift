@@ -19,14 +19,23 @@ extension ToolTests {
         private struct Shown: Decodable {
             struct Item: Decodable {
                 let name, state, text: String
-                let saved: String?
+                let saved, note: String?
+                let planes: [String]?
             }
             /// The page's state after each step.
             struct Keyboard: Decodable {
                 let area, mode, threshold, lower, saved: String
                 let zoom: [String]
             }
+            /// A window of the browser.
+            struct Layout: Decodable {
+                let size: String
+                let hasNotice, hasCurrent, isMessageWhole, isWide: Bool
+                /// Of the page's name and of three buttons, in pixels.
+                let heights: [Int]
+            }
             let items: [Item]
+            let layout: [Layout]?
             let statuses, intros, foreign, errors: [String]
             let keyboard: Keyboard?
         }
@@ -144,6 +153,30 @@ extension ToolTests {
             #expect(differing * 10_000 <= b.count, "\(differing) of \(b.count) differ")
         }
 
+        /// A volume whose header gives no directions is shown as it is stored, and says so.
+        @Test(
+            .enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"),
+            .enabled(if: Tool.fixtures != nil, "needs VMUNET_FIXTURES"))
+        func aVolumeWithoutDirectionsNamesNoSide() throws {
+            let folder = try Scratch.folder(), weights = try #require(Tool.fixtures).appending(path: "model_small9_weights.safetensors")
+            _ = try Tool.python(
+                """
+                import struct, sys
+                for name, code in [("placed.nii", 1), ("stored.nii", 0)]:
+                    h = bytearray(352); struct.pack_into("<i", h, 0, 348); struct.pack_into("<8h", h, 40, 3, 40, 36, 3, 1, 1, 1, 1)
+                    struct.pack_into("<hh", h, 70, 2, 8); struct.pack_into("<8f", h, 76, 1, 1, 1, 2, 1, 1, 1, 1); struct.pack_into("<f", h, 108, 352)
+                    struct.pack_into("<h", h, 254, code); h[344:348] = b"n+1\0"
+                    for row, size in enumerate([1, 1, 2]): struct.pack_into("<f", h, 280 + 20 * row, size)
+                    open(sys.argv[1] + "/" + name, "wb").write(bytes(h) + bytes(i % 251 for i in range(40 * 36 * 3)))
+                """, folder.path)
+            let files = names(folder).map { folder.appending(path: $0) }
+            let items = try browse(["--weights", weights.path], files).items
+            try #require(items.map(\.state) == ["done", "done"], "\(items.map(\.text))")
+            #expect(items[0].planes?.starts(with: ["Axial", "Coronal", "Sagittal", "R", "L"]) == true && items[0].note == "")
+            #expect(items[1].planes == ["Slices", "Rows", "Columns"])
+            #expect(items[1].note?.contains("does not say how the voxels lie: the volume is taken as stored") == true)
+        }
+
         /// Damaged and hostile pictures and volumes get a message, and the page goes on.
         @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
         func hostileFilesGetAMessage() throws {
@@ -156,7 +189,14 @@ extension ToolTests {
                 from PIL import Image
                 folder = sys.argv[1]
                 png = open(folder + "/z_good.png", "rb").read()
-                jpeg = io.BytesIO(); Image.open(folder + "/z_good.png").save(jpeg, "JPEG"); jpeg = jpeg.getvalue()
+                def encoded(**options): file = io.BytesIO(); Image.open(folder + "/z_good.png").save(file, "JPEG", **options); return file.getvalue()
+                jpeg, progressive = encoded(), encoded(progressive=True)
+                def closed(data, count): return data[:-count] + b"\\xff\\xd9"
+                def repeated(data): return data[:-2] + data[-200:]
+                middle = len(jpeg) * 2 // 3
+                for i, options in enumerate([{"progressive": True}, {"subsampling": 2, "restart_marker_rows": 1}, {"progressive": True, "restart_marker_blocks": 3}, {"optimize": True, "quality": 100}]):
+                    open(f"{folder}/z_good{i}.jpg", "wb").write(encoded(**options) + b"more than the picture")
+                Image.open(folder + "/z_good.png").convert("CMYK").save(folder + "/z_good_inks.jpg")
                 def chunk(kind, data): return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
                 def bomb(width, height): return png[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
                 def nifti(shape, kind=2, bits=8, offset=352.0):
@@ -165,6 +205,8 @@ extension ToolTests {
                 files = {
                     "empty.png": b"", "cut.png": png[:len(png) // 2], "flipped.png": png[:200] + bytes([png[200] ^ 255]) + png[201:],
                     "huge.png": bomb(2**31 - 1, 2**31 - 1), "bomb.png": bomb(9000, 9000), "cut.jpg": jpeg[:len(jpeg) // 2],
+                    "closed.jpg": closed(jpeg, 500), "closed_progressive.jpg": closed(progressive, 100), "missing.jpg": jpeg[:middle] + jpeg[middle + 200:],
+                    "repeated.jpg": repeated(jpeg), "repeated_progressive.jpg": repeated(progressive), "headless.jpg": jpeg[:2] + b"\\xff\\xd9",
                     "huge.jpg": jpeg.replace(struct.pack(">HH", 96, 96), struct.pack(">HH", 65535, 65535), 1), "page.jpg": b"<!doctype html><html></html>",
                     "text.png": b"no picture", "a.nii": b"no volume", "negative.nii": nifti((-5, 5, 5)), "large.nii": nifti((32767, 32767, 32767)),
                     "short.nii": nifti((9, 9, 9)), "zip.nii.gz": gzip.compress(nifti((2000, 2000, 200)))[:200], "bomb.nii.gz": gzip.compress(nifti((1000, 1000, 900)) + bytes(1000)),
@@ -175,7 +217,7 @@ extension ToolTests {
             let files = names(folder).map { folder.appending(path: $0) }
             let shown = try browse([], files)
             for item in shown.items {
-                #expect(item.state == (item.name == "z_good.png" ? "done" : "failed"), "\(item.name): \(item.text)")
+                #expect(item.state == (item.name.hasPrefix("z_good") ? "done" : "failed"), "\(item.name): \(item.text)")
                 #expect(!item.text.contains("inside the page"), "\(item.name): \(item.text)")
             }
             #expect(shown.items.count == files.count)
@@ -224,8 +266,14 @@ extension ToolTests {
             ] { weights.metadata[key] = .string(text) }
             try WeightsFile.write(weights, to: file)
             let intro = try #require(try browse(["--weights", file.path], []).intros.last)
-            #expect(intro.contains("medical volumes") && intro.contains("CT volumes here to find: 8 classes."), "\(intro)")
-            #expect(!intro.contains("an example") && !intro.contains("lesion"), "\(intro)")
+            #expect(intro.contains("medical volumes") && intro.contains("CT volumes here; the network looks for 8 classes."), "\(intro)")
+            #expect(!intro.contains("an example") && !intro.contains("lesion") && !intro.contains("pictures"), "\(intro)")
+            // An optimizer's state is no part of the network.
+            let run = try Scratch.folder().appending(path: "last.safetensors")
+            for (key, tensor) in weights { weights["optimizer.exp_avg." + key] = tensor }
+            try WeightsFile.write(weights, to: run)
+            let both = try browse(["--weights", file.path, "--weights", run.path], []).intros.dropFirst()
+            #expect(both.count == 2 && Set(both).count == 1, "\(both)")
         }
 
         /// Tab reaches everything, and keys zoom, choose and save.
@@ -233,7 +281,7 @@ extension ToolTests {
         func theKeyboardAloneIsEnough() throws {
             let shown = try browse(["--keyboard"], []), keyboard = try #require(shown.keyboard)
             let intro = try #require(shown.intros.first)
-            #expect(intro.contains("medical pictures") && intro.contains("dermoscopy pictures here to find: lesion."), "\(intro)")
+            #expect(intro.contains("medical pictures") && intro.contains("dermoscopy pictures here; the network looks for “lesion”."), "\(intro)")
             #expect(intro.hasSuffix("an example"), "\(intro)")
             #expect(Set(keyboard.zoom).count == 2 && keyboard.zoom[0] == keyboard.zoom[2], "\(keyboard.zoom)")
             #expect(keyboard.mode == "compare" && keyboard.threshold == "0.40" && keyboard.saved == "example_mask.png")
@@ -247,6 +295,61 @@ extension ToolTests {
         func whatIsMissingIsSaid(_ arguments: [String], _ words: String) throws {
             let statuses = try browse(arguments, []).statuses
             #expect(statuses.count == 1 && statuses[0].contains(words), "\(statuses)")
+        }
+
+        /// What could not be loaded is said in the picture's place, and asked for again.
+        @Test(
+            .enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"),
+            arguments: [
+                ("page.json", "page.json"), ("weights/isic17.safetensors", "weights could not be loaded"),
+                ("vmunet-relaxed.wasm", "code could not be loaded"), ("worker/worker.js", "worker could not go on"),
+            ])
+        func aLostFileIsSaid(_ path: String, _ words: String) throws {
+            let picture = try Scratch.folder().appending(path: "good.png")
+            try PictureFile.write(LesionGenerator.sample(index: 3, size: 96, seed: 1).picture, to: picture)
+            let shown = try browse(["--lost", path], [picture])
+            #expect(shown.statuses.count == 1 && shown.statuses[0].contains(words), "\(shown.statuses)")
+            #expect(shown.items.count == 1 && shown.items[0].text.contains(words), "\(shown.items.map(\.text))")
+        }
+
+        /// Two pages in two folders of one server are kept both.
+        @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
+        func twoPagesOfAServerAreKept() throws {
+            let folder = try Scratch.folder(), picture = folder.appending(path: "good.png"), other = folder.appending(path: "page")
+            try PictureFile.write(LesionGenerator.sample(index: 3, size: 96, seed: 1).picture, to: picture)
+            expectDone(try Tool.run("page", "--output", other.path, "--weights", Shared.nineClasses.path))
+            #expect(try browse(["--beside", other.path], [picture]).items.map(\.state) == ["done"])
+        }
+
+        /// Closing a picture that is segmented stops that, and no weights that are being loaded.
+        @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
+        func closingAPictureStopsNoWeights() throws {
+            let folder = try Scratch.folder()
+            for (name, size) in [("a", 96), ("b", 3000)] {
+                try PictureFile.write(LesionGenerator.sample(index: 3, size: size, seed: 1).picture, to: folder.appending(path: name + ".png"))
+            }
+            let weights = try PageTests.page.get().appending(path: "weights/isic17.safetensors")
+            let shown = try browse(["--close", "--weights", weights.path], names(folder).map { folder.appending(path: $0) })
+            #expect(shown.statuses.count == 3 && shown.statuses.last?.hasPrefix("Ready") == true, "\(shown.statuses)")
+        }
+
+        /// In windows of all sizes the notice is in view, the list shows the current file, and
+        /// texts are whole.
+        @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
+        func everyWindowShowsWhatMatters() throws {
+            let folder = try Scratch.folder(), weights = folder.appending(path: "bad.safetensors")
+            let files = try (0..<14).map { index in
+                let file = folder.appending(path: "picture\(index).png")
+                try PictureFile.write(LesionGenerator.sample(index: index, size: 64, seed: 1).picture, to: file)
+                return file
+            }
+            try Data("nothing that could be the weights of a network".utf8).write(to: weights)
+            let layout = try #require(try browse(["--layout", "--weights", weights.path], files).layout)
+            #expect(layout.count == 5)
+            for window in layout {
+                #expect(window.hasNotice && window.hasCurrent && window.isMessageWhole && !window.isWide, "\(window)")
+                #expect(window.heights.allSatisfy { $0 <= 40 }, "\(window): a text takes two lines")
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TensorFiles
 import Testing
 
 extension ToolTests {
@@ -70,6 +71,17 @@ extension ToolTests {
             try Data("mine".utf8).write(to: other.appending(path: "notes.txt"))
             expectRefusal(try Tool.run("page", "--output", other.path), naming: "other files")
             #expect(names(other) == ["notes.txt"])
+        }
+
+        /// A run's last checkpoint is written without its optimizer's state.
+        @Test func onlyTheNetworkIsWritten() throws {
+            let folder = try Scratch.folder(), file = folder.appending(path: "last.safetensors"), output = folder.appending(path: "page")
+            var weights = try WeightsFile.read(Shared.nineClasses)
+            let own = weights
+            for (key, tensor) in own { weights["optimizer.exp_avg." + key] = tensor }
+            try WeightsFile.write(weights, to: file)
+            expectDone(try Tool.run("page", "--output", output.path, "--weights", file.path))
+            #expect(Set(try WeightsFile.read(output.appending(path: "weights/last.safetensors")).keys) == Set(own.keys))
         }
 
         @Test func badWeightsLeaveNoFolder() throws {

@@ -40,9 +40,15 @@ struct PixelDecoder {
         guard let program = program ?? Self.find() else {
             throw Fault(
                 .unsupported, "is compressed as \(syntax.name), which \(Self.name) decodes, and that is not installed",
-                remedy: "build it by './vmunet setup dicom'")
+                remedy: Self.remedy)
         }
         self.program = program
+    }
+
+    /// The script of the package builds the program; releases and other packages come without both.
+    private static var remedy: String {
+        if let script = getenv("VMUNET_COMMAND").map({ String(cString: $0) }), !script.isEmpty { return "build it by '\(script) setup dicom'" }
+        return "build it by './vmunet setup dicom' in the package's sources and put it beside this program, or decompress the series first"
     }
 
     private static func find() -> URL? {

@@ -19,6 +19,8 @@ const view = new PictureView($("view"), [...document.querySelectorAll(".pane")],
 const volumeView = new VolumeView($("volume"));
 /** The network's description, once weights are there. */
 let weights = null;
+/** Why there are none: {message, remedy}. */
+let problem = null;
 let shipped = null;
 
 const settings = {
@@ -38,7 +40,9 @@ const percentOf = (scale) => `${scale < 0.1 ? (100 * scale).toFixed(1) : Math.ro
 // MARK: What is shown
 
 function refresh() {
-    const item = items.current, isVolume = item?.kind === "volume", hasFailed = item?.state === "failed", isBusy = item?.state === "running" || item?.state === "waiting";
+    const item = items.current, isVolume = item?.kind === "volume";
+    const failure = item?.state === "failed" ? item.problem : item && problem, hasFailed = Boolean(failure);
+    const isBusy = !hasFailed && (item?.state === "running" || item?.state === "waiting");
     document.body.dataset.view = item ? item.kind : "empty";
     $("empty").hidden = Boolean(item);
     $("add").hidden = !item;
@@ -48,10 +52,13 @@ function refresh() {
     $("failed").hidden = !hasFailed;
     if (isBusy) showProgress(item);
     if (hasFailed) {
-        $("failed-text").textContent = item.problem.message;
-        $("failed-remedy").textContent = item.problem.remedy ?? "";
-        $("failed-weights").hidden = !/weights/i.test(`${item.problem.message} ${item.problem.remedy}`);
+        $("failed-text").textContent = failure.message;
+        $("failed-remedy").textContent = failure.remedy ?? "";
+        $("failed-weights").hidden = !problem && !/weights/i.test(`${failure.message} ${failure.remedy}`);
+        $("failed-again").hidden = !problem;
     }
+    $("empty-problem").hidden = !problem;
+    $("empty-problem-text").textContent = problem ? `${problem.message} ${problem.remedy}` : "";
     if (isVolume) {
         volumeView.setVolume(hasFailed ? null : item.shown ?? null);
         volumeView.setLabels(item.volume?.labels ?? null);
@@ -83,12 +90,14 @@ const showSaveAll = () => ($("save-all").hidden = savable().length < 2);
 
 let announced = null;
 items.addEventListener("select", ({ detail: item }) => {
+    showStatus();
     view.setPicture(null);
     if (!item) announced = null;
     refresh();
 });
 items.addEventListener("change", ({ detail: item }) => {
     showSaveAll();
+    if (!item) showStatus();
     if (item && item !== items.current) return;
     refresh();
     if (!item || announced === item.state + item.id) return;
@@ -143,6 +152,7 @@ $("cancel").onclick = () => items.stop(items.current);
 
 async function saving(button, work) {
     button.disabled = true;
+    showStatus();
     try {
         await work();
     } catch (error) {
@@ -162,33 +172,59 @@ function setStatus(state, text) {
     $("status-text").textContent = text;
 }
 
-let loadingShare = null;
+/** How the network is; a message of something that went wrong goes with the reader's next step. */
+function showStatus() {
+    if (loading > 0) return;
+    if (weights) setStatus("ready", weights.threads > 1 ? `Ready, ${weights.threads} threads` : "Ready");
+    else if (problem) setStatus("failed", problem.message);
+}
 
-async function loadWeights(source, name) {
+let loadingShare = null;
+/** Weights that are being loaded. */
+let loading = 0;
+
+/** Loads weights. If there are none, what went wrong is shown in the picture's place, too. */
+async function attempt(load) {
+    problem = null;
+    loading++;
     setStatus("starting", "Loading the network…");
+    refresh();
     try {
-        weights = await engine.load(source, ({ share }) => {
-            loadingShare = share;
-            setStatus("starting", `Loading the network, ${Math.round(100 * share)}%`);
-            if (items.current && !weights) showProgress(items.current);
-        });
+        await load();
     } catch (error) {
-        if (!(error instanceof EngineProblem)) throw error;
-        setStatus("failed", [error.message, error.remedy].join(" "));
-        announce(`${error.message} ${error.remedy}`);
-        return;
+        if (!(error instanceof EngineProblem)) console.error(error);
+        const { message, remedy = "" } = error;
+        if (!weights) problem = { message, remedy };
+        setStatus("failed", [message, remedy].join(" "));
+        if (!problem) announce(`${message} ${remedy}`);
+        refresh();
+        return false;
+    } finally {
+        loading--;
     }
+    problem = null;
+    showStatus();
+    items.ready();
+    return true;
+}
+
+const loadWeights = (source, name) => attempt(() => fetchWeights(source, name));
+
+async function fetchWeights(source, name) {
+    weights = await engine.load(source, ({ share }) => {
+        loadingShare = share;
+        setStatus("starting", `Loading the network, ${Math.round(100 * share)}%`);
+        if (items.current && !weights) showProgress(items.current);
+    });
     settings.hidden.clear();
     setThreshold(weights.threshold);
     showWeights(weights, name, !(source instanceof File));
-    setStatus("ready", weights.threads > 1 ? `Ready, ${weights.threads} threads` : "Ready");
-    items.ready();
 }
 
 const chooseWeights = () => $("weights-file").click();
 $("choose-weights").onclick = chooseWeights;
 $("failed-weights").onclick = chooseWeights;
-$("shipped-weights").onclick = () => loadWeights({ address: shipped.address }, shipped.name);
+$("shipped-weights").onclick = () => (shipped ? loadWeights({ address: shipped.address }, shipped.name) : start());
 $("weights-file").onchange = ({ target }) => {
     if (target.files[0]) loadWeights(target.files[0], target.files[0].name);
     target.value = "";
@@ -201,7 +237,8 @@ acceptFiles({
     weights: (file) => loadWeights(file, file.name),
 });
 $("example").onclick = async () => {
-    const response = await fetch(new URL("example.jpg", import.meta.url));
+    const response = await fetch(new URL("example.jpg", import.meta.url)).catch(() => null);
+    if (!response?.ok) return setStatus("failed", "The example could not be loaded. Check the connection and try again.");
     items.add([new File([await response.blob()], "example.jpg", { type: "image/jpeg" })], true);
 };
 
@@ -216,11 +253,30 @@ async function begin() {
         for (const id of ["choose", "example", "add"]) $(id).disabled = true;
         return;
     }
-    const page = await (await fetch(new URL("page.json", import.meta.url), { cache: "no-cache" })).json();
-    if (page.server) [$("on-server").href, $("on-server").hidden] = [page.server, false];
-    shipped = { address: new URL(page.weights, import.meta.url).href, name: page.weights.split("/").pop() };
-    await loadWeights({ address: shipped.address }, shipped.name);
-    if (await keepForOffline(page.version)) $("offline").hidden = false;
+    await start();
 }
 
+/** The page's own weights. Without them, it takes those of the reader. */
+async function start() {
+    let page = null;
+    const isStarted = await attempt(async () => {
+        page = await fetchPage();
+        if (page.server) [$("on-server").href, $("on-server").hidden] = [page.server, false];
+        shipped = { address: new URL(page.weights, import.meta.url).href, name: page.weights.split("/").pop() };
+        await fetchWeights({ address: shipped.address }, shipped.name);
+    });
+    if (isStarted && (await keepForOffline(page.version))) $("offline").hidden = false;
+}
+
+/** The list of the page's files. */
+async function fetchPage() {
+    const response = await fetch(new URL("page.json", import.meta.url), { cache: "no-cache" }).catch(() => null);
+    const page = response?.ok ? await response.json().catch(() => null) : null;
+    if (typeof page?.weights === "string") return page;
+    const text = `The page’s list of its files, page.json, could not be loaded${response && !response.ok ? ` (status ${response.status})` : ""}.`;
+    throw new EngineProblem({ text, remedy: "Check the connection and try again, or choose weights of your own." });
+}
+
+for (const id of ["failed-again", "empty-again"]) $(id).onclick = start;
+$("empty-weights").onclick = chooseWeights;
 begin();

@@ -2,7 +2,8 @@
 // version is this script's address, so that a changed page brings a changed worker, which fetches
 // everything anew and then takes over.
 
-const name = `vmunet-${self.location.search.slice(1)}`;
+/** The stores of this page. Another page of the same server, in another folder, has its own. */
+const stores = `vmunet ${self.registration.scope} `, name = stores + self.location.search.slice(1);
 const root = new URL("./", self.location.href).href;
 
 self.addEventListener("install", (event) => {
@@ -17,15 +18,16 @@ self.addEventListener("install", (event) => {
 
 self.addEventListener("activate", (event) => {
     event.waitUntil((async () => {
-        for (const other of await caches.keys()) if (other.startsWith("vmunet-") && other !== name) await caches.delete(other);
+        for (const other of await caches.keys()) if (other.startsWith(stores) && other !== name) await caches.delete(other);
         await self.clients.claim();
     })());
 });
 
 /** From the store where it is there, except for the list of files, whose newer version tells of a newer page. */
 async function answer(request) {
-    const cache = await caches.open(name), address = new URL(request.url);
-    const kept = await cache.match(address.pathname, { ignoreSearch: true });
+    const address = new URL(request.url);
+    // Without a store, for whatever reason, the page comes from its server as it did at first.
+    const kept = await caches.match(address.pathname, { cacheName: name, ignoreSearch: true }).catch(() => undefined);
     if (address.pathname.endsWith("/page.json") || !kept) {
         try {
             const fresh = await fetch(request);

@@ -10,6 +10,9 @@ export class EngineProblem extends Error {
     }
 }
 
+/** The requests that load weights. */
+const loads = ["start", "weights"];
+
 export class Engine {
     #worker = null;
     #pending = new Map();
@@ -45,18 +48,26 @@ export class Engine {
         this.#worker?.postMessage({ name: "cancel" });
     }
 
-    /** Ends the worker in the middle of its work; the next request starts another. */
+    /**
+     * Ends the worker in the middle of a picture. Whatever else it was asked for, weights that are
+     * being loaded above all, another worker does.
+     */
     stop() {
-        this.#close({ text: "Stopped.", remedy: "Open the file again to start over.", isFatal: true });
+        const others = this.#close({ text: "Stopped.", remedy: "Open the file again to start over.", isFatal: true }, ({ name }) => name === "segment");
+        if (others.length === 0) return;
+        if (!loads.includes(others[0].name)) this.#reload?.().catch(() => {});
+        for (const request of others) this.#post(request);
     }
 
     #send(name, value, report) {
+        return new Promise((resolve, reject) => this.#post({ name, value, resolve, reject, report }));
+    }
+
+    #post(request) {
+        const { name, value } = request, id = ++this.#count;
         this.#worker ??= this.#open();
-        return new Promise((resolve, reject) => {
-            const id = ++this.#count;
-            this.#pending.set(id, { resolve, reject, report });
-            this.#worker.postMessage({ id, name, value });
-        });
+        this.#pending.set(id, request);
+        this.#worker.postMessage({ id, name, value });
     }
 
     #open() {
@@ -79,12 +90,13 @@ export class Engine {
         return worker;
     }
 
-    /** Ends the worker and fails what it was asked for. */
-    #close(problem) {
+    /** Ends the worker and fails what it was asked for; answers what `fails` spares. */
+    #close(problem, fails = () => true) {
         this.#worker?.terminate();
         this.#worker = null;
-        const failed = [...this.#pending.values()];
+        const asked = [...this.#pending.values()];
         this.#pending.clear();
-        for (const request of failed) request.reject(new EngineProblem(problem));
+        for (const request of asked.filter(fails)) request.reject(new EngineProblem(problem));
+        return asked.filter((request) => !fails(request));
     }
 }

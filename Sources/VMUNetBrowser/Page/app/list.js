@@ -71,6 +71,18 @@ export function showList(items) {
         $("pictures").hidden = items.list.length === 0;
     }
 
+    /** Scrolls the list, and nothing else, to the current entry. */
+    function showCurrent() {
+        const list = $("pictures"), element = rows.get(items.current)?.element;
+        if (!element) return;
+        const outer = list.getBoundingClientRect(), inner = element.getBoundingClientRect();
+        const needed = (from, to, least, most) => (from < least ? from - least : Math.max(0, to - most));
+        list.scrollBy(needed(inner.left, inner.right, outer.left, outer.right), needed(inner.top, inner.bottom, outer.top, outer.bottom));
+    }
+
     items.addEventListener("change", ({ detail: item }) => (item && rows.has(item) && items.list.includes(item) ? update(item) : refresh()));
-    items.addEventListener("select", refresh);
+    items.addEventListener("select", () => {
+        refresh();
+        showCurrent();
+    });
 }

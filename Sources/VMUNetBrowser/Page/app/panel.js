@@ -11,7 +11,9 @@ export function showPanel(item, settings, weights) {
     const isVolume = item.kind === "volume", isDone = item.state === "done", hasClasses = weights?.classes > 1;
     $("file-name").textContent = item.name;
     $("file-size").textContent = sizeText(item);
-    const hasFailed = item.state === "failed";
+    const hasFailed = item.state === "failed", note = hasFailed ? "" : placementNote(item.shown);
+    $("note").textContent = note;
+    $("note").hidden = note === "";
     for (const id of ["sliders", "save"]) $(id).hidden = hasFailed;
     $("modes").hidden = isVolume || hasFailed;
     $("threshold-row").hidden = hasClasses || isVolume;
@@ -35,6 +37,13 @@ function sizeText(item) {
     return item.state === "done" ? `${extents}, ${seconds(item.seconds)}` : extents;
 }
 
+/** What `vmunet predict` notes, too, about a volume whose header gives no directions. */
+function placementNote(volume) {
+    if (!volume || volume.isPlaced) return "";
+    const wanted = volume.wantedOrder ? `; the weights want ${volume.wantedOrder}` : "";
+    return `The header does not say how the voxels lie: the volume is taken as stored${wanted}.`;
+}
+
 /** A line for each class that was found: colour, name, how much, and whether it is shown. */
 function showLegend(item, settings, weights) {
     const list = $("legend");
@@ -56,6 +65,7 @@ function showLegend(item, settings, weights) {
     if (lines.length === 0) list.replaceChildren(make("li", { className: "hint", textContent: "Nothing but background was found." }));
 }
 
+const listed = new Intl.ListFormat("en");
 const millions = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
 /** The weights in a few words. */
@@ -68,11 +78,16 @@ export function showWeights(weights, name, isShipped) {
     $("shipped-weights").hidden = isShipped;
     // Before anything is opened, the page says what these weights are for.
     const names = (weights.classNames ?? []).slice(1);
-    const found = names.length > 4 ? `${names.length} classes` : names.join(", ");
+    const found = names.length > 4 ? `${names.length} classes` : listed.format(names.map((name) => `“${name}”`));
+    const things = weights.input ?? "files";
+    $("choose").textContent = `Choose ${things}`;
+    $("add").textContent = `Add ${things}`;
     $("empty-title").textContent = `Segment medical ${kinds}, on your own device`;
     $("empty-text").textContent =
-        `Drop ${weights.modality ? `${weights.modality} ` : ""}${kinds} here${found ? ` to find: ${found}` : ""}. ` +
-        "The network runs in this browser: nothing that you open leaves this device.";
+        `Drop ${weights.modality ? `${weights.modality} ` : ""}${kinds} here${found ? `; the network looks for ${found}` : ""}. ` +
+        `${found ? "It" : "The network"} runs in this browser: nothing that you open leaves this device.`;
+    const hints = [weights.input !== "volumes" && "JPEG, PNG or whatever this browser shows. Pasting works too.", weights.input !== "pictures" && "NIfTI volumes: .nii or .nii.gz, one in each file."];
+    $("empty-hint").textContent = hints.filter(Boolean).join(" ");
     // The example shows a skin lesion.
     $("example").hidden = weights.input === "volumes" || (names.length > 0 && !names.includes("lesion"));
 }

@@ -1,16 +1,20 @@
 // A volume in three planes, as radiologists look at it: the patient's right on the left, the front
-// and the head at the top.
+// and the head at the top. If nothing says how its voxels lie, the planes show it as it is stored,
+// and name no side.
 
 import { beforeNextFrame, make } from "./dom.js";
 import { drawOverlay } from "./overlay.js";
 import { followPointing } from "./pointers.js";
 
 const [right, anterior, superior] = [0, 1, 2];
-/** Directions of the patient: across, down (as the screen counts), and through each plane. Letters stand at the edges. */
+/**
+ * Directions of the patient: across, down (as the screen counts), and through each plane. Letters
+ * stand at the edges. `stored` is the name of the plane of a volume without directions.
+ */
 const planes = [
-    { name: "Axial", across: right, down: anterior, through: superior, edges: ["R", "L", "A", "P"] },
-    { name: "Coronal", across: right, down: superior, through: anterior, edges: ["R", "L", "S", "I"] },
-    { name: "Sagittal", across: anterior, down: superior, through: right, edges: ["A", "P", "S", "I"] },
+    { name: "Axial", stored: "Slices", across: right, down: anterior, through: superior, edges: ["R", "L", "A", "P"] },
+    { name: "Coronal", stored: "Rows", across: right, down: superior, through: anterior, edges: ["R", "L", "S", "I"] },
+    { name: "Sagittal", stored: "Columns", across: anterior, down: superior, through: right, edges: ["A", "P", "S", "I"] },
 ];
 
 export class VolumeView {
@@ -19,7 +23,11 @@ export class VolumeView {
     #style = { opacity: 0.4, hidden: new Set() };
     /** The place looked at: voxels along right, anterior, superior. */
     #place = [0, 0, 0];
-    /** Size, distance in memory, spacing and sense of the voxel axis along each of those. */
+    /**
+     * Size, distance in memory, spacing and sense of the voxel axis along each of those; and whether
+     * the screen runs against it: to the left, back and down, or as stored, with the last slice at
+     * the top.
+     */
     #axes = [];
     #planes;
 
@@ -29,16 +37,21 @@ export class VolumeView {
         new ResizeObserver(() => this.redraw()).observe(container);
     }
 
-    /** Shows a volume, {width, height, depth, spacing, axes, grey}; null for none. */
+    /** Shows a volume, {width, height, depth, spacing, axes, isPlaced, grey}; null for none. */
     setVolume(volume) {
         if (volume === this.#volume) return;
         this.#volume = volume;
         this.#labels = null;
         if (!volume) return;
         const sizes = [volume.width, volume.height, volume.depth], strides = [1, volume.width, volume.width * volume.height];
-        this.#axes = volume.axes.map(({ axis, isForward }) => ({ size: sizes[axis], stride: strides[axis], spacing: volume.spacing[axis], isForward }));
+        this.#axes = volume.axes.map(({ axis, isForward }, direction) => ({ size: sizes[axis], stride: strides[axis], spacing: volume.spacing[axis], isForward, isReversed: volume.isPlaced || direction === superior }));
         this.#place = this.#axes.map(({ size }) => size >> 1);
-        for (const { plane, slider } of this.#planes) slider.max = this.#axes[plane.through].size - 1;
+        for (const { plane, slider, label, canvas, edges } of this.#planes) {
+            slider.max = this.#axes[plane.through].size - 1;
+            label.textContent = volume.isPlaced ? plane.name : plane.stored;
+            canvas.setAttribute("aria-label", `${label.textContent} plane`);
+            for (const edge of edges) edge.hidden = !volume.isPlaced;
+        }
         this.redraw();
     }
 
@@ -83,7 +96,7 @@ export class VolumeView {
             this.#place[plane.through] = Number(slider.value);
             this.redraw();
         };
-        const built = { plane, frame, canvas, slider, text, layout: null };
+        const built = { plane, frame, canvas, slider, label, edges, text, layout: null };
         followPointing(frame, {
             point: (x, y) => this.#point(built, x, y),
             step: (steps) => {
@@ -98,8 +111,8 @@ export class VolumeView {
     #point({ plane, layout }, x, y) {
         if (!layout) return;
         const set = (direction, share) => {
-            const { size } = this.#axes[direction], i = Math.min(Math.max(Math.floor(share * size), 0), size - 1);
-            this.#place[direction] = size - 1 - i; // the screen runs against right, anterior and superior
+            const axis = this.#axes[direction];
+            this.#place[direction] = onScreen(axis, Math.min(Math.max(Math.floor(share * axis.size), 0), axis.size - 1));
         };
         set(plane.across, (x * devicePixelRatio - layout.x) / layout.width);
         set(plane.down, (y * devicePixelRatio - layout.y) / layout.height);
@@ -142,14 +155,17 @@ export class VolumeView {
     }
 
     #drawCross(context, { plane, layout }, scale, scaleY) {
-        const along = (direction, size) => (this.#axes[direction].size - 0.5 - this.#place[direction]) * size;
+        const along = (direction, size) => (onScreen(this.#axes[direction], this.#place[direction]) + 0.5) * size;
         const x = Math.round(layout.x + along(plane.across, scale)) + 0.5, y = Math.round(layout.y + along(plane.down, scaleY)) + 0.5;
-        const gap = 10 * devicePixelRatio;
+        const gap = 10 * devicePixelRatio, { width, height } = context.canvas;
         context.strokeStyle = "rgb(255 255 255 / 45%)";
         context.lineWidth = 1;
         context.beginPath();
-        for (const [from, to] of [[layout.x, x - gap], [x + gap, layout.x + layout.width]]) if (to > from) context.moveTo(from, y), context.lineTo(to, y);
-        for (const [from, to] of [[layout.y, y - gap], [y + gap, layout.y + layout.height]]) if (to > from) context.moveTo(x, from), context.lineTo(x, to);
+        // Not through the letters, which stand in the middle of the frame's edges.
+        const [left, top] = [[y, height], [x, width]].map(([place, size]) => (this.#volume.isPlaced && Math.abs(place - size / 2) < 14 * devicePixelRatio ? 26 * devicePixelRatio : 0));
+        const begin = [Math.max(layout.x, left), Math.max(layout.y, top)], end = [Math.min(layout.x + layout.width, width - left), Math.min(layout.y + layout.height, height - top)];
+        for (const [from, to] of [[begin[0], x - gap], [x + gap, end[0]]]) if (to > from) context.moveTo(from, y), context.lineTo(to, y);
+        for (const [from, to] of [[begin[1], y - gap], [y + gap, end[1]]]) if (to > from) context.moveTo(x, from), context.lineTo(x, to);
         context.stroke();
     }
 
@@ -157,8 +173,8 @@ export class VolumeView {
     #slice(across, down, through, index) {
         const { grey } = this.#volume, labels = this.#labels, { size: width } = across, { size: height } = down;
         const start = (axis, place) => (axis.isForward ? place : axis.size - 1 - place) * axis.stride;
-        const step = (axis) => (axis.isForward ? -axis.stride : axis.stride);
-        const origin = start(through, index) + start(across, width - 1) + start(down, height - 1);
+        const step = (axis) => (axis.isForward === axis.isReversed ? -axis.stride : axis.stride);
+        const origin = start(through, index) + start(across, onScreen(across, 0)) + start(down, onScreen(down, 0));
         const canvas = new OffscreenCanvas(width, height), image = new ImageData(width, height), words = new Uint32Array(image.data.buffer);
         const found = labels ? new Uint8Array(width * height) : null;
         for (let y = 0, to = 0; y < height; y++) {
@@ -170,4 +186,9 @@ export class VolumeView {
         canvas.getContext("2d").putImageData(image, 0, 0);
         return { grey: canvas, labels: found };
     }
+}
+
+/** The place along the screen of a place along an axis, and the other way round. */
+function onScreen({ size, isReversed }, place) {
+    return isReversed ? size - 1 - place : place;
 }

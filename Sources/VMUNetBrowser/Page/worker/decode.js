@@ -1,5 +1,6 @@
 // From a picture's file to its pixels and their display.
 
+import * as JPEG from "./jpeg.js";
 import * as PNG from "./png.js";
 import { Problem } from "./problem.js";
 import { allocate } from "./streams.js";
@@ -23,7 +24,8 @@ export async function decode(file) {
         const picture = await PNG.decode(bytes);
         return { ...picture, bitmap: await shown(toImageData(picture)) };
     }
-    if (bytes[0] === 0xff && bytes[1] === 0xd8) checkJPEG(bytes);
+    // Before the browser takes memory for what its header claims.
+    if (JPEG.isJPEG(bytes)) JPEG.check(bytes, limit);
     let bitmap;
     try {
         bitmap = await createImageBitmap(new Blob([bytes], { type: file.type }), { colorSpaceConversion: "none", premultiplyAlpha: "none" });
@@ -46,23 +48,6 @@ function limit({ width, height }) {
     if (width * height > largestPicture) {
         throw new Problem(`This picture of ${width}×${height} pixels is too large for the page.`, "Save it smaller, or use ./vmunet predict, which takes larger ones.");
     }
-}
-
-/**
- * Refuses a JPEG that claims more pixels than are taken, since the browser would take memory for
- * them, and one without its end marker: browsers show the remains of a truncated file.
- */
-function checkJPEG(bytes) {
-    for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; ) {
-        const marker = bytes[at + 1], isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-        if (isFrame) limit({ height: bytes[at + 5] * 256 + bytes[at + 6], width: bytes[at + 7] * 256 + bytes[at + 8] });
-        if (marker === 0xda) {
-            for (let end = bytes.length - 2; end > at; end--) if (bytes[end] === 0xff && bytes[end + 1] === 0xd9) return;
-            break;
-        }
-        at += marker === 0xff ? 1 : 2 + bytes[at + 2] * 256 + bytes[at + 3];
-    }
-    throw new Problem("This JPEG file is cut off or damaged.", "Save or copy the picture again.");
 }
 
 /** RGB of a bitmap, some rows at a time: a canvas of the whole would double the memory, and telephones limit its size. */
@@ -113,7 +98,7 @@ function unreadable(bytes) {
     if (text(128, 4) === "DICM") return new Problem("This is a DICOM file, which the page does not read.", "Use ./vmunet predict, or save the picture as PNG.");
     if (is(0x49, 0x49, 0x2a) || is(0x4d, 0x4d, 0x00)) return new Problem("This browser does not decode TIFF.", "Save the picture as PNG.");
     if (/^ftyp(hei|hev|mif)/.test(text(4, 7))) return new Problem("This browser does not decode HEIC.", "Save the photograph as JPEG.");
-    if (is(0xff, 0xd8, 0xff)) return new Problem("This JPEG file is damaged.", "Save or copy the picture again.");
+    if (JPEG.isJPEG(bytes)) return new Problem("This browser does not decode this kind of JPEG, or the file is damaged.", "Save the picture again, as PNG or JPEG.");
     if (text(0, 20).startsWith("version https://git")) return new Problem("This is a pointer of Git LFS, not the picture itself.", "Fetch it: git lfs pull");
     if (/^\s*<(!doctype|html)/i.test(text(0, 40))) return new Problem("This is a web page, not a picture.", "Download the picture again.");
     return new Problem("This browser cannot show this file as a picture.", "Choose JPEG or PNG.");

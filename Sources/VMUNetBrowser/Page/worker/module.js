@@ -21,7 +21,9 @@ export async function openModule(progress) {
     const isShared = self.crossOriginIsolated === true;
     const code = await fetchCode(new URL(`../${name}`, import.meta.url));
     if (!isShared) makeUnshared(code);
-    const module = await WebAssembly.compile(code);
+    const module = await WebAssembly.compile(code).catch(() => {
+        throw new Problem("The network’s code is damaged.", "Load the page again; if it stays, the page’s files are not whole on their server.");
+    });
     const memory = makeMemory(isShared);
     const instance = await WebAssembly.instantiate(module, { env: { memory }, page: { progress } });
     const { exports } = instance;
@@ -43,7 +45,7 @@ async function fetchCode(address) {
     } catch {
         // said below
     }
-    throw new Problem("The network’s code could not be loaded.", "Check the connection and load the page again.");
+    throw new Problem("The network’s code could not be loaded.", "Check the connection and try again.");
 }
 
 /** As much as browsers give; telephones refuse to set 4 GB aside for a shared memory. */
@@ -69,7 +71,7 @@ function makeUnshared(code) {
         for (let shift = 0; ; shift += 7) {
             const byte = code[at++];
             value |= (byte & 127) << shift;
-            if (byte < 128) return value >>> 0;
+            if (!(byte >= 128)) return value >>> 0; // or the file ends here
         }
     };
     while (at < code.length) {
@@ -90,7 +92,7 @@ function makeUnshared(code) {
         }
         break;
     }
-    throw new Error("the module imports no memory");
+    // No module, then: that is said where it is compiled.
 }
 
 /** Workers that help: each has a stack and thread-local variables in the shared memory. Answers how many threads there are. */

@@ -91,26 +91,30 @@ function parseHeader(bytes) {
     const declared = real(112, 176), isScaled = Number.isFinite(declared) && declared !== 0;
     const slope = isScaled ? declared : 1, intercept = isScaled ? real(116, 184) : 0;
     if (!Number.isFinite(intercept)) throw damaged("its header’s intercept is not a number");
-    const matrix = affine(view, isSecond, little);
-    return { width: lengths[0], height: lengths[1], depth: lengths[2], type, voxelBytes, offset, slope, intercept, little, isSecond, ...placement(matrix, view, isSecond, little) };
+    const found = affine(view, isSecond, little);
+    return { width: lengths[0], height: lengths[1], depth: lengths[2], type, voxelBytes, offset, slope, intercept, little, isSecond, ...placement(found, view, isSecond, little) };
 }
 
-/** Voxel to millimetres, three rows of three: the matrix where one can be used, else the quaternion, else the spacing alone. */
+/**
+ * Voxel to millimetres, three rows of three: the matrix where one can be used, else the quaternion,
+ * else the spacing alone, which does not say how the voxels lie (`isPlaced`).
+ */
 function affine(view, isSecond, little) {
     const real = (first, second) => (isSecond ? view.getFloat64(second, little) : view.getFloat32(first, little));
     const code = (first, second) => (isSecond ? view.getInt32(second, little) : view.getInt16(first, little));
     const step = [0, 1, 2].map((axis) => Math.abs(real(80 + 4 * axis, 112 + 8 * axis)));
     const matrix = [0, 1, 2].map((row) => [0, 1, 2].map((axis) => real(280 + 4 * (4 * row + axis), 400 + 8 * (4 * row + axis))));
-    if (code(254, 348) > 0 && spansSpace(matrix)) return matrix;
+    if (code(254, 348) > 0 && spansSpace(matrix)) return { matrix, isPlaced: true };
     const [b, c, d] = [0, 1, 2].map((i) => real(256 + 4 * i, 352 + 8 * i)), square = b * b + c * c + d * d, a = Math.sqrt(Math.max(0, 1 - square));
     // Parts of a unit quaternion, single precision's error allowed for.
-    if (code(252, 344) <= 0 || !(square <= 1 + 1e-5)) return [0, 1, 2].map((row) => [0, 1, 2].map((axis) => (row === axis ? step[axis] : 0)));
+    if (code(252, 344) <= 0 || !(square <= 1 + 1e-5)) return { matrix: [0, 1, 2].map((row) => [0, 1, 2].map((axis) => (row === axis ? step[axis] : 0))), isPlaced: false };
     const scale = [step[0], step[1], real(76, 104) < 0 ? -step[2] : step[2]];
-    return [
+    const turned = [
         [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
         [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
         [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
-    ].map((row) => row.map((value, axis) => value * scale[axis]));
+    ];
+    return { matrix: turned.map((row) => row.map((value, axis) => value * scale[axis])), isPlaced: true };
 }
 
 /** True if a matrix places voxels: some writers leave zeros. */
@@ -124,7 +128,7 @@ function spansSpace([[a, b, c], [d, e, f], [g, h, i]]) {
  * each direction of the patient (right, anterior, superior) the voxel axis that follows it best,
  * and whether it runs that way or the other; `isPlaced` is whether the header says so.
  */
-function placement(matrix, view, isSecond, little) {
+function placement({ matrix, isPlaced }, view, isSecond, little) {
     const units = isSecond ? view.getInt32(500, little) & 7 : view.getUint8(123) & 7;
     const unit = units === 1 ? 1000 : units === 3 ? 0.001 : 1; // metres, micrometres
     const column = (axis) => matrix.map((row) => row[axis]);
@@ -135,7 +139,6 @@ function placement(matrix, view, isSecond, little) {
     const clarity = (axis) => Math.max(...column(axis).map(Math.abs)) / (Math.hypot(...column(axis)) || Infinity);
     if (!matrix.flat().every(Number.isFinite)) throw damaged("its header's placement of the voxels holds a value that is not a number");
     const free = new Set([0, 1, 2]), axes = [];
-    let isPlaced = true;
     for (const axis of [0, 1, 2].sort((a, b) => clarity(b) - clarity(a))) {
         const world = [...free].reduce((best, row) => (Math.abs(matrix[row][axis]) > Math.abs(matrix[best][axis]) ? row : best));
         free.delete(world);

@@ -6,9 +6,9 @@ const largestHeader = 100_000_000; // as the format's own reader has it
 const elementBytes = { F32: 4, F16: 2, BF16: 2 };
 
 /**
- * The tensors of a file by their keys, {type, shape, start, end} with places in `bytes`, and the
- * metadata's texts. Throws a Problem for whatever is not a safetensors file of float32, bfloat16 or
- * float16.
+ * The network's tensors of a file by their keys, {type, shape, start, end} with places in `bytes`,
+ * and the metadata's texts. Throws a Problem for whatever is not a safetensors file of float32,
+ * bfloat16 or float16.
  */
 export function parse(bytes) {
     if (bytes.length < 8) throw foreign(bytes);
@@ -31,7 +31,19 @@ export function parse(bytes) {
         if (start < last) throw damaged("its tensors overlap");
         last = end;
     }
-    return { tensors, metadata };
+    return { tensors: networkTensors(tensors), metadata };
+}
+
+/**
+ * Without what a run's last checkpoint keeps beside the network: its optimizer's state and, where
+ * there are others, averaged weights. The names are those that the package's WeightsChoice knows.
+ */
+function networkTensors(tensors) {
+    const words = (key) => key.split(".")[0].split(/[^A-Za-z]+|(?<=[a-z])(?=[A-Z])/).map((word) => word.toLowerCase());
+    const without = (names, all) => new Map([...all].filter(([key]) => !words(key).some((word) => names.includes(word))));
+    const trained = without(["optimizer", "optimizers", "optim", "scheduler", "schedulers", "scaler", "loss", "criterion"], tensors);
+    const own = without(["ema", "average", "averaged", "avg", "swa", "shadow", "teacher"], trained);
+    return own.size > 0 ? own : trained;
 }
 
 function tensor(key, value, begin, fileLength) {

@@ -14,7 +14,7 @@ const smallestSide = 8;
  * @param report told {shown}: the volume in 256 greys, then {share} of the slices done
  */
 export async function segmentVolume(network, volume, window, report, isCancelled) {
-    const { width, height, depth, spacing, axes, values, place } = volume, area = width * height;
+    const { width, height, depth, spacing, axes, isPlaced, values, place } = volume, area = width * height;
     const turned = turn(volume, network.voxelOrder), [columns, rows, slices] = turned.sizes;
     if (Math.min(columns, rows) < smallestSide) {
         throw new Problem(
@@ -24,7 +24,7 @@ export async function segmentVolume(network, volume, window, report, isCancelled
     const range = network.openVolume(turned.apply(values), { width: columns, height: rows, depth: slices }, window);
     const grey = toGrey(values, range);
     const small = await createImageBitmap(toImage(grey.subarray((depth >> 1) * area), width, height));
-    report({ shown: { width, height, depth, spacing, axes, grey }, small }, [grey.buffer, small]);
+    report({ shown: { width, height, depth, spacing, axes, isPlaced, wantedOrder: network.voxelOrder, grey }, small }, [grey.buffer, small]);
     const begin = performance.now(), found = allocate(area * depth), counts = new Array(Math.max(2, network.classes)).fill(0);
     try {
         for (let z = 0; z < slices; z++) {

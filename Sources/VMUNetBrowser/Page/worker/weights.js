@@ -4,6 +4,7 @@ import { Problem } from "./problem.js";
 import { allocate } from "./streams.js";
 
 const largestFile = 2 ** 30;
+const remedy = "Check the connection and try again, or choose weights of your own.";
 
 /** A file beside the page, while `report` is told the share that has arrived. */
 export async function download(address, report) {
@@ -16,20 +17,21 @@ export async function download(address, report) {
     if (!response.ok) {
         throw new Problem(
             `The page’s weights could not be loaded${response.status ? ` (status ${response.status})` : ""}.`,
-            "Check the connection and load the page again, or choose weights of your own.");
+            remedy);
     }
     const total = Number(response.headers.get("Content-Length")), isPlain = !response.headers.get("Content-Encoding");
     if (!response.body) return new Uint8Array(await response.arrayBuffer());
     const parts = [], reader = response.body.getReader();
     let count = 0;
     for (;;) {
-        const { done, value } = await reader.read();
+        const { done, value } = await reader.read().catch(() => ({ done: true }));
         if (done) break;
         parts.push(value);
         count += value.length;
         if (count > largestFile) throw tooLarge();
         if (total > 0 && isPlain) report(Math.min(1, count / total));
     }
+    if (isPlain && count < total) throw new Problem("The page’s weights did not arrive whole.", remedy);
     const bytes = allocate(count);
     let at = 0;
     for (const part of parts) {

@@ -39,7 +39,7 @@ for folder in Sources/*/; do
     files=$(find "$folder" -name '*.swift')
     [ -n "$files" ] || continue
     allowed=$(printf '%s' "$rules" | sed -n "s/^$module://p")
-    if ! printf '%s' "$rules" | grep -q "^$module:"; then
+    if ! grep -q "^$module:" <<<"$rules"; then
         echo "Scripts/check-imports.sh: no rule for Sources/$module; add one for what it may import" >&2
         failed=1
         continue

@@ -47,7 +47,7 @@ public final class KernelsNetwork: Sendable {
         public static func sideBySide(_ count: Int, _ body: (_ index: Int) -> Void) {
             // The check behind it would keep the length of this file's path in the program, and a
             // release should not depend on where it was built.
-            #sourceLocation(file: "Kernels/sideBySide.swift", line: 1)
+            #sourceLocation(file:"Kernels/sideBySide.swift",line:1)
             withoutActuallyEscaping(body) { body in
                 var body = body
                 withUnsafeMutablePointer(to: &body) { context in

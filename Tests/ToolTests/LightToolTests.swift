@@ -42,7 +42,10 @@ extension ToolTests {
             func without(_ command: String) throws -> Tool.Outcome {
                 try Running(
                     URL(filePath: "/bin/sh"),
-                    ["-c", "exec unshare --mount --map-root-user sh -c 'mount -t tmpfs none /proc && \(command)' \"$0\"", try #require(Tool.light).path]
+                    [
+                        "-c", "exec unshare --mount --map-root-user sh -c 'mount -t tmpfs none /proc && \(command)' \"$0\"",
+                        try #require(Tool.light).path,
+                    ]
                 ).outcome()
             }
             guard (try? without("true"))?.code == 0 else { return print("skipped: this system lets nobody hide /proc") }

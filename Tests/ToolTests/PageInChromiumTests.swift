@@ -281,7 +281,9 @@ extension ToolTests {
         func theKeyboardAloneIsEnough() throws {
             let shown = try browse(["--keyboard"], []), keyboard = try #require(shown.keyboard)
             let intro = try #require(shown.intros.first)
-            #expect(intro.contains("medical pictures") && intro.contains("dermoscopy pictures here; the network looks for “lesion”."), "\(intro)")
+            #expect(
+                intro.contains("medical pictures") && intro.contains("dermoscopy pictures here; the network looks for “lesion”."),
+                "\(intro)")
             #expect(intro.hasSuffix("an example"), "\(intro)")
             #expect(Set(keyboard.zoom).count == 2 && keyboard.zoom[0] == keyboard.zoom[2], "\(keyboard.zoom)")
             #expect(keyboard.mode == "compare" && keyboard.threshold == "0.40" && keyboard.saved == "example_mask.png")
@@ -326,7 +328,8 @@ extension ToolTests {
         func closingAPictureStopsNoWeights() throws {
             let folder = try Scratch.folder()
             for (name, size) in [("a", 96), ("b", 3000)] {
-                try PictureFile.write(LesionGenerator.sample(index: 3, size: size, seed: 1).picture, to: folder.appending(path: name + ".png"))
+                try PictureFile.write(
+                    LesionGenerator.sample(index: 3, size: size, seed: 1).picture, to: folder.appending(path: name + ".png"))
             }
             let weights = try PageTests.page.get().appending(path: "weights/isic17.safetensors")
             let shown = try browse(["--close", "--weights", weights.path], names(folder).map { folder.appending(path: $0) })

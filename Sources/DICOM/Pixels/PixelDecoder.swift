@@ -47,7 +47,9 @@ struct PixelDecoder {
 
     /// The script of the package builds the program; releases and other packages come without both.
     private static var remedy: String {
-        if let script = getenv("VMUNET_COMMAND").map({ String(cString: $0) }), !script.isEmpty { return "build it by '\(script) setup dicom'" }
+        if let script = getenv("VMUNET_COMMAND").map({ String(cString: $0) }), !script.isEmpty {
+            return "build it by '\(script) setup dicom'"
+        }
         return "build it by './vmunet setup dicom' in the package's sources and put it beside this program, or decompress the series first"
     }
 

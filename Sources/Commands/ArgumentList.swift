@@ -16,4 +16,18 @@ enum ArgumentList {
         }
         return result
     }
+
+    /// The option whose value is empty, or "an argument"; nil if none is. Paths that are empty would
+    /// mean the current folder.
+    static func emptyValue(_ arguments: some Sequence<String>) -> String? {
+        var before = ""
+        for argument in arguments {
+            if argument.isEmpty { return before.hasPrefix("--") && !before.contains("=") && before != "--" ? before : "an argument" }
+            if argument.hasPrefix("--"), argument.hasSuffix("="), !before.hasPrefix("--") || before.contains("=") {
+                return String(argument.dropLast())
+            }
+            before = argument
+        }
+        return nil
+    }
 }

@@ -64,8 +64,11 @@ package enum Console {
     /// the notes before and after it if both go to one file.
     package static func out(_ text: String) {
         print(safe(text))
-        fflush(nil)
+        if fflush(nil) != 0 { failure.store(errno, ordering: .relaxed) }
     }
+
+    /// The system's number of the first failure to write; 0 if there was none.
+    private static let failure = Atomic<Int32>(0)
 
     /// Prints one JSON object on standard output.
     package static func json(_ value: some Encodable) throws {
@@ -76,8 +79,9 @@ package enum Console {
     /// Flushes standard output. Throws if that fails, so that a script never takes part of an
     /// answer for the whole.
     package static func finish() throws {
-        guard fflush(nil) != 0 else { return }
-        throw InputError("cannot write to standard output: \(String(cString: strerror(errno))); redirect it elsewhere")
+        let number = fflush(nil) != 0 ? errno : failure.load(ordering: .relaxed)
+        guard number != 0 else { return }
+        throw InputError("cannot write to standard output: \(systemMessage(number)); redirect it elsewhere")
     }
 
     private static var clear: String { isTerminal ? "\r\u{1B}[K" : "" }

@@ -59,6 +59,10 @@ extension ParsableCommand {
         let parsers = "Error: "
         if code.isSuccess {
             Console.out(text)
+            do { try Console.finish() } catch {
+                Console.error("\(error)")
+                endProcess(ExitStatus.badInput)
+            }
         } else if text.hasPrefix(parsers) {
             Console.error(String(text.dropFirst(parsers.count)))
         } else {
@@ -78,6 +82,10 @@ extension ParsableCommand {
         Backend.$current.withValue(backend) {
             var chosen: (any ParsableCommand.Type)?
             do {
+                if let option = ArgumentList.emptyValue(CommandLine.arguments.dropFirst()) {
+                    Console.error("\(option): is empty; is a variable of the shell unset?")
+                    endProcess(ExitStatus.usage)
+                }
                 var command = try parseAsRoot(ArgumentList.joiningNegativeNumbers(CommandLine.arguments.dropFirst()))
                 chosen = type(of: command)
                 (command as? any ToolCommand)?.prepare()

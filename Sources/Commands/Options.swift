@@ -287,6 +287,15 @@ package enum Require {
         }
     }
 
+    /// Throws if a result would lie in the data set's folder, where it might replace what is scored or
+    /// be taken for a case of it.
+    package static func outside(_ data: String?, _ result: String?, _ option: String) throws {
+        guard let data, let result, result != "-" else { return }
+        let folder = InputList.target(URL(filePath: data)), place = InputList.target(URL(filePath: result))
+        guard place == folder || place.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/") else { return }
+        throw InputError("\(result): lies in the data set's folder; choose another \(option)")
+    }
+
     package static func count(_ value: Int, _ option: String, from least: Int = 1, upTo most: Int) throws {
         guard !(least...most).contains(value) else { return }
         throw ValidationError("\(option): expected \(least) to \(most), got \(value)")

@@ -11,4 +11,15 @@ import Testing
     func negativeNumbersBelongToTheOptionBefore(_ given: [String], _ expected: [String]) {
         #expect(ArgumentList.joiningNegativeNumbers(given) == expected)
     }
+
+    /// An empty path would mean the current folder.
+    @Test(
+        arguments: [
+            (["train", "--run", ""], "--run"), (["predict", ""], "an argument"), (["evaluate", "--weights="], "--weights"),
+            (["report", "--json", "--", ""], "an argument"), (["predict", "a b", "--output", "x"], nil), (["--text", "--weights="], nil),
+            ([], nil),
+        ] as [([String], String?)])
+    func emptyValuesAreNamed(arguments: [String], option: String?) {
+        #expect(ArgumentList.emptyValue(arguments) == option)
+    }
 }

@@ -16,6 +16,13 @@ extension ToolTests {
                 for (key, tensor) in original { #expect(read[key] == tensor, "\(key)") }
             }
             #expect(names(folder) == ["a.pth", "b.safetensors"])
+            // A file is not converted onto itself, by whatever path.
+            try FileManager.default.createSymbolicLink(at: folder.appending(path: "link.pth"), withDestinationURL: pth)
+            let before = try Data(contentsOf: pth)
+            for name in ["a.pth", "./a.pth", "link.pth"] {
+                expectRefusal(try Tool.run(["convert", "a.pth", name], in: folder), naming: "is the file to read")
+            }
+            #expect(try Data(contentsOf: pth) == before)
         }
 
         @Test(.enabled(if: Tool.python != nil, "set VMUNET_PYTHON"))

@@ -94,6 +94,8 @@ extension ToolTests {
                 (["--csv", weights.path], "is read by this command"), (["--json", link.path], "is read by this command"),
                 (["--csv", mask.path], ".png is no table's ending"), (["--json", same.path, "--csv", same.path], "is --json too"),
                 (["--csv", mask.path + "/x.csv"], "is a file, not a folder"),
+                (["--json", Shared.discs.appending(path: "dataset.json").path], "lies in the data set's folder"),
+                (["--predictions", Shared.discs.appending(path: "val/masks").path], "lies in the data set's folder"),
             ] {
                 let line = [
                     "evaluate", "--weights", weights.path, "--data", Shared.discs.path, "--dataset", "folder", "--image-size", "64",

@@ -165,7 +165,7 @@ extension ToolTests {
                 for name, code in [("placed.nii", 1), ("stored.nii", 0)]:
                     h = bytearray(352); struct.pack_into("<i", h, 0, 348); struct.pack_into("<8h", h, 40, 3, 40, 36, 3, 1, 1, 1, 1)
                     struct.pack_into("<hh", h, 70, 2, 8); struct.pack_into("<8f", h, 76, 1, 1, 1, 2, 1, 1, 1, 1); struct.pack_into("<f", h, 108, 352)
-                    struct.pack_into("<h", h, 254, code); h[344:348] = b"n+1\0"
+                    struct.pack_into("<h", h, 254, code); h[344:348] = b"n+1\\0"
                     for row, size in enumerate([1, 1, 2]): struct.pack_into("<f", h, 280 + 20 * row, size)
                     open(sys.argv[1] + "/" + name, "wb").write(bytes(h) + bytes(i % 251 for i in range(40 * 36 * 3)))
                 """, folder.path)

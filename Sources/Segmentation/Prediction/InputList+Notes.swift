@@ -20,6 +20,10 @@ extension InputList {
         if foldersLeft > 0 {
             lines.append("\(foldersLeft) sub-folder\(foldersLeft == 1 ? " was" : "s were") not entered: --recursive enters them")
         }
+        if linksLeft > 0 {
+            lines.append(
+                "\(counted(linksLeft, "link")) to folders \(linksLeft == 1 ? "was" : "were") not followed: name the folders themselves")
+        }
         return lines
     }
 

@@ -54,6 +54,8 @@ package struct InputList: Sendable {
     package private(set) var passedOver = FileCensus()
     /// The number of sub-folders that were not entered.
     package private(set) var foldersLeft = 0
+    /// The number of links to folders, which are not followed: they may lead in a circle.
+    package private(set) var linksLeft = 0
     /// DICOM files in the folders that hold no images to segment: reports, plans, segmentations,
     /// directories.
     package private(set) var imagelessFiles = 0
@@ -87,10 +89,11 @@ package struct InputList: Sendable {
         for argument in arguments {
             let url = URL(filePath: argument)
             if FolderListing.isFolder(url) {
-                let before = items.count, failed = failures.count, (imageless, folders) = (imagelessFiles, foldersLeft)
+                let before = items.count, failed = failures.count, (imageless, folders, links) = (imagelessFiles, foldersLeft, linksLeft)
                 enter(url, path: argument, recursive: recursive)
                 if items.count == before, failures.count == failed {
-                    let reason = Self.nothing(imageless: imagelessFiles - imageless, folders: foldersLeft - folders)
+                    let reason = Self.nothing(
+                        imageless: imagelessFiles - imageless, folders: foldersLeft - folders, links: linksLeft - links)
                     if imagelessFiles == imageless { emptyFolders += 1 }
                     failures.append((argument, reason))
                 }
@@ -139,11 +142,11 @@ package struct InputList: Sendable {
                 resultsLeft += 1
                 continue
             }
-            if data.contains(Self.place(url)) { continue }
-            if FolderListing.isPicture(name) || VolumeFile.isVolume(url) && (!NIfTIFile.isOfPair(url) || NIfTIFile.pairHeader(url) != nil) {
-                add(url, path: prefix + name)
-            } else if FolderListing.isFolder(url) {
+            if !data.isEmpty, data.contains(Self.place(url)) { continue }
+            if FolderListing.isFolder(url) {
                 folders.append(name)
+            } else if FolderListing.isPicture(name) || VolumeFile.isVolume(url) && (!NIfTIFile.isOfPair(url) || NIfTIFile.pairHeader(url) != nil) {
+                add(url, path: prefix + name)
             } else if Self.mayBeDICOM(name), DICOMFile.isDICOM(url) {
                 images.append(url)
             } else {
@@ -165,10 +168,12 @@ package struct InputList: Sendable {
         for name in folders {
             let inner = folder.appending(path: name)
             guard Self.place(inner) != output else { continue }
-            if recursive, !Self.isLink(inner) {
-                enter(inner, path: prefix + name, recursive: true)
-            } else {
+            if !recursive {
                 foldersLeft += 1
+            } else if Self.isLink(inner) {
+                linksLeft += 1
+            } else {
+                enter(inner, path: prefix + name, recursive: true)
             }
         }
     }
@@ -236,8 +241,9 @@ package struct InputList: Sendable {
         url.deletingLastPathComponent().resolvingSymlinksInPath().standardizedFileURL.appending(path: url.lastPathComponent).path
     }
 
-    private static func nothing(imageless: Int, folders: Int) -> String {
-        let deeper = folders > 0 ? "; --recursive looks into its sub-folders" : nil
+    private static func nothing(imageless: Int, folders: Int, links: Int) -> String {
+        let deeper =
+            folders > 0 ? "; --recursive looks into its sub-folders" : links > 0 ? "; name the folders that its links lead to" : nil
         if imageless > 0 { return holds(imageless) + (deeper ?? wayOut) }
         let kinds = PictureFile.extensions.union(["nii", "nii.gz", "hdr", "nrrd", "nhdr", "mha", "mhd", "dcm", "npz", "h5"]).sorted()
             .joined(separator: ", ")

@@ -124,7 +124,18 @@ import Testing
         try folder.write([1], "a/x.png")
         try FileManager.default.createSymbolicLink(atPath: path("a/up"), withDestinationPath: "..")
         let list = InputList([path("a")], recursive: true)
-        #expect(list.items.count == 1 && list.foldersLeft == 1)
+        #expect(list.items.count == 1 && list.foldersLeft == 0 && list.linksLeft == 1)
+        #expect(list.notes == ["1 link to folders was not followed: name the folders themselves"])
+        try FileManager.default.createDirectory(atPath: path("links"), withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(atPath: path("links/a"), withDestinationPath: path("a"))
+        let links = InputList([path("links")], recursive: true)
+        #expect(links.failures.map(\.reason).first?.hasSuffix("name the folders that its links lead to") == true)
+    }
+
+    @Test func aFolderNamedLikeAPictureIsAFolder() throws {
+        try folder.write([1], "a/b.png/x.png")
+        #expect(InputList([path("a")], recursive: true).items.map(\.name) == ["x"])
+        #expect(InputList([path("a")]).foldersLeft == 1)
     }
 
     @Test func aFileThatIsNamedTwiceIsOne() throws {

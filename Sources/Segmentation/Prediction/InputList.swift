@@ -145,7 +145,9 @@ package struct InputList: Sendable {
             if !data.isEmpty, data.contains(Self.place(url)) { continue }
             if FolderListing.isFolder(url) {
                 folders.append(name)
-            } else if FolderListing.isPicture(name) || VolumeFile.isVolume(url) && (!NIfTIFile.isOfPair(url) || NIfTIFile.pairHeader(url) != nil) {
+            } else if FolderListing.isPicture(name)
+                || VolumeFile.isVolume(url) && (!NIfTIFile.isOfPair(url) || NIfTIFile.pairHeader(url) != nil)
+            {
                 add(url, path: prefix + name)
             } else if Self.mayBeDICOM(name), DICOMFile.isDICOM(url) {
                 images.append(url)

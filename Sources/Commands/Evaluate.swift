@@ -149,14 +149,17 @@ package struct Evaluate: ToolCommand {
     /// Writes scores where the options want them, and the table to standard output unless one of
     /// them goes there.
     func deliver(_ scores: some Encodable, csv lines: String, table: String) throws {
-        // Standard output comes first, so a disk that is full does not lose the scores.
+        // Standard output comes first, so a disk that is full does not lose the scores. Nor does a full
+        // standard output: it is said at the end.
+        var failure: (any Error)?
         if json == "-" {
-            try Console.json(scores)
+            do { try Console.json(scores) } catch { failure = error }
         } else {
             Console.out(csv == "-" ? lines.trimmed : table)
         }
         if let json, json != "-" { try AtomicFile.write(Array((JSONText.encode(scores) + "\n").utf8), to: URL(filePath: json)) }
         if let csv, csv != "-" { try AtomicFile.write(Array(lines.utf8), to: URL(filePath: csv)) }
+        if let failure { throw failure }
     }
 
     /// The weights' files, for messages.

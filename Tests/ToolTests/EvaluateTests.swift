@@ -118,5 +118,16 @@ extension ToolTests {
             #expect(outcome.error.contains("scores.json") && outcome.error.contains("File too large"))
             #expect(!exists(file))
         }
+
+        /// The scores are in their other place.
+        @Test(arguments: ["", "--json -", "--csv -"])
+        func aFullStandardOutputIsSaid(options: String) throws {
+            let file = try Scratch.folder().appending(path: "scores.json")
+            let outcome = try Tool.shell(
+                "exec \"$@\" \(options) >/dev/full", "evaluate", "--weights", Shared.weights.path, "--data", Shared.discs.path, "--dataset",
+                "folder", options == "--json -" ? "--csv" : "--json", file.path)
+            #expect(outcome.code == 65 && outcome.error.contains("cannot write to standard output"), "\(outcome.error)")
+            #expect(try text(file).contains("disc_48"))
+        }
     }
 }

@@ -52,15 +52,6 @@ extension ToolTests {
             #expect(all.keys.contains { $0.hasPrefix("optimizer.") })
         }
 
-        @Test func theSameFileInAndOut() throws {
-            let file = try Scratch.folder().appending(path: "w.safetensors")
-            try FileManager.default.copyItem(at: Shared.nineClasses, to: file)
-            expectDone(try Tool.run("convert", file.path, file.path))
-            let original = try WeightsFile.read(Shared.nineClasses)
-            let read = try WeightsFile.read(file)
-            #expect(original.keys.allSatisfy { read[$0] == original[$0] })
-        }
-
         @Test func refusals() throws {
             let folder = try Scratch.folder()
             let output = folder.appending(path: "out.pth")

@@ -79,6 +79,15 @@ struct SeriesTests {
         }
     }
 
+    /// One UID for series of two studies.
+    @Test func severalStudiesAreRefused() throws {
+        try changed([0x20, 0, 0x0D, 0], "UI", "1.2.3.4.5.6") { file in
+            let folder = DICOMFolder([file] + (try Fixtures.files("plain")))
+            let error = try #require(throws: FileError.self) { try DICOMVolume(folder.series[0], name: "series") }
+            #expect(error.reason.contains("several studies"), "\(error)")
+        }
+    }
+
     /// One UID for the series of two patients.
     @Test func severalPatientsAreRefused() throws {
         try changed([0x10, 0, 0x20, 0], "LO", "SECRET77") { file in

@@ -44,6 +44,15 @@ import Testing
         #expect(VolumeWorker.withoutNames(problem) == shown)
     }
 
+    @Test(arguments: [
+        ("holds several series; pick one by --series NUMBER or UID:\n1  CT", "holds several series"),
+        ("export the series again, or go on without the file by --resample", "export the series again"),
+        ("choose --window LOW,HIGH", "send one series or one volume"), ("its slices differ", "its slices differ"),
+    ])
+    func reasonsNameNoOptions(text: String, shown: String) {
+        #expect(VolumeWorker.withoutOptions(text) == shown)
+    }
+
     @Test func jobIsOnTheDiskBeforeItIsAcknowledged() async throws {
         let asked = try asked()
         defer { asked.remove() }

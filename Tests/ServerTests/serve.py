@@ -220,7 +220,15 @@ assert server.ask("/healthz")[0] == 200
 weights_for(changing, "volumes", 64)
 status, _, body = server.ask("/healthz")
 assert status == 503 and "restart the server" in json.loads(body)["checks"]["model changing"], body
-told = finished(server, server.send(path.read_bytes()))
+status, _, body = server.ask("/v1/jobs", path.read_bytes())
+assert status == 503 and "has changed" in json.loads(body)["detail"], body
+changing.write_bytes(arguments.weights.read_bytes())
+assert server.ask("/healthz")[0] == 200
+waiting = server.start_job(long.read_bytes())
+server.stop()
+weights_for(changing, "volumes", 64)
+server = Server(arguments.server, data, [changing])
+told = finished(server, waiting)
 assert told["state"] == "failed" and "has changed" in told["problem"]["detail"], told
 server.stop()
 tell("weights that were exchanged are not used under their old name")

@@ -78,7 +78,8 @@ extension ToolTests {
             #expect(mkfifo(folder.appending(path: "pipe.png").path, 0o600) == 0)
             try FileManager.default.createSymbolicLink(atPath: folder.appending(path: "loop.png").path, withDestinationPath: "loop.png")
             let outcome = try predict(folder.path, folder.appending(path: "nowhere.png").path, to: output)
-            expectRefusal(outcome, naming: "cut.png", "empty.png", "page.jpg", "HTML", "folder.png", "pipe.png", "loop.png", "nowhere.png")
+            expectRefusal(outcome, naming: "cut.png", "empty.png", "page.jpg", "HTML", "pipe.png", "loop.png", "nowhere.png")
+            #expect(outcome.error.contains("1 sub-folder was not entered"), "a folder is one whatever its name: \(outcome.error)")
             #expect(results(output) == ["good.png"])
         }
 

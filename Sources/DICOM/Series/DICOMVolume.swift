@@ -43,9 +43,17 @@ public struct DICOMVolume: Sendable {
 
     private init(_ series: DICOMSeries, _ options: Options) throws {
         // Some software gives several patients' series one UID.
-        guard Set(series.images.compactMap { $0.file.dataSet.text(.patientID) }).count < 2 else {
+        func values(_ tag: Tag) -> Set<String> {
+            Set(series.images.compactMap { $0.file.dataSet.text(tag) })
+        }
+        let patients = values(.patientID)
+        guard patients.count < 2, !patients.isEmpty || values(.patientName).count < 2 else {
             throw Fault(
                 .unsupported, "holds files of several patients in one series", remedy: "give each patient's files in a folder of their own")
+        }
+        guard values(.studyUID).count < 2 else {
+            throw Fault(
+                .unsupported, "holds files of several studies in one series", remedy: "give each study's files in a folder of their own")
         }
         for image in series.images { try naming(image.file.url) { try image.requirePixels() } }
         var stack = try SliceStack(series, repairs: options.resamples)

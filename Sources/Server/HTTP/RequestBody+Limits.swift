@@ -2,8 +2,11 @@ import Hummingbird
 import NIOCore
 
 extension Request {
-    /// The length that the request declares; nil if it does not.
-    var declaredLength: Int? { headers[.contentLength].flatMap { Int($0) } }
+    /// The length that the request declares, at most the largest integer; nil if it does not.
+    var declaredLength: Int? {
+        guard let text = headers[.contentLength], !text.isEmpty, text.utf8.allSatisfy({ (48...57) ~= $0 }) else { return nil }
+        return Int(text) ?? .max
+    }
 
     /// The parameters after `?`. Throws ``Problem`` for one that is not among `known`, which would have
     /// no effect.

@@ -40,8 +40,8 @@ package enum VolumeWorker {
     package static func run(_ folder: URL, on backend: Backend) {
         var isArchive = false
         func refuse(_ problem: String, _ remedy: String) {
-            let problem = isArchive ? withoutNames(problem) : problem
-            tell(WorkNotice(problem: problem.printable(limit: 500), remedy: remedy.printable(limit: 300)))
+            let problem = withoutOptions(isArchive ? withoutNames(problem) : problem)
+            tell(WorkNotice(problem: problem.printable(limit: 500), remedy: withoutOptions(remedy).printable(limit: 300)))
         }
         do {
             let work = try JSONDecoder().decode(VolumeWork.self, from: Data(contentsOf: folder.appending(path: VolumeWork.name)))
@@ -58,6 +58,14 @@ package enum VolumeWorker {
         } catch {
             refuse("cannot be segmented", "tell whoever runs the server")
         }
+    }
+
+    /// Leaves out clauses with options of the command line, which the server's clients do not have,
+    /// and the lists after them.
+    static func withoutOptions(_ text: String) -> String {
+        let line = text.prefix { !$0.isNewline }
+        let clauses = line.split(separator: "; ").flatMap { $0.split(separator: ", or ") }.filter { !$0.contains("--") }
+        return clauses.isEmpty ? "send one series or one volume" : clauses.joined(separator: "; ")
     }
 
     /// Replaces what is between quotes: the names of an archive's files, which may be patients',
@@ -117,15 +125,7 @@ private struct VolumeJob {
 
     func run() throws {
         let item = try item()
-        let segmenter = try Segmenter(
-            weights: URL(filePath: work.weights), threshold: work.threshold,
-            compute: Compute(device: work.device ?? .auto, precision: work.precision ?? .fp32), networks: networks)
-        // The result names these weights. After loading, so that no exchange in between goes unseen.
-        guard try SHA256.hexadecimal(ofFile: URL(filePath: work.weights)) == work.digest else {
-            throw Fault(
-                .unsupported, "the weights' file has changed since the server read it",
-                remedy: "tell whoever runs the server to restart it, then send the volume again")
-        }
+        let segmenter = try network()
         guard segmenter.metadata.input != .pictures else {
             throw Fault(.unsupported, "these weights were trained on pictures", remedy: "choose a model for volumes: GET /v1/models")
         }
@@ -139,6 +139,21 @@ private struct VolumeJob {
         VolumeWorker.tell(WorkNotice(slices: prepared.shape.depth, done: 0))
         let labels = try VolumeSegmenter(segmenter).segment(prepared) { VolumeWorker.tell(WorkNotice(done: $0)) }
         try write(item, volume, prepared, labels, segmenter)
+    }
+
+    /// The network of the weights that the job names. Throws if their file is gone, or another.
+    private func network() throws -> Segmenter {
+        let url = URL(filePath: work.weights),
+            changed = Fault(
+                .unsupported, "the weights' file has changed, or is gone, since the server read it",
+                remedy: "tell whoever runs the server to restart it, then send the volume again")
+        let stamp = FileStamp(url)
+        guard (try? SHA256.hexadecimal(ofFile: url)) == work.digest else { throw changed }
+        let segmenter = try Segmenter(
+            weights: url, threshold: work.threshold,
+            compute: Compute(device: work.device ?? .auto, precision: work.precision ?? .fp32), networks: networks)
+        guard FileStamp(url) == stamp else { throw changed }
+        return segmenter
     }
 
     private func check(voxels: Int) throws {

@@ -13,7 +13,7 @@ package struct ServedModel: Sendable {
     package let digest: String
     /// The device, precision and threads of its network.
     let compute: Compute
-    private let stamp: Stamp?
+    private let stamp: FileStamp?
 
     /// Loads weights.
     ///
@@ -21,29 +21,15 @@ package struct ServedModel: Sendable {
     package init(_ url: URL, compute: Compute = Compute(), networks: NetworkLoader = .kernels) throws {
         name = url.deletingPathExtension().lastPathComponent
         (self.url, self.compute) = (url, compute)
-        stamp = Stamp(url)
+        stamp = FileStamp(url)
         segmenter = try Segmenter(weights: url, compute: compute, networks: networks)
         digest = try SHA256.hexadecimal(ofFile: url)
     }
 
-    /// A file's size, time of change and identity.
-    private struct Stamp: Equatable {
-        let size: Int, seconds: Int, nanoseconds: Int, file: UInt64
-
-        init?(_ url: URL) {
-            var status = stat()
-            guard stat(url.path, &status) == 0 else { return nil }
-            #if canImport(Darwin)
-                let time = status.st_mtimespec
-            #else
-                let time = status.st_mtim
-            #endif
-            (size, seconds, nanoseconds, file) = (Int(status.st_size), time.tv_sec, time.tv_nsec, UInt64(status.st_ino))
-        }
+    /// False if the weights' file is gone or has other contents: a job's process would refuse it.
+    var isUnchanged: Bool {
+        stamp != nil && FileStamp(url) == stamp || (try? SHA256.hexadecimal(ofFile: url)) == digest
     }
-
-    /// False if the weights' file is gone or another: a job's process would refuse it.
-    var isUnchanged: Bool { stamp != nil && Stamp(url) == stamp }
 
     /// As `/v1/models` lists it.
     struct Listed: Encodable {
@@ -95,5 +81,22 @@ package struct ServedModels: Sendable {
             throw Problem(.badRequest, "there is no such model", remedy: "GET /v1/models lists the models")
         }
         return model
+    }
+}
+
+/// A file's size, time of change and identity.
+struct FileStamp: Equatable {
+    let size: Int, seconds: Int, nanoseconds: Int, file: UInt64
+
+    /// Nil if there is no such file.
+    init?(_ url: URL) {
+        var status = stat()
+        guard stat(url.path, &status) == 0 else { return nil }
+        #if canImport(Darwin)
+            let time = status.st_mtimespec
+        #else
+            let time = status.st_mtim
+        #endif
+        (size, seconds, nanoseconds, file) = (Int(status.st_size), time.tv_sec, time.tv_nsec, UInt64(status.st_ino))
     }
 }

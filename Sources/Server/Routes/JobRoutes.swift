@@ -83,6 +83,11 @@ struct JobRoutes {
         let query = try request.query(["model", "threshold"])
         try request.requirePlainBody()
         let model = try models.forVolumes(query.get("model"))
+        guard model.isUnchanged else {
+            throw Problem(
+                .serviceUnavailable, "the weights' file has changed, or is gone, since the server read it",
+                remedy: "tell whoever runs the server to restart it", retryAfter: 60)
+        }
         let segmenter = try model.segmenter.with(query)
         let job = try await jobs.receive(
             model: model, threshold: query.get("threshold") == nil ? nil : segmenter.shownThreshold, owner: context.owner,

@@ -97,9 +97,15 @@ extension Segmenter {
     /// Applies the request's `?threshold=`, if any.
     func with(_ query: Parameters) throws -> Segmenter {
         guard let text = query.get("threshold") else { return self }
-        guard let threshold = Double(text), let copy = with(threshold: threshold) else {
-            throw Problem(.badRequest, "threshold: expected a number above 0 and below 1")
+        guard network.classes == 1 else {
+            throw Problem(.badRequest, "threshold: these weights have several classes, which no threshold divides", remedy: "leave it out")
+        }
+        guard let threshold = Double(text), Self.thresholds.contains(threshold), let copy = with(threshold: threshold) else {
+            throw Problem(.badRequest, "threshold: expected a number from \(Self.thresholds.lowerBound) to \(Self.thresholds.upperBound)")
         }
         return copy
     }
+
+    /// Single precision tells these from 0 and 1.
+    static let thresholds = 0.000001...0.999999
 }

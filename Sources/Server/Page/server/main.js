@@ -321,8 +321,10 @@ function setReachable(isReachable) {
 async function watch(id) {
     while (entries.has(id) && ["queued", "running"].includes(entries.get(id).state)) {
         try {
-            await follow(id, (job) => entries.has(id) && change(id, job));
-            setReachable(true);
+            await follow(id, (job) => {
+                setReachable(true);
+                if (entries.has(id)) change(id, job);
+            });
         } catch (error) {
             if (error.status === 404) return remove(id);
             if (!(error instanceof Refusal) || error.status === 0) setReachable(false);

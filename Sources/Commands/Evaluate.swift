@@ -102,9 +102,8 @@ package struct Evaluate: ToolCommand {
         let files = try RunWeights.files(weights)
         if json == "-", csv == "-" { throw ValidationError("--json - and --csv -: one of them can go to standard output") }
         try Require.writable([("--json", json == "-" ? nil : json), ("--csv", csv == "-" ? nil : csv)], keeping: files)
-        for (option, file) in [("--json", json), ("--csv", csv), ("--predictions", predictions)] {
-            try Require.outside(set.data, file, option)
-        }
+        for (option, file) in [("--json", json), ("--csv", csv)] { try Require.outside(set.data, file, option) }
+        try Require.outside(set.data, predictions, "--predictions", isFolder: true)
         let segmenter = try Segmenter(
             ensemble: files, choosing: choice.set ?? .model, imageSize: input.imageSize, threshold: threshold,
             prediction: answer.prediction(measuresDoubt: uncertainty), compute: compute.compute, networks: Backend.current.networks)

@@ -108,13 +108,13 @@ extension Dataset {
         if FolderListing.isFolder(folder), !FolderListing.isReadable(folder) {
             throw InputError("\(data): this folder cannot be listed; change its permissions")
         }
-        if let given { return given }
         guard FileManager.default.fileExists(atPath: folder.path) else {
             throw InputError("\(data): there is no such folder; check the path")
         }
         guard FolderListing.isFolder(folder) else {
             throw InputError("\(data): is a file, where a data set's folder is wanted; predict segments single files")
         }
+        if let given { return given }
         guard let found = Dataset(recognising: folder) else {
             if let closed = FolderListing.unreadable(in: folder) {
                 throw InputError("\(closed.relativePath): this folder cannot be listed; change its permissions")
@@ -287,12 +287,14 @@ package enum Require {
         }
     }
 
-    /// Throws if a result would lie in the data set's folder, where it might replace what is scored or
-    /// be taken for a case of it.
-    package static func outside(_ data: String?, _ result: String?, _ option: String) throws {
-        guard let data, let result, result != "-" else { return }
-        let folder = InputList.target(URL(filePath: data)), place = InputList.target(URL(filePath: result))
-        guard place == folder || place.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/") else { return }
+    /// Throws if a result would lie in the data set's folder, or where its links lead: it might
+    /// replace what is scored, or be taken for a case of it.
+    package static func outside(_ data: String, _ result: String?, _ option: String, isFolder: Bool = false) throws {
+        guard let result, result != "-" else { return }
+        let url = URL(filePath: result), place = InputList.target(isFolder ? url : url.deletingLastPathComponent())
+        let folder = InputList.target(URL(filePath: data))
+        let isInside = place.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/")
+        guard isInside || FolderListing.realFolders(of: URL(filePath: data)).contains(place) else { return }
         throw InputError("\(result): lies in the data set's folder; choose another \(option)")
     }
 

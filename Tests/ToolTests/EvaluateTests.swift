@@ -90,15 +90,23 @@ extension ToolTests {
             try FileManager.default.copyItem(at: Shared.weights, to: weights)
             try FileManager.default.createSymbolicLink(at: link, withDestinationURL: weights)
             try Data("mine".utf8).write(to: mask)
+            // A set whose masks lie elsewhere, behind a link.
+            let linked = folder.appending(path: "linked"), elsewhere = folder.appending(path: "elsewhere")
+            try FileManager.default.copyItem(at: Shared.discs, to: linked)
+            try FileManager.default.moveItem(at: linked.appending(path: "val/masks"), to: elsewhere)
+            try FileManager.default.createSymbolicLink(at: linked.appending(path: "val/masks"), withDestinationURL: elsewhere)
             for (options, word) in [
                 (["--csv", weights.path], "is read by this command"), (["--json", link.path], "is read by this command"),
                 (["--csv", mask.path], ".png is no table's ending"), (["--json", same.path, "--csv", same.path], "is --json too"),
                 (["--csv", mask.path + "/x.csv"], "is a file, not a folder"),
                 (["--json", Shared.discs.appending(path: "dataset.json").path], "lies in the data set's folder"),
+                (["--json", elsewhere.appending(path: "new.json").path], "lies in the data set's folder"),
+                (["--predictions", elsewhere.path], "lies in the data set's folder"),
                 (["--predictions", Shared.discs.appending(path: "val/masks").path], "lies in the data set's folder"),
             ] {
                 let line = [
-                    "evaluate", "--weights", weights.path, "--data", Shared.discs.path, "--dataset", "folder", "--image-size", "64",
+                    "evaluate", "--weights", weights.path, "--data", options[1].hasPrefix(elsewhere.path) ? linked.path : Shared.discs.path,
+                    "--dataset", "folder", "--image-size", "64",
                 ]
                 let outcome = try Tool.run(line + options)
                 #expect(outcome.code == 65 && outcome.error.contains(word), "\(outcome.error)")

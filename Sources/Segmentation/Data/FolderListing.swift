@@ -37,6 +37,24 @@ package enum FolderListing {
         return nil
     }
 
+    /// The real paths of the folders that hold a set's files: its own, those below, and those that
+    /// links in them lead to.
+    package static func realFolders(of set: URL) -> Set<String> {
+        var found: Set<String> = [InputList.target(set)], waiting = [(folder: set, depth: 0)]
+        while let (folder, depth) = waiting.popLast() {
+            for name in (try? list(folder)) ?? [] {
+                let url = folder.appending(path: name)
+                if isFolder(url) {
+                    // Links may lead in a circle.
+                    if found.insert(InputList.target(url)).inserted, depth < 4 { waiting.append((url, depth + 1)) }
+                } else if InputList.isLink(url) {
+                    found.insert(InputList.target(url.resolvingSymlinksInPath().deletingLastPathComponent()))
+                }
+            }
+        }
+        return found
+    }
+
     /// True for a folder, also one behind a link.
     package static func isFolder(_ url: URL) -> Bool {
         var isDirectory = false

@@ -170,10 +170,10 @@ package struct InputList: Sendable {
         for name in folders {
             let inner = folder.appending(path: name)
             guard Self.place(inner) != output else { continue }
-            if !recursive {
-                foldersLeft += 1
-            } else if Self.isLink(inner) {
+            if Self.isLink(inner) {
                 linksLeft += 1
+            } else if !recursive {
+                foldersLeft += 1
             } else {
                 enter(inner, path: prefix + name, recursive: true)
             }
@@ -233,7 +233,7 @@ package struct InputList: Sendable {
         items.append(Item(path: path, url: url, isVolume: true, series: picked))
     }
 
-    private static func isLink(_ url: URL) -> Bool { (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil }
+    static func isLink(_ url: URL) -> Bool { (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil }
 
     /// The path of the file that a path leads to in the end, through all links.
     package static func target(_ url: URL) -> String { place(url.resolvingSymlinksInPath()) }

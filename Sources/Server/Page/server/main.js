@@ -5,6 +5,7 @@ import { acceptDrops } from "../app/opening.js";
 import { zip } from "../worker/zip.js";
 import { Refusal, ask, blob, follow, json, sendJob, sentence, token } from "./api.js";
 import { Planes, gap } from "./planes.js";
+import { printReport } from "./report.js";
 import { forgetName, forgetNames, nameOf, pictures, rememberName } from "./store.js";
 import { amount, note, stem, words } from "./texts.js";
 
@@ -164,20 +165,9 @@ function downloads(entry) {
 }
 
 $("report").onclick = async () => {
-    const entry = entries.get(current), labels = entry.result?.labels ?? entry.found.classes;
-    const image = make("img", { alt: "" });
-    const source = entry.kind === "job" ? await blob(`v1/jobs/${entry.id}/result`, "image/png") : await new Promise((resolve) => $("picture-canvas").toBlob(resolve));
-    image.src = URL.createObjectURL(source);
-    await image.decode();
-    const row = (kind, texts) => make("tr", {}, ...texts.map((text) => make(kind, {}, text)));
-    const isVolume = entry.kind === "job";
-    $("sheet").replaceChildren(
-        make("h1", {}, entry.name), make("p", {}, $("about").textContent), image,
-        make("table", {}, row("th", ["Label", isVolume ? "Voxels" : "Pixels", isVolume ? "Volume" : "Share"]), ...labels.map((label) => row("td", [label.name, String(label.voxels ?? label.pixels), amount(label)]))),
-        make("p", { className: "small" }, `Weights ${entry.model ?? entry.found.model}, SHA-256 ${entry.weights_sha256 ?? entry.found.weights_sha256}. ${new Date().toLocaleString()}.`),
-        make("p", {}, make("strong", {}, "Not a medical device."), " For research and teaching; never for a diagnosis."));
-    print();
-    URL.revokeObjectURL(image.src);
+    const entry = entries.get(current), canvas = $("picture-canvas");
+    const image = entry.kind === "job" ? await blob(`v1/jobs/${entry.id}/result`, "image/png") : await new Promise((resolve) => canvas.toBlob(resolve));
+    await printReport(entry, image, $("about").textContent);
 };
 
 $("delete").onclick = async () => {

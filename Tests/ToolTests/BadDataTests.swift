@@ -22,7 +22,7 @@ extension ToolTests {
             let set = try Scratch.folder()
             try expectRefused(set.appending(path: "nowhere"), naming: "nowhere", "no such folder")
             try expectRefused(set, naming: "train/images", "empty", "Put pictures")
-            try expectRefused(Shared.nineClasses, naming: "no such folder")
+            try expectRefused(Shared.nineClasses, naming: "is a file")
             for part in ["train", "val"] {
                 for kind in ["images", "masks"] {
                     try FileManager.default.createDirectory(at: set.appending(path: "\(part)/\(kind)"), withIntermediateDirectories: true)

@@ -23,7 +23,9 @@ public struct HostTensor: Sendable, Equatable {
     public init<Scalar: HostScalar>(_ values: [Scalar], shape: [Int]? = nil) {
         let shape = shape ?? [values.count]
         precondition(HostTensor.elementCount(shape: shape) == values.count, "\(values.count) values do not have shape \(shape)")
-        self.init(unchecked: shape, Scalar.elementType, values.withUnsafeBytes { [UInt8]($0) })
+        // Bytes are shared: a volume's labels may take gigabytes.
+        let bytes = Scalar.self == UInt8.self ? unsafeBitCast(values, to: [UInt8].self) : values.withUnsafeBytes { [UInt8]($0) }
+        self.init(unchecked: shape, Scalar.elementType, bytes)
     }
 
     init(unchecked shape: [Int], _ elementType: ElementType, _ bytes: [UInt8]) {

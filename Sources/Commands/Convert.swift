@@ -57,7 +57,7 @@ package struct Convert: ToolCommand {
             throw ValidationError("--weights-set takes one set of weights, --keep-optimizer keeps all: give one of them")
         }
         let source = URL(filePath: input)
-        guard InputList.target(source) != InputList.target(url) else {
+        guard FolderListing.target(source) != FolderListing.target(url) else {
             throw InputError("\(output): is the file to read, which converting would replace; name another file to write")
         }
         var kept = try keepOptimizer ? WeightsFile.read(source) : NetworkWeights.read(source, choosing: choice.set ?? .model)

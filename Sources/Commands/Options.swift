@@ -272,12 +272,12 @@ package enum Require {
     /// Throws unless the files that options name can be written, differ, look like what replaces them,
     /// and are none of `inputs`.
     package static func writable(_ files: [(option: String, file: String?)], keeping inputs: [URL]) throws {
-        var taken = Dictionary(inputs.map { (InputList.target($0), "is read by this command") }) { first, _ in first }
+        var taken = Dictionary(inputs.map { (FolderListing.target($0), "is read by this command") }) { first, _ in first }
         for (option, file) in files {
             try writable(file, option)
             guard let file else { continue }
             let url = URL(filePath: file)
-            if let problem = taken.updateValue("is \(option) too", forKey: InputList.target(url)) {
+            if let problem = taken.updateValue("is \(option) too", forKey: FolderListing.target(url)) {
                 throw InputError("\(file): \(problem); choose another \(option)")
             }
             let ending = url.resolvingSymlinksInPath().pathExtension.lowercased()
@@ -291,8 +291,8 @@ package enum Require {
     /// replace what is scored, or be taken for a case of it.
     package static func outside(_ data: String, _ result: String?, _ option: String, isFolder: Bool = false) throws {
         guard let result, result != "-" else { return }
-        let url = URL(filePath: result), place = InputList.target(isFolder ? url : url.deletingLastPathComponent())
-        let folder = InputList.target(URL(filePath: data))
+        let url = URL(filePath: result), place = FolderListing.target(isFolder ? url : url.deletingLastPathComponent())
+        let folder = FolderListing.target(URL(filePath: data))
         let isInside = place.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/")
         guard isInside || FolderListing.realFolders(of: URL(filePath: data)).contains(place) else { return }
         throw InputError("\(result): lies in the data set's folder; choose another \(option)")

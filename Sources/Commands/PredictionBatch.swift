@@ -59,7 +59,7 @@ struct PredictionBatch {
         wanted.uncertainty = command.uncertainty
         self.wanted = wanted
         codes = try command.segmentCodes.map { try SegmentCodes(URL(filePath: $0)) } ?? SegmentCodes()
-        sources = Set((list.items.map(\.url) + weights).map(InputList.target))
+        sources = Set((list.items.map(\.url) + weights).map(FolderListing.target))
         failures = list.failures.map { "\($0.path): \($0.reason)" }
         let shard = command.sharing.chosen
         self.shard = shard
@@ -249,7 +249,7 @@ struct PredictionBatch {
     /// Throws if a result could not be written, or would replace a file that is not ours.
     private func check(_ item: InputList.Item, _ results: [URL]) throws {
         for result in results {
-            if sources.contains(InputList.target(result)) {
+            if sources.contains(FolderListing.target(result)) {
                 throw InputError("\(result.relativePath) would replace a file that is read here; choose another --output")
             }
             if listed.contains(result.standardizedFileURL.path) {

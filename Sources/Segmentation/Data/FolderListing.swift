@@ -37,18 +37,29 @@ package enum FolderListing {
         return nil
     }
 
+    /// True for a link, whatever it leads to.
+    static func isLink(_ url: URL) -> Bool { (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil }
+
+    /// The path of the file that a path leads to in the end, through all links.
+    package static func target(_ url: URL) -> String { place(url.resolvingSymlinksInPath()) }
+
+    /// A file's real path, whichever path named it; of a link, the link's own.
+    package static func place(_ url: URL) -> String {
+        url.deletingLastPathComponent().resolvingSymlinksInPath().standardizedFileURL.appending(path: url.lastPathComponent).path
+    }
+
     /// The real paths of the folders that hold a set's files: its own, those below, and those that
     /// links in them lead to.
     package static func realFolders(of set: URL) -> Set<String> {
-        var found: Set<String> = [InputList.target(set)], waiting = [(folder: set, depth: 0)]
+        var found: Set<String> = [target(set)], waiting = [(folder: set, depth: 0)]
         while let (folder, depth) = waiting.popLast() {
             for name in (try? list(folder)) ?? [] {
                 let url = folder.appending(path: name)
                 if isFolder(url) {
                     // Links may lead in a circle.
-                    if found.insert(InputList.target(url)).inserted, depth < 4 { waiting.append((url, depth + 1)) }
-                } else if InputList.isLink(url) {
-                    found.insert(InputList.target(url.resolvingSymlinksInPath().deletingLastPathComponent()))
+                    if found.insert(target(url)).inserted, depth < 4 { waiting.append((url, depth + 1)) }
+                } else if isLink(url) {
+                    found.insert(target(url.resolvingSymlinksInPath().deletingLastPathComponent()))
                 }
             }
         }

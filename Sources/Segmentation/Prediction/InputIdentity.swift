@@ -30,7 +30,7 @@ package struct InputIdentity: Sendable, Hashable, Codable {
 
     /// The hash of an input's real path.
     package static func place(_ item: InputList.Item) -> String {
-        hash([Array((InputList.target(item.url) + "\0" + (item.series?.uid ?? "")).utf8)])
+        hash([Array((FolderListing.target(item.url) + "\0" + (item.series?.uid ?? "")).utf8)])
     }
 
     private static let samples = 8

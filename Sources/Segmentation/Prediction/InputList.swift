@@ -84,7 +84,7 @@ package struct InputList: Sendable {
         output: URL? = nil
     ) {
         (wanted, self.repairs, self.leavesResults) = (series, repairs, leavesResults)
-        self.output = output.map(Self.place)
+        self.output = output.map(FolderListing.place)
         var images: [(path: String, url: URL)] = []
         for argument in arguments {
             let url = URL(filePath: argument)
@@ -103,7 +103,7 @@ package struct InputList: Sendable {
                 FileManager.default.fileExists(atPath: url.path)
             {
                 failures.append((argument, "is not a DICOM file, whatever its name says; copy or export it again"))
-            } else if FileManager.default.fileExists(atPath: url.path) || Self.isLink(url) {
+            } else if FileManager.default.fileExists(atPath: url.path) || FolderListing.isLink(url) {
                 if let advice = Self.advice[FolderListing.ending(argument).lowercased()], advice.isVolume {
                     failures.append((argument, "\(advice.kind) files are not read: \(advice.wayOut)"))
                 } else {
@@ -134,7 +134,7 @@ package struct InputList: Sendable {
         let prefix = path.hasSuffix("/") ? path : path + "/"
         var folders: [String] = [], images: [URL] = []
         // Voxels beside their header are a part of that volume.
-        let data = Set(names.flatMap { VolumeFormat.dataFiles(of: folder.appending(path: $0)) }.map(Self.place))
+        let data = Set(names.flatMap { VolumeFormat.dataFiles(of: folder.appending(path: $0)) }.map(FolderListing.place))
         let stems = leavesResults ? Set(names.map { Self.stem(folder.appending(path: $0)) }) : [], before = items.count
         for name in names {
             let url = folder.appending(path: name)
@@ -142,7 +142,7 @@ package struct InputList: Sendable {
                 resultsLeft += 1
                 continue
             }
-            if !data.isEmpty, data.contains(Self.place(url)) { continue }
+            if !data.isEmpty, data.contains(FolderListing.place(url)) { continue }
             if FolderListing.isFolder(url) {
                 folders.append(name)
             } else if FolderListing.isPicture(name)
@@ -169,8 +169,8 @@ package struct InputList: Sendable {
         }
         for name in folders {
             let inner = folder.appending(path: name)
-            guard Self.place(inner) != output else { continue }
-            if Self.isLink(inner) {
+            guard FolderListing.place(inner) != output else { continue }
+            if FolderListing.isLink(inner) {
                 linksLeft += 1
             } else if !recursive {
                 foldersLeft += 1
@@ -182,7 +182,7 @@ package struct InputList: Sendable {
 
     private mutating func add(_ url: URL, path: String) {
         // A pair of files is listed once, by its header.
-        guard known.insert(Self.place(NIfTIFile.pairHeader(url) ?? url)).inserted else { return }
+        guard known.insert(FolderListing.place(NIfTIFile.pairHeader(url) ?? url)).inserted else { return }
         items.append(Item(path: path, url: url, isVolume: VolumeFile.isVolume(url)))
     }
 
@@ -229,18 +229,8 @@ package struct InputList: Sendable {
             failures.append((path, reason))
             return
         }
-        guard known.insert(Self.place(url)).inserted else { return }
+        guard known.insert(FolderListing.place(url)).inserted else { return }
         items.append(Item(path: path, url: url, isVolume: true, series: picked))
-    }
-
-    static func isLink(_ url: URL) -> Bool { (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil }
-
-    /// The path of the file that a path leads to in the end, through all links.
-    package static func target(_ url: URL) -> String { place(url.resolvingSymlinksInPath()) }
-
-    /// A file's real path, whichever path named it; of a link, the link's own.
-    package static func place(_ url: URL) -> String {
-        url.deletingLastPathComponent().resolvingSymlinksInPath().standardizedFileURL.appending(path: url.lastPathComponent).path
     }
 
     private static func nothing(imageless: Int, folders: Int, links: Int) -> String {
@@ -261,7 +251,7 @@ package struct InputList: Sendable {
     /// Makes one item of files that are channels of one case: NAME_0000 with NAME_0001 and on.
     private mutating func joinChannels() {
         var numbers: [String: Int] = [:]
-        for (index, item) in items.enumerated() where item.isVolume && item.series == nil { numbers[Self.place(item.url)] = index }
+        for (index, item) in items.enumerated() where item.isVolume && item.series == nil { numbers[FolderListing.place(item.url)] = index }
         var taken: Set<Int> = []
         for index in items.indices
         where items[index].isVolume && items[index].series == nil && VolumeFile.name(of: items[index].url).hasSuffix(Item.firstChannel) {
@@ -269,7 +259,7 @@ package struct InputList: Sendable {
             let stem = String(name.dropLast(Item.firstChannel.count)), ending = url.lastPathComponent.dropFirst(name.count)
             func file(_ channel: Int) -> Int? {
                 let number = "000\(channel)".suffix(4)
-                return numbers[Self.place(url.deletingLastPathComponent().appending(path: "\(stem)_\(number)\(ending)"))]
+                return numbers[FolderListing.place(url.deletingLastPathComponent().appending(path: "\(stem)_\(number)\(ending)"))]
             }
             let others = (1..<VolumeFile.largestChannelCount).prefix { file($0) != nil }.compactMap(file)
             items[index].channels = others.map { items[$0].url }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Segmentation
 import TensorFiles
@@ -84,19 +85,13 @@ package struct ServedModels: Sendable {
     }
 }
 
-/// A file's size, time of change and identity.
+/// A file's size and time of change.
 struct FileStamp: Equatable {
-    let size: Int, seconds: Int, nanoseconds: Int, file: UInt64
+    private let size: Int, seconds: Int, nanoseconds: Int
 
     /// Nil if there is no such file.
     init?(_ url: URL) {
-        var status = stat()
-        guard stat(url.path, &status) == 0 else { return nil }
-        #if canImport(Darwin)
-            let time = status.st_mtimespec
-        #else
-            let time = status.st_mtim
-        #endif
-        (size, seconds, nanoseconds, file) = (Int(status.st_size), time.tv_sec, time.tv_nsec, UInt64(status.st_ino))
+        guard let file = try? FileReader(url) else { return nil }
+        (size, seconds, nanoseconds) = (file.size, file.changed.seconds, file.changed.nanoseconds)
     }
 }

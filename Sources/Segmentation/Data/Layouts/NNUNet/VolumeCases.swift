@@ -125,7 +125,7 @@ struct VolumeCases: Sendable {
     }
 
     private mutating func pair(_ place: (images: URL, labels: URL), channels: Int) {
-        for picture in Self.pictures(place.images) where !Self.pictures(place.labels).isEmpty {
+        for picture in Self.pictures(place.labels).isEmpty ? [] : Self.pictures(place.images) {
             problems.append("\(FolderListing.stem(picture)): \(picture) is a picture among volumes; move it and its labels elsewhere")
         }
         var labels: [String: URL] = [:]

@@ -10,10 +10,10 @@ package enum KernelsEngine: Engine {
     /// Weights by checkpoint key.
     package typealias Source = KernelWeights
 
-    /// A map in a plan: B images, H rows, W columns, C channels.
+    /// One image's map in a plan: H rows, W columns, C channels. A plan does the same for any number
+    /// of images.
     package struct Tensor {
         let tape: Tape
-        let batch: Int
         let height: Int
         let width: Int
         let channels: Int
@@ -22,8 +22,7 @@ package enum KernelsEngine: Engine {
         /// Elements between tokens.
         let stride: Int
 
-        /// The tokens of all images.
-        var rows: Int { batch * height * width }
+        var tokens: Int { height * width }
     }
 
     /// Adds the step that cuts images into patches.
@@ -54,7 +53,7 @@ package enum KernelsEngine: Engine {
         let tape = x.tape
         let y = tape.map(like: x, channels: weight.outputs, type: type)
         let product = Product(
-            rows: x.rows, columns: weight.outputs, depth: weight.inputs, xType: x.type, yType: type, xStride: x.stride, x: x.place,
+            tokens: x.tokens, columns: weight.outputs, depth: weight.inputs, xType: x.type, yType: type, xStride: x.stride, x: x.place,
             y: y.place, residual: residual?.place, weight: tape.weights.packed(weight, for: x.type),
             bias: bias.map { tape.weights.values($0) })
         if let residual {
@@ -147,11 +146,9 @@ package enum KernelsEngine: Engine {
         return y
     }
 
-    /// Names the steps that `body` adds.
+    /// Adds the steps of `body`; their names are not needed.
     package static func module(_ name: @autoclosure () -> String, _ body: () -> Tensor) -> Tensor {
-        let x = body()
-        if x.tape.keepsModules { x.tape.endModule(name()) }
-        return x
+        body()
     }
 
     /// Only training calls this, which this engine does not support.
@@ -163,7 +160,7 @@ extension KernelsEngine.Tensor {
     fileprivate func half(_ i: Int) -> Self {
         let half = channels / 2
         return Self(
-            tape: tape, batch: batch, height: height, width: width, channels: half, type: type,
+            tape: tape, height: height, width: width, channels: half, type: type,
             place: place.advanced(by: i * half * type.bytes), stride: stride)
     }
 }

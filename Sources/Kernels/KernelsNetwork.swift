@@ -28,7 +28,7 @@ public final class KernelsNetwork: Sendable {
         network = try VMUNet(configuration, from: weights)
         let tape = Tape(weights)
         let size = Self.sizeMultiple
-        _ = network(tape.images(batch: 1, channels: 1, height: size, width: size), ForwardMode(precision: precision))
+        _ = network(tape.image(channels: 1, height: size, width: size), ForwardMode(precision: precision))
         weights.prepare()
     }
 
@@ -70,8 +70,8 @@ public final class KernelsNetwork: Sendable {
             channels == configuration.inputChannels || (channels == 1 && configuration.inputChannels == 3)
         else { return nil }
         let tape = Tape(network.parameters)
-        let images = tape.images(batch: batch, channels: channels, height: height, width: width)
-        let logits = network(images, ForwardMode(precision: precision))
-        return Plan(tape, images: images, logits: logits)
+        let image = tape.image(channels: channels, height: height, width: width)
+        let logits = network(image, ForwardMode(precision: precision))
+        return Plan(tape, batch: batch, image: image, logits: logits)
     }
 }

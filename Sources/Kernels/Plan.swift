@@ -1,7 +1,7 @@
 import CKernels
 
-/// The forward pass for images of one shape: its steps, and every map's place in one piece of
-/// memory.
+/// The forward pass for images of one shape: its steps, the order in which they take the images,
+/// and every map's place in one piece of memory.
 ///
 /// A plan never changes; several threads may run one at the same time, each with its own memory.
 public final class Plan: @unchecked Sendable {
@@ -21,18 +21,20 @@ public final class Plan: @unchecked Sendable {
     public let liveBytes: Int
 
     private let steps: [Step]
-    private let offsets: [Int]
+    private let schedule: Schedule
+    private let sites: [Site]
     private let logitsStorage: Int
     private let weights: KernelWeights
 
-    init(_ tape: Tape, images: KernelsEngine.Tensor, logits: KernelsEngine.Tensor) {
-        (batch, channels, height, width) = (images.batch, images.channels, images.height, images.width)
+    init(_ tape: Tape, batch: Int, image: KernelsEngine.Tensor, logits: KernelsEngine.Tensor) {
+        (self.batch, channels, height, width) = (batch, image.channels, image.height, image.width)
         classes = logits.channels
-        steps = tape.steps
+        steps = tape.entries.map(\.step)
         weights = tape.weights
         logitsStorage = logits.place.storage
-        let arrangement = Arrangement(tape, logits: logitsStorage)
-        (offsets, memoryBytes, liveBytes) = (arrangement.offsets, arrangement.bytes, arrangement.liveBytes)
+        schedule = Schedule(tape, batch: batch)
+        let arrangement = Arrangement(tape, batch: batch, schedule, logits: logitsStorage)
+        (sites, memoryBytes, liveBytes) = (arrangement.sites, arrangement.bytes, arrangement.liveBytes)
     }
 
     /// The number of values of the images, and of the logits.
@@ -45,72 +47,30 @@ public final class Plan: @unchecked Sendable {
     public func run(
         images: UnsafePointer<Float>, logits: UnsafeMutablePointer<Float>, memory: UnsafeMutableRawPointer
     ) {
-        offsets.withUnsafeBufferPointer { offsets in
-            let memory = Memory(
-                images: images, logits: logits, logitsStorage: logitsStorage, maps: memory, offsets: offsets.baseAddress!)
-            for step in steps { step.run(memory) }
-        }
-    }
-}
-
-/// The storages' places in one piece of memory; storages in use at the same time do not overlap.
-private struct Arrangement {
-    private(set) var offsets: [Int]
-    private(set) var bytes = 0
-    private(set) var liveBytes = 0
-
-    private struct Block {
-        let storage: Int
-        let bytes: Int
-        let first: Int
-        var last: Int
-        var offset = 0
-    }
-
-    /// `logits` is the caller's memory, like the images.
-    init(_ tape: Tape, logits: Int) {
-        offsets = Array(repeating: 0, count: tape.storages.count)
-        var blocks: [Block] = []
-        /// The block of each storage; a result that overwrites an operand shares the operand's
-        /// block.
-        var owner = Array(repeating: -1, count: tape.storages.count)
-        for i in 1..<tape.storages.count where i != logits {
-            let storage = tape.storages[i]
-            if let operand = storage.inPlaceOf, owner[operand] >= 0, tape.storages[operand].lastStep == storage.firstStep,
-                blocks[owner[operand]].last == storage.firstStep, blocks[owner[operand]].bytes == Self.aligned(storage.bytes)
-            {
-                owner[i] = owner[operand]
-                blocks[owner[i]].last = storage.lastStep
-            } else {
-                owner[i] = blocks.count
-                blocks.append(
-                    Block(storage: i, bytes: Self.aligned(storage.bytes), first: storage.firstStep, last: storage.lastStep))
+        sites.withUnsafeBufferPointer { sites in
+            var window = Window(
+                input: images, logits: logits, maps: memory, sites: sites.baseAddress!, logitsStorage: logitsStorage,
+                inputCount: imageCount / batch, logitCount: logitCount / batch)
+            for pass in schedule.passes {
+                for first in stride(from: 0, to: batch, by: pass.images) {
+                    window.firstImage = first
+                    window.images = Int64(min(pass.images, batch - first))
+                    for run in pass.runs { self.run(run, &window) }
+                }
             }
         }
-        place(&blocks)
-        for i in owner.indices where owner[i] >= 0 { offsets[i] = blocks[owner[i]].offset }
-        for step in tape.steps.indices {
-            let live = blocks.reduce(0) { $1.first <= step && step <= $1.last ? $0 + $1.bytes : $0 }
-            liveBytes = max(liveBytes, live)
-        }
     }
 
-    /// Places the largest first, each in the lowest gap between those in use at the same time.
-    private mutating func place(_ blocks: inout [Block]) {
-        var order = Array(blocks.indices)
-        order.sort { blocks[$0].bytes != blocks[$1].bytes ? blocks[$0].bytes > blocks[$1].bytes : $0 < $1 }
-        var placed: [Int] = []  // by offset
-        for i in order {
-            var offset = 0
-            for other in placed where blocks[other].first <= blocks[i].last && blocks[i].first <= blocks[other].last {
-                if offset + blocks[i].bytes <= blocks[other].offset { break }
-                offset = max(offset, blocks[other].offset + blocks[other].bytes)
-            }
-            blocks[i].offset = offset
-            bytes = max(bytes, offset + blocks[i].bytes)
-            placed.insert(i, at: placed.firstIndex { blocks[$0].offset > offset } ?? placed.count)
+    private func run(_ run: Schedule.Run, _ window: inout Window) {
+        guard let most = run.rows else {
+            for step in run.steps { steps[step].run(window) }
+            return
         }
+        let rows = Int(window.images) * run.tokens
+        for first in stride(from: 0, to: rows, by: most) {
+            window.piece = first..<min(first + most, rows)
+            for step in run.steps { steps[step].run(window) }
+        }
+        window.piece = nil
     }
-
-    private static func aligned(_ bytes: Int) -> Int { (bytes + 63) & ~63 }
 }

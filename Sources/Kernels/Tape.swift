@@ -8,9 +8,9 @@ struct Place {
     func advanced(by bytes: Int) -> Place { Place(storage: storage, offset: offset + bytes) }
 }
 
-/// The steps of a forward pass for images of one shape, recorded by ``KernelsEngine``'s operators.
+/// The steps of a forward pass for one image, recorded by ``KernelsEngine``'s operators.
 package final class Tape {
-    /// Memory for one map: its size, and the first and last step that use it.
+    /// Memory for one image's map: its size, and the first and last step that use it.
     struct Storage {
         let bytes: Int
         let firstStep: Int
@@ -19,26 +19,31 @@ package final class Tape {
         var inPlaceOf: Int?
     }
 
+    /// A step with the sizes that decide how many images it takes at a time (``Schedule``).
+    struct Entry {
+        let step: Step
+        /// The tokens of its result, for one image.
+        let tokens: Int
+        /// The bytes of the largest map that it reads or writes, for one image.
+        let bytes: Int
+        /// The bytes of the matrix that it multiplies by.
+        let weightBytes: Int
+    }
+
     /// The storage of the images, which is the caller's memory.
     static let images = 0
 
     let weights: KernelWeights
-    private(set) var steps: [Step] = []
+    private(set) var entries: [Entry] = []
     /// The first is the images' storage.
     private(set) var storages: [Storage] = [Storage(bytes: 0, firstStep: 0, lastStep: 0)]
-    /// The modules in order, each with the number of steps up to its end; empty unless requested.
-    private(set) var modules: [(name: String, end: Int)] = []
-    let keepsModules: Bool
 
-    init(_ weights: KernelWeights, keepsModules: Bool = false) {
-        self.weights = weights
-        self.keepsModules = keepsModules
-    }
+    init(_ weights: KernelWeights) { self.weights = weights }
 
-    /// The images of a forward pass, planes of float32: [batch, channels, height, width].
-    func images(batch: Int, channels: Int, height: Int, width: Int) -> KernelsEngine.Tensor {
+    /// An image of a forward pass, planes of float32: [channels, height, width].
+    func image(channels: Int, height: Int, width: Int) -> KernelsEngine.Tensor {
         KernelsEngine.Tensor(
-            tape: self, batch: batch, height: height, width: width, channels: channels, type: VMK_FLOAT32,
+            tape: self, height: height, width: width, channels: channels, type: VMK_FLOAT32,
             place: Place(storage: Self.images, offset: 0), stride: channels)
     }
 
@@ -48,10 +53,10 @@ package final class Tape {
     ) -> KernelsEngine.Tensor {
         let (height, width) = (height ?? other.height, width ?? other.width)
         let (channels, type) = (channels ?? other.channels, type ?? other.type)
-        let bytes = other.batch * height * width * channels * type.bytes
-        storages.append(Storage(bytes: bytes, firstStep: steps.count, lastStep: steps.count))
+        let bytes = height * width * channels * type.bytes
+        storages.append(Storage(bytes: bytes, firstStep: entries.count, lastStep: entries.count))
         return KernelsEngine.Tensor(
-            tape: self, batch: other.batch, height: height, width: width, channels: channels, type: type,
+            tape: self, height: height, width: width, channels: channels, type: type,
             place: Place(storage: storages.count - 1, offset: 0), stride: channels)
     }
 
@@ -61,14 +66,15 @@ package final class Tape {
         _ step: Step, _ operands: [KernelsEngine.Tensor], _ result: KernelsEngine.Tensor,
         inPlaceOf operand: KernelsEngine.Tensor? = nil
     ) {
-        for operand in operands { storages[operand.place.storage].lastStep = steps.count }
+        for operand in operands { storages[operand.place.storage].lastStep = entries.count }
         storages[result.place.storage].inPlaceOf = operand?.place.storage
-        steps.append(step)
+        var weightBytes = 0
+        if case .product(let product) = step { weightBytes = product.columns * product.depth * product.xType.bytes }
+        let bytes = (operands + [result]).reduce(0) { max($0, storages[$1.place.storage].bytes) }
+        entries.append(Entry(step: step, tokens: result.tokens, bytes: bytes, weightBytes: weightBytes))
     }
 
     func norm(_ weight: KernelParameter, _ bias: KernelParameter) -> Affine {
         Affine(weight: weights.values(weight), bias: weights.values(bias))
     }
-
-    func endModule(_ name: String) { modules.append((name, steps.count)) }
 }

@@ -90,6 +90,34 @@ import VMUNet
         }
     }
 
+    /// Large pictures go one by one through the first stages, and their rows piece by piece.
+    @Test(arguments: [Precision.float32, .bfloat16]) func samePictureInAnyBatch(_ precision: Precision) throws {
+        var configuration = VMUNetConfiguration.tiny
+        configuration.classes = 2
+        let weights = try Random.weights(configuration)
+        let network = try KernelsInference(weights, precision: precision)
+        let (batch, height, width) = (3, 512, 256)
+        let pictures = Random.images(batch * 3 * height * width), count = pictures.count / batch
+        let together = try network.logits(pictures, batch: batch, height: height, width: width)
+        let alone = try (0..<batch).flatMap {
+            try network.logits(Array(pictures[$0 * count..<($0 + 1) * count]), batch: 1, height: height, width: width)
+        }
+        #expect(together.map(\.bitPattern) == alone.map(\.bitPattern))
+        if precision == .float32 {
+            let theirs = try TorchVMUNet(weights: weights).logits(pictures, [batch, 3, height, width])
+            #expect(relativeDistance(together, theirs) < 2e-5)
+        }
+    }
+
+    /// Eight pictures take much less than eight times the memory of one, since the first stages,
+    /// which have the largest maps, hold one picture at a time.
+    @Test func memoryOfABatch() throws {
+        let network = try KernelsNetwork(.base, Self.stored(try Random.weights(.base)))
+        let one = try #require(network.plan(batch: 1, channels: 3, height: 256, width: 256))
+        let eight = try #require(network.plan(batch: 8, channels: 3, height: 256, width: 256))
+        #expect(eight.memoryBytes < 4 * one.memoryBytes)
+    }
+
     @Test func manyAtTheSameTime() async throws {
         let network = try KernelsInference(try Random.weights(Self.tiny))
         let sizes = [(32, 32), (64, 32), (32, 96), (64, 64)]
@@ -111,7 +139,7 @@ import VMUNet
         for (batch, height, width) in [(1, 256, 256), (8, 256, 256), (1, 512, 512), (1, 32, 160)] {
             let plan = try #require(network.plan(batch: batch, channels: 3, height: height, width: width))
             #expect(plan.memoryBytes >= plan.liveBytes)
-            #expect(Double(plan.memoryBytes) <= 1.02 * Double(plan.liveBytes), "\(batch)×\(height)×\(width)")
+            #expect(Double(plan.memoryBytes) <= 1.1 * Double(plan.liveBytes), "\(batch)×\(height)×\(width)")
         }
     }
 

@@ -29,7 +29,7 @@ public final class Plan: @unchecked Sendable {
     init(_ tape: Tape, batch: Int, image: KernelsEngine.Tensor, logits: KernelsEngine.Tensor) {
         (self.batch, channels, height, width) = (batch, image.channels, image.height, image.width)
         classes = logits.channels
-        steps = tape.entries.map(\.step)
+        steps = tape.entries.map { $0.step }
         weights = tape.weights
         logitsStorage = logits.place.storage
         schedule = Schedule(tape, batch: batch)

@@ -314,6 +314,27 @@ extension ToolTests {
             #expect(shown.items.count == 1 && shown.items[0].text.contains(words), "\(shown.items.map(\.text))")
         }
 
+        /// A volume that was stopped is started again, and then as if nothing had been.
+        @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
+        func stoppedAndStartedAgain() throws {
+            let folder = try Scratch.folder(), file = folder.appending(path: "long.nii.gz")
+            _ = try Tool.python(
+                """
+                import sys, nibabel, numpy as np
+                values = np.random.default_rng(1).normal(40, 30, (64, 64, 160)).astype(np.int16)
+                nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), sys.argv[1])
+                """, file.path)
+            var network = try WeightsFile.read(Shared.nineClasses)
+            network.metadata["format_version"] = .string("1")
+            network.metadata["input"] = .string("volumes")
+            try WeightsFile.write(network, to: folder.appending(path: "volumes.safetensors"))
+            let weights = ["--weights", folder.appending(path: "volumes.safetensors").path]
+            let (once, twice) = (try browse(weights, [file]), try browse(weights + ["--stop"], [file]))
+            #expect(once.items.map(\.state) == ["done"] && twice.items.map(\.state) == ["done"], "\(twice.items.map(\.text))")
+            let saved = try (once.items + twice.items).map { try Data(contentsOf: URL(filePath: try #require($0.saved))) }
+            #expect(saved.count == 2 && saved[0] == saved[1])
+        }
+
         /// Two pages in two folders of one server are kept both.
         @Test(.enabled(if: canBrowse, "needs Chromium and Python's playwright (VMUNET_PYTHON)"))
         func twoPagesOfAServerAreKept() throws {

@@ -1,7 +1,7 @@
 """Drives the page in a headless Chromium, as a reader would, and prints what it shows as JSON.
 
     page.py CHROMIUM FOLDER OUT [--isolated] [--offline] [--without-simd] [--memory PAGES] [--keyboard] [--weights FILE]...
-            [--lost PATH] [--beside FOLDER] [--close] [--layout] FILE...
+            [--lost PATH] [--beside FOLDER] [--stop] [--close] [--layout] FILE...
 
 Opens FOLDER over HTTP on this machine, chooses weights and opens the files one by one, saves each mask (or a volume's labels) into
 OUT, and prints {"statuses": [text at the start and after each choice of weights], "items": [{name, state, text, saved?, planes?, note?}],
@@ -30,6 +30,7 @@ parser.add_argument("--memory", type=int, help="pages of 64 KiB that WebAssembly
 parser.add_argument("--keyboard", action="store_true", help="use the page by keys alone, with its own example")
 parser.add_argument("--lost", help="a file of the page that is not found until the page was asked to try again")
 parser.add_argument("--beside", help="another page of the same server, opened when this one is kept; then this one is opened without a connection")
+parser.add_argument("--stop", action="store_true", help="stop each file once, and start it again")
 parser.add_argument("--close", action="store_true", help="close the last file while it is segmented and weights are loaded")
 parser.add_argument("--layout", action="store_true", help="measure the page in windows of several sizes")
 parser.add_argument("--screenshot", help="a picture of the page at the end")
@@ -89,6 +90,9 @@ def segment(page, place, file):
     """Opens a file as the list's entry `place`, and saves what is found in it."""
     page.set_input_files("#files", file)
     row = page.locator(f".item:nth-child({place + 1})")
+    if arguments.stop:
+        page.locator("#cancel").click()
+        page.locator("#failed-again").click()
     row.and_(page.locator("[data-state=done], [data-state=failed]")).wait_for()
     item = {"name": pathlib.Path(file).name, "state": row.get_attribute("data-state")}
     if item["state"] == "done":

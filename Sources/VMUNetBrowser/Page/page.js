@@ -19,7 +19,7 @@ const view = new PictureView($("view"), [...document.querySelectorAll(".pane")],
 const volumeView = new VolumeView($("volume"));
 /** The network's description, once weights are there. */
 let weights = null;
-/** Why there are none: {message, remedy}. */
+/** Why there are none: {message, remedy, kind}. */
 let problem = null;
 let shipped = null;
 
@@ -43,6 +43,8 @@ function refresh() {
     const item = items.current, isVolume = item?.kind === "volume";
     const failure = item?.state === "failed" ? item.problem : item && problem, hasFailed = Boolean(failure);
     const isBusy = !hasFailed && (item?.state === "running" || item?.state === "waiting");
+    // The reader's place on the page is not lost with the button that was pressed.
+    if (item && $("empty").contains(document.activeElement)) $("stage").focus();
     document.body.dataset.view = item ? item.kind : "empty";
     $("empty").hidden = Boolean(item);
     $("add").hidden = !item;
@@ -54,10 +56,11 @@ function refresh() {
     if (hasFailed) {
         $("failed-text").textContent = failure.message;
         $("failed-remedy").textContent = failure.remedy ?? "";
-        $("failed-weights").hidden = !problem && !/weights/i.test(`${failure.message} ${failure.remedy}`);
-        $("failed-again").hidden = !problem;
+        $("failed-weights").hidden = problem ? problem.kind === "code" : !/weights/i.test(`${failure.message} ${failure.remedy}`);
+        $("failed-again").hidden = !problem && failure.kind !== "stopped";
     }
     $("empty-problem").hidden = !problem;
+    $("empty-weights").hidden = problem?.kind === "code";
     $("empty-problem-text").textContent = problem ? `${problem.message} ${problem.remedy}` : "";
     if (isVolume) {
         volumeView.setVolume(hasFailed ? null : item.shown ?? null);
@@ -193,8 +196,8 @@ async function attempt(load) {
         await load();
     } catch (error) {
         if (!(error instanceof EngineProblem)) console.error(error);
-        const { message, remedy = "" } = error;
-        if (!weights) problem = { message, remedy };
+        const { message, remedy = "", kind } = error;
+        if (!weights) problem = { message, remedy, kind };
         setStatus("failed", [message, remedy].join(" "));
         if (!problem) announce(`${message} ${remedy}`);
         refresh();
@@ -277,6 +280,7 @@ async function fetchPage() {
     throw new EngineProblem({ text, remedy: "Check the connection and try again, or choose weights of your own." });
 }
 
-for (const id of ["failed-again", "empty-again"]) $(id).onclick = start;
+$("empty-again").onclick = start;
+$("failed-again").onclick = () => (problem ? start() : items.again(items.current));
 $("empty-weights").onclick = chooseWeights;
 begin();

@@ -3,9 +3,10 @@
 
 /** The worker's error: the problem and the way out. */
 export class EngineProblem extends Error {
-    constructor({ text, remedy, isFatal }) {
+    constructor({ text, remedy, kind = null, isFatal }) {
         super(text);
         this.remedy = remedy;
+        this.kind = kind;
         this.isFatal = isFatal;
     }
 }
@@ -53,7 +54,7 @@ export class Engine {
      * being loaded above all, another worker does.
      */
     stop() {
-        const others = this.#close({ text: "Stopped.", remedy: "Open the file again to start over.", isFatal: true }, ({ name }) => name === "segment");
+        const others = this.#close({ text: "Stopped.", remedy: "Nothing was kept of it.", kind: "stopped", isFatal: true }, ({ name }) => name === "segment");
         if (others.length === 0) return;
         if (!loads.includes(others[0].name)) this.#reload?.().catch(() => {});
         for (const request of others) this.#post(request);

@@ -75,6 +75,13 @@ export class Items extends EventTarget {
         this.#run();
     }
 
+    /** Segments an item once more. */
+    again(item) {
+        this.#reset(item);
+        this.#tell("change", item);
+        this.#run();
+    }
+
     /** Counts each class's pixels in every picture at a threshold; the last call wins. */
     async count(threshold) {
         this.threshold = threshold;

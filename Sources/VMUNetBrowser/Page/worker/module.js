@@ -22,7 +22,7 @@ export async function openModule(progress) {
     const code = await fetchCode(new URL(`../${name}`, import.meta.url));
     if (!isShared) makeUnshared(code);
     const module = await WebAssembly.compile(code).catch(() => {
-        throw new Problem("The network’s code is damaged.", "Load the page again; if it stays, the page’s files are not whole on their server.");
+        throw new Problem("The network’s code is damaged.", "Load the page again; if it stays, the page’s files are not whole on their server.", "code");
     });
     const memory = makeMemory(isShared);
     const instance = await WebAssembly.instantiate(module, { env: { memory }, page: { progress } });
@@ -45,7 +45,7 @@ async function fetchCode(address) {
     } catch {
         // said below
     }
-    throw new Problem("The network’s code could not be loaded.", "Check the connection and try again.");
+    throw new Problem("The network’s code could not be loaded.", "Check the connection and try again.", "code");
 }
 
 /** As much as browsers give; telephones refuse to set 4 GB aside for a shared memory. */

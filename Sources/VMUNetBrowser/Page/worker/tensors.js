@@ -74,9 +74,8 @@ export function describeWeights(at, view, tensors, metadata) {
     if (classes > 256) throw unfit(`These weights are of a network of ${classes} classes; a mask’s labels are 0 to 255.`);
     const isOurs = metadata.has("format_version"), form = Number(metadata.get("format_version") ?? 1);
     if (!(form >= 1 && form <= newestForm)) throw unfit(`These weights are written in form ${metadata.get("format_version").slice(0, 20)}, this page reads up to ${newestForm}.`);
-    if (metadata.has("normalization") || metadata.has("slice_fit") || Number(metadata.get("neighbors") ?? 0) > 0 ||
-        ["patch_size", "temperature", "clean_up"].some((key) => metadata.has(key)))
-        throw unfit("These weights need neighbouring slices, slices resampled to a spacing, intensities without a window, tiles, a temperature or a clean-up, which this page does not do; ./vmunet predict does.");
+    const needs = beyondThisPage.filter(([key]) => (key === "neighbors" ? Number(metadata.get(key) ?? 0) > 0 : metadata.has(key))).map(([, words]) => words);
+    if (needs.length > 0) throw unfit(`These weights need ${new Intl.ListFormat("en").format(needs)}. This page cannot do that; ./vmunet predict can.`);
     const value = (key, read) => {
         const text = metadata.get(key), found = text === undefined ? null : read(text);
         if (text !== undefined && found === null && isOurs) throw unfit(`These weights say “${text.slice(0, 40)}” for ${key}, which makes no sense.`);
@@ -104,6 +103,12 @@ export function describeWeights(at, view, tensors, metadata) {
         volumeScale: largest ?? 1,
     };
 }
+
+/** Metadata of weights that only the tool can use, and the need that they tell of. */
+const beyondThisPage = [
+    ["neighbors", "neighbouring slices"], ["slice_fit", "slices resampled to a spacing"], ["normalization", "intensities without a window"],
+    ["patch_size", "tiles"], ["temperature", "a temperature"], ["clean_up", "a clean-up"],
+];
 
 /** The newest form of the metadata that this page knows. */
 const newestForm = 1;

@@ -32,7 +32,7 @@ export async function segmentVolume(network, volume, window, report, isCancelled
             report({ share: (z + 1) / slices });
             // Lets a wish to stop come in.
             await new Promise((resolve) => setTimeout(resolve));
-            if (isCancelled()) throw new Problem("Stopped.", "Choose the volume again to start over.");
+            if (isCancelled()) throw new Problem("Stopped.", "Nothing was kept of it.", "stopped");
         }
     } finally {
         network.closeVolume();

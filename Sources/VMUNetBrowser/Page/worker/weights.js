@@ -19,6 +19,9 @@ export async function download(address, report) {
             `The page’s weights could not be loaded${response.status ? ` (status ${response.status})` : ""}.`,
             remedy);
     }
+    if (/^text\/html\b/i.test(response.headers.get("Content-Type") ?? "")) {
+        throw new Problem("A web page came in the place of the page’s weights.", "Check that the folder of this page is whole on its server, or choose weights of your own.");
+    }
     const total = Number(response.headers.get("Content-Length")), isPlain = !response.headers.get("Content-Encoding");
     if (!response.body) return new Uint8Array(await response.arrayBuffer());
     const parts = [], reader = response.body.getReader();

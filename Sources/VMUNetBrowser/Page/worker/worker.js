@@ -88,7 +88,7 @@ const requests = {
 };
 
 function describe(error) {
-    if (error instanceof Problem) return { text: error.message, remedy: error.remedy, isFatal: false };
+    if (error instanceof Problem) return { text: error.message, remedy: error.remedy, kind: error.kind, isFatal: false };
     if (error instanceof RangeError) {
         return { text: "This browser ran out of memory.", remedy: "Close other tabs, or use a computer with more memory.", isFatal: true };
     }

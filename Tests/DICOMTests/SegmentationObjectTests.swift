@@ -18,13 +18,13 @@ struct SegmentationObjectTests {
         (try? runProgram(URL(filePath: try #require(validator)), arguments, takesErrors: true)) ?? "failed"
     }
 
-    private let names = [
+    static let names = [
         VolumeLabel(value: 1, name: "spleen", color: [230, 0, 30]), VolumeLabel(value: 2, name: "left kidney", color: [0, 128, 7]),
         VolumeLabel(value: 4, name: "nothing of it", color: [9, 9, 9]),
     ]
 
     /// Two blobs without any symmetry.
-    private func labels() -> [UInt8] {
+    static func labels() -> [UInt8] {
         var labels = [UInt8](repeating: 0, count: 6 * 32 * 40)
         for z in 0..<6 {
             for y in 0..<32 {
@@ -38,13 +38,13 @@ struct SegmentationObjectTests {
         return labels
     }
 
-    private static let orientations = ["plain", "sagittal", "coronal", "oblique", "backwards", "multiframe", "shuffled_names"]
+    static let orientations = ["plain", "sagittal", "coronal", "oblique", "backwards", "multiframe", "shuffled_names"]
 
     @Test(.enabled(if: hasHighdicom, "wants highdicom"), arguments: orientations) func othersReadTheVoxels(name: String) throws {
-        let volume = try Fixtures.read(name), labels = labels()
+        let volume = try Fixtures.read(name), labels = Self.labels()
         try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("seg.dcm")
-            try SegmentationObject(labels: labels, names: names, source: try #require(volume.source)).write(to: url)
+            try SegmentationObject(labels: labels, names: Self.names, source: try #require(volume.source)).write(to: url)
             let raw = folder.appendingPathComponent("labels.raw")
             try Data(labels).write(to: raw)
             // highdicom's own reader gives the voxels' places in millimetres, of
@@ -93,9 +93,9 @@ struct SegmentationObjectTests {
     @Test(.enabled(if: validator != nil, "wants dicom3tools"), arguments: orientations) func theValidatorFindsNoError(name: String) throws {
         let volume = try Fixtures.read(name)
         try withTemporaryFolder { folder in
-            for (file, labels) in [("some.dcm", labels()), ("none.dcm", [UInt8](repeating: 0, count: 6 * 32 * 40))] {
+            for (file, labels) in [("some.dcm", Self.labels()), ("none.dcm", [UInt8](repeating: 0, count: 6 * 32 * 40))] {
                 let url = folder.appendingPathComponent(file)
-                try SegmentationObject(labels: labels, names: names, source: try #require(volume.source)).write(to: url)
+                try SegmentationObject(labels: labels, names: Self.names, source: try #require(volume.source)).write(to: url)
                 let text = try Self.validated(["-new", url.path])
                 #expect(!text.contains("Error") && text.contains("Segmentation"), "\(text)")
             }
@@ -131,7 +131,7 @@ struct SegmentationObjectTests {
             try Data(bytes).write(to: copy)
             let volume = try DICOMVolume(try #require(DICOMFolder([copy]).series.first), name: "x")
             let object = SegmentationObject(
-                labels: [UInt8](repeating: 1, count: 1280), names: names, source: try #require(volume.source))
+                labels: [UInt8](repeating: 1, count: 1280), names: Self.names, source: try #require(volume.source))
             #expect(throws: (any Error).self) { try object.write(to: folder.appendingPathComponent("seg.dcm")) }
             #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("seg.dcm").path))
         }

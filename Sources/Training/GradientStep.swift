@@ -16,7 +16,7 @@ final class GradientStep {
     private let optimizer: any Optimizer
     private let group: any ProcessGroup
     /// Adds gradients over the processes; nil for one process.
-    private let gradients: GradientSum?
+    private let gradients: (any GradientSumming)?
     /// Batches whose gradients make up a step.
     private let accumulate: Int
     /// Pictures in a recorded batch; nil if nothing is recorded.
@@ -25,11 +25,12 @@ final class GradientStep {
 
     init(
         _ network: any SegmentationNetwork, _ loss: SegmentationLoss, _ mode: ForwardMode, _ optimizer: any Optimizer,
-        among group: any ProcessGroup, accumulate: Int, recordingBatchesOf recordedSize: Int?
+        among group: any ProcessGroup, summing gradients: (any GradientSumming)?,
+        accumulate: Int, recordingBatchesOf recordedSize: Int?
     ) {
         (self.network, self.loss, self.mode, self.optimizer, self.group) = (network, loss, mode, optimizer, group)
         (self.accumulate, self.recordedSize) = (accumulate, recordedSize)
-        gradients = group.size > 1 ? GradientSum(optimizer.parameters, group) : nil
+        self.gradients = gradients
     }
 
     /// Adds a batch's gradients to the accumulated ones, or replaces them if the batch is its

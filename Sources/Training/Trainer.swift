@@ -28,6 +28,8 @@ public final class Trainer {
     private let compileGraph: Bool
     private let processes: Processes
     private var group: any ProcessGroup { processes.group }
+    /// The way of gradients between processes, if one is worth a word.
+    public let gradientRoute: String?
 
     /// The end of ``Trainer/run(savingEvery:shouldStop:report:)``.
     public enum Outcome: Sendable, Equatable {
@@ -139,9 +141,11 @@ public final class Trainer {
                 configuration.emaDecay.map { ExponentialMovingAverage(trained.all, decay: $0) }
             )
         }
+        let (gradients, route) = processes.makeGradientSum(of: optimizer.parameters)
+        gradientRoute = route
         gradientStep = GradientStep(
-            self.network, configuration.segmentationLoss, mode, optimizer, among: processes.group, accumulate: configuration.accumulate,
-            recordingBatchesOf: compileGraph ? configuration.batchSize : nil)
+            self.network, configuration.segmentationLoss, mode, optimizer, among: processes.group, summing: gradients,
+            accumulate: configuration.accumulate, recordingBatchesOf: compileGraph ? configuration.batchSize : nil)
     }
 
     // MARK: - The loop

@@ -149,6 +149,7 @@ struct Train: ToolCommand {
                 + (configuration.data.patchSize == nil ? "" : "patches of ")
                 + "\(configuration.data.imageSize)×\(configuration.data.imageSize), run in \(folder.relativePath)"
                 + (processes.count > 1 ? ", on \(processes.count) processes by \(Processes.library)" : ""))
+        if let route = trainer.gradientRoute { Console.note("note: " + route) }
         let display = TrainingDisplay()
         var estimate = auto ? RunEstimate(pictures: sets.training.count) : nil
         let outcome: Trainer.Outcome

@@ -11,65 +11,6 @@ import Torch
 /// A batch that is cut among processes has the loss and the gradient of the whole. The processes
 /// are threads here, so that it is tested without MPI.
 @Suite struct BatchSumTests {
-    /// Threads that exchange bytes as processes do.
-    private final class Exchange: @unchecked Sendable {
-        private let condition = NSCondition()
-        private var bytes: [Int: [Int: [UInt8]]] = [:]
-
-        func gather(_ own: [UInt8], rank: Int, size: Int, call: Int) -> [[UInt8]] {
-            condition.lock()
-            defer { condition.unlock() }
-            bytes[call, default: [:]][rank] = own
-            condition.broadcast()
-            while bytes[call]!.count < size { condition.wait() }
-            return (0..<size).map { bytes[call]![$0]! }
-        }
-    }
-
-    private final class ThreadGroup: ProcessGroup, @unchecked Sendable {
-        let rank: Int
-        let size: Int
-        private let exchange: Exchange
-        private var calls = 0
-
-        init(rank: Int, size: Int, _ exchange: Exchange) { (self.rank, self.size, self.exchange) = (rank, size, exchange) }
-
-        func gather(_ own: [UInt8]) -> [[UInt8]] {
-            calls += 1
-            return exchange.gather(own, rank: rank, size: size, call: calls)
-        }
-        func makeSum(of count: Int) -> any GradientBucket { preconditionFailure("not needed here") }
-        func finish(_ sums: [any GradientBucket]) {}
-        func leave() {}
-    }
-
-    /// Runs `work` as `size` processes and returns their answers.
-    private func processes<Answer: Sendable>(_ size: Int, _ work: @Sendable @escaping (any ProcessGroup) throws -> Answer) throws
-        -> [Answer]
-    {
-        let exchange = Exchange()
-        let answers = AnswerList<Answer>(size)
-        let group = DispatchGroup()
-        for rank in 0..<size {
-            let thread = Thread {
-                answers.set(rank, Result { try work(ThreadGroup(rank: rank, size: size, exchange)) })
-                group.leave()
-            }
-            group.enter()
-            thread.start()
-        }
-        group.wait()
-        return try answers.all().map { try $0.get() }
-    }
-
-    private final class AnswerList<Answer: Sendable>: @unchecked Sendable {
-        private let lock = NSLock()
-        private var answers: [Result<Answer, any Error>?]
-        init(_ count: Int) { answers = Array(repeating: nil, count: count) }
-        func set(_ index: Int, _ answer: Result<Answer, any Error>) { lock.withLock { answers[index] = answer } }
-        func all() -> [Result<Answer, any Error>] { lock.withLock { answers.compactMap { $0 } } }
-    }
-
     private struct Part: Sendable {
         let loss: Double
         let gradient: [Float]
@@ -84,7 +25,7 @@ import Torch
             return Part(loss: value.item, gradient: try #require(x.gradient).floats())
         }
         let classes = logits.shape[1]
-        let parts: [Part] = try processes(size) { group in
+        let parts: [Part] = try ThreadGroup.run(size) { group in
             let part = BatchPart(of: B, rank: group.rank, size: group.size)
             return try withTorchErrors {
                 let sum = BatchSum(group: group, part: part)
@@ -149,7 +90,7 @@ import Torch
     /// there are several. Without one, a stop anywhere stops all.
     @Test func outcomesAreShared() throws {
         struct Bad: Error {}
-        let answers: [[String]] = try processes(3) { group in
+        let answers: [[String]] = try ThreadGroup.run(3) { group in
             (0..<4).map { round -> String in
                 let result: Result<Int, any Error> = Result {
                     try group.together {

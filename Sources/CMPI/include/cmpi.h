@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cnccl.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -16,9 +18,9 @@ extern "C" {
 bool cm_is_available(void);
 
 /// Joins the processes that mpirun or srun started. `patience` is the longest wait for another
-/// process, in seconds. From now on a process that exits without cm_finish ends all others with its
+/// process, in seconds. The local numbers count this machine's processes. From now on a process that exits without cm_finish ends all others with its
 /// own exit code. Returns false, with a reason, if MPI cannot start.
-bool cm_start(double patience, int *rank, int *size, int *local_size, const char **reason);
+bool cm_start(double patience, int *rank, int *size, int *local_rank, int *local_size, const char **reason);
 /// "Open MPI v4.1.4, …", or "" without MPI.
 const char *cm_library(void);
 /// Waits for all processes, then leaves MPI.
@@ -39,11 +41,10 @@ cm_sum cm_sum_make(int64_t count, bool bfloat16);
 void cm_sum_free(cm_sum sum);
 /// The values: written before cm_sum_start, read after cm_sums_finish.
 float *cm_sum_values(cm_sum sum);
-/// Starts without waiting. Every process starts its sums in the same order.
+/// Starts without waiting. Every process starts its sums in the same order. A thread of this library's
+/// moves them while the caller does other work.
 void cm_sum_start(cm_sum sum);
-/// Makes progress without waiting. Returns true once the sum is done.
-bool cm_sum_advance(cm_sum sum);
-/// Waits for several sums.
+/// Waits for all sums that were started, `count` of them.
 void cm_sums_finish(const cm_sum *sums, int64_t count);
 
 #ifdef __cplusplus

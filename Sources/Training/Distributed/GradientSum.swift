@@ -2,13 +2,9 @@ import Torch
 
 /// Adds the gradients of all processes, in buckets, while the backward pass still runs.
 ///
-/// Buckets are filled in the reverse order of the parameters, which is about the order in which
-/// gradients come. A bucket is sent as soon as it and those before it are full, so that all
-/// processes send in the same order.
-final class GradientSum {
-    /// Values in a bucket: 4 MiB. Smaller ones cost latency, larger ones start late.
-    private static let bucketSize = 1 << 20
-
+/// A bucket is sent as soon as it and those before it are full, so that all processes send in the
+/// same order.
+final class GradientSum: GradientSumming {
     private let parameters: [Tensor]
     private let group: any ProcessGroup
     private var buckets: [Bucket]
@@ -31,26 +27,15 @@ final class GradientSum {
 
     init(_ parameters: [Tensor], _ group: any ProcessGroup) {
         (self.parameters, self.group) = (parameters, group)
-        var layouts: [(members: [(parameter: Int, offset: Int)], count: Int)] = []
-        var bucketOf = [Int](repeating: 0, count: parameters.count)
-        for index in parameters.indices.reversed() {
-            let count = parameters[index].count
-            if layouts.isEmpty || layouts[layouts.count - 1].count + count > Self.bucketSize { layouts.append(([], 0)) }
-            let last = layouts.count - 1
-            bucketOf[index] = last
-            layouts[last].members.append((index, layouts[last].count))
-            layouts[last].count += count
-        }
-        self.bucketOf = bucketOf
-        buckets = layouts.map { Bucket(members: $0.members, sum: group.makeSum(of: $0.count)) }
+        let layout = GradientLayout(parameters)
+        bucketOf = layout.bucketOf
+        buckets = layout.buckets.map { Bucket(members: $0.members, sum: group.makeSum(of: $0.count)) }
         // A GPU's backward pass runs on a thread of its own, and only this thread may call MPI. So
         // gradients are sent after the pass, through the host.
         guard parameters.first?.device.isCPU != false else { return }
         hooks = GradientHooks(parameters) { [unowned self] in arrived($0) }
     }
 
-    /// Runs a step's last backward pass, and replaces the gradients by their sums over all
-    /// processes. A process without pictures does nothing in `backward`, and adds zeros.
     func callAsFunction(_ backward: () throws -> Void) throws {
         for index in buckets.indices { buckets[index].missing = buckets[index].members.count }
         (isLast, next) = (true, 0)
@@ -58,10 +43,7 @@ final class GradientSum {
         try backward()
         while next < buckets.count { sendNext() }
         group.finish(buckets.map(\.sum))
-        if haveGradient == nil {
-            let flags = group.gather(parameters.map { $0.gradient == nil ? 0 : 1 as UInt8 })
-            haveGradient = parameters.indices.map { i in flags.contains { $0[i] == 1 } }
-        }
+        if haveGradient == nil { haveGradient = group.whichHaveGradients(parameters) }
         try withTorchErrors { withoutGradients { takeSums() } }
     }
 
@@ -69,8 +51,6 @@ final class GradientSum {
         guard isLast else { return }
         buckets[bucketOf[index]].missing -= 1
         while next < buckets.count, buckets[next].missing == 0 { sendNext() }
-        // MPI makes progress only within its calls.
-        for bucket in buckets[..<next] { bucket.sum.advance() }
     }
 
     private func sendNext() {

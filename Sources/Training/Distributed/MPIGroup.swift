@@ -4,6 +4,10 @@ import CMPI
 struct MPIGroup: ProcessGroup {
     let rank: Int
     let size: Int
+    /// Seconds after which a process that does not answer counts as dead.
+    let patience: Double
+    /// This process among those of its machine, from 0.
+    let localRank: Int
     /// Processes on this machine.
     let localSize: Int
     /// True to send gradients in bfloat16.
@@ -11,19 +15,26 @@ struct MPIGroup: ProcessGroup {
 
     /// Nil, with a reason, if MPI cannot start.
     static func start(patience: Double, bfloat16: Bool) -> (group: MPIGroup?, reason: String) {
-        var (rank, size, local): (Int32, Int32, Int32) = (0, 1, 1)
+        var (rank, size): (Int32, Int32) = (0, 1)
+        var (localRank, localSize): (Int32, Int32) = (0, 1)
         var reason: UnsafePointer<CChar>?
-        guard cm_start(patience, &rank, &size, &local, &reason) else {
+        guard cm_start(patience, &rank, &size, &localRank, &localSize, &reason) else {
             return (nil, reason.map { String(cString: $0) } ?? "MPI cannot start")
         }
-        return (MPIGroup(rank: Int(rank), size: Int(size), localSize: Int(local), bfloat16: bfloat16), "")
+        let group = MPIGroup(
+            rank: Int(rank), size: Int(size), patience: patience, localRank: Int(localRank), localSize: Int(localSize), bfloat16: bfloat16)
+        return (group, "")
     }
 
+    /// Bytes that go along with their number: nearly all that is gathered in a step, in one exchange.
+    private static let atOnce = 248
+
     func gather(_ own: [UInt8]) -> [[UInt8]] {
-        let counts = gathered(withUnsafeBytes(of: UInt64(own.count)) { Array($0) }).map { bytes in
-            Int(bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) })
-        }
+        let first = withUnsafeBytes(of: UInt64(own.count)) { Array($0) } + own.prefix(Self.atOnce)
+        let heads = gathered(first + [UInt8](repeating: 0, count: 8 + Self.atOnce - first.count))
+        let counts = heads.map { head in Int(head.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }) }
         let most = counts.max() ?? 0
+        guard most > Self.atOnce else { return zip(heads, counts).map { Array($0.dropFirst(8).prefix($1)) } }
         let all = gathered(own + [UInt8](repeating: 0, count: most - own.count))
         return zip(all, counts).map { Array($0.prefix($1)) }
     }
@@ -62,5 +73,4 @@ private final class MPIBucket: GradientBucket {
     deinit { cm_sum_free(handle) }
 
     func start() { cm_sum_start(handle) }
-    func advance() { _ = cm_sum_advance(handle) }
 }

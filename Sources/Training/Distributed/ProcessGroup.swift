@@ -23,10 +23,9 @@ protocol ProcessGroup: Sendable {
 protocol GradientBucket: AnyObject {
     /// Written before ``start()``; holds the sums once the group has finished.
     var values: UnsafeMutableBufferPointer<Float> { get }
-    /// Starts without waiting. All processes start their sums in the same order.
+    /// Starts, and goes on while this process does other work. All processes start their sums in the
+    /// same order.
     func start()
-    /// Makes progress without waiting.
-    func advance()
 }
 
 /// A group of one process.

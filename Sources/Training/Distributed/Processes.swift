@@ -40,6 +40,7 @@ public struct Processes: Sendable {
             throw ProcessesError(
                 "\(count) processes were started, and each finds itself alone", remedy: "start it with the mpirun of \(library)")
         }
+        GPUShare.take(process: group.localRank, of: group.localSize)
         return Processes(group: group, onThisMachine: group.localSize)
     }
 
@@ -51,6 +52,17 @@ public struct Processes: Sendable {
 
     /// Waits until every process is here.
     public func meet() { group.meet() }
+
+    /// A sum of gradients over these processes; nil for one. With a word about the way that gradients
+    /// of GPUs take.
+    func makeGradientSum(of parameters: [Tensor]) -> (sum: (any GradientSumming)?, route: String?) {
+        guard let group = group as? MPIGroup else { return (nil, nil) }
+        guard let device = parameters.first?.device, !device.isCPU else { return (GradientSum(parameters, group), nil) }
+        let (nccl, reason) = NCCL.join(group, on: device, patience: group.patience)
+        guard let nccl else { return (GradientSum(parameters, group), "gradients go through the host: \(reason)") }
+        let sum = DeviceGradientSum(parameters, group, nccl, bfloat16: group.bfloat16)
+        return (sum, "gradients go from GPU to GPU by NCCL \(NCCL.version)")
+    }
 
     /// Throws ``ProcessesError`` if the run cannot be cut among these processes.
     func check(_ network: any SegmentationNetwork, _ configuration: RunConfiguration, compileGraph: Bool) throws {

@@ -17,6 +17,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 NETNS = pathlib.Path("/run/netns")
+# Bytes of a packet: a cluster's large Ethernet frames.
+PACKET = 9000
 ADDRESSES = ["10.213.7.1", "10.213.7.2"]
 NAMES = ["host0", "host1"]
 # Open MPI refuses root, and binds processes to cores, unless told. Keepalive probes find a lost host while nothing is sent.
@@ -61,7 +63,7 @@ class Hosts:
                 raise RuntimeError("the relay did not start")
         for name, device, address in zip(NAMES, self.devices, ADDRESSES):
             command(f"ip -n {name} address add {address}/24 dev {device}")
-            command(f"ip -n {name} link set {device} up")
+            command(f"ip -n {name} link set {device} mtu {PACKET} up")
             if rate:
                 # The queue holds 50 ms, beyond which packets are dropped, as in a switch.
                 command(f"tc -n {name} qdisc add dev {device} root tbf rate {int(rate)} burst 256kb latency 50ms")

@@ -15,7 +15,6 @@ import time
 import hosts
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
-PACKET = 9000
 
 
 def device(host, name):
@@ -24,7 +23,7 @@ def device(host, name):
     hosts.inside(host)
     handle = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(handle, TUNSETIFF, struct.pack("16sH", name.encode(), IFF_TUN | IFF_NO_PI))
-    hosts.command(f"ip link set {name} mtu {PACKET} txqueuelen 10000")
+    hosts.command(f"ip link set {name} txqueuelen 10000")
     hosts.inside(home)
     return handle
 
@@ -43,7 +42,7 @@ def main():
         for end in select.select(ends, [], [], pause)[0]:
             for _ in range(64):
                 try:
-                    waiting.append((time.monotonic() + delay, others[end], os.read(end, PACKET)))
+                    waiting.append((time.monotonic() + delay, others[end], os.read(end, 65536)))
                 except BlockingIOError:
                     break
         now = time.monotonic()

@@ -44,8 +44,11 @@ public struct Processes: Sendable {
         return Processes(group: group, onThisMachine: group.localSize)
     }
 
-    /// The MPI in use: "Open MPI v4.1.4".
-    public static var library: String { String(String(cString: cm_library()).prefix { $0 != "," && $0 != "\n" }) }
+    /// The MPI in use: "Open MPI v4.1.4", "MPICH 4.0.2".
+    public static var library: String {
+        let line = String(cString: cm_library()).prefix { $0 != "," && $0 != "\n" }
+        return line.split { $0.isWhitespace }.filter { $0 != "Version:" }.joined(separator: " ")
+    }
 
     /// Waits for all processes, then ends their common work.
     public func leave() { group.leave() }

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/// What /proc tells about a process: its parent, and its start, which tells it from a later process
+/// A process in /proc: its parent, and its start, which tells it from a later process
 /// of the same number.
 struct process {
     pid_t pid, parent;

@@ -1,4 +1,4 @@
-// What another library needs to work on libtorch's tensors in their place. A header of its own: few
+// For libraries that work on libtorch's tensors in their place. A header of its own: few
 // files need it.
 #pragma once
 #include "ctorch.h"

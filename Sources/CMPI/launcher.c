@@ -39,7 +39,8 @@ static bool look_up(pid_t pid, struct process *result) {
     if (size >= sizeof result->name) return false;
     memcpy(result->name, name + 1, size);
     result->name[size] = 0;
-    (result->pid = pid, result->parent = parent);
+    result->pid = pid;
+    result->parent = parent;
     return true;
 }
 

@@ -39,8 +39,10 @@ enum PredictionTarget {
             self = .folder(url)
             return
         }
-        guard list.items.count + list.failures.count == 1 else {
-            throw ValidationError("--output \(output): a file takes one input, but there are \(list.items.count); name a folder")
+        let count = list.items.count + list.failures.count
+        guard count == 1 else {
+            let refused = list.failures.first.map { "; \($0.path): \($0.reason)" } ?? ""
+            throw ValidationError("--output \(output): a file takes one input, but there are \(count): name a folder\(refused)")
         }
         if let item = list.items.first {
             let fitting = item.isVolume ? Self.endings.volume : Self.endings.picture

@@ -209,11 +209,14 @@ package struct Predict: ToolCommand {
     private func runRaw(_ segmenter: Segmenter, _ url: URL, to output: URL) throws {
         let host = try NumPyFile.read(url)
         let shape = host.shape
-        guard host.elementType == .float32, shape.count == 4, [1, 3].contains(shape[1]), shape[0] > 0, shape[2] > 0, shape[3] > 0,
+        // Networks of three channels take grey pictures, too.
+        let channels = segmenter.network.inputChannels, fitting = channels == 3 ? [3, 1] : [channels]
+        guard host.elementType == .float32, shape.count == 4, fitting.contains(shape[1]), shape[0] > 0, shape[2] > 0, shape[3] > 0,
             shape[2].isMultiple(of: 32), shape[3].isMultiple(of: 32)
         else {
+            let wanted = fitting.map(String.init).joined(separator: " or ")
             throw InputError(
-                "\(url.relativePath): expected float32 [B, 3 or 1, H, W] with H and W multiples of 32, got \(host.elementType) \(shape); save it in this form with numpy"
+                "\(url.relativePath): expected float32 [B, \(wanted), H, W] with H and W multiples of 32, got \(host.elementType) \(shape); save it in this form with numpy"
             )
         }
         let (B, H, W) = (shape[0], shape[2], shape[3])

@@ -263,7 +263,7 @@ struct PredictionBatch {
                 )
             }
             if let earlier, shard == nil, !command.force, FileManager.default.fileExists(atPath: result.path),
-                earlier.mask(ofPlace: InputIdentity.place(item)) != results.first?.standardizedFileURL.path
+                !earlier.lists(result.standardizedFileURL.path, ofPlace: InputIdentity.place(item))
             {
                 throw InputError(
                     "\(result.relativePath) exists already, and \(PredictionFile.name) does not list it as this input's; choose another "
@@ -279,6 +279,12 @@ struct PredictionBatch {
     private static let longestName = 255
 
     private func requireFittingKind(_ item: InputList.Item) throws {
+        let channels = segmenter.network.inputChannels
+        guard item.isVolume || channels == 3 else {
+            throw InputError(
+                "is a picture of three channels, and the network of these weights takes \(channels == 1 ? "one" : "\(channels)"); "
+                    + "name others with --weights")
+        }
         guard !command.force, let kind = segmenter.metadata.input, (kind == .volumes) != item.isVolume else { return }
         let trained = [segmenter.metadata.modality, kind.rawValue].compactMap(\.self).joined(separator: " ")
         throw InputError(

@@ -118,6 +118,47 @@ struct SegmentationObjectTests {
         }
     }
 
+    /// Names and meanings with letters beyond ASCII are read as they are, beside a patient's name in the
+    /// images' own character set. Only beside a set that is neither Latin-1 nor Unicode are they lost.
+    @Test(
+        .enabled(if: hasHighdicom, "wants pydicom"),
+        arguments: [("", "Doe^J"), ("ISO_IR 100", "Müller^Jürgen"), ("ISO_IR 192", "山田^太郎"), ("ISO_IR 126", "Διονυσιος")])
+    func lettersOfAllKinds(set: String, patient: String) throws {
+        try withTemporaryFolder { folder in
+            let series = folder.appendingPathComponent("series"), url = folder.appendingPathComponent("seg.dcm")
+            let codes = folder.appendingPathComponent("codes.txt")
+            try FileManager.default.createDirectory(at: series, withIntermediateDirectories: true)
+            _ = try Python.run(
+                """
+                import sys, glob, os, pydicom
+                for file in glob.glob(sys.argv[1] + "/*"):
+                    image = pydicom.dcmread(file)
+                    if "SpecificCharacterSet" in image: del image.SpecificCharacterSet
+                    if sys.argv[3]: image.SpecificCharacterSet = sys.argv[3]
+                    image.PatientName = sys.argv[4]
+                    image.save_as(os.path.join(sys.argv[2], os.path.basename(file)))
+                """, [Fixtures.folder.appendingPathComponent("plain").path, series.path, set, patient])
+            try Data("antérieur\t123037004\tAnatomical Structure\t5366008\tHippocampe postérieur 海馬\n".utf8).write(to: codes)
+            let files = try FileManager.default.contentsOfDirectory(at: series, includingPropertiesForKeys: nil)
+            let volume = try DICOMVolume(try #require(DICOMFolder(files).series.first), name: "x")
+            let names = ["antérieur", "海馬后部"].enumerated().map { VolumeLabel(value: $0 + 1, name: $1, color: [1, 2, 3]) }
+            try SegmentationObject(
+                labels: Self.labels(), names: names, source: try #require(volume.source), codes: try SegmentCodes(codes)
+            ).write(to: url)
+            let text = try Python.run(
+                """
+                import sys, pydicom
+                seg = pydicom.dcmread(sys.argv[1])
+                first, second = seg.SegmentSequence
+                print(seg.PatientName, first.SegmentLabel, second.SegmentLabel, first.SegmentedPropertyTypeCodeSequence[0].CodeMeaning, sep="|")
+                """, [url.path])
+            let isLost = set == "ISO_IR 126"
+            let ours = isLost ? "ant?rieur|????|Hippocampe post?rieur ??" : "antérieur|海馬后部|Hippocampe postérieur 海馬"
+            #expect(text == "\(patient)|\(ours)\n")
+            if Self.validator != nil { #expect(!(try Self.validated(["-new", url.path])).contains("Error")) }
+        }
+    }
+
     /// An archive could not file a result of images without UIDs.
     @Test func imagesWithoutUIDsAreRefused() throws {
         let url = try #require(try Fixtures.files("implicit").first)

@@ -35,6 +35,19 @@ struct SurfaceDiceTests {
         }
     }
 
+    /// Borders a voxel apart are within a tolerance of a voxel's size, however the spacing was rounded.
+    @Test(arguments: [0.9999999, 1, 1.0000001, 1.00001]) func aTieCountsAsWithin(spacing: Double) throws {
+        let shape = VolumeShape(depth: 1, height: 8, width: 8)
+        func column(_ x: Int) throws -> LabelVolume {
+            try LabelVolume(shape: shape, labels: (0..<64).map { $0 % 8 >= x ? 1 : 0 })
+        }
+        let metric = VolumeMetric.normalizedSurfaceDice(tolerance: 1)
+        let scores = try VolumeScores(
+            name: "case", prediction: column(3), label: column(4), classNames: ["0", "1"],
+            millimetres: VoxelSpacing(depth: spacing, height: spacing, width: spacing), metrics: [metric])
+        #expect(scores.classes[0][metric] == 1)
+    }
+
     /// Missed and spurious classes score 0, classes in neither volume have no score. JSON has a key
     /// with the tolerance.
     @Test func absentClasses() throws {

@@ -33,7 +33,11 @@ struct DICOMImage: Sendable {
     init?(_ file: DICOMFile) throws {
         let set = file.dataSet
         guard set.text(.segmentationType) == nil else { return nil }
-        guard set[.pixels] != nil || set[.floatPixels] != nil || set[.doublePixels] != nil else { return nil }
+        guard set[.pixels] != nil || set[.floatPixels] != nil || set[.doublePixels] != nil else {
+            // Reports and plans have no rows of pixels either.
+            guard set.integer(.rows) != nil, set.text(.position) != nil else { return nil }
+            throw Fault(.truncated, "truncated: an image without its pixels")
+        }
         self.file = file
         guard let rows = set.integer(.rows), let columns = set.integer(.columns), (1...32_767).contains(rows),
             (1...32_767).contains(columns)

@@ -11,8 +11,10 @@ import Files
 extension DataSetBuilder {
     /// Repeats what every derived object must repeat from its images: patient, study and character
     /// set. Archives file it by these; they go nowhere else.
+    ///
+    /// - Parameter texts: the object's own texts, which decide the character set with the images'.
     mutating func describe(
-        _ source: DICOMSource, sopClass: String, sopInstance: String, modality: String, version: String
+        _ source: DICOMSource, sopClass: String, sopInstance: String, modality: String, version: String, texts: [String] = []
     ) throws {
         let first = source.first
         for (tag, what) in [(Tag.studyUID, "study"), (.seriesUID, "series")] where first.text(tag) == nil {
@@ -25,11 +27,21 @@ extension DataSetBuilder {
                 .unwritable, "cannot be written: images give no UID of their own, by which a result refers to them",
                 remedy: "choose another format, or give the series as the archive has it")
         }
-        if first.text(.characterSet) != nil { copy(.characterSet, "CS", from: first) }
+        let given = first.text(.characterSet), needsMore = texts.contains { !$0.utf8.allSatisfy { $0 < 0x80 } }
+        // Both can be told in UTF-8 without knowing more than this.
+        let isTranscoded = needsMore && [nil, "ISO_IR 6", "ISO_IR 100"].contains(given)
+        if isTranscoded { text(.characterSet, "CS", "ISO_IR 192") } else if given != nil { copy(.characterSet, "CS", from: first) }
         for (tag, representation) in [
             (Tag.patientName, "PN"), (.patientID, "LO"), (.patientBirthDate, "DA"), (.patientSex, "CS"), (.studyUID, "UI"),
             (.studyDate, "DA"), (.studyTime, "TM"), (.studyID, "SH"), (.accessionNumber, "SH"), (.referringPhysician, "PN"),
-        ] { copy(tag, representation, from: first) }
+        ] {
+            if isTranscoded {
+                // Latin-1's letters have Unicode's numbers.
+                text(tag, representation, String(String.UnicodeScalarView((first.bytes(tag) ?? []).map { Unicode.Scalar($0) })))
+            } else {
+                copy(tag, representation, from: first)
+            }
+        }
         text(.sopClass, "UI", sopClass)
         text(.sopInstance, "UI", sopInstance)
         text(.modality, "CS", modality)
@@ -42,7 +54,8 @@ extension DataSetBuilder {
         for tag in [Tag.contentTime, .seriesTime] { text(tag, "TM", time) }
     }
 
-    /// Our own text in the source's character set; other characters become question marks.
+    /// Our own text in the object's character set; other characters become question marks, which only
+    /// happens beside images whose character set is neither Latin-1 nor Unicode.
     func ours(_ text: String, limit: Int = 64) -> String {
         let isUnicode = self[.characterSet].flatMap(DataSet.text) == "ISO_IR 192"
         return String(
@@ -66,11 +79,12 @@ extension DataSetBuilder {
         )
     }
 
-    static func code(_ code: SegmentCodes.Code) -> DataSetBuilder {
+    /// A code, its texts in this object's character set.
+    func code(_ code: SegmentCodes.Code) -> DataSetBuilder {
         var set = DataSetBuilder()
-        set.text(.codeValue, "SH", code.value)
-        set.text(.codingScheme, "SH", code.scheme)
-        set.text(.codeMeaning, "LO", code.meaning)
+        set.text(.codeValue, "SH", ours(code.value))
+        set.text(.codingScheme, "SH", ours(code.scheme))
+        set.text(.codeMeaning, "LO", ours(code.meaning))
         return set
     }
 

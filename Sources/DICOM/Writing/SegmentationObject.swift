@@ -37,7 +37,7 @@ public struct SegmentationObject: Sendable {
     func encoded() throws -> [UInt8] {
         let instance = DICOMWriter.uid()
         var set = DataSetBuilder()
-        try set.describe(source, sopClass: Self.sopClass, sopInstance: instance, modality: "SEG", version: version)
+        try set.describe(source, sopClass: Self.sopClass, sopInstance: instance, modality: "SEG", version: version, texts: texts)
         if source.first.text(.frameOfReference) != nil {
             set.copy(.frameOfReference, "UI", from: source.first)
         } else {
@@ -68,6 +68,14 @@ public struct SegmentationObject: Sendable {
         return DICOMWriter.file(set, sopClass: Self.sopClass, sopInstance: instance)
     }
 
+    /// The names and meanings of the segments.
+    private var texts: [String] {
+        names.flatMap { label in
+            let entry = codes.entry(label.name)
+            return [label.name] + [entry.category, entry.type, entry.modifier].compactMap { $0?.meaning }
+        }
+    }
+
     /// Images that were ever compressed with loss must stay marked.
     private var lossiness: String { source.images.contains(where: \.isLossy) ? "01" : "00" }
 
@@ -79,9 +87,9 @@ public struct SegmentationObject: Sendable {
         if !labels.contains(UInt8(truncatingIfNeeded: label.value)) { item.text(.segmentDescription, "ST", "nothing found") }
         item.text(.algorithmType, "CS", "AUTOMATIC")
         item.text(.algorithmName, "LO", "VM-UNet")
-        item.sequence(.categoryCode, [.code(entry.category)])
-        var type = DataSetBuilder.code(entry.type)
-        if let modifier = entry.modifier { type.sequence(.typeModifier, [.code(modifier)]) }
+        item.sequence(.categoryCode, [set.code(entry.category)])
+        var type = set.code(entry.type)
+        if let modifier = entry.modifier { type.sequence(.typeModifier, [set.code(modifier)]) }
         item.sequence(.typeCode, [type])
         item.shorts(.displayColor, CIELab.scaled(label.color))
         return item
@@ -152,11 +160,11 @@ public struct SegmentationObject: Sendable {
         content.longs(.dimensionIndexValues, [segment, slice + 1])
         position.decimals(.position, image.frames[frame].position ?? [])
         identification.shorts(.referencedSegment, [segment])
-        derivation.sequence(.derivationCode, [.code(.init(value: "113076", scheme: "DCM", meaning: "Segmentation"))])
+        derivation.sequence(.derivationCode, [derivation.code(.init(value: "113076", scheme: "DCM", meaning: "Segmentation"))])
         var reference = DataSetBuilder.reference(image, frame: image.frames.count > 1 ? frame : nil)
         reference.text(Tag(0x28, 0x135A), "CS", "YES")  // the frame is where the image's slice is
         reference.sequence(
-            .purposeCode, [.code(.init(value: "121322", scheme: "DCM", meaning: "Source image for image processing operation"))])
+            .purposeCode, [reference.code(.init(value: "121322", scheme: "DCM", meaning: "Source image for image processing operation"))])
         derivation.sequence(.sourceImage, [reference])
         var groups = DataSetBuilder()
         groups.sequence(.frameContent, [content])

@@ -41,12 +41,14 @@ public struct VolumeMetric: Sendable, Hashable {
     }
 
     /// The share of both surfaces that is within `tolerance` of the other, in the spacing's unit:
-    /// the normalised surface Dice, with all border voxels weighted equally.
+    /// the normalised surface Dice, with all border voxels weighted equally. A distance that exceeds
+    /// the tolerance by less than a ten-thousandth counts as within: spacings are rounded numbers, and
+    /// voxels often lie exactly as far apart as the tolerance.
     public static func normalizedSurfaceDice(tolerance: Double) -> VolumeMetric {
         let digits = tolerance == tolerance.rounded() ? "\(Int(tolerance))" : "\(tolerance)"
         return VolumeMetric("nsd_\(digits)", "NSD\(digits)", .share) { measurement in
             let all = measurement.distances.all
-            return Double(all.count { $0 <= tolerance }) / Double(all.count)
+            return Double(all.count { $0 <= tolerance * 1.0001 }) / Double(all.count)
         }
     }
 

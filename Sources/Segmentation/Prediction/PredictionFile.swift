@@ -43,9 +43,13 @@ package struct PredictionFile: Sendable {
     }
 
     /// Adds an entry, replacing an earlier one for the same input or the same files.
+    /// Its files that are not replaced stay listed as ``PredictionRecord/earlierFiles``.
     package mutating func add(_ record: PredictionRecord) {
         let key = Self.key(record)
+        var record = record
         if let place = places[key] {
+            let left = records[place].all.filter { !record.files.contains($0) && FileManager.default.fileExists(atPath: path($0)) }
+            record.earlierFiles = left.isEmpty ? nil : left
             records[place] = record
         } else {
             places[key] = records.count
@@ -90,6 +94,12 @@ package struct PredictionFile: Sendable {
         return record.source != input
     }
 
+    /// True if a path is a result's, now or earlier, that is listed for the input at a place.
+    package func lists(_ result: String, ofPlace place: String) -> Bool {
+        guard let record = places[place].map({ records[$0] }) else { return false }
+        return record.all.contains { path($0) == result && owners[$0] == Self.key(record) }
+    }
+
     /// The path of the mask that is listed for the input at a place; nil if none is.
     package func mask(ofPlace place: String) -> String? {
         places[place].flatMap { records[$0].files.first }.map(path)
@@ -97,7 +107,7 @@ package struct PredictionFile: Sendable {
 
     /// The paths of the results that are listed for inputs at other places, as far as they exist.
     package func files(exceptOfPlaces some: Set<String>) -> [String] {
-        records.filter { !some.contains(Self.key($0)) }.flatMap(\.files).map(path).filter { FileManager.default.fileExists(atPath: $0) }
+        records.filter { !some.contains(Self.key($0)) }.flatMap(\.all).map(path).filter { FileManager.default.fileExists(atPath: $0) }
     }
 
     private func path(_ file: String) -> String { folder.appending(path: file).standardizedFileURL.path }

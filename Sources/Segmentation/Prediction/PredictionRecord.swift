@@ -14,6 +14,9 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
     package var source: InputIdentity?
     /// The names of the files made from it, in the folder of `predictions.json`.
     package var files: [String]
+    /// Files of earlier results for this input that are still there: of another format, or from before
+    /// a failure. Nil for none.
+    package var earlierFiles: [String]?
     /// The amount found of each class, without the background.
     package var classes: [ClassAmount]
     /// The network's uncertainty; nil unless measured.
@@ -83,6 +86,9 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
         }
     }
 
+    /// The names of the files made from the input, by this run and by earlier ones.
+    var all: [String] { files + (earlierFiles ?? []) }
+
     /// The settings of a prediction.
     package struct Settings: Sendable, Equatable, Codable {
         /// The name of the weights' file.
@@ -150,6 +156,7 @@ package struct PredictionRecord: Sendable, Equatable, Codable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case input, source, files, classes, doubt, familiarity, error, version, weights = "weights_sha256", settings
+        case input, source, files, earlierFiles = "earlier_files", classes, doubt, familiarity, error, version, weights = "weights_sha256",
+            settings
     }
 }

@@ -43,8 +43,7 @@ function refresh() {
     const item = items.current, isVolume = item?.kind === "volume";
     const failure = item?.state === "failed" ? item.problem : item && problem, hasFailed = Boolean(failure);
     const isBusy = !hasFailed && (item?.state === "running" || item?.state === "waiting");
-    // The reader's place on the page is not lost with the button that was pressed.
-    if (item && $("empty").contains(document.activeElement)) $("stage").focus();
+    const focused = document.activeElement;
     document.body.dataset.view = item ? item.kind : "empty";
     $("empty").hidden = Boolean(item);
     $("add").hidden = !item;
@@ -70,6 +69,8 @@ function refresh() {
     }
     showPanel(item, settings, weights);
     describeView(item);
+    // The reader's place on the page is not lost with the button that was pressed.
+    if (focused !== document.body && !focused.checkVisibility()) $("stage").focus();
 }
 
 function showProgress(item) {

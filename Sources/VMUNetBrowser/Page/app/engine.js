@@ -86,7 +86,7 @@ export class Engine {
             }
         };
         worker.onerror = () => {
-            this.#close({ text: "The page’s worker could not go on.", remedy: "Load the page again.", isFatal: true });
+            this.#close({ text: "The page’s worker could not go on.", remedy: "Load the page again.", kind: "code", isFatal: true });
         };
         return worker;
     }

@@ -194,7 +194,7 @@ export class Network {
     #problem(remedy) {
         const { exports } = this.#module, at = exports.vmunet_message() >>> 0;
         const bytes = this.#module.bytes().slice(at, at + exports.vmunet_message_count());
-        return new Problem(new TextDecoder().decode(bytes), remedy);
+        return new Problem(new TextDecoder().decode(bytes).replace(/([^.!?])$/, "$1."), remedy);
     }
 }
 

@@ -70,13 +70,20 @@ extension ToolTests {
 
         /// The shape that a network of another number of channels wants is said as it is.
         @Test func channelsAreTheNetworks() throws {
-            let folder = try Scratch.folder(), file = folder.appending(path: "x.npy")
+            let folder = try Scratch.folder(), file = folder.appending(path: "x.npy"), weights = folder.appending(path: "one.safetensors")
+            var network = try WeightsFile.read(Shared.nineClasses)
+            let key = "vmunet.patch_embed.proj.weight", filters = try #require(network[key]), area = filters.shape[2] * filters.shape[3]
+            let first = filters.floats.enumerated().filter { $0.offset / area % filters.shape[1] == 0 }.map(\.element)
+            network[key] = HostTensor(first, shape: [filters.shape[0], 1, filters.shape[2], filters.shape[3]])
+            try WeightsFile.write(network, to: weights)
+            func predict(_ arguments: String...) throws -> Tool.Outcome {
+                try Tool.run(["predict", "--weights", weights.path, "--image-size", "32"] + arguments)
+            }
             try NumPyFile.write(HostTensor([Float](repeating: 0, count: 2 * 32 * 32), shape: [1, 2, 32, 32]), to: file)
-            expectRefusal(
-                try volume(file.path, "--raw", "--output", folder.appending(path: "y.npy").path), naming: "[B, 1, H, W]")
+            expectRefusal(try predict("--raw", file.path, "--output", folder.appending(path: "y.npy").path), naming: "[B, 1, H, W]")
             try PictureFile.write(Discs.pair(3).picture, to: folder.appending(path: "a.png"))
             expectRefusal(
-                try volume(folder.appending(path: "a.png").path, "--output", folder.appending(path: "b.png").path),
+                try predict(folder.appending(path: "a.png").path, "--output", folder.appending(path: "b.png").path),
                 naming: "three channels", "takes one")
         }
     }

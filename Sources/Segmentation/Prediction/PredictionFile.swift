@@ -63,6 +63,7 @@ package struct PredictionFile: Sendable {
                 displaced.insert(owner)
             }
         }
+        for file in record.earlierFiles ?? [] where owners[file] == nil { owners[file] = key }
         if !displaced.isEmpty { remove { displaced.contains(Self.key($0)) } }
     }
 

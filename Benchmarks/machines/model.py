@@ -3,7 +3,7 @@
 
     model.py LINKS.json --svg FILE.svg [--table FILE.md]        LINKS.json is measure.py's
 
-A step takes  c + max(0, w - h c) + 4 d,  with  w = 2 (N - 1) / N · S / min(e B, W / 2 d) + K · 2 (N - 1) · g:
+A step takes  c + max(0, w - h c) + 4 d,  with  w = 2 (N - 1) / N · S / min(e B, W / 2 d) + K · 2 (N - 2) · g:
 
     c  computing, measured with a link that does not limit                S  bytes of gradients, float32
     w  moving the gradients                                               B  bytes a second of the link

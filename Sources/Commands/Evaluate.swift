@@ -98,6 +98,7 @@ package struct Evaluate: ToolCommand {
     }
 
     package func run() throws {
+        try Require.oneProcess()
         guard !weights.isEmpty else { throw ValidationError("--weights is needed") }
         let files = try RunWeights.files(weights)
         if json == "-", csv == "-" { throw ValidationError("--json - and --csv -: one of them can go to standard output") }

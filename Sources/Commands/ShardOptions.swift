@@ -6,6 +6,14 @@ extension Shard: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
 }
 
+extension Require {
+    /// Refuses several processes, which would write the same files.
+    package static func oneProcess() throws {
+        guard let place = Launcher.place else { return }
+        throw ValidationError("this command runs in one process, and this is one of \(place.count); start it without mpirun or srun")
+    }
+}
+
 /// The share of the work that this process does.
 package struct ShardOptions: ParsableArguments {
     @Option(

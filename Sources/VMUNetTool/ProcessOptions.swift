@@ -61,11 +61,3 @@ struct ProcessOptions: ParsableArguments {
         return own < all ? .max : all
     }
 }
-
-extension Require {
-    /// Refuses several processes, which would write the same files.
-    static func oneProcess() throws {
-        guard let place = Launcher.place else { return }
-        throw ValidationError("this command runs in one process, and this is one of \(place.count); start it without mpirun or srun")
-    }
-}

@@ -127,6 +127,7 @@ struct Train: ToolCommand {
         }
         let findings = try sets.verify()
         for note in sets.notes + findings { Console.note("note: " + note) }
+        try processes.requireSame(configuration, sets, ["--resume": resume, "--compile-graph": options.compute.compileGraph])
         let trainer: Trainer
         if resume {
             trainer = try Trainer.resume(

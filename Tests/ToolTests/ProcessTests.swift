@@ -27,6 +27,14 @@ enum Cluster {
         try start(count, arguments, environment: environment).outcome()
     }
 
+    /// Two processes, each with arguments of its own.
+    static func run(_ first: [String], _ second: [String]) throws -> Tool.Outcome {
+        let program = try #require(binary).path
+        return try Running(
+            try #require(mpirun), ["-n", "1", program] + first + [":", "-n", "1", program] + second, environment: environment
+        ).outcome()
+    }
+
     /// The process of a rank that an mpirun has started.
     static func process(rank: Int, of run: URL) throws -> pid_t? {
         let folders = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }
@@ -96,6 +104,34 @@ extension ToolTests {
             let folder = try Scratch.folder().appending(path: "run")
             expectDone(try Cluster.run(count, arguments + ["--run", folder.path]))
             return try Run(folder)
+        }
+
+        /// Settings or pictures that differ are named, by one process, before anything is written.
+        @Test func differingProcessesAreTold() throws {
+            let arguments = try Self.arguments("optimizer: {name: sgd, learning_rate: 0.001}", epochs: 2)
+            let fewer = try Scratch.folder().appending(path: "fewer")
+            try FileManager.default.copyItem(at: Self.discs, to: fewer)
+            let images = fewer.appending(path: "train/images"), name = try #require(names(images).first)
+            for kind in ["images", "masks"] { try FileManager.default.removeItem(at: fewer.appending(path: "train/\(kind)/\(name)")) }
+            for (other, words) in [
+                (["--epochs", "3"], "epochs: 3 there, epochs: 2 here"), (["--lr", "0.5"], "learning_rate: 0.5"),
+                (["--bfloat16-gradients"], "--bfloat16-gradients: true there"), (["--data", fewer.path], "pictures for training: 19"),
+            ] {
+                let run = try Scratch.folder().appending(path: "run")
+                let first = arguments + ["--run", run.path]
+                var second = first
+                if let place = second.firstIndex(of: other[0]) {
+                    second.replaceSubrange(place..<place + 2, with: other)
+                } else {
+                    second += other
+                }
+                let outcome = try Cluster.run(first, second)
+                #expect(outcome.code == 64, "\(outcome.error)")
+                // The data's path may be a setting, too.
+                #expect(outcome.error.contains(words) || outcome.error.contains(fewer.path), "\(outcome.error)")
+                #expect(outcome.error.contains("process 1 was started with other settings or pictures"), "\(outcome.error)")
+                #expect(!FileManager.default.fileExists(atPath: run.path))
+            }
         }
 
         /// 100 steps with everything that is drawn, summed or clipped: augmentation, stochastic

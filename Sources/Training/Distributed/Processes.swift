@@ -3,6 +3,7 @@ import Files
 import Networks
 import Runs
 import Segmentation
+import TensorFiles
 import Torch
 
 /// The processes that share a run: this one alone, or those that mpirun or srun started.
@@ -86,6 +87,29 @@ public struct Processes: Sendable {
                 remedy: "train in one process, or leave out the others (--loss)")
         }
         guard !compileGraph else { throw ProcessesError("--compile-graph works in one process", remedy: "leave it out") }
+    }
+
+    /// Throws ``ProcessesError`` unless all were started with these settings and pictures, known by
+    /// their names and sizes. Otherwise they would train different networks, or send each other what
+    /// does not fit.
+    public func requireSame(_ configuration: RunConfiguration, _ data: TrainingData, _ options: [String: Bool]) throws {
+        guard count > 1 else { return }
+        var lines = configuration.yaml.split(separator: "\n").map(String.init)
+        lines += options.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        lines.append("--bfloat16-gradients: \((group as? MPIGroup)?.bfloat16 ?? false)")
+        for (name, set) in [("training", data.training)] + (data.validation.map { [("validation", $0)] } ?? []) {
+            let names = (0..<set.count).map(set.name(at:)), sizes = try set.sourceSizes().map { "\($0.width)×\($0.height)" }
+            let digest = SHA256.hexadecimal(of: Array((names + sizes).joined(separator: "\n").utf8))
+            lines.append("pictures for \(name): \(set.count), with names and sizes of digest \(digest.prefix(8))")
+        }
+        let all = group.gather(Array(lines.joined(separator: "\n").utf8))
+            .map { String(decoding: $0, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false) }
+        guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
+        let pair = zip(all[other], all[0]).first { $0 != $1 } ?? (all[other].last ?? "", all[0].last ?? "")
+        throw ProcessesError(
+            "process \(other) was started with other settings or pictures than process 0: "
+                + "\(pair.0.printable()) there, \(pair.1.printable()) here",
+            remedy: "start all with one command, and give all the same files")
     }
 
     /// Throws ``ProcessesError`` unless every weight has the same norm on all processes, bit for bit.

@@ -59,7 +59,7 @@ public func segmentVolume(
 /// Returns the body's value, or nil after writing its error as one line.
 private func reporting<Value>(to message: UnsafeMutablePointer<CChar>?, _ capacity: Int64, _ body: () throws -> Value) -> Value? {
     do { return try body() } catch {
-        write("\(error)", to: message, capacity)
+        write(line(of: error), to: message, capacity)
         return nil
     }
 }

@@ -28,7 +28,8 @@ final class Model: Sendable {
         let compute = Compute(device: .cpu, threads: threads == 0 ? nil : Int(threads))
         let (size, least) = (imageSize == 0 ? nil : Int(imageSize), threshold == 0 ? nil : threshold)
         if let weights {
-            segmenter = try Segmenter(weights: URL(filePath: weights), imageSize: size, threshold: least, compute: compute)
+            segmenter = try Segmenter(
+                weights: Self.file(weights), imageSize: size, threshold: least, compute: compute, networks: .library)
         } else {
             segmenter = try Segmenter(
                 weights: ShippedWeights.isic17, name: "isic17.safetensors", imageSize: size, threshold: least, compute: compute)
@@ -36,6 +37,19 @@ final class Model: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         description = String(decoding: try encoder.encode(Facts(segmenter)), as: UTF8.self)
+    }
+
+    /// The file that a path names: itself, or a run's best weights for the run's folder.
+    private static func file(_ path: String) throws -> URL {
+        let (url, best) = (URL(filePath: path), "checkpoints/best.safetensors")
+        guard FolderListing.isFolder(url) else { return url }
+        let found = url.appending(path: best)
+        guard FileManager.default.fileExists(atPath: found.path) else {
+            throw FileError(
+                .unreadable, file: path, reason: "is a folder without \(best), which a run has",
+                remedy: "name a file of weights, or a run's folder")
+        }
+        return found
     }
 
     /// The weights' metadata, for other programs.
@@ -88,7 +102,8 @@ final class Model: Sendable {
                 intensities: Array(UnsafeBufferPointer(start: intensities + channel * count, count: count)),
                 shape: VolumeShape(depth: Int(shape.0), height: Int(shape.1), width: Int(shape.2)), affine: matrix)
         }
-        let found = try VolumeSegmenter(segmenter).segment(volumes)
+        let found: VolumeSegmenter.Result
+        do { found = try VolumeSegmenter(segmenter).segment(volumes) } catch let error as DataError { throw error.ofArray }
         for (index, value) in found.labels.labels.enumerated() { labels[index] = value }
     }
 
@@ -100,14 +115,4 @@ final class Model: Sendable {
         }
         return count
     }
-}
-
-/// A call that makes no sense.
-struct CallError: UserError {
-    let subject = "vmunet"
-    let problem: String
-    var remedy = ""
-    var category: UserErrorCategory { .usage }
-
-    init(_ problem: String, remedy: String = "") { (self.problem, self.remedy) = (problem, remedy) }
 }

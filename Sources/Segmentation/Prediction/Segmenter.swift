@@ -147,13 +147,17 @@ public struct Segmenter: Sendable {
             throw BadWeights(
                 file: file,
                 reason: "image size: expected a multiple of \(network.sizeMultiple), \(Self.imageSizes.lowerBound) to "
-                    + "\(Self.imageSizes.upperBound), got \(self.imageSize)")
+                    + "\(Self.imageSizes.upperBound), got \(self.imageSize)",
+                remedy: "choose such a size, or none for the weights' own")
         }
         guard self.threshold > 0, self.threshold < 1 else {
-            throw BadWeights(file: file, reason: "threshold: expected 0 to 1, got \(self.threshold)")
+            throw BadWeights(
+                file: file, reason: "threshold: expected more than 0 and less than 1, got \(self.threshold)",
+                remedy: "choose such a threshold, or none for the weights' own")
         }
         guard PredictionOptions.overlaps.contains(prediction.overlap) else {
-            throw BadWeights(file: file, reason: "overlap: expected 0 to 0.9, got \(prediction.overlap)")
+            throw BadWeights(
+                file: file, reason: "overlap: expected 0 to 0.9, got \(prediction.overlap)", remedy: "choose such an overlap")
         }
     }
 

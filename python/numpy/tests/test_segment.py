@@ -1,6 +1,7 @@
 """python -m pytest python/numpy/tests: labels equal the command's, whose tests compare it with PyTorch. VMUNET_LIGHT_BINARY names the command."""
 import os
 import pathlib
+import shutil
 import subprocess
 import threading
 
@@ -74,8 +75,9 @@ def test_threads_share_a_model(picture):
     (np.zeros(4, np.uint8), "uint8"),
 ])
 def test_arrays_that_are_no_pictures(array, word):
-    with pytest.raises(vmunet.Error, match=word):
+    with pytest.raises(vmunet.Error, match=word) as told:
         vmunet.segment(array)
+    assert_one_line(told)
 
 
 @pytest.mark.parametrize("settings, word", [
@@ -83,12 +85,45 @@ def test_arrays_that_are_no_pictures(array, word):
     (dict(weights=__file__), "test_segment.py"),
     (dict(image_size=33), "multiple of 32"),
     (dict(image_size=-32), "multiple of 32"),
-    (dict(threshold=1.5), "threshold"),
+    (dict(image_size=0), "multiple of 32"),
+    (dict(image_size="a"), "multiple of 32"),
+    (dict(image_size=64.0), "multiple of 32"),
+    (dict(threshold=1.5), "0.000001 to 0.999999"),
+    (dict(threshold=0), "0.000001 to 0.999999"),
+    (dict(threshold=float("nan")), "0.000001 to 0.999999"),
+    (dict(threshold="a"), "0.000001 to 0.999999"),
+    (dict(threshold=[0.5]), "0.000001 to 0.999999"),
     (dict(threads=-1), "threads"),
+    (dict(threads=1.5), "threads"),
+    (dict(weights=""), "a path"),
+    (dict(weights=3), "a path"),
+    (dict(weights=ROOT), "checkpoints/best.safetensors"),
 ])
 def test_bad_settings(settings, word):
-    with pytest.raises(vmunet.Error, match=word):
-        vmunet.Model(**settings)
+    for function in (vmunet.Model, lambda **settings: vmunet.segment(np.zeros((8, 8), np.uint8), **settings)):
+        with pytest.raises(vmunet.Error, match=word) as told:
+            function(**settings)
+        assert_one_line(told)
+
+
+def assert_one_line(told):
+    """Without advice that only the command's user can follow, or that is about something else."""
+    text = str(told.value)
+    assert "\n" not in text and "--slice-axis" not in text and "NAME_0000" not in text and "sizes and the class count" not in text
+
+
+def test_a_runs_folder(tmp_path, picture):
+    (tmp_path / "checkpoints").mkdir()
+    shutil.copy(SHIPPED, tmp_path / "checkpoints" / "best.safetensors")
+    assert np.array_equal(vmunet.segment(picture, tmp_path).labels, vmunet.segment(picture, SHIPPED).labels)
+
+
+def test_another_network(tmp_path):
+    safetensors = pytest.importorskip("safetensors.numpy")
+    safetensors.save_file({"x": np.zeros(3, np.float32)}, tmp_path / "unet.safetensors", metadata=dict(format_version="1", network="unet"))
+    with pytest.raises(vmunet.Error, match="of the kind unet.*vmunet-train predict") as told:
+        vmunet.Model(tmp_path / "unet.safetensors")
+    assert_one_line(told)
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +159,14 @@ def test_a_volume_has_the_commands_labels(volumes, tmp_path):
     (np.full((5, 36, 40), np.nan), None, "not finite"),
     (np.zeros((5, 36, 40)), np.zeros((4, 4)), "places no voxels"),
     (np.zeros((5, 36, 40)), np.eye(3), "3×4 or 4×4"),
+    (np.zeros((5, 36, 40)), "x", "3×4 or 4×4"),
+    (np.zeros((5, 36, 40)), [[1, 2], [3]], "3×4 or 4×4"),
+    (np.zeros((5, 36, 40)), 1j * np.eye(4), "real numbers"),
     (np.zeros((5, 4, 40)), None, "too small"),
+    (np.zeros((40, 40, 5)), None, r"too small.*\[channels, slices, rows, columns\]"),
     (np.zeros((5, 0, 40)), None, "voxels"),
 ])
 def test_arrays_that_are_no_volumes(volumes, array, affine, word):
-    with pytest.raises(vmunet.Error, match=word):
+    with pytest.raises(vmunet.Error, match=word) as told:
         vmunet.segment(array, volumes, affine)
+    assert_one_line(told)

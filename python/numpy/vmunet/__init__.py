@@ -8,19 +8,14 @@ Research software, not a medical device.
 """
 import ctypes
 import functools
-import json
-import pathlib
-import sys
-import weakref
 from dataclasses import dataclass
 
 import numpy as np
 
+from ._weights import Error, Weights, library, path_of
+
 __all__ = ["Error", "Model", "Result", "segment"]
-
-
-class Error(ValueError):
-    """Says in one line what is wrong with weights, an array or a setting, and what helps."""
+Error.__module__ = __name__  # the name to catch it by
 
 
 @dataclass(frozen=True)
@@ -40,24 +35,17 @@ class Result:
 
 
 class Model:
-    """Weights that were read once. Any number of threads may use one; Python's lock is free meanwhile.
+    """Weights that were read once. Any number of threads may use one; Python's lock is free meanwhile. Copies share the weights; a pickled model
+    opens its file anew, by its absolute path.
 
-    weights: a .safetensors or .pth file; None takes those that come with the package (single pigmented lesions in dermoscopic pictures, and nothing
-        else). image_size, threshold: None takes the weights' own. threads: of this process; None takes as many as suit the machine.
+    weights: a .safetensors or .pth file, or a run's folder, whose best weights count; None takes those that come with the package (single pigmented
+        lesions in dermoscopic pictures, and nothing else). image_size, threshold: None takes the weights' own. threads: of this process; None takes as
+        many as suit the machine.
     """
 
     def __init__(self, weights=None, image_size=None, threshold=None, threads=None):
-        path = None if weights is None else str(pathlib.Path(weights)).encode()
-        message = ctypes.create_string_buffer(4096)
-        pointer = _library().vmunet_open(path, image_size or 0, threshold or 0, threads or 0, message, len(message))
-        if not pointer:
-            raise Error(message.value.decode(errors="replace"))
-        self._pointer = pointer
-        weakref.finalize(self, _library().vmunet_close, pointer)
-        size = _library().vmunet_describe(pointer, None, 0)
-        text = ctypes.create_string_buffer(size)
-        _library().vmunet_describe(pointer, text, size)
-        self.facts = json.loads(text.value)
+        self._weights = Weights(path_of(weights), image_size, threshold, threads)
+        self.facts = self._weights.facts()
         """The weights' metadata: classes, class_names, input, modality, image_size, threshold, channels, voxel_order, summary."""
 
     def segment(self, array, affine=None):
@@ -88,9 +76,7 @@ class Model:
         values = np.ascontiguousarray(array if array.ndim == 4 else array[None], np.float32)
         place = None
         if affine is not None:
-            affine = np.ascontiguousarray(affine, np.float64)
-            if affine.shape not in ((3, 4), (4, 4)):
-                raise Error(f"an affine is 3×4 or 4×4, got {list(affine.shape)}")
+            affine = _affine(affine)
             place = affine.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
         labels = np.empty(values.shape[1:], np.uint8)
         floats = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
@@ -99,13 +85,18 @@ class Model:
 
     def _run(self, function, *arguments):
         message = ctypes.create_string_buffer(4096)
-        if getattr(_library(), function)(self._pointer, *arguments, message, len(message)):
+        if getattr(library(), function)(self._weights.pointer, *arguments, message, len(message)):
             raise Error(message.value.decode(errors="replace"))
 
 
 def segment(array, weights=None, affine=None, **settings):
     """Segments one array; `Model` has the settings and the forms of arrays. The weights of the last call are kept for the next."""
-    return _model(None if weights is None else str(weights), tuple(sorted(settings.items()))).segment(array, affine)
+    key = path_of(weights), tuple(sorted(settings.items()))
+    try:
+        hash(key)
+    except TypeError:  # no number: Model says so
+        return Model(weights, **settings).segment(array, affine)
+    return _model(*key).segment(array, affine)
 
 
 @functools.lru_cache(maxsize=1)
@@ -113,25 +104,18 @@ def _model(weights, settings):
     return Model(weights, **dict(settings))
 
 
+def _affine(given):
+    try:
+        affine = np.asarray(given)
+        if affine.dtype.kind not in "iuf":
+            raise ValueError
+    except ValueError:
+        got = " ".join(repr(given).split())
+        raise Error(f"an affine is 3×4 or 4×4 real numbers, got {got if len(got) <= 60 else got[:60] + '…'}") from None
+    if affine.shape not in ((3, 4), (4, 4)):
+        raise Error(f"an affine is 3×4 or 4×4, got {list(affine.shape)}")
+    return np.ascontiguousarray(affine, np.float64)
+
+
 def _bytes(array):
     return array.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
-
-
-@functools.lru_cache(maxsize=1)
-def _library():
-    """The shared library, with its functions' types (Sources/CInterface/include/vmunet.h)."""
-    name = "_library" + (".dylib" if sys.platform == "darwin" else ".so")
-    library = ctypes.CDLL(str(pathlib.Path(__file__).with_name(name)))
-    pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64
-    numbers = {kind: ctypes.POINTER(kind) for kind in (ctypes.c_uint8, ctypes.c_float, ctypes.c_double)}
-    of_bytes = numbers[ctypes.c_uint8]
-    library.vmunet_open.restype = pointer
-    library.vmunet_open.argtypes = [text, number, ctypes.c_double, number, text, number]
-    library.vmunet_close.restype = None
-    library.vmunet_close.argtypes = [pointer]
-    library.vmunet_describe.restype = number
-    library.vmunet_describe.argtypes = [pointer, text, number]
-    library.vmunet_segment_picture.argtypes = [pointer, of_bytes, number, number, number, of_bytes, of_bytes, text, number]
-    library.vmunet_segment_volume.argtypes = [
-        pointer, numbers[ctypes.c_float], number, number, number, number, numbers[ctypes.c_double], of_bytes, text, number]
-    return library

@@ -64,6 +64,15 @@ inline void expect_size(const char *name, const char *what, const at::Tensor &x,
     TORCH_CHECK(x.numel() == expected, name, ": expected ", what, " of ", expected, " values, got shape ", x.sizes());
 }
 
+inline void expect_shape(const char *name, const char *what, const at::Tensor &x, at::IntArrayRef expected) {
+    TORCH_CHECK(x.sizes() == expected, name, ": expected ", what, " ", expected, ", got ", x.sizes());
+}
+/// The kernels give first derivatives; without this, those would pass for constants in a second
+/// backward pass.
+inline void expect_first_derivatives(const char *name) {
+    TORCH_CHECK(!at::GradMode::is_enabled(), name, ": second derivatives (create_graph=True) are not computed here");
+}
+
 /// A tensor of `like`'s shape, with contiguous rows.
 inline at::Tensor empty_rows(const at::Tensor &like, at::ScalarType type) { return at::empty(like.sizes(), like.options().dtype(type)); }
 

@@ -40,8 +40,15 @@ struct Scan {
             ": expected B and C [", batch, ", groups, ", A.size(1), ", ", length, "], got ", B.sizes(), " and ", C.sizes());
         TORCH_CHECK(
             B.size(1) >= 1 && channels % B.size(1) == 0, name, ": expected ", channels, " channels in equal groups, got ", B.size(1));
-        if (D.defined()) expect_size(name, "D", D, channels);
-        if (delta_bias.defined()) expect_size(name, "delta_bias", delta_bias, channels);
+        if (D.defined()) expect_shape(name, "D", D, {channels});
+        if (delta_bias.defined()) expect_shape(name, "delta_bias", delta_bias, {channels});
+    }
+
+    /// What forward left for backward, which a caller of its own kept.
+    void check_saved(const at::Tensor &borders, const at::Tensor &dy) const {
+        const auto count = selective_scan_border_count(u.size(0), u.size(1), u.size(2), A.size(1), B.size(1));
+        expect_shape("selective_scan_backward", "borders", borders, {count});
+        expect_shape("selective_scan_backward", "dy", dy, u.sizes());
     }
 
     vmk_selective_scan arguments() const {
@@ -91,6 +98,7 @@ struct SelectiveScan : torch::autograd::Function<SelectiveScan> {
     }
 
     static variable_list backward(AutogradContext *context, variable_list of_outputs) {
+        expect_first_derivatives("selective_scan");
         const auto s = context->get_saved_variables();
         const auto or_none = [](const at::Tensor &x) { return x.defined() ? std::optional(x) : std::nullopt; };
         const Scan scan(s[0], s[1], s[2], s[3], s[4], or_none(s[5]), or_none(s[6]), context->saved_data["softplus"].toBool());
@@ -124,8 +132,10 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
     const at::Tensor &u, const at::Tensor &delta, const at::Tensor &A, const at::Tensor &B, const at::Tensor &C,
     const std::optional<at::Tensor> &D, const std::optional<at::Tensor> &delta_bias, bool softplus, const at::Tensor &borders,
     const at::Tensor &dy) {
+    const Scan scan(u, delta, A, B, C, D, delta_bias, softplus);
+    scan.check_saved(borders, dy);
     use_threads_of_torch();
-    const auto d = run_backward(Scan(u, delta, A, B, C, D, delta_bias, softplus), borders, float32(dy));
+    const auto d = run_backward(scan, borders.contiguous(), float32(dy));
     const auto or_empty = [&](const at::Tensor &gradient) { return gradient.defined() ? gradient : at::empty({0}, u.options()); };
     return {d[0], d[1], d[2], d[3].view(B.sizes()), d[4].view(C.sizes()), or_empty(d[5]), or_empty(d[6])};
 }

@@ -19,6 +19,9 @@ struct SS2D : torch::autograd::Function<SS2D> {
         at::Tensor x_proj, dt_weight, dt_bias, A_logs, Ds;
         /// x_proj as one Linear's weight: [4(R + 2N), D].
         at::Tensor joined_x_proj() const { return x_proj.view({-1, x_proj.size(2)}); }
+        Weights contiguous() const {
+            return {x_proj.contiguous(), dt_weight.contiguous(), dt_bias.contiguous(), A_logs.contiguous(), Ds.contiguous()};
+        }
         vmk_ss2d arguments(const at::Tensor &x, const at::Tensor &projection) const {
             vmk_ss2d ss2d{};
             ss2d.shape = {x.size(0), x.size(1), x.size(2), x.size(3), A_logs.size(1), dt_weight.size(2)};
@@ -83,6 +86,7 @@ struct SS2D : torch::autograd::Function<SS2D> {
     }
 
     static variable_list backward(AutogradContext *context, variable_list of_outputs) {
+        expect_first_derivatives("ss2d");
         const auto s = context->get_saved_variables();
         const auto d = gradients(s[0], {s[1], s[2], s[3], s[4], s[5]}, s[6], s[7], of_outputs[0]);
         return {d.begin(), d.end()};
@@ -93,14 +97,25 @@ void check(
     const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
     const at::Tensor &A_logs, const at::Tensor &Ds) {
     expect_map("ss2d", x);
-    TORCH_CHECK(x_proj_weight.dim() == 3 && dt_projs_weight.dim() == 3 && A_logs.dim() == 2, "ss2d: expected weights of ranks 3, 3 and 2");
+    TORCH_CHECK(
+        dt_projs_weight.dim() == 3 && A_logs.dim() == 2, "ss2d: expected dt_projs_weight [4, D, R] and A_logs [4D, N], got ",
+        dt_projs_weight.sizes(), " and ", A_logs.sizes());
     const auto D = x.size(3), N = A_logs.size(1), R = dt_projs_weight.size(2);
     TORCH_CHECK(N >= 1 && N <= 256, "ss2d: expected 1 to 256 states, got ", N);
-    expect_size("ss2d", "x_proj_weight", x_proj_weight, 4 * (R + 2 * N) * D);
-    expect_size("ss2d", "dt_projs_weight", dt_projs_weight, 4 * D * R);
-    expect_size("ss2d", "dt_projs_bias", dt_projs_bias, 4 * D);
-    expect_size("ss2d", "A_logs", A_logs, 4 * D * N);
-    expect_size("ss2d", "Ds", Ds, 4 * D);
+    expect_shape("ss2d", "x_proj_weight", x_proj_weight, {4, R + 2 * N, D});
+    expect_shape("ss2d", "dt_projs_weight", dt_projs_weight, {4, D, R});
+    expect_shape("ss2d", "dt_projs_bias", dt_projs_bias, {4, D});
+    expect_shape("ss2d", "A_logs", A_logs, {4 * D, N});
+    expect_shape("ss2d", "Ds", Ds, {4 * D});
+}
+
+/// What forward left for backward, which a caller of its own kept.
+void check_saved(
+    const at::Tensor &x, const SS2D::Weights &w, const at::Tensor &projection, const at::Tensor &borders, const at::Tensor &dy) {
+    const auto B = x.size(0), H = x.size(1), W = x.size(2), D = x.size(3), N = w.A_logs.size(1), R = w.dt_weight.size(2);
+    expect_shape("ss2d_backward", "projection", projection, {B, H, W, 4 * (R + 2 * N)});
+    expect_shape("ss2d_backward", "borders", borders, {ss2d_border_count(B, H, W, D, N, R)});
+    expect_shape("ss2d_backward", "dy", dy, x.sizes());
 }
 
 }  // namespace
@@ -108,8 +123,8 @@ void check(
 at::Tensor ss2d(
     const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
     const at::Tensor &A_logs, const at::Tensor &Ds) {
-    if (!has_kernels(x) && !cuda::has_ss2d(x)) return composite::ss2d(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
     check(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
+    if (!has_kernels(x) && !cuda::has_ss2d(x)) return composite::ss2d(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
     const at::Tensor map = as_rows(x);
     if (!at::GradMode::is_enabled()) {
         const SS2D::Weights w{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds};
@@ -124,7 +139,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> ss2d_forward(
     TORCH_CHECK(has_kernels(x), "ss2d: no kernel for a map of ", x.scalar_type(), " and shape ", x.sizes());
     check(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
     use_threads_of_torch();
-    const SS2D::Weights w{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds};
+    const SS2D::Weights w = SS2D::Weights{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds}.contiguous();
     const at::Tensor map = as_rows(x);
     const at::Tensor projection = SS2D::project(map, w, for_backward ? Weight::changing : use_of(x_proj_weight));
     const auto [y, borders] = SS2D::scan(map, projection, w, for_backward);
@@ -134,8 +149,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> ss2d_forward(
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> ss2d_backward(
     const at::Tensor &x, const at::Tensor &x_proj_weight, const at::Tensor &dt_projs_weight, const at::Tensor &dt_projs_bias,
     const at::Tensor &A_logs, const at::Tensor &Ds, const at::Tensor &projection, const at::Tensor &borders, const at::Tensor &dy) {
+    TORCH_CHECK(has_kernels(x), "ss2d_backward: no kernel for a map of ", x.scalar_type(), " and shape ", x.sizes());
+    check(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds);
+    const SS2D::Weights w = SS2D::Weights{x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds}.contiguous();
+    check_saved(x, w, projection, borders, dy);
     use_threads_of_torch();
-    const auto d = SS2D::gradients(as_rows(x), {x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds}, projection, borders, dy);
+    const auto d = SS2D::gradients(as_rows(x), w, projection.contiguous(), borders.contiguous(), dy);
     return {d[0], d[1], d[2], d[3], d[4], d[5]};
 }
 

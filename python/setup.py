@@ -9,9 +9,13 @@ import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 
-from setuptools import Extension, setup
-from setuptools.command.bdist_wheel import bdist_wheel
-from setuptools.command.build_ext import build_ext
+# pip reads requires-python after it has run this file, which asks for torch.
+if sys.version_info < (3, 10):
+    sys.exit(f"vmunet-torch needs Python 3.10 or newer, and this is {sys.version_info[0]}.{sys.version_info[1]}: take another Python")
+
+from setuptools import Extension, setup  # noqa: E402
+from setuptools.command.bdist_wheel import bdist_wheel  # noqa: E402
+from setuptools.command.build_ext import build_ext  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

@@ -34,7 +34,9 @@ def nine_classes():
 def test_golden_logits():
     case = golden("model_small9.safetensors")
     with torch.no_grad():
-        assert distance(nine_classes()(case["x"]), case["logits"]) < 2e-5
+        assert distance(nine_classes().double()(case["x"].double()), case["logits"]) < 1e-6
+        # torch's own products round differently from processor to processor.
+        assert distance(nine_classes()(case["x"]), case["logits"]) < 4e-5
 
 
 def test_the_commands_logits(tmp_path):

@@ -70,18 +70,3 @@ def test_empty_batches():
     y, last = vmunet_torch.selective_scan(*scan_inputs(0, 4, 5, 2, 1))
     assert y.shape == (0, 4, 5) and last.shape == (0, 4, 2)
     assert vmunet_torch.ss2d(*map_inputs(0, 2, 3, 4, 2, 1)).shape == (0, 2, 3, 4)
-
-
-def test_faults_are_named():
-    u, delta, A, B, C, D, bias = scan_inputs(1, 6, 5, 2, 1)
-    with pytest.raises(TypeError, match="complex"):
-        vmunet_torch.selective_scan(u, delta, A.to(torch.complex64), B, C)
-    with pytest.raises(TypeError, match="not supported"):
-        vmunet_torch.selective_scan(u, delta, A, A, C)
-    with pytest.raises(RuntimeError, match="equal groups"):
-        vmunet_torch.selective_scan(u, delta, A, B.expand(1, 4, 2, 5), C.expand(1, 4, 2, 5))
-    with pytest.raises(RuntimeError, match="expected B and C"):
-        vmunet_torch.selective_scan(u, delta, A, B[..., :4], C[..., :4])
-    x, *weights = map_inputs(1, 2, 3, 4, 2, 1)
-    with pytest.raises(RuntimeError, match="expected Ds of 16 values"):
-        vmunet_torch.ss2d(x, *weights[:-1], weights[-1][1:])

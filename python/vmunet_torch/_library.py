@@ -39,6 +39,12 @@ def _scan_backward(ctx, dy, *_):
     return *(g if t is not None else None for g, t in zip(gradients, tensors)), None, None
 
 
+def _no_second_derivatives(name):
+    def refuse(ctx, *_):
+        raise RuntimeError(f"{name}: second derivatives are computed in float64 only; convert the inputs with .double()")
+    return refuse
+
+
 # Shapes without values, for torch.compile. int() fixes a size that could vary: the borders depend on the machine's kernels.
 def _ss2d_forward_shapes(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds, for_backward):
     b, h, w, d = map(int, x.shape)
@@ -68,3 +74,6 @@ torch.library.register_fake("vmunet::selective_scan_forward", _scan_forward_shap
 torch.library.register_fake("vmunet::selective_scan_backward", _scan_backward_shapes)
 torch.library.register_autograd("vmunet::ss2d_forward", _ss2d_backward, setup_context=_ss2d_context)
 torch.library.register_autograd("vmunet::selective_scan_forward", _scan_backward, setup_context=_scan_context)
+# Without these, torch warns and passes the first derivatives for constants.
+for _name in ("ss2d", "selective_scan"):
+    torch.library.register_autograd(f"vmunet::{_name}_backward", _no_second_derivatives(_name))

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from . import _checks
 from .scan import ss2d
 
 
@@ -62,8 +63,9 @@ class _Expanding(nn.Module):
 
     def forward(self, x):
         b, h, w, _ = x.shape
-        y = self.expand(x).view(b, h, w, self.scale, self.scale, -1).transpose(2, 3)
-        return self.norm(y.reshape(b, h * self.scale, w * self.scale, -1))
+        y, outputs = self.expand(x), self.norm.weight.shape[0]  # not -1, which an empty batch leaves open
+        y = y.view(b, h, w, self.scale, self.scale, outputs).transpose(2, 3)
+        return self.norm(y.reshape(b, h * self.scale, w * self.scale, outputs))
 
 
 class _Stage(nn.Module):
@@ -135,7 +137,9 @@ class VMUNet(nn.Module):
         self.vmunet = _VSSM(input_channels, num_classes, tuple(depths), tuple(depths_decoder), tuple(dims), d_state, drop_path_rate)
 
     def forward(self, x):
-        channels = self.vmunet.patch_embed.proj.in_channels
+        projection = self.vmunet.patch_embed.proj
+        _checks.pictures(x, projection.weight)
+        channels = projection.in_channels
         if x.shape[1] == 1 and channels > 1:
             x = x.repeat(1, channels, 1, 1)
         y = self.vmunet(x)

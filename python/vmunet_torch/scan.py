@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from . import _library  # noqa: F401  registers torch.ops.vmunet
+from . import _checks, _library  # noqa: F401  _library registers torch.ops.vmunet
 
 
 def _follows_backward(*tensors):
@@ -35,6 +35,8 @@ def ss2d(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds):
     are those of VM-UNet's checkpoints: x_proj_weight [4, R + 2N, D], dt_projs_weight [4, D, R], dt_projs_bias [4, D],
     A_logs [4D, N], Ds [4D]. float64 is computed token by token in PyTorch.
     """
+    _checks.tensors("ss2d", x=x, x_proj_weight=x_proj_weight, dt_projs_weight=dt_projs_weight, dt_projs_bias=dt_projs_bias, A_logs=A_logs, Ds=Ds)
+    _checks.maps(x, x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds)
     work = torch.float64 if x.dtype == torch.float64 else torch.float32
     parameters = tuple(p.to(work).contiguous() for p in (x_proj_weight, dt_projs_weight, dt_projs_bias, A_logs, Ds))
     if x.dtype not in (torch.float64, torch.float32, torch.bfloat16):
@@ -71,13 +73,15 @@ def selective_scan(u, delta, A, B, C, D=None, delta_bias=None, delta_softplus=Fa
     states [B, D, N]. float32, bfloat16 and float16 on a CPU are computed by the kernels in float32; float64 and other
     devices token by token in PyTorch.
     """
-    if A.is_complex():
+    if isinstance(A, torch.Tensor) and A.is_complex():
         raise TypeError("selective_scan: expected a real A, got a complex one, which is not supported")
+    _checks.tensors("selective_scan", u=u, delta=delta, A=A, B=B, C=C, D=D, delta_bias=delta_bias)
     if B.dim() == 2 or C.dim() == 2:  # the same for all tokens of each channel
         raise TypeError("selective_scan: expected B and C [B, N, L] or [B, groups, N, L], got [D, N], which is not supported")
     dtype = u.dtype
     work = torch.float64 if dtype == torch.float64 else torch.float32
     B, C = (m.unsqueeze(1) if m.dim() == 3 else m for m in (B, C))
+    _checks.sequences(u, delta, A, B, C, D, delta_bias)
     tensors = tuple(t if t is None else t.to(work).contiguous() for t in (u, delta, A, B, C, D, delta_bias))
     if u.device.type == "cpu" and work == torch.float32 and u.numel() > 0:
         y, _, last = torch.ops.vmunet.selective_scan_forward(*tensors, delta_softplus, _follows_backward(*tensors))

@@ -40,10 +40,11 @@ public struct AblationRunner: Sendable {
         let run = RunFolder(existing: folder.appending(path: cell.name))
         guard FileManager.default.fileExists(atPath: run.configuration.path) else { return .pending }
         let found = try RunConfiguration(yamlFile: run.configuration)
-        guard try found == cell.configuration.completed() else {
+        let wanted = try cell.configuration.completed()
+        guard found == wanted else {
             throw FileError(
                 .occupied, file: run.url.relativePath,
-                reason: "it holds a run with other settings\(try found.difference(from: cell.configuration).map { " (\($0))" } ?? "")",
+                reason: "it holds a run with other settings\(try found.difference(from: wanted).map { " (\($0))" } ?? "")",
                 remedy: "choose another folder for the grid, or the settings that it started with")
         }
         return run.isFinished(cell.configuration) ? .finished : .interrupted

@@ -158,7 +158,7 @@ extension TrainingSuites {
                 _ = try runner.run()
                 let other = AblationRunner(try smallGrid(epochs: 3), in: folder)
                 let error = try #require(throws: FileError.self) { try other.run() }
-                #expect(error.reason.contains("epochs: 2, not epochs: 3") && error.file.hasSuffix("drop_path-0.0"))
+                #expect(error.reason.contains("(epochs: 2, not 3)") && error.file.hasSuffix("drop_path-0.0"))
                 #expect(try RunFolder(existing: folder.appending(path: "drop_path-0.0")).epochs().count == 2)
             }
         }

@@ -66,16 +66,6 @@ public struct RunConfiguration: Sendable, Hashable, Codable {
         data = DataSettings(dataset, path: path)
         schedule = .cosineAnnealing(tMax: dataset.layout.defaults.annealingEpochs)
     }
-
-    /// The first differing setting, such as "epochs: 2, not 3"; nil if the configurations are
-    /// equal.
-    public func difference(from other: RunConfiguration) throws -> String? {
-        if self == other { return nil }
-        let (mine, others) = (try yaml.split(separator: "\n"), try other.yaml.split(separator: "\n"))
-        let first = zip(mine, others).first { $0 != $1 }
-        return first.map { "\($0.trimmingCharacters(in: .whitespaces)), not \($1.trimmingCharacters(in: .whitespaces))" }
-            ?? "other settings"
-    }
 }
 
 extension RunConfiguration {

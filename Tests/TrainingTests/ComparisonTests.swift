@@ -60,6 +60,10 @@ extension TrainingSuites {
             #expect(saved == result)
             let table = try String(contentsOf: folder.appending(path: "comparison.md"), encoding: .utf8)
             #expect(table == result.markdown && table.contains("| malunet | 0.18 M |") && table.contains("Which differences are real"))
+            // Four pictures tell nothing, however much they agree.
+            #expect(table.contains("over 4 pictures (") && table.contains("4 are too few to tell"))
+            #expect(table.contains("| too few pictures |"))
+            #expect(!table.contains("| real |") && !table.contains("1 pairs"))
             let figure = try #require(try runner.figure(rows: 3))
             #expect(figure.networks.map(\.name) == networks && figure.samples.count == 3)
 
@@ -88,6 +92,22 @@ extension TrainingSuites {
                 at: runner.folder.appending(path: comparison.grid.cells[0].name).appending(path: "comparison.json"))
             let last = try runner.run()
             #expect(last.pairs == whole.pairs && last.rows.map(\.scores) == whole.rows.map(\.scores))
+        }
+
+        /// A network's own settings, which its folder has in full, are not to blame.
+        @Test func anotherSettingIsNamed() throws {
+            let data = try data()
+            let runner = ComparisonRunner(
+                try ComparisonGrid(.short(on: data.url), networks: ["malunet"], seeds: [1]), in: data.url.appending(path: "runs"))
+            _ = try runner.run()
+            func refusal(_ change: (inout RunConfiguration) -> Void) throws -> String {
+                var base = RunConfiguration.short(on: data.url)
+                change(&base)
+                let other = ComparisonRunner(try ComparisonGrid(base, networks: ["malunet"], seeds: [1]), in: runner.folder)
+                return try #require(#expect(throws: FileError.self) { try other.run() }).reason
+            }
+            #expect(try refusal { $0.epochs = 3 } == "it holds a run with other settings (epochs: 2, not 3)")
+            #expect(try refusal { $0.optimizer.learningRate = 0.5 }.hasSuffix(", not 0.5)"))
         }
 
         /// A budget is measured once and kept.

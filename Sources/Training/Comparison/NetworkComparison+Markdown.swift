@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Runs
 import Segmentation
@@ -35,12 +36,22 @@ extension NetworkComparison {
         }
         if !pairs.isEmpty {
             let unit = isOfVolumes ? "volumes" : "pictures"
+            let correction = pairs.count > 1 ? "p has Holm's correction for \(pairs.count) pairs, and a" : "A"
+            // A bootstrap over so few takes its intervals from a handful of values, and they come out
+            // too narrow: four pictures that agree would give p = 0.0002.
+            let areFew = count < Self.fewest
             lines += ["", "## Which differences are real", ""]
             lines += [
-                "Differences in DSC, each network's mean over its seeds, tested by a paired bootstrap over \(count) \(unit) (10 000 draws, the same for"
-                    + " all networks). The interval holds 95 % of the draws; p has Holm's correction for \(pairs.count) pairs, and a difference with p < 0.05"
+                "Differences in DSC, each network's mean over its seeds, tested by a paired bootstrap over \(counted(count, isOfVolumes ? "volume" : "picture")) (10 000 draws, the same for"
+                    + " all networks). The interval holds 95 % of the draws. \(correction) difference with p < 0.05"
                     + " is called real. It says whether other \(unit) of this kind would agree, not whether other seeds would.", "",
             ]
+            if areFew {
+                lines += [
+                    "\(count) \(count == 1 ? "is" : "are") too few to tell: intervals and p come out too small, and nothing is called real below"
+                        + " \(Self.fewest) \(unit). Compare on more.", "",
+                ]
+            }
             lines += [Self.line(["pair", "difference", "interval", "p", ""]), Self.line(["---", "---:", "---:", "---:", "---"])]
             for pair in pairs.sorted(by: { abs($0.difference.difference) > abs($1.difference.difference) }) {
                 let d = pair.difference
@@ -49,11 +60,14 @@ extension NetworkComparison {
                 var cells = ["\(better) over \(worse)", String(format: "%.2f", 100 * abs(d.difference))]
                 cells.append(String(format: "%.2f … %.2f", 100 * ends[0], 100 * ends[1]))
                 cells.append(String(format: d.adjusted < 0.001 ? "%.4f" : "%.3f", d.adjusted))
-                lines.append(Self.line(cells + [d.isReal ? "real" : "not distinguishable"]))
+                lines.append(Self.line(cells + [areFew ? "too few \(unit)" : d.isReal ? "real" : "not distinguishable"]))
             }
         }
         return lines.joined(separator: "\n") + "\n"
     }
+
+    /// The fewest pictures or volumes from which a difference may be called real.
+    static let fewest = 20
 
     /// The paper's mIoU and DSC, or DSC and HD95.
     private func paperFigures(_ network: String) -> [Double]? {

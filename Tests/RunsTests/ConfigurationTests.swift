@@ -96,6 +96,21 @@ struct ConfigurationTests {
         }
     }
 
+    /// By key: a section of one may have settings that the other's has not.
+    @Test func differencesAreNamed() throws {
+        let network = { (options: [String: OptionValue]) in NetworkSettings("malunet", options) }
+        var (one, other) = (RunConfiguration.isic17, RunConfiguration.isic17)
+        #expect(try one.difference(from: other) == nil)
+        (one.epochs, other.epochs) = (2, 3)
+        one.network = .other(network(["channels": .integers([8, 16])]))
+        other.network = .other(network([:]))
+        let text = try #require(try one.difference(from: other))
+        #expect(Set(text.components(separatedBy: "; ")) == ["network.channels: [8, 16], not unset", "epochs: 2, not 3"])
+        one.network = other.network
+        other.optimizer.learningRate = 0.5
+        #expect(try other.difference(from: one)?.contains("optimizer.learning_rate: 0.5, not ") == true)
+    }
+
     @Test func codableRoundTrip() throws {
         for configuration in ConfigurationFileTests.various {
             #expect(try JSONDecoder().decode(RunConfiguration.self, from: JSONEncoder().encode(configuration)) == configuration)

@@ -15,7 +15,8 @@ extern "C" {
 // Weights in memory, with their metadata. It never changes.
 typedef struct vmunet_segmenter vmunet_segmenter;
 
-// Reads weights, .safetensors or .pth; a null `weights` takes those that come with the package.
+// Reads weights, .safetensors or .pth, or a run's folder for its best weights; a null `weights`
+// takes those that come with the package.
 // `image_size`: height and width at which the network sees pictures, 0 for the weights' own.
 // `threshold`: the least probability of a foreground pixel, 0 for the weights' own. `threads`: of
 // this process, 0 for as many as suit the machine. Null on failure.

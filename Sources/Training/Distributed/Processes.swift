@@ -94,7 +94,7 @@ public struct Processes: Sendable {
     /// does not fit.
     public func requireSame(_ configuration: RunConfiguration, _ data: TrainingData, _ options: [String: Bool]) throws {
         guard count > 1 else { return }
-        var lines = configuration.yaml.split(separator: "\n").map(String.init)
+        var lines = try configuration.yaml.split(separator: "\n").map(String.init)
         lines += options.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
         lines.append("--bfloat16-gradients: \((group as? MPIGroup)?.bfloat16 ?? false)")
         for (name, set) in [("training", data.training)] + (data.validation.map { [("validation", $0)] } ?? []) {
@@ -108,7 +108,7 @@ public struct Processes: Sendable {
         let pair = zip(all[other], all[0]).first { $0 != $1 } ?? (all[other].last ?? "", all[0].last ?? "")
         throw ProcessesError(
             "process \(other) was started with other settings or pictures than process 0: "
-                + "\(pair.0.printable()) there, \(pair.1.printable()) here",
+                + "\(String(pair.0).printable()) there, \(String(pair.1).printable()) here",
             remedy: "start all with one command, and give all the same files")
     }
 

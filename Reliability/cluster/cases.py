@@ -188,7 +188,8 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("folder", type=pathlib.Path)
     options.add_argument("--short", action="store_true")
-    options.add_argument("--only", nargs="+", default=["slow", "killed", "cut", "full"])
+    names = ["slow", "killed", "cut", "full"]
+    options.add_argument("--only", nargs="+", choices=names, default=names)
     options = options.parse_args()
     # Gone with this process's mounts.
     hosts.command(["mount", "-t", "tmpfs", "tmpfs", str(options.folder)])

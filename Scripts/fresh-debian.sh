@@ -45,36 +45,36 @@ if [ ! -e "$base/.complete" ]; then
     touch "$base/.complete"
 fi
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export base work
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export base scratch
 # In its own namespaces, so that all mounts end with it.
 # shellcheck disable=SC2016 # for the shell inside
 unshare "${namespaces[@]}" bash -euo pipefail -c '
     count=0
     over() { # over LOWER TARGET: shows LOWER at TARGET; writes go to the temporary folder
         count=$((count + 1))
-        mkdir -p "$2" "$work/writes/$count" "$work/overlay/$count"
-        mount -t overlay overlay -o "lowerdir=$1,upperdir=$work/writes/$count,workdir=$work/overlay/$count" "$2"
+        mkdir -p "$2" "$scratch/writes/$count" "$scratch/overlay/$count"
+        mount -t overlay overlay -o "lowerdir=$1,upperdir=$scratch/writes/$count,workdir=$scratch/overlay/$count" "$2"
     }
-    mount -t tmpfs tmpfs "$work" -o "size=${VMUNET_FRESH_SIZE:-8G}"
-    over "$base" "$work/root"
+    mount -t tmpfs tmpfs "$scratch" -o "size=${VMUNET_FRESH_SIZE:-8G}"
+    over "$base" "$scratch/root"
     # A chroot begins without the processes, devices and name servers that programs expect.
-    mount -t proc proc "$work/root/proc"
-    mount --rbind /dev "$work/root/dev"
-    [ ! -e /etc/resolv.conf ] || cp /etc/resolv.conf "$work/root/etc/resolv.conf"
+    mount -t proc proc "$scratch/root/proc"
+    mount --rbind /dev "$scratch/root/dev"
+    [ ! -e /etc/resolv.conf ] || cp /etc/resolv.conf "$scratch/root/etc/resolv.conf"
     if command -v ip >/dev/null; then ip link set lo up 2>/dev/null || :; fi
     variables=()
     while [ "$1" != -- ]; do
         case $1 in
-            --bind) over "${2%%:*}" "$work/root${2##*:}" ;;
-            --share) mkdir -p "$work/root${2##*:}" && mount --bind "${2%%:*}" "$work/root${2##*:}" ;;
-            --copy) mkdir -p "$work/root$(dirname "$2")" && cp "$2" "$work/root$2" ;;
+            --bind) over "${2%%:*}" "$scratch/root${2##*:}" ;;
+            --share) mkdir -p "$scratch/root${2##*:}" && mount --bind "${2%%:*}" "$scratch/root${2##*:}" ;;
+            --copy) mkdir -p "$scratch/root$(dirname "$2")" && cp "$2" "$scratch/root$2" ;;
             --env) variables+=("$2") ;;
         esac
         shift 2
     done
     shift
-    exec chroot "$work/root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${variables[@]+"${variables[@]}"}" "$@"
+    exec chroot "$scratch/root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${variables[@]+"${variables[@]}"}" "$@"
 ' fresh-debian \
     "${words[@]+"${words[@]}"}" -- "$@"

@@ -20,7 +20,7 @@ enum RunWeights {
         var folds: [Fold]
     }
 
-    private static let best = "checkpoints/best.safetensors"
+    private static let best = FolderListing.bestWeights
     private static let record = "crossvalidation.json"
 
     /// The files of these paths, in their order. Throws ``InputError`` for a folder without weights
@@ -29,8 +29,7 @@ enum RunWeights {
 
     private static func files(_ url: URL) throws -> [URL] {
         guard FolderListing.isFolder(url) else { return [url] }
-        let own = url.appending(path: best)
-        if FileManager.default.fileExists(atPath: own.path) { return [own] }
+        if let own = FolderListing.bestWeights(of: url) { return [own] }
         let file = url.appending(path: record)
         guard FileManager.default.fileExists(atPath: file.path) else {
             throw InputError(

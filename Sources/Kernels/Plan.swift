@@ -1,5 +1,3 @@
-import CKernels
-
 /// The forward pass for images of one shape: its steps, the order in which they take the images,
 /// and every map's place in one piece of memory.
 ///

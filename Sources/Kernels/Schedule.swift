@@ -1,5 +1,3 @@
-import CKernels
-
 /// The order in which a plan's steps take the images of a batch, for the caches' sake.
 ///
 /// Where maps are large and matrices small, the first stages, one image goes through all steps

@@ -1,5 +1,3 @@
-import CKernels
-
 /// A storage's place in the memory of a forward pass.
 struct Site {
     var offset = 0

@@ -41,12 +41,11 @@ final class Model: Sendable {
 
     /// The file that a path names: itself, or a run's best weights for the run's folder.
     private static func file(_ path: String) throws -> URL {
-        let (url, best) = (URL(filePath: path), "checkpoints/best.safetensors")
+        let url = URL(filePath: path)
         guard FolderListing.isFolder(url) else { return url }
-        let found = url.appending(path: best)
-        guard FileManager.default.fileExists(atPath: found.path) else {
+        guard let found = FolderListing.bestWeights(of: url) else {
             throw FileError(
-                .unreadable, file: path, reason: "is a folder without \(best), which a run has",
+                .unreadable, file: path, reason: "is a folder without \(FolderListing.bestWeights), which a run has",
                 remedy: "name a file of weights, or a run's folder")
         }
         return found

@@ -20,7 +20,9 @@ public struct DICOMFolder: Sendable {
     public var holdsNoImages: Bool { series.isEmpty && failures.isEmpty && others > 0 }
 
     /// Looks at files; those that are not DICOM are skipped.
-    public init(_ urls: [URL]) {
+    ///
+    /// - Parameter misnamed: files that are named like DICOM and are none: beside images, damaged ones.
+    public init(_ urls: [URL], misnamed: [URL] = []) {
         var images: [DICOMImage] = [], failures: [(String, String)] = [], damaged: [(String, String)] = [], others = 0
         for url in urls where DICOMFile.isDICOM(url) {
             do {
@@ -34,6 +36,7 @@ public struct DICOMFolder: Sendable {
                 if error.kind != .unsupported { damaged.append((error.file, error.reason)) }
             }
         }
+        if !images.isEmpty { damaged += misnamed.map { ($0.relativePath, "is not a DICOM file, whatever its name says") } }
         self.failures = failures
         self.damaged = damaged
         self.others = others

@@ -8,6 +8,15 @@ import Imaging
 
 /// A folder's contents, in the same order on every machine.
 package enum FolderListing {
+    /// A run's best weights in its folder.
+    package static let bestWeights = "checkpoints/best.safetensors"
+
+    /// The best weights of a run's folder; nil if there are none.
+    package static func bestWeights(of run: URL) -> URL? {
+        let file = run.appending(path: bestWeights)
+        return FileManager.default.fileExists(atPath: file.path) ? file : nil
+    }
+
     /// The names in a folder in byte order, without hidden ones. Throws ``DataError`` if it cannot
     /// be listed.
     static func list(_ folder: URL) throws(DataError) -> [String] {

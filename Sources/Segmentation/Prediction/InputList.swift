@@ -102,7 +102,7 @@ package struct InputList: Sendable {
             } else if Self.dicomEndings.contains(FolderListing.ending(argument).lowercased()),
                 FileManager.default.fileExists(atPath: url.path)
             {
-                failures.append((argument, Self.noDICOM + "; copy or export it again"))
+                failures.append((argument, "is not a DICOM file, whatever its name says; copy or export it again"))
             } else if FileManager.default.fileExists(atPath: url.path) || FolderListing.isLink(url) {
                 if let advice = Self.advice[FolderListing.ending(argument).lowercased()], advice.isVolume {
                     failures.append((argument, "\(advice.kind) files are not read: \(advice.wayOut)"))
@@ -133,7 +133,7 @@ package struct InputList: Sendable {
         }
         let prefix = path.hasSuffix("/") ? path : path + "/"
         var folders: [String] = [], images: [URL] = []
-        var broken: String?
+        var misnamed: [URL] = []
         // Voxels beside their header are a part of that volume.
         let data = Set(names.flatMap { VolumeFormat.dataFiles(of: folder.appending(path: $0)) }.map(FolderListing.place))
         let stems = leavesResults ? Set(names.map { Self.stem(folder.appending(path: $0)) }) : [], before = items.count
@@ -153,21 +153,17 @@ package struct InputList: Sendable {
             } else if Self.mayBeDICOM(name), DICOMFile.isDICOM(url) {
                 images.append(url)
             } else {
-                if broken == nil, Self.dicomEndings.contains(FolderListing.ending(name).lowercased()) { broken = name }
+                if Self.dicomEndings.contains(FolderListing.ending(name).lowercased()) { misnamed.append(url) }
                 passedOver.add(name)
             }
         }
         if let image = images.first {
             // A file among pictures or volumes is one of them; alone or with others, the folder's series.
             let isOneOfMany = images.count == 1 && items.count > before
-            let found = DICOMFolder(images)
+            let found = DICOMFolder(images, misnamed: misnamed)
             imagelessFiles += found.others
-            if let broken, !found.series.isEmpty, !repairs {
-                failures.append((prefix + broken, Self.noDICOM + "; export the series again, or go on without the file by --resample"))
-                images = []
-            }
             // Beside other inputs, such as a study's series, a report is none that fails.
-            if !found.holdsNoImages, !images.isEmpty {
+            if !found.holdsNoImages {
                 add(
                     found, path: isOneOfMany ? prefix + image.lastPathComponent : path,
                     url: isOneOfMany ? image : folder.standardizedFileURL)
@@ -211,7 +207,6 @@ package struct InputList: Sendable {
     }
 
     private static let dicomEndings: Set = ["dcm", "dicom", "ima"]
-    private static let noDICOM = "is not a DICOM file, whatever its name says"
 
     /// Scanners name DICOM files as they like, mostly without a telling ending.
     private static func mayBeDICOM(_ name: String) -> Bool {

@@ -16,6 +16,7 @@ void cm_gather(const void *own, size_t bytes, void *all) { (void)own, (void)byte
 #else
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -26,6 +27,8 @@ void cm_gather(const void *own, size_t bytes, void *all) { (void)own, (void)byte
 struct cm_group cm_group = {.turn = PTHREAD_MUTEX_INITIALIZER};
 static double longest_wait;
 static bool is_started = false;
+/// True once every process has answered.
+static atomic_bool has_met = false;
 
 bool cm_is_available(void) { return true; }
 
@@ -94,13 +97,34 @@ static void at_exit(int status, void *nothing) {
 static void at_plain_exit(void) { at_exit(70, NULL); }
 #endif
 
+/// Ends this process if the start takes longer than `longest_wait`: MPI_Init waits for every process
+/// without a limit of its own.
+static void *watch_start(void *nothing) {
+    (void)nothing;
+    const double start = seconds();
+    while (seconds() - start < longest_wait) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        if (atomic_load(&has_met)) return NULL;
+    }
+    fprintf(
+        stderr,
+        "error: another process has not started within %.0f s; see what holds it up on its machine, or give more time with "
+        "--peer-timeout\n",
+        longest_wait);
+    fflush(NULL);
+    cm_end_launcher_soon();
+    _Exit(70);
+}
+
 bool cm_start(double patience, int *rank, int *size, int *local_rank, int *local_size, const char **reason) {
+    longest_wait = patience;
+    pthread_t watch;
+    if (pthread_create(&watch, NULL, watch_start, NULL) == 0) pthread_detach(watch);
     int provided = 0;
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided) != MPI_SUCCESS || provided < MPI_THREAD_SERIALIZED) {
         *reason = "MPI_Init_thread failed";
         return false;
     }
-    longest_wait = patience;
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     cm_check(MPI_Comm_rank(MPI_COMM_WORLD, &cm_group.rank), "MPI_Comm_rank: ");
     cm_check(MPI_Comm_size(MPI_COMM_WORLD, &cm_group.size), "MPI_Comm_size: ");
@@ -112,6 +136,7 @@ bool cm_start(double patience, int *rank, int *size, int *local_rank, int *local
     cm_check(MPI_Comm_size(local, local_size), "MPI_Comm_size: ");
     cm_check(MPI_Comm_free(&local), "MPI_Comm_free: ");
     (*rank = cm_group.rank, *size = cm_group.size);
+    atomic_store(&has_met, true);
     is_started = true;
 #ifdef __linux__
     on_exit(at_exit, NULL);

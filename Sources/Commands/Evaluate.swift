@@ -18,6 +18,7 @@ package struct Evaluate: ToolCommand {
               vmunet evaluate --weights hippocampus.safetensors --data Task04_Hippocampus --dataset nnunet --split val --tolerance 1
               vmunet evaluate --weights heart.safetensors --data ACDC --dataset synapse --spacing 10,1.4,1.4 --predictions labels
               vmunet evaluate --weights vessels.safetensors --data DRIVE --dataset folder --tile 256 --tta flips --csv scores.csv
+              vmunet evaluate --weights best.safetensors --data slides --json scores.json --shard 2/8        share 2 of 8, as in an array of jobs
             """)
 
     @Option(
@@ -75,6 +76,8 @@ package struct Evaluate: ToolCommand {
     @Option(help: "Volumes: also the normalised surface Dice at this tolerance, in the unit of HD95.")
     var tolerance: Double?
 
+    @OptionGroup var sharing: ShardOptions
+
     @OptionGroup var compute: ComputeOptions
 
     @OptionGroup package var telling: OutputOptions
@@ -98,8 +101,9 @@ package struct Evaluate: ToolCommand {
     }
 
     package func run() throws {
-        try Require.oneProcess()
         guard !weights.isEmpty else { throw ValidationError("--weights is needed") }
+        let shard = try sharing.chosen()
+        if shard != nil { try requireFile() }
         let files = try RunWeights.files(weights)
         if json == "-", csv == "-" { throw ValidationError("--json - and --csv -: one of them can go to standard output") }
         try Require.writable([("--json", json == "-" ? nil : json), ("--csv", csv == "-" ? nil : csv)], keeping: files)
@@ -108,16 +112,16 @@ package struct Evaluate: ToolCommand {
         let segmenter = try Segmenter(
             ensemble: files, choosing: choice.set ?? .model, imageSize: input.imageSize, threshold: threshold,
             prediction: answer.prediction(measuresDoubt: uncertainty), compute: compute.compute, networks: Backend.current.networks)
-        Console.tell(segmenter, files)
+        if isSpeaker(shard) { Console.tell(segmenter, files) }
         let settings = try self.files.settings(of: set, segmenter, axis)
-        do { try score(settings, segmenter, WeightsDigest(of: files, now: false)) } catch let error as DataError {
+        do { try score(settings, segmenter, WeightsDigest(of: files, now: false), shard) } catch let error as DataError {
             throw unfit(error, segmenter)
         } catch let error as NonFiniteScore {
             throw InputError("\(named): \(error)")
         }
     }
 
-    private func score(_ settings: DataSettings, _ segmenter: Segmenter, _ digest: WeightsDigest) throws {
+    private func score(_ settings: DataSettings, _ segmenter: Segmenter, _ digest: WeightsDigest, _ shard: Shard?) throws {
         let layout = settings.dataset.layout
         let split = self.split ?? layout.evaluationSplit
         if let volumes = try layout.volumes(settings, split: split, classNames: segmenter.classNames) {
@@ -125,25 +129,31 @@ package struct Evaluate: ToolCommand {
                 throw ValidationError("--calibration, --uncertainty and --own-size are for pictures")
             }
             try answer.check(segmenter, hasVolumes: true)
-            return try score(volumes, segmenter, digest)
+            return try score(volumes, segmenter, digest, shares(shard, settings, split, segmenter, digest, ["\(volumes.count) volumes"]))
         }
         try answer.check(segmenter, hasVolumes: false)
         guard predictions == nil, spacing == nil, tolerance == nil else {
             throw ValidationError("--predictions, --spacing and --tolerance are for volumes")
         }
         let set = try layout.evaluationSet(settings, split: split)
-        for note in try set.verify() { Console.note("note: " + note) }
+        let findings = try set.verify()
+        if isSpeaker(shard) { for note in findings { Console.note("note: " + note) } }
         var options = Evaluator.Options()
         (options.batchSize, options.threshold) = (min(input.batchSize, 8), segmenter.threshold)
         (options.ignoredLabel, options.classNames) = (settings.ignoredLabel, segmenter.classNames)
         options.loss.ignoredLabel = settings.ignoredLabel
         options.cleanUp = segmenter.cleanUp
         (options.measuresCalibration, options.measuresDoubt) = (calibration, uncertainty)
-        if let work = try segmenter.work(set.sourceSizes) { Console.note(work) }
+        if isSpeaker(shard), let work = try segmenter.work(set.sourceSizes) { Console.note(work) }
+        let shares = try shares(shard, settings, split, segmenter, digest, (0..<set.count).map(set.name(at:)))
+        let evaluator = Evaluator(set, options)
         let bar = WorkBar("scoring")
-        let result = try Evaluator(set, options).evaluate(segmenter, atOwnSize: ownSize || segmenter.isTiled) { bar.show($0, of: $1) }
+        let part = try evaluator.part(shard ?? .whole, segmenter, atOwnSize: ownSize || segmenter.isTiled) { bar.show($0, of: $1) }
         Console.status("")
-        try deliver(result, csv: result.csv, table: Self.table(result))
+        try join(part, shares) { parts in
+            let result = evaluator.result(of: parts)
+            try deliver(result, csv: result.csv, table: Self.table(result))
+        }
     }
 
     /// Writes scores where the options want them, and the table to standard output unless one of

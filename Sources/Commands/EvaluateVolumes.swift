@@ -10,7 +10,7 @@ import Segmentation
 
 extension Evaluate {
     /// Scores volumes: Dice and HD95, published and strict.
-    func score(_ volumes: any VolumeDataset, _ segmenter: Segmenter, _ digest: WeightsDigest) throws {
+    func score(_ volumes: any VolumeDataset, _ segmenter: Segmenter, _ digest: WeightsDigest, _ shares: ScoreShares?) throws {
         let folder = predictions.map { URL(filePath: $0) }
         if let folder { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
         let provenance = "vmunet \(Provenance.version), weights sha256 \(digest.value.prefix(32))"
@@ -20,7 +20,7 @@ extension Evaluate {
             volumes, segmenter: VolumeSegmenter(segmenter, batchSize: input.batchSize), spacing: spacing,
             metrics: VolumeMetric.all + (tolerance.map { [.normalizedSurfaceDice(tolerance: $0)] } ?? []))
         let bar = WorkBar("scoring")
-        let summary = try evaluator.evaluate { progress in
+        let scored = try evaluator.part(shares?.shard ?? .whole) { progress in
             bar.show(
                 progress.share, "volume \(progress.volume + 1)/\(progress.volumes), slice \(progress.slice)/\(progress.slices)")
         } keep: { volume, prediction in
@@ -38,8 +38,11 @@ extension Evaluate {
             Console.note("note: " + problem)
         }
         for doubt in doubts.lines(atMost: CaseNotes.mostTold) { Console.note("note: " + doubt) }
-        if let folder { Console.note("\(counted(summary.volumes.count, "label volume")) in \(folder.relativePath)") }
-        try deliver(summary, csv: summary.csv, table: Self.table(summary))
+        if let folder { Console.note("\(counted(scored.count, "label volume")) in \(folder.relativePath)") }
+        try join(scored, shares) { parts in
+            let summary = try VolumeScoreSummary(parts.flatMap(\.self).sorted { $0.place < $1.place }.map(\.scores))
+            try deliver(summary, csv: summary.csv, table: Self.table(summary))
+        }
     }
 
     /// A line for each class, then the mean: Table II transposed.

@@ -64,11 +64,18 @@ extension ParsableCommand {
                 endProcess(ExitStatus.badInput)
             }
         } else if text.hasPrefix(parsers) {
+            letTheFirstSpeak()
             Console.error(String(text.dropFirst(parsers.count)))
         } else {
             Console.plain(text)
         }
         endProcess(code.rawValue)
+    }
+
+    /// Waits in all of mpirun's processes but the first. An error that all have, such as a wrong
+    /// option, is then said once: the first process to exit ends the others.
+    private static func letTheFirstSpeak() {
+        if let place = Launcher.place, place.index > 0 { sleep(2) }
     }
 
     /// An executable's `main`: runs the command in the arguments and exits with its code.
@@ -94,12 +101,14 @@ extension ParsableCommand {
             } catch let exit as ExitCode {
                 endProcess(exit.rawValue)
             } catch let error as ValidationError where chosen != nil {
+                letTheFirstSpeak()
                 // Thrown while a command was running, so the parser no longer knows which one.
                 let name = chosen.map { $0.configuration.commandName ?? "\($0)".lowercased() } ?? ""
                 Console.error("\(error.message)\nsee '\(configuration.commandName ?? "") \(name) --help'")
                 endProcess(ExitStatus.usage)
             } catch {
                 guard let code = Failure.code(of: error) else { leave(error) }
+                letTheFirstSpeak()
                 Console.error(Failure.message(of: error))
                 endProcess(code)
             }

@@ -61,7 +61,7 @@ struct PredictionBatch {
         codes = try command.segmentCodes.map { try SegmentCodes(URL(filePath: $0)) } ?? SegmentCodes()
         sources = Set((list.items.map(\.url) + weights).map(FolderListing.target))
         failures = list.failures.map { "\($0.path): \($0.reason)" }
-        let shard = command.sharing.chosen
+        let shard = try command.sharing.chosen()
         self.shard = shard
         positions = list.items.indices.filter { shard?.contains($0) ?? true }
         lock = try target.lock(isShared: shard != nil, stop)

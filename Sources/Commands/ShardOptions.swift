@@ -18,13 +18,20 @@ extension Require {
 package struct ShardOptions: ParsableArguments {
     @Option(
         help: """
-            Segment only share I of N, such as 2/8, in job arrays and on machines without MPI. The last share to finish joins the results. Under \
-            mpirun and srun each process takes its share by itself.
+            Do only share I of N, such as 2/8, in job arrays and on machines without MPI. The last share to finish joins the results. Under mpirun \
+            and srun each process takes its share by itself.
             """, transform: Shard.reading("share I of N, with I from 1 to N, such as 2/8"))
     package var shard: Shard?
 
     package init() {}
 
-    /// The given share, or the launcher's; nil for the whole.
-    package var chosen: Shard? { (shard ?? Launcher.place).flatMap { $0.count > 1 ? $0 : nil } }
+    /// The given share, or the launcher's; nil for the whole. Throws if both give one: each process
+    /// would do the same share.
+    package func chosen() throws -> Shard? {
+        if let shard, let place = Launcher.place {
+            throw ValidationError(
+                "--shard \(shard): mpirun or srun started \(place.count) processes, which share the work by themselves; leave it out")
+        }
+        return (shard ?? Launcher.place).flatMap { $0.count > 1 ? $0 : nil }
+    }
 }

@@ -11,7 +11,7 @@ struct ProcessOptions: ParsableArguments {
     @Option(help: "Minutes between checkpoints, beside those after every epoch.")
     var saveEvery: Double?
 
-    @Option(help: "Several processes: seconds after which one that does not answer counts as dead, which ends the run. Default: 300.")
+    @Option(help: "Several processes: seconds after which one that does not start or answer counts as dead, which ends the run. Default: 300.")
     var peerTimeout: Double?
 
     @Flag(help: "Several processes: send gradients in bfloat16, half the bytes (docs/machines.md).")
@@ -46,9 +46,8 @@ struct ProcessOptions: ParsableArguments {
             processes.leave()
             throw exit
         } catch {
-            // The first to exit ends all. Process 0 reports an error that all have, such as a wrong
-            // option; another process reports its own.
-            if error is ProcessFailed { sleep(30) } else if processes.rank > 0 { sleep(2) }
+            // The first to exit ends all, and that should be the process that can say why.
+            if error is ProcessFailed { sleep(30) }
             throw error
         }
         processes.leave()

@@ -114,8 +114,8 @@ extension ToolTests {
             let images = fewer.appending(path: "train/images"), name = try #require(names(images).first)
             for kind in ["images", "masks"] { try FileManager.default.removeItem(at: fewer.appending(path: "train/\(kind)/\(name)")) }
             for (other, words) in [
-                (["--epochs", "3"], "epochs: 3 there, epochs: 2 here"), (["--lr", "0.5"], "learning_rate: 0.5"),
-                (["--bfloat16-gradients"], "--bfloat16-gradients: true there"), (["--data", fewer.path], "pictures for training: 19"),
+                (["--epochs", "3"], "epochs: 3, not 2"), (["--lr", "0.5"], "optimizer.learning_rate: 0.5, not"),
+                (["--bfloat16-gradients"], "--bfloat16-gradients: true, not false"), (["--data", fewer.path], "data.path"),
             ] {
                 let run = try Scratch.folder().appending(path: "run")
                 let first = arguments + ["--run", run.path]
@@ -127,11 +127,28 @@ extension ToolTests {
                 }
                 let outcome = try Cluster.run(first, second)
                 #expect(outcome.code == 64, "\(outcome.error)")
-                // The data's path may be a setting, too.
-                #expect(outcome.error.contains(words) || outcome.error.contains(fewer.path), "\(outcome.error)")
+                #expect(outcome.error.contains(words), "\(outcome.error)")
                 #expect(outcome.error.contains("process 1 was started with other settings or pictures"), "\(outcome.error)")
                 #expect(!FileManager.default.fileExists(atPath: run.path))
             }
+        }
+
+        /// One word for all, from an option that none can have.
+        @Test func anErrorOfAllIsSaidOnce() throws {
+            let outcome = try Cluster.run(3, try Self.arguments("", epochs: 1) + ["--save-every", "0"])
+            #expect(outcome.code == 64, "\(outcome.error)")
+            #expect(outcome.error.components(separatedBy: "--save-every: expected").count == 2, "\(outcome.error)")
+        }
+
+        /// A process that never joins: the others do not wait for it longer than they are told to.
+        @Test func aProcessThatDoesNotStartIsToldOf() throws {
+            let arguments = try Self.arguments("", epochs: 1) + ["--peer-timeout", "3"]
+            let outcome = try Running(
+                try #require(Cluster.mpirun), ["-n", "1", try #require(Cluster.binary).path] + arguments + [":", "-n", "1", "sleep", "120"],
+                environment: Cluster.environment
+            ).outcome()
+            #expect(outcome.code == 70, "\(outcome)")
+            #expect(outcome.error.contains("has not started within 3 s"), "\(outcome.error)")
         }
 
         /// 100 steps with everything that is drawn, summed or clipped: augmentation, stochastic

@@ -72,6 +72,73 @@ extension ToolTests {
             #expect(table.count == 4 && table.filter { $0["error"] != nil }.count == 1)
         }
 
+        /// Scores of one process, of an array of jobs and of mpirun's processes are equal to the byte,
+        /// with each number that `evaluate` can measure; of a set whose last batch is short, and with
+        /// more shares than batches.
+        @Test(
+            arguments: [
+                ["--batch-size", "3"], ["--batch-size", "3", "--calibration", "--uncertainty"], ["--own-size", "--tta", "flips", "--uncertainty"],
+                ["--tile", "32", "--calibration"],
+            ])
+        func evaluateJoinsItsShares(options: [String]) throws {
+            let folder = try Scratch.folder()
+            func scores(_ name: String) -> [String] {
+                ["--json", folder.appending(path: name + ".json").path, "--csv", folder.appending(path: name + ".csv").path]
+            }
+            func bytes(_ name: String) throws -> [Data] {
+                try ["json", "csv"].map { try Data(contentsOf: folder.appending(path: "\(name).\($0)")) }
+            }
+            let arguments =
+                ["evaluate", "--weights", Shared.weights.path, "--data", Shared.discs.path, "--dataset", "folder"]
+                + (options.contains("--tile") ? [] : ["--image-size", "64"]) + options
+            let whole = try light(arguments + scores("whole"))
+            expectDone(whole)
+            for share in ["5/5", "1/5", "4/5", "2/5"] {
+                let outcome = try light(arguments + scores("shared") + ["--shard", share])
+                expectDone(outcome)
+                #expect(outcome.error.contains("share \(share) is done; the last to end joins") && outcome.out.isEmpty, "\(outcome)")
+                #expect(!exists(folder.appending(path: "shared.json")))
+            }
+            let last = try light(
+                arguments + scores("shared"), environment: ["OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_SIZE": "5"])
+            expectDone(last)
+            #expect(last.error.contains("all 5 shares are done") && last.out == whole.out && !last.error.contains("weights:"), "\(last)")
+            #expect(try bytes("shared") == bytes("whole"))
+            #expect(names(folder) == ["shared.csv", "shared.json", "whole.csv", "whole.json"])
+            // A share that is run again, later, leaves the joined scores as they are.
+            expectDone(try light(arguments + scores("shared") + ["--shard", "2/5"]))
+            #expect(try bytes("shared") == bytes("whole"))
+        }
+
+        /// Shares that were scored with other settings, or weights, wait for their own.
+        @Test func scoresOfOtherSettingsAreNotJoined() throws {
+            let file = try Scratch.folder().appending(path: "scores.json")
+            let arguments = [
+                "evaluate", "--weights", Shared.weights.path, "--data", Shared.discs.path, "--image-size", "64", "--json", file.path,
+            ]
+            expectDone(try light(arguments + ["--shard", "1/2", "--threshold", "0.4"]))
+            expectDone(try light(arguments + ["--shard", "2/2"]))
+            #expect(!exists(file))
+            expectDone(try light(arguments + ["--shard", "1/2"]))
+            #expect(exists(file))
+        }
+
+        @Test(arguments: [[], ["--json", "-"], ["--csv", "-"], ["--json", "scores.json", "--csv", "-"]]) func sharedScoresNeedAFile(
+            options: [String]
+        ) throws {
+            let outcome = try light(
+                ["evaluate", "--weights", Shared.weights.path, "--data", Shared.discs.path, "--shard", "1/2"] + options)
+            expectRefusal(outcome, 64, naming: "--json FILE or --csv FILE")
+        }
+
+        @Test(arguments: [["predict", Shared.pictures.path, "--output", "masks"], ["evaluate", "--data", Shared.discs.path, "--json", "s.json"]])
+        func mpirunAndAShareAreRefused(arguments: [String]) throws {
+            let outcome = try light(
+                arguments + ["--weights", Shared.weights.path, "--shard", "1/4"],
+                environment: ["PMI_RANK": "0", "PMI_SIZE": "2"])
+            expectRefusal(outcome, 64, naming: "mpirun or srun started 2 processes")
+        }
+
         @Test(arguments: ["0/2", "3/2", "2", "a/b", "1/0", "-1/2", "1/1000000"]) func otherSharesAreRefused(text: String) throws {
             let outcome = try light(["predict", Shared.pictures.path, "--output", "masks", "--shard=\(text)"])
             #expect(outcome.code == 64 && outcome.error.contains("--shard"), "\(outcome.error)")

@@ -72,6 +72,24 @@ extension ToolTests {
             #expect((strict["dice"] as? Double ?? 0) > 0.6 && strict["nsd_2"] is Double, "\(strict)")
             #expect(scored.out.contains("millimetres"))
 
+            // Volumes in shares, one of which has none: the same scores, table and label maps.
+            let set = ["evaluate", "--weights", weights, "--data", "set", "--dataset", "nnunet", "--split", "val", "--tolerance", "2"]
+            let whole = try Tool.run(set + ["--json", "whole.json", "--csv", "whole.csv", "--predictions", "whole"], in: folder)
+            #expect(whole.code == 0, "\(whole)")
+            var last = whole
+            for share in 1...3 {
+                last = try Tool.run(
+                    set + ["--json", "shared.json", "--csv", "shared.csv", "--predictions", "shared", "--shard", "\(share)/3"], in: folder)
+                #expect(last.code == 0 && last.out.isEmpty == (share < 3), "\(last)")
+            }
+            #expect(last.out == whole.out)
+            for kind in ["json", "csv"] {
+                #expect(
+                    try Data(contentsOf: folder.appending(path: "shared.\(kind)"))
+                        == Data(contentsOf: folder.appending(path: "whole.\(kind)")))
+            }
+            for name in ["whole", "shared"] { #expect(names(folder.appending(path: name)).count == 2) }
+
             // The two files are one case; its labels have the input's affine and its name.
             let found = try Tool.run("predict", "--weights", weights, "set/imagesTs", "--output", "out", "--statistics", in: folder)
             #expect(found.code == 0 && !found.error.contains("mirrors"), "\(found)")

@@ -29,13 +29,23 @@ public struct Calibration: Sendable, Codable, Equatable {
 }
 
 /// Accumulates calibration statistics picture by picture.
-struct CalibrationSum: Sendable {
+package struct CalibrationSum: Sendable, Codable, Equatable {
     /// The usual number of bins.
     static let binCount = 15
     private var pixels = [Int](repeating: 0, count: binCount)
     private var probabilities = [Double](repeating: 0, count: binCount)
     private var right = [Double](repeating: 0, count: binCount)
     private var squares = 0.0
+
+    /// Adds the pixels of another sum.
+    mutating func add(_ other: CalibrationSum) {
+        for bin in 0..<Self.binCount {
+            pixels[bin] += other.pixels[bin]
+            probabilities[bin] += other.probabilities[bin]
+            right[bin] += other.right[bin]
+        }
+        squares += other.squares
+    }
 
     /// Adds a picture's logits and its truth. Unlabelled pixels are left out.
     mutating func add(_ logits: Logits, _ picture: Int, _ target: Sample.Target, ignoring ignored: Int?) {

@@ -17,6 +17,10 @@ package struct EvaluationPart: Sendable, Codable, Equatable {
         package var name: String
         /// Counts of the foreground, or of every label.
         package var counts: [ConfusionCounts]
+        /// The network's uncertainty; nil unless requested.
+        package var doubt: Doubt?
+        /// The calibration of its pixels; nil unless requested.
+        package var calibration: CalibrationSum?
     }
 
     /// The batches, in the set's order.
@@ -28,20 +32,19 @@ package struct EvaluationPart: Sendable, Codable, Equatable {
 
 extension Evaluator {
     /// Scores a share of the set's batches. ``result(of:)`` joins the parts of all shares to
-    /// exactly the result of one process, without calibration and uncertainty.
+    /// exactly the result of one process. An error thrown by `progress` ends it.
+    ///
+    /// Throws ``NonFiniteScore`` for a loss that is not finite, and what the data set and the
+    /// scorer throw.
     package func part(
         _ shard: Shard, _ scorer: some BatchScorer, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
     ) throws -> EvaluationPart {
-        let steps = (0..<loader.stepsPerEpoch).filter(shard.contains)
-        let count = steps.reduce(0) { $0 + loader.order.size(ofStep: $1) }
         var (part, done) = (EvaluationPart(), 0)
-        let batches = loader.batches(epoch: 0) { shard.contains($0) ? $1 : [] }
-        for step in steps {
-            guard let batch = try batches.next() else { break }
+        try forEachBatch(shard) { step, batch, count in
             let score = try scorer.finiteScore(batch)
             var tally = EvaluationTally(classes: dataset.classes, options)
             try tally.add(batch, score)
-            part.batches.append(.init(step: step, loss: score.loss, images: tally.images.map { .init(name: $0.name, counts: $0.counts) }))
+            part.batches.append(.init(step: step, loss: score.loss, images: tally.images))
             done += batch.count
             try progress(done, count)
         }
@@ -70,7 +73,7 @@ extension Evaluator {
             var tally = EvaluationTally(classes: dataset.classes, options)
             let loss = try tally.add(sample.name, maps[0], sample.size, sample.target, network: network.classes)
             guard loss.isFinite else { throw NonFiniteScore(pictures: [sample.name], loss: loss, layer: nil) }
-            part.batches.append(.init(step: index, loss: loss, images: tally.images.map { .init(name: $0.name, counts: $0.counts) }))
+            part.batches.append(.init(step: index, loss: loss, images: tally.images))
             try progress(done + 1, places.count)
         }
         return part
@@ -79,9 +82,19 @@ extension Evaluator {
     /// The set's result, from parts that together cover it.
     package func result(of parts: [EvaluationPart]) -> EvaluationResult {
         var tally = EvaluationTally(classes: dataset.classes, options)
-        for batch in parts.flatMap(\.batches).sorted(by: { $0.step < $1.step }) {
-            tally.add(batch.images.map { (name: $0.name, counts: $0.counts) }, loss: batch.loss)
-        }
+        for batch in parts.flatMap(\.batches).sorted(by: { $0.step < $1.step }) { tally.add(batch) }
         return tally.result()
+    }
+
+    /// Calls `body` with each batch of a share, its place in the set, and the share's number of
+    /// pictures.
+    func forEachBatch(_ shard: Shard, _ body: (_ step: Int, _ batch: Batch, _ of: Int) throws -> Void) throws {
+        let steps = (0..<loader.stepsPerEpoch).filter(shard.contains)
+        let count = steps.reduce(0) { $0 + loader.order.size(ofStep: $1) }
+        let batches = loader.batches(epoch: 0) { shard.contains($0) ? $1 : [] }
+        for step in steps {
+            guard let batch = try batches.next() else { return }
+            try body(step, batch, count)
+        }
     }
 }

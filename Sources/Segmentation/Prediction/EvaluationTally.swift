@@ -1,17 +1,12 @@
 /// Accumulates counts and losses batch by batch.
 struct EvaluationTally {
-    /// For each picture, the counts of each scored class: the foreground, or every label.
-    var images: [(name: String, counts: [ConfusionCounts])] = []
-    private var doubts: [Doubt] = []
-    private var calibration: CalibrationSum?
+    /// The pictures' counts, in the order of their addition.
+    var images: [EvaluationPart.Picture] = []
     private var lossSum = 0.0
     private let classes: Int
     private let options: Evaluator.Options
 
-    init(classes: Int, _ options: Evaluator.Options) {
-        (self.classes, self.options) = (classes, options)
-        calibration = options.measuresCalibration ? CalibrationSum() : nil
-    }
+    init(classes: Int, _ options: Evaluator.Options) { (self.classes, self.options) = (classes, options) }
 
     /// Adds a picture's maps; the loss is its own, which is returned.
     @discardableResult
@@ -22,7 +17,7 @@ struct EvaluationTally {
         guard options.measuresDoubt else { return loss }
         var sum = DoubtSum(classes: classes, maps: maps.count / size.count)
         _ = sum.add(maps, labels: logits.answer(0).labels(threshold: options.threshold))
-        doubts.append(sum.doubt)
+        images[images.count - 1].doubt = sum.doubt
         return loss
     }
 
@@ -35,26 +30,31 @@ struct EvaluationTally {
         lossSum += loss * Double(logits.batch)
         for i in 0..<logits.batch {
             let range = i * logits.area..<(i + 1) * logits.area
-            calibration?.add(logits, i, target, ignoring: options.ignoredLabel)
             var labels = logits.answer(i).labels(threshold: options.threshold)
             try options.cleanUp.apply(
                 to: &labels, shape: VolumeShape(depth: 1, height: logits.height, width: logits.width), classes: classes)
+            var picture = EvaluationPart.Picture(name: names[i], counts: [])
             switch target {
             case .binary(let t):
-                images.append((names[i], [ConfusionCounts(probabilities: labels.map { Float($0) }, truth: t[range])]))
+                picture.counts = [ConfusionCounts(probabilities: labels.map { Float($0) }, truth: t[range])]
             case .labels(let t):
-                let counts = (0..<classes).map {
+                picture.counts = (0..<classes).map {
                     ConfusionCounts(labels: labels, truth: t[range], of: UInt8($0), ignoring: options.ignoredLabel)
                 }
-                images.append((names[i], counts))
             }
+            if options.measuresCalibration {
+                var sum = CalibrationSum()
+                sum.add(logits, i, target, ignoring: options.ignoredLabel)
+                picture.calibration = sum
+            }
+            images.append(picture)
         }
     }
 
     /// Adds a batch that was counted elsewhere.
-    mutating func add(_ counted: [(name: String, counts: [ConfusionCounts])], loss: Double) {
-        lossSum += loss * Double(counted.count)
-        images += counted
+    mutating func add(_ batch: EvaluationPart.BatchCounts) {
+        lossSum += batch.loss * Double(batch.images.count)
+        images += batch.images
     }
 
     func result() -> EvaluationResult {
@@ -62,8 +62,9 @@ struct EvaluationTally {
         let scored = classes == 1 ? 0..<1 : 1..<classes
         let total = (0..<max(classes, 1)).map { c in images.reduce(ConfusionCounts()) { $0 + $1.counts[c] } }
         func scores(_ counts: [ConfusionCounts]) -> BinaryScores { BinaryScores(meanOf: scored.map { BinaryScores(counts[$0]) }) }
-        var each = images.map { EvaluationResult.Image(name: $0.name, scores: scores($0.counts), counts: Array($0.counts[scored])) }
-        for (index, doubt) in doubts.enumerated() { each[index].doubt = doubt }
+        let each = images.map {
+            EvaluationResult.Image(name: $0.name, scores: scores($0.counts), counts: Array($0.counts[scored]), doubt: $0.doubt)
+        }
         var empty = EvaluationResult.EmptyPictures()
         var counted: [BinaryScores] = []
         for (image, picture) in zip(images, each) {
@@ -85,9 +86,11 @@ struct EvaluationTally {
                     .init(
                         label: c, name: classNames.flatMap { c < $0.count ? $0[c] : nil }, counts: total[c], scores: BinaryScores(total[c]))
                 })
-        result.calibration = calibration?.calibration
+        if options.measuresCalibration {
+            result.calibration = images.reduce(into: CalibrationSum()) { $0.add($1.calibration ?? CalibrationSum()) }.calibration
+        }
         if options.measuresDoubt {
-            result.rankings = Ranking.rankings(zip(each, doubts).map { (miou: $0.scores.miou, doubt: $1) })
+            result.rankings = Ranking.rankings(each.compactMap { image in image.doubt.map { (miou: image.scores.miou, doubt: $0) } })
         }
         return result
     }

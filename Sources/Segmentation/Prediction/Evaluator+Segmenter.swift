@@ -10,23 +10,43 @@ extension Evaluator {
     package func evaluate(
         _ segmenter: Segmenter, atOwnSize: Bool, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
     ) throws -> EvaluationResult {
-        if !atOwnSize, !options.measuresDoubt { return try evaluate(segmenter.network, progress: progress) }
-        var tally = EvaluationTally(classes: dataset.classes, options)
-        try forEachMaps(segmenter, atOwnSize: atOwnSize) { name, maps, size, target in
-            try tally.add(name, maps, size, target, network: segmenter.network.classes)
-            try progress(tally.images.count, dataset.count)
-        }
-        return tally.result()
+        result(of: [try part(.whole, segmenter, atOwnSize: atOwnSize, progress: progress)])
     }
 
-    /// Calls `body` with each picture's maps, maps × size, and its truth.
+    /// Scores a share of the set, as ``evaluate(_:atOwnSize:progress:)`` does the whole.
+    /// ``result(of:)`` joins the parts of all shares.
+    package func part(
+        _ shard: Shard, _ segmenter: Segmenter, atOwnSize: Bool, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
+    ) throws -> EvaluationPart {
+        if !atOwnSize, !options.measuresDoubt {
+            return try part(shard, NetworkScorer(network: segmenter.network, loss: options.loss), progress: progress)
+        }
+        var part = EvaluationPart()
+        try forEachMaps(shard, segmenter, atOwnSize: atOwnSize) { picture, count in
+            var tally = EvaluationTally(classes: dataset.classes, options)
+            let loss = try tally.add(picture.name, picture.maps, picture.size, picture.target, network: segmenter.network.classes)
+            part.batches.append(.init(step: picture.place, loss: loss, images: tally.images))
+            try progress(part.batches.count, count)
+        }
+        return part
+    }
+
+    /// A picture's maps, maps × size, and its truth.
+    struct PictureMaps {
+        /// Its place in the set.
+        let place: Int
+        let name: String
+        let maps: [Float]
+        let size: PlaneSize
+        let target: Sample.Target
+    }
+
+    /// Calls `body` with the maps of each picture of a share, and the share's number of pictures.
     func forEachMaps(
-        _ segmenter: Segmenter, atOwnSize: Bool,
-        _ body: (_ name: String, _ maps: [Float], _ size: PlaneSize, _ target: Sample.Target) throws -> Void
+        _ shard: Shard = .whole, _ segmenter: Segmenter, atOwnSize: Bool, _ body: (_ picture: PictureMaps, _ of: Int) throws -> Void
     ) throws {
         guard atOwnSize else {
-            let batches = loader.batches(epoch: 0)
-            while let batch = try batches.next() {
+            return try forEachBatch(shard) { step, batch, count in
                 let size = PlaneSize(height: batch.height, width: batch.width)
                 let found = try segmenter.network.maps(batch.images, batch: batch.count, height: batch.height, width: batch.width)
                 for index in 0..<batch.count {
@@ -36,14 +56,18 @@ extension Evaluator {
                             layer: segmenter.network.firstNonFiniteLayer(
                                 batch.images, batch: batch.count, height: batch.height, width: batch.width))
                     }
-                    try body(batch.names[index], found.picture(index), size, batch.target.picture(index, area: size.count))
+                    let picture = PictureMaps(
+                        place: step * options.batchSize + index, name: batch.names[index], maps: found.picture(index), size: size,
+                        target: batch.target.picture(index, area: size.count))
+                    try body(picture, count)
                 }
             }
-            return
         }
-        for index in 0..<dataset.count {
+        let places = (0..<dataset.count).filter(shard.contains)
+        for index in places {
             let sample = try ownSample(at: index)
-            try body(sample.name, segmenter.ownMaps(of: sample.image, sample.size), sample.size, sample.target)
+            let maps = try segmenter.ownMaps(of: sample.image, sample.size)
+            try body(PictureMaps(place: index, name: sample.name, maps: maps, size: sample.size, target: sample.target), places.count)
         }
     }
 }

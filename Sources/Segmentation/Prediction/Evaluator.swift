@@ -88,7 +88,7 @@ extension BatchScorer {
 }
 
 /// Scores with a network; computes the loss on the host.
-private struct NetworkScorer: BatchScorer {
+struct NetworkScorer: BatchScorer {
     let network: any InferenceNetwork
     let loss: SegmentationLoss
 
@@ -157,13 +157,7 @@ public struct Evaluator {
     package func evaluate(
         _ scorer: some BatchScorer, progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
     ) throws -> EvaluationResult {
-        var tally = EvaluationTally(classes: dataset.classes, options)
-        let batches = loader.batches(epoch: 0)
-        while let batch = try batches.next() {
-            try tally.add(batch, scorer.finiteScore(batch))
-            try progress(tally.images.count, dataset.count)
-        }
-        return tally.result()
+        result(of: [try part(.whole, scorer, progress: progress)])
     }
 }
 

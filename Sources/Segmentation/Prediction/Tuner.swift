@@ -91,8 +91,8 @@ package struct Tuner: Sendable {
     ) throws {
         let evaluator = Evaluator(set, options)
         if segmenter.isTiled {
-            try evaluator.forEachMaps(segmenter, atOwnSize: true) { _, maps, size, target in
-                try add(Logits(probabilities: maps, classes: classes, size: size), 0, target)
+            try evaluator.forEachMaps(segmenter, atOwnSize: true) { picture, _ in
+                try add(Logits(probabilities: picture.maps, classes: classes, size: picture.size), 0, picture.target)
                 try progress(cases.count, set.count)
             }
             return

@@ -38,20 +38,34 @@ public struct VolumeEvaluator: Sendable {
     public func evaluate(
         progress: (Progress) -> Void = { _ in }, keep: (SynapseVolume, LabelVolume) throws -> Void = { _, _ in }
     ) throws -> VolumeScoreSummary {
-        var scores: [VolumeScores] = []
-        for index in 0..<volumes.count {
-            let volume = try volumes.load(at: index)
-            let prediction = try predict(volume) { done, depth in
-                progress(Progress(volume: index, volumes: volumes.count, slice: done, slices: depth))
+        try VolumeScoreSummary(part(.whole, progress: progress, keep: keep).map(\.scores))
+    }
+
+    /// A volume's scores.
+    package struct Scored: Sendable, Codable, Equatable {
+        /// Its place in the set.
+        package let place: Int
+        /// Its scores.
+        package let scores: VolumeScores
+    }
+
+    /// Scores the volumes of a share, as ``evaluate(progress:keep:)`` does all.
+    package func part(
+        _ shard: Shard, progress: (Progress) -> Void = { _ in }, keep: (SynapseVolume, LabelVolume) throws -> Void = { _, _ in }
+    ) throws -> [Scored] {
+        let places = (0..<volumes.count).filter(shard.contains)
+        return try places.enumerated().map { done, place in
+            let volume = try volumes.load(at: place)
+            let prediction = try predict(volume) { slices, depth in
+                progress(Progress(volume: done, volumes: places.count, slice: slices, slices: depth))
             }
-            scores.append(
-                try VolumeScores(
-                    name: volume.name, prediction: prediction.leavingOut(volumes.ignoredLabel, of: volume.label),
-                    label: volume.label.leavingOut(volumes.ignoredLabel, of: volume.label), classNames: volumes.classNames,
-                    regions: volumes.regions, millimetres: spacing ?? volume.spacing, metrics: metrics))
+            let scores = try VolumeScores(
+                name: volume.name, prediction: prediction.leavingOut(volumes.ignoredLabel, of: volume.label),
+                label: volume.label.leavingOut(volumes.ignoredLabel, of: volume.label), classNames: volumes.classNames,
+                regions: volumes.regions, millimetres: spacing ?? volume.spacing, metrics: metrics)
             try keep(volume, prediction)
+            return Scored(place: place, scores: scores)
         }
-        return try VolumeScoreSummary(scores)
     }
 
     /// Labels in the volume's own order.

@@ -1,5 +1,6 @@
 import CMPI
 import Files
+import Foundation
 import Networks
 import Runs
 import Segmentation
@@ -94,22 +95,38 @@ public struct Processes: Sendable {
     /// does not fit.
     public func requireSame(_ configuration: RunConfiguration, _ data: TrainingData, _ options: [String: Bool]) throws {
         guard count > 1 else { return }
-        var lines = try configuration.yaml.split(separator: "\n").map(String.init)
-        lines += options.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
-        lines.append("--bfloat16-gradients: \((group as? MPIGroup)?.bfloat16 ?? false)")
+        var own = Start(settings: try configuration.yaml, options: options)
+        own.options["--bfloat16-gradients"] = (group as? MPIGroup)?.bfloat16 ?? false
         for (name, set) in [("training", data.training)] + (data.validation.map { [("validation", $0)] } ?? []) {
             let names = (0..<set.count).map(set.name(at:)), sizes = try set.sourceSizes().map { "\($0.width)×\($0.height)" }
             let digest = SHA256.hexadecimal(of: Array((names + sizes).joined(separator: "\n").utf8))
-            lines.append("pictures for \(name): \(set.count), with names and sizes of digest \(digest.prefix(8))")
+            own.pictures.append("\(set.count) for \(name), with names and sizes of digest \(digest.prefix(8))")
         }
-        let all = group.gather(Array(lines.joined(separator: "\n").utf8))
-            .map { String(decoding: $0, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false) }
-        guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
-        let pair = zip(all[other], all[0]).first { $0 != $1 } ?? (all[other].last ?? "", all[0].last ?? "")
+        let all = try group.gather(Array(JSONEncoder().encode(own))).map { try JSONDecoder().decode(Start.self, from: Data($0)) }
+        guard let other = all.firstIndex(where: { $0 != all[0] }), let difference = try all[other].difference(from: all[0]) else { return }
         throw ProcessesError(
-            "process \(other) was started with other settings or pictures than process 0: "
-                + "\(String(pair.0).printable()) there, \(String(pair.1).printable()) here",
+            "process \(other) was started with other settings or pictures than process 0: \(difference.printable())",
             remedy: "start all with one command, and give all the same files")
+    }
+
+    /// All that processes must have in common.
+    private struct Start: Codable, Equatable {
+        /// The configuration in YAML.
+        var settings: String
+        var options: [String: Bool]
+        /// A line about each part of the data set.
+        var pictures: [String] = []
+
+        /// The first differences, such as "epochs: 2, not 3"; nil if there is none.
+        func difference(from other: Start) throws -> String? {
+            let (mine, others) = (try RunConfiguration(yaml: settings), try RunConfiguration(yaml: other.settings))
+            if let difference = try mine.difference(from: others) { return difference }
+            for (option, value) in options.sorted(by: { $0.key < $1.key }) where other.options[option] != value {
+                return "\(option): \(value), not \(!value)"
+            }
+            for (here, there) in zip(pictures, other.pictures) where here != there { return "pictures: \(here), not \(there)" }
+            return settings == other.settings && pictures.count == other.pictures.count ? nil : "other settings"
+        }
     }
 
     /// Throws ``ProcessesError`` unless every weight has the same norm on all processes, bit for bit.

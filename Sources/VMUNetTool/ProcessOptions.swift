@@ -11,7 +11,8 @@ struct ProcessOptions: ParsableArguments {
     @Option(help: "Minutes between checkpoints, beside those after every epoch.")
     var saveEvery: Double?
 
-    @Option(help: "Several processes: seconds after which one that does not start or answer counts as dead, which ends the run. Default: 300.")
+    @Option(
+        help: "Several processes: seconds after which one that does not start or answer counts as dead, which ends the run. Default: 300.")
     var peerTimeout: Double?
 
     @Flag(help: "Several processes: send gradients in bfloat16, half the bytes (docs/machines.md).")

@@ -10,7 +10,7 @@ enum Cluster {
     static let isThere = binary != nil && mpirun != nil
 
     /// Open MPI refuses more processes than cores, and root, unless told.
-    private static let environment = [
+    static let environment = [
         "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
         "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_mpi_yield_when_idle": "1",
         "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
@@ -143,10 +143,9 @@ extension ToolTests {
         /// A process that never joins: the others do not wait for it longer than they are told to.
         @Test func aProcessThatDoesNotStartIsToldOf() throws {
             let arguments = try Self.arguments("", epochs: 1) + ["--peer-timeout", "3"]
-            let outcome = try Running(
-                try #require(Cluster.mpirun), ["-n", "1", try #require(Cluster.binary).path] + arguments + [":", "-n", "1", "sleep", "120"],
-                environment: Cluster.environment
-            ).outcome()
+            let program = try #require(Cluster.binary).path
+            let both = ["-n", "1", program] + arguments + [":", "-n", "1", "sleep", "120"]
+            let outcome = try Running(try #require(Cluster.mpirun), both, environment: Cluster.environment).outcome()
             #expect(outcome.code == 70, "\(outcome)")
             #expect(outcome.error.contains("has not started within 3 s"), "\(outcome.error)")
         }

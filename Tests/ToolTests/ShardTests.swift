@@ -77,7 +77,8 @@ extension ToolTests {
         /// more shares than batches.
         @Test(
             arguments: [
-                ["--batch-size", "3"], ["--batch-size", "3", "--calibration", "--uncertainty"], ["--own-size", "--tta", "flips", "--uncertainty"],
+                ["--batch-size", "3"], ["--batch-size", "3", "--calibration", "--uncertainty"],
+                ["--own-size", "--tta", "flips", "--uncertainty"],
                 ["--tile", "32", "--calibration"],
             ])
         func evaluateJoinsItsShares(options: [String]) throws {
@@ -131,11 +132,13 @@ extension ToolTests {
             expectRefusal(outcome, 64, naming: "--json FILE or --csv FILE")
         }
 
-        @Test(arguments: [["predict", Shared.pictures.path, "--output", "masks"], ["evaluate", "--data", Shared.discs.path, "--json", "s.json"]])
+        @Test(
+            arguments: [
+                ["predict", Shared.pictures.path, "--output", "masks"], ["evaluate", "--data", Shared.discs.path, "--json", "s.json"],
+            ])
         func mpirunAndAShareAreRefused(arguments: [String]) throws {
             let outcome = try light(
-                arguments + ["--weights", Shared.weights.path, "--shard", "1/4"],
-                environment: ["PMI_RANK": "0", "PMI_SIZE": "2"])
+                arguments + ["--weights", Shared.weights.path, "--shard", "1/4"], environment: ["PMI_RANK": "0", "PMI_SIZE": "2"])
             expectRefusal(outcome, 64, naming: "mpirun or srun started 2 processes")
         }
 

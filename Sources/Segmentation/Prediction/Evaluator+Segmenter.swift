@@ -43,7 +43,7 @@ extension Evaluator {
 
     /// Calls `body` with the maps of each picture of a share, and the share's number of pictures.
     func forEachMaps(
-        _ shard: Shard = .whole, _ segmenter: Segmenter, atOwnSize: Bool, _ body: (_ picture: PictureMaps, _ of: Int) throws -> Void
+        _ shard: Shard, _ segmenter: Segmenter, atOwnSize: Bool, _ body: (_ picture: PictureMaps, _ of: Int) throws -> Void
     ) throws {
         guard atOwnSize else {
             return try forEachBatch(shard) { step, batch, count in

@@ -91,7 +91,7 @@ package struct Tuner: Sendable {
     ) throws {
         let evaluator = Evaluator(set, options)
         if segmenter.isTiled {
-            try evaluator.forEachMaps(segmenter, atOwnSize: true) { picture, _ in
+            try evaluator.forEachMaps(.whole, segmenter, atOwnSize: true) { picture, _ in
                 try add(Logits(probabilities: picture.maps, classes: classes, size: picture.size), 0, picture.target)
                 try progress(cases.count, set.count)
             }

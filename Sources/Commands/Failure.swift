@@ -1,5 +1,6 @@
 import ArgumentParser
 import Files
+import Segmentation
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials

@@ -11,11 +11,12 @@ extension PredictionBatch {
             return Dictionary(file.records.map { ($0.input, $0) }) { $1 }
         }
         var joined = try PredictionFile(in: folder)
+        let until = joined.records.isEmpty ? "" : ", which lists earlier results until then"
         for (position, item) in list.items.enumerated() {
             // Not the place: another machine may have the files under another real path.
             guard let entry = entries[position % shard.count][item.path], entry.source?.state == InputIdentity(item).state,
                 entry.weights == recordedDigest, entry.settings == settings(item)
-            else { return Console.note("share \(shard) is done; the last to end joins the results in \(PredictionFile.name)") }
+            else { return Console.note("share \(shard) is done; the last to end joins the results in \(PredictionFile.name)\(until)") }
             joined.add(entry)
         }
         try joined.write()

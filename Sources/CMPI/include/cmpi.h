@@ -18,8 +18,9 @@ extern "C" {
 bool cm_is_available(void);
 
 /// Joins the processes that mpirun or srun started. `patience` is the longest wait for another
-/// process, in seconds. The local numbers count this machine's processes. From now on a process that exits without cm_finish ends all others with its
-/// own exit code. Returns false, with a reason, if MPI cannot start.
+/// process, in seconds; if one does not start in that time, this process ends, too. The local
+/// numbers count this machine's processes. From now on a process that exits without cm_finish ends
+/// all others with its own exit code. Returns false, with a reason, if MPI cannot start.
 bool cm_start(double patience, int *rank, int *size, int *local_rank, int *local_size, const char **reason);
 /// "Open MPI v4.1.4, …", or "" without MPI.
 const char *cm_library(void);

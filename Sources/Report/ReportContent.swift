@@ -43,11 +43,18 @@ struct ReportContent: Sendable {
         var empty = EvaluationResult.EmptyPictures()
         /// Scores of each class except the background; empty for binary sets.
         var classes: [(name: String, scores: BinaryScores)] = []
+        /// The calibration of the probabilities.
+        var calibration: Calibration?
+        /// The Dice error that the network expects of each picture, and the real one; pictures whose
+        /// truth and prediction are empty are left out.
+        var doubts: [(name: String, expected: Double, error: Double)] = []
+        /// The power of each uncertainty measure to find the worst tenth.
+        var rankings: [Ranking] = []
     }
 
     /// A picture and its prediction.
     struct Example: Sendable {
-        /// "best", "median", "worst".
+        /// "best", "median", "worst", "most doubtful".
         var rank: String
         var name: String
         var scores: BinaryScores

@@ -71,7 +71,7 @@ struct ReportPage {
         let heading: HTML = content.runs.count == 1 ? "<h2>Curves</h2>" : "<h2>\(run.name)</h2><p class=\"muted\">\(run.summary)</p>"
         let notes = HTML.each(run.notes) { "<p class=\"muted\">\($0)</p>" }
         return """
-            <section>\(heading)<div class="charts">\(ReportCurves.of(run))\(histogram(run))\(classBars(run))</div></section>
+            <section>\(heading)<div class="charts">\(ReportCurves.of(run))\(histogram(run))\(classBars(run))\(ReportTrust.charts(run))</div></section>
             <section>\(run.examples.isEmpty && notes.isEmpty ? "" : pictures(run, notes))\(ReportTables.epochs(run))</section>
 
             """
@@ -95,7 +95,7 @@ struct ReportPage {
         var out: HTML = "<h2>\(title)</h2>\(notes)"
         guard !run.examples.isEmpty else { return out }
         out += Self.pictureKey(run.evaluation)
-        for rank in ["best", "median", "worst"] {
+        for rank in ["best", "median", "worst", "most doubtful"] {
             let chosen = run.examples.filter { $0.rank == rank }
             guard !chosen.isEmpty else { continue }
             let cards = HTML.each(chosen) { example in

@@ -67,6 +67,14 @@ struct ReportPicture {
         return try tile(foundDrawn(mask), caption)
     }
 
+    /// A map of the network's uncertainty, 0…255 for each pixel: darker is surer.
+    func uncertainty(_ map: [UInt8], size: (height: Int, width: Int)) throws -> ReportContent.Tile {
+        let to = (height: picture.height, width: picture.width)
+        let values = Resize.bilinear(map.map(Float.init), channels: 1, from: size, to: to)
+        let grey = Picture(width: to.width, height: to.height, channels: 1, pixels: values.map { UInt8(min(max($0, 0), 255).rounded()) })
+        return try tile(grey.rgb, "uncertainty")
+    }
+
     /// As ``found(_:threshold:size:caption:)``, as a picture.
     func foundDrawn(_ finding: Answer, threshold: Float, size: (height: Int, width: Int)) throws -> Picture {
         try foundDrawn(mask(finding, threshold: threshold, size))

@@ -31,6 +31,12 @@ enum ReportSelection {
         return choices
     }
 
+    /// The indices of the highest scores, up to `count` and a third of all.
+    static func highest(_ scores: [Double?], _ count: Int) -> [Int] {
+        let sorted = ranked(scores)
+        return Array(sorted.prefix(max(min(count, sorted.count / 3), min(1, sorted.count))))
+    }
+
     /// Indices by descending score; ties keep their order.
     private static func ranked(_ scores: [Double?]) -> [Int] {
         scores.indices.filter { scores[$0]?.isFinite ?? false }.sorted { (scores[$0] ?? 0, $1) > (scores[$1] ?? 0, $0) }

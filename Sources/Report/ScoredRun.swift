@@ -29,7 +29,9 @@ struct ScoredRun {
                 file: weights.relativePath,
                 reason: "classes: expected \(dataset.classes) (the data set's), got \(segmenter.network.classes)")
         }
-        result = try Evaluator(dataset, configuration.evaluation).evaluate(segmenter, atOwnSize: segmenter.isTiled, progress: progress)
+        var evaluation = configuration.evaluation
+        (evaluation.measuresCalibration, evaluation.measuresDoubt) = (true, true)
+        result = try Evaluator(dataset, evaluation).evaluate(segmenter, atOwnSize: segmenter.isTiled, progress: progress)
         showsNames = options.showsNames ?? configuration.data.dataset.layout.areNamesPublic(result.images.map(\.name))
     }
 
@@ -41,7 +43,12 @@ struct ScoredRun {
         .init(
             pooled: result.pooled, perImageMean: result.perImageMean, pictureScores: imageScores,
             empty: result.emptyPictures,
-            classes: (result.classes ?? []).filter { $0.label > 0 }.map { ($0.name ?? "class \($0.label)", $0.scores) })
+            classes: (result.classes ?? []).filter { $0.label > 0 }.map { ($0.name ?? "class \($0.label)", $0.scores) },
+            calibration: result.calibration,
+            doubts: result.images.enumerated().compactMap { index, image in
+                guard let doubt = image.doubt, let dice = image.scores.dsc else { return nil }
+                return (shownName(index), doubt.expectedError, 1 - dice)
+            }, rankings: result.rankings ?? [])
     }
 
     /// Names in a private set may be patients', so its pictures are numbered.
@@ -54,6 +61,19 @@ struct ScoredRun {
             let found = try picture.found(finding, threshold: segmenter.threshold, size: size)
             let tiles = classes == 1 ? [try picture.plain(), found] : [try picture.plain(), try picture.truthTile(), found]
             return .init(rank: choice.rank, name: shownName(choice.index), scores: result.images[choice.index].scores, tiles: tiles)
+        } + doubtful(count)
+    }
+
+    /// The pictures that the network doubts most, whether right or wrong, with a map of its doubt.
+    private func doubtful(_ count: Int) throws -> [ReportContent.Example] {
+        try ReportSelection.highest(result.images.map { $0.doubt?.expectedError }, count).map { index in
+            let picture = try picture(index), sample = try dataset.sample(at: index)
+            let (finding, size) = try find(index)
+            let tiles = [
+                try picture.plain(), try picture.found(finding, threshold: segmenter.threshold, size: size),
+                try picture.uncertainty(segmenter.uncertainty(for: sample), size: size),
+            ]
+            return .init(rank: "most doubtful", name: shownName(index), scores: result.images[index].scores, tiles: tiles)
         }
     }
 

@@ -198,6 +198,23 @@ struct ReportPageTests {
         #expect(!compared.contains { $0.index == 4 })
     }
 
+    @Test("a promise's bars and dots are where both percentages place them")
+    func diagonal() throws {
+        let chart = DiagonalChart(
+            title: "t", xLabel: "x", yLabel: "y", legend: ["a < b"],
+            bars: [.init(from: 0.5, to: 1, outcome: 0.25, told: "bar")],
+            dots: [.init(promise: 0, outcome: 1, told: "dot"), .init(promise: 2, outcome: .nan, told: "beyond")])
+        let reader = PageReader(chart.html.text)
+        #expect(reader.problem == nil && reader.text.contains("a < b"))
+        // The plot's area: 68…446 across, 246…24 up.
+        let bar = try #require(reader.all("rect", class: "bar").first)
+        #expect((bar["x"], bar["width"], bar["y"], bar["height"]) == ("258", "187", "190.5", "55.5"))
+        let dots = reader.all("circle", class: "dot")
+        #expect(dots.map { "\($0["cx"] ?? "") \($0["cy"] ?? "")" } == ["68 24", "446 246"])
+        let line = try #require(reader.all("line", class: "mark").first)
+        #expect([line["x1"], line["y1"], line["x2"], line["y2"]] == ["68", "246", "446", "24"])
+    }
+
     @Test("every column of the histogram counts its pictures")
     func histogram() {
         let histogram = Histogram(title: "t", xLabel: "x", values: [0, 0.049, 0.05, 0.5, 1, 1, .nan, -1, 7])

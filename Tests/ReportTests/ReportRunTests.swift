@@ -53,15 +53,34 @@ struct ReportRunTests {
         #expect(
             reader.text.contains(environment.cpu) && reader.text.contains(environment.libtorch)
                 && reader.text.contains(environment.instructionSet))
-        // Five pictures give one each of best, median and worst, with outlines beside it. They are
-        // numbered, since the set may be private.
-        #expect(reader.all("img").count == 6)
+        // Five pictures give one each of best, median and worst, with outlines beside it, and the most
+        // doubtful with a map of its doubt as well. They are numbered, since the set may be private.
+        #expect(reader.all("img").count == 9)
         #expect(!page.contains("lesion_") && reader.text.contains("picture "))
         #expect(!page.contains(folder.path) && !page.contains("report-"))
         for event in try run.events() {
             guard case .epoch(let record) = event else { continue }
             #expect(reader.text.contains(Figures.fixed(record.trainLoss)) && reader.text.contains(percent(record.scores?.dsc)))
         }
+        // Calibration and doubt are those that `evaluate` measures.
+        let configuration = try RunConfiguration(yamlFile: run.configuration)
+        var settings = configuration.evaluation
+        (settings.measuresCalibration, settings.measuresDoubt) = (true, true)
+        let set = try configuration.data.dataset.layout.reportSet(configuration.data, seed: configuration.seed)
+        let segmenter = try Segmenter(weights: run.best, imageSize: 32, networks: .torch)
+        let scored = try Evaluator(set, settings).evaluate(segmenter, atOwnSize: false)
+        let calibration = try #require(scored.calibration), ranking = try #require(scored.rankings?.first)
+        #expect(reader.text.contains("expected calibration error \(percent(calibration.expectedError)) %"))
+        #expect(reader.text.contains("Brier score \(Figures.fixed(calibration.brier))"))
+        #expect(reader.text.contains("AUROC \(Figures.fixed(ranking.auroc, digits: 3))"))
+        let expected = try scored.images.map { try #require($0.doubt?.expectedError) }
+        for (index, image) in scored.images.enumerated() {
+            let told = "picture \(index + 1): expected \(percent(expected[index])) %, is \(percent(image.scores.dsc.map { 1 - $0 })) %"
+            #expect(image.scores.dsc == nil || reader.text.contains(told))
+        }
+        let most = try #require(expected.indices.max { expected[$0] < expected[$1] })
+        #expect(page.contains("<h3>Most doubtful</h3><div class=\"examples\"><figure class=\"card example\">"))
+        #expect(reader.text.contains("uncertaintypicture \(most + 1)"), "of \(expected)")
         var named = options
         named.showsNames = true
         #expect(try RunReport(named, networks: .torch).html(of: [url]).contains("lesion_00005"))
@@ -160,9 +179,9 @@ struct ReportRunTests {
         let rows = reader.all("table", class: "grid4").count
         #expect(rows == 1)
         #expect(reader.text.contains("Visual comparison"))
-        // Each row has the picture, the truth and both runs; each run has its own six pictures as
+        // Each row has the picture, the truth and both runs; each run has its own nine pictures as
         // well.
-        #expect((reader.all("img").count - 12).isMultiple(of: 4) && reader.all("img").count > 12)
+        #expect((reader.all("img").count - 18).isMultiple(of: 4) && reader.all("img").count > 18)
 
         let moved = folder.appending(path: "moved")
         try FileManager.default.moveItem(at: folder.appending(path: "data"), to: moved)
@@ -174,7 +193,7 @@ struct ReportRunTests {
         #expect(skipped.count == 1 && skipped[0].contains("--data"))
         var elsewhere = options
         elsewhere.data = moved.path
-        #expect(PageReader(try RunReport(elsewhere, networks: .torch).html(of: [urls[0]])).all("img").count == 6)
+        #expect(PageReader(try RunReport(elsewhere, networks: .torch).html(of: [urls[0]])).all("img").count == 9)
         elsewhere.data = folder.appending(path: "nowhere").path
         #expect(throws: DataError.self) { try RunReport(elsewhere, networks: .torch).html(of: [urls[0]]) }
         #expect(throws: FileError.self) { try RunReport(options, networks: .torch).html(of: [moved]) }

@@ -102,6 +102,17 @@ extension Segmenter {
         return Logits(probabilities: maps, classes: network.classes, size: sample.size).answer(0)
     }
 
+    /// The entropy of each pixel of a set's sample, as a share of the greatest possible: 0…255.
+    package func uncertainty(for sample: Sample) throws -> [UInt8] {
+        let maps =
+            try isTiled
+            ? ownMaps(of: sample.image, sample.size)
+            : network.maps(sample.image, batch: 1, height: sample.height, width: sample.width).values
+        let answer = Logits(probabilities: maps, classes: network.classes, size: sample.size).answer(0)
+        var sum = DoubtSum(classes: network.classes, maps: maps.count / sample.size.count)
+        return sum.add(maps, labels: answer.labels(threshold: threshold))
+    }
+
     /// The maps of a picture's planes, 3 × size, at its own size: maps × size.
     func ownMaps(of planes: [Float], _ size: PlaneSize) throws -> [Float] {
         let count = mapCount, window = window(size)

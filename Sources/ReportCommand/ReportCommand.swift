@@ -8,8 +8,8 @@ package struct ReportCommand: ToolCommand {
         commandName: "report",
         abstract: "Write a self-contained HTML page about a training run, or a comparison of several.",
         discussion: """
-            Has curves of losses, scores and learning rate, the score table (for volumes also those of the held-back cases), the best, median and worst validation pictures with truth and \
-            prediction outlined, settings and machine. The page needs no network and no script. Pictures are numbered rather than named, unless the set is \
+            Has curves of losses, scores and learning rate, the score table (for volumes also those of the held-back cases), the best, median, worst and most doubtful validation pictures with truth and \
+            prediction outlined, the reliability of the probabilities, settings and machine. The page needs no network and no script. Pictures are numbered rather than named, unless the set is \
             a published one or --names is given; folders' paths are never shown. Look at a page before you pass it on: it contains pictures of your data.
 
             Examples:

@@ -59,7 +59,9 @@ package struct ComputeOptions: ParsableArguments {
 
     /// The options as one value, with defaults for those not given.
     package var compute: Compute {
-        Compute(device: device ?? .auto, precision: precision ?? .fp32, compileGraph: compileGraph, allowsTF32: tf32, threads: threads)
+        Compute(
+            device: device ?? .auto, precision: precision ?? .fp32, compileGraph: compileGraph, allowsTF32: tf32,
+            threads: threads ?? Launcher.threads)
     }
 }
 

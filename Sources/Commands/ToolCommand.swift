@@ -17,7 +17,7 @@ extension ToolCommand {
 
     func prepare() {
         if telling.quiet { Console.isQuiet.store(true, ordering: .relaxed) }
-        if let threads { Parallel.allow(threads: threads) }
+        if let threads = threads ?? Launcher.threads { Parallel.allow(threads: threads) }
         computing?.noteWhatHasNoEffect()
     }
 }

@@ -26,7 +26,7 @@ struct Bench: ToolCommand {
     func run() throws {
         let configuration = try options.network.configuration()
         guard options.compute.device != .cuda else { throw NoGPU() }
-        if let threads = options.compute.threads { KernelsNetwork.setThreads(threads) }
+        if let threads = options.compute.compute.threads { KernelsNetwork.setThreads(threads) }
         let (B, C, size) = (options.batchSize, configuration.inputChannels, options.imageSize)
         let network = try KernelsNetwork(configuration, .random(for: configuration), precision: options.precision.ofProducts)
         guard let plan = network.plan(batch: B, channels: C, height: size, width: size) else {

@@ -19,4 +19,14 @@ package enum Launcher {
         }
         return nil
     }
+
+    /// The threads of this process, where mpirun started several on this machine, so that they share
+    /// its processors; nil if it is the only one, or is bound to processors of its own.
+    package static var threads: Int? {
+        let environment = ProcessInfo.processInfo.environment
+        let counts = ["OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"].compactMap { environment[$0].flatMap { Int($0) } }
+        let (all, own) = (ProcessInfo.processInfo.processorCount, ProcessInfo.processInfo.activeProcessorCount)
+        guard let count = counts.first, place != nil, (2...Shard.most).contains(count), own == all else { return nil }
+        return max(1, all / count)
+    }
 }

@@ -65,8 +65,8 @@ public enum PretrainedWeights {
                 sources(of: key).contains { weights[$0]?.shape == parameter.shape }
             })
         else {
-            throw NothingFits(
-                keys: weights.keys, expected: network is TorchVMUNet ? "VMamba's or VM-UNet's keys" : "this kind of network's keys")
+            let isVMUNet = network is TorchVMUNet || network is DeeplySupervisedVMUNet
+            throw NothingFits(keys: weights.keys, expected: isVMUNet ? "VMamba's or VM-UNet's keys" : "this kind of network's keys")
         }
         try withTorchErrors {
             for (key, parameter) in network.tensors {

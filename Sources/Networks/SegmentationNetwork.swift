@@ -26,6 +26,12 @@ package protocol SegmentationNetwork: Sendable {
     /// pass can be recorded for a GPU.
     func callAsFunction(_ images: Tensor, _ mode: ForwardMode) -> Tensor
 
+    /// The logits, and those of coarser maps in deep supervision, finest first: [B, classes, h, w],
+    /// where h and w divide H and W.
+    func outputs(_ images: Tensor, _ mode: ForwardMode) -> [Tensor]
+    /// The number of ``outputs(_:_:)``.
+    var outputCount: Int { get }
+
     /// The same network with the store's tensors: `Self(configuration, from: store)`.
     ///
     /// - Throws: ``/VMUNet/WeightsMismatch`` if they do not fit.
@@ -35,6 +41,11 @@ package protocol SegmentationNetwork: Sendable {
 extension SegmentationNetwork {
     /// None.
     package var buffers: [(key: String, tensor: Tensor)] { [] }
+
+    /// The logits alone.
+    package func outputs(_ images: Tensor, _ mode: ForwardMode) -> [Tensor] { [self(images, mode)] }
+    /// One.
+    package var outputCount: Int { 1 }
 
     /// Parameters, then buffers.
     var tensors: [(key: String, tensor: Tensor)] { parameters + buffers }

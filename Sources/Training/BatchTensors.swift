@@ -26,7 +26,7 @@ struct BatchTensors {
             : Tensor(batch.target.signedDistances(classes: classes, height: H, width: W), shape: [B, classes, H, W], on: device)
     }
 
-    private init(images: Tensor, target: Tensor, distances: Tensor?) {
+    init(images: Tensor, target: Tensor, distances: Tensor?) {
         (self.images, self.target, self.distances) = (images, target, distances)
     }
 
@@ -41,13 +41,25 @@ struct BatchTensors {
         if let distances, let others = other.distances { distances.assign(others) }
     }
 
-    /// Logits and target of no picture, for a process whose part of a batch is empty.
-    static func none(classes: Int) -> (logits: Tensor, target: Tensor) {
+    /// Logits and batch of no picture, for a process whose part of a batch is empty.
+    static func none(classes: Int) -> (logits: Tensor, batch: BatchTensors) {
         let nothing = [Float]()
-        return (
-            Tensor(nothing, shape: [0, classes, 1, 1]),
-            classes == 1 ? Tensor(nothing, shape: [0, 1, 1, 1]) : Tensor([Int64](), shape: [0, 1, 1])
-        )
+        let images = Tensor(nothing, shape: [0, 1, 1, 1])
+        let target = classes == 1 ? images : Tensor([Int64](), shape: [0, 1, 1])
+        return (Tensor(nothing, shape: [0, classes, 1, 1]), BatchTensors(images: images, target: target, distances: nil))
+    }
+
+    /// The truth at every `step`-th pixel, for the logits of a coarser map: the pixel at the middle of
+    /// each square, as PyTorch's `nearest-exact`.
+    func reduced(by step: Int) -> BatchTensors {
+        func reduced(_ plane: Tensor) -> Tensor {
+            let shape = plane.shape
+            let (outer, H, W) = (Array(shape.dropLast(2)), shape[shape.count - 2], shape[shape.count - 1])
+            let squares = plane.reshaped([outer.reduce(1, *), H / step, step, W / step, step])
+            return squares.narrowed(axis: 2, start: step / 2, length: 1).narrowed(axis: 4, start: step / 2, length: 1)
+                .reshaped(outer + [H / step, W / step])
+        }
+        return BatchTensors(images: images, target: reduced(target), distances: distances.map(reduced))
     }
 }
 

@@ -61,10 +61,10 @@ final class GradientStep {
     private func wholeLoss(of batch: BatchTensors?, _ part: BatchPart) -> Tensor {
         let sum = BatchSum(group: group, part: part)
         guard let batch else {
-            let (logits, target) = BatchTensors.none(classes: network.classes)
-            return self.loss(logits, target, in: sum)
+            let nothing = BatchTensors.none(classes: network.classes)
+            return self.loss(Array(repeating: nothing.logits, count: network.outputCount), nothing.batch, in: sum)
         }
-        return BatchPart.$current.withValue(part) { self.loss(network(batch.images, mode), batch, in: sum) }
+        return BatchPart.$current.withValue(part) { self.loss(network.outputs(batch.images, mode), batch, in: sum) }
     }
 
     /// A batch of another size, the last of an epoch, runs the same code unrecorded.
@@ -90,7 +90,7 @@ final class GradientStep {
 
     /// Adds a batch's share of the gradients. Returns its loss, detached from autograd.
     private func addGradients(_ batch: BatchTensors) -> Tensor {
-        let loss = self.loss(network(batch.images, mode), batch)
+        let loss = self.loss(network.outputs(batch.images, mode), batch)
         share(of: loss).backward()
         return loss.detached()
     }

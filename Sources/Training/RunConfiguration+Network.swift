@@ -10,7 +10,9 @@ extension RunConfiguration {
 
     /// The network that the run trains: new, or of the weights in the store.
     func makeNetwork(from store: ParameterStore = ParameterStore()) throws -> any SegmentationNetwork {
-        if let vmunet { return try TorchVMUNet(vmunet, store) }
+        if let vmunet {
+            return loss.deepSupervision > 0 ? try DeeplySupervisedVMUNet(vmunet, store) : try TorchVMUNet(vmunet, store)
+        }
         return try settings.network(shape, from: store)
     }
 

@@ -20,6 +20,17 @@ extension SegmentationLoss {
         self(logits, batch.target, distances: batch.distances, in: sum)
     }
 
+    /// The loss of a batch's logits, and of those of coarser maps in deep supervision, each of which
+    /// weighs ``deepSupervision`` times the next finer one's.
+    func callAsFunction(_ outputs: [Tensor], _ batch: BatchTensors, in sum: BatchSum = .own) -> Tensor {
+        var (total, weight) = (self(outputs[0], batch, in: sum), 1.0)
+        for logits in outputs.dropFirst() {
+            weight *= deepSupervision
+            total = total + self(logits, batch.reduced(by: outputs[0].size(2) / logits.size(2)), in: sum) * weight
+        }
+        return total
+    }
+
     /// BceDice (equation 5). Logits and targets are [B, 1, H, W], targets 0…1, soft or hard. The
     /// result has one element.
     ///

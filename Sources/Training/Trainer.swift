@@ -321,9 +321,9 @@ public final class Trainer {
         try Checkpoint(network: network, optimizer: optimizer, average: average, position: position)
     }
 
-    /// The weights to predict with: the averaged ones if the run averages.
+    /// The weights to predict with: the averaged ones if the run averages, without the loss's own.
     private func keptWeights() throws -> StateDictionary {
-        try average?.withAveragedWeights { try network.stateDictionary() } ?? network.stateDictionary()
+        try (average?.withAveragedWeights { try network.stateDictionary() } ?? network.stateDictionary()).networkWeights
     }
 
     private var hasStoppedImproving: Bool { configuration.hasStoppedImproving(position.validationLosses) }

@@ -36,7 +36,11 @@ public struct VMUNet<E: Engine>: Sendable {
 
     /// Images [B, input channels or 1, H, W] → logits [B, classes, H, W], float32. H and W must be
     /// multiples of 32.
-    public func callAsFunction(_ images: Tensor, _ mode: ForwardMode = .inference) -> Tensor {
+    public func callAsFunction(_ images: Tensor, _ mode: ForwardMode = .inference) -> Tensor { logits(of: images, mode) { _ in } }
+
+    /// Logits as by a call. `stage` receives the map of each decoder stage:
+    /// [B, H/32, W/32, 8C], … [B, H/4, W/4, C].
+    public func logits(of images: Tensor, _ mode: ForwardMode, stage seen: (Tensor) -> Void) -> Tensor {
         var x = Operators.module("patch_embed") { patchEmbedding(images) }  // [B, H/4, W/4, C]
         var inputs: [Tensor] = []
         for stage in encoder {
@@ -45,6 +49,7 @@ public struct VMUNet<E: Engine>: Sendable {
         }
         for (i, stage) in decoder.enumerated() {
             x = stage(x, skip: i > 0 ? inputs[4 - i] : nil, mode)  // … [B, H/4, W/4, C]
+            seen(x)
         }
         return Operators.module("final_up, final_conv") { finalProjection(x) }
     }

@@ -83,6 +83,13 @@ struct TrainingOptions: ParsableArguments {
     var loss: LossWeights?
 
     @Option(
+        help: """
+            Deep supervision: also train coarser maps of VM-UNet's decoder, each with this times the weight of the next finer one, such as 0.5. \
+            Default: 0, none.
+            """)
+    var deepSupervision: Double?
+
+    @Option(
         help:
             "Further variation of training pictures, such as scale=0.25,noise=0.05 (0 is off): \(Self.variations). Flips and rotations stay.",
         transform: AugmentationStrengths.reading("\(Self.variations) with numbers of 0 or more, such as scale=0.25,noise=0.05"))
@@ -129,6 +136,7 @@ struct TrainingOptions: ParsableArguments {
         if let patchSize { (settings.data.patchSize, settings.data.imageSize) = (patchSize, patchSize) }
         if let learningRate { settings.optimizer.learningRate = learningRate }
         loss?.apply(to: &settings.loss)
+        if let deepSupervision { settings.loss.deepSupervision = deepSupervision }
         augmentation?.apply(to: &settings.data)
         if let pictures { settings.data.pictures = pictures }
         if balance { settings.data.balance = true }

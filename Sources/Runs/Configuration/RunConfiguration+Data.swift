@@ -55,9 +55,11 @@ extension RunConfiguration {
 
     /// The loss to train on.
     public var segmentationLoss: SegmentationLoss {
-        SegmentationLoss(
+        var result = SegmentationLoss(
             crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel,
             terms: loss.terms)
+        result.deepSupervision = loss.deepSupervision
+        return result
     }
 
     /// The run's rules for scoring a set.

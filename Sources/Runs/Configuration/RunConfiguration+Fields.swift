@@ -155,6 +155,7 @@ extension RunConfiguration.LossSettings: ConfigurationSection {
         try fields.value("boundary", &terms.boundary)
         try fields.value("cldice", &terms.centerlineDice)
         try fields.value("cldice_iterations", &terms.centerlineIterations)
+        try fields.value("deep_supervision", &deepSupervision)
     }
 }
 

@@ -105,6 +105,9 @@ extension RunConfiguration {
             require(weight > 0 && weight <= 100, key, "above 0, up to 100", weight)
         }
         within(0...1000, "loss.cldice_iterations", loss.terms.centerlineIterations)
+        require((0...1).contains(loss.deepSupervision), "loss.deep_supervision", "0 to 1", loss.deepSupervision)
+        require(
+            loss.deepSupervision == 0 || vmunet != nil, "loss.deep_supervision", "0 for networks other than VM-UNet", loss.deepSupervision)
         if let weights = loss.classWeights {
             require(data.classes > 1, "loss.class_weights", "null with one class", weights)
             require(

@@ -79,6 +79,9 @@ extension RunConfiguration {
         public var classWeights: [Double]?
         /// The terms beside the paper's.
         public var terms = LossTerms()
+        /// Deep supervision: the weight of the loss of each coarser map of VM-UNet's decoder, relative
+        /// to the next finer one; 0 for none.
+        public var deepSupervision = 0.0
 
         /// Both terms with weight 1, all classes alike, no other term.
         public init() {}

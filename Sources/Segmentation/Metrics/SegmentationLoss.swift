@@ -20,6 +20,9 @@ public struct SegmentationLoss: Sendable, Hashable {
     public var ignoredLabel: Int?
     /// Terms beside the paper's.
     public var terms: LossTerms
+    /// In training, the weight of the loss of the decoder's coarser maps, each relative to the next
+    /// finer one; 0 for none. ``value(_:_:)`` sees the network's own logits alone.
+    public var deepSupervision = 0.0
 
     /// Cross-entropy and Dice weigh 1 by default, and there is no other term.
     public init(

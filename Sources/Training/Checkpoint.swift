@@ -14,6 +14,9 @@ struct Checkpoint {
     var tensors: StateDictionary
     var position: TrainingPosition
 
+    /// The network's tensors, with those of the loss.
+    var network: StateDictionary { tensors.filter { !$0.hasPrefix("optimizer.") && !$0.hasPrefix("ema.") } }
+
     /// Reads a run's last checkpoint. Throws ``/Files/FileError`` for a damaged file,
     /// ``/Files/FileError`` for a file of another kind.
     init(_ url: URL) throws {

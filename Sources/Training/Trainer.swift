@@ -97,7 +97,7 @@ public final class Trainer {
         let checkpoint = try Checkpoint(folder.last)
         let network: any SegmentationNetwork
         do {
-            network = try configuration.makeNetwork(from: ParameterStore(weights: checkpoint.tensors.networkWeights))
+            network = try configuration.makeNetwork(from: ParameterStore(weights: checkpoint.network))
         } catch let error as any WeightsProblem {
             throw BadWeights(file: folder.last.relativePath, problem: error)
         }

@@ -25,7 +25,7 @@ enum ReportTrust {
             yLabel: isBinary ? "is foreground %" : "is right %",
             legend: [
                 "expected calibration error \(percent(calibration.expectedError)) %", "Brier score \(Figures.fixed(calibration.brier))",
-                "below the dashes: too sure",
+                "at the dashes: as often as it says",
             ], bars: bars
         ).html
     }

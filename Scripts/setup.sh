@@ -580,15 +580,15 @@ build_with_swift() (
     use_pkgconfig
     # A plan that SwiftPM kept from a product without libtorch lacks the headers of a libtorch that
     # was installed since.
-    set -- "$1" swift build -c release --disable-build-manifest-caching --package-path "$root"
+    set -- "$1" swift build -c release --disable-build-manifest-caching
     if needs_mpi "$1"; then
-        exec "${@:2}" --traits MPI --product vmunet-train --scratch-path "$(build_folder "$1")" </dev/null
+        exec "${@:2}" --traits MPI --product vmunet-train --package-path "$root" --scratch-path "$(build_folder "$1")" </dev/null
     fi
     local engine=kernels
     case $1 in
         vmunet-serve) ;;
         vmunet-serve-libtorch) engine=libtorch ;;
-        *) exec "${@:2}" --product "$1" </dev/null ;;
+        *) exec "${@:2}" --product "$1" --package-path "$root" </dev/null ;;
     esac
     # Package.swift names the server's packages for this call alone. Package.resolved is put back:
     # with them in it the next build of another product would fetch them too.
@@ -596,7 +596,7 @@ build_with_swift() (
     rm -f "$deps/resolved"
     [ ! -f "$resolved" ] || cp "$resolved" "$deps/resolved"
     trap 'rm -f "$resolved"; [ ! -f "$deps/resolved" ] || mv -f "$deps/resolved" "$resolved"' EXIT
-    VMUNET_SERVER=$engine "${@:2}" --product vmunet-serve --scratch-path "$(build_folder "$1")" </dev/null
+    VMUNET_SERVER=$engine "${@:2}" --product vmunet-serve --package-path "$root" --scratch-path "$(build_folder "$1")" </dev/null
 )
 
 # ---- tests

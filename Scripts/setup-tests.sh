@@ -154,7 +154,7 @@ tick() { sleep 0.03; }
 
 own_torch=$project/.deps/python/lib/python3.11/site-packages/torch
 installs='venv|pip torch==2.13.0+cpu|'
-builds="swift build -c release --product vmunet --package-path $project|"
+builds="swift build -c release --disable-build-manifest-caching --product vmunet --package-path $project|"
 report_builds=${builds/--product vmunet/--product vmunet-report}
 train_builds=${builds/--product vmunet/--product vmunet-train}
 [ $suffix = so ] || installs='venv|pip torch==2.13.0|'
@@ -233,7 +233,7 @@ echo light >"$project/Package.resolved"
 tick && touch "$project/Sources/Tool/main.swift"
 run "$project/vmunet" setup serve
 expect "Package.resolved" "$(cat "$project/Package.resolved")" light
-server_build="swift build -c release --product vmunet-serve --package-path $project --scratch-path $project/.build-serve|"
+server_build="swift build -c release --disable-build-manifest-caching --product vmunet-serve --package-path $project --scratch-path $project/.build-serve|"
 called "$server_build$server_build"
 rm "$project/Package.resolved"
 
@@ -242,12 +242,12 @@ run "$project/vmunet" serve --device cuda --port 1
 expect output "$out" "vmunet-serve <serve><--device><cuda><--port><1> $own_torch/lib"
 run "$project/vmunet" serve --port 1 --libtorch
 expect output "$out" "vmunet-serve <serve><--port><1><--libtorch> $own_torch/lib"
-called "swift build -c release --product vmunet-serve --package-path $project --scratch-path $project/.build-serve-libtorch|"
+called "swift build -c release --disable-build-manifest-caching --product vmunet-serve --package-path $project --scratch-path $project/.build-serve-libtorch|"
 
 begin "training on several processes is built apart, with the MPI that is there"
 stub mpirun <<<''
 stub mpicc <<<'echo "gcc -Wl,-z,relro -I/opt/mpi/include -L/opt/mpi/lib -lmpi"'
-mpi_build="swift build -c release --traits MPI --product vmunet-train --package-path $project --scratch-path $project/.build-mpi|"
+mpi_build="swift build -c release --disable-build-manifest-caching --traits MPI --product vmunet-train --package-path $project --scratch-path $project/.build-mpi|"
 run env VMUNET_MPI=1 "$project/vmunet" train x
 expect output "$out" "vmunet-train <train><x> $own_torch/lib"
 run env OMPI_COMM_WORLD_SIZE=2 "$project/vmunet" train x

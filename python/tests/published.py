@@ -1,9 +1,10 @@
 """Trains published code with its reference scan and with vmunet_torch, 20 steps each, on a CPU.
 
-    python python/tests/published.py FOLDER
+    python python/tests/published.py FOLDER [SIDE]
 
 FOLDER holds the repositories VM-UNet (JCruan519), VMamba (MzeroMiko) and mamba (state-spaces), as cloned. Their code needs
-einops, timm, fvcore and, to be imported, triton. Prints each step's two losses, and the processor and wall time of a step.
+einops, timm, fvcore and, to be imported, triton. Pictures have SIDE rows and columns, 32 unless given. Prints each step's two
+losses, and the processor and wall time of a step.
 """
 import contextlib
 import pathlib
@@ -66,9 +67,9 @@ def compare(name, scans, module, make, batch, loss_of):
           f"vmunet_torch: {cpu / our_cpu:.1f} and {wall / our_wall:.1f} times faster", flush=True)
 
 
-def main(folder):
+def main(folder, side=32):
     torch.manual_seed(0)
-    pictures = torch.randn(2, 3, 32, 32)  # the references read and write all tokens at each
+    pictures = torch.randn(2, 3, side, side)  # the references read and write all tokens at each
     masks = (F.avg_pool2d(pictures[:, :1], 9, 1, 4) > 0).float()
 
     network = imported(folder / "VM-UNet", "models.vmunet.vmunet")
@@ -88,4 +89,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]))
+    main(pathlib.Path(sys.argv[1]), *map(int, sys.argv[2:3]))

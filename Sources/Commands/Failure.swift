@@ -76,7 +76,7 @@ extension ParsableCommand {
     /// Waits in all of mpirun's processes but the first. An error that all have, such as a wrong
     /// option, is then said once: the first process to exit ends the others.
     private static func letTheFirstSpeak() {
-        if let place = Launcher.place, place.index > 0 { sleep(2) }
+        if let place = Launcher.place, place.index > 0 { sleep(5) }
     }
 
     /// An executable's `main`: runs the command in the arguments and exits with its code.

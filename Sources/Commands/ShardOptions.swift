@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Segmentation
 
 extension Shard: ExpressibleByArgument {
@@ -11,6 +12,14 @@ extension Require {
     package static func oneProcess() throws {
         guard let place = Launcher.place else { return }
         throw ValidationError("this command runs in one process, and this is one of \(place.count); start it without mpirun or srun")
+    }
+}
+
+extension Shard {
+    /// Shares by their numbers, for messages: "2 shares of other weights: 1, 4. Run them as this one".
+    static func misfits(_ numbers: [Int], of what: String) -> String {
+        let names = numbers.prefix(8).map { "\($0)" }.joined(separator: ", ") + (numbers.count > 8 ? ", …" : "")
+        return "\(counted(numbers.count, "share")) of \(what): \(names). Run \(numbers.count == 1 ? "it" : "them") as this one"
     }
 }
 

@@ -199,7 +199,10 @@ struct Train: ToolCommand {
             Summary(run: run.url.relativePath, outcome: ending, epochs: epochs, best: best, weights: run.best.relativePath))
     }
 
-    private static func resumption(_ folder: URL) -> String { "\(Invocation.name) train --resume --run \(folder.relativePath)" }
+    private static func resumption(_ folder: URL) -> String {
+        let launcher = Launcher.place.map { "mpirun -n \($0.count) " } ?? ""
+        return "\(launcher)\(Invocation.name) train --resume --run \(folder.relativePath)"
+    }
 
     private func chosenFolder(_ dataset: Dataset?) throws -> URL {
         if let runFolder { return URL(filePath: runFolder) }

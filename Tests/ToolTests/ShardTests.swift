@@ -52,9 +52,24 @@ extension ToolTests {
             let folder = try Scratch.folder()
             let arguments = ["predict", "--weights", Shared.weights.path, Shared.pictures.path, "--output", folder.path]
             expectDone(try light(arguments + ["--image-size", "64", "--shard", "1/2"]))
-            expectDone(try light(arguments + ["--image-size", "32", "--shard", "2/2"]))
+            let second = try light(arguments + ["--image-size", "32", "--shard", "2/2"])
+            expectDone(second)
+            #expect(second.error.contains("1 share of other inputs, paths, weights or settings: 1. Run it"), "\(second)")
             #expect(!exists(folder.appending(path: "predictions.json")))
             expectDone(try light(arguments + ["--image-size", "32", "--shard", "1/2"]))
+            #expect(exists(folder.appending(path: "predictions.json")))
+        }
+
+        /// A share's table that is damaged is made again.
+        @Test func aDamagedTableOfAShareIsMadeAgain() throws {
+            let folder = try Scratch.folder()
+            let arguments = [
+                "predict", "--weights", Shared.weights.path, "--image-size", "64", Shared.pictures.path, "--output", folder.path, "--shard",
+            ]
+            expectDone(try light(arguments + ["1/2"]))
+            let table = folder.appending(path: "shards/1-of-2.json")
+            try Data(Data(contentsOf: table).prefix(100)).write(to: table)
+            for share in ["2/2", "1/2"] { expectDone(try light(arguments + [share])) }
             #expect(exists(folder.appending(path: "predictions.json")))
         }
 
@@ -105,10 +120,40 @@ extension ToolTests {
             expectDone(last)
             #expect(last.error.contains("all 5 shares are done") && last.out == whole.out && !last.error.contains("weights:"), "\(last)")
             #expect(try bytes("shared") == bytes("whole"))
-            #expect(names(folder) == ["shared.csv", "shared.json", "whole.csv", "whole.json"])
+            #expect(names(folder) == ["shared.csv", "shared.json", "shared.json.shares", "whole.csv", "whole.json"])
             // A share that is run again, later, leaves the joined scores as they are.
-            expectDone(try light(arguments + scores("shared") + ["--shard", "2/5"]))
+            let again = try light(arguments + scores("shared") + ["--shard", "2/5"])
+            expectDone(again)
+            #expect(again.error.contains("share 2/5 is done, as before") && again.out.isEmpty, "\(again)")
             #expect(try bytes("shared") == bytes("whole"))
+        }
+
+        /// Shares from before the data changed are not joined with later ones, whichever ends first.
+        @Test func scoresOfEarlierDataAreNotJoined() throws {
+            let folder = try Scratch.folder(), data = folder.appending(path: "set"), file = folder.appending(path: "scores.json")
+            try Discs.write(train: 1, validation: 6, to: data)
+            let arguments = [
+                "evaluate", "--weights", Shared.weights.path, "--image-size", "64", "--batch-size", "2", "--dataset", "folder",
+            ]
+            func share(_ number: Int, _ path: URL) throws -> Tool.Outcome {
+                try light(arguments + ["--data", path.path, "--json", file.path, "--shard", "\(number)/3"])
+            }
+            for number in [1, 2] { expectDone(try share(number, data)) }
+            let masks = data.appending(path: "val/masks"), two = names(masks)
+            try FileManager.default.removeItem(at: masks.appending(path: two[0]))
+            try FileManager.default.copyItem(at: masks.appending(path: two[1]), to: masks.appending(path: two[0]))
+            let third = try share(3, data)
+            #expect(
+                third.error.contains("2 shares of other weights, settings or pictures") && third.error.contains("1, 2. Run them"),
+                "\(third)")
+            #expect(!exists(file))
+            // The set's other name is the same set.
+            let link = folder.appending(path: "link")
+            try FileManager.default.createSymbolicLink(at: link, withDestinationURL: data)
+            for number in [2, 1] { expectDone(try share(number, link)) }
+            let whole = folder.appending(path: "whole.json")
+            expectDone(try light(arguments + ["--data", data.path, "--json", whole.path]))
+            #expect(try Data(contentsOf: file) == Data(contentsOf: whole))
         }
 
         /// Shares that were scored with other settings, or weights, wait for their own.
@@ -118,8 +163,9 @@ extension ToolTests {
                 "evaluate", "--weights", Shared.weights.path, "--data", Shared.discs.path, "--image-size", "64", "--json", file.path,
             ]
             expectDone(try light(arguments + ["--shard", "1/2", "--threshold", "0.4"]))
-            expectDone(try light(arguments + ["--shard", "2/2"]))
-            #expect(!exists(file))
+            let second = try light(arguments + ["--shard", "2/2"])
+            expectDone(second)
+            #expect(!exists(file) && second.error.contains("1 share of other weights, settings or pictures"), "\(second)")
             expectDone(try light(arguments + ["--shard", "1/2"]))
             #expect(exists(file))
         }

@@ -75,6 +75,18 @@ package enum FolderListing {
         return found
     }
 
+    /// The latest change of a set's files and folders, in seconds since 1970.
+    package static func latestChange(of set: URL) -> Double {
+        func date(_ path: String) -> Double {
+            let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+            return (attributes?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
+        }
+        return realFolders(of: set).reduce(0) { latest, folder in
+            let files = ((try? list(URL(filePath: folder))) ?? []).lazy.map { date(folder + "/" + $0) }
+            return max(latest, date(folder), files.max() ?? 0)
+        }
+    }
+
     /// True for a folder, also one behind a link.
     package static func isFolder(_ url: URL) -> Bool {
         var isDirectory = false

@@ -35,6 +35,8 @@ package struct PredictionFile: Sendable {
                 .unreadable, path: url.relativePath, "may not be read", remedy: "Change its permissions, or choose another --output.")
         }
         guard let data = try? Data(contentsOf: url), let found = try? JSONDecoder().decode([PredictionRecord].self, from: data) else {
+            // A share's own table is made again.
+            if shard != nil { return }
             throw DataError(
                 .unreadable, path: url.relativePath, "exists already, and is not a list of predictions",
                 remedy: "Move it away, or choose another --output.")

@@ -31,7 +31,7 @@ extension NetworkComparison {
         if !paper.isEmpty {
             lines += [
                 "",
-                "The paper trained longer, on larger pictures and partly from pretrained weights: its figures stand here for orientation.",
+                "The paper trained longer, on larger pictures, partly from pretrained weights, and networks of their published sizes: its figures stand here for orientation.",
             ]
         }
         if !pairs.isEmpty {
@@ -69,8 +69,10 @@ extension NetworkComparison {
     /// The fewest pictures or volumes from which a difference may be called real.
     static let fewest = 20
 
-    /// The paper's mIoU and DSC, or DSC and HD95.
+    /// The paper's mIoU and DSC, or DSC and HD95; nil for another set's classes in Synapse's layout.
     private func paperFigures(_ network: String) -> [Double]? {
+        let classes = Set((dataset.layout.defaults.classNames ?? []).dropFirst().map { Self.classPrefix + $0 })
+        if isOfVolumes, classes != Set(columns.filter { $0.hasPrefix(Self.classPrefix) }) { return nil }
         if isOfVolumes { return PaperComparison.volumes(network, on: dataset).map { [$0.dice, $0.hd95] } }
         return PaperComparison.pictures(network, on: dataset).map { Array($0.prefix(2)) }
     }

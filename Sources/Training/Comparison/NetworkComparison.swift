@@ -110,7 +110,7 @@ public struct NetworkComparison: Sendable, Codable, Equatable {
         (pairs, count) = Self.compared(scored, comparison.networks.filter { network in scored.contains { $0.network == network } })
     }
 
-    private static let classPrefix = "dice of "
+    static let classPrefix = "dice of "
 
     /// Names of scores in the tables' order: the paper's, then each class of volumes.
     static func columns(of scores: [String: Spread], isOfVolumes: Bool) -> [String] {

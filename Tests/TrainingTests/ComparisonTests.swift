@@ -110,6 +110,22 @@ extension TrainingSuites {
             #expect(try refusal { $0.optimizer.learningRate = 0.5 }.hasSuffix(", not 0.5)"))
         }
 
+        /// Table II is of Synapse's organs: beside another set's classes in the same layout it would
+        /// mislead.
+        @Test(arguments: [true, false]) func tableTwoStandsBesideItsOwnClasses(isSynapse: Bool) throws {
+            let organs = (Dataset.synapse.layout.defaults.classNames ?? []).dropFirst()
+            let columns = ["dice", "hd95"] + (isSynapse ? Array(organs) : ["myocardium"]).map { "dice of " + $0 }
+            let row: [String: Any] = [
+                "network": "unet", "seeds": [1], "missing": 0, "parameters": 1, "multiply_adds": 1, "epochs": 1, "scores": [:],
+            ]
+            let json: [String: Any] = [
+                "title": "t", "dataset": "synapse", "columns": columns, "rows": [row], "pairs": [], "count": 1, "is_of_volumes": true,
+            ]
+            let compared = try JSONDecoder().decode(NetworkComparison.self, from: JSONSerialization.data(withJSONObject: json))
+            #expect(compared.markdown.contains("76.85 | 39.70") == isSynapse)
+            #expect(compared.markdown.contains("The paper trained longer") == isSynapse)
+        }
+
         /// A budget is measured once and kept.
         @Test func minutesBecomeEpochs() throws {
             let data = try data()

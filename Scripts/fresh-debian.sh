@@ -58,23 +58,23 @@ unshare "${namespaces[@]}" bash -euo pipefail -c '
         mount -t overlay overlay -o "lowerdir=$1,upperdir=$scratch/writes/$count,workdir=$scratch/overlay/$count" "$2"
     }
     mount -t tmpfs tmpfs "$scratch" -o "size=${VMUNET_FRESH_SIZE:-8G}"
-    over "$base" "$scratch/root"
+    over "$base" "$scratch/system"
     # A chroot begins without the processes, devices and name servers that programs expect.
-    mount -t proc proc "$scratch/root/proc"
-    mount --rbind /dev "$scratch/root/dev"
-    [ ! -e /etc/resolv.conf ] || cp /etc/resolv.conf "$scratch/root/etc/resolv.conf"
+    mount -t proc proc "$scratch/system/proc"
+    mount --rbind /dev "$scratch/system/dev"
+    [ ! -e /etc/resolv.conf ] || cp /etc/resolv.conf "$scratch/system/etc/resolv.conf"
     if command -v ip >/dev/null; then ip link set lo up 2>/dev/null || :; fi
     variables=()
     while [ "$1" != -- ]; do
         case $1 in
-            --bind) over "${2%%:*}" "$scratch/root${2##*:}" ;;
-            --share) mkdir -p "$scratch/root${2##*:}" && mount --bind "${2%%:*}" "$scratch/root${2##*:}" ;;
-            --copy) mkdir -p "$scratch/root$(dirname "$2")" && cp "$2" "$scratch/root$2" ;;
+            --bind) over "${2%%:*}" "$scratch/system${2##*:}" ;;
+            --share) mkdir -p "$scratch/system${2##*:}" && mount --bind "${2%%:*}" "$scratch/system${2##*:}" ;;
+            --copy) mkdir -p "$scratch/system$(dirname "$2")" && cp "$2" "$scratch/system$2" ;;
             --env) variables+=("$2") ;;
         esac
         shift 2
     done
     shift
-    exec chroot "$scratch/root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${variables[@]+"${variables[@]}"}" "$@"
+    exec chroot "$scratch/system" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${variables[@]+"${variables[@]}"}" "$@"
 ' fresh-debian \
     "${words[@]+"${words[@]}"}" -- "$@"

@@ -26,15 +26,12 @@ struct DiagonalChart {
     var bars: [Bar] = []
     var dots: [Dot] = []
 
-    private static let (width, height) = (460.0, 290.0)
-    private static let (left, right, top, bottom) = (68.0, 14.0, 24.0, 44.0)
-
     var html: HTML {
         let notes = HTML.each(legend) { "<li>\($0)</li>" }
         let ticks = HTML.each([0.0, 0.25, 0.5, 0.75, 1]) { share in
             """
             <line class="grid" x1="\(x(0).svg)" x2="\(x(1).svg)" y1="\(y(share).svg)" y2="\(y(share).svg)"/>\
-            <text class="tick" x="\((Self.left - 7).svg)" y="\((y(share) + 4).svg)" text-anchor="end">\(Int(share * 100))</text>\
+            <text class="tick" x="\((ChartFrame.left - 7).svg)" y="\((y(share) + 4).svg)" text-anchor="end">\(Int(share * 100))</text>\
             <text class="tick" x="\(x(share).svg)" y="\((y(0) + 18).svg)" text-anchor="middle">\(Int(share * 100))</text>
             """
         }
@@ -50,17 +47,21 @@ struct DiagonalChart {
         let middle = ((x(0) + x(1)) / 2, (y(0) + y(1)) / 2)
         return """
             <figure class="card chart"><h3>\(title)</h3><ul class="legend">\(notes)</ul>
-            <svg viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" role="img" aria-label="\(title): \(yLabel) by \(xLabel)">\(ticks)\(columns)\
+            <svg viewBox="0 0 \(Int(ChartFrame.width)) \(Int(ChartFrame.height))" role="img" aria-label="\(title): \(yLabel) by \(xLabel)">\(ticks)\(columns)\
             <line class="mark" x1="\(x(0).svg)" y1="\(y(0).svg)" x2="\(x(1).svg)" y2="\(y(1).svg)"/>\(cases)\
             <line class="axis" x1="\(x(0).svg)" x2="\(x(1).svg)" y1="\(y(0).svg)" y2="\(y(0).svg)"/>\
-            <text class="name" x="\(middle.0.svg)" y="\((Self.height - 6).svg)" text-anchor="middle">\(xLabel)</text>\
+            <text class="name" x="\(middle.0.svg)" y="\((ChartFrame.height - 6).svg)" text-anchor="middle">\(xLabel)</text>\
             <text class="name" transform="translate(12 \(middle.1.svg)) rotate(-90)" text-anchor="middle">\(yLabel)</text></svg>
             </figure>
 
             """
     }
 
-    private func x(_ share: Double) -> Double { Self.left + Self.clamped(share) * (Self.width - Self.left - Self.right) }
-    private func y(_ share: Double) -> Double { Self.height - Self.bottom - Self.clamped(share) * (Self.height - Self.top - Self.bottom) }
+    private func x(_ share: Double) -> Double {
+        ChartFrame.left + Self.clamped(share) * (ChartFrame.width - ChartFrame.left - ChartFrame.right)
+    }
+    private func y(_ share: Double) -> Double {
+        ChartFrame.height - ChartFrame.bottom - Self.clamped(share) * (ChartFrame.height - ChartFrame.top - ChartFrame.bottom)
+    }
     private static func clamped(_ share: Double) -> Double { share.isFinite ? min(max(share, 0), 1) : 0 }
 }

@@ -9,8 +9,6 @@ struct Histogram {
     var values: [Double]
 
     private static let bins = 20
-    private static let (width, height) = (460.0, 290.0)
-    private static let (left, right, top, bottom) = (68.0, 14.0, 24.0, 44.0)
 
     /// Pictures in each column; a score of 1 counts in the last.
     var counts: [Int] {
@@ -22,34 +20,34 @@ struct Histogram {
     var html: HTML {
         let counts = counts
         let y = ChartAxis.linear(over: [0, Double(max(counts.max() ?? 1, 4))], count: 4)
-        let (right, floor) = (Self.width - Self.right, Self.height - Self.bottom)
-        let step = (right - Self.left) / Double(Self.bins)
-        func height(_ count: Double) -> Double { y.position(count) * (floor - Self.top) }
+        let (right, floor) = (ChartFrame.width - ChartFrame.right, ChartFrame.height - ChartFrame.bottom)
+        let step = (right - ChartFrame.left) / Double(Self.bins)
+        func height(_ count: Double) -> Double { y.position(count) * (floor - ChartFrame.top) }
         let rows = HTML.each(y.ticks.filter { $0.value == $0.value.rounded() }) { tick in
             let at = floor - height(tick.value)
             return """
-                <line class="grid" x1="\(Self.left.svg)" x2="\(right.svg)" y1="\(at.svg)" y2="\(at.svg)"/>\
-                <text class="tick" x="\((Self.left - 7).svg)" y="\((at + 4).svg)" text-anchor="end">\(Int(tick.value))</text>
+                <line class="grid" x1="\(ChartFrame.left.svg)" x2="\(right.svg)" y1="\(at.svg)" y2="\(at.svg)"/>\
+                <text class="tick" x="\((ChartFrame.left - 7).svg)" y="\((at + 4).svg)" text-anchor="end">\(Int(tick.value))</text>
                 """
         }
         let ticks = HTML.each(stride(from: 0, through: Self.bins, by: 4)) { i in
             """
-            <text class="tick" x="\((Self.left + Double(i) * step).svg)" y="\((floor + 18).svg)" text-anchor="middle">\(i * 100 / Self.bins)</text>
+            <text class="tick" x="\((ChartFrame.left + Double(i) * step).svg)" y="\((floor + 18).svg)" text-anchor="middle">\(i * 100 / Self.bins)</text>
             """
         }
         let bars = HTML.each(counts.enumerated()) { i, count in
             let told = "\(i * 100 / Self.bins)–\((i + 1) * 100 / Self.bins) %: \(count) of \(values.count)"
             return """
-                <rect class="bar c1" x="\((Self.left + Double(i) * step + 1).svg)" y="\((floor - height(Double(count))).svg)" \
+                <rect class="bar c1" x="\((ChartFrame.left + Double(i) * step + 1).svg)" y="\((floor - height(Double(count))).svg)" \
                 width="\((step - 2).svg)" height="\(height(Double(count)).svg)"><title>\(told)</title></rect>
                 """
         }
-        let middle = ((Self.left + right) / 2, (Self.top + floor) / 2)
+        let middle = ((ChartFrame.left + right) / 2, (ChartFrame.top + floor) / 2)
         return """
             <figure class="card chart"><h3>\(title)</h3><ul class="legend"><li>median <b>\(percent(median))</b></li></ul>
-            <svg viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" role="img" aria-label="\(title)">\(rows)\(bars)\(ticks)\
-            <line class="axis" x1="\(Self.left.svg)" x2="\(right.svg)" y1="\(floor.svg)" y2="\(floor.svg)"/>\
-            <text class="name" x="\(middle.0.svg)" y="\((Self.height - 6).svg)" text-anchor="middle">\(xLabel)</text>\
+            <svg viewBox="0 0 \(Int(ChartFrame.width)) \(Int(ChartFrame.height))" role="img" aria-label="\(title)">\(rows)\(bars)\(ticks)\
+            <line class="axis" x1="\(ChartFrame.left.svg)" x2="\(right.svg)" y1="\(floor.svg)" y2="\(floor.svg)"/>\
+            <text class="name" x="\(middle.0.svg)" y="\((ChartFrame.height - 6).svg)" text-anchor="middle">\(xLabel)</text>\
             <text class="name" transform="translate(12 \(middle.1.svg)) rotate(-90)" text-anchor="middle">pictures</text></svg>
             </figure>
 

@@ -34,8 +34,6 @@ struct LineChart {
     /// Formats the values shown under the pointer.
     var format: @Sendable (Double) -> String = { Figures.short($0) }
 
-    private static let (width, height) = (460.0, 290.0)
-    private static let (left, right, top, bottom) = (68.0, 14.0, 24.0, 44.0)
     /// Dots closer than this (between centres) would cut the line to pieces.
     private static let dotDistance = 12.0
     /// The most columns that show values; with more epochs, a column shows the first of several.
@@ -65,13 +63,13 @@ struct LineChart {
         let (x, y) = axes(drawn, leading)
         let place = { (point: Point) in
             (
-                Self.left + x.position(point.x) * (Self.width - Self.left - Self.right),
-                Self.height - Self.bottom - y.position(point.y) * (Self.height - Self.top - Self.bottom)
+                ChartFrame.left + x.position(point.x) * (ChartFrame.width - ChartFrame.left - ChartFrame.right),
+                ChartFrame.height - ChartFrame.bottom - y.position(point.y) * (ChartFrame.height - ChartFrame.top - ChartFrame.bottom)
             )
         }
         let lines = HTML.each(drawn.filter(\.isFaint) + drawn.filter { !$0.isFaint }) { line($0, y, place) }
         return """
-            <svg viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" role="img" aria-label="\(title): \(drawn.map(\.name).joined(separator: ", ")) by \(xLabel)">
+            <svg viewBox="0 0 \(Int(ChartFrame.width)) \(Int(ChartFrame.height))" role="img" aria-label="\(title): \(drawn.map(\.name).joined(separator: ", ")) by \(xLabel)">
             \(frame(x, y, place))\(markLine(x, y, place))\(lines)\(columns(leading, place))
             </svg>
             """
@@ -92,12 +90,12 @@ struct LineChart {
 
     /// Grid, ticks and axis names.
     private func frame(_ x: ChartAxis, _ y: ChartAxis, _ place: (Point) -> (Double, Double)) -> HTML {
-        let (right, floor) = (Self.width - Self.right, Self.height - Self.bottom)
+        let (right, floor) = (ChartFrame.width - ChartFrame.right, ChartFrame.height - ChartFrame.bottom)
         let rows = HTML.each(y.ticks) { tick in
             let at = place(Point(x: x.range.lowerBound, y: tick.value)).1
             return """
-                <line class="grid" x1="\(Self.left.svg)" x2="\(right.svg)" y1="\(at.svg)" y2="\(at.svg)"/>\
-                <text class="tick" x="\((Self.left - 7).svg)" y="\((at + 4).svg)" text-anchor="end">\(tick.label)</text>
+                <line class="grid" x1="\(ChartFrame.left.svg)" x2="\(right.svg)" y1="\(at.svg)" y2="\(at.svg)"/>\
+                <text class="tick" x="\((ChartFrame.left - 7).svg)" y="\((at + 4).svg)" text-anchor="end">\(tick.label)</text>
                 """
         }
         let columns = HTML.each(x.ticks) { tick in
@@ -107,10 +105,10 @@ struct LineChart {
                 <text class="tick" x="\(at.svg)" y="\((floor + 18).svg)" text-anchor="middle">\(tick.label)</text>
                 """
         }
-        let middle = ((Self.left + right) / 2, (Self.top + floor) / 2)
+        let middle = ((ChartFrame.left + right) / 2, (ChartFrame.top + floor) / 2)
         return """
-            \(rows)\(columns)<line class="axis" x1="\(Self.left.svg)" x2="\(right.svg)" y1="\(floor.svg)" y2="\(floor.svg)"/>\
-            <text class="name" x="\(middle.0.svg)" y="\((Self.height - 6).svg)" text-anchor="middle">\(xLabel)</text>\
+            \(rows)\(columns)<line class="axis" x1="\(ChartFrame.left.svg)" x2="\(right.svg)" y1="\(floor.svg)" y2="\(floor.svg)"/>\
+            <text class="name" x="\(middle.0.svg)" y="\((ChartFrame.height - 6).svg)" text-anchor="middle">\(xLabel)</text>\
             <text class="name" transform="translate(12 \(middle.1.svg)) rotate(-90)" text-anchor="middle">\(yLabel)</text>
             """
     }
@@ -121,8 +119,8 @@ struct LineChart {
         let share = x.position(mark.x)
         let anchor = share > 0.95 ? "end" : share < 0.05 ? "start" : "middle"
         return """
-            <line class="mark" x1="\(at.0.svg)" x2="\(at.0.svg)" y1="\(Self.top.svg)" y2="\((Self.height - Self.bottom).svg)"/>\
-            <text class="tick" x="\(at.0.svg)" y="\((Self.top - 8).svg)" text-anchor="\(anchor)">\(mark.label)</text>
+            <line class="mark" x1="\(at.0.svg)" x2="\(at.0.svg)" y1="\(ChartFrame.top.svg)" y2="\((ChartFrame.height - ChartFrame.bottom).svg)"/>\
+            <text class="tick" x="\(at.0.svg)" y="\((ChartFrame.top - 8).svg)" text-anchor="\(anchor)">\(mark.label)</text>
             """
     }
 
@@ -162,12 +160,12 @@ struct LineChart {
             ? all : stride(from: 0, to: all.count, by: (all.count + Self.mostColumns - 1) / Self.mostColumns).map { all[$0] }
         let centers = xs.map { place(Point(x: $0, y: 0)).0 }
         return HTML.each(xs.indices) { i in
-            let from = i == 0 ? Self.left : (centers[i - 1] + centers[i]) / 2
-            let to = i + 1 == xs.count ? Self.width - Self.right : (centers[i] + centers[i + 1]) / 2
+            let from = i == 0 ? ChartFrame.left : (centers[i - 1] + centers[i]) / 2
+            let to = i + 1 == xs.count ? ChartFrame.width - ChartFrame.right : (centers[i] + centers[i + 1]) / 2
             let told = (["\(xLabel) \(Figures.short(xs[i], digits: 7))"] + (values[xs[i]] ?? [])).joined(separator: "\n")
             return """
-                <rect class="hit" x="\(from.svg)" y="\(Self.top.svg)" width="\(max(to - from, 0.1).svg)" \
-                height="\((Self.height - Self.top - Self.bottom).svg)"><title>\(told)</title></rect>
+                <rect class="hit" x="\(from.svg)" y="\(ChartFrame.top.svg)" width="\(max(to - from, 0.1).svg)" \
+                height="\((ChartFrame.height - ChartFrame.top - ChartFrame.bottom).svg)"><title>\(told)</title></rect>
                 """
         }
     }

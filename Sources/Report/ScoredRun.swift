@@ -67,11 +67,12 @@ struct ScoredRun {
     /// The pictures that the network doubts most, whether right or wrong, with a map of its doubt.
     private func doubtful(_ count: Int) throws -> [ReportContent.Example] {
         try ReportSelection.highest(result.images.map { $0.doubt?.expectedError }, count).map { index in
-            let picture = try picture(index), sample = try dataset.sample(at: index)
-            let (finding, size) = try find(index)
+            let sample = try dataset.sample(at: index), size = (height: sample.height, width: sample.width)
+            let picture = ReportPicture(sample, original: try dataset.picture(at: index))
+            let (answer, uncertainty) = try segmenter.uncertainAnswer(for: sample)
             let tiles = [
-                try picture.plain(), try picture.found(finding, threshold: segmenter.threshold, size: size),
-                try picture.uncertainty(segmenter.uncertainty(for: sample), size: size),
+                try picture.plain(), try picture.found(answer, threshold: segmenter.threshold, size: size),
+                try picture.uncertainty(uncertainty, size: size),
             ]
             return .init(rank: "most doubtful", name: shownName(index), scores: result.images[index].scores, tiles: tiles)
         }

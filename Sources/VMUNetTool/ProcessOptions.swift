@@ -40,7 +40,9 @@ struct ProcessOptions: ParsableArguments {
         let processes = try Processes.launched(patience: peerTimeout ?? 300, bfloat16: bfloat16Gradients)
         guard processes.count > 1 else { return try work(processes) }
         if processes.rank > 0 { Console.isQuiet.store(true, ordering: .relaxed) }
-        if threads == nil { Torch.threads = max(1, min(Torch.threads, Self.processors / processes.onThisMachine)) }
+        if threads == nil, let shared = Launcher.sharedProcessors {
+            Torch.threads = max(1, min(Torch.threads, shared / processes.onThisMachine))
+        }
         do {
             try work(processes)
         } catch let exit as ExitCode {
@@ -52,12 +54,5 @@ struct ProcessOptions: ParsableArguments {
             throw error
         }
         processes.leave()
-    }
-
-    /// The processors that the processes of this machine share.
-    private static var processors: Int {
-        let (all, own) = (ProcessInfo.processInfo.processorCount, ProcessInfo.processInfo.activeProcessorCount)
-        // A process that is bound to some processors has them to itself.
-        return own < all ? .max : all
     }
 }

@@ -38,8 +38,6 @@ package struct DeeplySupervisedVMUNet: SegmentationNetwork {
         network = try TorchVMUNet(configuration, store)
     }
 
-    private init(_ other: Self, _ store: ParameterStore) throws { try self.init(other.network.configuration, store) }
-
     package var classes: Int { network.classes }
     package var inputChannels: Int { network.inputChannels }
     package var sizeMultiple: Int { network.sizeMultiple }
@@ -54,5 +52,5 @@ package struct DeeplySupervisedVMUNet: SegmentationNetwork {
         return [logits] + zip(heads, maps.dropFirst().reversed()).map { head, map in head(map) }
     }
 
-    package func rebuilt(from store: ParameterStore) throws -> Self { try Self(self, store) }
+    package func rebuilt(from store: ParameterStore) throws -> Self { try Self(network.configuration, store) }
 }

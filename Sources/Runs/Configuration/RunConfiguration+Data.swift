@@ -55,11 +55,9 @@ extension RunConfiguration {
 
     /// The loss to train on.
     public var segmentationLoss: SegmentationLoss {
-        var result = SegmentationLoss(
+        SegmentationLoss(
             crossEntropyWeight: loss.crossEntropy, diceWeight: loss.dice, classWeights: loss.classWeights, ignoredLabel: data.ignoredLabel,
-            terms: loss.terms)
-        result.deepSupervision = loss.deepSupervision
-        return result
+            terms: loss.terms, deepSupervision: loss.deepSupervision)
     }
 
     /// The run's rules for scoring a set.

@@ -25,8 +25,14 @@ package enum Launcher {
     package static var threads: Int? {
         let environment = ProcessInfo.processInfo.environment
         let counts = ["OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"].compactMap { environment[$0].flatMap { Int($0) } }
+        guard let count = counts.first, place != nil, (2...Shard.most).contains(count), let shared = sharedProcessors else { return nil }
+        return max(1, shared / count)
+    }
+
+    /// The machine's processors; nil for a process that is bound to some of them, which it has to
+    /// itself.
+    package static var sharedProcessors: Int? {
         let (all, own) = (ProcessInfo.processInfo.processorCount, ProcessInfo.processInfo.activeProcessorCount)
-        guard let count = counts.first, place != nil, (2...Shard.most).contains(count), own == all else { return nil }
-        return max(1, all / count)
+        return own < all ? nil : all
     }
 }

@@ -22,18 +22,19 @@ public struct SegmentationLoss: Sendable, Hashable {
     public var terms: LossTerms
     /// In training, the weight of the loss of the decoder's coarser maps, each relative to the next
     /// finer one; 0 for none. ``value(_:_:)`` sees the network's own logits alone.
-    public var deepSupervision = 0.0
+    public var deepSupervision: Double
 
-    /// Cross-entropy and Dice weigh 1 by default, and there is no other term.
+    /// Cross-entropy and Dice weigh 1 by default; there is no other term and no deep supervision.
     public init(
         crossEntropyWeight: Double = 1, diceWeight: Double = 1, classWeights: [Double]? = nil, ignoredLabel: Int? = nil,
-        terms: LossTerms = LossTerms()
+        terms: LossTerms = LossTerms(), deepSupervision: Double = 0
     ) {
         self.crossEntropyWeight = crossEntropyWeight
         self.diceWeight = diceWeight
         self.classWeights = classWeights
         self.ignoredLabel = ignoredLabel
         self.terms = terms
+        self.deepSupervision = deepSupervision
     }
 
     /// The loss of a batch's logits against its truth, [batch, height, width].

@@ -102,15 +102,16 @@ extension Segmenter {
         return Logits(probabilities: maps, classes: network.classes, size: sample.size).answer(0)
     }
 
-    /// The entropy of each pixel of a set's sample, as a share of the greatest possible: 0…255.
-    package func uncertainty(for sample: Sample) throws -> [UInt8] {
+    /// The answer for a sample of a set, and the entropy of each of its pixels as a share of the
+    /// greatest possible: 0…255.
+    package func uncertainAnswer(for sample: Sample) throws -> (answer: Answer, uncertainty: [UInt8]) {
         let maps =
             try isTiled
             ? ownMaps(of: sample.image, sample.size)
             : network.maps(sample.image, batch: 1, height: sample.height, width: sample.width).values
         let answer = Logits(probabilities: maps, classes: network.classes, size: sample.size).answer(0)
         var sum = DoubtSum(classes: network.classes, maps: maps.count / sample.size.count)
-        return sum.add(maps, labels: answer.labels(threshold: threshold))
+        return (answer, sum.add(maps, labels: answer.labels(threshold: threshold)))
     }
 
     /// The maps of a picture's planes, 3 × size, at its own size: maps × size.
